@@ -1,0 +1,76 @@
+"""Strict reading and canonical writing of JSON (RFC 8259, canonical form after RFC 8785).
+
+Signed bytes are read strictly: equal keys, NaN, invalid UTF-8, deep nesting are refused, since
+``json.loads`` keeps the last of two equal keys in silence. Canonical output sorts keys, has no white space and
+keeps non-ASCII characters; floats are not used in any contract.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, NoReturn
+
+MAX_DEPTH = 16
+
+
+class StrictJsonError(ValueError):
+    """The bytes are not JSON that a contract accepts; the message says why, in plain words."""
+
+
+def dumps(value: Any) -> bytes:
+    """Return the canonical UTF-8 bytes of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def loads(raw: bytes) -> Any:
+    """Parse UTF-8 JSON bytes.
+
+    Raises:
+        StrictJsonError: invalid UTF-8, not JSON, a key twice, NaN or Infinity, nested deeper than MAX_DEPTH.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StrictJsonError(f"not valid UTF-8 at byte {error.start}") from error
+    try:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels") from error
+    except json.JSONDecodeError as error:
+        raise StrictJsonError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
+    _check_depth(value)
+    return value
+
+
+def sha256(raw: bytes) -> str:
+    """Return the SHA-256 of bytes as 64 lowercase hexadecimal digits."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise StrictJsonError(f"the key {key!r} stands twice")
+        result[key] = value
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise StrictJsonError(f"{name} is not a JSON number")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels")

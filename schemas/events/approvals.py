@@ -1,0 +1,43 @@
+"""Approvals: an officer's signed statement over the digest of a request's renderings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from schemas.events.authority import Realm
+from schemas.events.base import Contract, Id, Sha256, Utc
+from schemas.events.envelope import Envelope
+
+
+class ApprovalStatement(Contract):
+    """The payload that is signed. ``renderings`` maps each platform to the hash of its rendering.
+
+    ``acknowledged`` lists the codes of the screening findings that the officer saw and accepts.
+    """
+
+    realm: Realm
+    request_id: Id
+    revision: int
+    decision: Literal["approve", "reject"]
+    scope: Literal["profiles", "all-departments"]
+    targets: tuple[Id, ...]
+    renderings: dict[Id, Sha256]
+    digest: Sha256
+    officer: Id
+    issued_at: Utc
+    expires_at: Utc
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    acknowledged: tuple[Id, ...] = ()
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+
+
+class Approval(Contract):
+    """``ledger.approval.<request_id>.<officer>``: the officer's last statement on a request counts."""
+
+    type: Literal["approval"] = "approval"
+    at: Utc
+    request_id: Id
+    officer: Id
+    envelope: Envelope

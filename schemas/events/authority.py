@@ -1,0 +1,92 @@
+"""Who may do what: the authority manifest, its officers, systems, profiles and settings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.events.base import Contract, Id, PublicKey, Utc
+
+Realm = Literal["live", "exercise"]
+Severity = Literal["minor", "moderate", "severe", "extreme"]
+
+
+class Role(StrEnum):
+    """The roles of the policy; see docs/policy.md for the clause of each."""
+
+    CAO = "cao"
+    MCPE = "mcpe"
+    PIO = "pio"
+    EOC_DIRECTOR = "eoc_director"
+    COMMS_OFFICE = "comms_office"
+    DESIGNATED = "designated"
+    PUBLISHER = "publisher"
+    EMPLOYEE = "employee"
+
+
+class Grant(Contract):
+    """A role that an officer holds, for named profiles (publisher only), from and until (exclusive)."""
+
+    role: Role
+    profiles: tuple[Id, ...] = ()
+    valid_from: Utc | None = None
+    valid_until: Utc | None = None
+
+
+class Officer(Contract):
+    """A person with a key and roles."""
+
+    id: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    public_key: PublicKey
+    grants: tuple[Grant, ...] = ()
+
+
+class System(Contract):
+    """A program that emits requests; it has no authority of its own."""
+
+    id: Id
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    public_key: PublicKey
+
+
+class Profile(Contract):
+    """An official social media profile (policy: definitions; section 1, Transparency (i)).
+
+    ``departmental`` is false for the city's own profiles. ``official`` is the office's sanction. The three
+    statements are what Transparency (i) asks a profile to carry.
+    """
+
+    id: Id
+    department: Id
+    platform: Id
+    account: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    departmental: bool = True
+    official: bool = True
+    purpose: str = ""
+    identification: str = ""
+    disclosure: str = ""
+
+
+class Settings(Contract):
+    """What the city chooses beyond the policy. Durations in seconds."""
+
+    approval_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
+    request_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
+    second_approver_severities: tuple[Severity, ...] = ()
+
+
+class Manifest(Contract):
+    """The city's authority: signed by its root keys, the first event of the ledger."""
+
+    realm: Realm
+    city: str
+    website: str
+    version: int = 1
+    issued_at: Utc
+    officers: tuple[Officer, ...]
+    systems: tuple[System, ...] = ()
+    profiles: tuple[Profile, ...]
+    settings: Settings = Settings()

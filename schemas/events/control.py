@@ -1,0 +1,144 @@
+"""Control events: all that can turn a cleared message back. One literal subject, ``ledger.control``.
+
+An officer's order is a signed statement (DSSE over ``Order``); the event keeps the envelope, so that the
+record proves who ordered what. ``eoc_active`` is the one event without an order: eoc_state appends it when
+nothing is in flight any more, naming the ``eoc_activating`` event that it completes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.events.authority import Grant, Profile, Realm
+from schemas.events.base import Contract, Id, Utc
+from schemas.events.envelope import Envelope
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class Posture(StrEnum):
+    """What the city is in. The gate treats activating as active."""
+
+    ROUTINE = "routine"
+    CRISIS = "crisis"
+    EOC_ACTIVATING = "eoc_activating"
+    EOC_ACTIVE = "eoc_active"
+
+
+class EocActivate(Contract):
+    """Activate the EOC (policy 2(iii)); level 1, 2 or 3 of the BC Emergency Management System."""
+
+    action: Literal["eoc_activate"] = "eoc_activate"
+    level: Literal[1, 2, 3]
+    incident: Text
+
+
+class EocStandDown(Contract):
+    """Stand the EOC down; the posture becomes routine."""
+
+    action: Literal["eoc_stand_down"] = "eoc_stand_down"
+
+
+class CrisisDeclare(Contract):
+    """Declare a crisis while the EOC is not active (policy 2(i))."""
+
+    action: Literal["crisis_declare"] = "crisis_declare"
+    incident: Text
+
+
+class CrisisEnd(Contract):
+    """End a declared crisis."""
+
+    action: Literal["crisis_end"] = "crisis_end"
+
+
+class Hold(Contract):
+    """The stop button: nothing is posted while it is on."""
+
+    action: Literal["hold"] = "hold"
+    on: bool
+
+
+class Withdraw(Contract):
+    """Take a request back, also a cleared one."""
+
+    action: Literal["withdraw"] = "withdraw"
+    request_id: Id
+    reason: Text = "withdrawn"
+
+
+class Designate(Contract):
+    """Give an officer a role (policy 2(ii): only the CAO or the MCPE designates)."""
+
+    action: Literal["designate"] = "designate"
+    officer: Id
+    grant: Grant
+
+
+class Revoke(Contract):
+    """Take all roles and the key of an officer back, from this event on."""
+
+    action: Literal["revoke"] = "revoke"
+    officer: Id
+
+
+class ProfileAdd(Contract):
+    """Sanction a profile, or change what is known of it (section 1, Oversight (ii))."""
+
+    action: Literal["profile_add"] = "profile_add"
+    profile: Profile
+
+
+class ProfileSuspend(Contract):
+    """Take the sanction of a profile back."""
+
+    action: Literal["profile_suspend"] = "profile_suspend"
+    profile: Id
+
+
+EocAction = EocActivate | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
+RegistryAction = Designate | Revoke | ProfileAdd | ProfileSuspend
+Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]
+
+
+class Order(Contract):
+    """What an officer signs to change control: valid only in its realm, for minutes, once (nonce)."""
+
+    realm: Realm
+    officer: Id
+    action: Action
+    issued_at: Utc
+    expires_at: Utc
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Genesis(Contract):
+    """The first control event: the manifest, signed by the root keys (DSSE over ``Manifest``)."""
+
+    type: Literal["genesis"] = "genesis"
+    at: Utc
+    manifest: Envelope
+
+
+class Ordered(Contract):
+    """A control change ordered by an officer (DSSE over ``Order``)."""
+
+    type: Literal["ordered"] = "ordered"
+    at: Utc
+    order: Envelope
+
+
+class EocActive(Contract):
+    """The barrier is passed: each attempt older than ``activating_seq`` has a receipt, or its lease is over."""
+
+    type: Literal["eoc_active"] = "eoc_active"
+    at: Utc
+    activating_seq: int
+    settled: int = 0
+    lapsed: int = 0
+
+
+ControlEvent = Annotated[Genesis | Ordered | EocActive, Field(discriminator="type")]

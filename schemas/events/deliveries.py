@@ -1,0 +1,78 @@
+"""Deliveries, attempts and receipts: one message on its way to one profile."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from schemas.events.base import Contract, Id, Sha256, Utc
+
+
+class Delivery(Contract):
+    """``ledger.delivery.<profile>.<request_id>``: queued by fanout for a cleared verdict. Belongs to it."""
+
+    type: Literal["delivery"] = "delivery"
+    at: Utc
+    request_id: Id
+    revision: int
+    profile: Id
+    platform: Id
+    verdict_seq: int
+    control_seq: int
+    rendering_sha256: Sha256
+    expires_at: Utc
+
+
+class Attempt(Contract):
+    """``ledger.attempt.<profile>.<request_id>``: written before the platform is called, fenced on control.
+
+    ``number`` counts the attempts of this request on this profile from 1. ``idempotency_key`` is the same for
+    all attempts of a revision on a profile.
+    """
+
+    type: Literal["attempt"] = "attempt"
+    at: Utc
+    request_id: Id
+    revision: int
+    profile: Id
+    platform: Id
+    number: int
+    worker: str
+    verdict_seq: int
+    control_seq: int
+    digest: Sha256
+    rendering_sha256: Sha256
+    idempotency_key: str
+
+
+class ReceiptOutcome(StrEnum):
+    """How it ended. ``withheld``: surely not posted, and it may be tried again unless ``final``."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+    WITHHELD = "withheld"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+class Receipt(Contract):
+    """``ledger.receipt.<profile>.<request_id>``: how an attempt ended, or why there was none.
+
+    ``attempt_seq`` is the ledger sequence of the attempt that it settles, 0 where nothing was attempted.
+    A ``final`` receipt ends the delivery of this revision to this profile.
+    """
+
+    type: Literal["receipt"] = "receipt"
+    at: Utc
+    request_id: Id
+    revision: int
+    profile: Id
+    platform: Id
+    attempt_seq: int
+    outcome: ReceiptOutcome
+    final: bool
+    url: str | None = None
+    remote_id: str | None = None
+    reason: str = ""
+    retry_at: Utc | None = None

@@ -1,0 +1,189 @@
+"""What the desk asks and what it is answered: replies over the service imports (DESK to CORE)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas.events.authority import Grant, Officer, Profile
+from schemas.events.base import Contract, Id, Sha256, Utc
+from schemas.events.control import Posture
+from schemas.events.requests import Rendering, Request, ScreeningFinding
+from schemas.events.verdicts import Verdict
+
+
+class ErrorBody(Contract):
+    """One clear error: a stable code, what is wrong and where, how to mend it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    exit_status: int = 2
+
+
+class ErrorReply(Contract):
+    """What any desk subject answers when it does not do what was asked."""
+
+    error: ErrorBody
+
+
+class SubmitReply(Contract):
+    """The request is in the ledger, on disk. ``duplicate``: it was there already, with the same content."""
+
+    accepted: Literal[True] = True
+    request_id: Id
+    revision: int = 1
+    seq: int
+    duplicate: bool = False
+
+
+class PreviewReply(Contract):
+    """What a submission would become; nothing is kept. The digest is the one that submitting yields."""
+
+    request_id: Id
+    revision: int
+    digest: Sha256
+    scope: Literal["profiles", "all-departments"]
+    targets: tuple[Id, ...]
+    renderings: tuple[Rendering, ...]
+    screening: tuple[ScreeningFinding, ...]
+    expires_at: Utc
+    created_at: Utc
+
+
+class MediaReply(Contract):
+    """The picture is kept, without its metadata: use this hash in a submission."""
+
+    sha256: Sha256
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    width: int
+    height: int
+    size: int
+
+
+class ApprovalReply(Contract):
+    """The decision is in the ledger at ``seq``; a verdict with ``as_of`` of at least that has weighed it."""
+
+    accepted: Literal[True] = True
+    request_id: Id
+    seq: int
+
+
+class OrderReply(Contract):
+    """The control change is in the ledger; ``control_seq`` is the new control revision."""
+
+    accepted: Literal[True] = True
+    control_seq: int
+    posture: Posture
+    in_flight: int = 0
+
+
+class BoardQuery(Contract):
+    """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``."""
+
+    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "media"]
+    request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
+
+
+class ServiceHealth(Contract):
+    """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
+
+    ``control_seq`` is the newest control revision that the instance has seen.
+    """
+
+    service: str
+    instance: str
+    at: Utc
+    control_seq: int
+    posture: Posture | None = None
+    version: str
+
+
+class EocView(Contract):
+    """The posture as the ledger has it. ``last_seq`` is the newest sequence of the whole ledger."""
+
+    realm: Literal["live", "exercise"]
+    city: str
+    website: str
+    posture: Posture
+    level: int | None = None
+    incident: str | None = None
+    control_seq: int
+    hold: bool
+    in_flight: int
+    last_seq: int
+    services: tuple[ServiceHealth, ...] = ()
+
+
+class DeliveryView(Contract):
+    """One profile of a request: ``outcome`` is queued, posting, or that of the newest receipt."""
+
+    profile: Id
+    platform: Id
+    outcome: str
+    url: str | None = None
+    reason: str = ""
+    final: bool = False
+
+
+class RequestView(Contract):
+    """A request with all that the ledger says of it."""
+
+    request: Request
+    request_seq: int
+    verdict: Verdict | None = None
+    verdict_seq: int = 0
+    deliveries: tuple[DeliveryView, ...] = ()
+    withdrawn: bool = False
+
+
+class OfficerView(Contract):
+    """An officer and the grants that count now."""
+
+    officer: Officer
+    grants_now: tuple[Grant, ...]
+    revoked: bool
+
+
+class BoardReply(Contract):
+    """The answer to a BoardQuery: the one field that was asked for is there."""
+
+    eoc: EocView | None = None
+    requests: tuple[RequestView, ...] | None = None
+    profiles: tuple[Profile, ...] | None = None
+    officers: tuple[OfficerView, ...] | None = None
+    services: tuple[ServiceHealth, ...] | None = None
+
+
+class BoardEvent(Contract):
+    """``board.<kind>.<name>``: a ledger event for people who watch; ``body`` is the event itself."""
+
+    seq: int
+    subject: str
+    at: Utc
+    body: dict[str, Any]
+
+
+class EocBroadcast(Contract):
+    """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people."""
+
+    type: Literal["eoc_state"] = "eoc_state"
+    at: Utc
+    posture: Posture
+    level: int | None = None
+    incident: str | None = None
+    control_seq: int
+    hold: bool
+    in_flight: Annotated[int, Field(ge=0)] = 0
+
+
+class DeadLetter(Contract):
+    """``dead.<service>``: a message that a service could not read, kept for a person."""
+
+    at: Utc
+    service: str
+    subject: str
+    seq: int
+    error: str
+    data_base64: str

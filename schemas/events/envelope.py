@@ -1,0 +1,48 @@
+"""A signed statement: DSSE v1.0.2 (Dead Simple Signing Envelope), Ed25519 over the exact bytes."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from schemas.events.base import Contract, PublicKey
+
+APPROVAL_TYPE = "application/vnd.onevoice.approval.v1+json"
+ORDER_TYPE = "application/vnd.onevoice.order.v1+json"
+MANIFEST_TYPE = "application/vnd.onevoice.manifest.v1+json"
+CHECKPOINT_TYPE = "application/vnd.onevoice.checkpoint.v1+json"
+
+Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+
+
+class Signature(Contract):
+    """One signature: keyid is the signer's public nkey."""
+
+    keyid: PublicKey
+    sig: Base64
+
+
+class Envelope(Contract):
+    """Payload bytes in base64, their type, and who signed them."""
+
+    payload_type: str = Field(alias="payloadType")
+    payload: Base64
+    signatures: tuple[Signature, ...] = Field(min_length=1, max_length=8)
+
+    model_config = Contract.model_config | {"populate_by_name": True, "serialize_by_alias": True}
+
+    def payload_bytes(self) -> bytes:
+        """Return the exact bytes that were signed over (before the DSSE encoding)."""
+        return base64.b64decode(self.payload, validate=True)
+
+    def signed_bytes(self) -> bytes:
+        """Return DSSE's pre-authentication encoding: what the signature covers."""
+        return pae(self.payload_type, self.payload_bytes())
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return DSSE's pre-authentication encoding of a payload and its type."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -1,0 +1,131 @@
+"""Publish requests: what a person or system submits, what the ledger keeps, what a platform gets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from schemas import canonical
+from schemas.events.authority import Realm, Severity
+from schemas.events.base import Contract, Id, Sha256, Utc
+
+ALL_DEPARTMENTS = "all-departments"
+SUBMITTED_TYPE = "ca.onevoice.request.submitted.v1"
+
+Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+
+
+class Picture(Contract):
+    """A picture that was put beforehand (desk.media.put), by hash, with its description."""
+
+    sha256: Sha256
+    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    alt: Annotated[str, StringConstraints(min_length=1, max_length=1_500)]
+
+
+class Submission(Contract):
+    """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent."""
+
+    text: str
+    targets: tuple[Id, ...] | Literal["all-departments"]
+    crisis: bool
+    link: Link | None = None
+    severity: Severity | None = None
+    expires: Utc | None = None
+    variants: dict[Id, str] = {}
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
+
+
+class SubmissionEvent(Contract):
+    """The CloudEvents 1.0 JSON envelope of a submission. Extension attributes are not accepted."""
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=1_024)]
+    type: Literal["ca.onevoice.request.submitted.v1"]
+    time: Utc | None = None
+    subject: str | None = None
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: str | None = None
+    data: Submission
+
+
+class PlatformContent(Contract):
+    """The exact content that one platform gets. ``parts`` is a thread: the first part stands alone.
+
+    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post.
+    """
+
+    platform: Id
+    parts: tuple[str, ...] = Field(min_length=1, max_length=25)
+    pictures: tuple[Picture, ...] = ()
+    link: Link | None = None
+    severity: Severity | None = None
+    created_at: Utc
+
+
+class Rendering(Contract):
+    """A platform's content, kept as bytes: ``body`` is the canonical JSON of a PlatformContent."""
+
+    platform: Id
+    body: str
+    sha256: Sha256
+
+    def content(self) -> PlatformContent:
+        """Return the content that the body holds."""
+        return PlatformContent.from_bytes(self.body.encode())
+
+    @classmethod
+    def of(cls, content: PlatformContent) -> Rendering:
+        """Freeze a platform's content."""
+        raw = content.to_bytes()
+        return cls(platform=content.platform, body=raw.decode(), sha256=canonical.sha256(raw))
+
+
+class ScreeningFinding(Contract):
+    """What screening found, for the approver: ``code`` is stable, ``where`` quotes or names the place."""
+
+    code: Id
+    clause: str
+    reason: str
+    where: str = ""
+
+
+class Request(Contract):
+    """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
+
+    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after.
+    """
+
+    type: Literal["request"] = "request"
+    at: Utc
+    realm: Realm
+    request_id: Id
+    revision: Annotated[int, Field(ge=1)] = 1
+    author: Id
+    author_kind: Literal["officer", "system"]
+    source: str
+    event_id: str
+    content_sha256: Sha256
+    text: str
+    scope: Literal["profiles", "all-departments"]
+    targets: tuple[Id, ...] = Field(min_length=1)
+    crisis: bool
+    link: Link | None = None
+    severity: Severity | None = None
+    expires_at: Utc
+    submitted_posture: Literal["routine", "crisis", "eoc_activating", "eoc_active"]
+    renderings: tuple[Rendering, ...]
+    digest: Sha256
+    screening: tuple[ScreeningFinding, ...] = ()
+
+
+def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:
+    """Return the digest over all renderings of a revision: what an approval covers."""
+    value = {
+        "request_id": request_id,
+        "revision": revision,
+        "renderings": {rendering.platform: rendering.sha256 for rendering in renderings},
+    }
+    return canonical.sha256(canonical.dumps(value))

@@ -1,0 +1,130 @@
+"""The map: who consumes, reads, writes, serves, broadcasts and hears what.
+
+The NATS permissions, the diagram in docs/architecture.md, the AsyncAPI document and a drift test come from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas import streams, subjects
+from schemas.streams import Consumer
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service's row in the map.
+
+    ``consumes``: durables. ``per_profile``: also the delivery consumer of each profile. ``reads``: streams whose
+    messages it gets by subject. ``writes``: subjects that it appends to. ``serves``: desk subjects that it
+    answers (without the user token). ``broadcasts`` and ``hears``: core NATS. ``purges``: streams it may purge.
+    """
+
+    name: str
+    summary: str
+    consumes: tuple[Consumer, ...] = ()
+    per_profile: bool = False
+    reads: tuple[str, ...] = (streams.LEDGER,)
+    writes: tuple[str, ...] = ()
+    serves: tuple[str, ...] = ()
+    broadcasts: tuple[str, ...] = ()
+    hears: tuple[str, ...] = (subjects.EOC_STATE,)
+    purges: tuple[str, ...] = ()
+
+    @property
+    def user(self) -> str:
+        """The name of its NATS user and key file: the service's name with hyphens."""
+        return self.name.replace("_", "-")
+
+    @property
+    def dead_letters(self) -> str:
+        """Where it puts what it cannot read."""
+        return subjects.dead(self.name)
+
+    @property
+    def heartbeat(self) -> str:
+        """Where it says that it lives."""
+        return subjects.health(self.name)
+
+
+EOC_STATE = Service(
+    "eoc_state",
+    "takes the EOC's orders, waits until nothing is in flight, broadcasts the posture",
+    consumes=(streams.EOC_STATE_CONTROL,),
+    writes=(subjects.CONTROL,),
+    serves=(subjects.DESK_EOC_ORDER,),
+    broadcasts=(subjects.EOC_STATE,),
+    hears=(),
+)
+REGISTRY = Service(
+    "registry",
+    "keeps who holds which role and which profiles are official",
+    writes=(subjects.CONTROL,),
+    serves=(subjects.DESK_REGISTRY_ORDER,),
+)
+INTAKE = Service(
+    "intake",
+    "checks, screens and renders what people and systems submit, and puts it on record",
+    reads=(streams.LEDGER, streams.MEDIA),
+    writes=(subjects.REQUESTS, subjects.APPROVALS, subjects.MEDIA_ALL),
+    serves=(
+        subjects.DESK_REQUEST_PREVIEW,
+        subjects.DESK_REQUEST_SUBMIT,
+        subjects.DESK_MEDIA_PUT,
+        subjects.DESK_APPROVAL_SUBMIT,
+    ),
+)
+GATEKEEPER = Service(
+    "gatekeeper",
+    "decides each request by the policy, anew after each control change",
+    consumes=(
+        streams.GATEKEEPER_REQUESTS,
+        streams.GATEKEEPER_APPROVALS,
+        streams.GATEKEEPER_CONTROL,
+        streams.GATEKEEPER_RECEIPTS,
+    ),
+    reads=(streams.LEDGER, streams.OPEN),
+    writes=(subjects.VERDICTS, subjects.OPEN_ALL),
+    purges=(streams.OPEN,),
+)
+FANOUT = Service(
+    "fanout",
+    "posts what is cleared to each profile, once, and writes the receipt",
+    consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_MIRROR),
+    per_profile=True,
+    reads=(streams.LEDGER, streams.MEDIA),
+    writes=(subjects.DELIVERIES, subjects.ATTEMPTS, subjects.RECEIPTS),
+)
+BOARD = Service(
+    "board",
+    "answers what stands where, and shows people the ledger as it grows",
+    consumes=(streams.BOARD_FEED,),
+    reads=(streams.LEDGER, streams.OPEN, streams.MEDIA),
+    serves=(subjects.DESK_BOARD_QUERY,),
+    broadcasts=(subjects.BOARD_ALL,),
+    hears=(subjects.EOC_STATE, subjects.HEALTH_ALL),
+)
+AUDIT = Service(
+    "audit",
+    "keeps the second copy of the record, hashed and sealed",
+    consumes=(streams.AUDIT_COPY,),
+    writes=(subjects.SEAL,),
+)
+
+SERVICES = (EOC_STATE, REGISTRY, INTAKE, GATEKEEPER, FANOUT, BOARD, AUDIT)
+
+OFFICER_MAY_SEND = (
+    subjects.DESK_REQUEST_PREVIEW,
+    subjects.DESK_REQUEST_SUBMIT,
+    subjects.DESK_MEDIA_PUT,
+    subjects.DESK_APPROVAL_SUBMIT,
+    subjects.DESK_EOC_ORDER,
+    subjects.DESK_REGISTRY_ORDER,
+    subjects.DESK_BOARD_QUERY,
+)
+SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
+
+
+def service(name: str) -> Service:
+    """Return a service's row by its name; raises KeyError."""
+    return {row.name: row for row in SERVICES}[name]

@@ -1,0 +1,107 @@
+"""Every stream and every durable consumer. Made by the provisioning user; services only compare.
+
+Sizes in bytes, durations in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas import subjects
+
+HOUR = 3_600.0
+LEDGER = "LEDGER"
+OPEN = "OPEN"
+MEDIA = "MEDIA"
+DEAD = "DEAD"
+
+MAX_PAYLOAD = 8 * 1024 * 1024
+"""The server's max_payload: a picture goes through in one message, and a megabyte of JSON reaches the
+service that can say what is wrong with it."""
+
+LEASE_SECONDS = 15.0
+"""A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream as it has to be. ``duplicate_window`` in seconds."""
+
+    name: str
+    subjects: tuple[str, ...]
+    deny_delete: bool = True
+    deny_purge: bool = True
+    duplicate_window: float = 120.0
+    max_msgs_per_subject: int = -1
+    discard_new: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A durable pull consumer as it has to be. ``ack_wait`` in seconds; deliveries are never given up."""
+
+    stream: str
+    durable: str
+    filter_subject: str
+    ack_wait: float = 30.0
+    max_ack_pending: int = 256
+
+
+STREAMS = (
+    Stream(
+        LEDGER,
+        (subjects.LEDGER_ALL,),
+        duplicate_window=6 * HOUR,
+        description="The record: control, requests, approvals, verdicts, deliveries, attempts, receipts, seals.",
+    ),
+    Stream(
+        OPEN,
+        (subjects.OPEN_ALL,),
+        deny_delete=False,
+        deny_purge=False,
+        max_msgs_per_subject=1,
+        description="Which requests are open; a working set of the gatekeeper, rebuilt from the ledger.",
+    ),
+    Stream(
+        MEDIA,
+        (subjects.MEDIA_ALL,),
+        max_msgs_per_subject=1,
+        discard_new=True,
+        description="Pictures by the hash of their bytes.",
+    ),
+    Stream(
+        DEAD,
+        (subjects.DEAD_ALL,),
+        description="Messages that a service could not read, for a person to look at.",
+    ),
+)
+
+GATEKEEPER_REQUESTS = Consumer(LEDGER, "gatekeeper-requests", subjects.REQUESTS)
+GATEKEEPER_APPROVALS = Consumer(LEDGER, "gatekeeper-approvals", subjects.APPROVALS)
+GATEKEEPER_CONTROL = Consumer(LEDGER, "gatekeeper-control", subjects.CONTROL)
+GATEKEEPER_RECEIPTS = Consumer(LEDGER, "gatekeeper-receipts", subjects.RECEIPTS)
+FANOUT_VERDICTS = Consumer(LEDGER, "fanout-verdicts", subjects.VERDICTS)
+FANOUT_MIRROR = Consumer(LEDGER, "fanout-mirror", subjects.RECEIPTS, max_ack_pending=1)
+EOC_STATE_CONTROL = Consumer(LEDGER, "eoc-state-control", subjects.CONTROL)
+BOARD_FEED = Consumer(LEDGER, "board-feed", subjects.LEDGER_ALL)
+AUDIT_COPY = Consumer(LEDGER, "audit-copy", subjects.LEDGER_ALL, max_ack_pending=2_048)
+
+CONSUMERS = (
+    GATEKEEPER_REQUESTS,
+    GATEKEEPER_APPROVALS,
+    GATEKEEPER_CONTROL,
+    GATEKEEPER_RECEIPTS,
+    FANOUT_VERDICTS,
+    FANOUT_MIRROR,
+    EOC_STATE_CONTROL,
+    BOARD_FEED,
+    AUDIT_COPY,
+)
+
+
+def delivery_consumer(profile: str) -> Consumer:
+    """Return the consumer of one profile's deliveries: the server hands out one at a time, in order."""
+    return Consumer(
+        LEDGER, f"deliver-{subjects.token(profile)}", subjects.deliveries_to(profile), max_ack_pending=1
+    )

@@ -1,0 +1,147 @@
+"""Every NATS subject of OneVoice, and the grammar of what may stand in one (NATS ADR-6).
+
+Tokens that come from outside are checked here before they enter a subject: the server stores publishes to
+``s.*`` as they are, so a wildcard in an id would write where nobody looks.
+"""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_TOKEN = re.compile(TOKEN)
+
+CONTROL = "ledger.control"
+SEAL = "ledger.seal"
+LEDGER_ALL = "ledger.>"
+EOC_STATE = "eoc.state"
+BOARD_ALL = "board.>"
+DESK_ALL = "desk.>"
+
+
+class SubjectTokenError(ValueError):
+    """A word that may not stand in a subject."""
+
+    def __init__(self, word: str) -> None:
+        shown = word if len(word) <= 40 else word[:40] + "…"
+        super().__init__(
+            f"{shown!r} is not an id: use 1 to 63 lowercase letters, digits and hyphens, "
+            "beginning and ending with a letter or digit"
+        )
+
+
+def token(word: str) -> str:
+    """Return the word if it may stand in a subject, else raise SubjectTokenError."""
+    if not _TOKEN.fullmatch(word):
+        raise SubjectTokenError(word)
+    return word
+
+
+# --- the ledger -------------------------------------------------------------------------------------------
+
+
+def request(request_id: str) -> str:
+    """Return the subject of a publish request."""
+    return f"ledger.request.{token(request_id)}"
+
+
+def approval(request_id: str, officer: str) -> str:
+    """Return the subject of one officer's decisions on a request."""
+    return f"ledger.approval.{token(request_id)}.{token(officer)}"
+
+
+def approvals_of(request_id: str) -> str:
+    """Return the filter for all officers' decisions on a request."""
+    return f"ledger.approval.{token(request_id)}.*"
+
+
+def verdict(request_id: str) -> str:
+    """Return the subject of the verdicts on a request."""
+    return f"ledger.verdict.{token(request_id)}"
+
+
+def delivery(profile: str, request_id: str) -> str:
+    """Return the subject of a delivery queued for a profile."""
+    return f"ledger.delivery.{token(profile)}.{token(request_id)}"
+
+
+def deliveries_to(profile: str) -> str:
+    """Return the filter for all deliveries of a profile."""
+    return f"ledger.delivery.{token(profile)}.*"
+
+
+def attempt(profile: str, request_id: str) -> str:
+    """Return the subject of the write-ahead attempts to post a request to a profile."""
+    return f"ledger.attempt.{token(profile)}.{token(request_id)}"
+
+
+def receipt(profile: str, request_id: str) -> str:
+    """Return the subject of the receipts of a request on a profile."""
+    return f"ledger.receipt.{token(profile)}.{token(request_id)}"
+
+
+REQUESTS = "ledger.request.*"
+APPROVALS = "ledger.approval.*.*"
+VERDICTS = "ledger.verdict.*"
+DELIVERIES = "ledger.delivery.*.*"
+ATTEMPTS = "ledger.attempt.*.*"
+RECEIPTS = "ledger.receipt.*.*"
+
+# --- working sets beside the ledger -----------------------------------------------------------------------
+
+OPEN_ALL = "open.*"
+MEDIA_ALL = "media.*"
+DEAD_ALL = "dead.*"
+
+
+def open_request(request_id: str) -> str:
+    """Return the subject that marks a request as open (undecided, or not yet delivered everywhere)."""
+    return f"open.{token(request_id)}"
+
+
+def media(sha256: str) -> str:
+    """Return the subject of a picture, by the SHA-256 of its bytes."""
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise SubjectTokenError(sha256)
+    return f"media.{sha256}"
+
+
+def dead(service: str) -> str:
+    """Return the subject where a service puts messages that it cannot read."""
+    return f"dead.{token(service.replace('_', '-'))}"
+
+
+# --- broadcasts -------------------------------------------------------------------------------------------
+
+HEALTH_ALL = "health.*"
+
+
+def health(service: str) -> str:
+    """Return the subject of a service's heartbeat."""
+    return f"health.{token(service.replace('_', '-'))}"
+
+
+def board(kind: str, name: str) -> str:
+    """Return the subject on which people watch: kind is control, request, verdict, attempt, receipt ..."""
+    return f"board.{token(kind)}.{token(name)}"
+
+
+# --- the desk: the last token is the NATS user, so it proves who sends -------------------------------------
+
+DESK_REQUEST_PREVIEW = "desk.request.preview"
+DESK_REQUEST_SUBMIT = "desk.request.submit"
+DESK_MEDIA_PUT = "desk.media.put"
+DESK_APPROVAL_SUBMIT = "desk.approval.submit"
+DESK_EOC_ORDER = "desk.eoc.order"
+DESK_REGISTRY_ORDER = "desk.registry.order"
+DESK_BOARD_QUERY = "desk.board.query"
+
+
+def desk(base: str, user: str) -> str:
+    """Return a desk subject for one user."""
+    return f"{base}.{token(user)}"
+
+
+def every_user(base: str) -> str:
+    """Return the filter of a desk subject for all users."""
+    return f"{base}.*"

@@ -1,0 +1,1 @@
+"""The platforms: one file each behind the contract in ``contract``; ``registry`` lists them."""

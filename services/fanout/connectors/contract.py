@@ -1,0 +1,142 @@
+"""What every connector does, and nothing more: publish, reconcile, retract, check.
+
+A connector translates between an Intent and one platform. It decides nothing about the policy, keeps no state
+that matters, and answers with a value: an exception out of a connector is a bug and counts as Unknown.
+How to be sure of an outcome is the platform's class (docs/platforms.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from schemas.events.authority import Profile
+from schemas.events.requests import PlatformContent
+
+FetchMedia = Callable[[str], Awaitable[bytes]]
+"""Gets a picture's bytes by their SHA-256; raises LookupError."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One post to one profile. ``content`` is what the approved rendering's bytes hold.
+
+    ``idempotency_key`` is the same for each repeat of this revision on this profile. ``author_time`` is when the
+    request was made; ``call_timeout`` is what is left of the lease, in seconds.
+    """
+
+    request_id: str
+    revision: int
+    profile: Profile
+    content: PlatformContent
+    rendering_sha256: str
+    idempotency_key: str
+    author_time: datetime
+    call_timeout: float
+
+
+@dataclass(frozen=True)
+class Posted:
+    """It stands: its public URL and the platform's id."""
+
+    url: str
+    remote_id: str
+
+
+@dataclass(frozen=True)
+class Retryable:
+    """Surely not posted, and it may be tried again (refused connection, rate limit). ``after`` in seconds."""
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Permanent:
+    """Surely not posted, and trying again will not help: the platform's words are in ``reason``."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It may or may not stand (time-out or 5xx after sending). Never repeat before reconcile."""
+
+    reason: str
+
+
+PublishResult = Posted | Retryable | Permanent | Unknown
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The platform shows that it does not stand."""
+
+
+@dataclass(frozen=True)
+class CannotTell:
+    """The platform cannot be asked, or does not say."""
+
+    reason: str
+
+
+ReconcileResult = Posted | Absent | CannotTell
+
+
+@dataclass(frozen=True)
+class Retracted:
+    """It does not stand any more (also: it never did)."""
+
+
+RetractResult = Retracted | Retryable | Permanent | Unknown
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words."""
+
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
+
+    ``pictures`` and ``alt_characters`` are counts. Data, not code paths: rendering reads them.
+    """
+
+    platform: str
+    characters: int
+    link_length: int | None = None
+    pictures: int = 4
+    alt_characters: int = 1_500
+    thread: bool = True
+
+
+class Connector(Protocol):
+    """One platform."""
+
+    platform: str
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post it, or say why not; ends within ``intent.call_timeout``."""
+        ...
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look whether an earlier publish of this intent stands, without posting anything."""
+        ...
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Take a post back; to repeat it is harmless."""
+        ...
+
+    async def check(self, profile: Profile) -> Health:
+        """Say whether this profile can be posted to (credentials, reachability), without posting."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,213 @@
+"""The city folder: where everything lies, and city.toml, its settings.
+
+::
+
+    city.toml                    names, ports, website; what is not authority
+    authority/manifest.<realm>.json   the signed manifest (DSSE)
+    keys/<name>.nk               keys of realm live: officers, systems;  keys/exercise/<name>.nk the other realm's
+    keys/services/[exercise/]<service>.nk, keys/provision/<realm>.nk    the services' and the provisioning user's
+    nats/nats.conf               generated: accounts and permissions
+    secrets/<realm>/<profile>.token   platform credentials, mode 0600
+    var/                         what grows: nats/, audit/<realm>/, townsquare/, media/, run/
+    site/, site-exercise/        the website connector's output
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from schemas.events.authority import Realm
+from schemas.events.base import Id, PublicKey
+from services.kernel.errors import BadInput
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CitySection(_Section):
+    """[city]: its name, and its official website, to which content links back."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+    language: str = "en-CA"
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CA"
+
+
+class NatsSection(_Section):
+    """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one."""
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 4222
+    url: str | None = None
+    tls_ca: str | None = None
+    replicas: Literal[1, 3, 5] = 1
+
+
+class RealmAuthority(_Section):
+    """The public keys that must sign a realm's manifest."""
+
+    root_keys: tuple[PublicKey, ...] = Field(min_length=1)
+    threshold: Annotated[int, Field(ge=1)] = 2
+    audit_key: PublicKey
+
+
+class AuthoritySection(_Section):
+    """[authority.live] and [authority.exercise]: pinned keys; the manifests are checked against them."""
+
+    live: RealmAuthority
+    exercise: RealmAuthority
+
+
+class TownsquareSection(_Section):
+    """[townsquare]: the demonstration platform; absent in a city that has none."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 4223
+
+
+class SiteSection(_Section):
+    """[site]: where the website's pages can be looked at locally while the city is up."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 4224
+    serve: bool = True
+
+
+class MastodonSection(_Section):
+    """[mastodon]: where accounts of the form ``@name@instance`` live; ``townsquare`` names the local one."""
+
+    instances: dict[Id, str] = {}
+
+
+class LogSection(_Section):
+    """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
+
+    format: Literal["lines", "json"] = "lines"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CityFile(_Section):
+    """city.toml."""
+
+    city: CitySection
+    authority: AuthoritySection
+    nats: NatsSection = NatsSection()
+    townsquare: TownsquareSection | None = None
+    site: SiteSection = SiteSection()
+    mastodon: MastodonSection = MastodonSection()
+    log: LogSection = LogSection()
+    screening_topics: dict[Id, tuple[str, ...]] = {}
+
+
+class City:
+    """A city folder: its settings and its paths."""
+
+    def __init__(self, folder: Path, settings: CityFile, realm: Realm = "live") -> None:
+        self.folder = folder
+        self.settings = settings
+        self.realm: Realm = realm
+
+    @property
+    def authority(self) -> RealmAuthority:
+        """The pinned keys of this realm."""
+        section = self.settings.authority
+        return section.live if self.realm == "live" else section.exercise
+
+    @property
+    def manifest_path(self) -> Path:
+        """The signed manifest of this realm."""
+        return self.folder / "authority" / f"manifest.{self.realm}.json"
+
+    def key_path(self, name: str) -> Path:
+        """The key file of an officer or system in this realm."""
+        keys = self.folder / "keys"
+        return (keys if self.realm == "live" else keys / "exercise") / f"{name}.nk"
+
+    def service_key_path(self, service: str) -> Path:
+        """The key file of a service's NATS user in this realm (audit signs checkpoints with its own too)."""
+        keys = self.folder / "keys" / "services"
+        return (keys if self.realm == "live" else keys / "exercise") / f"{service.replace('_', '-')}.nk"
+
+    @property
+    def provision_key_path(self) -> Path:
+        """The key file of this realm's provisioning user."""
+        return self.folder / "keys" / "provision" / f"{self.realm}.nk"
+
+    @property
+    def nats_conf_path(self) -> Path:
+        """The generated NATS configuration."""
+        return self.folder / "nats" / "nats.conf"
+
+    def token_path(self, profile: str) -> Path:
+        """A profile's platform credential in this realm."""
+        return self.folder / "secrets" / self.realm / f"{profile}.token"
+
+    @property
+    def var(self) -> Path:
+        """What grows."""
+        return self.folder / "var"
+
+    @property
+    def audit_folder(self) -> Path:
+        """The second copy of this realm's ledger."""
+        return self.var / "audit" / self.realm
+
+    @property
+    def site_folder(self) -> Path:
+        """The website connector's output in this realm."""
+        return self.folder / ("site" if self.realm == "live" else "site-exercise")
+
+    @property
+    def run_path(self) -> Path:
+        """What ``onevoice up`` says of the running city: addresses and process id (JSON)."""
+        return self.var / "run" / "up.json"
+
+
+def load_city(folder: Path, realm: Realm = "live") -> City:
+    """Read a city folder.
+
+    Raises:
+        BadInput: ``city.missing``, ``city.syntax`` (with the line), ``city.invalid`` (with the field).
+    """
+    path = folder / "city.toml"
+    try:
+        text = path.read_bytes().decode("utf-8")
+        table = tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise BadInput(
+            "city.missing",
+            f"there is no city.toml in {folder}",
+            "name the city folder with --city or ONEVOICE_CITY, or make one: onevoice init --demo DIR",
+        ) from error
+    except OSError as error:
+        raise BadInput(
+            "city.unreadable", f"{path}: {error.strerror}", "check the folder's permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "city.syntax", f"{path} is not UTF-8 (byte {error.start})", "save it as UTF-8"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput("city.syntax", f"{path}: {error}", "mend that line; TOML 1.0 is the format") from error
+    try:
+        return City(folder.resolve(), CityFile.model_validate(table), realm)
+    except ValidationError as error:
+        raise _invalid(path, text, error) from error
+
+
+def _invalid(path: Path, text: str, error: ValidationError) -> BadInput:
+    first: Any = error.errors()[0]
+    location = ".".join(str(part) for part in first["loc"])
+    leaf = str(first["loc"][-1]) if first["loc"] else ""
+    line = next(
+        (number for number, row in enumerate(text.splitlines(), 1) if leaf and row.strip().startswith(leaf)),
+        None,
+    )
+    place = f"{path}, line {line}" if line else str(path)
+    return BadInput("city.invalid", f"{place}: {location}: {first['msg']}", "mend that field in city.toml")

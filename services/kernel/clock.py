@@ -1,0 +1,39 @@
+"""The one place that reads a clock. Everything else takes the time as an argument, or a Clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time in UTC."""
+
+    def now(self) -> datetime:
+        """Return the current time, with its offset."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the machine's time in UTC."""
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """A clock that tests and drills set by hand."""
+
+    def __init__(self, start: datetime) -> None:
+        self.time = start
+
+    def now(self) -> datetime:
+        """Return the time that was set."""
+        return self.time
+
+
+def monotonic() -> float:
+    """Return seconds that only grow; for measuring how long something took."""
+    return time.monotonic()

@@ -1,0 +1,79 @@
+"""Errors in families, by what the person or program that asked can do about them.
+
+Each has a stable code (dotted, lowercase), a message that says what is wrong and where, a hint that says how to
+mend it, and the exit status that the ``onevoice`` command ends with.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from schemas.events.desk import ErrorBody, ErrorReply
+
+
+class Exit(IntEnum):
+    """The exit statuses of the command (README, section Exit statuses)."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    BLOCKED = 3
+    REFUSED = 4
+    PARTLY = 5
+    UNREACHABLE = 6
+    UNPROVEN = 7
+
+
+class OneVoiceError(Exception):
+    """Something that a person is told in one clear error; never a traceback."""
+
+    exit_status = Exit.USAGE
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def reply(self) -> ErrorReply:
+        """Return the error as a desk reply."""
+        return ErrorReply(
+            error=ErrorBody(
+                code=self.code, message=self.message, hint=self.hint, exit_status=int(self.exit_status)
+            )
+        )
+
+
+class BadInput(OneVoiceError):
+    """What was given is wrong; mend it and ask again. Nothing was done."""
+
+
+class Refused(OneVoiceError):
+    """The input is well formed, and the policy or the signatures say no. Nothing was done."""
+
+    exit_status = Exit.REFUSED
+
+
+class Unreachable(OneVoiceError):
+    """The broker or a service did not answer; whether it was done may be unknown, and repeating is safe."""
+
+    exit_status = Exit.UNREACHABLE
+
+
+class Unproven(OneVoiceError):
+    """The record does not verify."""
+
+    exit_status = Exit.UNPROVEN
+
+
+class Drift(OneVoiceError):
+    """The broker's streams or consumers are not as schemas.streams says; the service refuses to run."""
+
+    exit_status = Exit.USAGE
+
+
+def from_reply(body: ErrorBody) -> OneVoiceError:
+    """Return the error that a desk reply carries, in its family."""
+    families = {Exit.REFUSED: Refused, Exit.UNREACHABLE: Unreachable, Exit.UNPROVEN: Unproven}
+    family = families.get(Exit(body.exit_status), BadInput) if body.exit_status in list(Exit) else BadInput
+    return family(body.code, body.message, body.hint)
