@@ -1,0 +1,24 @@
+"""Makes a city folder, the broker's configuration, the broker itself, and its streams.
+
+``make_city(folder, demo_plan())`` makes a city folder; ``EmbeddedBroker`` runs nats-server on it;
+``provision(city, url)`` makes the streams and durables of the city's realm. ``read_envelope`` and
+``read_manifest`` give the signed authority manifest, for the registry's first event.
+"""
+
+from services.provision.broker import EmbeddedBroker, find_nats_server
+from services.provision.city_init import make_city
+from services.provision.city_plan import CityPlan, demo_plan
+from services.provision.manifests import read_envelope, read_manifest
+from services.provision.streams import Provisioned, provision
+
+__all__ = [
+    "CityPlan",
+    "EmbeddedBroker",
+    "Provisioned",
+    "demo_plan",
+    "find_nats_server",
+    "make_city",
+    "provision",
+    "read_envelope",
+    "read_manifest",
+]

@@ -1,0 +1,137 @@
+"""Makes the streams and durables of a realm, as ``schemas.streams`` says; to repeat it is harmless.
+
+What stands is never altered in a way that could lose an event: then it is refused, naming the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats.errors
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from schemas import streams
+from services.kernel.city import City
+from services.kernel.drift import (
+    Difference,
+    consumer_config,
+    consumer_differences,
+    stream_config,
+    stream_differences,
+)
+from services.kernel.errors import Drift, Unreachable
+from services.provision.connection import as_provisioner
+from services.provision.manifests import read_manifest
+
+CONSUMERS_AT_ONCE = 16
+
+
+@dataclass
+class Provisioned:
+    """What was done, in plain words; ``kept`` counts what was right already."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    kept: int = 0
+
+
+async def provision(city: City, url: str, extra_profiles: Iterable[str] = ()) -> Provisioned:
+    """Make what the realm's services need on the broker, and say what was done.
+
+    Args:
+        city: the city folder, in the realm to provision.
+        url: the broker.
+        extra_profiles: ids of profiles that were added after the manifest.
+
+    Raises:
+        Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
+        Drift: ``provision.would_lose``, a stream or durable stands that cannot be mended without loss.
+    """
+    manifest = read_manifest(city)
+    profiles = sorted({*(profile.id for profile in manifest.profiles), *extra_profiles})
+    consumers = (*streams.CONSUMERS, *(streams.delivery_consumer(profile) for profile in profiles))
+    done = Provisioned()
+    async with as_provisioner(city, url) as client:
+        js = client.jetstream()
+        try:
+            for stream in streams.STREAMS:
+                await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
+            for start in range(0, len(consumers), CONSUMERS_AT_ONCE):
+                batch = consumers[start : start + CONSUMERS_AT_ONCE]
+                await asyncio.gather(*(_consumer(js, consumer, done) for consumer in batch))
+        except nats.errors.Error as error:
+            raise Unreachable(
+                "provision.failed",
+                f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
+                "look into the broker's log (var/nats/nats.log); to provision again is harmless",
+            ) from error
+    return done
+
+
+async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisioned) -> None:
+    what = f"stream {wanted.name}"
+    try:
+        present = (await js.stream_info(str(wanted.name))).config
+    except NotFoundError:
+        await js.add_stream(wanted)
+        done.created.append(what)
+        return
+    differences = stream_differences(wanted, present)
+    if present.num_replicas != wanted.num_replicas:
+        differences.append(("num_replicas", present.num_replicas, wanted.num_replicas))
+    if not differences and present.description == wanted.description:
+        done.kept += 1
+        return
+    _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change)])
+    await js.update_stream(wanted)
+    done.updated.append(_told(what, differences))
+
+
+async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Provisioned) -> None:
+    what = f"durable {consumer.durable} of {consumer.stream}"
+    wanted = consumer_config(consumer)
+    try:
+        present = (await js.consumer_info(consumer.stream, consumer.durable)).config
+    except NotFoundError:
+        await js.add_consumer(consumer.stream, wanted)
+        done.created.append(what)
+        return
+    differences = consumer_differences(wanted, present or api.ConsumerConfig())
+    if not differences:
+        done.kept += 1
+        return
+    _refuse_loss(what, [change for change in differences if change[0] not in _SAFE_ON_CONSUMER])
+    await js.add_consumer(consumer.stream, wanted)
+    done.updated.append(_told(what, differences))
+
+
+_SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
+_SAFE_ON_STREAM = frozenset({"duplicate_window", "num_replicas", "allow_direct", "deny_delete", "deny_purge"})
+_LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})
+
+
+def _stream_change_is_safe(name: str, present: Any, wanted: Any) -> bool:
+    """True when a change of a stream cannot lose an event: a limit taken away, a subject added."""
+    if name == "subjects":
+        return set(present or ()) <= set(wanted or ())
+    if name in _LIMITS:
+        return wanted in (None, -1)
+    return name in _SAFE_ON_STREAM
+
+
+def _refuse_loss(what: str, differences: list[Difference]) -> None:
+    if differences:
+        raise Drift(
+            "provision.would_lose",
+            f"{_told(what, differences)}; changing that could lose or repeat events",
+            "nothing was changed; find out who made it so, back up var/nats, and mend it by hand with the nats tool",
+        )
+
+
+def _told(what: str, differences: list[Difference]) -> str:
+    changes = ", ".join(f"{name} is {present}, not {wanted}" for name, present, wanted in differences)
+    return f"{what} ({changes or 'description'})"
