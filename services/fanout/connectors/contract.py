@@ -14,6 +14,27 @@ from typing import Protocol
 
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
+from schemas.platforms import LIMITS, Limits, limits_of
+
+__all__ = [
+    "LIMITS",
+    "Absent",
+    "CannotTell",
+    "Connector",
+    "FetchMedia",
+    "Health",
+    "Intent",
+    "Limits",
+    "Permanent",
+    "Posted",
+    "PublishResult",
+    "ReconcileResult",
+    "RetractResult",
+    "Retracted",
+    "Retryable",
+    "Unknown",
+    "limits_of",
+]
 
 FetchMedia = Callable[[str], Awaitable[bytes]]
 """Gets a picture's bytes by their SHA-256; raises LookupError."""
@@ -39,25 +60,37 @@ class Intent:
 
 @dataclass(frozen=True)
 class Posted:
-    """It stands: its public URL and the platform's id."""
+    """It stands: its public URL and the platform's id (of a thread: all ids, comma between, first part first).
+
+    ``note`` says in plain words what is less than asked for: a picture that the platform did not take.
+    """
 
     url: str
     remote_id: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Retryable:
-    """Surely not posted, and it may be tried again (refused connection, rate limit). ``after`` in seconds."""
+    """Surely not posted, and it may be tried again (refused connection, rate limit). ``after`` in seconds.
+
+    ``begun`` is the beginning of a thread that stands already; the next publish continues it.
+    """
 
     reason: str
     after: float | None = None
+    begun: Posted | None = None
 
 
 @dataclass(frozen=True)
 class Permanent:
-    """Surely not posted, and trying again will not help: the platform's words are in ``reason``."""
+    """Surely not posted, and trying again will not help: the platform's words are in ``reason``.
+
+    ``begun`` is the beginning of a thread that stands although its rest was refused.
+    """
 
     reason: str
+    begun: Posted | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +105,9 @@ PublishResult = Posted | Retryable | Permanent | Unknown
 
 @dataclass(frozen=True)
 class Absent:
-    """The platform shows that it does not stand."""
+    """The platform shows that it does not stand, or only ``begun``, which the next publish continues."""
+
+    begun: Posted | None = None
 
 
 @dataclass(frozen=True)
@@ -99,21 +134,6 @@ class Health:
 
     ok: bool
     detail: str
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
-
-    ``pictures`` and ``alt_characters`` are counts. Data, not code paths: rendering reads them.
-    """
-
-    platform: str
-    characters: int
-    link_length: int | None = None
-    pictures: int = 4
-    alt_characters: int = 1_500
-    thread: bool = True
 
 
 class Connector(Protocol):
