@@ -102,6 +102,4 @@ CONSUMERS = (
 
 def delivery_consumer(profile: str) -> Consumer:
     """Return the consumer of one profile's deliveries: the server hands out one at a time, in order."""
-    return Consumer(
-        LEDGER, f"deliver-{subjects.token(profile)}", subjects.deliveries_to(profile), max_ack_pending=1
-    )
+    return Consumer(LEDGER, f"deliver-{subjects.token(profile)}", subjects.deliveries_to(profile), max_ack_pending=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-TOKEN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+TOKEN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # noqa: S105 - a token of a subject
 _TOKEN = re.compile(TOKEN)
 
 CONTROL = "ledger.control"

@@ -33,7 +33,7 @@ class Submission(Contract):
     link: Link | None = None
     severity: Severity | None = None
     expires: Utc | None = None
-    variants: dict[Id, str] = {}
+    variants: dict[Id, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
 
 

@@ -186,13 +186,9 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
             "name the city folder with --city or ONEVOICE_CITY, or make one: onevoice init --demo DIR",
         ) from error
     except OSError as error:
-        raise BadInput(
-            "city.unreadable", f"{path}: {error.strerror}", "check the folder's permissions"
-        ) from error
+        raise BadInput("city.unreadable", f"{path}: {error.strerror}", "check the folder's permissions") from error
     except UnicodeDecodeError as error:
-        raise BadInput(
-            "city.syntax", f"{path} is not UTF-8 (byte {error.start})", "save it as UTF-8"
-        ) from error
+        raise BadInput("city.syntax", f"{path} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput("city.syntax", f"{path}: {error}", "mend that line; TOML 1.0 is the format") from error
     try:

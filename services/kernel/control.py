@@ -22,7 +22,7 @@ ORDER_LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(seconds=60)
 
 
-class ControlFault(Exception):  # noqa: N818 - a fault is what it is
+class ControlFault(Exception):
     """A control event that may not be: a stable code, and why."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -80,10 +80,7 @@ class ControlState:
 
     def may_publish_to(self, officer: str, profile: str, now: datetime) -> bool:
         """True when the officer is a publisher with this profile delegated (Oversight (iii))."""
-        return any(
-            grant.role is Role.PUBLISHER and profile in grant.profiles
-            for grant in self.grants_of(officer, now)
-        )
+        return any(grant.role is Role.PUBLISHER and profile in grant.profiles for grant in self.grants_of(officer, now))
 
     def departmental_profiles(self) -> tuple[str, ...]:
         """Return the ids of all official departmental profiles, sorted."""
@@ -92,11 +89,7 @@ class ControlState:
     def covers_all_departments(self, targets: tuple[str, ...]) -> bool:
         """True when the targets hold a profile of each department that has an official profile (2(iv))."""
         departments = {self.profiles[p].department for p in self.departmental_profiles()}
-        reached = {
-            self.profiles[t].department
-            for t in targets
-            if t in self.profiles and self.profiles[t].departmental
-        }
+        reached = {self.profiles[t].department for t in targets if t in self.profiles and self.profiles[t].departmental}
         return len(departments) > 1 and departments <= reached
 
 
@@ -188,9 +181,7 @@ def check_order(state: ControlState, envelope: Envelope, order: c.Order, now: da
     if order.realm != state.realm:
         raise ControlFault("order.realm", f"the order is for the realm {order.realm}, this is {state.realm}")
     if order.expires_at <= now or order.issued_at > now + CLOCK_SKEW:
-        raise ControlFault(
-            "order.expired", "the order is not valid at this time; check the clock and sign again"
-        )
+        raise ControlFault("order.expired", "the order is not valid at this time; check the clock and sign again")
     if order.expires_at - order.issued_at > ORDER_LIFETIME:
         raise ControlFault("order.expired", "an order may be valid for five minutes at most")
     if order.nonce in state.nonces:
@@ -216,9 +207,7 @@ def _check_designation(action: c.Designate, roles: frozenset[Role]) -> None:
     if action.grant.role is Role.CAO and Role.CAO not in roles:
         raise ControlFault("order.role", "only the cao designates an acting cao")
     if (action.grant.role is Role.PUBLISHER) != bool(action.grant.profiles):
-        raise ControlFault(
-            "designate.profiles", "a publisher is designated for named profiles, and only a publisher"
-        )
+        raise ControlFault("designate.profiles", "a publisher is designated for named profiles, and only a publisher")
 
 
 def _genesis(
@@ -267,9 +256,7 @@ def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime
     )
 
 
-def _routine(
-    state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime
-) -> ControlState:
+def _routine(state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime) -> ControlState:
     return replace(state, posture=Posture.ROUTINE, level=None, incident=None, since=at, activating_seq=0)
 
 

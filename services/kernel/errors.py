@@ -38,9 +38,7 @@ class OneVoiceError(Exception):
     def reply(self) -> ErrorReply:
         """Return the error as a desk reply."""
         return ErrorReply(
-            error=ErrorBody(
-                code=self.code, message=self.message, hint=self.hint, exit_status=int(self.exit_status)
-            )
+            error=ErrorBody(code=self.code, message=self.message, hint=self.hint, exit_status=int(self.exit_status))
         )
 
 

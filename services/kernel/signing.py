@@ -47,14 +47,10 @@ def seal(payload_type: str, statement: Contract, signers: tuple[Signer, ...]) ->
     payload = statement.to_bytes()
     message = pae(payload_type, payload)
     signatures = tuple(
-        Signature(
-            keyid=signer.public_key, sig=base64.b64encode(signer.raw_signature(message)).decode("ascii")
-        )
+        Signature(keyid=signer.public_key, sig=base64.b64encode(signer.raw_signature(message)).decode("ascii"))
         for signer in signers
     )
-    return Envelope(
-        payload_type=payload_type, payload=base64.b64encode(payload).decode("ascii"), signatures=signatures
-    )
+    return Envelope(payloadType=payload_type, payload=base64.b64encode(payload).decode("ascii"), signatures=signatures)
 
 
 def verified_by(envelope: Envelope, payload_type: str) -> frozenset[str]:

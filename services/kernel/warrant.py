@@ -104,9 +104,7 @@ def _verdict(facts: WarrantFacts) -> Iterator[Objection]:
         yield Objection("warrant.no_verdict", f"No verdict stands on {request.request_id}.")
         return
     if verdict.outcome is not Outcome.CLEARED:
-        yield Objection(
-            "warrant.not_cleared", f"The last verdict on {request.request_id} is {verdict.outcome}."
-        )
+        yield Objection("warrant.not_cleared", f"The last verdict on {request.request_id} is {verdict.outcome}.")
     if (verdict.request_id, verdict.revision) != (request.request_id, request.revision):
         yield Objection(
             "warrant.other_request",
@@ -118,9 +116,7 @@ def _verdict(facts: WarrantFacts) -> Iterator[Objection]:
     if verdict.valid_until is None:
         yield Objection("warrant.verdict_endless", "The cleared verdict names no end of its validity.")
     elif verdict.valid_until <= facts.now:
-        yield Objection(
-            "warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%H:%M:%S} UTC."
-        )
+        yield Objection("warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%H:%M:%S} UTC.")
 
 
 def _control(facts: WarrantFacts) -> Iterator[Objection]:
@@ -161,9 +157,7 @@ def _profile(facts: WarrantFacts) -> Iterator[Objection]:
     }
     missing = [what for what, text in statements.items() if not text.strip()]
     if missing:
-        yield Objection(
-            "warrant.profile_statements", f"{name} does not carry its {' and '.join(missing)} statement."
-        )
+        yield Objection("warrant.profile_statements", f"{name} does not carry its {' and '.join(missing)} statement.")
 
 
 def _targets(facts: WarrantFacts) -> Iterator[Objection]:
@@ -180,9 +174,7 @@ def _content(facts: WarrantFacts) -> Iterator[Objection]:
         yield Objection("warrant.renderings_twice", "The request has two renderings for one platform.")
     for rendering in request.renderings:
         if canonical.sha256(rendering.body.encode()) != rendering.sha256:
-            yield Objection(
-                "warrant.body_hash", f"The {rendering.platform} rendering's bytes do not match their hash."
-            )
+            yield Objection("warrant.body_hash", f"The {rendering.platform} rendering's bytes do not match their hash.")
     if digest_of(request.request_id, request.revision, request.renderings) != request.digest:
         yield Objection("warrant.digest", "The request's digest is not that of its renderings.")
     profile = facts.control.profiles.get(facts.profile_id)
@@ -226,9 +218,7 @@ def _signatures(facts: WarrantFacts) -> Iterator[Objection]:
         elif statement.revision != facts.request.revision:
             continue
         elif statement.decision == "reject":
-            yield Objection(
-                "warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}."
-            )
+            yield Objection("warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}.")
         elif _covers(facts.request, statement) and _in_time(facts, statement):
             signed.append(_Signed(officer, facts.control.officers[officer].public_key, roles))
     yield from _weigh(facts, signed)

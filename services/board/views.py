@@ -1,0 +1,51 @@
+"""Views of one request, pure: what the ledger says of it, in the shape that people are shown."""
+
+from __future__ import annotations
+
+from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.desk import DeliveryView
+from schemas.events.requests import Request
+from schemas.events.verdicts import Outcome, Verdict
+
+
+def delivery_view(
+    profile: str,
+    platform: str,
+    *,
+    queued: bool,
+    attempt: tuple[int, Attempt] | None,
+    receipt: Receipt | None,
+) -> DeliveryView | None:
+    """Return how one profile stands: not yet queued (None), queued, posting, or its newest receipt.
+
+    Args:
+        profile: the profile's id.
+        platform: its platform.
+        queued: whether a delivery stands in the ledger.
+        attempt: the newest attempt and its sequence.
+        receipt: the newest receipt.
+    """
+    if attempt is not None and (receipt is None or receipt.attempt_seq < attempt[0]) and not _final(receipt):
+        return DeliveryView(profile=profile, platform=platform, outcome="posting")
+    if receipt is not None:
+        return DeliveryView(
+            profile=profile,
+            platform=platform,
+            outcome=str(receipt.outcome),
+            url=receipt.url,
+            reason=receipt.reason,
+            final=receipt.final,
+        )
+    return DeliveryView(profile=profile, platform=platform, outcome="queued") if queued else None
+
+
+def _final(receipt: Receipt | None) -> bool:
+    return receipt is not None and receipt.final
+
+
+def is_pending(request: Request, verdict: Verdict | None, deliveries: tuple[DeliveryView, ...]) -> bool:
+    """True when a request still waits for something: a verdict, an approval, or a delivery."""
+    if verdict is None or verdict.outcome is Outcome.BLOCKED:
+        return True
+    settled = {delivery.profile for delivery in deliveries if delivery.final}
+    return verdict.outcome is Outcome.CLEARED and not settled >= set(request.targets)

@@ -1,0 +1,15 @@
+"""Composition of the board: its one desk subject, the feed for people who watch, the heartbeats."""
+
+from __future__ import annotations
+
+from schemas import streams, subjects
+from services.board.handlers import Handlers
+from services.kernel.service import Runtime
+
+
+def wire(runtime: Runtime) -> None:
+    """Register the handlers."""
+    handlers = Handlers(runtime)
+    runtime.serve(subjects.DESK_BOARD_QUERY, title="what stands where")(handlers.on_query)
+    runtime.consume(streams.BOARD_FEED, title="the ledger, for people who watch")(handlers.on_entry)
+    runtime.hear(subjects.HEALTH_ALL, title="heartbeats")(handlers.on_health)

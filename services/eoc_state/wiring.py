@@ -1,0 +1,15 @@
+"""Composition of eoc_state: its desk subject, the broadcast, the barrier."""
+
+from __future__ import annotations
+
+from schemas import streams, subjects
+from services.eoc_state.handlers import Handlers
+from services.kernel.service import Runtime
+
+
+def wire(runtime: Runtime) -> None:
+    """Register the handlers."""
+    handlers = Handlers(runtime)
+    runtime.serve(subjects.DESK_EOC_ORDER, title="orders of the EOC")(handlers.on_order)
+    runtime.consume(streams.EOC_STATE_CONTROL, title="control events to broadcast")(handlers.on_control)
+    runtime.background(handlers.keep_barrier)

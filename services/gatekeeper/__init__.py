@@ -1,0 +1,1 @@
+"""The gatekeeper: consumes requests, approvals, receipts and control; decides by the policy; publishes verdicts."""

@@ -1,0 +1,133 @@
+"""Handlers of the gatekeeper: read the facts, decide, append the verdict by compare-and-set."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from schemas import subjects
+from schemas.events.approvals import Approval
+from schemas.events.deliveries import Receipt
+from schemas.events.requests import Request
+from schemas.events.verdicts import Outcome, Verdict
+from schemas.events.working import OpenRequest
+from services.gatekeeper.policy.decide import decide, to_verdict
+from services.gatekeeper.reading import Dossier, read_dossier
+from services.kernel.errors import Unreachable
+from services.kernel.ledger import Conflict
+from services.kernel.open_requests import OpenRequests
+from services.kernel.service import EntryOf, Runtime
+
+SWEEP_SECONDS = 1.0
+TRIES = 20
+AT_ONCE = 16
+"""Open requests that one copy decides at the same time after a control change."""
+
+
+class Handlers:
+    """What makes the gatekeeper decide."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.open = OpenRequests(runtime.ledger)
+        self._due: dict[str, datetime] = {}
+        self._maybe_done: set[str] = set()
+        self._seen = 0
+
+    async def on_request(self, event: Request, entry: EntryOf) -> None:
+        """Decide a new request. It is marked open first, so that no control change overlooks it."""
+        await self.open.mark(OpenRequest(request_id=event.request_id, due=event.expires_at))
+        await self.judge(event.request_id)
+
+    async def on_approval(self, event: Approval, entry: EntryOf) -> None:
+        """Decide a request anew when an officer has spoken."""
+        await self.judge(event.request_id)
+
+    async def on_receipt(self, event: Receipt, entry: EntryOf) -> None:
+        """Remember that a request may be delivered everywhere; the sweep looks."""
+        if event.final:
+            self._maybe_done.add(event.request_id)
+
+    async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
+        """Decide each open request anew after a control change."""
+        await self.runtime.control.refresh()
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def one(request_id: str) -> None:
+            async with limit:
+                await self.judge(request_id)
+
+        async with asyncio.TaskGroup() as group:
+            for request_id in await self.open.ids():
+                group.create_task(one(request_id))
+
+    async def judge(self, request_id: str) -> None:
+        """Read, decide, append; again with fresh facts if another verdict came in between."""
+        for _ in range(TRIES):
+            runtime = self.runtime
+            dossier = await read_dossier(runtime.ledger, runtime.control, runtime.clock, request_id)
+            if dossier is None:
+                runtime.log.error("there is no such request", request_id=request_id)
+                return await self.open.close(request_id)
+            if _is_final(dossier):
+                return await self.open.close(request_id)
+            decision = decide(dossier.facts)
+            verdict = to_verdict(decision, dossier.facts, dossier.facts.now, dossier.as_of)
+            if _says_the_same(dossier.standing, verdict):
+                return None
+            try:
+                appended = await runtime.ledger.append(
+                    subjects.verdict(request_id), verdict, expect_last=dossier.standing_seq
+                )
+            except Conflict:
+                continue
+            runtime.log.info(
+                f"verdict: {verdict.outcome}",
+                request_id=request_id,
+                seq=appended.seq,
+                control_seq=verdict.control_seq,
+                because="; ".join(f"{f.clause} {f.outcome}" for f in verdict.findings if f.outcome != "noted"),
+            )
+            return await self._remember(dossier, verdict)
+        raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
+
+    async def sweep(self) -> None:
+        """Decide anew what time alone has changed, and close what is delivered everywhere."""
+        while True:
+            for seq, entry in await self.open.since(self._seen):
+                self._seen = max(self._seen, seq)
+                self._due[entry.request_id] = entry.due
+            now = self.runtime.clock.now()
+            due = {request_id for request_id, when in self._due.items() if when <= now}
+            for request_id in due:
+                self._due.pop(request_id)
+                await self.judge(request_id)
+            while self._maybe_done:
+                await self._close_if_done(self._maybe_done.pop())
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _close_if_done(self, request_id: str) -> None:
+        runtime = self.runtime
+        dossier = await read_dossier(runtime.ledger, runtime.control, runtime.clock, request_id)
+        if dossier is not None and dossier.delivered_everywhere:
+            await self.open.close(request_id)
+            self._due.pop(request_id, None)
+
+    async def _remember(self, dossier: Dossier, verdict: Verdict) -> None:
+        if verdict.outcome is Outcome.REFUSED:
+            return await self.open.close(verdict.request_id)
+        expires = dossier.facts.request.expires_at
+        due = min(expires, verdict.valid_until) if verdict.valid_until else expires
+        if due != expires or dossier.standing is not None:
+            await self.open.mark(OpenRequest(request_id=verdict.request_id, due=due))
+        return None
+
+
+def _is_final(dossier: Dossier) -> bool:
+    standing = dossier.standing
+    return (standing is not None and standing.outcome is Outcome.REFUSED) or dossier.delivered_everywhere
+
+
+def _says_the_same(standing: Verdict | None, verdict: Verdict) -> bool:
+    """True when appending would only repeat the standing verdict (a redelivered message)."""
+    return standing is not None and standing.model_copy(update={"at": verdict.at}) == verdict

@@ -1,0 +1,20 @@
+"""Composition of the gatekeeper: what makes it decide, and the sweep over what expires."""
+
+from __future__ import annotations
+
+from schemas import streams
+from services.gatekeeper.handlers import Handlers
+from services.kernel.service import Runtime
+
+WORKERS = 8
+"""Requests decided at the same time by one copy; compare-and-set keeps them apart."""
+
+
+def wire(runtime: Runtime) -> None:
+    """Register the handlers."""
+    handlers = Handlers(runtime)
+    runtime.consume(streams.GATEKEEPER_REQUESTS, workers=WORKERS)(handlers.on_request)
+    runtime.consume(streams.GATEKEEPER_APPROVALS, workers=WORKERS)(handlers.on_approval)
+    runtime.consume(streams.GATEKEEPER_RECEIPTS, workers=WORKERS)(handlers.on_receipt)
+    runtime.consume(streams.GATEKEEPER_CONTROL)(handlers.on_control)
+    runtime.background(handlers.sweep)

@@ -1,0 +1,237 @@
+"""The ledger as the services use it: append with compare-and-set and fence, read by subject.
+
+Reads ask the stream's leader (STREAM.MSG.GET); direct gets may be stale on a cluster. A missing ack never means
+"not stored", so each append carries a ``Nats-Msg-Id`` and is repeated with the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from schemas import canonical, streams, subjects
+from schemas.events.base import Contract
+from services.kernel.errors import Unreachable
+
+ACK_TIMEOUT = 5.0
+"""Seconds that one append waits for its ack; an append is tried three times."""
+
+_WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+_NO_MESSAGE = 10037
+_LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors.NoStreamResponseError)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message of a stream. ``at`` is the server's time of storing it."""
+
+    seq: int
+    subject: str
+    at: datetime
+    data: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``."""
+
+    seq: int
+    duplicate: bool = False
+
+
+class Conflict(Exception):
+    """Compare-and-set or the fence refused the append; nothing was stored."""
+
+
+class Ledger:
+    """Appends to and reads from one realm's ledger, and its pictures."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+
+    def bind(self, client: Client) -> None:
+        """Use this connected client."""
+        self._client = client
+
+    @property
+    def client(self) -> Client:
+        """The NATS client; raises Unreachable before ``bind``."""
+        if self._client is None:
+            raise Unreachable("broker.unreachable", "the ledger is not connected", "wait for the broker")
+        return self._client
+
+    @property
+    def js(self) -> JetStreamContext:
+        """The JetStream context of the client."""
+        return self.client.jetstream(timeout=ACK_TIMEOUT)
+
+    async def append(
+        self,
+        subject: str,
+        event: Contract,
+        *,
+        msg_id: str | None = None,
+        expect_last: int | None = None,
+        fence: tuple[str, int] | None = None,
+    ) -> Appended:
+        """Append an event and wait until it is on disk.
+
+        Args:
+            subject: a literal subject of ``schemas.subjects``.
+            event: the event; its canonical bytes are stored.
+            msg_id: for deduplication; by default the hash of subject and bytes.
+            expect_last: the last sequence of ``subject`` must be this (0: none).
+            fence: a literal subject whose last sequence must be the given one.
+
+        Raises:
+            Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
+            Unreachable: no ack came; whether it is stored is unknown, and repeating is safe.
+        """
+        raw = event.to_bytes()
+        message_id = msg_id or canonical.sha256(subject.encode() + b"\n" + raw)
+        headers = {"Nats-Msg-Id": message_id}
+        if fence is not None:
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fence[0]
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(fence[1])
+        elif expect_last is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
+        try:
+            return await self._publish(streams.LEDGER, subject, raw, headers)
+        except Conflict:
+            # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
+            stored = await self.last(subject)
+            if stored is not None and stored.headers.get("Nats-Msg-Id") == message_id and stored.data == raw:
+                return Appended(stored.seq)
+            raise
+
+    async def _publish(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(_LOST),
+                stop=stop_after_attempt(3),
+                wait=wait_random_exponential(multiplier=0.1, max=1.0),
+                reraise=True,
+            ):
+                with attempt:
+                    ack = await self.js.publish(subject, raw, stream=stream, headers=dict(headers))
+        except nats.js.errors.APIError as error:
+            if error.err_code in _WRONG_LAST_SEQUENCE:
+                raise Conflict(str(error.description)) from error
+            raise Unreachable(
+                "ledger.refused",
+                f"the broker did not store it: {error.description}",
+                "check the disk of the broker: onevoice doctor",
+            ) from error
+        except (*_LOST, nats.errors.ConnectionClosedError, OSError) as error:
+            raise Unreachable(
+                "broker.unreachable",
+                "the broker did not acknowledge; nothing is lost, and repeating is safe",
+                "onevoice doctor",
+            ) from error
+        if not ack.duplicate:
+            return Appended(ack.seq)
+        stored = await self._get(stream, {"seq": ack.seq})
+        return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+
+    async def last(self, subject: str) -> Entry | None:
+        """Return the newest entry of a literal subject."""
+        return await self._get(_stream_of(subject), {"last_by_subj": subject})
+
+    async def next(self, subject_filter: str, after: int) -> Entry | None:
+        """Return the first entry that matches the filter with a sequence above ``after``."""
+        return await self._get(_stream_of(subject_filter), {"seq": after + 1, "next_by_subj": subject_filter})
+
+    async def history(self, subject_filter: str, after: int = 0) -> list[Entry]:
+        """Return all entries that match the filter above ``after``, in order."""
+        found: list[Entry] = []
+        while (entry := await self.next(subject_filter, after)) is not None:
+            found.append(entry)
+            after = entry.seq
+        return found
+
+    async def get(self, seq: int) -> Entry | None:
+        """Return the entry at a sequence of the ledger."""
+        return await self._get(streams.LEDGER, {"seq": seq})
+
+    async def last_seq(self) -> int:
+        """Return the newest sequence of the whole ledger (0: empty)."""
+        entry = await self.last(subjects.LEDGER_ALL)
+        return entry.seq if entry else 0
+
+    async def put_media(self, raw: bytes) -> str:
+        """Keep a picture; return the SHA-256 of its bytes. A repeat keeps the one that stands."""
+        digest = canonical.sha256(raw)
+        subject = subjects.media(digest)
+        if await self.last(subject) is None:
+            await self._publish(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
+        return digest
+
+    async def get_media(self, sha256: str) -> bytes:
+        """Return a picture's bytes, checked against their hash; raises LookupError."""
+        entry = await self.last(subjects.media(sha256))
+        if entry is None or canonical.sha256(entry.data) != sha256:
+            raise LookupError(f"there is no picture {sha256}")
+        return entry.data
+
+    async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
+        subject = f"$JS.API.STREAM.MSG.GET.{stream}"
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(_LOST),
+                stop=stop_after_attempt(3),
+                wait=wait_random_exponential(multiplier=0.1, max=1.0),
+                reraise=True,
+            ):
+                with attempt:
+                    reply = await self.client.request(subject, json.dumps(query).encode(), timeout=ACK_TIMEOUT)
+        except (TimeoutError, *_LOST, nats.errors.ConnectionClosedError, OSError) as error:
+            raise Unreachable(
+                "broker.unreachable", f"the broker did not answer a read of {stream}", "onevoice doctor"
+            ) from error
+        return _entry(stream, json.loads(reply.data))
+
+
+def _stream_of(subject: str) -> str:
+    head = subject.split(".", 1)[0]
+    return {"ledger": streams.LEDGER, "open": streams.OPEN, "media": streams.MEDIA, "dead": streams.DEAD}[head]
+
+
+def _entry(stream: str, answer: dict[str, Any]) -> Entry | None:
+    error = answer.get("error")
+    if error:
+        if error.get("err_code") == _NO_MESSAGE:
+            return None
+        raise Unreachable("ledger.read", f"{stream} cannot be read: {error.get('description')}", "onevoice doctor")
+    message = answer["message"]
+    return Entry(
+        seq=message["seq"],
+        subject=message["subject"],
+        at=parse_time(message["time"]),
+        data=base64.b64decode(message.get("data", "")),
+        headers=_headers(message.get("hdrs")),
+    )
+
+
+def parse_time(text: str) -> datetime:
+    """Parse the server's RFC 3339 time (nanoseconds are cut to microseconds)."""
+    head, _, fraction = text.removesuffix("Z").partition(".")
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    return datetime.fromisoformat(head).replace(microsecond=micro, tzinfo=UTC)
+
+
+def _headers(encoded: str | None) -> dict[str, str]:
+    """Parse a NATS header block (NATS ADR-4): a version line, then ``Name: value`` lines."""
+    if not encoded:
+        return {}
+    lines = base64.b64decode(encoded).decode("utf-8", errors="replace").split("\r\n")[1:]
+    return {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}

@@ -1,0 +1,110 @@
+"""Run services: one alone, or several in one process, until a signal asks them to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+from faststream import FastStream
+
+from schemas import flow
+from services.kernel import logs
+from services.kernel.city import City, load_city
+from services.kernel.clock import Clock
+from services.kernel.errors import Exit, OneVoiceError
+from services.kernel.service import Runtime
+
+
+def build(name: str, city: City, url: str | None = None, clock: Clock | None = None) -> tuple[Runtime, FastStream]:
+    """Return a service's runtime and application; nothing is started.
+
+    The service is found by its name: ``services.<name>.wiring`` with ``wire`` and, for the registry, ``genesis``.
+    """
+    wiring = importlib.import_module(f"services.{name}.wiring")
+    runtime = Runtime(flow.service(name), city, clock, url)
+    begin = getattr(wiring, "genesis", None)
+    genesis = (lambda: begin(runtime)) if begin is not None else None
+    return runtime, runtime.app(wiring.wire, genesis=genesis)
+
+
+@contextlib.asynccontextmanager
+async def running(names: Iterable[str], city: City, url: str | None = None) -> AsyncIterator[list[Runtime]]:
+    """Start services at once, in any order; stop all of them at the end, finishing what is in hand.
+
+    Raises:
+        OneVoiceError: a service refuses to start; those that started are stopped.
+    """
+    built = [build(name, city, url) for name in names]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _, app in built:
+                group.create_task(app.start())
+    except BaseExceptionGroup as failures:
+        await _stop([app for _, app in built])
+        raise failures.exceptions[0] from None
+    try:
+        yield [runtime for runtime, _ in built]
+    finally:
+        await _stop([app for _, app in built])
+
+
+async def _stop(apps: list[FastStream]) -> None:
+    results = await asyncio.gather(*(app.stop() for app in apps), return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            logs.logger().error("a service did not stop cleanly", error=str(result))
+
+
+async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
+    """Wait for SIGINT or SIGTERM; raises what makes a service stop by itself."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    asked = asyncio.ensure_future(stop.wait())
+    endings: list[asyncio.Future[Any]] = [asked]
+    endings += [runtime.failed for runtime in runtimes if runtime.failed is not None]
+    try:
+        done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+        for future in done:
+            future.result()
+    finally:
+        asked.cancel()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def run_services(names: Iterable[str], city: City, url: str | None = None) -> None:
+    """Run services until a signal asks them to stop."""
+    async with running(names, city, url) as runtimes:
+        await until_asked_to_stop(runtimes)
+
+
+def main(name: str, arguments: list[str] | None = None) -> None:
+    """Run one service as a program: ``python -m services.<name> --city DIR [--realm R] [--url URL]``."""
+    parser = argparse.ArgumentParser(prog=f"services.{name}", description=flow.service(name).summary)
+    parser.add_argument("--city", default=os.environ.get("ONEVOICE_CITY", "."), help="the city folder")
+    parser.add_argument("--realm", default=os.environ.get("ONEVOICE_REALM", "live"), choices=["live", "exercise"])
+    parser.add_argument("--url", help="the broker, if not as in city.toml")
+    chosen = parser.parse_args(arguments)
+    sys.exit(run_until_stopped([name], Path(chosen.city), chosen.realm, chosen.url))
+
+
+def run_until_stopped(names: list[str], folder: Path, realm: str, url: str | None) -> int:
+    """Run services in this process; return the exit status. Errors are one clear line on stderr."""
+    try:
+        city = load_city(folder, "exercise" if realm == "exercise" else "live")
+        logs.configure(city.settings.log.format, city.settings.log.level)
+        asyncio.run(run_services(names, city, url))
+    except OneVoiceError as error:
+        sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")
+        return int(error.exit_status)
+    return int(Exit.DONE)

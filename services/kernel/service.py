@@ -1,0 +1,331 @@
+"""What each service runs on: its broker, ledger, control view, and how handlers are registered.
+
+A service's ``wiring.wire(runtime)`` registers handlers as FastStream subscribers; ``ServiceMiddleware`` surrounds
+each. Streams and durables are only compared with ``schemas.streams``, never declared here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import nats.errors
+import nats.js.errors
+from faststream import AckPolicy, Depends, FastStream
+from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.annotations import NatsMessage
+
+from schemas import canonical, flow, streams, subjects
+from schemas.events.base import Contract
+from schemas.events.desk import DeadLetter, EocBroadcast, ServiceHealth
+from services.kernel import logs
+from services.kernel.city import City
+from services.kernel.clock import Clock, SystemClock
+from services.kernel.control_view import ControlView
+from services.kernel.drift import drift
+from services.kernel.errors import Drift, OneVoiceError
+from services.kernel.ledger import Entry, Ledger
+from services.kernel.middleware import RetryLater, ServiceMiddleware
+from services.kernel.signing import load_key
+
+__all__ = ["EntryOf", "RetryLater", "Runtime", "Sender"]
+
+HEARTBEAT_SECONDS = 2.0
+DURABLE_CHECK_SECONDS = 10.0
+GRACEFUL_SECONDS = 20.0
+_VERSION = version("onevoice")
+
+Work = Callable[[], Awaitable[None]]
+
+
+def entry_of(message: NatsMessage) -> Entry:
+    """Return where a message of the ledger stands (a FastStream dependency)."""
+    return to_entry(message.raw_message)
+
+
+def to_entry(raw: Any) -> Entry:
+    """Return a delivered NATS message as an entry."""
+    meta = raw.metadata
+    return Entry(meta.sequence.stream, raw.subject, meta.timestamp, raw.data, dict(raw.headers or {}))
+
+
+def sender_of(message: NatsMessage) -> str:
+    """Return the NATS user who sent a desk message: the subject's last token, which permissions prove."""
+    return str(message.raw_message.subject).rsplit(".", 1)[-1]
+
+
+async def strict_json(message: NatsMessage) -> Any:
+    """Decode a body strictly (a FastStream decoder)."""
+    if len(message.body) > streams.MAX_PAYLOAD:
+        raise canonical.StrictJsonError("the message is larger than the broker takes")
+    return canonical.loads(message.body)
+
+
+async def raw_bytes(message: NatsMessage) -> bytes:
+    """Hand the bytes over as they are (a FastStream decoder)."""
+    return message.body
+
+
+EntryOf = Annotated[Entry, Depends(entry_of, cast=False)]
+Sender = Annotated[str, Depends(sender_of, cast=False)]
+
+
+class Runtime:
+    """One running service instance."""
+
+    def __init__(self, row: flow.Service, city: City, clock: Clock | None = None, url: str | None = None) -> None:
+        self.row = row
+        self.city = city
+        self.clock: Clock = clock or SystemClock()
+        self.ledger = Ledger()
+        self.control = ControlView(city, self.ledger)
+        self.instance = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.log = logs.logger(service=row.name, realm=city.realm)
+        self.beat_seconds = 10.0
+        self.failed: asyncio.Future[None] | None = None
+        self._work: list[Work] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._durables: list[streams.Consumer] = []
+        self.broker = self._broker(url)
+
+    def _broker(self, url: str | None) -> NatsBroker:
+        key = self.city.service_key_path(self.row.name)
+        middleware: Any = type("BoundMiddleware", (ServiceMiddleware,), {"runtime": self})
+        settings = self.city.settings.nats
+        return NatsBroker(
+            url or settings.url or f"nats://{settings.host}:{settings.port}",
+            name=f"onevoice-{self.row.user}",
+            nkeys_seed=str(key),
+            inbox_prefix=f"_INBOX_{self.row.user}".encode(),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            connect_timeout=5,
+            drain_timeout=int(GRACEFUL_SECONDS),
+            error_cb=self._on_error,
+            disconnected_cb=partial(self._on_link, "the broker is gone, waiting for it"),
+            reconnected_cb=partial(self._on_link, "the broker is back"),
+            middlewares=[middleware],
+            graceful_timeout=GRACEFUL_SECONDS,
+            logger=None,
+        )
+
+    # --- registering handlers -----------------------------------------------------------------------------
+
+    def consume(self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None) -> Any:
+        """Return FastStream's subscriber decorator for a provisioned durable.
+
+        One message is fetched at a time: nats-py's fetch of several waits its whole time-out for the rest.
+        """
+        options: dict[str, Any] = {"max_workers": workers} if workers > 1 else {}
+        return self._durable(consumer, PullSub(batch_size=1, timeout=5.0), title, decoder=strict_json, **options)
+
+    def consume_batch(self, consumer: streams.Consumer, *, size: int, wait: float, title: str | None = None) -> Any:
+        """Return FastStream's batch subscriber: up to ``size`` messages, at most ``wait`` seconds late.
+
+        The handler takes ``entries: list[Entry]`` by ``Depends(entries_of)``; all are acked when it returns.
+        """
+        return self._durable(consumer, PullSub(batch_size=size, timeout=wait, batch=True), title)
+
+    def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
+        self._durables.append(consumer)
+        return self.broker.subscriber(
+            consumer.filter_subject,
+            durable=consumer.durable,
+            stream=JStream(consumer.stream, declare=False),
+            pull_sub=pull_sub,
+            inbox_prefix=f"_INBOX_{self.row.user}.".encode(),
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+            title=title or consumer.durable,
+            **options,
+        )
+
+    def serve(self, base: str, *, workers: int = 8, raw: bool = False, title: str | None = None) -> Any:
+        """Return FastStream's subscriber decorator for a desk subject, shared by all copies of the service."""
+        return self.broker.subscriber(
+            subjects.every_user(base),
+            queue=self.row.user,
+            max_workers=workers,
+            ack_policy=AckPolicy.MANUAL,
+            decoder=raw_bytes if raw else strict_json,
+            title=title or base,
+        )
+
+    def hear(self, subject: str, *, title: str | None = None) -> Any:
+        """Return FastStream's subscriber decorator for a broadcast (core NATS, each copy hears it)."""
+        return self.broker.subscriber(
+            subject, ack_policy=AckPolicy.MANUAL, decoder=strict_json, no_reply=True, title=title or subject
+        )
+
+    def background(self, work: Work) -> None:
+        """Run a task from start to stop of the service; it is started again when it raises."""
+        self._work.append(work)
+
+    # --- sending ------------------------------------------------------------------------------------------
+
+    async def broadcast(self, subject: str, event: Contract) -> None:
+        """Publish to whoever listens now (core NATS); a hint, never a record."""
+        await self.ledger.client.publish(subject, event.to_bytes())
+
+    async def put_aside(self, letter: DeadLetter) -> None:
+        """Keep a message that cannot be read, for a person."""
+        await self.ledger.js.publish(self.row.dead_letters, letter.to_bytes(), stream=streams.DEAD)
+
+    async def heartbeat(self) -> None:
+        """Say that this instance lives, and which control revision it has seen."""
+        state = self.control.state
+        await self.broadcast(
+            self.row.heartbeat,
+            ServiceHealth(
+                service=self.row.name,
+                instance=self.instance,
+                at=self.clock.now(),
+                control_seq=state.seq,
+                posture=state.posture if state.seq else None,
+                version=_VERSION,
+            ),
+        )
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    def app(self, wire: Callable[[Runtime], None], *, genesis: Work | None = None) -> FastStream:
+        """Return the FastStream application of this instance.
+
+        Starting it waits for the broker, compares its streams, waits for the manifest, registers the handlers,
+        and takes up work; stopping it finishes what is in hand.
+
+        Args:
+            wire: registers the service's handlers.
+            genesis: what the registry does to begin the ledger; others wait for it.
+
+        Raises:
+            Drift: at start, when the broker is not provisioned as ``schemas.streams`` says.
+        """
+
+        async def prepare() -> None:
+            await self._prepare(genesis)
+            wire(self)
+
+        return FastStream(
+            self.broker,
+            logger=None,
+            on_startup=[prepare],
+            after_startup=[self._take_up],
+            on_shutdown=[self._wind_down],
+        )
+
+    async def _prepare(self, genesis: Work | None) -> None:
+        load_key(self.city.service_key_path(self.row.name))
+        self.failed = asyncio.get_running_loop().create_future()
+        self.ledger.bind(await self._connect())
+        await self._refuse_drift()
+        await self._await_manifest(genesis)
+        if self.row.per_profile:
+            await self._refuse_drift()
+        if subjects.EOC_STATE in self.row.hears:
+            self.hear(subjects.EOC_STATE, title="posture")(self._on_posture)
+
+    async def _take_up(self) -> None:
+        for work in (*self._work, self._beat, self._watch_durables):
+            self._tasks.append(asyncio.create_task(self._keep(work)))
+        self.log.info("ready", instance=self.instance, control_seq=self.control.state.seq)
+
+    async def _wind_down(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self.log.info("stopping")
+
+    async def _connect(self) -> Any:
+        waiting = False
+        while True:
+            try:
+                return await asyncio.wait_for(self.broker.connect(), timeout=5)
+            except (TimeoutError, nats.errors.Error, OSError) as error:
+                if not waiting:
+                    self.log.warning("waiting for the broker", error=str(error) or type(error).__name__)
+                waiting = True
+                await asyncio.sleep(0.5)
+
+    async def _refuse_drift(self) -> None:
+        profiles = sorted(self.control.state.profiles)
+        differences = await drift(self.ledger.js, self.row, profiles)
+        if differences:
+            for difference in differences:
+                self.log.error("drift", difference=difference)
+            raise Drift(
+                "broker.drift",
+                f"{self.row.name} refuses to run: {'; '.join(differences)}",
+                "have it put right by the provisioning user: onevoice provision",
+            )
+
+    async def _await_manifest(self, genesis: Work | None) -> None:
+        state = await self.control.refresh()
+        if state.seq == 0 and genesis is not None:
+            await genesis()
+        told = False
+        while (await self.control.refresh()).seq == 0:
+            if not told:
+                self.log.info("waiting for the authority manifest")
+            told = True
+            await asyncio.sleep(0.1)
+
+    async def _on_posture(self, event: EocBroadcast) -> None:
+        state = await self.control.refresh()
+        self.log.info("sees the posture", posture=str(state.posture), control_seq=state.seq, hold=state.hold)
+        await self.heartbeat()
+
+    async def _beat(self) -> None:
+        while True:
+            await self.control.refresh()
+            await self.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _watch_durables(self) -> None:
+        """A deleted durable is fetched from in vain, thousands of times a second and in silence: stop instead."""
+        while True:
+            await asyncio.sleep(DURABLE_CHECK_SECONDS)
+            for consumer in self._durables:
+                try:
+                    await self.ledger.js.consumer_info(consumer.stream, consumer.durable)
+                except nats.js.errors.NotFoundError:
+                    self._fail(Drift("broker.drift", f"the durable {consumer.durable} is gone", "onevoice provision"))
+                    return
+
+    async def _keep(self, work: Work) -> None:
+        while True:
+            try:
+                await work()
+            except OneVoiceError as error:
+                self.log.warning("again soon", work=getattr(work, "__name__", ""), code=error.code, error=error.message)
+            except (nats.errors.Error, OSError) as error:
+                self.log.warning("again soon", work=getattr(work, "__name__", ""), error=str(error))
+            except Exception:
+                self.log.exception("background work failed", work=getattr(work, "__name__", ""))
+            else:
+                return
+            await asyncio.sleep(1.0)
+
+    def _fail(self, error: OneVoiceError) -> None:
+        self.log.error("stops", code=error.code, error=error.message)
+        if self.failed is not None and not self.failed.done():
+            self.failed.set_exception(error)
+
+    async def _on_error(self, error: Exception) -> None:
+        self.log.warning("the broker says", error=str(error) or type(error).__name__)
+
+    async def _on_link(self, what: str) -> None:
+        self.log.warning(what)
+
+
+async def entries_of(message: NatsMessage) -> list[Entry]:
+    """Return a batch as entries (a FastStream dependency)."""
+    raw = message.raw_message
+    return [to_entry(one) for one in (raw if isinstance(raw, list) else [raw])]

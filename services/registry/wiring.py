@@ -1,0 +1,18 @@
+"""Composition of the registry: its one desk subject, and the beginning of the ledger."""
+
+from __future__ import annotations
+
+from schemas import subjects
+from services.kernel.service import Runtime
+from services.registry.handlers import Handlers, begin_ledger
+
+
+def wire(runtime: Runtime) -> None:
+    """Register the handlers."""
+    handlers = Handlers(runtime)
+    runtime.serve(subjects.DESK_REGISTRY_ORDER, title="orders about officers and profiles")(handlers.on_order)
+
+
+async def genesis(runtime: Runtime) -> None:
+    """Begin the ledger with the authority manifest."""
+    await begin_ledger(runtime)
