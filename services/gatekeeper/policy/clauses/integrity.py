@@ -1,0 +1,67 @@
+"""Request integrity: the request is of this realm, and its digest covers exactly what would be posted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from schemas import canonical
+from schemas.events.requests import PlatformContent, Request, digest_of
+from schemas.events.verdicts import Finding
+from services.gatekeeper.policy.approvals import Weighed
+from services.gatekeeper.policy.facts import Facts
+from services.gatekeeper.policy.findings import blocked, refused
+from services.gatekeeper.policy.wording import both
+
+CLAUSE = "request integrity"
+
+
+def judge(facts: Facts, weighed: Weighed) -> Finding | None:
+    """Refuse a request that is not what it says it is; block where a profile's platform has no rendering."""
+    request = facts.request
+    if request.realm != facts.control.realm:
+        return refused(
+            CLAUSE,
+            f"The request is of the realm {request.realm}, and this is {facts.control.realm}: nothing crosses over.",
+        )
+    if len(set(request.targets)) != len(request.targets):
+        return refused(CLAUSE, "The request names a profile twice; submit it again with each profile once.")
+    if not _digest_holds(request):
+        return refused(
+            CLAUSE,
+            "The renderings are not what the request states (another hash or platform), so no approval can cover "
+            "them; submit it again.",
+        )
+    return _platforms(facts)
+
+
+def _digest_holds(request: Request) -> bool:
+    rendered = request.renderings
+    return (
+        len({rendering.platform for rendering in rendered}) == len(rendered)
+        and all(_identity(rendering.body) == (rendering.sha256, rendering.platform) for rendering in rendered)
+        and digest_of(request.request_id, request.revision, rendered) == request.digest
+    )
+
+
+@lru_cache(maxsize=256)
+def _identity(body: str) -> tuple[str, str]:
+    """Return the hash of a rendering's bytes and the platform that they are for ("" when they cannot be read)."""
+    raw = body.encode()
+    try:
+        platform = PlatformContent.from_bytes(raw).platform
+    except ValueError:
+        platform = ""
+    return canonical.sha256(raw), platform
+
+
+def _platforms(facts: Facts) -> Finding | None:
+    rendered = {rendering.platform for rendering in facts.request.renderings}
+    profiles = facts.control.profiles
+    bare = [t for t in facts.open_targets if t in profiles and profiles[t].platform not in rendered]
+    if not bare:
+        return None
+    return blocked(
+        CLAUSE,
+        f"There is no rendering for the platform of {both(bare)}, so nobody approved what it would say there; "
+        "submit the request again.",
+    )
