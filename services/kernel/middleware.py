@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 MAX_SUBMISSION = 256 * 1024
 """Bytes of a JSON message from the desk; pictures travel apart."""
 
-_UNREADABLE = (StrictJsonError, DependsValidationError)
 _ACK = "$JS.ACK."
 
 
@@ -74,9 +73,6 @@ class ServiceMiddleware(BaseMiddleware):
         except RetryLater as later:
             log.info("again later", seconds=round(later.delay, 2), reason=later.reason)
             await _nak(raws, later.delay)
-        except _UNREADABLE as error:
-            await self._dead_letter(raws, error)
-            await _ack(raws, log)
         except Unreachable as error:
             log.warning("not done, again soon", code=error.code, error=error.message)
             await _nak(raws, _backoff(raws))
@@ -111,16 +107,18 @@ class ServiceMiddleware(BaseMiddleware):
         except ControlFault as fault:
             log.info("refused", code=fault.code, error=fault.message)
             reply = _error(fault.code, fault.message, Exit.REFUSED)
-        except _UNREADABLE as error:
+        except Exception as error:  # noqa: BLE001 - the sender gets an answer whatever happens
+            reply = self._answer_to(error, msg.raw_message.subject)
+        return reply.to_bytes()
+
+    def _answer_to(self, error: Exception, subject: str) -> ErrorReply:
+        log = self.runtime.log
+        if _unreadable(error):
             log.info("unreadable input", error=_plain(error))
             code = "input.malformed" if isinstance(error, StrictJsonError) else "input.invalid"
-            reply = _error(code, _plain(error), Exit.USAGE, "mend the message and send it again")
-        except Exception:
-            log.exception("the handler failed", subject=msg.raw_message.subject)
-            reply = _error(
-                "internal", "the service failed; nothing was promised", Exit.BUG, "look into the service's log"
-            )
-        return reply.to_bytes()
+            return _error(code, _plain(error), Exit.USAGE, "mend the message and send it again")
+        log.error("the handler failed", subject=subject, exc_info=error)
+        return _error("internal", "the service failed; nothing was promised", Exit.BUG, "look into the service's log")
 
     async def _heard(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> None:
         try:
@@ -173,6 +171,17 @@ def _log_context(raw: Msg) -> dict[str, str]:
     if raw.subject.startswith("desk."):
         return {"sender": raw.subject.rsplit(".", 1)[-1]}
     return {}
+
+
+def _unreadable(error: Exception) -> bool:
+    """True when the message itself is at fault, not the handler.
+
+    FastDepends names its model after the handler (snake case), our contracts are classes: so a pydantic error
+    under a lowercase title comes from reading the message, any other from the handler's own work.
+    """
+    if isinstance(error, ValidationError):
+        return error.title[:1].islower()
+    return isinstance(error, StrictJsonError | DependsValidationError)
 
 
 def _plain(error: Exception) -> str:

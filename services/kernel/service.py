@@ -89,6 +89,7 @@ class Runtime:
         self.log = logs.logger(service=row.name, realm=city.realm)
         self.beat_seconds = 10.0
         self.failed: asyncio.Future[None] | None = None
+        self._stopping = False
         self._work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
@@ -218,6 +219,7 @@ class Runtime:
             on_startup=[prepare],
             after_startup=[self._take_up],
             on_shutdown=[self._wind_down],
+            after_shutdown=[self._tell_stopped],
         )
 
     async def _prepare(self, genesis: Work | None) -> None:
@@ -237,11 +239,15 @@ class Runtime:
         self.log.info("ready", instance=self.instance, control_seq=self.control.state.seq)
 
     async def _wind_down(self) -> None:
+        self._stopping = True
+        self.log.info("stopping")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        self.log.info("stopping")
+
+    async def _tell_stopped(self) -> None:
+        self.log.info("stopped")
 
     async def _connect(self) -> Any:
         waiting = False
@@ -322,7 +328,8 @@ class Runtime:
         self.log.warning("the broker says", error=str(error) or type(error).__name__)
 
     async def _on_link(self, what: str) -> None:
-        self.log.warning(what)
+        if not self._stopping:
+            self.log.warning(what)
 
 
 async def entries_of(message: NatsMessage) -> list[Entry]:
