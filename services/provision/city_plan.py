@@ -65,10 +65,9 @@ def profile(
 ) -> Profile:
     """Return a profile with the statements that it must carry (section 1, Transparency (i)).
 
-    Its id is the department's, and then the platform's, or the instance's for an account of the form
-    ``name@instance``.
+    Its id is the department's, and then the platform's; ``townsquare`` for an account there.
     """
-    place = account.rpartition("@")[2] if platform == MASTODON_PLATFORM else platform
+    place = TOWNSQUARE if account.endswith(f"@{TOWNSQUARE}") else platform
     return Profile(
         id=f"{department.id}-{place}",
         department=department.id,

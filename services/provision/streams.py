@@ -6,16 +6,19 @@ What stands is never altered in a way that could lose an event: then it is refus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import nats.errors
+from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from schemas import streams
+from schemas.events.authority import Manifest
 from services.kernel.city import City
+from services.kernel.control import ControlState
+from services.kernel.control_view import ControlView
 from services.kernel.drift import (
     Difference,
     consumer_config,
@@ -24,6 +27,8 @@ from services.kernel.drift import (
     stream_differences,
 )
 from services.kernel.errors import Drift, Unreachable
+from services.kernel.ledger import Ledger
+from services.provision.accounts import write_accounts
 from services.provision.connection import as_provisioner
 from services.provision.manifests import read_manifest
 
@@ -32,44 +37,61 @@ CONSUMERS_AT_ONCE = 16
 
 @dataclass
 class Provisioned:
-    """What was done, in plain words; ``kept`` counts what was right already."""
+    """What was done, in plain words; ``kept`` counts what was right already.
+
+    ``accounts_changed``: the realm's accounts file was written anew, and the broker must read it (reload).
+    """
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     kept: int = 0
+    accounts_changed: bool = False
 
 
-async def provision(city: City, url: str, extra_profiles: Iterable[str] = ()) -> Provisioned:
-    """Make what the realm's services need on the broker, and say what was done.
+async def provision(city: City, url: str) -> Provisioned:
+    """Make what the realm's services need on the broker, and write the realm's accounts file anew.
+
+    Who is an officer and which profiles there are comes from the signed manifest, and from the control events of
+    the ledger if it has begun: so a profile that was added gets its durable and its rights.
 
     Args:
         city: the city folder, in the realm to provision.
         url: the broker.
-        extra_profiles: ids of profiles that were added after the manifest.
 
     Raises:
+        BadInput, Unproven: the manifest or a key is missing or wrong.
         Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
+        Refused: ``control.broken``, the record of control does not follow its own rules.
         Drift: ``provision.would_lose``, a stream or durable stands that cannot be mended without loss.
     """
     manifest = read_manifest(city)
-    profiles = sorted({*(profile.id for profile in manifest.profiles), *extra_profiles})
-    consumers = (*streams.CONSUMERS, *(streams.delivery_consumer(profile) for profile in profiles))
     done = Provisioned()
     async with as_provisioner(city, url) as client:
-        js = client.jetstream()
         try:
-            for stream in streams.STREAMS:
-                await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
-            for start in range(0, len(consumers), CONSUMERS_AT_ONCE):
-                batch = consumers[start : start + CONSUMERS_AT_ONCE]
-                await asyncio.gather(*(_consumer(js, consumer, done) for consumer in batch))
-        except nats.errors.Error as error:
+            control = await _make(client, city, manifest, done)
+        except (nats.errors.Error, TimeoutError) as error:
             raise Unreachable(
                 "provision.failed",
                 f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
                 "look into the broker's log (var/nats/nats.log); to provision again is harmless",
             ) from error
+    done.accounts_changed = write_accounts(city, manifest, control)
     return done
+
+
+async def _make(client: Client, city: City, manifest: Manifest, done: Provisioned) -> ControlState:
+    js = client.jetstream()
+    for stream in streams.STREAMS:
+        await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
+    ledger = Ledger()
+    ledger.bind(client)
+    control = await ControlView(city, ledger).refresh()
+    profiles = sorted({*(profile.id for profile in manifest.profiles), *control.profiles})
+    consumers = (*streams.CONSUMERS, *(streams.delivery_consumer(profile) for profile in profiles))
+    for start in range(0, len(consumers), CONSUMERS_AT_ONCE):
+        batch = consumers[start : start + CONSUMERS_AT_ONCE]
+        await asyncio.gather(*(_consumer(js, consumer, done) for consumer in batch))
+    return control
 
 
 async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisioned) -> None:

