@@ -89,7 +89,9 @@ class Runtime:
         self.log = logs.logger(service=row.name, realm=city.realm)
         self.beat_seconds = 10.0
         self.failed: asyncio.Future[None] | None = None
+        self.trouble: str | None = None
         self._stopping = False
+        self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
@@ -190,6 +192,7 @@ class Runtime:
                 control_seq=state.seq,
                 posture=state.posture if state.seq else None,
                 version=_VERSION,
+                trouble=self.trouble,
             ),
         )
 
@@ -209,9 +212,11 @@ class Runtime:
             Drift: at start, when the broker is not provisioned as ``schemas.streams`` says.
         """
 
+        self._wire = wire
+
         async def prepare() -> None:
             await self._prepare(genesis)
-            wire(self)
+            self._register()
 
         return FastStream(
             self.broker,
@@ -230,8 +235,15 @@ class Runtime:
         await self._await_manifest(genesis)
         if self.row.per_profile:
             await self._refuse_drift()
+
+    def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
             self.hear(subjects.EOC_STATE, title="posture")(self._on_posture)
+        self._wire(self)
+
+    def register_for_schema(self) -> None:
+        """Register the handlers without a broker, for the AsyncAPI document."""
+        self._register()
 
     async def _take_up(self) -> None:
         for work in (*self._work, self._beat, self._watch_durables):

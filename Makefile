@@ -1,0 +1,91 @@
+# OneVoice. The two commands of a newcomer: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-city
+# ONEVOICE_* of the caller's shell must not leak into the demonstration.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup run up test check check-deploy format schemas docs bench-start lock clean
+
+help:
+	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
+	@echo "make up          leave the demonstration city running for commands from a second terminal"
+	@echo "make test        set up and run all tests"
+	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
+	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
+	@echo "make docs        draw the generated parts of docs/ anew"
+	@echo "make bench-start print start time, memory and the time of --help"
+	@echo "make lock        pin the dependencies anew, with hashes"
+
+# --- set-up -----------------------------------------------------------------------------------------------
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "OneVoice needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing; on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements.lock
+	@echo "Installing what OneVoice needs (pinned, with hashes); this takes a minute or three ..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.run pyproject.toml
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.ready requirements-dev.lock
+	@echo "Installing the tools for tests and checks ..."
+	@$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.ready
+
+# --- use --------------------------------------------------------------------------------------------------
+
+run: $(VENV)/.ready
+	@$(BIN)/python -m services.desk.story --folder $(DEMO)
+
+up: $(VENV)/.ready
+	@test -d $(DEMO) || $(BIN)/onevoice init --demo $(DEMO)
+	@exec $(BIN)/onevoice up --city $(DEMO)
+
+# --- quality ----------------------------------------------------------------------------------------------
+
+test: $(VENV)/.dev
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(VENV)/.dev check-deploy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m services.provision.generate --check
+
+check-deploy: $(VENV)/.dev
+	$(BIN)/python deploy/check.py
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: $(VENV)/.dev
+	$(BIN)/python -m services.provision.generate schemas
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m services.provision.generate docs
+
+bench-start: $(VENV)/.ready
+	@$(BIN)/python bench/start.py
+
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-annotate --extra build --extra dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-annotate --extra build -c requirements-dev.lock -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
