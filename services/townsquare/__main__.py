@@ -1,0 +1,46 @@
+"""Run the townsquare as a program: ``python -m services.townsquare --city DIR [--port N]``, until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from services.kernel import logs
+from services.kernel.city import City, load_city
+from services.kernel.errors import OneVoiceError
+from services.kernel.run import until_asked_to_stop
+from services.townsquare.server import start
+
+
+async def _run(city: City, port: int | None) -> None:
+    running = await start(city, port)
+    logs.logger().info("the townsquare is open", url=running.url)
+    try:
+        await until_asked_to_stop([])
+    finally:
+        await running.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it; return the exit status. Errors are one clear line on stderr."""
+    parser = argparse.ArgumentParser(
+        prog="services.townsquare", description="the platform for demonstrations and drills"
+    )
+    parser.add_argument("--city", default=os.environ.get("ONEVOICE_CITY", "."), help="the city folder")
+    parser.add_argument("--port", type=int, help="the port, if not as in city.toml")
+    chosen = parser.parse_args(arguments)
+    try:
+        city = load_city(Path(chosen.city))
+        logs.configure(city.settings.log.format, city.settings.log.level)
+        asyncio.run(_run(city, chosen.port))
+    except OneVoiceError as error:
+        sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")
+        return int(error.exit_status)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The JSON that the Mastodon API gives (docs.joinmastodon.org/entities), as far as it is used here."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from schemas.platforms import LIMITS
+from services.townsquare.accounts import Account
+from services.townsquare.posts import EXTENSIONS, Media, Post
+
+_LINK = re.compile(r"https?://[^\s<>\"]+")
+PICTURE_BYTES = 16 * 1024 * 1024
+
+
+def link_spans(text: str) -> list[tuple[str, str | None]]:
+    """Cut a text into (piece, address) pairs; the address is None for what is not a link."""
+    pieces: list[tuple[str, str | None]] = []
+    end = 0
+    for match in _LINK.finditer(text):
+        address = match.group().rstrip(".,;:!?\"')]}")
+        pieces += [(text[end : match.start()], None), (address, address)]
+        end = match.start() + len(address)
+    pieces.append((text[end:], None))
+    return [(piece, address) for piece, address in pieces if piece]
+
+
+def to_html(text: str) -> str:
+    """Return a post's text as Mastodon gives it: paragraphs, line breaks, links; all else escaped."""
+    paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part]
+    return "".join(f"<p>{_inline(part)}</p>" for part in paragraphs)
+
+
+def _inline(text: str) -> str:
+    made = []
+    for piece, address in link_spans(text):
+        shown = html.escape(piece).replace("\n", "<br>")
+        made.append(f'<a href="{html.escape(address)}" rel="nofollow noopener">{shown}</a>' if address else shown)
+    return "".join(made)
+
+
+def account_entity(account: Account, base: str) -> dict[str, Any]:
+    """Return an Account."""
+    return {
+        "id": account.id,
+        "username": account.username,
+        "acct": account.username,
+        "display_name": account.display_name,
+        "note": to_html(account.note),
+        "url": f"{base}/@{account.username}",
+        "uri": f"{base}/users/{account.username}",
+        "locked": False,
+        "bot": True,
+        "emojis": [],
+        "fields": [],
+    }
+
+
+def media_entity(media: Media, base: str, *, ready: bool = True) -> dict[str, Any]:
+    """Return a MediaAttachment; ``url`` is null while it is processed."""
+    url = f"{base}/media/{media.file}" if ready else None
+    return {"id": media.id, "type": "image", "url": url, "preview_url": url, "description": media.description}
+
+
+def status_entity(post: Post, account: Account, media: list[Media], base: str, parent: Post | None) -> dict[str, Any]:
+    """Return a Status."""
+    draft = post.draft
+    return {
+        "id": post.id,
+        "created_at": post.created_at,
+        "in_reply_to_id": draft.in_reply_to,
+        "in_reply_to_account_id": account.id if parent is not None and parent.username == post.username else None,
+        "sensitive": draft.sensitive,
+        "spoiler_text": draft.spoiler_text,
+        "visibility": draft.visibility,
+        "language": draft.language,
+        "uri": f"{base}/users/{account.username}/statuses/{post.id}",
+        "url": f"{base}/@{account.username}/{post.id}",
+        "replies_count": 0,
+        "reblogs_count": 0,
+        "favourites_count": 0,
+        "edited_at": None,
+        "content": to_html(draft.text),
+        "reblog": None,
+        "account": account_entity(account, base),
+        "media_attachments": [media_entity(item, base) for item in media],
+        "mentions": [],
+        "tags": [],
+        "emojis": [],
+        "card": None,
+        "poll": None,
+    }
+
+
+def instance_entity(base: str) -> dict[str, Any]:
+    """Return an Instance (version 2)."""
+    limits = LIMITS["mastodon"]
+    return {
+        "domain": base.split("://", 1)[1],
+        "title": "Townsquare",
+        "version": "4.3.0 (compatible; Townsquare 1.0)",
+        "source_url": "",
+        "description": "A practice platform for a city's drills and demonstrations.",
+        "languages": ["en"],
+        "configuration": {
+            "statuses": {
+                "max_characters": limits.characters,
+                "max_media_attachments": limits.pictures,
+                "characters_reserved_per_url": limits.link_length,
+            },
+            "media_attachments": {
+                "supported_mime_types": list(EXTENSIONS),
+                "image_size_limit": PICTURE_BYTES,
+                "description_limit": limits.alt_characters,
+            },
+        },
+    }

@@ -1,0 +1,218 @@
+"""The townsquare's posts and pictures: in memory for reading, in a journal and files for good.
+
+The idempotency rule is Mastodon's (docs/platforms.md): within an hour the same key of the same account gives the first
+post again, whatever the body says; the key is looked at before anything is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from services.kernel.clock import Clock, SystemClock
+from services.kernel.files import write_atomically
+from services.townsquare.journal import Journal
+
+KEY_LIFE = timedelta(hours=1)
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+
+
+class Refusal(Exception):
+    """The townsquare does not take it: the HTTP status, what is told, and seconds for Retry-After."""
+
+    def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Media:
+    """An uploaded picture: ``file`` is its name in the media folder, ``ready_at`` when it may be attached."""
+
+    id: str
+    username: str
+    media_type: str
+    description: str
+    file: str
+    ready_at: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a client asks to post."""
+
+    text: str
+    media_ids: tuple[str, ...] = ()
+    in_reply_to: str | None = None
+    language: str | None = None
+    sensitive: bool = False
+    spoiler_text: str = ""
+    visibility: str = "public"
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post as it is kept. ``created_at`` is ISO 8601 in UTC with milliseconds."""
+
+    id: str
+    username: str
+    created_at: str
+    draft: Draft
+    key: str | None = None
+
+
+@dataclass
+class Posts:
+    """All posts. ``folder`` holds posts.jsonl and media/."""
+
+    folder: Path
+    clock: Clock = field(default_factory=SystemClock)
+
+    def __post_init__(self) -> None:
+        self.media_folder = self.folder / "media"
+        self.posts: dict[str, Post] = {}
+        self.media: dict[str, Media] = {}
+        self._order: dict[str | None, list[int]] = {None: []}
+        self._keys: dict[tuple[str, str], tuple[Post, asyncio.Future[None] | None]] = {}
+        self._attached: set[str] = set()
+        self._last_id = 0
+        self._journal = Journal(self.folder / "posts.jsonl")
+
+    def open(self) -> None:
+        """Read back what is kept. Raises BadInput as ``Journal.open`` does."""
+        self.media_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for entry in self._journal.open():
+            kind = entry.pop("type")
+            if kind == "post":
+                entry["draft"] = Draft(**{**entry["draft"], "media_ids": tuple(entry["draft"]["media_ids"])})
+                self._show(Post(**entry))
+            elif kind == "media":
+                self.media[entry["id"]] = Media(**entry)
+            else:
+                self._hide(entry["id"])
+            self._last_id = max(self._last_id, int(entry["id"]))
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await self._journal.close()
+
+    async def create(self, username: str, draft: Draft, key: str | None) -> Post:
+        """Keep a post and return it when it is on the disk; a repeated key returns the first one.
+
+        Raises:
+            Refusal: 422 or 404, in words like Mastodon's.
+        """
+        now = self.clock.now()
+        known = self._by_key(username, key, now)
+        if known is not None:
+            post, stored = known
+            if stored is not None:
+                await asyncio.shield(stored)
+            return post
+        self._check(username, draft, now)
+        post = Post(self._next_id(now), username, _iso(now), draft, key)
+        self._attached.update(draft.media_ids)
+        storing = asyncio.ensure_future(self._journal.append({"type": "post", **_plain(post)}))
+        if key is not None:
+            self._keys[username, key] = (post, storing)
+        try:
+            await asyncio.shield(storing)
+        except OSError:
+            self._attached.difference_update(draft.media_ids)
+            self._keys.pop((username, key or ""), None)
+            raise
+        self._show(post)
+        return post
+
+    async def delete(self, username: str, post_id: str) -> Post:
+        """Take a post away; raises Refusal 404 when there is none of this account."""
+        post = self.posts.get(post_id)
+        if post is None or post.username != username:
+            raise Refusal(404, "Record not found")
+        await self._journal.append({"type": "delete", "id": post_id})
+        self._hide(post_id)
+        return post
+
+    async def add_media(
+        self, username: str, content: bytes, media_type: str, description: str, delay: float = 0.0
+    ) -> Media:
+        """Keep a picture; it may be attached after ``delay`` seconds."""
+        now = self.clock.now()
+        media_id = self._next_id(now)
+        name = f"{media_id}.{EXTENSIONS[media_type]}"
+        await asyncio.to_thread(write_atomically, self.media_folder / name, content)
+        ready = _iso(now + timedelta(seconds=delay))
+        media = Media(media_id, username, media_type, description, name, ready)
+        await self._journal.append({"type": "media", **asdict(media)})
+        self.media[media_id] = media
+        return media
+
+    def is_ready(self, media: Media) -> bool:
+        """Say whether a picture may be attached now."""
+        return media.ready_at <= _iso(self.clock.now())
+
+    def newest(
+        self, username: str | None, limit: int, before: str | None = None, after: str | None = None
+    ) -> list[Post]:
+        """Return posts, newest first, of one account or all, with ids below ``before`` and above ``after``."""
+        order = self._order.get(username, [])
+        end = bisect.bisect_left(order, int(before)) if before else len(order)
+        start = bisect.bisect_right(order, int(after)) if after else 0
+        return [self.posts[str(number)] for number in reversed(order[max(start, end - limit) : end])]
+
+    def replies_to(self, post_id: str) -> list[Post]:
+        """Return the replies to a post, oldest first."""
+        return [post for post in self.posts.values() if post.draft.in_reply_to == post_id]
+
+    def _by_key(self, username: str, key: str | None, now: datetime) -> tuple[Post, asyncio.Future[None] | None] | None:
+        known = self._keys.get((username, key)) if key is not None else None
+        if known is None or datetime.fromisoformat(known[0].created_at) + KEY_LIFE < now:
+            return None
+        return known
+
+    def _check(self, username: str, draft: Draft, now: datetime) -> None:
+        if draft.in_reply_to is not None and draft.in_reply_to not in self.posts:
+            raise Refusal(404, "The post you are trying to reply to does not appear to exist.")
+        for media_id in draft.media_ids:
+            media = self.media.get(media_id)
+            if media is None or media.username != username or media_id in self._attached:
+                raise Refusal(422, f"Validation failed: the media {media_id} is not there or already attached")
+            if media.ready_at > _iso(now):
+                raise Refusal(422, "Cannot attach files that have not finished processing. Try again in a moment!")
+
+    def _next_id(self, now: datetime) -> str:
+        """Return an id that grows with time, as Mastodon's do: milliseconds, then 16 bits."""
+        self._last_id = max(self._last_id + 1, int(now.timestamp() * 1_000) << 16)
+        return str(self._last_id)
+
+    def _show(self, post: Post) -> None:
+        self.posts[post.id] = post
+        self._attached.update(post.draft.media_ids)
+        if post.key is not None:
+            self._keys[post.username, post.key] = (post, None)
+        for whose in (None, post.username):
+            bisect.insort(self._order.setdefault(whose, []), int(post.id))
+
+    def _hide(self, post_id: str) -> None:
+        post = self.posts.pop(post_id)
+        for whose in (None, post.username):
+            order = self._order[whose]
+            del order[bisect.bisect_left(order, int(post_id))]
+        if post.key is not None:
+            self._keys.pop((post.username, post.key), None)
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(post: Post) -> dict[str, Any]:
+    value = asdict(post)
+    value["draft"]["media_ids"] = list(post.draft.media_ids)
+    return value

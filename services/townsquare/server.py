@@ -1,0 +1,177 @@
+"""The townsquare's server: the API, the public pages and the order to misbehave, in one application."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from schemas import canonical
+from services.kernel import logs
+from services.kernel import web as kernel_web
+from services.kernel.city import City
+from services.kernel.clock import Clock, SystemClock
+from services.kernel.errors import BadInput
+from services.kernel.files import write_atomically
+from services.townsquare.accounts import Directory, accounts_path
+from services.townsquare.api import Api
+from services.townsquare.mischief import Kind, Mischief, On, Trick
+from services.townsquare.pages import Pages
+from services.townsquare.posts import Posts, Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_BODY_BYTES = 24 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Townsquare:
+    """A townsquare and what it is made of."""
+
+    posts: Posts
+    directory: Directory
+    mischief: Mischief
+    admin_token: str
+
+    @classmethod
+    def of(cls, city: City, clock: Clock | None = None) -> Townsquare:
+        """Open the townsquare of a city folder.
+
+        Raises:
+            BadInput: ``townsquare.no_accounts``, ``townsquare.accounts``, ``townsquare.journal``.
+        """
+        path = accounts_path(city.folder)
+        directory = Directory(path)
+        posts = Posts(path.parent, clock or SystemClock())
+        posts.open()
+        return cls(posts, directory, Mischief(), _admin_token(path.parent / "admin.token"))
+
+    def app(self) -> web.Application:
+        """Return the application; it closes the posts at the end."""
+        api = Api(self.posts, self.directory, self.mischief)
+        app = web.Application(middlewares=[_refusals, self._play], client_max_size=_BODY_BYTES)
+        app.add_routes(api.routes())
+        app.add_routes(Pages(api).routes())
+        app.add_routes(
+            [
+                web.get("/admin/mischief", self._list_tricks),
+                web.post("/admin/mischief", self._add_trick),
+                web.delete("/admin/mischief", self._clear_tricks),
+            ]
+        )
+
+        async def close(_: web.Application) -> None:
+            await self.posts.close()
+
+        app.on_cleanup.append(close)
+        return app
+
+    @web.middleware
+    async def _play(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Carry out the trick that is due on this call, before and after the call itself."""
+        on = _kind_of_call(request)
+        trick = self.mischief.take(self._caller(request), on) if on is not None else None
+        if trick is None:
+            return await handler(request)
+        request["trick"] = trick
+        await _before(trick, request)
+        response = await handler(request)
+        if trick.kind is Kind.ERROR_AFTER:
+            raise Refusal(500, "Something went wrong on our end")
+        if trick.kind is Kind.DROP_AFTER:
+            _drop(request)
+        return response
+
+    def _caller(self, request: web.Request) -> str | None:
+        account = self.directory.by_token(request.headers.get("Authorization", "").partition(" ")[2].strip())
+        return account.username if account is not None else None
+
+    def _admit(self, request: web.Request) -> None:
+        token = request.headers.get("Authorization", "").partition(" ")[2]
+        near = request.remote in ("127.0.0.1", "::1")
+        if not near or not secrets.compare_digest(token.encode(), self.admin_token.encode()):
+            raise Refusal(403, "Only from this machine, with the token of var/townsquare/admin.token")
+
+    async def _list_tricks(self, request: web.Request) -> web.Response:
+        self._admit(request)
+        return web.json_response([trick.model_dump(mode="json") for trick in self.mischief.left])
+
+    async def _add_trick(self, request: web.Request) -> web.Response:
+        self._admit(request)
+        try:
+            trick = Trick.from_bytes(await request.read())
+        except (canonical.StrictJsonError, ValidationError) as error:
+            raise Refusal(422, str(error)) from error
+        self.mischief.add(trick)
+        return web.json_response(trick.model_dump(mode="json"), status=201)
+
+    async def _clear_tricks(self, request: web.Request) -> web.Response:
+        self._admit(request)
+        self.mischief.clear()
+        return web.json_response([])
+
+
+async def start(city: City, port: int | None = None, clock: Clock | None = None) -> kernel_web.Running:
+    """Start a city's townsquare; ``port`` overrides city.toml's, 0 takes a free one.
+
+    Raises:
+        BadInput: ``townsquare.none`` (the city has none), ``port.in_use``, and those of ``Townsquare.of``.
+    """
+    settings = city.settings.townsquare
+    if settings is None:
+        raise BadInput("townsquare.none", "this city has no townsquare", "add a [townsquare] section to city.toml")
+    app = Townsquare.of(city, clock).app()
+    return await kernel_web.serve(app, settings.host, settings.port if port is None else port, "the townsquare")
+
+
+def _admin_token(path: Path) -> str:
+    """Read the token for orders to misbehave; the first start makes it, mode 0600."""
+    if not path.exists():
+        write_atomically(path, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
+    return path.read_text(encoding="ascii").strip()
+
+
+def _kind_of_call(request: web.Request) -> On | None:
+    if not request.path.startswith("/api/"):
+        return None
+    if request.method == "DELETE":
+        return "delete"
+    if request.method == "POST":
+        return "media" if request.path == "/api/v2/media" else "post"
+    return "read"
+
+
+async def _before(trick: Trick, request: web.Request) -> None:
+    if trick.kind is Kind.SLOW:
+        await request.read()
+        await asyncio.sleep(trick.seconds)
+    elif trick.kind is Kind.RATE_LIMIT:
+        raise Refusal(429, "Too many requests", retry_after=trick.seconds)
+    elif trick.kind is Kind.ERROR_BEFORE:
+        raise Refusal(503, "Service unavailable")
+    elif trick.kind is Kind.DROP_BEFORE:
+        await request.read()
+        _drop(request)
+        raise Refusal(503, "dropped")
+
+
+def _drop(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer refusals as Mastodon does: a JSON object with ``error``; pages are refused by a page."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+        return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
+    except OSError as error:
+        logs.logger().error("the townsquare cannot write", path=request.path, error=error.strerror)
+        return web.json_response({"error": "This could not be kept"}, status=503)
