@@ -41,7 +41,9 @@ async def serve(app: web.Application, host: str, port: int, what: str) -> Runnin
                 "stop that program, or set another port in city.toml",
             ) from error
         raise BadInput(
-            "port.refused", f"{what} cannot listen on {host}:{port}: {error.strerror}", "set another address in city.toml"
+            "port.refused",
+            f"{what} cannot listen on {host}:{port}: {error.strerror}",
+            "set another address in city.toml",
         ) from error
     bound = runner.addresses[0][1]
     shown = f"[{host}]" if ":" in host else host
