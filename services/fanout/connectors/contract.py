@@ -7,7 +7,7 @@ How to be sure of an outcome is the platform's class (docs/platforms.md).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,6 +25,7 @@ __all__ = [
     "Health",
     "Intent",
     "Limits",
+    "Mirroring",
     "Permanent",
     "Posted",
     "PublishResult",
@@ -159,4 +160,19 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Mirroring(Protocol):
+    """What the website does beside: a page for a message that stands elsewhere (section 1, Transparency (ii))."""
+
+    async def mirror(
+        self, intent: Intent, posted_urls: Mapping[str, str | None], fetch_media: FetchMedia
+    ) -> PublishResult:
+        """Write the message's page and list where it also stands; to repeat it is harmless.
+
+        ``intent.content`` is the request's website rendering, ``intent.profile`` one of the profiles that it stands
+        on. ``posted_urls`` maps profile ids to the posts' URLs, None for a post that was taken back; what earlier
+        calls said of other profiles stays.
+        """
         ...
