@@ -93,7 +93,9 @@ class LogSection(_Section):
 
 
 class CityFile(_Section):
-    """city.toml."""
+    """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
+    telephone numbers that the city publishes itself.
+    """
 
     city: CitySection
     authority: AuthoritySection
@@ -103,6 +105,7 @@ class CityFile(_Section):
     mastodon: MastodonSection = MastodonSection()
     log: LogSection = LogSection()
     screening_topics: dict[Id, tuple[str, ...]] = {}
+    screening_numbers: tuple[str, ...] = ()
 
 
 class City:

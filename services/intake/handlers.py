@@ -1,0 +1,224 @@
+"""Handlers of intake: previews, submissions, pictures, approvals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from schemas import canonical, subjects
+from schemas.events.approvals import Approval
+from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitReply
+from schemas.events.requests import Picture, Request, SubmissionEvent
+from schemas.events.verdicts import Verdict
+from schemas.platforms import LIMITS
+from services.intake import screening
+from services.intake.approval import Standing, check, read_statement
+from services.intake.identity import Identity, identify
+from services.intake.media import clean_picture, media_type_of
+from services.intake.rendering import render
+from services.intake.submission import Draft, author_kind_of, draft_of, request_of
+from services.kernel.control import ControlState
+from services.kernel.errors import BadInput, Unreachable
+from services.kernel.ledger import Conflict
+from services.kernel.service import Runtime, Sender
+
+TRIES = 20
+WARM_UP_AFTER = 2.0
+"""Seconds after the start, when the other services have started too."""
+
+T = TypeVar("T")
+
+
+class Handlers:
+    """What intake answers."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        # One thread for what computes: word lists and decoders take long enough to hold up the event loop.
+        self._computing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+
+    async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
+        """Say what a submission would become; keep nothing."""
+        state = await self.runtime.control.refresh()
+        identity = identify(event, sender, state.realm)
+        request, draft = await self._prepared(identity, event, sender, state)
+        return PreviewReply(
+            request_id=request.request_id,
+            revision=request.revision,
+            digest=request.digest,
+            scope=request.scope,
+            targets=request.targets,
+            renderings=request.renderings,
+            screening=request.screening,
+            expires_at=request.expires_at,
+            created_at=draft.created_at,
+        )
+
+    async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
+        """Put a request on record, once; a repeat is answered like the first time, also days later."""
+        ledger, log = self.runtime.ledger, self.runtime.log
+        for _ in range(TRIES):
+            state = await self.runtime.control.refresh()
+            identity = identify(event, sender, state.realm)
+            subject = subjects.request(identity.request_id)
+            if (known := await self._known(identity, subject)) is not None:
+                return known
+            request, _draft = await self._prepared(identity, event, sender, state)
+            try:
+                # The fence makes submitted_posture true at this very sequence. The message id, without the
+                # content, lets one of two that race in; `_known` looked for older ones.
+                appended = await ledger.append(
+                    subject,
+                    request,
+                    msg_id=f"request.{identity.request_id}",
+                    fence=(subjects.CONTROL, state.seq),
+                )
+            except Conflict:
+                continue
+            if appended.duplicate:
+                continue
+            log.info(
+                "request on record",
+                request_id=request.request_id,
+                seq=appended.seq,
+                author=sender,
+                targets=len(request.targets),
+                crisis=request.crisis,
+                screening=[finding.code for finding in request.screening],
+            )
+            return SubmitReply(request_id=request.request_id, revision=request.revision, seq=appended.seq)
+        raise _busy()
+
+    async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
+        """Keep a picture without its metadata; the body is the picture's bytes as they are."""
+        author_kind_of(sender, await self.runtime.control.refresh())
+        picture = await self._compute(lambda: clean_picture(body))
+        sha256 = await self.runtime.ledger.put_media(picture.raw)
+        self.runtime.log.info("picture kept", sha256=sha256, size=len(picture.raw), by=sender)
+        return MediaReply(
+            sha256=sha256,
+            media_type=picture.media_type,
+            width=picture.width,
+            height=picture.height,
+            size=len(picture.raw),
+        )
+
+    async def on_approval(self, approval: Approval, sender: Sender) -> ApprovalReply:
+        """Put an officer's signed decision on record, or say why it cannot count."""
+        statement = read_statement(approval, sender)
+        for _ in range(TRIES):
+            standing = await self._standing(approval.request_id)
+            if seq := standing.repeated(approval):
+                return ApprovalReply(request_id=approval.request_id, seq=seq)
+            state = await self.runtime.control.refresh()
+            now = self.runtime.clock.now()
+            check(approval, statement, standing, state, now)
+            stored = approval.model_copy(update={"at": now})
+            try:
+                seq = await self._append_decision(stored, standing, rejects=statement.decision == "reject")
+            except Conflict:
+                continue
+            self.runtime.log.info(
+                "decision on record",
+                request_id=approval.request_id,
+                seq=seq,
+                officer=sender,
+                decision=statement.decision,
+            )
+            return ApprovalReply(request_id=approval.request_id, seq=seq)
+        raise _busy()
+
+    async def warm_up(self) -> None:
+        """Load the word lists before the first request asks for them."""
+        await asyncio.sleep(WARM_UP_AFTER)
+        await self._compute(screening.warm_up)
+
+    async def _known(self, identity: Identity, subject: str) -> SubmitReply | None:
+        entry = await self.runtime.ledger.last(subject)
+        if entry is None:
+            return None
+        known = Request.from_bytes(entry.data)
+        if known.content_sha256 != identity.content_sha256:
+            raise BadInput(
+                "request.conflict",
+                f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+                "this source used the same event id before",
+                "use a new id for a new message",
+            )
+        return SubmitReply(request_id=known.request_id, revision=known.revision, seq=entry.seq, duplicate=True)
+
+    async def _prepared(
+        self, identity: Identity, event: SubmissionEvent, sender: str, state: ControlState
+    ) -> tuple[Request, Draft]:
+        now = self.runtime.clock.now()
+        draft = draft_of(identity, event, sender, state, now)
+        await self._check_pictures(draft.pictures)
+
+        def compute() -> Request:
+            renderings = render(draft, LIMITS)
+            departments = {target: state.profiles[target].department for target in draft.targets}
+            findings = screening.screen(draft, renderings, self._rules(state), departments)
+            return request_of(draft, state, now, renderings, findings)
+
+        return await self._compute(compute), draft
+
+    def _rules(self, state: ControlState) -> screening.Rules:
+        settings = self.runtime.city.settings
+        return screening.Rules(
+            website=state.website,
+            region=settings.city.region,
+            topics=dict(settings.screening_topics),
+            published_numbers=settings.screening_numbers,
+        )
+
+    async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:
+        for number, picture in enumerate(pictures, 1):
+            try:
+                raw = await self.runtime.ledger.get_media(picture.sha256)
+            except LookupError as error:
+                raise BadInput(
+                    "picture.unknown",
+                    f"picture {number} ({picture.sha256[:12]}…) is not there",
+                    "put it first (desk.media.put), and use the hash from the reply",
+                ) from error
+            if media_type_of(raw) != picture.media_type:
+                raise BadInput(
+                    "picture.type",
+                    f"picture {number} is {media_type_of(raw)}, not {picture.media_type}",
+                    "use the media type from the reply to desk.media.put",
+                )
+
+    async def _standing(self, request_id: str) -> Standing:
+        ledger = self.runtime.ledger
+        entry = await ledger.last(subjects.request(request_id))
+        if entry is None:
+            raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
+        verdict = await ledger.last(subjects.verdict(request_id))
+        approvals = await ledger.history(subjects.approvals_of(request_id))
+        return Standing(
+            request=Request.from_bytes(entry.data),
+            approvals=tuple((found.seq, Approval.from_bytes(found.data)) for found in approvals),
+            verdict=Verdict.from_bytes(verdict.data) if verdict else None,
+            verdict_seq=verdict.seq if verdict else 0,
+        )
+
+    async def _append_decision(self, approval: Approval, standing: Standing, *, rejects: bool) -> int:
+        """Append by compare-and-set: a rejection cannot slip in behind a clearing, nor one decision by another."""
+        subject = subjects.approval(approval.request_id, approval.officer)
+        msg_id = canonical.sha256(subject.encode() + b"\n" + approval.envelope.to_bytes())
+        if rejects:
+            fence = (subjects.verdict(approval.request_id), standing.verdict_seq)
+            appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, fence=fence)
+        else:
+            last = max((seq for seq, known in standing.approvals if known.officer == approval.officer), default=0)
+            appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, expect_last=last)
+        return appended.seq
+
+    async def _compute(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._computing, work)
+
+
+def _busy() -> Unreachable:
+    return Unreachable("ledger.busy", "the ledger changes too fast to get a word in", "try again; it is safe")
