@@ -93,6 +93,7 @@ class Runtime:
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
+        self._last_work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
         self.broker = self._broker(url)
@@ -169,6 +170,10 @@ class Runtime:
     def background(self, work: Work) -> None:
         """Run a task from start to stop of the service; it is started again when it raises."""
         self._work.append(work)
+
+    def at_end(self, work: Work) -> None:
+        """Run once when the service stops, after the last handler has finished; for letting go of connections."""
+        self._last_work.append(work)
 
     # --- sending ------------------------------------------------------------------------------------------
 
@@ -259,6 +264,11 @@ class Runtime:
         self._tasks.clear()
 
     async def _tell_stopped(self) -> None:
+        for work in self._last_work:
+            try:
+                await work()
+            except Exception:  # told loudly; the others are let go of all the same
+                self.log.exception("could not let go", work=getattr(work, "__name__", ""))
         self.log.info("stopped")
 
     async def _connect(self) -> Any:

@@ -259,9 +259,9 @@ def _counting_roles(facts: WarrantFacts, officer: str) -> frozenset[Role]:
     if facts.control.posture is not Posture.ROUTINE:
         return frozenset()
     counting = held & ROUTINE_SIGNERS
-    if facts.control.may_publish_to(officer, facts.profile_id, facts.now) and (
-        not facts.request.crisis or Role.DESIGNATED in held
-    ):
+    wanted = {facts.profile_id, *facts.request.targets}
+    delegated = all(facts.control.may_publish_to(officer, profile, facts.now) for profile in wanted)
+    if delegated and (not facts.request.crisis or Role.DESIGNATED in held):
         counting |= {Role.PUBLISHER}
     return counting
 
@@ -272,7 +272,7 @@ def _needed_words(facts: WarrantFacts) -> str:
     if facts.control.posture is Posture.CRISIS:
         return "the mcpe, pio or comms_office, as 2(i) asks,"
     publisher = "designated publisher" if facts.request.crisis else "publisher"
-    return f"the mcpe, comms_office or a {publisher} of {facts.profile_id}"
+    return f"the mcpe, comms_office or a {publisher} of every profile asked for"
 
 
 def _all_departments(facts: WarrantFacts) -> bool:

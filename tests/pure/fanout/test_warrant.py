@@ -77,11 +77,14 @@ def test_routine_crisis_content_needs_a_designated_publisher() -> None:
     assert codes(facts(subject, signed_by=("designee",))) == {"no_signature"}
 
 
-def test_a_publisher_clears_only_profiles_delegated_to_them() -> None:
+def test_a_publisher_clears_only_what_goes_to_profiles_delegated_to_them_alone() -> None:
+    """1 Oversight (iii): with one target that is not theirs, neither their yes nor their no counts."""
     subject = request(targets=("fire-social", "parks-social"))
-    assert codes(facts(subject, signed_by=("fire-publisher",))) == set()
-    other = facts(subject, signed_by=("fire-publisher",), profile_id="parks-social")
-    assert codes(other) == {"no_signature"}
+    for target in subject.targets:
+        for name in ("fire-publisher", "parks-publisher"):
+            assert codes(facts(subject, signed_by=(name,), profile_id=target)) == {"no_signature"}
+    no = approval(subject, "parks-publisher", decision="reject")
+    assert codes(facts(subject, approvals=(no, approval(subject, "mcpe")))) == set()
 
 
 @pytest.mark.parametrize("name", ["pio", "mcpe"])
