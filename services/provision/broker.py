@@ -147,7 +147,9 @@ class EmbeddedBroker:
 
     def _died(self, what: str, words: str, offset: int) -> Unreachable:
         said = words or _last_line(self.log_path, offset) or "it said nothing"
-        return Unreachable("broker.died", f"{what}: {said}", f"the whole log is {self.log_path}")
+        return Unreachable(
+            "broker.died", f"{what}: {said}", f"its configuration is nats/nats.conf, its log {self.log_path}"
+        )
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -214,4 +216,4 @@ def _tail(path: Path, offset: int) -> bytes:
 
 def _last(raw: bytes) -> str:
     lines = [line.strip() for line in raw.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1][:400] if lines else ""
+    return "".join(c if c.isprintable() else "?" for c in lines[-1][:400]) if lines else ""

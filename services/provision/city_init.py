@@ -108,10 +108,11 @@ def _check(folder: Path, plan: CityPlan) -> None:
             f"{folder} exists and is not empty",
             "name a new folder; an existing city is never overwritten",
         )
-    _check_plan(plan)
+    check_plan(plan)
 
 
-def _check_plan(plan: CityPlan) -> None:
+def check_plan(plan: CityPlan) -> None:
+    """Check what a plan's types cannot: raises BadInput ``init.roots``, ``init.twice``."""
     users = [officer.id for officer in plan.officers] + [system.id for system in plan.systems]
     missing = [root for root in ROOTS if root not in users]
     if missing:
