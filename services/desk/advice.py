@@ -1,0 +1,42 @@
+"""Whose approval a message will need, in words for the person who is about to send it.
+
+Only a forecast, from the policy's own roles (HUM.11(A) 2(i)-(iv), 1 Oversight (iii), 3(iv)(c)): the gate decides.
+"""
+
+from __future__ import annotations
+
+from schemas.events.control import Posture
+
+_EOC = "the CAO, the MCPE, the PIO or the EOC director (clause 2(iii))"
+_CRISIS = "the MCPE, the PIO or the communications office (clause 2(i))"
+_ROUTINE = "the MCPE, the communications office or a publisher of that profile (clauses 1 Oversight (iii), 3(iv)(c))"
+
+POSTURE_NAMES = {
+    Posture.ROUTINE: "routine",
+    Posture.CRISIS: "CRISIS",
+    Posture.EOC_ACTIVATING: "EOC ACTIVATING",
+    Posture.EOC_ACTIVE: "EOC ACTIVE",
+}
+
+
+def posture_line(posture: Posture, level: int | None, incident: str | None) -> str:
+    """Return the posture in one line, as in ``EOC ACTIVE, level 2: Fraser River flood``."""
+    name = POSTURE_NAMES[posture]
+    if level is not None:
+        name += f", level {level}"
+    return f"{name}: {incident}" if incident else name
+
+
+def needs(posture: Posture, scope: str, crisis: bool) -> str:
+    """Return whose approval counts for a message in a posture."""
+    if scope == "all-departments":
+        if posture is Posture.ROUTINE:
+            return "nobody's approval is enough: all departmental profiles are used in a crisis only (clause 2(iv))"
+        return "the PIO or the MCPE must be among its approvers (clause 2(iv))"
+    if posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE):
+        return f"approval by {_EOC}"
+    if posture is Posture.CRISIS:
+        return f"approval by {_CRISIS}"
+    if crisis:
+        return f"approval by {_ROUTINE}; crisis content also by someone designated for it (clause 2(ii))"
+    return f"approval by {_ROUTINE}"

@@ -1,0 +1,163 @@
+"""The Typer application: commands are loaded when they are named, and all take the common options.
+
+``--city``, ``--realm``, ``--json`` and ``--verbose`` may stand before or after the command; ``command`` adds them to
+each, and hands what was given to the command as its first argument, an Invocation.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from services.desk.menu import MENU, root_help
+
+if TYPE_CHECKING:
+    from services.kernel.city import City
+
+Realm = Literal["live", "exercise"]
+
+CityOption = Annotated[
+    Path | None,
+    typer.Option("--city", metavar="DIR", help="The city folder (or ONEVOICE_CITY)."),
+]
+RealmOption = Annotated[Realm | None, typer.Option("--realm", help="The realm; live unless said otherwise.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Say more of what is done.")]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What holds for each command: which city and realm, and how to answer."""
+
+    folder: Path
+    realm: Realm
+    as_json: bool = False
+    verbose: bool = False
+
+    def city(self) -> City:
+        """Read the city folder; raises BadInput as ``load_city`` does."""
+        from services.kernel.city import load_city
+
+        return load_city(self.folder, self.realm)
+
+
+class Lazy(TyperGroup):
+    """The top level: knows the names and summaries, and loads a command's module when it is named."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the names in the order of the menu."""
+        return [entry.name for entry in MENU]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """Load one command, or return None."""
+        if cmd_name not in self.commands:
+            module = next((entry.module for entry in MENU if entry.name == cmd_name), None)
+            if module is None:
+                return None
+            self._load(cmd_name, module)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Find the command that was named; load all for the suggestion when there is none of that name."""
+        if args and args[0] not in self.list_commands(ctx):
+            for name in self.list_commands(ctx):
+                self.get_command(ctx, name)
+        return super().resolve_command(cast(Any, ctx), args)
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """Write the first page of help."""
+        formatter.write(root_help())
+
+    def _load(self, name: str, module: str) -> None:
+        app: typer.Typer = importlib.import_module(f"services.desk.commands.{module}").app
+        whole = get_group(app)
+        whole.name = name
+        self.commands[name] = whole.commands.get(name, whole)
+
+
+def group(summary: str, example: str = "") -> typer.Typer:
+    """Make the application of one module of commands; the common options are taken there as well."""
+    app = typer.Typer(
+        help=summary, epilog=_epilog(example), add_completion=False, rich_markup_mode=None, no_args_is_help=True
+    )
+    app.callback()(_remember)
+    return app
+
+
+def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Register ``function(invocation, ...) -> exit status`` as a command with the common options."""
+
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        app.command(name, epilog=_epilog(example))(_with_common(function))
+        return function
+
+    return register
+
+
+def build() -> Any:
+    """Return the whole command, to be called with ``main(args, standalone_mode=False)``."""
+    app = typer.Typer(cls=Lazy, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(_remember)
+    return get_command(app)
+
+
+def _remember(
+    ctx: typer.Context,
+    city: CityOption = None,
+    realm: RealmOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    ctx.meta.update({key: value for key, value in _given(city, realm, as_json, verbose).items() if value is not None})
+
+
+def _given(city: Path | None, realm: Realm | None, as_json: bool, verbose: bool) -> dict[str, Any]:
+    return {"city": city, "realm": realm, "as_json": as_json or None, "verbose": verbose or None}
+
+
+def _invocation(ctx: typer.Context) -> Invocation:
+    given = ctx.meta
+    return Invocation(
+        folder=Path(given.get("city") or os.environ.get("ONEVOICE_CITY") or "."),
+        realm=given.get("realm") or "live",
+        as_json=given.get("as_json", False),
+        verbose=given.get("verbose", False),
+    )
+
+
+def _with_common(function: Callable[..., int]) -> Callable[..., int]:
+    hints = get_type_hints(function, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+    ]
+    common = list(inspect.signature(_remember, eval_str=True).parameters.values())
+
+    def call(**values: Any) -> int:
+        shared = {parameter.name: values.pop(parameter.name) for parameter in common}
+        _remember(**shared)
+        return function(_invocation(shared["ctx"]), **values)
+
+    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *common)]
+    shape = inspect.Signature(ordered, return_annotation=int)
+    vars(call)["__signature__"] = shape
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered} | {"return": int}
+    call.__name__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
+
+
+def _epilog(example: str) -> str | None:
+    """Keep the lines of an example as they are (``\\b`` turns re-wrapping off)."""
+    if not example:
+        return None
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.strip().splitlines())

@@ -1,0 +1,42 @@
+"""``onevoice audit``: verify, show."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from services.desk import options
+from services.desk.app import Invocation, command, group
+
+app = group("Prove the policy over the record.", "onevoice audit verify")
+
+
+@command(app, "verify", "onevoice audit verify --json")
+def verify(desk: Invocation, as_: options.AsksAs = None) -> int:
+    """Verify hashes, signatures, order and the policy itself, over the second copy of the record.
+
+    Exit status 7 when the record does not verify. It needs no broker; where one runs, the copy first catches up.
+    """
+    from services.desk.flows import audit
+
+    return audit.verify(desk, as_)
+
+
+@command(app, "show", "onevoice audit show --request rab12cdefghij\nonevoice audit show 17")
+def show(
+    desk: Invocation,
+    seq: Annotated[int | None, typer.Argument(metavar="[SEQ]", min=1, help="One entry, with its proof.")] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", metavar="ID", help="Only the entries of this request.")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="K", help="control, request, approval, verdict, attempt, receipt ..."),
+    ] = None,
+    last: Annotated[int, typer.Option("--last", metavar="N", help="The newest N entries.")] = 50,
+) -> int:
+    """Show entries of the record, or one with its proof of inclusion."""
+    from services.desk.flows import audit
+
+    return audit.entries(desk, request, kind, last, seq)

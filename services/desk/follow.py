@@ -1,0 +1,131 @@
+"""Following one request until nothing more will come of waiting: the board is asked, and listened to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from nats.aio.msg import Msg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from schemas import subjects
+from schemas.events.desk import BoardQuery, RequestView
+from schemas.events.verdicts import Outcome
+from services.desk import outcome
+from services.desk.link import Link
+from services.kernel.clock import monotonic
+from services.kernel.errors import BadInput, OneVoiceError, Unreachable
+
+VERDICT_SECONDS = 15.0
+"""How long the gatekeeper is given: it decides in milliseconds; longer means that it does not run."""
+
+_LOOK_SECONDS = 1.0
+_GATHER_SECONDS = 0.1
+
+Look = Callable[[RequestView], None]
+
+
+async def fetch(link: Link, request_id: str) -> RequestView:
+    """Return a request as it stands; the beginning of its id is enough. Raises BadInput ``request.unknown``."""
+    reply = await link.board(BoardQuery(query="status", request_id=request_id))
+    if not reply.requests:
+        raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
+    return reply.requests[0]
+
+
+async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: float, look: Look) -> RequestView:
+    """Follow a request until its verdict has weighed ``since_seq`` and its deliveries ended, or the wait is over.
+
+    Args:
+        link: the connection to ask on.
+        request_id: the whole id.
+        since_seq: the ledger sequence of what was just done (a submission, an approval).
+        wait_seconds: how long to wait for the deliveries of a cleared request.
+        look: called with each new view.
+
+    Raises:
+        Unreachable: ``service.unreachable``, no verdict came: the gatekeeper does not run; or the board is gone.
+    """
+    started = monotonic()
+    try:
+        async with link.listening(subjects.BOARD_ALL) as heard:
+            while True:
+                view = await _fetch_new(link, request_id)
+                decided = view is not None and outcome.decided(view, since_seq)
+                if view is not None:
+                    look(view)
+                if view is not None and decided and outcome.finished(view):
+                    return view
+                left = (wait_seconds if decided else VERDICT_SECONDS) - (monotonic() - started)
+                if left <= 0:
+                    return _give_up(view, decided)
+                await _news(heard, request_id, min(left, _LOOK_SECONDS))
+    except Unreachable as error:
+        raise on_record(error, request_id) from error
+
+
+def on_record(error: OneVoiceError, request_id: str) -> OneVoiceError:
+    """Return the error with the word that the request itself is safe."""
+    return type(error)(
+        error.code,
+        f"{error.message}. The request {request_id} is on record",
+        f"onevoice doctor; then onevoice status {request_id}",
+    )
+
+
+async def _fetch_new(link: Link, request_id: str) -> RequestView | None:
+    """Fetch a request that was accepted a moment ago: the board may not have it yet."""
+    try:
+        return await fetch(link, request_id)
+    except BadInput as error:
+        if error.code == "request.unknown":
+            return None
+        raise
+
+
+def _give_up(view: RequestView | None, decided: bool) -> RequestView:
+    if view is not None and decided:
+        return view
+    raise Unreachable("service.unreachable", "no verdict came: the service gatekeeper does not run", "onevoice doctor")
+
+
+async def _news(heard: asyncio.Queue[Msg], request_id: str, seconds: float) -> None:
+    """Wait until the board says something of this request (or of control), then a moment more for the rest."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await heard.get()
+                if message.subject.endswith(f".{request_id}") or message.subject.startswith("board.control."):
+                    break
+            await asyncio.sleep(_GATHER_SECONDS)
+    except TimeoutError:
+        return
+    while not heard.empty():
+        heard.get_nowait()
+
+
+@contextmanager
+def landing(console: Console, since_seq: int) -> Iterator[Look]:
+    """Show posts as they land: a bar on a terminal, nothing elsewhere (the result is printed at the end)."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    task: TaskID = bar.add_task("waiting for the verdict", total=None)
+
+    def look(view: RequestView) -> None:
+        if not outcome.decided(view, since_seq) or view.verdict is None:
+            return
+        if view.verdict.outcome is Outcome.CLEARED:
+            wanted = len(set(outcome.wanted(view)))
+            bar.update(task, description="cleared, posting", total=wanted, completed=outcome.delivered(view))
+
+    with bar:
+        yield look

@@ -1,0 +1,254 @@
+"""The desk's one connection to the broker, as an officer or a system.
+
+A command lives for seconds: nothing reconnects. Whatever keeps an answer from coming (no broker, a wrong key, no
+service, a broker that goes away in the middle) becomes one error that says which of them it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from schemas import canonical, flow, subjects
+from schemas.events.base import Contract
+from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
+from services.kernel.city import City
+from services.kernel.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
+from services.kernel.signing import load_key
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 10.0
+
+_DOCTOR = "onevoice doctor says what is wrong"
+_AGAIN = "whether it was done is not known; asking again is safe"
+
+Reply = TypeVar("Reply", bound=Contract)
+
+
+def broker_url(city: City) -> str:
+    """Return the broker's address: of the running ``onevoice up``, else of city.toml."""
+    nats_section = city.settings.nats
+    return running(city).get("nats_url") or nats_section.url or f"nats://{nats_section.host}:{nats_section.port}"
+
+
+def running(city: City) -> dict[str, Any]:
+    """Return what a running ``onevoice up`` wrote of itself; empty when none runs (its process is gone)."""
+    try:
+        said = json.loads(city.run_path.read_bytes())
+        pid = int(said["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return dict(said)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return {}
+    return dict(said)
+
+
+def service_of(base: str) -> str:
+    """Return the service that answers a desk subject, as people know it."""
+    return next((row.user for row in flow.SERVICES if base in row.serves), "the service")
+
+
+class Link:
+    """An open connection; made by ``connect``."""
+
+    def __init__(self, user: str, url: str) -> None:
+        self.user = user
+        self.url = url
+        self._client = Client()
+        self._denied: asyncio.Queue[str] = asyncio.Queue()
+        self._gone = asyncio.Event()
+
+    async def open(self, city: City) -> None:
+        """Connect with the user's key; raises BadInput, Refused or Unreachable."""
+        path = city.key_path(self.user)
+        load_key(path)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._client.connect(
+                    self.url,
+                    name=f"onevoice-desk {self.user}",
+                    nkeys_seed=str(path),
+                    inbox_prefix=f"_INBOX_{self.user}".encode(),
+                    tls=_tls(city),
+                    allow_reconnect=False,
+                    max_reconnect_attempts=0,
+                    connect_timeout=CONNECT_SECONDS,
+                    error_cb=self._on_error,
+                    closed_cb=self._on_closed,
+                )
+        except (nats.errors.Error, OSError, ValueError) as error:
+            raise self._why(error) from error
+
+    async def close(self) -> None:
+        """Let go of the connection; a broker that is gone already is no news here."""
+        self._client._error_cb = _silence
+        with suppress(nats.errors.Error, OSError):
+            await self._client.close()
+
+    async def send(self, base: str, payload: bytes, reply: type[Reply], seconds: float = ANSWER_SECONDS) -> Reply:
+        """Ask a service and return its answer.
+
+        Raises:
+            OneVoiceError: the service's own error, or Unreachable or Refused when no answer came.
+        """
+        subject = subjects.desk(base, self.user)
+        if len(payload) > self._client.max_payload:
+            raise BadInput(
+                "input.too_large",
+                f"{len(payload)} bytes are more than the broker takes ({self._client.max_payload})",
+                "make the text or the picture smaller",
+            )
+        return _read(await self._answer(base, subject, payload, seconds), base, reply)
+
+    async def ask(self, base: str, message: Contract, reply: type[Reply]) -> Reply:
+        """Ask a service with a message and return its answer; raises as ``send`` does."""
+        return await self.send(base, message.to_bytes(), reply)
+
+    async def board(self, query: BoardQuery) -> BoardReply:
+        """Ask the board."""
+        return await self.ask(subjects.DESK_BOARD_QUERY, query, BoardReply)
+
+    @asynccontextmanager
+    async def listening(self, *patterns: str) -> AsyncIterator[asyncio.Queue[Msg]]:
+        """Subscribe while the block runs; broadcasts may be lost, so that a listener also asks now and then."""
+        heard: asyncio.Queue[Msg] = asyncio.Queue(maxsize=10_000)
+
+        async def put(message: Msg) -> None:
+            with suppress(asyncio.QueueFull):
+                heard.put_nowait(message)
+
+        opened = [await self._client.subscribe(pattern, cb=put) for pattern in patterns]
+        try:
+            yield heard
+        finally:
+            for subscription in opened:
+                with suppress(nats.errors.Error, OSError):
+                    await subscription.unsubscribe()
+
+    def raise_if_gone(self) -> None:
+        """Raise Unreachable when the broker went away, for loops that only listen."""
+        if self._gone.is_set() or self._client.is_closed:
+            raise Unreachable("broker.lost", f"the broker at {self.url} went away", _DOCTOR)
+
+    async def _answer(self, base: str, subject: str, payload: bytes, seconds: float) -> bytes:
+        """Race the answer against a denial and the end of the connection, which nats-py tells elsewhere."""
+        self.raise_if_gone()
+        while not self._denied.empty():
+            self._denied.get_nowait()
+        asked = asyncio.ensure_future(self._client.request(subject, payload, timeout=seconds))
+        denied = asyncio.ensure_future(self._denied.get())
+        gone = asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait({asked, denied, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                return self._data(asked, base)
+            if denied.done():
+                raise Refused(
+                    "desk.denied",
+                    f"the broker does not let {self.user} send to {base}",
+                    "officers may, systems only submit; a new officer needs onevoice provision and a restart",
+                )
+            raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_AGAIN}", _DOCTOR)
+        finally:
+            await _cancel(asked, denied, gone)
+
+    def _data(self, asked: asyncio.Future[Msg], base: str) -> bytes:
+        name = service_of(base)
+        try:
+            return asked.result().data
+        except nats.errors.NoRespondersError as error:
+            raise Unreachable(
+                "service.unreachable", f"the service {name} does not run; nothing was done", _DOCTOR
+            ) from error
+        except nats.errors.TimeoutError as error:
+            raise Unreachable(
+                "service.unreachable", f"the service {name} did not answer in time; {_AGAIN}", _DOCTOR
+            ) from error
+        except (nats.errors.Error, OSError) as error:
+            raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_AGAIN}", _DOCTOR) from error
+
+    async def _on_error(self, error: Exception) -> None:
+        if "permissions violation" in str(error).lower():
+            self._denied.put_nowait(str(error))
+
+    async def _on_closed(self) -> None:
+        self._gone.set()
+
+    def _why(self, error: Exception) -> OneVoiceError:
+        said = str(error).lower()
+        if "authorization" in said or "authentication" in said:
+            return Refused(
+                "broker.denied",
+                f"the broker at {self.url} does not know the key of {self.user}",
+                "is it the right city and realm? After a change of officers: onevoice provision, and restart it",
+            )
+        return Unreachable(
+            "broker.unreachable",
+            f"no broker answers at {self.url}",
+            "start the city with onevoice up; onevoice doctor says more",
+        )
+
+
+@asynccontextmanager
+async def connect(city: City, user: str) -> AsyncIterator[Link]:
+    """Open a connection as an officer or system of the city, and close it after the block."""
+    link = Link(user, broker_url(city))
+    try:
+        await link.open(city)
+        yield link
+    finally:
+        await link.close()
+
+
+def run(work: Callable[[], Awaitable[int]]) -> int:
+    """Run a command's work to its exit status."""
+
+    async def whole() -> int:
+        return await work()
+
+    return asyncio.run(whole())
+
+
+def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
+    try:
+        value = canonical.loads(raw)
+        if isinstance(value, dict) and "error" in value:
+            raise from_reply(ErrorReply.from_value(value).error)
+        return reply.from_value(value)
+    except (canonical.StrictJsonError, ValidationError) as error:
+        raise Unreachable(
+            "service.unreadable",
+            f"the answer of {service_of(base)} cannot be read: is it of another version?",
+            "run the same version of onevoice everywhere; onevoice doctor shows the services' versions",
+        ) from error
+
+
+def _tls(city: City) -> ssl.SSLContext | None:
+    ca = city.settings.nats.tls_ca
+    if ca is None:
+        return None
+    context = ssl.create_default_context(cafile=str(city.folder / ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
+
+
+async def _silence(_error: Exception) -> None:
+    """Nothing that a closing connection says matters any more."""
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,87 @@
+"""The top level of the command: what there is, and the page that ``onevoice --help`` prints.
+
+Light on purpose: this module imports nothing but the standard library's smallest, so that the first page of help
+costs no more than the interpreter's own start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One top-level command, or a group of commands: where it is, and its line in the help."""
+
+    name: str
+    module: str
+    summary: str
+    section: str
+
+
+_CITY = "The city"
+_POSTURE = "Posture"
+_MESSAGES = "Messages"
+_TRUST = "People, profiles and proof"
+
+MENU = (
+    Entry("init", "city", "Make a city folder: settings, officers, keys, profiles.", _CITY),
+    Entry("up", "city", "Run the broker and all services until Ctrl-C.", _CITY),
+    Entry("run", "city", "Run one service until Ctrl-C.", _CITY),
+    Entry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
+    Entry("doctor", "doctor", "Look whether everything is well, and say how to mend what is not.", _CITY),
+    Entry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
+    Entry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
+    Entry("hold", "control", "The stop button: nothing is posted while it is on.", _POSTURE),
+    Entry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
+    Entry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
+    Entry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
+    Entry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
+    Entry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
+    Entry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
+    Entry("status", "requests", "Say where a request stands on each profile.", _MESSAGES),
+    Entry("withdraw", "control", "Take a request back, also a cleared one.", _MESSAGES),
+    Entry("officers", "officers", "See who holds which role; designate and revoke.", _TRUST),
+    Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),
+    Entry("audit", "audit", "Prove the policy over the record.", _TRUST),
+)
+
+COMMON_OPTIONS = (
+    ("--city DIR", "The city folder (or ONEVOICE_CITY; else the current folder)."),
+    ("--realm live|exercise", "The realm; live unless said otherwise."),
+    ("--json", "One JSON value on standard output, for programs."),
+    ("--verbose", "Say more of what is done."),
+    ("--help", "Show this page; each command has one of its own, with an example."),
+)
+
+_OTHER_OPTIONS = (
+    ("--install-completion", "Install completion for the current shell."),
+    ("--show-completion", "Show the completion script for the current shell."),
+)
+
+_INTRO = "One approved voice on every official profile of a city (policy HUM.11(A))."
+
+_EXAMPLE = (
+    "onevoice init --demo mission",
+    "onevoice up --city mission",
+    'onevoice publish "Boil water before drinking." --all-departments \\',
+    "         --as pio --city mission",
+)
+
+EXIT_STATUSES = (
+    "0 done as asked; 2 wrong use or bad input; 3 blocked, waiting; 4 refused;",
+    "5 partly delivered; 6 broker or service unreachable; 7 the record does not verify.",
+)
+
+
+def root_help() -> str:
+    """Return the first page of help, at most 80 columns wide."""
+    lines = ["Usage: onevoice [OPTIONS] COMMAND [ARGS]...", "", f"  {_INTRO}"]
+    for section in dict.fromkeys(entry.section for entry in MENU):
+        lines += ["", f"{section}:"]
+        lines += [f"  {entry.name:<11}{entry.summary}" for entry in MENU if entry.section == section]
+    lines += ["", "Options (before or after the command):"]
+    lines += [f"  {name:<23}{text}" for name, text in COMMON_OPTIONS + _OTHER_OPTIONS]
+    lines += ["", "Exit status:", *(f"  {line}" for line in EXIT_STATUSES)]
+    lines += ["", "Example:", *(f"  {line}" for line in _EXAMPLE)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,194 @@
+"""How requests, verdicts and postures look to people: at most 80 columns, plain without colour.
+
+Texts of messages are never read as markup: whatever a request says is shown as it is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from schemas.events.desk import DeliveryView, EocView, PreviewReply, RequestView
+from schemas.events.requests import Rendering, Request, ScreeningFinding
+from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
+from services.desk import advice, outcome
+from services.desk.timetext import local
+
+WIDTH = 80
+
+_VERDICT_STYLE = {Outcome.CLEARED: "bold green", Outcome.BLOCKED: "bold yellow", Outcome.REFUSED: "bold red"}
+_FINDING_STYLE = {
+    FindingOutcome.SATISFIED: "green",
+    FindingOutcome.BLOCKED: "yellow",
+    FindingOutcome.REFUSED: "red",
+    FindingOutcome.NOTED: "dim",
+}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan"}
+
+
+def width(console: Console) -> int:
+    """Return how wide blocks are drawn: 80 columns, or what a narrower terminal has."""
+    return min(WIDTH, console.width)
+
+
+def table(*columns: str) -> Table:
+    """Return a table without borders whose cells wrap and are never cut."""
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", width=None)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def rendering(shown: Rendering) -> Panel:
+    """Return one platform's content in a frame: the parts, their length, links and pictures with their alt text."""
+    content = shown.content()
+    lines: list[RenderableType] = []
+    for number, part in enumerate(content.parts, 1):
+        if len(content.parts) > 1:
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+        lines.append(Text(part))
+    if content.link and not any(content.link in part for part in content.parts):
+        lines.append(Text(f"link: {content.link}", style="dim"))
+    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    count = sum(len(part) for part in content.parts)
+    return Panel(
+        Group(*lines),
+        title=Text(f"{shown.platform}, {count} characters"),
+        title_align="left",
+        width=WIDTH,
+        padding=(0, 1),
+    )
+
+
+def message(
+    console: Console,
+    renderings: tuple[Rendering, ...],
+    targets: tuple[str, ...],
+    scope: str,
+    screening: tuple[ScreeningFinding, ...],
+) -> None:
+    """Show what each platform gets, where it goes, and what screening found."""
+    for shown in renderings:
+        panel = rendering(shown)
+        panel.width = width(console)
+        console.print(panel)
+    reach = "all departmental profiles" if scope == "all-departments" else "profiles"
+    console.print(Text(f"To {len(targets)} {reach}: {', '.join(targets)}"), width=width(console))
+    if screening:
+        console.print(Text("Screening found:", style="yellow"))
+        for found in screening:
+            where = f" ({found.where})" if found.where else ""
+            console.print(Text(f"  {found.code}: {found.reason}{where} [{found.clause}]"), width=width(console))
+    else:
+        console.print(Text("Screening found nothing.", style="dim"))
+
+
+def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
+    """Show what a submission would become."""
+    message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
+    console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+
+
+def request_head(console: Console, request: Request, now: datetime) -> None:
+    """Show who asked for what, when, and until when."""
+    kind = "crisis content" if request.crisis else "routine content"
+    console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
+    line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
+    console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
+
+
+def verdict(console: Console, found: Verdict | None) -> None:
+    """Show a verdict and each clause's finding."""
+    if found is None:
+        console.print(Text("No verdict yet.", style="yellow"))
+        return
+    console.print(
+        Text(found.outcome.value.upper(), style=_VERDICT_STYLE[found.outcome]),
+        Text(f"in posture {found.posture.value}, at control revision {found.control_seq}", style="dim"),
+    )
+    rows = table("clause", "finding", "reason")
+    for finding in found.findings:
+        style = _FINDING_STYLE[finding.outcome]
+        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(finding.reason))
+    if found.findings:
+        console.print(rows, width=width(console))
+
+
+def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
+    """Show where the message stands on each profile."""
+    rows = table("profile", "outcome", "where, or why not")
+    for item in views:
+        style = _DELIVERY_STYLE.get(item.outcome, "red")
+        rows.add_row(Text(item.profile), Text(item.outcome, style=style), Text(item.url or item.reason))
+    if views:
+        console.print(rows, width=width(console))
+
+
+def result(console: Console, view: RequestView) -> None:
+    """Show what became of a request: the verdict, the deliveries, and what to do next."""
+    if view.withdrawn:
+        console.print(Text("WITHDRAWN", style="bold red"))
+    verdict(console, view.verdict)
+    deliveries(console, view.deliveries)
+    for line in next_steps(view):
+        console.print(Text(line), width=width(console))
+
+
+def next_steps(view: RequestView) -> list[str]:
+    """Return what a person may do next; pure."""
+    request_id, found = view.request.request_id, view.verdict
+    if found is None or view.withdrawn:
+        return []
+    if found.outcome is Outcome.BLOCKED:
+        return [f"It waits. To approve it: onevoice approve {request_id} --as OFFICER"]
+    if found.outcome is Outcome.REFUSED:
+        return ["This is final; a new request can be made."]
+    count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
+    line = f"Delivered to {count} of {asked} profiles."
+    if count < asked:
+        return [line, f"To follow the rest: onevoice status {request_id} --watch"]
+    return [line]
+
+
+def pending_table(console: Console, views: tuple[RequestView, ...], now: datetime) -> None:
+    """Show the open requests, a row for each."""
+    if not views:
+        console.print("Nothing waits.")
+        return
+    rows = table("request", "by", "verdict", "ends", "text")
+    for view in views:
+        request, found = view.request, view.verdict
+        said = Text(found.outcome.value, style=_VERDICT_STYLE[found.outcome]) if found else Text("none yet")
+        line = " ".join(request.text.split())
+        rows.add_row(
+            Text(request.request_id),
+            Text(request.author),
+            said,
+            Text(local(request.expires_at, now)),
+            Text(line if len(line) <= 60 else line[:59] + "…"),
+        )
+    console.print(rows, width=width(console))
+
+
+def eoc(console: Console, view: EocView, now: datetime) -> None:
+    """Show the posture and who serves."""
+    style = "bold" if view.posture.value == "routine" else "bold red"
+    console.print(Text(advice.posture_line(view.posture, view.level, view.incident), style=style))
+    if view.hold:
+        console.print(Text("HOLD is on: nothing is posted.", style="bold red"))
+    facts = table("", "")
+    facts.show_header = False
+    for name, value in (
+        ("city", f"{view.city} (realm {view.realm})"),
+        ("control revision", str(view.control_seq)),
+        ("posts in flight", str(view.in_flight)),
+        ("ledger", f"{view.last_seq} events"),
+    ):
+        facts.add_row(Text(name, style="dim"), Text(value))
+    console.print(facts, width=width(console))
+    alive = sorted({health.service for health in view.services})
+    console.print(Text(f"services: {', '.join(alive) or 'none heard'}", style="dim"), width=width(console))

@@ -1,0 +1,108 @@
+"""What an officer signs at the desk: approvals over a digest, and orders that change control.
+
+Both are DSSE envelopes by the officer's own key, valid for a while, once (the nonce), in one realm.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from schemas.canonical import StrictJsonError
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.authority import Manifest, Realm, Settings
+from schemas.events.control import Action, Order
+from schemas.events.desk import PreviewReply
+from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
+from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
+from services.kernel.city import City
+from services.kernel.errors import Refused
+from services.kernel.signing import Signer
+
+ORDER_SECONDS = 120
+"""How long an order of the desk may be carried out: it is sent at once (the kernel allows five minutes)."""
+
+
+def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datetime) -> Envelope:
+    """Sign an order to change control."""
+    statement = Order(
+        realm=realm,
+        officer=officer,
+        action=action,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=ORDER_SECONDS),
+        nonce=secrets.token_hex(16),
+    )
+    return signer.sign(ORDER_TYPE, statement)
+
+
+def decision(
+    signer: Signer,
+    request: Request | PreviewReply,
+    *,
+    realm: Realm,
+    officer: str,
+    verb: Literal["approve", "reject"],
+    now: datetime,
+    lifetime: timedelta,
+    reason: str = "",
+) -> Approval:
+    """Sign an officer's decision over exactly the renderings of a request.
+
+    The digest is computed here from the renderings, not taken from the reply: what the officer was shown is
+    what is signed.
+
+    Raises:
+        Refused: ``digest.mismatch`` when the digest in the reply is not that of its renderings.
+    """
+    digest = checked_digest(request)
+    statement = ApprovalStatement(
+        realm=realm,
+        request_id=request.request_id,
+        revision=request.revision,
+        decision=verb,
+        scope=request.scope,
+        targets=request.targets,
+        renderings={rendering.platform: rendering.sha256 for rendering in request.renderings},
+        digest=digest,
+        officer=officer,
+        issued_at=now,
+        expires_at=now + lifetime,
+        nonce=secrets.token_hex(16),
+        acknowledged=codes(request.screening) if verb == "approve" else (),
+        reason=reason,
+    )
+    envelope = signer.sign(APPROVAL_TYPE, statement)
+    return Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
+
+
+def checked_digest(request: Request | PreviewReply) -> str:
+    """Return the digest over the renderings' own bytes; raises Refused ``digest.mismatch``."""
+    computed = tuple(Rendering.of(rendering.content()) for rendering in request.renderings)
+    digest = digest_of(request.request_id, request.revision, computed)
+    if computed != request.renderings or digest != request.digest:
+        raise Refused(
+            "digest.mismatch",
+            f"what {request.request_id} shows is not what its digest covers; nothing was signed",
+            "do not approve it; onevoice doctor, and have the record verified: onevoice audit verify",
+        )
+    return digest
+
+
+def codes(screening: Iterable[ScreeningFinding]) -> tuple[str, ...]:
+    """Return the codes that an approval acknowledges, each once."""
+    return tuple(dict.fromkeys(finding.code for finding in screening))
+
+
+def settings_of(city: City) -> Settings:
+    """Return the settings of the city's manifest; the policy's usual ones when it cannot be read here.
+
+    A machine that only signs may have no manifest: the gate decides by the ledger's own in any case.
+    """
+    try:
+        envelope = Envelope.from_bytes(city.manifest_path.read_bytes())
+        return Manifest.from_bytes(envelope.payload_bytes()).settings
+    except (OSError, StrictJsonError, ValueError):
+        return Settings()

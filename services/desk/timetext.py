@@ -1,0 +1,82 @@
+"""Durations and times as people type and read them. Pure: now and the zone are arguments."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from services.kernel.errors import BadInput
+
+_PART = re.compile(r"(\d{1,9})(d|h|min|m|s)")
+_SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
+_FORMS = "write it as 4h, 90m, 2d, 1h30m or 45s"
+
+
+def duration(text: str, code: str = "duration.malformed") -> timedelta:
+    """Return how long ``4h``, ``90m``, ``2d``, ``1h30m`` or ``45s`` is; a bare number counts seconds.
+
+    Raises:
+        BadInput: not of that form, or longer than 10 years.
+    """
+    word = text.strip().lower()
+    if word.isascii() and word.isdigit() and len(word) < 10:
+        word += "s"
+    parts = _PART.findall(word)
+    if not parts or "".join(number + unit for number, unit in parts) != word:
+        raise BadInput(code, f"{_short(text)} is not a duration", _FORMS)
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > 3_650 * 86_400:
+        raise BadInput(code, f"{_short(text)} is longer than ten years", _FORMS)
+    return timedelta(seconds=seconds)
+
+
+def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires") -> datetime:
+    """Return the time that a duration from now, or an ISO 8601 time, means, in UTC.
+
+    A time without an offset is in ``zone`` (None: the machine's). ``what`` names the option and the error's code.
+
+    Raises:
+        BadInput: ``<what>.malformed``, or ``<what>.past`` when it is not after now.
+    """
+    word = text.strip()
+    if word[:1].isdigit() and not re.match(r"\d{4}-", word):
+        at = now + duration(word, f"{what}.malformed")
+    else:
+        at = _iso(word, zone, what)
+    if at <= now:
+        raise BadInput(f"{what}.past", f"{_short(text)} is not in the future", "check the date, time and zone")
+    return at.astimezone(UTC)
+
+
+def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(word)
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=zone) if zone is not None else at.astimezone()
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(
+            f"{what}.malformed",
+            f"{_short(word)} is neither a duration nor a time",
+            "use 4h, 90m, 2d, or a time such as 2026-01-31T18:00-08:00",
+        ) from error
+
+
+def local(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """Return a time for people: in ``zone`` (None: the machine's), with the zone's name; the date if not today."""
+    here, today = at.astimezone(zone), now.astimezone(zone).date()
+    clock = f"{here:%H:%M:%S} {here.tzname()}"
+    return clock if here.date() == today else f"{here:%Y-%m-%d} {clock}"
+
+
+def ago(seconds: float) -> str:
+    """Return a length of time in one or two words, as in ``3 min``."""
+    whole = round(abs(seconds))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -1,0 +1,118 @@
+"""What is typed, checked before anything is sent: ids, variants, pictures, the text. Pure but for the file reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from schemas import subjects
+from services.kernel.errors import BadInput
+
+MAX_TEXT_READ = 1_048_576
+"""How much of standard input is read as a text; intake says what a text may be."""
+
+MAX_PICTURE = 7 * 1024 * 1024
+"""What goes to the broker in one message, with room for the envelope (schemas.streams.MAX_PAYLOAD)."""
+
+_MORE = {
+    "officer": "onevoice officers list shows them",
+    "profile": "onevoice profiles list shows them",
+    "request": "onevoice pending shows the open ones; the beginning of an id is enough",
+    "platform": "platforms are named as in onevoice profiles list",
+    "service": "services are named as in onevoice --help",
+}
+
+
+def check_id(word: str, what: str) -> str:
+    """Return an id that may stand in a subject.
+
+    Raises:
+        BadInput: ``<what>.id``, for dots, wildcards, spaces and whatever else an id does not have.
+    """
+    try:
+        return subjects.token(word)
+    except subjects.SubjectTokenError as error:
+        raise BadInput(f"{what}.id", f"the {what} id {error}", _MORE.get(what, "")) from error
+
+
+def targets(to: list[str], all_departments: bool) -> tuple[str, ...] | str:
+    """Return the targets of a submission, each profile once.
+
+    Raises:
+        BadInput: ``targets.missing``, ``targets.both``, ``profile.id``.
+    """
+    if all_departments and to:
+        raise BadInput(
+            "targets.both", "--all-departments and --to were both given", "use one of them: the reach must be clear"
+        )
+    if all_departments:
+        return "all-departments"
+    if not to:
+        raise BadInput("targets.missing", "no profile was named", "--to PROFILE (once for each), or --all-departments")
+    return tuple(dict.fromkeys(check_id(profile, "profile") for profile in to))
+
+
+def variants(given: list[str]) -> dict[str, str]:
+    """Return the texts for single platforms from ``PLATFORM=TEXT`` words.
+
+    Raises:
+        BadInput: ``variant.malformed``, ``variant.twice``, ``platform.id``.
+    """
+    found: dict[str, str] = {}
+    for word in given:
+        platform, equals, text = word.partition("=")
+        if not equals:
+            raise BadInput("variant.malformed", "a variant has no '='", "--variant mastodon='the shorter text'")
+        if check_id(platform, "platform") in found:
+            raise BadInput("variant.twice", f"two variants for {platform}", "give one for each platform")
+        found[platform] = text
+    return found
+
+
+def pictures(images: list[Path], alts: list[str]) -> list[tuple[Path, str]]:
+    """Pair each picture with its description, in order.
+
+    Raises:
+        BadInput: ``picture.alt`` (each needs one), ``picture.many`` (four at most).
+    """
+    if len(images) != len(alts) or any(not alt.strip() for alt in alts):
+        raise BadInput(
+            "picture.alt",
+            f"{len(images)} pictures and {len([alt for alt in alts if alt.strip()])} descriptions",
+            "each --image needs its --alt: what a person who cannot see it should know",
+        )
+    if len(images) > 4:
+        raise BadInput("picture.many", f"{len(images)} pictures; platforms take four", "leave some out")
+    return list(zip(images, alts, strict=True))
+
+
+def read_picture(path: Path) -> bytes:
+    """Return a picture's bytes; raises BadInput ``picture.unreadable`` or ``picture.size``."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_PICTURE + 1)
+    except OSError as error:
+        raise BadInput("picture.unreadable", f"{path}: {error.strerror}", "check the path after --image") from error
+    if not raw or len(raw) > MAX_PICTURE:
+        size = "is empty" if not raw else f"is larger than {MAX_PICTURE // 1_048_576} MB"
+        raise BadInput("picture.size", f"{path} {size}", "save it smaller; 2000 pixels across are plenty")
+    return raw
+
+
+def text_of(word: str) -> str:
+    """Return the text: the word itself, or standard input for ``-``.
+
+    Raises:
+        BadInput: ``text.encoding``, ``text.too_long`` (more than is worth reading).
+    """
+    if word != "-":
+        return word
+    raw = sys.stdin.buffer.read(MAX_TEXT_READ + 1)
+    if len(raw) > MAX_TEXT_READ:
+        raise BadInput("text.too_long", "the text on standard input is longer than 1 MB", "a post is a few lines")
+    try:
+        return raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "text.encoding", f"the text is not valid UTF-8 (byte {error.start})", "save it as UTF-8"
+        ) from error
