@@ -29,9 +29,9 @@ from services.kernel.city import City
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.control_view import ControlView
 from services.kernel.drift import drift
-from services.kernel.errors import Drift, OneVoiceError
+from services.kernel.errors import BadInput, Drift, OneVoiceError
 from services.kernel.ledger import Entry, Ledger
-from services.kernel.middleware import RetryLater, ServiceMiddleware
+from services.kernel.middleware import MAX_SUBMISSION, RetryLater, ServiceMiddleware
 from services.kernel.signing import load_key
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender"]
@@ -62,8 +62,17 @@ def sender_of(message: NatsMessage) -> str:
 
 async def strict_json(message: NatsMessage) -> Any:
     """Decode a body strictly (a FastStream decoder)."""
-    if len(message.body) > streams.MAX_PAYLOAD:
-        raise canonical.StrictJsonError("the message is larger than the broker takes")
+    return canonical.loads(message.body)
+
+
+async def desk_json(message: NatsMessage) -> Any:
+    """Decode a desk message strictly, refusing what is too large to be one (a FastStream decoder)."""
+    if len(message.body) > MAX_SUBMISSION:
+        raise BadInput(
+            "input.too_large",
+            f"the message has {len(message.body)} bytes; a submission may have {MAX_SUBMISSION}",
+            "shorten it; pictures are put beforehand, on their own subject",
+        )
     return canonical.loads(message.body)
 
 
@@ -157,7 +166,7 @@ class Runtime:
             queue=self.row.user,
             max_workers=workers,
             ack_policy=AckPolicy.MANUAL,
-            decoder=raw_bytes if raw else strict_json,
+            decoder=raw_bytes if raw else desk_json,
             title=title or base,
         )
 
