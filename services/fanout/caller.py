@@ -1,0 +1,180 @@
+"""Calls a platform within a lease: what may be repeated is repeated, what is unknown is looked for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from schemas.events.authority import Profile
+from schemas.events.requests import Request
+from services.fanout import retry
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Connector,
+    FetchMedia,
+    Intent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retryable,
+    Unknown,
+)
+from services.kernel.clock import Clock, monotonic
+from services.kernel.service import Runtime
+from services.kernel.warrant import rendering_for
+
+ANSWER_MARGIN = 0.1
+"""The part of the lease that is kept for writing the receipt."""
+
+LOOKS = 4
+"""How often a platform is asked at once for a post whose call had no clear answer."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Nothing was sent, and why. ``late``: only because this process came too late to the call."""
+
+    reason: str
+    late: bool = False
+
+
+Warranted = Callable[[], Awaitable[Held | None]]
+"""Asks once more whether it may be posted, right before a call; None: it may."""
+
+
+class Lease:
+    """Measures the age of an attempt from before it was appended, in seconds.
+
+    By two clocks, and the older counts: one goes on while the process is stopped, the other while the machine is.
+    """
+
+    def __init__(self, clock: Clock, length: float) -> None:
+        self.length = length
+        self._clock = clock
+        self._ticks = monotonic()
+        self._began: datetime = clock.now()
+
+    def age(self) -> float:
+        """Return the seconds since the attempt was begun."""
+        wall = (self._clock.now() - self._began).total_seconds()
+        return max(monotonic() - self._ticks, wall)
+
+    def left(self) -> float:
+        """Return the seconds that a call may still last."""
+        return self.length * (1 - ANSWER_MARGIN) - self.age()
+
+    def may_start(self) -> bool:
+        """True while a call may start."""
+        return retry.may_start(self.age(), self.length)
+
+
+def intent_of(request: Request, profile: Profile, key: str, timeout: float) -> Intent:
+    """Return the intent to post a request's rendering to a profile.
+
+    Raises:
+        LookupError: the request has no rendering for the profile's platform.
+    """
+    rendering = rendering_for(request, profile.platform)
+    if rendering is None:
+        raise LookupError(f"{request.request_id} has no rendering for {profile.platform}")
+    return Intent(
+        request_id=request.request_id,
+        revision=request.revision,
+        profile=profile,
+        content=rendering.content(),
+        rendering_sha256=rendering.sha256,
+        idempotency_key=key,
+        author_time=request.at,
+        call_timeout=timeout,
+    )
+
+
+class Caller:
+    """Calls connectors. An exception out of a connector is a bug of it, and counts as an unknown outcome."""
+
+    def __init__(self, runtime: Runtime, fetch_media: FetchMedia) -> None:
+        self._log = runtime.log
+        self._fetch_media = fetch_media
+
+    async def publish(
+        self, connector: Connector, intent: Intent, lease: Lease, warranted: Warranted
+    ) -> PublishResult | Held:
+        """Post it, if it is warranted; repeat within the first part of the lease what surely was not posted."""
+
+        answers: list[PublishResult] = []
+
+        async def once() -> PublishResult | Held:
+            held = await warranted()
+            if held is not None:
+                return held
+            if not lease.may_start():
+                late = Held(f"the call would have begun {lease.age():.1f} s after its attempt", late=True)
+                return answers[-1] if answers else late
+            answers.append(await self._call(connector, intent, lease))
+            return answers[-1]
+
+        result: PublishResult | Held = await AsyncRetrying(
+            retry=retry_if_result(lambda result: isinstance(result, Retryable)),
+            wait=_wait,
+            stop=lambda state: not retry.may_start(lease.age() + state.upcoming_sleep, lease.length),
+            retry_error_callback=_last_result,
+        )(once)
+        if isinstance(result, Unknown):
+            return await self._find(connector, intent, lease) or result
+        return result
+
+    async def look(self, connector: Connector, intent: Intent) -> ReconcileResult:
+        """Ask the platform whether it stands, without posting anything."""
+        try:
+            async with asyncio.timeout(intent.call_timeout):
+                return await connector.reconcile(intent)
+        except TimeoutError:
+            return CannotTell("the platform did not answer in time")
+        except Exception as error:  # noqa: BLE001 - a connector's bug must not lose the attempt
+            self._log.exception("the connector failed", platform=connector.platform)
+            return CannotTell(f"the connector failed: {type(error).__name__}")
+
+    async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
+        timeout = lease.left()
+        try:
+            async with asyncio.timeout(timeout):
+                return await connector.publish(replace(intent, call_timeout=timeout), self._fetch_media)
+        except TimeoutError:
+            return Unknown(f"no answer within {timeout:.1f} s")
+        except Exception as error:  # noqa: BLE001 - it may have posted before it failed
+            self._log.exception("the connector failed", platform=connector.platform)
+            return Unknown(f"the connector failed: {type(error).__name__}")
+
+    async def _find(self, connector: Connector, intent: Intent, lease: Lease) -> Posted | None:
+        """Look for a post whose call had no clear answer. That it is not there yet proves nothing before the end."""
+        for number in range(1, LOOKS + 1):
+            left = lease.left()
+            if left <= 0:
+                return None
+            found = await self.look(connector, replace(intent, call_timeout=left))
+            if isinstance(found, Posted):
+                return found
+            pause = retry.soon(None, number, random.random())  # noqa: S311 - jitter, no secret
+            if not isinstance(found, Absent) or lease.left() <= pause:
+                return None
+            await asyncio.sleep(pause)
+        return None
+
+
+def _wait(state: RetryCallState) -> float:
+    result = _last_result(state)
+    after = result.after if isinstance(result, Retryable) else None
+    return retry.soon(after, state.attempt_number, random.random())  # noqa: S311 - jitter, no secret
+
+
+def _last_result(state: RetryCallState) -> PublishResult | Held:
+    if state.outcome is None:
+        return Unknown("there was no answer")
+    result: PublishResult | Held = state.outcome.result()
+    return result

@@ -1,0 +1,62 @@
+"""When a post that surely does not stand is tried again, pure: a value that the worker obeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+BASE_SECONDS = 2.0
+CAP_SECONDS = 300.0
+SPREAD = 0.25
+"""How much of a delay is left to chance, so that profiles on one platform do not come back all at once."""
+
+CALL_STARTS_WITHIN = 1 / 3
+"""The part of the lease in which a platform call may start; the rest is for its answer and the receipt."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Try again ``delay`` seconds from now, at the time ``at`` (UTC)."""
+
+    delay: float
+    at: datetime
+
+
+def again(number: int, after: float | None, now: datetime, expires_at: datetime, chance: float) -> Again:
+    """Return when to try again after an attempt that surely did not post.
+
+    The delay doubles with each attempt up to CAP_SECONDS; the platform's own wish is always granted. It never
+    passes the expiry: what is then too late gets its receipt at that time.
+
+    Args:
+        number: how many attempts were made, from 1.
+        after: the seconds that the platform asked for, if it did.
+        now: the present time.
+        expires_at: the end of the delivery.
+        chance: a number from 0 to below 1.
+    """
+    grown = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
+    delay = max(grown, after or 0.0) * (1.0 + SPREAD * chance)
+    left = max((expires_at - now).total_seconds(), 0.0)
+    delay = min(delay, left)
+    return Again(delay, now + timedelta(seconds=delay))
+
+
+def soon(after: float | None, tries: int, chance: float) -> float:
+    """Return the seconds to wait before the next try of one and the same attempt."""
+    return max(after or 0.0, 0.2 * 2.0 ** min(max(tries, 1) - 1, 8)) * (1.0 + SPREAD * chance)
+
+
+def look_again(over_for: float, patience: float) -> float | None:
+    """Return the seconds after which to ask the platform once more how an open attempt ended; None: no more.
+
+    Args:
+        over_for: how long the attempt's lease has been over, in seconds.
+        patience: how long to go on asking, in seconds.
+    """
+    return min(max(1.0, over_for / 2), 30.0) if over_for < patience else None
+
+
+def may_start(age: float, lease: float) -> bool:
+    """True when a platform call may start: the attempt is ``age`` seconds old, its lease ``lease`` long."""
+    return 0.0 <= age < lease * CALL_STARTS_WITHIN

@@ -1,0 +1,92 @@
+"""When a post is tried again, and when a call may start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.authority import Profile
+from services.fanout import limits, retry
+from tests.pure.fanout.world import NOW, profile
+
+FAR = NOW + timedelta(days=1)
+
+
+def test_the_delay_doubles_and_is_capped() -> None:
+    delays = [retry.again(number, None, NOW, FAR, 0.0).delay for number in range(1, 12)]
+    assert delays[:4] == [2.0, 4.0, 8.0, 16.0]
+    assert delays[-1] == retry.CAP_SECONDS
+    assert delays == sorted(delays)
+
+
+def test_the_platforms_own_wish_is_granted_also_beyond_the_cap() -> None:
+    assert retry.again(1, 900.0, NOW, FAR, 0.0).delay == 900.0
+    assert retry.again(9, 1.0, NOW, FAR, 0.0).delay == retry.CAP_SECONDS
+
+
+def test_it_never_passes_the_expiry() -> None:
+    again = retry.again(9, 900.0, NOW, NOW + timedelta(seconds=7), 0.9)
+    assert (again.delay, again.at) == (7.0, NOW + timedelta(seconds=7))
+    assert retry.again(1, None, NOW, NOW - timedelta(seconds=1), 0.0).delay == 0.0
+
+
+@given(
+    number=st.integers(-3, 10_000),
+    after=st.none() | st.floats(0, 1e6),
+    left=st.floats(-1e6, 1e6),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_it_is_never_early_never_late_and_never_negative(
+    number: int, after: float | None, left: float, chance: float
+) -> None:
+    again = retry.again(number, after, NOW, NOW + timedelta(seconds=left), chance)
+    assert 0.0 <= again.delay <= max(left, 0.0) + 1e-6
+    assert again.delay >= min(after or 0.0, max(left, 0.0)) - 1e-6
+
+
+def test_a_call_starts_only_in_the_first_third_of_the_lease() -> None:
+    assert retry.may_start(0.0, 15.0)
+    assert retry.may_start(4.99, 15.0)
+    assert not retry.may_start(5.0, 15.0)
+    assert not retry.may_start(-1.0, 15.0), "a clock that went back proves nothing"
+
+
+def test_repeats_of_one_attempt_wait_longer_each_time_and_as_long_as_the_platform_asks() -> None:
+    waits = [retry.soon(None, tries, 0.0) for tries in range(1, 5)]
+    assert waits == sorted(waits)
+    assert waits[0] == 0.2
+    assert retry.soon(3.0, 1, 0.0) == 3.0
+
+
+def test_a_platform_is_asked_again_less_and_less_often_until_patience_ends() -> None:
+    assert retry.look_again(0.0, 120.0) == 1.0
+    assert retry.look_again(20.0, 120.0) == 10.0
+    assert retry.look_again(119.0, 120.0) == 30.0
+    assert retry.look_again(120.0, 120.0) is None
+
+
+def account(name: str, platform: str = "mastodon") -> Profile:
+    return profile("fire-social", account=name, platform=platform)
+
+
+def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
+    assert limits.host_of(account("fire@mastodon.example")) == "mastodon.example"
+    assert limits.host_of(account("@fire@mastodon.example")) == "mastodon.example"
+    assert limits.host_of(account("fire", "website")) == "website"
+
+
+def test_what_lies_on_this_machine_is_not_counted() -> None:
+    assert limits.limit_of("mastodon", "townsquare") is limits.LOCAL
+    assert limits.limit_of("website", "website") is limits.LOCAL
+    assert limits.limit_of("mastodon", "mastodon.example").posts < 300
+    assert limits.limit_of("unheard-of", "x.example") is limits.OTHER
+
+
+def test_a_host_is_asked_for_no_more_than_its_limit_in_any_window() -> None:
+    budget = limits.Budget(limits.HostLimit(at_once=1, posts=2, seconds=10.0))
+    assert [budget.take(0.0), budget.take(1.0), budget.take(2.0)] == [0.0, 0.0, 8.0]
+    assert budget.take(9.9) > 0.0
+    assert budget.take(10.0) == 0.0
+    assert budget.take(10.5) == 0.5

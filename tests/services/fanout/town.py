@@ -1,0 +1,295 @@
+"""A small city on a real nats-server, and a ledger that the tests write as the other services would."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+
+from schemas import canonical, flow, subjects
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.control import Genesis, Hold, Order, Ordered
+from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.verdicts import Outcome, Verdict
+from services.fanout.connectors.contract import Connector
+from services.fanout.mirror import Website
+from services.fanout.wiring import compose
+from services.kernel.city import City
+from services.kernel.clock import SystemClock
+from services.kernel.control_view import ControlView
+from services.kernel.ledger import Entry, Ledger
+from services.kernel.service import Runtime
+from services.kernel.signing import load_key
+from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
+from services.provision.city_plan import Department, local_profiles
+
+WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
+LEASE = 6.0
+"""The lease that the tests run with, in seconds."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def small_plan(departments: int = 6) -> Any:
+    """The demonstration city with its first departments only."""
+    plan = demo_plan()
+    names = ("fire", "water", "parks", "waste", "roads", "bylaw")[:departments]
+    made = local_profiles(plan.name, plan.website, [Department(name, name.title(), name) for name in names])
+    return replace(plan, profiles=made)
+
+
+class Town:
+    """A city, its broker, and connections as any service's user."""
+
+    def __init__(self, city: City, broker: EmbeddedBroker) -> None:
+        self.city = city
+        self.broker = broker
+        self.clock = SystemClock()
+        self._clients: dict[str, Client] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._numbers = itertools.count(1)
+        self.control_seq = 0
+
+    async def ledger(self, service: str) -> Ledger:
+        """The ledger as a service's own user sees it."""
+        if service not in self._ledgers:
+            user = service.replace("_", "-")
+            self._clients[service] = await nats.connect(
+                self.broker.url,
+                nkeys_seed=str(self.city.service_key_path(service)),
+                inbox_prefix=f"_INBOX_{user}".encode(),
+            )
+            self._ledgers[service] = Ledger()
+            self._ledgers[service].bind(self._clients[service])
+        return self._ledgers[service]
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+
+    async def append(self, subject: str, event: Any, **options: Any) -> int:
+        """Append as the service that writes this subject."""
+        ledger = await self.ledger(WRITERS[subject.split(".")[1]])
+        return (await ledger.append(subject, event, **options)).seq
+
+    # --- what the other services write --------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Begin the ledger with the manifest."""
+        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city))
+        self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
+
+    async def order(self, officer: str, action: Any) -> int:
+        """An officer's order; returns the new control revision."""
+        now = self.clock.now()
+        order = Order(
+            realm=self.city.realm,
+            officer=officer,
+            action=action,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=2),
+            nonce=secrets.token_hex(16),
+        )
+        envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
+        event = Ordered(at=now, order=envelope)
+        self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
+        return self.control_seq
+
+    async def hold(self, on: bool = True) -> int:
+        return await self.order("pio", Hold(on=on))
+
+    async def request(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request by the clerk."""
+        now = self.clock.now()
+        number = next(self._numbers)
+        name = changes.get("request_id", f"r{number:012d}")
+        renderings = tuple(
+            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=now))
+            for platform in ("mastodon", "website")
+        )
+        values: dict[str, Any] = {
+            "at": now,
+            "realm": self.city.realm,
+            "request_id": name,
+            "author": "clerk",
+            "author_kind": "officer",
+            "source": "test",
+            "event_id": name,
+            "content_sha256": canonical.sha256(text.encode()),
+            "text": text,
+            "scope": "profiles",
+            "targets": targets,
+            "crisis": False,
+            "expires_at": now + timedelta(hours=4),
+            "submitted_posture": "routine",
+            "renderings": renderings,
+            "digest": digest_of(name, changes.get("revision", 1), renderings),
+        }
+        event = Request(**(values | changes))
+        await self.append(subjects.request(name), event)
+        return event
+
+    async def approve(self, request: Request, officer: str = "mcpe", **changes: Any) -> int:
+        """An officer's signed answer."""
+        now = self.clock.now()
+        values: dict[str, Any] = {
+            "realm": request.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "decision": "approve",
+            "scope": request.scope,
+            "targets": request.targets,
+            "renderings": {item.platform: item.sha256 for item in request.renderings},
+            "digest": request.digest,
+            "officer": officer,
+            "issued_at": now,
+            "expires_at": now + timedelta(minutes=20),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ApprovalStatement(**(values | changes))
+        envelope = load_key(self.city.key_path(officer)).sign(APPROVAL_TYPE, statement)
+        event = Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
+        return await self.append(subjects.approval(request.request_id, officer), event)
+
+    async def verdict(self, request: Request, outcome: Outcome = Outcome.CLEARED, **changes: Any) -> int:
+        """A verdict at the newest control revision."""
+        ledger = await self.ledger("gatekeeper")
+        last = await ledger.last(subjects.verdict(request.request_id))
+        values: dict[str, Any] = {
+            "at": self.clock.now(),
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "digest": request.digest,
+            "outcome": outcome,
+            "posture": "routine",
+            "control_seq": self.control_seq,
+            "as_of": 1,
+            "targets": request.targets,
+            "findings": (),
+            "valid_until": self.clock.now() + timedelta(minutes=20),
+        }
+        event = Verdict(**(values | changes))
+        subject = subjects.verdict(request.request_id)
+        return await self.append(subject, event, expect_last=last.seq if last else 0)
+
+    async def cleared(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request that is approved and cleared."""
+        request = await self.request(*targets, text=text, **changes)
+        await self.approve(request)
+        await self.verdict(request)
+        return request
+
+    # --- what fanout wrote --------------------------------------------------------------------------------
+
+    async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
+        ledger = await self.ledger("board")
+        entries = await ledger.history(subjects.receipt(profile, request.request_id))
+        return [(entry, Receipt.from_bytes(entry.data)) for entry in entries]
+
+    async def attempts(self, request: Request, profile: str) -> list[tuple[Entry, Attempt]]:
+        ledger = await self.ledger("board")
+        entries = await ledger.history(subjects.attempt(profile, request.request_id))
+        return [(entry, Attempt.from_bytes(entry.data)) for entry in entries]
+
+    async def outcomes(self, request: Request, profile: str) -> list[str]:
+        return [str(receipt.outcome) for _, receipt in await self.receipts(request, profile)]
+
+    async def final(self, request: Request, profile: str, seconds: float = 30.0) -> Receipt:
+        """Wait for the final receipt of a request on a profile."""
+        return await self.until(request, profile, lambda receipt: receipt.final, seconds)
+
+    async def until(self, request: Request, profile: str, done: Any, seconds: float = 30.0) -> Receipt:
+        """Wait for a last receipt that is as wanted."""
+        ledger = await self.ledger("board")
+        async with asyncio.timeout(seconds):
+            while True:
+                entry = await ledger.last(subjects.receipt(profile, request.request_id))
+                if entry is not None and done(receipt := Receipt.from_bytes(entry.data)):
+                    return receipt
+                await asyncio.sleep(0.05)
+
+    async def idle(self, *profiles: str, seconds: float = 30.0) -> None:
+        """Wait until no delivery to these profiles is pending or under way, and all verdicts were consumed."""
+        js = (await self.ledger("fanout")).js
+        names = ["fanout-verdicts", *(f"deliver-{profile}" for profile in profiles)]
+        async with asyncio.timeout(seconds):
+            for name in names:
+                while True:
+                    info = await js.consumer_info("LEDGER", name)
+                    if not info.num_pending and not info.num_ack_pending:
+                        break
+                    await asyncio.sleep(0.05)
+
+    async def control(self) -> ControlView:
+        view = ControlView(self.city, await self.ledger("board"))
+        await view.refresh()
+        return view
+
+
+@asynccontextmanager
+async def a_town(folder: Path, departments: int = 6) -> AsyncIterator[Town]:
+    """A provisioned city whose ledger has begun."""
+    city = make_city(folder / "city", small_plan(departments))
+    broker = EmbeddedBroker()
+    await broker.start(city, free_port())
+    town = Town(city, broker)
+    try:
+        await provision(city, broker.url)
+        await town.begin()
+        yield town
+    finally:
+        await town.close()
+        await broker.stop()
+
+
+@asynccontextmanager
+async def fanout(
+    town: Town,
+    platforms: Mapping[str, Connector],
+    website: Website | None = None,
+    lease: float = LEASE,
+    patience: float = 2.0,
+) -> AsyncIterator[Runtime]:
+    """A running fanout with these platforms."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    app = runtime.app(lambda it: _compose(it, platforms, website, lease, patience))
+    await app.start()
+    try:
+        yield runtime
+    finally:
+        await app.stop()
+
+
+def _compose(
+    runtime: Runtime, platforms: Mapping[str, Connector], website: Website | None, lease: float, patience: float
+) -> None:
+    compose(runtime, platforms, website, lease=lease, patience=patience)
+
+
+def later(seconds: float) -> datetime:
+    return SystemClock().now() + timedelta(seconds=seconds)
+
+
+async def eventually(check: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something outside of the ledger is so."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if check():
+                return
+            await asyncio.sleep(0.02)
