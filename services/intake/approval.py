@@ -152,10 +152,11 @@ def _check_signer(approval: Approval, statement: ApprovalStatement, control: Con
             f"the key of {name} is revoked since control revision {control.revoked[name]}",
             "another officer has to decide",
         )
-    if verified_by(approval.envelope, APPROVAL_TYPE) != {officer.public_key}:
+    alone = len(approval.envelope.signatures) == 1
+    if not alone or verified_by(approval.envelope, APPROVAL_TYPE) != {officer.public_key}:
         raise Refused(
             "approval.signature",
-            f"the signature is not one of {name}'s key over exactly this decision",
+            f"it is not signed by {name}'s key alone, over exactly this decision",
             "sign it anew with the onevoice command and your own key",
         )
 

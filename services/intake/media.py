@@ -54,7 +54,7 @@ def clean_picture(raw: bytes) -> CleanPicture:
         raise _too_many_pixels(f"{width} x {height}")
     if getattr(image, "n_frames", 1) > 1:
         raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
-    return _encoded(_upright(image), kind)
+    return _encoded(_upright(image), kind, len(raw))
 
 
 def _opened(raw: bytes) -> tuple[Image.Image, str]:
@@ -78,15 +78,15 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         turned = ImageOps.exif_transpose(image)
         plain = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
-        plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     except Exception as error:  # as in _opened
         raise _broken(error) from error
     plain.info = {}
     return plain
 
 
-def _encoded(image: Image.Image, kind: str) -> CleanPicture:
-    for form, options in _forms(kind, transparent=image.mode == "RGBA"):
+def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
+    for form, options in _forms(kind, size, transparent=image.mode == "RGBA"):
         out = io.BytesIO()
         image.save(out, format=form, **options)
         if out.tell() <= MAX_OUT:
@@ -98,11 +98,14 @@ def _encoded(image: Image.Image, kind: str) -> CleanPicture:
     )
 
 
-def _forms(kind: str, *, transparent: bool) -> list[tuple[str, dict[str, Any]]]:
+def _forms(kind: str, size: int, *, transparent: bool) -> list[tuple[str, dict[str, Any]]]:
     """Return the ways to encode a picture, best first: its own kind, then smaller ones."""
-    small = "WEBP" if transparent else "JPEG"
-    best: dict[str, Any] = {"compress_level": 6} if kind == "PNG" else {"quality": 90}
-    return [(kind, best), *((small, {"quality": quality}) for quality in (85, 70, 55))]
+    form = "WEBP" if transparent else "JPEG"
+    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70, 55)]
+    if kind != "PNG":
+        return [(kind, {"quality": 90}), *smaller]
+    # Without loss it gets no smaller than it came, and trying takes seconds.
+    return smaller if size > MAX_OUT else [("PNG", {"compress_level": 6}), *smaller]
 
 
 def _too_many_pixels(size: str) -> BadInput:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import urlsplit
 
 from schemas.events.requests import Rendering, ScreeningFinding
@@ -26,6 +27,9 @@ STANDARDS = "1 Transparency and Standards of Conduct"
 
 SHOUTED_SHARE = 0.7
 SHOUTED_LETTERS = 20
+
+MOST_HITS = 10
+"""Personal numbers and addresses of one text that are shown: more say nothing more."""
 
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _FILE_NAME = re.compile(
@@ -119,7 +123,8 @@ def _host(url: str) -> str:
 
 
 def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
-    for hit in personal.find(text, rules.region, rules.host, rules.published_numbers):
+    hits = personal.find(text, rules.region, rules.host, rules.published_numbers)
+    for hit in islice(hits, MOST_HITS):
         yield ScreeningFinding(
             code=hit.code,
             clause=PRIVACY,
