@@ -20,6 +20,7 @@ import nats.js.errors
 from faststream import AckPolicy, Depends, FastStream
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.annotations import NatsMessage
+from faststream.nats.security import NatsNKey
 
 from schemas import canonical, flow, streams, subjects
 from schemas.events.base import Contract
@@ -31,8 +32,9 @@ from services.kernel.control_view import ControlView
 from services.kernel.drift import drift
 from services.kernel.errors import BadInput, Drift, OneVoiceError
 from services.kernel.ledger import Entry, Ledger
-from services.kernel.middleware import MAX_SUBMISSION, RetryLater, ServiceMiddleware
+from services.kernel.middleware import MAX_SUBMISSION, RetryLater, ServiceMiddleware, UnreadableBody
 from services.kernel.signing import load_key
+from services.kernel.tls import client_context
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender"]
 
@@ -62,7 +64,10 @@ def sender_of(message: NatsMessage) -> str:
 
 async def strict_json(message: NatsMessage) -> Any:
     """Decode a body strictly (a FastStream decoder)."""
-    return canonical.loads(message.body)
+    try:
+        return canonical.loads(message.body)
+    except canonical.StrictJsonError as error:
+        raise UnreadableBody(str(error)) from error
 
 
 async def desk_json(message: NatsMessage) -> Any:
@@ -97,6 +102,8 @@ class Runtime:
         self.instance = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}"
         self.log = logs.logger(service=row.name, realm=city.realm)
         self.beat_seconds = 10.0
+        self.durable_check_seconds = DURABLE_CHECK_SECONDS
+        self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None
         self.trouble: str | None = None
         self._stopping = False
@@ -114,7 +121,7 @@ class Runtime:
         return NatsBroker(
             url or settings.url or f"nats://{settings.host}:{settings.port}",
             name=f"onevoice-{self.row.user}",
-            nkeys_seed=str(key),
+            security=NatsNKey.from_file(key, ssl_context=client_context(self.city)),
             inbox_prefix=f"_INBOX_{self.row.user}".encode(),
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
@@ -328,7 +335,7 @@ class Runtime:
     async def _watch_durables(self) -> None:
         """A deleted durable is fetched from in vain, thousands of times a second and in silence: stop instead."""
         while True:
-            await asyncio.sleep(DURABLE_CHECK_SECONDS)
+            await asyncio.sleep(self.durable_check_seconds)
             for consumer in self._durables:
                 try:
                     await self.ledger.js.consumer_info(consumer.stream, consumer.durable)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,8 +11,9 @@ import nats.errors
 from nats.aio.client import Client
 
 from services.kernel.city import City
-from services.kernel.errors import BadInput, Unreachable
+from services.kernel.errors import Unreachable
 from services.kernel.signing import load_key
+from services.kernel.tls import client_context
 from services.provision.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0
@@ -44,7 +44,7 @@ async def as_provisioner(city: City, url: str) -> AsyncIterator[Client]:
                 allow_reconnect=False,
                 connect_timeout=int(CONNECT_SECONDS),
                 error_cb=on_error,
-                tls=tls_context(city),
+                tls=client_context(city),
             ),
             CONNECT_SECONDS,
         )
@@ -54,22 +54,6 @@ async def as_provisioner(city: City, url: str) -> AsyncIterator[Client]:
         yield client
     finally:
         await client.close()
-
-
-def tls_context(city: City) -> ssl.SSLContext | None:
-    """Return the TLS settings of city.toml ([nats] tls_ca), or None for a plain connection."""
-    authority = city.settings.nats.tls_ca
-    if authority is None:
-        return None
-    path = city.folder / authority
-    try:
-        context = ssl.create_default_context(cafile=str(path))
-    except OSError as error:
-        raise BadInput(
-            "nats.tls_ca", f"the certificate authority {path} cannot be read: {error}", "check [nats] tls_ca"
-        ) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context
 
 
 def _unreachable(url: str, error: Exception, denials: list[str]) -> Unreachable:

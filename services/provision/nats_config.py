@@ -111,11 +111,14 @@ def render_server(settings: ServerSettings | None = None, accounts_folder: str =
 
     Args:
         settings: where the server listens and keeps its files.
-        accounts_folder: where the accounts' files lie, ending with a slash; by default beside nats.conf.
+        accounts_folder: where the accounts' files lie, ending with a slash; by default beside nats.conf. It is
+            relative to nats.conf: the server takes an absolute path of an include as relative, too.
 
     Raises:
-        BadInput: ``nats.conf`` for a control character in a setting.
+        BadInput: ``nats.conf`` for a control character in a setting, or an absolute ``accounts_folder``.
     """
+    if accounts_folder.startswith("/"):
+        raise BadInput("nats.conf", "an include cannot be an absolute path", "name it relative to nats.conf")
     includes = [f"  include {_quoted(accounts_folder + accounts_file(realm))}" for realm in REALMS]
     lines = [_SERVER_HEAD, *_server(settings or ServerSettings()), "system_account: SYS", "accounts {"]
     return "\n".join([*lines, *includes, "  SYS {}", "}", ""])
