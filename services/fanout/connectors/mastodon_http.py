@@ -1,0 +1,181 @@
+"""One HTTP call to a Mastodon server, and what its outcome says about whether anything was done there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from services.fanout.connectors.contract import Permanent, Retryable, Unknown
+from services.kernel.clock import Clock
+
+_BODY_BYTES = 4 * 1024 * 1024
+_WORDS = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The server answered; ``body`` is its JSON, None where there was none."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def words(self) -> str:
+        """The server's own words for a refusal, cut to a line."""
+        said = self.body.get("error_description") or self.body.get("error") if isinstance(self.body, dict) else None
+        line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
+        return f"{line[:_WORDS]} (HTTP {self.status})"
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """The request surely never left: no connection, no such host, no time to begin."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The request left, wholly or in part, and what became of it is not known."""
+
+    reason: str
+
+
+Outcome = Answer | NotSent | NoAnswer
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where and as whom to call, and until when (the loop's time)."""
+
+    base: str
+    token: str
+    deadline: float
+
+
+class Http:
+    """Calls servers; ``connections`` is how many may be open to one host."""
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(
+        self,
+        door: Door,
+        method: str,
+        path: str,
+        *,
+        value: Mapping[str, Any] | None = None,
+        form: aiohttp.FormData | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Make one call; never raises for what the network or the server does. Redirects are not followed."""
+        state = SimpleNamespace(sent=False)
+        try:
+            async with (
+                asyncio.timeout_at(door.deadline),
+                self._open().request(
+                    method,
+                    door.base + path,
+                    json=value,
+                    data=form,
+                    params=query,
+                    headers={"Authorization": f"Bearer {door.token}", **(headers or {})},
+                    allow_redirects=False,
+                    trace_request_ctx=state,
+                ) as response,
+            ):
+                return Answer(response.status, await _body(response), response.headers)
+        except TimeoutError:
+            return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
+        except aiohttp.ClientConnectorError as error:
+            return NotSent(f"no connection: {error.os_error.strerror or error}")
+        except aiohttp.InvalidURL:
+            return NotSent("the instance's address in city.toml is not a URL")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = f"the connection broke: {type(error).__name__}"
+            return NoAnswer(reason) if state.sent else NotSent(reason)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_mark_sent)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._connections),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "OneVoice"},
+                trace_configs=[trace],
+            )
+        return self._session
+
+
+async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.sent = True
+
+
+async def _body(response: aiohttp.ClientResponse) -> Any:
+    """Read the body as JSON; a page of a proxy, say, is None. Raises ClientPayloadError when it is cut off."""
+    raw = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        raw += chunk
+        if len(raw) > _BODY_BYTES:
+            return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
+    """Say what an outcome other than success means for something that the call should have done."""
+    if isinstance(outcome, NotSent):
+        return Retryable(outcome.reason)
+    if isinstance(outcome, NoAnswer):
+        return Unknown(outcome.reason)
+    if outcome.status == 429:
+        return Retryable(f"too many requests: {outcome.words}", after=wait_of(outcome.headers, clock.now()))
+    if 300 <= outcome.status < 500 and outcome.status != 408:
+        return Permanent(outcome.words)
+    return Unknown(f"the server failed after the request was sent: {outcome.words}")
+
+
+def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds to wait that a 429 names: Retry-After (RFC 9110) or X-RateLimit-Reset (Mastodon)."""
+    after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+    if after.isascii() and after.isdigit():
+        return float(after)
+    return _until(after, parsedate_to_datetime, now) or _until(reset, datetime.fromisoformat, now)
+
+
+def _until(text: str, read: Callable[[str], datetime], now: datetime) -> float | None:
+    try:
+        return max(0.0, (read(text) - now).total_seconds()) if text else None
+    except (ValueError, TypeError):
+        return None
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the server's own time (Date, RFC 9110), if it says."""
+    try:
+        return parsedate_to_datetime(headers["Date"])
+    except (KeyError, ValueError, TypeError):
+        return None

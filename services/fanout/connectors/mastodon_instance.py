@@ -1,0 +1,89 @@
+"""What a Mastodon server says of itself and of a token: its limits, and whose account a token opens. Both are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from schemas.platforms import LIMITS, Limits
+from services.fanout.connectors.contract import Permanent, Retryable
+from services.fanout.connectors.mastodon_http import Answer, Door, Http, refusal
+from services.kernel.clock import Clock, monotonic
+
+_LIMITS_SECONDS = 3_600.0
+
+
+class Instances:
+    """Asks servers about themselves, once for many callers."""
+
+    def __init__(self, http: Http, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+        self._limits: dict[str, tuple[float, Limits]] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
+
+    async def limits(self, door: Door) -> Limits:
+        """Return the server's limits; Mastodon's usual ones where it does not say."""
+        known = self._limits.get(door.base)
+        if known is not None and known[0] > monotonic():
+            return known[1]
+        async with self._asking.setdefault(door.base, asyncio.Lock()):
+            known = self._limits.get(door.base)
+            if known is not None and known[0] > monotonic():
+                return known[1]
+            outcome = await self._http.call(door, "GET", "/api/v2/instance")
+            if not isinstance(outcome, Answer) or outcome.status != 200:
+                return LIMITS["mastodon"]
+            limits = read_limits(outcome.body)
+            self._limits[door.base] = (monotonic() + _LIMITS_SECONDS, limits)
+            return limits
+
+    async def account_id(self, door: Door, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
+        """Return the id of the token's account, or why the token cannot be used for ``username``.
+
+        Asked once for each token, then remembered, unless ``anew``.
+        """
+        owner = None if anew else self._owners.get((door.base, door.token))
+        if owner is None:
+            outcome = await self._http.call(door, "GET", "/api/v1/accounts/verify_credentials")
+            found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None
+            if found is None:
+                why = refusal(outcome, self._clock)
+                return why if isinstance(why, Retryable | Permanent) else Retryable(why.reason)
+            owner = self._owners[door.base, door.token] = found
+        if owner[1].casefold() != username.casefold():
+            return Permanent(f"the credential belongs to @{owner[1]}, not to @{username}")
+        return owner[0]
+
+
+def _owner(body: Any) -> tuple[str, str] | None:
+    try:
+        return str(body["id"]), str(body["username"])
+    except (KeyError, TypeError):
+        return None
+
+
+def read_limits(body: Any) -> Limits:
+    """Read the limits out of an Instance entity (version 2); what it does not say is as usual."""
+    usual = LIMITS["mastodon"]
+    configuration = body.get("configuration") if isinstance(body, dict) else None
+    statuses = _section(configuration, "statuses")
+    media = _section(configuration, "media_attachments")
+    return Limits(
+        "mastodon",
+        characters=_count(statuses, "max_characters", usual.characters),
+        link_length=_count(statuses, "characters_reserved_per_url", usual.link_length or 23),
+        pictures=_count(statuses, "max_media_attachments", usual.pictures),
+        alt_characters=_count(media, "description_limit", usual.alt_characters),
+    )
+
+
+def _section(value: Any, name: str) -> dict[str, Any]:
+    section = value.get(name) if isinstance(value, dict) else None
+    return section if isinstance(section, dict) else {}
+
+
+def _count(section: dict[str, Any], name: str, usual: int) -> int:
+    value = section.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else usual

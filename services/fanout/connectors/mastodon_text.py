@@ -1,0 +1,96 @@
+"""Finds a message among an account's posts: the text of a status, and the longest chain of parts that stands. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html.parser import HTMLParser
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Status:
+    """A status as a listing shows it. ``text`` is its HTML as plain text, ``reply_to`` the id that it answers."""
+
+    id: str
+    url: str
+    created_at: datetime
+    text: str
+    reply_to: str | None
+
+
+def read_status(value: Mapping[str, Any]) -> Status:
+    """Read a Status entity; raises KeyError, TypeError or ValueError where it is not one."""
+    created = datetime.fromisoformat(value["created_at"])
+    if created.tzinfo is None:
+        raise ValueError("created_at has no offset")
+    reply = value.get("in_reply_to_id")
+    url = value.get("url") or value.get("uri") or ""
+    text = plain_text(str(value["content"]))
+    return Status(str(value["id"]), str(url), created, text, None if reply is None else str(reply))
+
+
+def plain_text(content: str) -> str:
+    """Return the text of a status' HTML: paragraphs and breaks as line breaks, links as their address."""
+    reader = _Reader()
+    reader.feed(content)
+    reader.close()
+    return "".join(reader.pieces).strip()
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "br":
+            self.pieces.append("\n")
+        elif tag == "img":  # a custom emoji: its name stands in alt
+            self.pieces.append(dict(attrs).get("alt") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "p":
+            self.pieces.append("\n\n")
+
+
+def same(left: str, right: str) -> bool:
+    """Say whether two texts read the same: white space and Unicode composition do not count."""
+    return _normal(left) == _normal(right)
+
+
+def _normal(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def longest_chain(
+    parts: Sequence[str], found: Sequence[Status], is_part: Callable[[Status, str], bool]
+) -> list[Status]:
+    """Return the statuses that are the first parts of a thread, in order; empty when not even the first stands.
+
+    The first part answers nothing, each other one answers the part before it. Of several beginnings the longest
+    counts, of equally long ones the oldest.
+    """
+    oldest_first = sorted(found, key=lambda status: (status.created_at, len(status.id), status.id))
+    chains = [_chain(status, parts, oldest_first, is_part) for status in oldest_first if status.reply_to is None]
+    return max(chains, key=len, default=[])
+
+
+def _chain(
+    start: Status, parts: Sequence[str], found: Sequence[Status], is_part: Callable[[Status, str], bool]
+) -> list[Status]:
+    if not is_part(start, parts[0]):
+        return []
+    chain = [start]
+    for part in parts[1:]:
+        last = chain[-1].id
+        following = next((status for status in found if status.reply_to == last and is_part(status, part)), None)
+        if following is None:
+            break
+        chain.append(following)
+    return chain

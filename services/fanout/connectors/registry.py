@@ -1,0 +1,60 @@
+"""The platforms of a city: one line each. Their limits are data in ``schemas.platforms``, for rendering too."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+from schemas.platforms import LIMITS, limits_of
+from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.mastodon import MastodonConnector
+from services.fanout.connectors.site.pages import Site
+from services.fanout.connectors.website import WebsiteConnector
+from services.kernel.city import City
+
+__all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
+
+TOWNSQUARE = "townsquare"
+
+
+def connectors(city: City, website: str) -> dict[str, Connector]:
+    """Return a connector for each platform; ``website`` is the base URL of the manifest."""
+    language = city.settings.city.language.partition("-")[0]
+    return {
+        "website": website_of(city, website),
+        "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
+    }
+
+
+def website_of(city: City, website: str) -> WebsiteConnector:
+    """Return the connector of the city's own website in this realm."""
+    settings = city.settings.city
+    site = Site(settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise")
+    return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
+
+
+def _bases(city: City) -> Callable[[str], str]:
+    """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
+
+    def base_of(instance: str) -> str:
+        known = city.settings.mastodon.instances.get(instance)
+        if known is not None:
+            return known
+        if instance != TOWNSQUARE or city.settings.townsquare is None:
+            raise LookupError(instance)
+        section = city.settings.townsquare
+        return _running_townsquare(city) or f"http://{section.host}:{section.port}"
+
+    return base_of
+
+
+def _running_townsquare(city: City) -> str | None:
+    """Return the townsquare's URL that ``onevoice up`` wrote down, if that process lives."""
+    try:
+        found = json.loads(city.run_path.read_bytes())
+        os.kill(int(found["pid"]), 0)
+        url = found["townsquare_url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if isinstance(url, str) else None

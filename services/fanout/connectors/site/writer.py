@@ -1,0 +1,215 @@
+"""Writes the website: takes changes, keeps them in the state, and writes the pages that they touch, and no others.
+
+One writer at a time by a lock file, over all processes. What is touched is noted before, so that after a crash the next
+piece of work writes the pages that are behind the state. Calls block; the connector runs them in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.site.feeds import Feed, atom, json_feed
+from services.fanout.connectors.site.pages import STYLE, STYLE_PATH, Pages, Part, Site
+from services.fanout.connectors.site.state import CITY, Message, State, listings_of
+from services.fanout.connectors.site.views import MessageView, name_of, view_of
+from services.kernel.files import locked, write_atomically
+
+NEWEST = 20
+"""How many messages the front page and a profile's page show; feeds hold as many."""
+PART = 100
+"""How many messages one page of a month's archive holds."""
+_AT_ONCE = 8
+
+Change = Callable[["Work"], None]
+
+
+class Work:
+    """One piece of work under the lock: changes are made here in memory, then written together."""
+
+    def __init__(self, state: State, now: datetime) -> None:
+        self.state = state
+        self.now = now
+        self.changed: set[str] = set()
+        self.files: dict[tuple[str, str], bytes] = {}
+        self.taken_files: set[tuple[str, str]] = set()
+        self.profiles: dict[str, Profile] = {}
+        self._times: dict[str, datetime] = {}
+
+    def put(self, message: Message) -> None:
+        """Change a message."""
+        self.state.put_message(message)
+        self.changed.add(message.request_id)
+
+    def time_for(self, listing: str) -> datetime:
+        """Return the next time in a listing; each message has its own."""
+        last = self._times.get(listing)
+        time = self.state.next_time(listing, self.now)
+        if last is not None and time <= last:
+            time = last + datetime.resolution
+        self._times[listing] = time
+        return time
+
+
+class Unfinished(OSError):
+    """The disk refused; ``begun``: changes may have been written down before, and are shown by the next work."""
+
+    def __init__(self, reason: str, *, begun: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.begun = begun
+
+
+class Writer:
+    """The writer of one site: ``folder`` is served to the public, ``state_folder`` is not."""
+
+    def __init__(self, folder: Path, state_folder: Path, site: Site) -> None:
+        self._folder = folder
+        self._state_folder = state_folder
+        self._site = site
+        self._pages = Pages(site)
+
+    def apply(self, changes: Sequence[Change], now: datetime, *, all_pages: bool = False) -> None:
+        """Make changes, write them down, write their pages. A change tells its own caller what came of it.
+
+        Raises:
+            Unfinished: the disk is full or not writable; says whether anything may have been written down.
+        """
+        begun = False
+        try:
+            with locked(self._state_folder / "lock"):
+                work = Work(State(self._state_folder), now)
+                for change in changes:
+                    change(work)
+                touched = work.state.touched() | work.changed
+                if all_pages:
+                    touched |= set(work.state.all_messages())
+                if not touched:
+                    return
+                begun = True
+                self._write_down(work, touched)
+        except OSError as error:
+            raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
+
+    def _write_down(self, work: Work, touched: set[str]) -> None:
+        work.state.touch(touched)
+        self._keep(work)
+        self._show(work.state, touched)
+        work.state.settle()
+
+    def _keep(self, work: Work) -> None:
+        for (request_id, name), content in work.files.items():
+            write_atomically(self._folder / "messages" / request_id / name, content)
+        for profile in work.profiles.values():
+            work.state.save_profile(profile)
+        for request_id in sorted(work.changed):
+            work.state.save(request_id)
+        for request_id, name in work.taken_files:
+            (self._folder / "messages" / request_id / name).unlink(missing_ok=True)
+
+    def _show(self, state: State, touched: set[str]) -> None:
+        """Write the pages of messages and of the listings that they are in."""
+        views = _Views(state, self._site.city)
+        pages: dict[str, bytes] = {}
+        parts: dict[str, set[tuple[str, int]]] = {}
+        for request_id in touched:
+            message = state.message(request_id)
+            if message is None:
+                continue  # noted as touched, and the crash came before it was kept
+            pages[f"messages/{request_id}/index.html"] = self._pages.message(views[request_id])
+            for listing, time in listings_of(message):
+                found = parts.setdefault(listing, set())
+                found |= _parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
+        for listing, wanted in parts.items():
+            pages.update(self._listing(state, views, listing, wanted))
+        if not (self._folder / STYLE_PATH).exists():
+            write_atomically(self._folder / STYLE_PATH, STYLE)
+        self._write(pages)
+
+    def _write(self, pages: Mapping[str, bytes]) -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(lambda item: write_atomically(self._folder / item[0], item[1]), pages.items()):
+                pass
+
+    def _listing(
+        self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]]
+    ) -> dict[str, bytes]:
+        """Return the pages and feeds of the city or of a profile: the newest, and the parts of months that changed."""
+        owner = None if listing == CITY else state.profile(listing)
+        if listing != CITY and owner is None:
+            raise FileNotFoundError(f"the state does not know the profile {listing}")
+        home = "" if owner is None else f"profiles/{owner.id}/"
+        newest = [views[request_id] for request_id in state.newest(listing, NEWEST)]
+        months = state.months(listing)
+        feed = self._feed(owner, home, newest)
+        pages = {
+            f"{home}feed.atom": atom(feed),
+            f"{home}feed.json": json_feed(feed),
+            f"{home}archive/index.html": self._pages.archive(owner, months),
+            f"{home}index.html": self._pages.profile(owner, newest, months)
+            if owner is not None
+            else self._pages.front(newest, state.profiles(), months),
+        }
+        for month, number in wanted:
+            ids = state.month(listing, month)
+            path, part = _part(f"{home}archive/{month}/", number, len(ids))
+            shown = [views[request_id] for request_id in reversed(ids[number * PART : (number + 1) * PART])]
+            pages[path] = self._pages.month(owner, month, shown, part)
+        return pages
+
+    def _feed(self, owner: Profile | None, home: str, newest: Sequence[MessageView]) -> Feed:
+        city = self._site.city
+        title = city if owner is None or not owner.departmental else f"{city}: {name_of(owner, city)}"
+        title = f"EXERCISE {title}" if self._site.exercise else title
+        return Feed(title, f"{self._site.base}/{home}", self._site.base, city, self._site.language, newest)
+
+
+class _Views:
+    """Views of messages, each made once."""
+
+    def __init__(self, state: State, city: str) -> None:
+        self._state = state
+        self._city = city
+        self._made: dict[str, MessageView] = {}
+
+    def __getitem__(self, request_id: str) -> MessageView:
+        if request_id not in self._made:
+            message = self._state.message(request_id)
+            if message is None:
+                raise FileNotFoundError(f"the state lists the message {request_id} and does not have it")
+            self._made[request_id] = view_of(message, self._city)
+        return self._made[request_id]
+
+
+def _parts_with(ids: Sequence[str], month: str, request_id: str) -> set[tuple[str, int]]:
+    """Return the parts of a month's archive to write for a message: its own, and those that now link to it."""
+    position = ids.index(request_id)
+    number = position // PART
+    before = {number - 1, number - 2} if position % PART == 0 else set()
+    return {(month, one) for one in {number} | before if one >= 0}
+
+
+def _part(home: str, number: int, count: int) -> tuple[str, Part]:
+    """Return a part's file and its neighbours. The newest part is the month's own page, the full ones have numbers."""
+    last = (count - 1) // PART
+
+    def path(one: int) -> str | None:
+        if not 0 <= one <= last:
+            return None
+        return home if one == last else f"{home}{one + 1}/"
+
+    here = path(number) or home
+    return f"{here}index.html", Part(here, older=path(number - 1), newer=path(number + 1))
+
+
+def can_write(folder: Path) -> str | None:
+    """Say why a folder cannot be written, None if it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or "it cannot be made"
+    return None if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
