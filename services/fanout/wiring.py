@@ -6,17 +6,21 @@ from collections.abc import Mapping
 
 from schemas import streams
 from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.registry import connectors
+from services.fanout.connectors.website import SiteMirror, WebsiteConnector
 from services.fanout.handlers import Handlers
-from services.fanout.mirror import Mirror, Website
+from services.fanout.mirror import WEBSITE, Mirror, Website
 from services.fanout.worker import PATIENCE_SECONDS, Worker
 from services.kernel.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
-    """Register the handlers, with the city's own connectors."""
-    from services.fanout.connectors.registry import connectors
-
-    compose(runtime, connectors(runtime.city, runtime.control.state.website), None)
+    """Register the handlers, with the city's own platforms."""
+    platforms = connectors(runtime.city, runtime.control.state.website)
+    website = platforms.get(WEBSITE)
+    fetch_media = runtime.ledger.get_media
+    mirror = SiteMirror(website, fetch_media) if isinstance(website, WebsiteConnector) else None
+    compose(runtime, platforms, mirror)
 
 
 def compose(

@@ -128,12 +128,17 @@ class Worker:
         return await self._caller.look(connector, intent)
 
     def _settling(self, attempt: Attempt, attempt_seq: int, found: ReconcileResult) -> Receipt:
-        url, remote_id, final = None, None, False
+        url: str | None = None
+        remote_id: str | None = None
+        final = False
         if isinstance(found, Posted):
             outcome, final, reason = ReceiptOutcome.DELIVERED, True, "found on the platform"
             url, remote_id = found.url, found.remote_id
         elif isinstance(found, Absent):
             outcome, reason = ReceiptOutcome.WITHHELD, "the platform shows that it was not posted; it is tried again"
+            if found.begun is not None:
+                reason = "the platform shows only its beginning; it is continued"
+                url, remote_id = found.begun.url, found.begun.remote_id
         elif attempt.platform in NATURAL_KEY:
             outcome, reason = ReceiptOutcome.UNCONFIRMED, f"{found.reason}; repeating it is safe there"
         else:
