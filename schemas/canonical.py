@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 16
+MAX_DIGITS = 40
+
+_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
 class StrictJsonError(ValueError):
@@ -28,19 +33,24 @@ def loads(raw: bytes) -> Any:
     """Parse UTF-8 JSON bytes.
 
     Raises:
-        StrictJsonError: invalid UTF-8, not JSON, a key twice, NaN or Infinity, nested deeper than MAX_DEPTH.
+        StrictJsonError: invalid UTF-8, not JSON, a key twice, NaN, Infinity or a number that is too large, half of a
+            surrogate pair, nested deeper than MAX_DEPTH.
     """
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise StrictJsonError(f"not valid UTF-8 at byte {error.start}") from error
     try:
-        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_short
+        )
     except RecursionError as error:
         raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels") from error
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
     _check_depth(value)
+    if _SURROGATE.search(text):
+        _check_unicode(value)
     return value
 
 
@@ -60,6 +70,32 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise StrictJsonError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise StrictJsonError(f"the number {_shown(text)} is too large")
+    return value
+
+
+def _short(text: str) -> int:
+    """Read a whole number; Python refuses thousands of digits with an error of its own kind."""
+    if len(text) > MAX_DIGITS:
+        raise StrictJsonError(f"the number {_shown(text)} is too large")
+    return int(text)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 20 else text[:20] + "…"
+
+
+def _check_unicode(value: Any) -> None:
+    """Refuse half of a surrogate pair: JSON can write it, UTF-8 cannot, so it could never be stored again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise StrictJsonError("a \\u escape is half of a surrogate pair, which is no character") from error
 
 
 def _check_depth(value: Any) -> None:

@@ -82,14 +82,15 @@ class OrderReply(Contract):
 class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``."""
 
-    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "media"]
+    query: Literal["eoc", "status", "pending", "profiles", "officers", "services"]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
 
 
 class ServiceHealth(Contract):
     """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
 
-    ``control_seq`` is the newest control revision that the instance has seen.
+    ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
+    what a person must look at, if the instance lives but cannot do its work as it should.
     """
 
     service: str
@@ -98,6 +99,7 @@ class ServiceHealth(Contract):
     control_seq: int
     posture: Posture | None = None
     version: str
+    trouble: str | None = None
 
 
 class EocView(Contract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -74,7 +75,7 @@ class Handlers:
     async def _eoc(self, _query: BoardQuery) -> BoardReply:
         runtime = self.runtime
         state = await runtime.control.refresh()
-        flights = await in_flight(runtime.ledger, runtime.clock.now())
+        flights = await in_flight(runtime.ledger, runtime.clock.now(), lease=runtime.lease_seconds)
         return BoardReply(
             eoc=EocView(
                 realm=runtime.city.realm,
@@ -164,22 +165,22 @@ class Handlers:
     ) -> tuple[DeliveryView, ...]:
         if verdict is None:
             return ()
-        ledger = self.runtime.ledger
-        views: list[DeliveryView] = []
-        for profile in request.targets:
-            attempt = await ledger.last(subjects.attempt(profile, request.request_id))
-            receipt = await ledger.last(subjects.receipt(profile, request.request_id))
-            known = state.profiles.get(profile)
-            view = delivery_view(
-                profile,
-                known.platform if known else "unknown",
-                queued=verdict.outcome is Outcome.CLEARED,
-                attempt=(attempt.seq, Attempt.from_bytes(attempt.data)) if attempt else None,
-                receipt=Receipt.from_bytes(receipt.data) if receipt else None,
-            )
-            if view is not None:
-                views.append(view)
-        return tuple(views)
+        found = await asyncio.gather(*(self._delivery(request, profile, verdict, state) for profile in request.targets))
+        return tuple(view for view in found if view is not None)
+
+    async def _delivery(
+        self, request: Request, profile: str, verdict: Verdict, state: ControlState
+    ) -> DeliveryView | None:
+        ledger, known = self.runtime.ledger, state.profiles.get(profile)
+        attempt = await ledger.last(subjects.attempt(profile, request.request_id))
+        receipt = await ledger.last(subjects.receipt(profile, request.request_id))
+        return delivery_view(
+            profile,
+            known.platform if known else "unknown",
+            queued=verdict.outcome is Outcome.CLEARED,
+            attempt=(attempt.seq, Attempt.from_bytes(attempt.data)) if attempt else None,
+            receipt=Receipt.from_bytes(receipt.data) if receipt else None,
+        )
 
 
 def _unknown(request_id: str) -> BadInput:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from schemas import canonical, subjects
 from schemas.events.authority import Role
@@ -11,7 +13,9 @@ from schemas.events.desk import EocBroadcast, OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.eoc_state.activation import advance
+from services.kernel.clock import monotonic
 from services.kernel.control import ControlFault, ControlState
+from services.kernel.errors import Unreachable
 from services.kernel.in_flight import Flight, in_flight
 from services.kernel.ledger import Conflict
 from services.kernel.orders import carry_out
@@ -35,7 +39,7 @@ class Handlers:
         state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check_withdrawal)
         self._woken.set()
         self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
-        flights = await in_flight(self.runtime.ledger, self.runtime.clock.now(), before=state.seq)
+        flights = await self._flights(before=state.seq)
         return OrderReply(control_seq=state.seq, posture=state.posture, in_flight=len(flights))
 
     async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
@@ -49,7 +53,7 @@ class Handlers:
         """Tell services and watching people the posture."""
         now = self.runtime.clock.now()
         if waiting is None:
-            waiting = len(await in_flight(self.runtime.ledger, now))
+            waiting = len(await self._flights())
         await self.runtime.broadcast(
             subjects.EOC_STATE,
             EocBroadcast(
@@ -62,6 +66,10 @@ class Handlers:
                 in_flight=waiting,
             ),
         )
+
+    async def _flights(self, before: int | None = None) -> tuple[Flight, ...]:
+        runtime = self.runtime
+        return await in_flight(runtime.ledger, runtime.clock.now(), before=before, lease=runtime.lease_seconds)
 
     async def keep_barrier(self) -> None:
         """Complete each activation once nothing older is in flight; also one that a crash left open."""
@@ -76,16 +84,17 @@ class Handlers:
             except TimeoutError:
                 continue
 
-    async def _complete(self, state: ControlState) -> None:
+    async def _complete(self, began: ControlState) -> None:
         runtime = self.runtime
+        now = await self._broker_clock(began.activating_seq)
         seen: dict[int, Flight] = {}
         while True:
-            flights = await in_flight(runtime.ledger, runtime.clock.now(), before=state.activating_seq)
+            flights = await in_flight(runtime.ledger, now(), before=began.activating_seq, lease=runtime.lease_seconds)
             seen.update({flight.seq: flight for flight in flights})
             barrier = advance(seen, flights, await self._without_receipt(seen, flights))
             state = await runtime.control.refresh()
-            if state.posture is not Posture.EOC_ACTIVATING:
-                return
+            if state.activating_seq != began.activating_seq:
+                return  # stood down, or activated anew: keep_barrier looks again
             if barrier.passed:
                 break
             await self.broadcast(state, len(flights))
@@ -101,6 +110,17 @@ class Handlers:
         except Conflict:
             return  # control moved on; keep_barrier looks again
         runtime.log.info("the EOC is active", control_seq=appended.seq, settled=barrier.settled, lapsed=barrier.lapsed)
+
+    async def _broker_clock(self, activating_seq: int) -> Callable[[], datetime]:
+        """Return the broker's time, never ahead of it: it stored the activation no later than we see it.
+
+        Leases are counted on the clock that dated the attempts, lest a clock of ours that is ahead ends them early.
+        """
+        entry = await self.runtime.ledger.get(activating_seq)
+        if entry is None:
+            raise Unreachable("ledger.read", f"the activation at {activating_seq} cannot be read", "onevoice doctor")
+        stored, seen_at = entry.at, monotonic()
+        return lambda: stored + timedelta(seconds=monotonic() - seen_at)
 
     async def _without_receipt(self, seen: dict[int, Flight], flights: tuple[Flight, ...]) -> frozenset[int]:
         missing: set[int] = set()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.approvals import Approval
@@ -11,15 +12,18 @@ from schemas.events.deliveries import Receipt
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.events.working import OpenRequest
-from services.gatekeeper.policy.decide import decide, to_verdict
+from services.gatekeeper.policy.decide import Decision, decide, to_verdict
 from services.gatekeeper.reading import Dossier, read_dossier
-from services.kernel.errors import Unreachable
+from services.kernel.errors import OneVoiceError, Unreachable
 from services.kernel.ledger import Conflict
 from services.kernel.open_requests import OpenRequests
 from services.kernel.service import EntryOf, Runtime
 
 SWEEP_SECONDS = 1.0
 TRIES = 20
+RETRY = timedelta(seconds=5)
+"""After this long the sweep tries a request again that could not be decided."""
+
 AT_ONCE = 16
 """Open requests that one copy decides at the same time after a control change."""
 
@@ -53,18 +57,20 @@ class Handlers:
         await self.runtime.control.refresh()
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def one(request_id: str) -> None:
+        async def one(request_id: str) -> bool:
             async with limit:
-                await self.judge(request_id)
+                return await self._tried(self.judge, request_id)
 
-        async with asyncio.TaskGroup() as group:
-            for request_id in await self.open.ids():
-                group.create_task(one(request_id))
+        waiting = await self.open.ids()
+        done = await asyncio.gather(*(one(request_id) for request_id in waiting))
+        undecided = [request_id for request_id, decided in zip(waiting, done, strict=True) if not decided]
+        if undecided:
+            raise Unreachable("gate.undecided", f"{len(undecided)} open requests wait, {undecided[0]} first")
 
     async def judge(self, request_id: str) -> None:
         """Read, decide, append; again with fresh facts if another verdict came in between."""
+        runtime = self.runtime
         for _ in range(TRIES):
-            runtime = self.runtime
             dossier = await read_dossier(runtime.ledger, runtime.control, runtime.clock, request_id)
             if dossier is None:
                 runtime.log.error("there is no such request", request_id=request_id)
@@ -73,23 +79,25 @@ class Handlers:
                 return await self.open.close(request_id)
             decision = decide(dossier.facts)
             verdict = to_verdict(decision, dossier.facts, dossier.facts.now, dossier.as_of)
-            if _says_the_same(dossier.standing, verdict):
-                return None
-            try:
-                appended = await runtime.ledger.append(
-                    subjects.verdict(request_id), verdict, expect_last=dossier.standing_seq
-                )
-            except Conflict:
-                continue
-            runtime.log.info(
-                f"verdict: {verdict.outcome}",
-                request_id=request_id,
-                seq=appended.seq,
-                control_seq=verdict.control_seq,
-                because="; ".join(f"{f.clause} {f.outcome}" for f in verdict.findings if f.outcome != "noted"),
-            )
-            return await self._remember(dossier, verdict)
+            if _says_the_same(dossier.standing, verdict) or await self._append(dossier, verdict):
+                return await self._remember(dossier, decision)
         raise Unreachable("verdict.busy", f"{request_id} changes faster than it can be decided")
+
+    async def _append(self, dossier: Dossier, verdict: Verdict) -> bool:
+        """Append a verdict after the one that the facts were read with; False if another came in between."""
+        subject = subjects.verdict(verdict.request_id)
+        try:
+            appended = await self.runtime.ledger.append(subject, verdict, expect_last=dossier.standing_seq)
+        except Conflict:
+            return False
+        self.runtime.log.info(
+            f"verdict: {verdict.outcome}",
+            request_id=verdict.request_id,
+            seq=appended.seq,
+            control_seq=verdict.control_seq,
+            because="; ".join(f"{f.clause} {f.outcome}" for f in verdict.findings if f.outcome != "noted"),
+        )
+        return True
 
     async def sweep(self) -> None:
         """Decide anew what time alone has changed, and close what is delivered everywhere."""
@@ -98,13 +106,27 @@ class Handlers:
                 self._seen = max(self._seen, seq)
                 self._due[entry.request_id] = entry.due
             now = self.runtime.clock.now()
-            due = {request_id for request_id, when in self._due.items() if when <= now}
-            for request_id in due:
-                self._due.pop(request_id)
-                await self.judge(request_id)
-            while self._maybe_done:
-                await self._close_if_done(self._maybe_done.pop())
+            for request_id in [name for name, when in self._due.items() if when <= now]:
+                if await self._tried(self.judge, request_id):
+                    self._due.pop(request_id, None)
+                else:
+                    self._due[request_id] = now + RETRY
+            for request_id in tuple(self._maybe_done):
+                if await self._tried(self._close_if_done, request_id):
+                    self._maybe_done.discard(request_id)
             await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _tried(self, work: Callable[[str], Awaitable[None]], request_id: str) -> bool:
+        """Do the work on one request; what fails is told and tried again later, and holds no other request up."""
+        try:
+            await work(request_id)
+        except OneVoiceError as error:
+            self.runtime.log.warning("again soon", request_id=request_id, code=error.code, error=error.message)
+            return False
+        except Exception:
+            self.runtime.log.exception("not decided, again soon", request_id=request_id)
+            return False
+        return True
 
     async def _close_if_done(self, request_id: str) -> None:
         runtime = self.runtime
@@ -113,13 +135,16 @@ class Handlers:
             await self.open.close(request_id)
             self._due.pop(request_id, None)
 
-    async def _remember(self, dossier: Dossier, verdict: Verdict) -> None:
-        if verdict.outcome is Outcome.REFUSED:
-            return await self.open.close(verdict.request_id)
-        expires = dossier.facts.request.expires_at
-        due = min(expires, verdict.valid_until) if verdict.valid_until else expires
-        if due != expires or dossier.standing is not None:
-            await self.open.mark(OpenRequest(request_id=verdict.request_id, due=due))
+    async def _remember(self, dossier: Dossier, decision: Decision) -> None:
+        """Note when time alone may change the decision; a mark that stands so already is not made again."""
+        request = dossier.facts.request
+        if decision.outcome is Outcome.REFUSED:
+            return await self.open.close(request.request_id)
+        times = (request.expires_at, decision.valid_until, decision.look_again)
+        due = min(time for time in times if time is not None)
+        marked_at_first = due == request.expires_at and dossier.standing is None
+        if not marked_at_first and self._due.get(request.request_id) != due:
+            await self.open.mark(OpenRequest(request_id=request.request_id, due=due))
         return None
 
 

@@ -202,11 +202,27 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
 
 def _invalid(path: Path, text: str, error: ValidationError) -> BadInput:
     first: Any = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"])
-    leaf = str(first["loc"][-1]) if first["loc"] else ""
-    line = next(
-        (number for number, row in enumerate(text.splitlines(), 1) if leaf and row.strip().startswith(leaf)),
-        None,
-    )
+    where = tuple(str(part) for part in first["loc"])
+    line = _line_of(text, tuple(part for part in where if not part.isdigit()))
     place = f"{path}, line {line}" if line else str(path)
-    return BadInput("city.invalid", f"{place}: {location}: {first['msg']}", "mend that field in city.toml")
+    return BadInput("city.invalid", f"{place}: {'.'.join(where)}: {first['msg']}", "mend that field in city.toml")
+
+
+def _line_of(text: str, wanted: tuple[str, ...]) -> int | None:
+    """Return the line of a key, or of the innermost table round it that stands in the text."""
+    table: tuple[str, ...] = ()
+    best, depth = None, 0
+    for number, row in enumerate(text.splitlines(), 1):
+        bare = row.strip()
+        if bare.startswith("["):
+            table = _key(bare.split("]")[0].strip("[ "))
+            here = table
+        else:
+            here = (*table, *_key(bare.split("=")[0])) if "=" in bare and not bare.startswith("#") else ()
+        if len(here) > depth and wanted[: len(here)] == here:
+            best, depth = number, len(here)
+    return best
+
+
+def _key(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -200,10 +200,13 @@ def _check_right(state: ControlState, order: c.Order, now: datetime) -> None:
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
     if isinstance(order.action, c.Designate):
-        _check_designation(order.action, roles)
+        _check_designation(order.action, roles, now)
 
 
-def _check_designation(action: c.Designate, roles: frozenset[Role]) -> None:
+def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:
+    begins, ends = action.grant.valid_from, action.grant.valid_until
+    if ends is not None and (ends <= now or (begins is not None and ends <= begins)):
+        raise ControlFault("designate.times", "the designation would end before it counts")
     if action.grant.role is Role.CAO and Role.CAO not in roles:
         raise ControlFault("order.role", "only the cao designates an acting cao")
     if (action.grant.role is Role.PUBLISHER) != bool(action.grant.profiles):

@@ -71,7 +71,13 @@ class Drift(OneVoiceError):
 
 
 def from_reply(body: ErrorBody) -> OneVoiceError:
-    """Return the error that a desk reply carries, in its family."""
-    families = {Exit.REFUSED: Refused, Exit.UNREACHABLE: Unreachable, Exit.UNPROVEN: Unproven}
-    family = families.get(Exit(body.exit_status), BadInput) if body.exit_status in list(Exit) else BadInput
-    return family(body.code, body.message, body.hint)
+    """Return the error that a desk reply carries, in its family and with its exit status.
+
+    A status that no error may have (0, or one that is not known) becomes that of a bug.
+    """
+    families = {Exit.USAGE: BadInput, Exit.REFUSED: Refused, Exit.UNREACHABLE: Unreachable, Exit.UNPROVEN: Unproven}
+    known = {int(status) for status in Exit} - {int(Exit.DONE)}
+    status = Exit(body.exit_status) if body.exit_status in known else Exit.BUG
+    error = families.get(status, OneVoiceError)(body.code, body.message, body.hint)
+    error.exit_status = status
+    return error

@@ -132,7 +132,7 @@ class Ledger:
                 f"the broker did not store it: {error.description}",
                 "check the disk of the broker: onevoice doctor",
             ) from error
-        except (*_LOST, nats.errors.ConnectionClosedError, OSError) as error:
+        except (nats.errors.Error, OSError) as error:
             raise Unreachable(
                 "broker.unreachable",
                 "the broker did not acknowledge; nothing is lost, and repeating is safe",
@@ -173,7 +173,12 @@ class Ledger:
         digest = canonical.sha256(raw)
         subject = subjects.media(digest)
         if await self.last(subject) is None:
-            await self._publish(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
+            try:
+                await self._publish(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
+            except Unreachable:
+                # The stream keeps one message for each hash: another may have put the same picture meanwhile.
+                if await self.last(subject) is None:
+                    raise
         return digest
 
     async def get_media(self, sha256: str) -> bytes:
@@ -194,7 +199,7 @@ class Ledger:
             ):
                 with attempt:
                     reply = await self.client.request(subject, json.dumps(query).encode(), timeout=ACK_TIMEOUT)
-        except (TimeoutError, *_LOST, nats.errors.ConnectionClosedError, OSError) as error:
+        except (nats.errors.Error, OSError) as error:
             raise Unreachable(
                 "broker.unreachable", f"the broker did not answer a read of {stream}", "onevoice doctor"
             ) from error

@@ -21,11 +21,20 @@ MASK = "[masked]"
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Mask what may not stand in a log (a structlog processor)."""
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = MASK
-        elif isinstance(value, str):
-            event[name] = _SECRET_VALUES.sub(MASK, value)
+        event[name] = _masked(name, value)
     return event
+
+
+def _masked(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name):
+        return MASK
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {key: _masked(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(name, inner) for inner in value]
+    return _SECRET_VALUES.sub(MASK, value if isinstance(value, str) else str(value))
 
 
 def configure(form: str, level: str, stream: TextIO | None = None) -> None:

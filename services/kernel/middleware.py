@@ -11,12 +11,14 @@ import asyncio
 import base64
 import contextlib
 import re
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import nats.errors
 import structlog
 from fast_depends.exceptions import ValidationError as DependsValidationError
+from fast_depends.pydantic import serializer
 from faststream import BaseMiddleware
 from faststream.message import StreamMessage
 from nats.aio.msg import Msg
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
 MAX_SUBMISSION = 256 * 1024
 """Bytes of a JSON message from the desk; pictures travel apart."""
 
+MAX_LETTER = 1024 * 1024
+"""Bytes of a message that its dead letter keeps; the whole stays in the ledger, at the letter's sequence."""
+
 _ACK = "$JS.ACK."
+_DESK = "desk."
 
 
 class RetryLater(Exception):
@@ -44,6 +50,10 @@ class RetryLater(Exception):
         super().__init__(reason)
         self.delay = delay
         self.reason = reason
+
+
+class UnreadableBody(StrictJsonError):
+    """The body of the message itself is not strict JSON, as opposed to another one that a handler reads."""
 
 
 class ServiceMiddleware(BaseMiddleware):
@@ -59,7 +69,7 @@ class ServiceMiddleware(BaseMiddleware):
             if first.reply.startswith(_ACK):
                 await self._from_ledger(call_next, msg, raw if isinstance(raw, list) else [raw])
                 return None
-            if first.reply:
+            if first.reply or first.subject.startswith(_DESK):
                 return await self._from_desk(call_next, msg)
             return await self._heard(call_next, msg)
 
@@ -76,13 +86,17 @@ class ServiceMiddleware(BaseMiddleware):
         except Unreachable as error:
             log.warning("not done, again soon", code=error.code, error=error.message)
             await _nak(raws, _backoff(raws))
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UnreadableBody) or _wrong_argument(error):
+                await self._dead_letter(raws, error)
+                return
             log.exception("the handler failed, again soon", subject=raws[0].subject)
             await _nak(raws, _backoff(raws))
         else:
             await _ack(raws, log)
 
     async def _dead_letter(self, raws: list[Msg], error: Exception) -> None:
+        """Put what cannot be read aside for a person; it is acked once that is on disk."""
         runtime = self.runtime
         for raw in raws:
             seq = raw.metadata.sequence.stream
@@ -93,9 +107,15 @@ class ServiceMiddleware(BaseMiddleware):
                 subject=raw.subject,
                 seq=seq,
                 error=_plain(error),
-                data_base64=base64.b64encode(raw.data).decode("ascii"),
+                data_base64=base64.b64encode(raw.data[:MAX_LETTER]).decode("ascii"),
             )
-            await runtime.put_aside(letter)
+            try:
+                await runtime.put_aside(letter)
+            except (nats.errors.Error, OSError) as lost:
+                runtime.log.warning("not put aside, again soon", seq=seq, error=str(lost) or type(lost).__name__)
+                await _nak([raw], _backoff([raw]))
+            else:
+                await _ack([raw], runtime.log)
 
     async def _from_desk(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> bytes:
         log = self.runtime.log
@@ -168,20 +188,26 @@ def _log_context(raw: Msg) -> dict[str, str]:
     found = re.match(r"ledger\.(?:request|verdict|approval)\.([^.]+)|ledger\.[a-z]+\.[^.]+\.([^.]+)", raw.subject)
     if found:
         return {"request_id": found[1] or found[2]}
-    if raw.subject.startswith("desk."):
+    if raw.subject.startswith(_DESK):
         return {"sender": raw.subject.rsplit(".", 1)[-1]}
     return {}
 
 
 def _unreadable(error: Exception) -> bool:
-    """True when the message itself is at fault, not the handler.
+    """True when what was sent is at fault, not the handler's own work."""
+    return isinstance(error, StrictJsonError) or _wrong_argument(error)
 
-    FastDepends names its model after the handler (snake case), our contracts are classes: so a pydantic error
-    under a lowercase title comes from reading the message, any other from the handler's own work.
+
+def _wrong_argument(error: Exception) -> bool:
+    """True when a message does not fit the handler's arguments.
+
+    Such an error comes out of FastDepends' serializer; a pydantic error about something else that the handler reads
+    never passes through there, so it does not make the message unreadable.
     """
-    if isinstance(error, ValidationError):
-        return error.title[:1].islower()
-    return isinstance(error, StrictJsonError | DependsValidationError)
+    if not isinstance(error, ValidationError | DependsValidationError):
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals.get("__name__") == serializer.__name__ for frame, _ in frames)
 
 
 def _plain(error: Exception) -> str:

@@ -7,17 +7,20 @@ reads the new state and checks the order again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from datetime import timedelta
 
 from schemas import canonical, subjects
 from schemas.events.control import ControlEvent, Order, Ordered
 from schemas.events.envelope import Envelope
 from services.kernel.control import ControlFault, ControlState, check_order, fold, read_order
 from services.kernel.errors import BadInput, Refused, Unreachable
+from services.kernel.in_flight import first_since
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime
 
 TRIES = 20
+LOOK_BACK = timedelta(minutes=10)
+"""How far before its signing an order is looked for: the broker's clock may be behind the officer's."""
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
 
@@ -53,41 +56,43 @@ async def carry_out(
     event = Ordered(at=runtime.clock.now(), order=envelope)
     for _ in range(TRIES):
         state = await runtime.control.refresh()
-        if order.nonce in state.nonces and await _stands(runtime, envelope):
+        if order.nonce in state.nonces and await _stands(runtime, envelope, order):
             return state, order
         try:
             check_order(state, envelope, order, event.at)
             await further(state, order)
-            after = _after(runtime, state, event)
+            _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
             raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
         try:
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
             continue
-        await runtime.control.refresh()
-        return replace(after, seq=appended.seq), order
+        return _after(runtime, state, event, appended.seq), order
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
 
 
-def _after(runtime: Runtime, state: ControlState, event: ControlEvent) -> ControlState:
+def _after(runtime: Runtime, state: ControlState, event: ControlEvent, seq: int) -> ControlState:
     authority = runtime.city.authority
     return fold(
         state,
         event,
-        state.seq + 1,
+        seq,
         root_keys=frozenset(authority.root_keys),
         threshold=authority.threshold,
         realm=runtime.city.realm,
     )
 
 
-async def _stands(runtime: Runtime, envelope: Envelope) -> bool:
-    """True when this very order is the newest control event: then the sender only missed the reply."""
-    newest = await runtime.ledger.last(subjects.CONTROL)
-    if newest is None:
-        return False
-    return bool(canonical.loads(newest.data).get("order") == envelope.model_dump(mode="json"))
+async def _stands(runtime: Runtime, envelope: Envelope, order: Order) -> bool:
+    """True when this very order is on record: then the sender, or this service, only missed the answer.
+
+    A nonce is remembered for minutes, so only the control events of that time are looked through.
+    """
+    ledger, signed = runtime.ledger, envelope.model_dump(mode="json")
+    after = await first_since(ledger, order.issued_at - LOOK_BACK) - 1
+    entries = await ledger.history(subjects.CONTROL, after)
+    return any(canonical.loads(entry.data).get("order") == signed for entry in entries)
 
 
 def _hint(code: str) -> str:

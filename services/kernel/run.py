@@ -22,6 +22,8 @@ from services.kernel.clock import Clock
 from services.kernel.errors import Exit, OneVoiceError
 from services.kernel.service import Runtime
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def build(name: str, city: City, url: str | None = None, clock: Clock | None = None) -> tuple[Runtime, FastStream]:
     """Return a service's runtime and application; nothing is started.
@@ -47,9 +49,9 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
         async with asyncio.TaskGroup() as group:
             for _, app in built:
                 group.create_task(app.start())
-    except BaseExceptionGroup as failures:
+    except BaseException as failure:  # noqa: BLE001 - raised again; also a cancelled start lets go of what it began
         await _stop([app for _, app in built])
-        raise failures.exceptions[0] from None
+        raise (failure.exceptions[0] if isinstance(failure, BaseExceptionGroup) else failure) from None
     try:
         yield [runtime for runtime, _ in built]
     finally:
@@ -67,7 +69,7 @@ async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
     """Wait for SIGINT or SIGTERM; raises what makes a service stop by itself."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     asked = asyncio.ensure_future(stop.wait())
     endings: list[asyncio.Future[Any]] = [asked]
@@ -78,14 +80,27 @@ async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
             future.result()
     finally:
         asked.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             loop.remove_signal_handler(number)
 
 
 async def run_services(names: Iterable[str], city: City, url: str | None = None) -> None:
-    """Run services until a signal asks them to stop."""
-    async with running(names, city, url) as runtimes:
-        await until_asked_to_stop(runtimes)
+    """Run services until a signal asks them to stop, also one that comes while they wait for the broker."""
+    task, asked = asyncio.current_task(), asyncio.Event()
+    assert task is not None
+
+    def end_the_start() -> None:
+        asked.set()
+        task.cancel()
+
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, end_the_start)
+    try:
+        async with running(names, city, url) as runtimes:
+            await until_asked_to_stop(runtimes)
+    except asyncio.CancelledError:
+        if not asked.is_set():
+            raise
 
 
 def main(name: str, arguments: list[str] | None = None) -> None:

@@ -121,6 +121,9 @@ def load_key(path: Path) -> Signer:
             f"chmod 600 {path}; if others may have read it, have the key revoked and make a new one",
         )
     try:
-        return Signer(content)
+        signer = Signer(content)
     except Exception as error:  # nkeys raises a family of its own, and ValueError, for broken seeds
         raise BadInput("key.invalid", f"{path} does not hold an nkey seed", "make the key anew") from error
+    if not signer.public_key.startswith("U"):
+        raise BadInput("key.invalid", f"{path} holds an nkey seed, but not a user's", "make the key anew")
+    return signer
