@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nats.aio.msg import Msg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -14,6 +13,7 @@ from schemas import subjects
 from schemas.events.desk import BoardQuery, RequestView
 from schemas.events.verdicts import Outcome
 from services.desk import outcome
+from services.desk.light_nats import Msg
 from services.desk.link import Link
 from services.kernel.clock import monotonic
 from services.kernel.errors import BadInput, OneVoiceError, Unreachable

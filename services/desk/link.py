@@ -14,15 +14,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
-import nats
-import nats.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from schemas import canonical, flow, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
+from services.desk.light_nats import Client, Msg, errors
 from services.kernel.city import City
 from services.kernel.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.signing import load_key
@@ -68,33 +65,43 @@ class Link:
         self.url = url
         self._client = Client()
         self._denied: asyncio.Queue[str] = asyncio.Queue()
+        self._errors: asyncio.Queue[Exception] = asyncio.Queue()
         self._gone = asyncio.Event()
 
     async def open(self, city: City) -> None:
         """Connect with the user's key; raises BadInput, Refused or Unreachable."""
         path = city.key_path(self.user)
         load_key(path)
+        connecting = asyncio.ensure_future(
+            self._client.connect(
+                self.url,
+                name=f"onevoice-desk {self.user}",
+                nkeys_seed=str(path),
+                inbox_prefix=f"_INBOX_{self.user}".encode(),
+                tls=_tls(city),
+                allow_reconnect=False,
+                connect_timeout=CONNECT_SECONDS,
+                error_cb=self._on_error,
+                closed_cb=self._on_closed,
+            )
+        )
+        # nats-py tries a refusing server again and again, and tells of it only here.
+        refused = asyncio.ensure_future(self._errors.get())
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._client.connect(
-                    self.url,
-                    name=f"onevoice-desk {self.user}",
-                    nkeys_seed=str(path),
-                    inbox_prefix=f"_INBOX_{self.user}".encode(),
-                    tls=_tls(city),
-                    allow_reconnect=False,
-                    max_reconnect_attempts=0,
-                    connect_timeout=CONNECT_SECONDS,
-                    error_cb=self._on_error,
-                    closed_cb=self._on_closed,
-                )
-        except (nats.errors.Error, OSError, ValueError) as error:
+            await asyncio.wait({connecting, refused}, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if connecting.done():
+                connecting.result()
+            else:
+                raise self._why(refused.result() if refused.done() else TimeoutError("no answer"))
+        except (errors.Error, OSError, ValueError) as error:
             raise self._why(error) from error
+        finally:
+            await _cancel(connecting, refused)
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
         self._client._error_cb = _silence
-        with suppress(nats.errors.Error, OSError):
+        with suppress(errors.Error, OSError):
             await self._client.close()
 
     async def send(self, base: str, payload: bytes, reply: type[Reply], seconds: float = ANSWER_SECONDS) -> Reply:
@@ -134,7 +141,7 @@ class Link:
             yield heard
         finally:
             for subscription in opened:
-                with suppress(nats.errors.Error, OSError):
+                with suppress(errors.Error, OSError):
                     await subscription.unsubscribe()
 
     def raise_if_gone(self) -> None:
@@ -168,18 +175,19 @@ class Link:
         name = service_of(base)
         try:
             return asked.result().data
-        except nats.errors.NoRespondersError as error:
+        except errors.NoRespondersError as error:
             raise Unreachable(
                 "service.unreachable", f"the service {name} does not run; nothing was done", _DOCTOR
             ) from error
-        except nats.errors.TimeoutError as error:
+        except errors.TimeoutError as error:
             raise Unreachable(
                 "service.unreachable", f"the service {name} did not answer in time; {_AGAIN}", _DOCTOR
             ) from error
-        except (nats.errors.Error, OSError) as error:
+        except (errors.Error, OSError) as error:
             raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_AGAIN}", _DOCTOR) from error
 
     async def _on_error(self, error: Exception) -> None:
+        self._errors.put_nowait(error)
         if "permissions violation" in str(error).lower():
             self._denied.put_nowait(str(error))
 

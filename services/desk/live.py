@@ -7,8 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nats.aio.msg import Msg
-
+from services.desk.light_nats import Msg
 from services.desk.link import Link
 
 _LOOK_SECONDS = 1.0

@@ -47,16 +47,16 @@ MENU = (
 )
 
 COMMON_OPTIONS = (
-    ("--city DIR", "The city folder (or ONEVOICE_CITY; else the current folder)."),
+    ("--city DIR", "The city folder (or ONEVOICE_CITY, or where you are)."),
     ("--realm live|exercise", "The realm; live unless said otherwise."),
     ("--json", "One JSON value on standard output, for programs."),
     ("--verbose", "Say more of what is done."),
-    ("--help", "Show this page; each command has one of its own, with an example."),
+    ("--help", "This page; each command has its own, with an example."),
 )
 
 _OTHER_OPTIONS = (
-    ("--install-completion", "Install completion for the current shell."),
-    ("--show-completion", "Show the completion script for the current shell."),
+    ("--install-completion", "Install completion for this shell."),
+    ("--show-completion", "Show the completion script."),
 )
 
 _INTRO = "One approved voice on every official profile of a city (policy HUM.11(A))."
@@ -70,7 +70,7 @@ _EXAMPLE = (
 
 EXIT_STATUSES = (
     "0 done as asked; 2 wrong use or bad input; 3 blocked, waiting; 4 refused;",
-    "5 partly delivered; 6 broker or service unreachable; 7 the record does not verify.",
+    "5 partly delivered; 6 broker or service unreachable; 7 record does not verify.",
 )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from services.kernel.errors import BadInput
 
-_PART = re.compile(r"(\d{1,9})(d|h|min|m|s)")
+_PART = re.compile(r"([0-9]{1,9})(d|h|min|m|s)")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
 _FORMS = "write it as 4h, 90m, 2d, 1h30m or 45s"
 

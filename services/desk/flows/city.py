@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.text import Text
 
 from services.desk.app import Invocation
-from services.desk.link import broker_url
 from services.desk.output import console, errors_console, interactive, print_json
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Exit
@@ -58,6 +57,7 @@ def run_one(invocation: Invocation, service: str) -> int:
 
 def provision(invocation: Invocation) -> int:
     """Make the streams and consumers of the realm on the broker that runs."""
+    from services.desk.link import broker_url
     from services.provision import provision as make
 
     city: City = invocation.city()

@@ -8,8 +8,6 @@ import stat
 from dataclasses import asdict
 from pathlib import Path
 
-import nats.errors
-from nats.js.errors import NotFoundError
 from rich.text import Text
 
 from schemas import flow, streams
@@ -18,6 +16,7 @@ from services.desk import health, people, show
 from services.desk.app import Invocation
 from services.desk.flows.audit import copied_seq
 from services.desk.health import Level, Line
+from services.desk.light_nats import errors
 from services.desk.link import broker_url, connect, run, running
 from services.desk.output import console, print_json
 from services.kernel.city import City
@@ -83,7 +82,8 @@ def remote(city: City, given: str | None) -> list[Line]:
 
     async def work() -> int:
         found.extend(await _broker(city, given, url))
-        found.extend(await _streams(city, url))
+        if found[0].level is Level.OK:
+            found.extend(await _streams(city, url))
         return 0
 
     run(work)
@@ -123,6 +123,8 @@ async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
         return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
+    from nats.js.errors import NotFoundError
+
     from services.provision.connection import as_provisioner
 
     try:
@@ -136,7 +138,7 @@ async def _streams(city: City, url: str) -> list[Line]:
         return [Line("streams", Level.FAIL, "the stream DEAD is missing", "onevoice provision")]
     except OneVoiceError as error:
         return [_failed("streams", error)]
-    except nats.errors.Error as error:
+    except errors.Error as error:
         return [Line("streams", Level.FAIL, f"the broker did not say: {error}", "look into var/nats/nats.log")]
     if different:
         shown = "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")

@@ -1,0 +1,69 @@
+"""What people see fits 80 columns and shows texts as they are."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from schemas.events.requests import PlatformContent, Rendering
+from schemas.events.verdicts import Outcome
+from services.desk import show
+from tests.pure.desk.views import NOW, delivery, renderings, request, view
+
+
+def _console() -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=100, highlight=False, emoji=False), out
+
+
+def _lines(out: io.StringIO) -> list[str]:
+    return out.getvalue().splitlines()
+
+
+def test_everything_fits_80_columns() -> None:
+    console, out = _console()
+    stands = request(tuple(f"department-{n:02}-townsquare" for n in range(26)), screening=2)
+    show.request_head(console, stands, NOW)
+    show.message(console, renderings("word " * 80), stands.targets, "all-departments", stands.screening)
+    show.result(
+        console, view(Outcome.CLEARED, delivery("fire-townsquare", "delivered"), delivery("fire-website", "failed"))
+    )
+    show.pending_table(console, (view(Outcome.BLOCKED), view(None)), NOW)
+    assert max(len(line) for line in _lines(out)) <= 80
+
+
+def test_texts_are_not_markup() -> None:
+    console, out = _console()
+    show.message(console, renderings("[bold]Boil[/bold] water :fire: [link=x]y[/link]"), ("a-x",), "profiles", ())
+    assert "[bold]Boil[/bold] water :fire: [link=x]y[/link]" in out.getvalue()
+
+
+def test_a_thread_shows_each_part_and_its_length() -> None:
+    console, out = _console()
+    shown = Rendering.of(PlatformContent(platform="mastodon", parts=("1/2 Leave now.", "2/2 By road."), created_at=NOW))
+    console.print(show.rendering(shown))
+    text = out.getvalue()
+    assert "mastodon, 26 characters" in text
+    assert "part 1 of 2, 14 characters" in text
+    assert "2/2 By road." in text
+
+
+def test_a_blocked_request_says_how_to_go_on() -> None:
+    steps = show.next_steps(view(Outcome.BLOCKED))
+    assert steps == ["It waits. To approve it: onevoice approve rabcdefghijkl --as OFFICER"]
+
+
+def test_a_partly_delivered_request_says_how_to_follow_it() -> None:
+    steps = show.next_steps(view(Outcome.CLEARED, delivery("fire-townsquare", "delivered")))
+    assert steps[0] == "Delivered to 1 of 2 profiles."
+    assert "--watch" in steps[1]
+
+
+def test_every_finding_and_its_reason_is_shown() -> None:
+    console, out = _console()
+    show.verdict(console, view(Outcome.BLOCKED).verdict)
+    text = out.getvalue()
+    assert "BLOCKED" in text
+    assert "3(iv)(c)" in text
+    assert "an approval is missing" in text
