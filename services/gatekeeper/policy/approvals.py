@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -79,7 +80,9 @@ def weigh(facts: Facts) -> Weighed:
     return Weighed(regime, tuple(counting), tuple(idle), final, tuple(notes))
 
 
-def _last_of_each(approvals: tuple[ApprovalFact, ...]) -> list[ApprovalFact]:
+def _last_of_each(approvals: tuple[ApprovalFact, ...]) -> Sequence[ApprovalFact]:
+    if len(approvals) < 2:
+        return approvals
     last = {fact.subject: fact for fact in sorted(approvals, key=lambda fact: fact.seq)}
     return sorted(last.values(), key=lambda fact: fact.seq)
 
@@ -203,7 +206,7 @@ def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
 
 def _of_screening(statement: ApprovalStatement, request: Request) -> str:
     """Say which of screening's findings an approval does not acknowledge, or nothing."""
-    unseen = {finding.code for finding in request.screening} - set(statement.acknowledged)
+    unseen = {finding.code for finding in request.screening} - set(statement.acknowledged) if request.screening else ()
     if not unseen:
         return ""
     return f"it does not acknowledge what screening found ({both(sorted(unseen))})"

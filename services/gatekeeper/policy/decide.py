@@ -94,6 +94,8 @@ def _ask(rules: tuple[Rule, ...], facts: Facts, weighed: Weighed) -> tuple[Findi
 def _as_findings(answer: object) -> tuple[Finding, ...]:
     if answer is None:
         return ()
+    if type(answer) is Finding and type(answer.outcome) is FindingOutcome:
+        return (answer,)
     answers = answer if isinstance(answer, tuple) else (answer,)
     if not all(isinstance(one, Finding) and isinstance(one.outcome, FindingOutcome) for one in answers):
         raise TypeError("a rule answers with findings")

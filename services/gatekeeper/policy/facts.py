@@ -46,4 +46,6 @@ class Facts:
     @property
     def open_targets(self) -> tuple[str, ...]:
         """The targets that still wait for a post."""
+        if not self.delivered:
+            return self.request.targets
         return tuple(target for target in self.request.targets if target not in self.delivered)

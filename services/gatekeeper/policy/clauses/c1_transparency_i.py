@@ -29,13 +29,14 @@ def _fault(profile: Profile | None) -> str:
         return "not a profile of this city"
     if not profile.official:
         return "not sanctioned"
+    if profile.purpose.strip() and profile.identification.strip() and profile.disclosure.strip():
+        return ""
     statements = {
         "purpose": profile.purpose,
         "identification": profile.identification,
         "disclosure": profile.disclosure,
     }
-    missing = [name for name, text in statements.items() if not text.strip()]
-    return f"no {both(missing)}" if missing else ""
+    return f"no {both(name for name, text in statements.items() if not text.strip())}"
 
 
 def _mend(facts: Facts) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from schemas.events.verdicts import Finding
@@ -20,13 +21,20 @@ def judge(facts: Facts, weighed: Weighed) -> Finding:
     request = facts.request
     mirrored = any(rendering.platform == _MIRROR for rendering in request.renderings)
     mirror = "The website gets it too" if mirrored else "The website does not get it: there is no rendering for it"
-    links = _URL.findall(request.text) + ([request.link] if request.link else [])
     home = _host(facts.control.website)
-    back = home and any(_host(link) == home or _host(link).endswith(f".{home}") for link in links)
+    back = _leads_to(home, request.text, request.link or "")
     leads = f"it leads back to {home}" if back else f"it has no link back to {home or 'a website of the city'}"
     return noted(CLAUSE, f"{mirror}, and {leads}.")
 
 
+@lru_cache(maxsize=1_024)
+def _leads_to(home: str, text: str, link: str) -> bool:
+    """True when a link in the text, or the one beside it, goes to a host or to a part of it."""
+    hosts = [_host(url) for url in (*_URL.findall(text), link)]
+    return bool(home) and any(host == home or host.endswith(f".{home}") for host in hosts)
+
+
+@lru_cache(maxsize=64)
 def _host(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")

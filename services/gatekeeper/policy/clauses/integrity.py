@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from schemas import canonical
-from schemas.events.requests import PlatformContent, Request, digest_of
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
@@ -35,12 +35,17 @@ def judge(facts: Facts, weighed: Weighed) -> Finding | None:
 
 
 def _digest_holds(request: Request) -> bool:
-    rendered = request.renderings
-    return (
-        len({rendering.platform for rendering in rendered}) == len(rendered)
-        and all(_identity(rendering.body) == (rendering.sha256, rendering.platform) for rendering in rendered)
-        and digest_of(request.request_id, request.revision, rendered) == request.digest
-    )
+    frozen = tuple((rendering.platform, rendering.sha256) for rendering in request.renderings)
+    return all(
+        _identity(rendering.body) == (rendering.sha256, rendering.platform) for rendering in request.renderings
+    ) and _covers(request.request_id, request.revision, frozen, request.digest)
+
+
+@lru_cache(maxsize=4_096)
+def _covers(request_id: str, revision: int, frozen: tuple[tuple[str, str], ...], digest: str) -> bool:
+    """True when a digest is that of these hashes, one for each platform."""
+    renderings = tuple(Rendering(platform=platform, body="", sha256=sha256) for platform, sha256 in frozen)
+    return len(dict(frozen)) == len(frozen) and digest_of(request_id, revision, renderings) == digest
 
 
 @lru_cache(maxsize=256)
