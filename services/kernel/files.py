@@ -17,7 +17,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     Raises:
         OSError: the disk is full or not writable; the old file stands as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    write_unflushed(path, content, mode)
+    flush_folder(path.parent)
+
+
+def write_unflushed(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Do as ``write_atomically``, but leave flushing the folder to the caller, who writes many files into it."""
     beside = path.parent / f".{path.name}.{os.getpid()}-{next(_COUNTER)}.tmp"
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
@@ -30,7 +36,14 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    flush_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing, so that they outlive a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush_folder(folder.parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, web
 from schemas.platforms import LIMITS, counted_length
 from services.townsquare import entities
 from services.townsquare.accounts import Account, Directory
-from services.townsquare.mischief import Kind, Mischief
+from services.townsquare.mischief import TRICK, Kind, Mischief
 from services.townsquare.posts import Draft, Media, Post, Posts, Refusal
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -114,7 +114,7 @@ class Api:
         account = self.whose(request)
         content, description = await _upload(request)
         kind = _media_type(content)
-        trick = request.get("trick")
+        trick = request.get(TRICK)
         delay = trick.seconds if trick is not None and trick.kind is Kind.PROCESSING else 0
         media = await self.posts.add_media(account.username, content, kind, description, delay)
         entity = entities.media_entity(media, base_of(request), ready=not delay)

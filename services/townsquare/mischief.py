@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
+from aiohttp import web
 from pydantic import Field
 
 from schemas.events.base import Contract, Id
@@ -36,6 +37,10 @@ class Trick(Contract):
     on: On = "post"
     calls: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     seconds: Annotated[int, Field(ge=0, le=600)] = 0
+
+
+TRICK = web.RequestKey("trick", Trick)
+"""Where the server leaves a call's trick for its handler."""
 
 
 class Mischief:

@@ -20,7 +20,7 @@ from services.kernel.errors import BadInput
 from services.kernel.files import write_atomically
 from services.townsquare.accounts import Directory, accounts_path
 from services.townsquare.api import Api
-from services.townsquare.mischief import Kind, Mischief, On, Trick
+from services.townsquare.mischief import TRICK, Kind, Mischief, On, Trick
 from services.townsquare.pages import Pages
 from services.townsquare.posts import Posts, Refusal
 
@@ -77,7 +77,7 @@ class Townsquare:
         trick = self.mischief.take(self._caller(request), on) if on is not None else None
         if trick is None:
             return await handler(request)
-        request["trick"] = trick
+        request[TRICK] = trick
         await _before(trick, request)
         response = await handler(request)
         if trick.kind is Kind.ERROR_AFTER:

@@ -68,6 +68,7 @@ def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: st
             return Permanent("it stood there and was taken back")
         return _posted(intent, site, "")
     standing = place or Place(
+        here=True,
         profile=intent.profile.id,
         department=intent.profile.department,
         platform="website",
@@ -95,6 +96,8 @@ def mirror(
     places = {}
     for profile_id, url in posted_urls.items():
         known = message.places.get(profile_id) if message else None
+        if known is not None and known.here:
+            continue  # it stands on the website by a post of its own
         places[profile_id] = _elsewhere(known, intent, profile_id, url, work.now)
     if message is None or any(message.places.get(key) != place for key, place in places.items()):
         _keep(work, intent, message, pictures, places)
@@ -108,6 +111,7 @@ def _elsewhere(known: Place | None, intent: Intent, profile_id: str, url: str | 
         return known.model_copy(update={"taken_back_at": taken_back})
     its_own = profile_id == intent.profile.id
     return Place(
+        here=False,
         profile=profile_id,
         department=intent.profile.department if its_own else profile_id,
         platform=intent.profile.platform,

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as Xml
 
@@ -112,6 +113,7 @@ def title_in_feed(message: MessageView) -> str:
     return f"{message.severity_word}: {message.title}" if message.severity_word else message.title
 
 
+@lru_cache(2_000)
 def content_html(message: MessageView, base: str) -> str:
     """Return an entry's content with absolute addresses."""
     pieces = [message.html]

@@ -10,14 +10,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.site.views import MessageView, name_of, to_html
 
+_CARDS = 2_000
 _PACKAGE = "services.fanout.connectors.site"
 STYLE = files(_PACKAGE).joinpath("static", "site.css").read_bytes()
 STYLE_PATH = f"assets/site-{hashlib.sha256(STYLE).hexdigest()[:12]}.css"
@@ -54,7 +57,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(site=site, style=STYLE_PATH)
+        self._templates.globals.update(site=site, style=STYLE_PATH, card=lru_cache(_CARDS)(self._card))
         self._templates.filters["paragraphs"] = to_html
 
     def front(self, messages: Sequence[MessageView], profiles: Sequence[Profile], months: Sequence[str]) -> bytes:
@@ -90,6 +93,11 @@ class Pages:
         home = f"profiles/{owner.id}/" if owner else ""
         name = name_of(owner, self.site.city) if owner else self.site.city
         return self._page("archive.html", f"{home}archive/", home=home, name=name, months=_months(home, months))
+
+    def _card(self, message: MessageView, root: str) -> Markup:
+        """A message in a list; the same for all pages of one depth, so it is made once."""
+        # the template escapes what it puts in; this keeps the page from escaping it again
+        return Markup(self._templates.get_template("card.html").render(message=message, root=root))  # noqa: S704
 
     def _page(self, template: str, path: str, **values: Any) -> bytes:
         root = "../" * path.count("/") or "./"

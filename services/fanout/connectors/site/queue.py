@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from services.fanout.connectors.site.state import Broken
 from services.fanout.connectors.site.writer import Change, Unfinished, Work, Writer
 from services.kernel.clock import Clock
 
@@ -28,7 +29,10 @@ class _Item:
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def run(self, work: Work) -> None:
-        self.answer = self.change(work)
+        try:
+            self.answer = self.change(work)
+        except Broken as error:
+            self.answer = Failed(f"the website's memory of it cannot be read: {error}", begun=False)
 
 
 class Queue:

@@ -32,8 +32,9 @@ _STAMP = "%Y%m%dT%H%M%S%f"
 
 
 class Place(Contract):
-    """Where a message stands: on a website profile, or by its ``url`` on another platform."""
+    """Where a message stands: ``here``, on a website profile, or by its ``url`` on another platform."""
 
+    here: bool
     profile: Id
     department: Id
     platform: Id
@@ -185,7 +186,7 @@ def listings_of(message: Message) -> Iterator[tuple[str, datetime]]:
     """Return the listings that a message is in, with the time it is listed at: the city's, and website profiles'."""
     yield CITY, message.listed_at
     for place in message.places.values():
-        if place.platform == "website":
+        if place.here:
             yield place.profile, place.listed_at
 
 

@@ -75,13 +75,19 @@ class MessageView:
     places: tuple[PlaceView, ...]
 
 
-def view_of(message: Message, city: str) -> MessageView:
-    """Return what is shown of a message."""
-    withdrawn = message.withdrawn_at
+def view_of(message: Message, city: str, profile: str | None = None) -> MessageView:
+    """Return what is shown of a message, on the pages of a profile or (None) of the city.
+
+    Where it was taken back, a notice stands in place of its text.
+    """
+    place = message.places.get(profile) if profile is not None else None
+    withdrawn = message.withdrawn_at or (place.taken_back_at if place is not None else None)
     content = message.content
     text = "\n\n".join(content.parts)
     if withdrawn is not None:
         text = f"This message was withdrawn on {Shown.of(withdrawn).words}. It no longer applies."
+        if message.withdrawn_at is None:
+            text = f"This message was taken off this page on {Shown.of(withdrawn).words}."
     places = tuple(_place(place, city) for place in message.places.values())
     return MessageView(
         id=message.request_id,
@@ -145,14 +151,13 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _place(place: Place, city: str) -> PlaceView:
-    own = place.platform == "website"
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,
         name=name_of(place, city),
-        where="this website" if own else (f"{place.platform.capitalize()}, {host}" if host else place.platform),
-        path=f"profiles/{place.profile}/" if own else None,
-        url=None if own or place.taken_back_at else place.url,
+        where="this website" if place.here else (f"{place.platform.capitalize()}, {host}" if host else place.platform),
+        path=f"profiles/{place.profile}/" if place.here else None,
+        url=None if place.here or place.taken_back_at else place.url,
         since=Shown.of(place.listed_at),
         taken_back=None if place.taken_back_at is None else Shown.of(place.taken_back_at),
     )
@@ -161,6 +166,7 @@ def _place(place: Place, city: str) -> PlaceView:
 def _by(places: tuple[PlaceView, ...], city: str) -> str:
     """Say who publishes it: up to three names, then how many more."""
     names = list(dict.fromkeys(place.name for place in places)) or [city]
+    names.sort(key=lambda name: name != city)
     if len(names) == 1:
         return names[0]
     if len(names) <= 3:

@@ -15,9 +15,10 @@ from pathlib import Path
 from schemas.events.authority import Profile
 from services.fanout.connectors.site.feeds import Feed, atom, json_feed
 from services.fanout.connectors.site.pages import STYLE, STYLE_PATH, Pages, Part, Site
-from services.fanout.connectors.site.state import CITY, Message, State, listings_of
+from services.fanout.connectors.site.state import CITY, Broken, Message, State, listings_of
 from services.fanout.connectors.site.views import MessageView, name_of, view_of
-from services.kernel.files import locked, write_atomically
+from services.kernel import logs
+from services.kernel.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
 
 NEWEST = 20
 """How many messages the front page and a profile's page show; feeds hold as many."""
@@ -85,20 +86,21 @@ class Writer:
                 work = Work(State(self._state_folder), now)
                 for change in changes:
                     change(work)
-                touched = work.state.touched() | work.changed
+                behind = work.state.touched()
+                touched = behind | work.changed
                 if all_pages:
                     touched |= set(work.state.all_messages())
                 if not touched:
                     return
                 begun = True
-                self._write_down(work, touched)
+                self._write_down(work, touched, all_pages or bool(behind))
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
-    def _write_down(self, work: Work, touched: set[str]) -> None:
+    def _write_down(self, work: Work, touched: set[str], all_pages: bool) -> None:
         work.state.touch(touched)
         self._keep(work)
-        self._show(work.state, touched)
+        self._show(work.state, touched, all_pages)
         work.state.settle()
 
     def _keep(self, work: Work) -> None:
@@ -111,53 +113,64 @@ class Writer:
         for request_id, name in work.taken_files:
             (self._folder / "messages" / request_id / name).unlink(missing_ok=True)
 
-    def _show(self, state: State, touched: set[str]) -> None:
-        """Write the pages of messages and of the listings that they are in."""
+    def _show(self, state: State, touched: set[str], all_pages: bool) -> None:
+        """Write the pages of messages and of the listings that they are in.
+
+        ``all_pages`` after a crash, when it is not known which pages of a listing are there.
+        """
         views = _Views(state, self._site.city)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
-            message = state.message(request_id)
+            message = views.message(request_id)
             if message is None:
                 continue  # noted as touched, and the crash came before it was kept
-            pages[f"messages/{request_id}/index.html"] = self._pages.message(views[request_id])
+            pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(message))
             for listing, time in listings_of(message):
                 found = parts.setdefault(listing, set())
                 found |= _parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
         for listing, wanted in parts.items():
-            pages.update(self._listing(state, views, listing, wanted))
+            pages.update(self._listing(state, views, listing, wanted, all_pages))
         if not (self._folder / STYLE_PATH).exists():
             write_atomically(self._folder / STYLE_PATH, STYLE)
         self._write(pages)
 
     def _write(self, pages: Mapping[str, bytes]) -> None:
+        """Write pages, each whole or not at all, and flush each folder once."""
+        files = {self._folder / path: content for path, content in pages.items()}
+        folders = {path.parent for path in files}
+        for folder in folders:
+            make_folder(folder)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for _ in pool.map(lambda item: write_atomically(self._folder / item[0], item[1]), pages.items()):
-                pass
+            _all(pool.map(write_unflushed, files.keys(), files.values()))
+            _all(pool.map(flush_folder, folders))
 
     def _listing(
-        self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]]
+        self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]], all_pages: bool
     ) -> dict[str, bytes]:
         """Return the pages and feeds of the city or of a profile: the newest, and the parts of months that changed."""
         owner = None if listing == CITY else state.profile(listing)
         if listing != CITY and owner is None:
-            raise FileNotFoundError(f"the state does not know the profile {listing}")
+            raise Broken(f"the state does not know the profile {listing}")
         home = "" if owner is None else f"profiles/{owner.id}/"
-        newest = [views[request_id] for request_id in state.newest(listing, NEWEST)]
+        newest = views.of(state.newest(listing, NEWEST), owner)
         months = state.months(listing)
         feed = self._feed(owner, home, newest)
         pages = {
             f"{home}feed.atom": atom(feed),
             f"{home}feed.json": json_feed(feed),
-            f"{home}archive/index.html": self._pages.archive(owner, months),
             f"{home}index.html": self._pages.profile(owner, newest, months)
             if owner is not None
             else self._pages.front(newest, state.profiles(), months),
         }
+        archive = f"{home}archive/index.html"
+        new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
+        if new_month or all_pages:
+            pages[archive] = self._pages.archive(owner, months)
         for month, number in wanted:
             ids = state.month(listing, month)
             path, part = _part(f"{home}archive/{month}/", number, len(ids))
-            shown = [views[request_id] for request_id in reversed(ids[number * PART : (number + 1) * PART])]
+            shown = views.of(reversed(ids[number * PART : (number + 1) * PART]), owner)
             pages[path] = self._pages.month(owner, month, shown, part)
         return pages
 
@@ -169,20 +182,40 @@ class Writer:
 
 
 class _Views:
-    """Views of messages, each made once."""
+    """Views of messages, each made once. A file that cannot be read is left out and told: the others must go out."""
 
     def __init__(self, state: State, city: str) -> None:
         self._state = state
         self._city = city
-        self._made: dict[str, MessageView] = {}
+        self._made: dict[tuple[str, str | None], MessageView] = {}
 
-    def __getitem__(self, request_id: str) -> MessageView:
-        if request_id not in self._made:
-            message = self._state.message(request_id)
-            if message is None:
-                raise FileNotFoundError(f"the state lists the message {request_id} and does not have it")
-            self._made[request_id] = view_of(message, self._city)
-        return self._made[request_id]
+    def message(self, request_id: str) -> Message | None:
+        """Return a message, None where there is none that can be read."""
+        try:
+            return self._state.message(request_id)
+        except Broken as error:
+            logs.logger().error("a message of the website cannot be read", request_id=request_id, error=str(error))
+            return None
+
+    def one(self, message: Message, profile: str | None = None) -> MessageView:
+        """Return the view of a message: the same everywhere but on a profile that took it back."""
+        place = message.places.get(profile) if profile is not None else None
+        whose = profile if place is not None and place.taken_back_at is not None else None
+        key = (message.request_id, whose)
+        if key not in self._made:
+            self._made[key] = view_of(message, self._city, whose)
+        return self._made[key]
+
+    def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
+        """Return the views of messages on the pages of a profile or (None) of the city, in order."""
+        found = (self.message(request_id) for request_id in request_ids)
+        return [self.one(message, owner.id if owner else None) for message in found if message is not None]
+
+
+def _all(results: Iterable[None]) -> None:
+    """Wait for all; raises what one of them raised."""
+    for _ in results:
+        pass
 
 
 def _parts_with(ids: Sequence[str], month: str, request_id: str) -> set[tuple[str, int]]:
