@@ -46,4 +46,7 @@ class Mirror:
         if request is None or profile is None or request.revision != receipt.revision:
             self._runtime.log.warning("not mirrored", profile=receipt.profile, reason="a newer revision stands")
             return
-        await self._website.mirror(request, profile, receipt.url)
+        try:
+            await self._website.mirror(request, profile, receipt.url)
+        except LookupError as error:  # it will not come by itself, and the next messages are not to wait for it
+            self._runtime.log.error("not mirrored", profile=receipt.profile, reason=str(error))
