@@ -1,0 +1,6 @@
+"""The audit service: keeps the second copy of the record, hashed and sealed.
+
+Consumes ``ledger.>`` (durable ``audit-copy``) in batches; each entry is on disk here before it is acknowledged.
+Decides nothing; checks that the ledger never tells the same sequence twice in different words.
+Publishes ``ledger.seal``: a signed checkpoint over the copy, now and then. ``services.audit.verify`` is the proof.
+"""

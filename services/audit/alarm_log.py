@@ -1,0 +1,39 @@
+"""Where alarms go: ``alarms.jsonl``, which only grows, each alarm once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.audit.record import Damaged, GrowingFile
+from services.audit.verify.alarms import Alarm, AlarmsUnreadable, read_alarms
+from services.audit.verify.files import ALARMS
+
+
+class AlarmLog:
+    """The alarms of one audit folder. They stay, and fail each verification, until a person moves the file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file; raises Damaged when it cannot be read."""
+        self._file = GrowingFile(folder / ALARMS)
+        try:
+            self._alarms = list(read_alarms(folder))
+        except AlarmsUnreadable as error:
+            self._file.close()
+            raise Damaged(
+                "alarms.damaged", f"{folder / ALARMS}: {error}", "look at the file, and move it away"
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self._alarms)
+
+    def add(self, alarm: Alarm) -> bool:
+        """Keep an alarm, durable when this returns; return whether it is a new one."""
+        if any(alarm.same_as(known) for known in self._alarms):
+            return False
+        self._file.add(alarm.to_bytes() + b"\n")
+        self._alarms.append(alarm)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,163 @@
+"""The copyist: takes batches from the ledger, puts them on disk, raises the alarm when the ledger wavers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from schemas import canonical, subjects
+from schemas.events.audit import Seal
+from schemas.events.envelope import Envelope
+from services.audit.alarm_log import AlarmLog
+from services.audit.copying import SealRule, plan
+from services.audit.record import Damaged, Record
+from services.audit.verify.alarms import Alarm
+from services.audit.verify.compare import difference
+from services.audit.verify.line import Line, write_line
+from services.audit.verify.report import Violation
+from services.kernel.clock import monotonic
+from services.kernel.ledger import Entry
+from services.kernel.service import Runtime
+
+_T = TypeVar("_T")
+CHUNK = 512
+"""Entries that are written under one fsync at most; what a long gap is filled by."""
+
+
+class Copyist:
+    """Writes one open record. All disk work runs in one thread, in order, so that the event loop never waits.
+
+    When a method raises OSError or Damaged, the record must be opened anew.
+    """
+
+    def __init__(self, runtime: Runtime, record: Record, alarms: AlarmLog, rule: SealRule) -> None:
+        self._runtime, self._record, self._alarms, self._rule = runtime, record, alarms, rule
+        self._disk = ThreadPoolExecutor(1, "audit-disk")
+        self._unsealed, self._since = 0, monotonic()
+        self._newest: Envelope | None = None
+
+    async def check_opening(self) -> None:
+        """Compare the end of the copy with the ledger, and sign what a crash left without a checkpoint.
+
+        Raises:
+            Damaged: an entry that was never signed is not what the ledger has; nobody vouches for it.
+        """
+        record, ledger = self._record, self._runtime.ledger
+        last = await ledger.last_seq()
+        if last < record.last_seq:
+            await self._alarm(_lost(last, record.last_seq))
+        start = min(record.sealed_size, max(0, record.size - 1))
+        tail = await self._on_disk(lambda: list(record.since(start)))
+        sealed_seq = tail[0].seq if record.sealed_size == record.size and tail else 0
+        for line in tail:
+            live = await ledger.get(line.seq)
+            unlike = difference(line, live)
+            if unlike and live and line.seq != sealed_seq:
+                raise Damaged("record.unsealed_differs", unlike.message, "compare by hand; nothing was changed here")
+            if unlike:
+                await self._alarm(unlike, live)
+        if record.sealed_size < record.size:
+            self._newest = await self._on_disk(lambda: record.seal(self._runtime.clock.now()))
+        self._unsealed = 1 if record.size else 0
+
+    async def catch_up(self, limit: int) -> None:
+        """Copy up to ``limit`` entries straight from the ledger.
+
+        The durable may have handed them to a process that is gone, and would offer them again only later.
+        """
+        newest = min(await self._runtime.ledger.last_seq(), self._record.last_seq + limit)
+        if newest > self._record.last_seq:
+            async for chunk in self._with_gaps_filled((), newest):
+                await self._keep(chunk)
+
+    async def on_entries(self, entries: Sequence[Entry]) -> None:
+        """Copy a batch; when this returns it is on disk, under a signed checkpoint, and may be acknowledged."""
+        work = plan(self._record.last_seq, entries)
+        if work.known:
+            await self._compare(work.known)
+        async for chunk in self._with_gaps_filled(work.new):
+            await self._keep(chunk)
+
+    async def seal_if_due(self) -> None:
+        """Append the newest checkpoint to the ledger, if the rule says so."""
+        if not self._rule.due(self._unsealed, monotonic() - self._since):
+            return
+        now = self._runtime.clock.now()
+        envelope = self._newest or await self._on_disk(lambda: self._record.seal(now))
+        await self._runtime.ledger.append(subjects.SEAL, Seal(at=now, checkpoint=envelope))
+        self._unsealed = 0
+
+    async def close(self) -> None:
+        """Finish what is being written, then close the files."""
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._record.close)
+        self._alarms.close()
+        self._disk.shutdown()
+
+    async def _keep(self, chunk: Sequence[Entry]) -> None:
+        record, now = self._record, self._runtime.clock.now()
+
+        def write() -> Envelope:
+            record.append(chunk)
+            return record.seal(now)
+
+        self._newest = await self._on_disk(write)
+        counting = sum(entry.subject != subjects.SEAL for entry in chunk)
+        if counting and not self._unsealed:
+            self._since = monotonic()
+        self._unsealed += counting
+
+    async def _with_gaps_filled(self, new: Sequence[Entry], newest: int = 0) -> AsyncIterator[Sequence[Entry]]:
+        """Yield chunks without gaps up to the newest, reading from the ledger what the batch does not have."""
+        at_hand = {entry.seq: entry for entry in new}
+        chunk: list[Entry] = []
+        for seq in range(self._record.last_seq + 1, max([newest, *at_hand]) + 1):
+            entry = at_hand.get(seq) or await self._runtime.ledger.get(seq)
+            if entry is None:
+                await self._alarm(_hole(seq))
+                continue
+            chunk.append(entry)
+            if len(chunk) >= CHUNK:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+    async def _compare(self, known: Sequence[Entry]) -> None:
+        """Hold entries that came again against the copy: another body under a known sequence is an alarm."""
+        copies = await self._on_disk(lambda: self._record.find({entry.seq for entry in known}))
+        for entry in known:
+            copy = copies.get(entry.seq)
+            unlike = difference(copy, entry) if copy else _unknown(entry.seq)
+            if unlike:
+                await self._alarm(unlike, entry)
+
+    async def _alarm(self, what: Violation, live: Entry | Line | None = None) -> None:
+        alarm = Alarm(
+            at=self._runtime.clock.now(),
+            seq=what.seq,
+            code=what.code,
+            message=what.message,
+            evidence=write_line(live)[0].decode() if live else "",
+            evidence_body=canonical.sha256(live.data) if live else None,
+        )
+        if await self._on_disk(lambda: self._alarms.add(alarm)):
+            self._runtime.log.error("ALARM: the record", code=alarm.code, seq=alarm.seq, error=alarm.message)
+
+    async def _on_disk(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+
+def _lost(last: int, kept: int) -> Violation:
+    return Violation(
+        last + 1, "ledger.lost", f"The ledger ends at {last}; the copy holds entries up to {kept} and keeps them."
+    )
+
+
+def _hole(seq: int) -> Violation:
+    return Violation(seq, "ledger.hole", f"The ledger has no entry {seq}, and neither has the copy.")
+
+
+def _unknown(seq: int) -> Violation:
+    return Violation(seq, "ledger.late", f"The ledger shows an entry {seq} that was not there before.")

@@ -1,0 +1,119 @@
+"""The keeper: waits for the folder's lock, opens the record, and lets the copyist work until something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats.errors
+
+from schemas import streams
+from services.audit.alarm_log import AlarmLog
+from services.audit.copying import SealRule
+from services.audit.handlers import Copyist
+from services.audit.pull import Puller
+from services.audit.record import Lock, Record
+from services.kernel.clock import monotonic
+from services.kernel.errors import OneVoiceError
+from services.kernel.service import Runtime, to_entry
+from services.kernel.signing import load_key
+
+BATCH = 512
+WAIT = 1.0
+"""Seconds between looks at whether a seal is due, when nothing comes."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds between tries, once trying has failed for a while."""
+
+
+class Keeper:
+    """One audit process's part in keeping the copy: standing by, or writing."""
+
+    def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
+        self._runtime, self._rule = runtime, rule or SealRule()
+
+    async def run(self) -> None:
+        """Keep the copy until the task is cancelled; what fails is said aloud, and tried again ever more slowly."""
+        pause = 1.0
+        while True:
+            begun = monotonic()
+            try:
+                await self._once()
+            except OneVoiceError as error:
+                self._complain(error.message, error.code)
+            except (OSError, nats.errors.Error) as error:
+                self._complain(str(error), "record.disk" if isinstance(error, OSError) else "broker.unreachable")
+            pause = 1.0 if monotonic() - begun > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
+            await asyncio.sleep(pause)
+
+    async def _once(self) -> None:
+        """Take the lock, open the record, copy until something fails.
+
+        Raises:
+            Damaged: the files are not as they were left; they stay as they are, and nothing is appended.
+            OSError: the disk does not take what is written.
+        """
+        lock = Lock(self._runtime.city.audit_folder)
+        try:
+            await self._stand_by(lock)
+            await self._keep()
+        finally:
+            lock.close()
+
+    def _complain(self, message: str, code: str) -> None:
+        self._runtime.trouble = f"the second copy is not kept: {message}"
+        self._runtime.log.error("the second copy is not kept", code=code, error=message)
+
+    async def _stand_by(self, lock: Lock) -> None:
+        told = False
+        while not lock.take():
+            if not told:
+                self._runtime.log.info("another audit process writes the copy; standing by")
+            told = True
+            await asyncio.sleep(0.5)
+        if told:
+            self._runtime.log.info("the other audit process is gone; taking over")
+
+    async def _keep(self) -> None:
+        city = self._runtime.city
+        signer = load_key(city.service_key_path("audit"))
+        alarms = AlarmLog(city.audit_folder)
+        try:
+            record = await asyncio.to_thread(Record, city.audit_folder, city.realm, signer)
+        except BaseException:
+            alarms.close()
+            raise
+        self._say(record)
+        copyist = Copyist(self._runtime, record, alarms, self._rule)
+        puller = Puller(self._runtime.ledger.client, streams.AUDIT_COPY, BATCH)
+        try:
+            await copyist.check_opening()
+            await copyist.catch_up(streams.AUDIT_COPY.max_ack_pending)
+            await puller.start()
+            while True:
+                self._runtime.trouble = (
+                    f"alarms on record: {len(alarms)}; run onevoice audit verify" if len(alarms) else None
+                )
+                await self._copy(puller, copyist)
+        finally:
+            await puller.stop()
+            await copyist.close()
+
+    async def _copy(self, puller: Puller, copyist: Copyist) -> None:
+        messages = await puller.batch(WAIT)
+        if messages:
+            await copyist.on_entries([to_entry(message) for message in messages])
+        for message in messages:
+            await message.ack()
+        await copyist.seal_if_due()
+
+    def _say(self, record: Record) -> None:
+        found = record.opening
+        if found.cut_entries or found.cut_checkpoints:
+            self._runtime.log.warning(
+                "a line that a crash had cut off was taken away; it was never acknowledged",
+                entry_bytes=found.cut_entries,
+                checkpoint_bytes=found.cut_checkpoints,
+            )
+        self._runtime.log.info(
+            "the record is open", entries=record.size, last_seq=record.last_seq, unsigned=found.unsealed
+        )

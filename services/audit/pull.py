@@ -1,0 +1,83 @@
+"""Pulls the ledger in batches as large as what is there, at once: the copy has to keep up with all services together.
+
+FastStream's batch subscriber waits out its time-out for each batch that is not full and acks one by one, which
+was measured at a tenth of this. Here one pull request stands open at a time; acks are not waited for: an entry
+whose ack was lost comes again, and is compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from schemas.streams import Consumer
+from services.kernel.clock import monotonic
+from services.kernel.errors import Drift
+
+EXPIRES = 5.0
+"""Seconds that a pull request stands open; the server says when it ends."""
+
+_OVERDUE = EXPIRES + 2.0
+
+
+class Puller:
+    """Takes messages from a provisioned durable. ``start`` it once, then ask for ``batch`` after batch."""
+
+    def __init__(self, client: Client, consumer: Consumer, size: int) -> None:
+        self._client, self._consumer, self._size = client, consumer, size
+        self._waiting: deque[Msg] = deque()
+        self._arrived = asyncio.Event()
+        self._inbox = client.new_inbox()
+        self._subscription: Subscription | None = None
+        self._open, self._asked_at = 0, 0.0
+        self._gone = False
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
+
+    async def stop(self) -> None:
+        """Listen no more; what was not acknowledged comes again to whoever pulls next."""
+        if self._subscription is not None and not self._client.is_closed:
+            await self._subscription.unsubscribe()
+
+    async def batch(self, wait: float) -> list[Msg]:
+        """Return what is there, up to the size; an empty list when nothing came within ``wait`` seconds.
+
+        Raises:
+            Drift: the durable is gone.
+        """
+        await self._ask()
+        if not self._waiting:
+            self._arrived.clear()
+            try:
+                await asyncio.wait_for(self._arrived.wait(), wait)
+            except TimeoutError:
+                return []
+        if self._gone:
+            raise Drift("broker.drift", f"the durable {self._consumer.durable} is gone", "onevoice provision")
+        return [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
+
+    async def _ask(self) -> None:
+        """Keep one request open; ask anew when it is used up, ended, or was lost with a connection."""
+        if self._open > 0 and monotonic() - self._asked_at < _OVERDUE:
+            return
+        self._open, self._asked_at = self._size, monotonic()
+        query = {"batch": self._size, "expires": int(EXPIRES * 1e9)}
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._consumer.stream}.{self._consumer.durable}"
+        await self._client.publish(subject, json.dumps(query).encode(), reply=self._inbox)
+
+    async def _on_message(self, message: Msg) -> None:
+        status = (message.headers or {}).get("Status")
+        if status is None:
+            self._open -= 1
+            self._waiting.append(message)
+        elif status != "100":  # 404, 408, 409: this request has ended
+            self._open = 0
+            self._gone = self._gone or "Consumer Deleted" in (message.headers or {}).get("Description", "")
+        self._arrived.set()

@@ -1,0 +1,300 @@
+"""The second durable copy: files that only grow, fsynced before anything is acknowledged.
+
+``ledger.jsonl`` holds the entries, ``checkpoints.jsonl`` the signed checkpoints, ``lock`` keeps a second writer out.
+A last line that was cut off by a crash was never acknowledged: it is taken away at start, and said. Any other
+damage is never repaired: the record refuses to grow, and the files stay as they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from schemas.events.audit import Checkpoint
+from schemas.events.authority import Realm
+from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
+from services.audit.verify.files import CHECKPOINTS, LEDGER, LOCK, complete_lines
+from services.audit.verify.line import LedgerEntry, Line, LineError, kept_headers, read_line, split_line, write_line
+from services.audit.verify.merkle import CompactRange
+from services.audit.verify.sealing import CheckpointError, read_checkpoint
+from services.kernel.errors import Unproven
+from services.kernel.signing import Signer
+
+_BLOCK = 262_144
+_MEND = "keep the folder as it is, run: onevoice audit verify, and compare with the ledger before anything else"
+
+
+class Damaged(Unproven):
+    """The copy's files are not as this service left them; it refuses to append. Nothing was changed."""
+
+
+class Lock:
+    """The writer's lock on an audit folder (flock: it is free as soon as its process is gone)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.held = False
+
+    def take(self) -> bool:
+        """Take the lock if it is free; return whether it is held now."""
+        if not self.held:
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            self.held = True
+        return True
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle, self.held = -1, False
+
+
+class GrowingFile:
+    """A file to which complete lines are added, each batch durable when ``add`` returns.
+
+    ``cut`` is the number of bytes of a torn last line that were taken away when it was opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.size, self.cut = _whole_size(self._handle)
+        if self.cut:
+            os.ftruncate(self._handle, self.size)
+        os.fsync(self._handle)
+        _fsync_folder(path.parent)
+
+    def add(self, lines: bytes) -> None:
+        """Append complete lines and fsync; when that fails, nothing of them stays and OSError is raised."""
+        if os.fstat(self._handle).st_size != self.size:
+            raise Damaged("record.foreign_write", f"{self.path} was changed by another program while in use", _MEND)
+        try:
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+            os.fsync(self._handle)
+        except OSError:
+            os.ftruncate(self._handle, self.size)  # never acknowledged, so it may go
+            raise
+        self.size += len(lines)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._handle)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What was found at start: bytes of torn lines that were cut, and entries without a checkpoint."""
+
+    cut_entries: int
+    cut_checkpoints: int
+    unsealed: int
+
+
+class Record:
+    """The open copy of one realm's ledger; the caller holds the folder's lock.
+
+    ``last_seq`` is the newest entry's ledger sequence (0: empty), ``last`` that entry, ``size`` their number.
+    """
+
+    def __init__(self, folder: Path, realm: Realm, signer: Signer) -> None:
+        """Open the files and check every line's hash, the order, and the last checkpoint.
+
+        Raises:
+            Damaged: what is on disk is not what was written there.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.realm, self._signer = folder, realm, signer
+        self._entries = GrowingFile(folder / LEDGER)
+        self._checkpoints = GrowingFile(folder / CHECKPOINTS)
+        self._tree = CompactRange()
+        self.last: Line | None = None
+        with _closing_on_error(self._entries, self._checkpoints):
+            sealed = self._last_checkpoint()
+            self._scan(sealed)
+        self.sealed_size = sealed.size if sealed else 0
+        self.opening = Opening(self._entries.cut, self._checkpoints.cut, self.size - self.sealed_size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._tree.size
+
+    @property
+    def last_seq(self) -> int:
+        """The ledger sequence of the newest entry, or 0."""
+        return self.last.seq if self.last else 0
+
+    def append(self, entries: Sequence[LedgerEntry]) -> None:
+        """Add entries, each newer than the one before; durable when it returns. All or nothing.
+
+        Raises:
+            ValueError: they are not in rising order.
+            OSError: the disk did not take them; the record must be opened anew.
+        """
+        if not entries:
+            return
+        last, lines, leaves = self.last_seq, bytearray(), []
+        for entry in entries:
+            if entry.seq <= last:
+                raise ValueError(f"entry {entry.seq} does not come after {last}")
+            line, leaf = write_line(entry)
+            lines += line
+            leaves.append(leaf)
+            last = entry.seq
+        self._entries.add(bytes(lines))
+        for leaf in leaves:
+            self._tree.append(leaf)
+        newest = entries[-1]
+        self.last = Line(newest.seq, newest.subject, newest.at, newest.data, kept_headers(newest.headers), leaves[-1])
+
+    def seal(self, at: datetime) -> Envelope:
+        """Sign a checkpoint over all entries and keep it; durable when it returns."""
+        checkpoint = Checkpoint(
+            realm=self.realm, size=self.size, last_seq=self.last_seq, root=self._tree.root().hex(), at=at
+        )
+        envelope = self._signer.sign(CHECKPOINT_TYPE, checkpoint)
+        self._checkpoints.add(envelope.to_bytes() + b"\n")
+        self.sealed_size = self.size
+        return envelope
+
+    def since(self, index: int) -> Iterator[Line]:
+        """Read the entries from the one at ``index`` (0 is the first) on, checked line by line."""
+        for number, raw in enumerate(complete_lines(self.folder / LEDGER, self._entries.size)):
+            if number >= index:
+                yield self._checked(raw, number)
+
+    def find(self, seqs: set[int]) -> dict[int, Line]:
+        """Return the entries with these sequences, by sequence; reads from the newest back."""
+        found: dict[int, Line] = {}
+        wanted = {seq for seq in seqs if seq <= self.last_seq}
+        if wanted == {self.last_seq} and self.last:
+            return {self.last_seq: self.last}
+        for raw in _lines_backwards(self.folder / LEDGER, self._entries.size):
+            if not wanted:
+                break
+            line = self._checked(raw, None)
+            if line.seq in wanted:
+                found[line.seq] = line
+            wanted = {seq for seq in wanted if seq < line.seq}
+        return found
+
+    def close(self) -> None:
+        """Close the files."""
+        self._entries.close()
+        self._checkpoints.close()
+
+    def _scan(self, sealed: Checkpoint | None) -> None:
+        last_raw, last_seq = b"", 0
+        for number, raw in enumerate(complete_lines(self.folder / LEDGER, self._entries.size)):
+            try:
+                entry, leaf = split_line(raw)
+                seq = json.loads(entry)["seq"]
+            except (LineError, ValueError, KeyError, TypeError) as error:
+                raise self._damage(number, str(error)) from error
+            if not isinstance(seq, int) or seq <= last_seq:
+                raise self._damage(number, f"sequence {seq} stands after {last_seq}")
+            self._tree.append(leaf)
+            last_raw, last_seq = raw, seq
+            if sealed and self.size == sealed.size:
+                self._check_sealed(sealed, last_seq)
+        if last_raw:
+            self.last = self._checked(last_raw, self.size - 1)
+        if sealed and sealed.size > self.size:
+            raise Damaged(
+                "record.truncated",
+                f"{self.folder / LEDGER} has {self.size} entries, and {sealed.size} were sealed",
+                _MEND,
+            )
+
+    def _check_sealed(self, sealed: Checkpoint, last_seq: int) -> None:
+        if sealed.root != self._tree.root().hex() or sealed.last_seq != last_seq:
+            raise Damaged(
+                "record.root",
+                f"the first {sealed.size} entries of {self.folder / LEDGER} are not those that were sealed",
+                _MEND,
+            )
+
+    def _last_checkpoint(self) -> Checkpoint | None:
+        path = self.folder / CHECKPOINTS
+        raw = next(_lines_backwards(path, self._checkpoints.size), None)
+        if raw is None:
+            return None
+        try:
+            return read_checkpoint(raw, self.realm, self._signer.public_key)
+        except CheckpointError as error:
+            raise Damaged("record.checkpoint", f"the last line of {path}: {error}", _MEND) from error
+
+    def _checked(self, raw: bytes, number: int | None) -> Line:
+        try:
+            return read_line(raw)
+        except LineError as error:
+            raise self._damage(number, str(error)) from error
+
+    def _damage(self, number: int | None, why: str) -> Damaged:
+        place = "" if number is None else f", line {number + 1}"
+        return Damaged("record.damaged", f"{self.folder / LEDGER}{place}: {why}", _MEND)
+
+
+def _whole_size(handle: int) -> tuple[int, int]:
+    """Return the size up to the last line feed, and how many bytes stand after it."""
+    end = size = os.fstat(handle).st_size
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        found = os.pread(handle, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1, size - (start + found + 1)
+        end = start
+    return 0, size
+
+
+def _lines_backwards(path: Path, size: int) -> Iterator[bytes]:
+    """Read complete lines, the last one first, without the whole file in memory."""
+    if size == 0:
+        return
+    rest, end = b"", size - 1
+    with path.open("rb") as file:
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            file.seek(start)
+            rest, *lines = (file.read(end - start) + rest).split(b"\n")
+            end = start
+            for line in reversed(lines):
+                yield line + b"\n"
+    yield rest + b"\n"
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _closing_on_error(*files: GrowingFile) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for file in files:
+            file.close()
+        raise

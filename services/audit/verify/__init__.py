@@ -1,0 +1,23 @@
+"""Offline proof over the second copy of the record: hashes, signatures, order, and the policy itself.
+
+Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` judges the whole record,
+``compare_record`` holds it against the live ledger, ``list_entries`` and ``show_entry`` are for looking at it.
+"""
+
+from services.audit.verify.compare import LiveLedger, compare_record
+from services.audit.verify.report import Report, Violation
+from services.audit.verify.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
+from services.audit.verify.whole import verify_record
+
+__all__ = [
+    "EntryProof",
+    "EntryView",
+    "LiveLedger",
+    "Report",
+    "Violation",
+    "compare_record",
+    "list_entries",
+    "prove_entry",
+    "show_entry",
+    "verify_record",
+]

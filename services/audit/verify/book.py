@@ -1,0 +1,113 @@
+"""The facts that a replay gathers from the ledger, in its order: what each later entry is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.events.approvals import Approval
+from schemas.events.control import Posture
+from schemas.events.deliveries import Attempt, ReceiptOutcome
+from schemas.events.requests import Request
+from schemas.events.verdicts import Verdict
+from services.audit.verify.frame import Pinned
+from services.audit.verify.line import Line
+from services.kernel.control import ControlState
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The pinned keys of the realm that is verified."""
+
+    realm: str
+    root_keys: frozenset[str]
+    threshold: int
+    audit_key: str
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A change of posture: in force from ``seq`` on, stored at ``at``."""
+
+    seq: int
+    at: datetime
+    posture: Posture
+
+
+@dataclass
+class AttemptFacts:
+    """An attempt, and how it ended so far (``receipt_seq`` 0: not yet)."""
+
+    seq: int
+    at: datetime
+    event: Attempt
+    receipt_seq: int = 0
+    outcome: ReceiptOutcome | None = None
+
+
+@dataclass
+class Target:
+    """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public."""
+
+    attempts: list[AttemptFacts] = field(default_factory=list)
+    delivered_seq: int = 0
+    final_seq: int = 0
+    remote_ids: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Case:
+    """A request with all that was said of it. ``verdict_seq`` is that of the last verdict, 0 before one."""
+
+    request: Request
+    request_seq: int
+    request_at: datetime
+    verdict: Verdict | None = None
+    verdict_seq: int = 0
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    targets: dict[tuple[int, str], Target] = field(default_factory=dict)
+    newest_revision: dict[str, int] = field(default_factory=dict)
+
+    def target(self, revision: int, profile: str) -> Target:
+        """Return the facts of a revision on a profile."""
+        return self.targets.setdefault((revision, profile), Target())
+
+
+@dataclass
+class Book:
+    """All facts up to the entry that is judged next.
+
+    ``control_seq`` is the newest entry on ``ledger.control``, also one that the fold refused; ``revisions``
+    are all of them, with the posture after each. ``open_attempts`` have no receipt, by sequence.
+    """
+
+    authority: Authority
+    control: ControlState = field(default_factory=ControlState)
+    control_seq: int = 0
+    revisions: dict[int, Posture] = field(default_factory=dict)
+    shifts: list[Shift] = field(default_factory=list)
+    cases: dict[str, Case] = field(default_factory=dict)
+    nonces: dict[str, int] = field(default_factory=dict)
+    attempts: dict[int, AttemptFacts] = field(default_factory=dict)
+    open_attempts: dict[int, AttemptFacts] = field(default_factory=dict)
+    seals: list[Pinned] = field(default_factory=list)
+
+    def postures_since(self, moment: datetime) -> frozenset[Posture]:
+        """Return the postures that were in force at any time from a moment to now."""
+        found = {self.control.posture}
+        for shift in reversed(self.shifts):
+            found.add(shift.posture)
+            if shift.at < moment:
+                break
+        else:
+            found.add(Posture.ROUTINE)
+        return frozenset(found)
+
+
+GRACE = timedelta(seconds=10)
+"""How old a service's view of the posture may be when its event is stored."""
+
+
+def header(line: Line, name: str) -> str | None:
+    """Return a header of an entry, whatever the case of its name."""
+    return next((value for key, value in line.headers.items() if key.lower() == name.lower()), None)

@@ -1,0 +1,65 @@
+"""The replay: each entry in the ledger's order, read strictly, judged by the facts before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from services.audit.verify import rules_people, rules_posts
+from services.audit.verify.book import Book
+from services.audit.verify.line import Line
+from services.audit.verify.report import Violation
+from services.audit.verify.rules_people import LEASE
+
+Rule = Callable[[Book, Line, list[str]], Iterator[Violation]]
+
+RULES: dict[str, tuple[int, Rule]] = {
+    "control": (0, rules_people.control),
+    "request": (1, rules_people.request),
+    "approval": (2, rules_people.approval),
+    "verdict": (1, rules_posts.verdict),
+    "delivery": (2, rules_posts.delivery),
+    "attempt": (2, rules_posts.attempt),
+    "receipt": (2, rules_posts.receipt),
+    "seal": (0, rules_posts.seal),
+}
+"""Each kind of entry: how many tokens follow it in the subject, and its rule."""
+
+
+def judge(book: Book, line: Line) -> Iterator[Violation]:
+    """Yield what is wrong with an entry, given all before it, and enter it into the book."""
+    root, _, rest = line.subject.partition(".")
+    kind, *tokens = rest.split(".")
+    known = RULES.get(kind)
+    if root != "ledger" or known is None or len(tokens) != known[0]:
+        yield Violation(line.seq, "event.subject", f"No event belongs under the subject {line.subject!r}.")
+        return
+    if kind != "control" and book.control.seq == 0:
+        yield Violation(line.seq, "control.no_manifest", "It stands before the authority manifest.")
+    try:
+        yield from known[1](book, line, tokens)
+    except ValueError as error:  # StrictJsonError and pydantic's ValidationError
+        yield Violation(line.seq, "event.malformed", f"The {kind} cannot be read: {_first_line(error)}")
+
+
+def unsettled(book: Book, now: datetime) -> Iterator[Violation]:
+    """Yield a warning for each attempt whose lease is over and whose outcome nobody wrote down (invariant 5)."""
+    for facts in book.open_attempts.values():
+        if now - facts.at >= LEASE:
+            event = facts.event
+            yield Violation(
+                facts.seq,
+                "attempt.unconfirmed",
+                f"The attempt to post {event.request_id} to {event.profile} has no receipt.",
+            )
+
+
+def undecided(book: Book, now: datetime) -> Iterator[Violation]:
+    """Yield a warning for each request that has waited for a verdict longer than the lease (invariant 5)."""
+    for case in book.cases.values():
+        if case.verdict is None and now - case.request_at >= LEASE:
+            yield Violation(case.request_seq, "request.undecided", f"{case.request.request_id} has no verdict yet.")
+
+
+def _first_line(error: ValueError) -> str:
+    return " ".join(str(error).split("\n")[:3])

@@ -1,0 +1,38 @@
+"""What a verification says: each violation with its sequence, a stable code and one plain sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that may not be. ``seq`` is the ledger sequence that it stands at, 0 where there is none."""
+
+    seq: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer of ``verify_record``.
+
+    ``events`` and ``attempts`` count what was read, ``last_seq`` is the newest sequence, ``root`` the Merkle root
+    over all entries (hexadecimal). ``warnings`` do not make the record wrong: an attempt that is still
+    unconfirmed, a line that a crash cut off. ``unconfirmed`` lists the sequences of attempts without a receipt.
+    """
+
+    events: int
+    attempts: int
+    last_seq: int
+    root: str
+    checkpoints: int
+    violations: tuple[Violation, ...] = ()
+    warnings: tuple[Violation, ...] = ()
+    unconfirmed: tuple[int, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing that may not be was found."""
+        return not self.violations

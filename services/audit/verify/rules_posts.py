@@ -1,0 +1,233 @@
+"""Rules for what services do on their word: verdicts, deliveries, attempts, receipts, seals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from schemas import streams, subjects
+from schemas.events.audit import Seal
+from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.verdicts import Outcome, Verdict
+from services.audit.verify.book import AttemptFacts, Book, Case, Target, header
+from services.audit.verify.frame import Pinned
+from services.audit.verify.line import Line
+from services.audit.verify.report import Violation
+from services.audit.verify.sealing import CheckpointError, open_checkpoint
+from services.kernel.warrant import SKEW, WarrantFacts, objections
+
+_EXPECT = "Nats-Expected-Last-Subject-Sequence"
+_EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
+_LAG = timedelta(seconds=streams.LEASE_SECONDS / 3)
+"""A worker drops an attempt that is older than a third of the lease, so its own time may be that much older."""
+
+
+def verdict(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
+    """Check a verdict: compare-and-set, the control revision it names, the content it is on."""
+    event = Verdict.from_bytes(line.data)
+    if [event.request_id] != tokens:
+        yield Violation(line.seq, "event.subject", f"The verdict on {event.request_id} stands elsewhere.")
+    case = book.cases.get(event.request_id)
+    if case is None:
+        yield Violation(line.seq, "verdict.request", f"There is no request {event.request_id}.")
+        return
+    if header(line, _EXPECT) != str(case.verdict_seq) or header(line, _EXPECT_SUBJECT) is not None:
+        yield Violation(
+            line.seq,
+            "verdict.unguarded",
+            f"The verdict was not appended by compare-and-set on the one before it ({case.verdict_seq}).",
+        )
+    posture = book.revisions.get(event.control_seq)
+    if posture is None:
+        yield Violation(line.seq, "verdict.control", f"There is no control revision {event.control_seq} before it.")
+    elif posture is not event.posture:
+        yield Violation(
+            line.seq,
+            "verdict.posture",
+            f"It was decided under {event.posture}; control revision {event.control_seq} is {posture}.",
+        )
+    if case.verdict is not None and event.control_seq < case.verdict.control_seq:
+        yield Violation(line.seq, "verdict.control", "It was decided at an older revision than the last one.")
+    if event.revision == case.request.revision and event.digest != case.request.digest:
+        yield Violation(line.seq, "verdict.digest", "The verdict is on other content than the request's.")
+    if event.as_of >= line.seq:
+        yield Violation(line.seq, "verdict.as_of", "The verdict claims to have seen what came after it.")
+    case.verdict, case.verdict_seq = event, line.seq
+
+
+def delivery(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
+    """Check that a delivery belongs to a cleared verdict on its request."""
+    event = Delivery.from_bytes(line.data)
+    if [event.profile, event.request_id] != tokens:
+        yield Violation(line.seq, "event.subject", f"The delivery to {event.profile} stands elsewhere.")
+    case = book.cases.get(event.request_id)
+    if case is None or not 0 < event.verdict_seq < line.seq:
+        yield Violation(line.seq, "delivery.verdict", f"The delivery to {event.profile} has no verdict.")
+    elif event.verdict_seq == case.verdict_seq and case.verdict and case.verdict.outcome != Outcome.CLEARED:
+        yield Violation(line.seq, "delivery.verdict", f"The delivery to {event.profile} has no cleared verdict.")
+
+
+def attempt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
+    """Judge an attempt by all invariants: it stands for a post that may have been public."""
+    event = Attempt.from_bytes(line.data)
+    facts = AttemptFacts(line.seq, line.at, event)
+    book.attempts[line.seq] = book.open_attempts[line.seq] = facts
+    if [event.profile, event.request_id] != tokens:
+        yield Violation(line.seq, "event.subject", f"The attempt on {event.profile} stands elsewhere.")
+    yield from _fence(book, line, event)
+    case = book.cases.get(event.request_id)
+    if case is None:
+        yield Violation(line.seq, "attempt.request", f"There is no request {event.request_id}.")
+        return
+    yield from _same_as_cleared(book, line, event, case)
+    yield from _warranted(book, line, event, case)
+    target = case.target(event.revision, event.profile)
+    yield from _once(line, event, case, target)
+    target.attempts.append(facts)
+
+
+def _fence(book: Book, line: Line, event: Attempt) -> Iterator[Violation]:
+    fenced = (header(line, _EXPECT_SUBJECT), header(line, _EXPECT))
+    if fenced != (subjects.CONTROL, str(event.control_seq)):
+        yield Violation(
+            line.seq,
+            "attempt.unfenced",
+            f"The attempt on {event.profile} was not fenced on control revision {event.control_seq}.",
+        )
+    if event.control_seq != book.control_seq:
+        yield Violation(
+            line.seq,
+            "attempt.control",
+            f"The attempt was decided at control revision {event.control_seq}; {book.control_seq} was in force.",
+        )
+
+
+def _same_as_cleared(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
+    if event.verdict_seq != case.verdict_seq:
+        yield Violation(
+            line.seq,
+            "attempt.verdict",
+            f"The attempt rests on verdict {event.verdict_seq}; the last one on {event.request_id} is "
+            f"{case.verdict_seq or 'none'}.",
+        )
+    if (event.revision, event.digest) != (case.request.revision, case.request.digest):
+        yield Violation(
+            line.seq,
+            "attempt.content",
+            f"The attempt is not on the content of revision {case.request.revision} of {event.request_id}.",
+        )
+    profile = book.control.profiles.get(event.profile)
+    if profile is not None and profile.platform != event.platform:
+        yield Violation(line.seq, "attempt.platform", f"{event.profile} is not on {event.platform}.")
+
+
+def _warranted(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
+    """Invariants 1 to 3 and 8, by the very function that the posting worker asks (services.kernel.warrant)."""
+    facts = WarrantFacts(
+        request=case.request,
+        verdict=case.verdict,
+        verdict_seq=case.verdict_seq,
+        approvals=tuple(case.approvals.values()),
+        control=book.control,
+        profile_id=event.profile,
+        rendering_sha256=event.rendering_sha256,
+        control_seq=event.control_seq,
+        now=_judged_at(line.at, event.at),
+        realm=book.authority.realm,
+    )
+    for objection in objections(facts):
+        yield Violation(line.seq, objection.code, f"Attempt on {event.profile}: {objection.message}")
+
+
+def _judged_at(stored: datetime, said: datetime) -> datetime:
+    """Return the time at which an attempt is judged: the worker's own, if the ledger's clock bears it out."""
+    return said if stored - _LAG <= said <= stored + SKEW else stored
+
+
+def _once(line: Line, event: Attempt, case: Case, target: Target) -> Iterator[Violation]:
+    """Invariants 4 and 9: at most one public post, and no revision after a newer one."""
+    if target.delivered_seq:
+        yield Violation(
+            line.seq,
+            "attempt.delivered",
+            f"{event.request_id} was delivered to {event.profile} at {target.delivered_seq} already.",
+        )
+    elif target.final_seq:
+        yield Violation(
+            line.seq,
+            "attempt.final",
+            f"The delivery to {event.profile} had ended for good at {target.final_seq}.",
+        )
+    if target.attempts and target.attempts[0].event.idempotency_key != event.idempotency_key:
+        yield Violation(
+            line.seq,
+            "attempt.key",
+            f"The attempt on {event.profile} carries another idempotency key than the first one.",
+        )
+    newest = case.newest_revision.get(event.profile, 0)
+    if event.revision < newest:
+        yield Violation(
+            line.seq, "attempt.revision", f"{event.profile} had revision {newest} of it before this older one."
+        )
+    case.newest_revision[event.profile] = max(newest, event.revision)
+
+
+def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
+    """Check that a receipt belongs to an attempt, and that no second post became public."""
+    event = Receipt.from_bytes(line.data)
+    if [event.profile, event.request_id] != tokens:
+        yield Violation(line.seq, "event.subject", f"The receipt of {event.profile} stands elsewhere.")
+    case = book.cases.get(event.request_id)
+    if case is None:
+        yield Violation(line.seq, "receipt.request", f"There is no request {event.request_id}.")
+        return
+    yield from _settle(book, line, event)
+    target = case.target(event.revision, event.profile)
+    if event.outcome is ReceiptOutcome.DELIVERED:
+        yield from _public(line, event, target)
+    if event.final and not target.final_seq:
+        target.final_seq = line.seq
+
+
+def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
+    if event.attempt_seq == 0:
+        if event.outcome is ReceiptOutcome.DELIVERED:
+            yield Violation(line.seq, "receipt.attempt", f"A post on {event.profile} without an attempt on record.")
+        return
+    facts = book.attempts.get(event.attempt_seq)
+    of = (event.request_id, event.revision, event.profile)
+    if facts is None or of != (facts.event.request_id, facts.event.revision, facts.event.profile):
+        yield Violation(
+            line.seq,
+            "receipt.attempt",
+            f"{event.attempt_seq} is no attempt of {event.request_id} on {event.profile}.",
+        )
+        return
+    book.open_attempts.pop(facts.seq, None)
+    facts.receipt_seq, facts.outcome = line.seq, event.outcome
+
+
+def _public(line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
+    remote = event.remote_id or event.url or ""
+    if target.delivered_seq and remote not in target.remote_ids:
+        yield Violation(
+            line.seq,
+            "receipt.double",
+            f"{event.request_id} stands twice on {event.profile}: also by the receipt {target.delivered_seq}.",
+        )
+    target.remote_ids.add(remote)
+    target.delivered_seq = target.delivered_seq or line.seq
+
+
+def seal(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
+    """Check a seal's signature; its root is compared with the tree at the end."""
+    event = Seal.from_bytes(line.data)
+    try:
+        checkpoint = open_checkpoint(event.checkpoint, book.authority.realm, book.authority.audit_key)
+    except CheckpointError as error:
+        yield Violation(line.seq, f"seal.{error.code.split('.')[1]}", f"The seal does not stand: {error}.")
+        return
+    if checkpoint.last_seq >= line.seq:
+        yield Violation(line.seq, "seal.order", "The seal covers entries that came after it.")
+        return
+    book.seals.append(Pinned(checkpoint, f"the seal {line.seq}", line.seq))

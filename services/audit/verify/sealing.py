@@ -1,0 +1,63 @@
+"""Reading a signed checkpoint strictly: form, signature, realm."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from schemas.events.audit import Checkpoint
+from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
+from services.kernel.signing import verified_by
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that does not stand; ``code`` is stable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def read_checkpoint(raw: bytes, realm: str, audit_key: str) -> Checkpoint:
+    """Return the checkpoint of a line of ``checkpoints.jsonl``; the line must be in its one canonical form.
+
+    Raises:
+        CheckpointError: ``checkpoint.form``, ``checkpoint.signature`` or ``checkpoint.realm``.
+    """
+    try:
+        envelope = Envelope.from_bytes(raw)
+    except ValueError as error:
+        raise CheckpointError("checkpoint.form", "the line does not hold a signed checkpoint") from error
+    if envelope.to_bytes() + b"\n" != raw:
+        raise CheckpointError("checkpoint.form", "the line is not in the one form in which it is written")
+    return open_checkpoint(envelope, realm, audit_key)
+
+
+def open_checkpoint(envelope: Envelope, realm: str, audit_key: str) -> Checkpoint:
+    """Return the checkpoint in an envelope, if the audit service's pinned key signed it, and nobody else.
+
+    Raises:
+        CheckpointError: ``checkpoint.form``, ``checkpoint.signature`` or ``checkpoint.realm``.
+    """
+    if not _one_form(envelope):
+        raise CheckpointError("checkpoint.form", "its base64 is not in the one form in which it is written")
+    if len(envelope.signatures) != 1 or verified_by(envelope, CHECKPOINT_TYPE) != {audit_key}:
+        raise CheckpointError(
+            "checkpoint.signature", "the checkpoint is not signed by the audit key that city.toml pins"
+        )
+    try:
+        checkpoint = Checkpoint.from_bytes(envelope.payload_bytes())
+    except ValueError as error:
+        raise CheckpointError("checkpoint.form", "what was signed is not a checkpoint") from error
+    if checkpoint.realm != realm:
+        raise CheckpointError("checkpoint.realm", f"the checkpoint is for the realm {checkpoint.realm}")
+    return checkpoint
+
+
+def _one_form(envelope: Envelope) -> bool:
+    """Refuse base64 with bits set that decoding drops: else a flipped bit there would not be seen."""
+    texts = (envelope.payload, *(signature.sig for signature in envelope.signatures))
+    try:
+        return all(base64.b64encode(base64.b64decode(t, validate=True)).decode() == t for t in texts)
+    except binascii.Error:
+        return False

@@ -1,0 +1,132 @@
+"""Looking at the record: a list of entries, and one entry with the proof that it belongs to the sealed record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from schemas import canonical
+from schemas.events.audit import Checkpoint
+from schemas.events.envelope import Envelope
+from services.audit.verify.files import CHECKPOINTS, complete_lines
+from services.audit.verify.frame import Frame
+from services.audit.verify.line import Line
+from services.audit.verify.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from services.audit.verify.sealing import CheckpointError, open_checkpoint
+from services.audit.verify.whole import frame_of
+from services.kernel.city import City
+from services.kernel.errors import BadInput, Unproven
+
+_PROFILED = frozenset({"delivery", "attempt", "receipt"})
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """An entry for people: ``kind`` is the subject's second token, ``body`` the event as JSON, if it is."""
+
+    seq: int
+    at: datetime
+    subject: str
+    kind: str
+    request_id: str | None
+    profile: str | None
+    body: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class EntryProof:
+    """One entry, and all that is needed to show that it stands in the record.
+
+    ``leaf_input`` is what the leaf hash covers (canonical JSON); ``index`` counts from 0 in a tree of ``size``
+    entries; ``path`` are the sibling hashes (hexadecimal), lowest first, up to ``root``; ``checkpoint`` is the
+    signed statement of that root.
+    """
+
+    entry: EntryView
+    leaf_input: str
+    leaf: str
+    index: int
+    size: int
+    path: tuple[str, ...]
+    root: str
+    checkpoint: Envelope
+
+
+def list_entries(city: City, *, request_id: str | None = None, kind: str | None = None) -> Iterator[EntryView]:
+    """Yield the entries of the copy in order, of one request or one kind (control, request, attempt ...)."""
+    for line in frame_of(city).lines():
+        view = _view(line)
+        if (request_id is None or view.request_id == request_id) and (kind is None or view.kind == kind):
+            yield view
+
+
+def show_entry(city: City, seq: int) -> EntryProof:
+    """Return the entry at a ledger sequence with its proof of inclusion under the newest checkpoint.
+
+    Raises:
+        BadInput: ``record.no_entry``.
+        Unproven: ``record.unsealed``: no checkpoint covers it, or the record is damaged.
+    """
+    frame, found = frame_of(city), None
+    for line in frame.lines():
+        if line.seq == seq:
+            found = (frame.size - 1, line)
+    if found is None:
+        raise BadInput("record.no_entry", f"the record has no entry {seq}", "onevoice audit show")
+    frame.prove()
+    if frame.violations:
+        first = frame.violations[0]
+        raise Unproven(first.code, first.message, "onevoice audit verify")
+    index, line = found
+    envelope, checkpoint = _newest(city, frame)
+    leaves = [frame.leaf(number) for number in range(checkpoint.size)]
+    if index >= len(leaves):
+        raise Unproven("record.unsealed", f"no checkpoint covers entry {seq} yet", "ask again in a moment")
+    return EntryProof(
+        entry=_view(line),
+        leaf_input=line.raw.decode(),
+        leaf=line.leaf.hex(),
+        index=index,
+        size=checkpoint.size,
+        path=tuple(node.hex() for node in inclusion_proof(leaves, index)),
+        root=checkpoint.root,
+        checkpoint=envelope,
+    )
+
+
+def prove_entry(proof: EntryProof, realm: str, audit_key: str) -> bool:
+    """Return whether a proof stands by itself: signature, root, path and leaf. Needs no record."""
+    try:
+        checkpoint = open_checkpoint(proof.checkpoint, realm, audit_key)
+        path = [bytes.fromhex(node) for node in proof.path]
+    except (CheckpointError, ValueError):
+        return False
+    leaf = leaf_hash(proof.leaf_input.encode())
+    stated = (checkpoint.size, checkpoint.root, leaf.hex()) == (proof.size, proof.root, proof.leaf)
+    return stated and verify_inclusion(leaf, proof.index, proof.size, path, bytes.fromhex(checkpoint.root))
+
+
+def _newest(city: City, frame: Frame) -> tuple[Envelope, Checkpoint]:
+    """Return the last checkpoint that the frame has read, in its envelope."""
+    count = len(frame.checkpoints)
+    if count == 0:
+        raise Unproven("record.unsealed", "there is no checkpoint yet", "ask again in a moment")
+    raw = next(islice(complete_lines(city.audit_folder / CHECKPOINTS), count - 1, None))
+    return Envelope.from_bytes(raw), frame.checkpoints[-1].checkpoint
+
+
+def _view(line: Line) -> EntryView:
+    _, kind, *tokens = [*line.subject.split("."), ""][:5]
+    tokens = [token for token in tokens if token]
+    profile = tokens[0] if kind in _PROFILED and len(tokens) == 2 else None
+    request_id = (tokens[1] if profile else tokens[0]) if tokens else None
+    try:
+        body = canonical.loads(line.data)
+    except canonical.StrictJsonError:
+        body = None
+    return EntryView(
+        line.seq, line.at, line.subject, kind, request_id, profile, body if isinstance(body, dict) else None
+    )

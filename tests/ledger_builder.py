@@ -1,0 +1,359 @@
+"""Builds ledgers out of real signed events, as the services would append them, without a broker.
+
+A city folder made by ``services.provision`` gives the keys. Each method appends what one service appends and
+returns its sequence; ``overrides`` bend an event, for records that must not verify.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas import canonical, subjects
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.audit import Checkpoint, Seal
+from schemas.events.base import Contract
+from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered
+from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, Envelope
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.verdicts import Outcome, Verdict
+from services.audit.record import Record
+from services.audit.verify.book import Authority, Book
+from services.audit.verify.line import Line, write_line
+from services.audit.verify.merkle import CompactRange
+from services.audit.verify.replay import judge
+from services.kernel.city import City, load_city
+from services.kernel.clock import ManualClock
+from services.kernel.control import ControlState
+from services.kernel.signing import Signer, load_key, new_seed
+from services.provision import demo_plan, make_city, read_envelope
+
+START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
+FIRE = "fire-townsquare"
+WEB = "fire-website"
+
+
+def demo_city(folder: Path) -> City:
+    """Make the demonstration city in a folder."""
+    return make_city(folder, demo_plan(), ManualClock(START))
+
+
+class LedgerBuilder:
+    """A ledger in memory. ``now`` is the time of the next entry; each entry takes 100 ms."""
+
+    def __init__(self, city: City, realm: str | None = None) -> None:
+        self.city = load_city(city.folder, realm) if realm else city  # type: ignore[arg-type]
+        self.now = START
+        self.entries: list[Line] = []
+        self.last: dict[str, int] = {}
+        self._signers: dict[str, Signer] = {}
+
+    # --- the ledger -----------------------------------------------------------------------------------------
+
+    def append(
+        self,
+        subject: str,
+        event: Contract | bytes,
+        *,
+        expect_last: int | None = None,
+        fence: tuple[str, int] | None = None,
+    ) -> int:
+        """Append an event with the headers that services.kernel.ledger gives it; return its sequence."""
+        data = event if isinstance(event, bytes) else event.to_bytes()
+        headers = {"Nats-Msg-Id": canonical.sha256(subject.encode() + b"\n" + data)}
+        if fence is not None:
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fence[0]
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(fence[1])
+        elif expect_last is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
+        seq = len(self.entries) + 1
+        self.entries.append(Line(seq, subject, self.now, data, headers))
+        self.last[subject] = seq
+        self.now += timedelta(milliseconds=100)
+        return seq
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def signer(self, name: str) -> Signer:
+        """Return the key of an officer in this realm."""
+        if name not in self._signers:
+            self._signers[name] = load_key(self.city.key_path(name))
+        return self._signers[name]
+
+    def state(self) -> ControlState:
+        """Return the control state now."""
+        pinned = self.city.authority
+        book = Book(Authority(self.city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
+        for line in self.entries:
+            if line.subject == subjects.CONTROL:
+                list(judge(book, line))
+        return book.control
+
+    # --- control --------------------------------------------------------------------------------------------
+
+    def control(self, event: Contract) -> int:
+        """Append a control event by compare-and-set."""
+        return self.append(subjects.CONTROL, event, expect_last=self.last.get(subjects.CONTROL, 0))
+
+    def genesis(self, manifest: Envelope | None = None) -> int:
+        """Append the authority manifest."""
+        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city)))
+
+    def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
+        """Append an officer's signed order."""
+        fields = {
+            "realm": self.city.realm,
+            "officer": officer,
+            "action": action,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = Order(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
+        return self.control(Ordered(at=self.now, order=envelope))
+
+    def activate(self) -> int:
+        """Activate the EOC, wait for the lease, and tell it active."""
+        activating = self.order("eoc-director", EocActivate(level=2, incident="Freshet"))
+        return self.active(activating)
+
+    def active(self, activating_seq: int) -> int:
+        """Append eoc_active."""
+        return self.control(EocActive(at=self.now, activating_seq=activating_seq))
+
+    def stand_down(self) -> int:
+        """Stand the EOC down."""
+        return self.order("eoc-director", EocStandDown())
+
+    # --- requests and approvals -----------------------------------------------------------------------------
+
+    def request(
+        self,
+        name: str = "r2a",
+        targets: Sequence[str] = (FIRE,),
+        *,
+        text: str = "Road closed at Lougheed; detour by Wren Street. https://mission.example/roads",
+        **overrides: Any,
+    ) -> Request:
+        """Append a request; ``all-departments`` as scope takes all departmental profiles."""
+        state = self.state()
+        if overrides.get("scope") == "all-departments":
+            targets = state.departmental_profiles()
+        platforms = sorted({state.profiles[t].platform for t in targets if t in state.profiles} | {"website"})
+        renderings = tuple(
+            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=self.now))
+            for platform in platforms
+        )
+        fields = {
+            "at": self.now,
+            "realm": self.city.realm,
+            "request_id": name,
+            "author": "clerk",
+            "author_kind": "officer",
+            "source": "onevoice",
+            "event_id": name,
+            "content_sha256": canonical.sha256(text.encode()),
+            "text": text,
+            "scope": "profiles",
+            "targets": tuple(targets),
+            "crisis": False,
+            "expires_at": self.now + timedelta(hours=4),
+            "submitted_posture": str(state.posture),
+            "renderings": renderings,
+            "digest": digest_of(name, overrides.get("revision", 1), renderings),
+        }
+        event = Request(**(fields | overrides))
+        self.append(subjects.request(name), event)
+        return event
+
+    def approve(
+        self,
+        request: Request,
+        officer: str,
+        *,
+        signer: Signer | None = None,
+        stands_as: str | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's signed statement on a request."""
+        fields = {
+            "realm": self.city.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "decision": "approve",
+            "scope": request.scope,
+            "targets": request.targets,
+            "renderings": {one.platform: one.sha256 for one in request.renderings},
+            "digest": request.digest,
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=30),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ApprovalStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(APPROVAL_TYPE, statement)
+        event = Approval(at=self.now, request_id=request.request_id, officer=stands_as or officer, envelope=envelope)
+        return self.append(subjects.approval(request.request_id, event.officer), event)
+
+    # --- verdicts and posts ---------------------------------------------------------------------------------
+
+    def verdict(self, request: Request, outcome: Outcome = Outcome.CLEARED, **overrides: Any) -> int:
+        """Append a verdict by compare-and-set, decided at the newest control revision."""
+        subject = subjects.verdict(request.request_id)
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "digest": request.digest,
+            "outcome": outcome,
+            "posture": self.state().posture,
+            "control_seq": self.last[subjects.CONTROL],
+            "as_of": len(self.entries),
+            "targets": request.targets,
+            "findings": (),
+            "valid_until": self.now + timedelta(minutes=20) if outcome is Outcome.CLEARED else None,
+        }
+        event = Verdict(**(fields | overrides))
+        return self.append(subject, event, expect_last=self.last.get(subject, 0))
+
+    def delivery(self, request: Request, profile: str, **overrides: Any) -> int:
+        """Append a delivery for the last verdict."""
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
+            "control_seq": self.last[subjects.CONTROL],
+            "rendering_sha256": self._rendering(request, profile),
+            "expires_at": request.expires_at,
+        }
+        event = Delivery(**(fields | overrides))
+        return self.append(subjects.delivery(profile, request.request_id), event)
+
+    def attempt(self, request: Request, profile: str = FIRE, **overrides: Any) -> int:
+        """Append an attempt, fenced on the control revision that it names."""
+        subject = subjects.attempt(profile, request.request_id)
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "number": sum(line.subject == subject for line in self.entries) + 1,
+            "worker": "worker-1",
+            "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
+            "control_seq": self.last[subjects.CONTROL],
+            "digest": request.digest,
+            "rendering_sha256": self._rendering(request, profile),
+            "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
+        }
+        event = Attempt(**(fields | overrides))
+        return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))
+
+    def receipt(
+        self,
+        request: Request,
+        attempt_seq: int,
+        profile: str = FIRE,
+        outcome: ReceiptOutcome = ReceiptOutcome.DELIVERED,
+        **overrides: Any,
+    ) -> int:
+        """Append how an attempt ended; delivered is final."""
+        delivered = outcome is ReceiptOutcome.DELIVERED
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "attempt_seq": attempt_seq,
+            "outcome": outcome,
+            "final": delivered,
+            "url": f"http://127.0.0.1/{profile}/{attempt_seq}" if delivered else None,
+            "remote_id": f"{profile}-{attempt_seq}" if delivered else None,
+        }
+        return self.append(subjects.receipt(profile, request.request_id), Receipt(**(fields | overrides)))
+
+    def post(self, request: Request, *profiles: str) -> list[int]:
+        """Deliver to profiles, all of the request's targets by default; return the attempts."""
+        attempts = []
+        for profile in profiles or request.targets:
+            self.delivery(request, profile)
+            attempts.append(self.attempt(request, profile))
+            self.receipt(request, attempts[-1], profile)
+        return attempts
+
+    # --- the second copy ------------------------------------------------------------------------------------
+
+    def seal(self, *, signer: Signer | None = None, **overrides: Any) -> int:
+        """Append a seal: the audit service's checkpoint over all entries so far."""
+        tree = CompactRange()
+        for line in self.entries:
+            tree.append(write_line(line)[1])
+        fields = {
+            "realm": self.city.realm,
+            "size": tree.size,
+            "last_seq": tree.size,
+            "root": tree.root().hex(),
+            "at": self.now,
+        }
+        envelope = (signer or self.audit_signer()).sign(CHECKPOINT_TYPE, Checkpoint(**(fields | overrides)))
+        return self.append(subjects.SEAL, Seal(at=self.now, checkpoint=envelope))
+
+    def audit_signer(self) -> Signer:
+        """Return the audit service's key."""
+        return load_key(self.city.service_key_path("audit"))
+
+    def write(self, *, every: int = 5) -> Path:
+        """Write all entries as the audit service does, a checkpoint after each batch; return the folder."""
+        with Record(self.city.audit_folder, self.city.realm, self.audit_signer()) as record:
+            while record.size < len(self.entries):
+                record.append(self.entries[record.size : record.size + every])
+                record.seal(self.now)
+        return self.city.audit_folder
+
+    def _platform(self, profile: str) -> str:
+        known = self.state().profiles.get(profile)
+        return known.platform if known else "mastodon"
+
+    def _rendering(self, request: Request, profile: str) -> str:
+        platform = self._platform(profile)
+        return next((one.sha256 for one in request.renderings if one.platform == platform), "0" * 64)
+
+
+def stranger() -> Signer:
+    """Return a key that nobody knows."""
+    return Signer(new_seed())
+
+
+def story(builder: LedgerBuilder, *, sealed: bool = True) -> LedgerBuilder:
+    """Build a day: routine post, EOC, the PIO on all departments, stand-down; clean by all rules."""
+    builder.genesis()
+    routine = builder.request("r2a", (FIRE, WEB), author="fire-publisher")
+    builder.approve(routine, "fire-publisher")
+    builder.verdict(routine)
+    builder.post(routine)
+    held = builder.request("r3b", (FIRE,))
+    builder.verdict(held, Outcome.BLOCKED)
+    builder.activate()
+    builder.verdict(held, Outcome.BLOCKED)
+    update = builder.request("r4c", scope="all-departments", author="pio", crisis=True, severity="severe")
+    builder.approve(update, "pio")
+    builder.verdict(update)
+    builder.post(update, *update.targets[:4])
+    builder.approve(held, "cao")
+    builder.verdict(held)
+    builder.post(held)
+    builder.stand_down()
+    if sealed:
+        builder.seal()
+    return builder
