@@ -66,6 +66,19 @@ def test_a_long_text_becomes_a_numbered_thread_with_the_link_in_its_first_part()
     assert all(counted_length(part, TOOT) <= 500 for part in parts)
 
 
+def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> None:
+    """Chinese is divided after its full stop; a word too long for a part is divided between letters."""
+    chinese = "请立即撤离低洼地区并前往市政厅。" * 70
+    parts = parts_of(chinese, LINK, TOOT)
+    assert len(parts) > 2
+    assert bare(parts, LINK) == chinese
+    assert all("。 (" in part for part in parts)
+    long_word = SENTENCE * 5 + "x" * 300 + "y" * 700
+    parts = parts_of(long_word, None, TOOT)
+    assert bare(parts, None) == re.sub(r"\s+", "", long_word)
+    assert [part.count("x") + part.count("y") for part in parts][1:] == [494, 494, 12]
+
+
 def test_paragraphs_are_kept_together() -> None:
     """The end of a paragraph is the better place to divide."""
     first, second = (SENTENCE * 5).strip(), (SENTENCE * 4).strip()
