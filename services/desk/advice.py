@@ -9,7 +9,7 @@ from schemas.events.control import Posture
 
 _EOC = "the CAO, the MCPE, the PIO or the EOC director (clause 2(iii))"
 _CRISIS = "the MCPE, the PIO or the communications office (clause 2(i))"
-_ROUTINE = "the MCPE, the communications office or a publisher of that profile (clauses 1 Oversight (iii), 3(iv)(c))"
+_ROUTINE = "the MCPE, the communications office or a publisher of that profile (clauses 1 Oversight (iii) and 3(iv)(c))"
 
 POSTURE_NAMES = {
     Posture.ROUTINE: "routine",
@@ -28,15 +28,14 @@ def posture_line(posture: Posture, level: int | None, incident: str | None) -> s
 
 
 def needs(posture: Posture, scope: str, crisis: bool) -> str:
-    """Return whose approval counts for a message in a posture."""
+    """Return in a sentence whose approval counts for a message in a posture."""
+    if scope == "all-departments" and posture is Posture.ROUTINE:
+        return "It will wait: all departmental profiles are used in a crisis only (clause 2(iv))."
     if scope == "all-departments":
-        if posture is Posture.ROUTINE:
-            return "nobody's approval is enough: all departmental profiles are used in a crisis only (clause 2(iv))"
-        return "the PIO or the MCPE must be among its approvers (clause 2(iv))"
+        return "The PIO or the MCPE must be among its approvers (clause 2(iv))."
     if posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE):
-        return f"approval by {_EOC}"
+        return f"It needs an approval by {_EOC}."
     if posture is Posture.CRISIS:
-        return f"approval by {_CRISIS}"
-    if crisis:
-        return f"approval by {_ROUTINE}; crisis content also by someone designated for it (clause 2(ii))"
-    return f"approval by {_ROUTINE}"
+        return f"It needs an approval by {_CRISIS}."
+    more = " Crisis content needs someone who is designated for it (clause 2(ii))." if crisis else ""
+    return f"It needs an approval by {_ROUTINE}.{more}"

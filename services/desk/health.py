@@ -49,23 +49,27 @@ def exit_status(lines: Iterable[Line]) -> Exit:
 
 
 def services(view: EocView) -> list[Line]:
-    """Judge the heartbeats: each service is heard, and none is behind the control revision."""
-    lines = []
-    for row in flow.SERVICES:
-        beats = [beat for beat in view.services if beat.service.replace("_", "-") == row.user]
-        name = f"service {row.user}"
-        if not beats:
-            mend = f"onevoice run {row.user}, or restart onevoice up; its log says why it stopped"
-            lines.append(Line(name, Level.FAIL, "not heard in the last seconds", mend, unreachable=True))
-            continue
-        behind = [beat for beat in beats if beat.control_seq < view.control_seq]
-        copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
-        if behind:
-            detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
-            lines.append(Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it"))
-        else:
-            lines.append(Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}"))
-    return lines
+    """Judge the heartbeats: each service is heard, has no trouble, and is not behind the control revision."""
+    return [
+        _service(row.user, [beat for beat in view.services if beat.service.replace("_", "-") == row.user], view)
+        for row in flow.SERVICES
+    ]
+
+
+def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
+    name = f"service {user}"
+    if not beats:
+        mend = f"onevoice run {user}, or restart onevoice up; its log says why it stopped"
+        return Line(name, Level.FAIL, "not heard in the last seconds", mend, unreachable=True)
+    troubled = [beat.trouble for beat in beats if beat.trouble]
+    if troubled:
+        return Line(name, Level.WARN, f"says: {troubled[0]}", "its log says more; if it stays, restart it")
+    copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
+    behind = [beat for beat in beats if beat.control_seq < view.control_seq]
+    if behind:
+        detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
+        return Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it")
+    return Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}")
 
 
 def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:

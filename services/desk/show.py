@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from schemas.events.desk import DeliveryView, EocView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk import advice, outcome
-from services.desk.timetext import local
+from services.desk.timetext import ago, local
 
 WIDTH = 80
 
@@ -64,6 +65,13 @@ def rendering(shown: Rendering) -> Panel:
     )
 
 
+def reach(count: int, scope: str) -> str:
+    """Return how far a message goes, in words."""
+    if scope == "all-departments":
+        return f"all {count} departmental profiles"
+    return "1 profile" if count == 1 else f"{count} profiles"
+
+
 def message(
     console: Console,
     renderings: tuple[Rendering, ...],
@@ -76,13 +84,13 @@ def message(
         panel = rendering(shown)
         panel.width = width(console)
         console.print(panel)
-    reach = "all departmental profiles" if scope == "all-departments" else "profiles"
-    console.print(Text(f"To {len(targets)} {reach}: {', '.join(targets)}"), width=width(console))
+    console.print(Text(f"To {reach(len(targets), scope)}: {', '.join(targets)}"), width=width(console))
     if screening:
         console.print(Text("Screening found:", style="yellow"))
         for found in screening:
             where = f" ({found.where})" if found.where else ""
-            console.print(Text(f"  {found.code}: {found.reason}{where} [{found.clause}]"), width=width(console))
+            line = Text(f"{found.code}: {found.reason}{where} [{found.clause}]")
+            console.print(Padding(line, (0, 0, 0, 2)), width=width(console))
     else:
         console.print(Text("Screening found nothing.", style="dim"))
 
@@ -119,13 +127,16 @@ def verdict(console: Console, found: Verdict | None) -> None:
 
 
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
-    """Show where the message stands on each profile."""
-    rows = table("profile", "outcome", "where, or why not")
+    """Show where the message stands on each profile; an address that does not fit beside it stands below, whole."""
+    names = max((len(item.profile) for item in views), default=0)
+    outcomes = max((len(item.outcome) for item in views), default=0)
     for item in views:
-        style = _DELIVERY_STYLE.get(item.outcome, "red")
-        rows.add_row(Text(item.profile), Text(item.outcome, style=style), Text(item.url or item.reason))
-    if views:
-        console.print(rows, width=width(console))
+        line = Text(f"{item.profile:<{names}}  ")
+        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        where = item.url or item.reason
+        fits = len(line) + 2 + len(where) <= width(console)
+        line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
+        console.print(line, soft_wrap=True)
 
 
 def result(console: Console, view: RequestView) -> None:
@@ -144,11 +155,11 @@ def next_steps(view: RequestView) -> list[str]:
     if found is None or view.withdrawn:
         return []
     if found.outcome is Outcome.BLOCKED:
-        return [f"It waits. To approve it: onevoice approve {request_id} --as OFFICER"]
+        return [f"It waits for what is marked blocked. An approval: onevoice approve {request_id} --as OFFICER"]
     if found.outcome is Outcome.REFUSED:
         return ["This is final; a new request can be made."]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
-    line = f"Delivered to {count} of {asked} profiles."
+    line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
     if count < asked:
         return [line, f"To follow the rest: onevoice status {request_id} --watch"]
     return [line]
@@ -168,8 +179,8 @@ def pending_table(console: Console, views: tuple[RequestView, ...], now: datetim
             Text(request.request_id),
             Text(request.author),
             said,
-            Text(local(request.expires_at, now)),
-            Text(line if len(line) <= 60 else line[:59] + "…"),
+            Text(f"in {ago((request.expires_at - now).total_seconds())}" if request.expires_at > now else "ended"),
+            Text(line if len(line) <= 80 else line[:79] + "…"),
         )
     console.print(rows, width=width(console))
 

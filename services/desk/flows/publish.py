@@ -222,7 +222,7 @@ def _show_preview(console: Console, seen: PreviewReply, state: EocView, crisis: 
     console.print(Text(f"Posture: {line}"))
     if state.hold:
         console.print(Text("HOLD is on: nothing is posted until it is off.", style="bold red"))
-    console.print(Text(f"It needs {advice.needs(state.posture, seen.scope, crisis)}."), width=show.width(console))
+    console.print(Text(advice.needs(state.posture, seen.scope, crisis)), width=show.width(console))
 
 
 async def _submit(desk: Desk, event: SubmissionEvent, seen: PreviewReply) -> SubmitReply:

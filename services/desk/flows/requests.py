@@ -150,10 +150,10 @@ def _acknowledged(view: RequestView, given: bool) -> None:
     found = view.request.screening
     if not found or given:
         return
-    said = "; ".join(f"{finding.code}: {finding.reason}" for finding in found)
+    said = ", ".join(statements.codes(found))
     raise BadInput(
         "screening.unacknowledged",
-        f"screening found {len(found)} thing{'s' if len(found) > 1 else ''} ({said}); nothing was signed",
+        f"screening found {said}, and you did not say that you accept it; nothing was signed",
         "--acknowledge says in your approval that you saw and accept this",
     )
 

@@ -33,7 +33,7 @@ def test_all_departments_take_a_sentence_or_the_incident() -> None:
     [
         (Posture.ROUTINE, "profiles", False, "publisher of that profile"),
         (Posture.ROUTINE, "profiles", True, "2(ii)"),
-        (Posture.ROUTINE, "all-departments", False, "crisis only"),
+        (Posture.ROUTINE, "all-departments", False, "in a crisis only"),
         (Posture.CRISIS, "profiles", True, "2(i)"),
         (Posture.EOC_ACTIVATING, "profiles", True, "2(iii)"),
         (Posture.EOC_ACTIVE, "profiles", False, "2(iii)"),

@@ -58,6 +58,13 @@ def test_a_service_behind_the_control_revision_is_a_warning() -> None:
     assert [line.check for line in lines if line.level is Level.WARN] == ["service fanout"]
 
 
+def test_a_service_in_trouble_says_so() -> None:
+    beats = [_beat(row.name) for row in flow.SERVICES]
+    beats[0] = beats[0].model_copy(update={"trouble": "the ledger is full"})
+    [line] = [line for line in health.services(_view(*beats)) if line.level is Level.WARN]
+    assert "the ledger is full" in line.detail
+
+
 @pytest.mark.parametrize(
     ("seconds", "level"),
     [(1, Level.OK), (6, Level.WARN), (-6, Level.WARN), (61, Level.FAIL), (-61, Level.FAIL)],
