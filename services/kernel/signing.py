@@ -86,6 +86,13 @@ def _raw_public(public_key: str) -> bytes:
     return raw[1:33]
 
 
+def _check_seed(seed: bytes) -> None:
+    """Check a seed's CRC: nkeys for Python does not, and a misspelt seed is the key of nobody."""
+    raw = base64.b32decode(seed + b"=" * (-len(seed) % 8))
+    if len(raw) != 36 or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "little"):
+        raise ValueError("the seed's checksum is wrong")
+
+
 def new_seed() -> bytes:
     """Return the seed of a fresh user key."""
     return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
@@ -121,6 +128,7 @@ def load_key(path: Path) -> Signer:
             f"chmod 600 {path}; if others may have read it, have the key revoked and make a new one",
         )
     try:
+        _check_seed(content)
         signer = Signer(content)
     except Exception as error:  # nkeys raises a family of its own, and ValueError, for broken seeds
         raise BadInput("key.invalid", f"{path} does not hold an nkey seed", "make the key anew") from error

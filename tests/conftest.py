@@ -1,0 +1,40 @@
+"""What tests of all tiers share: a demonstration city, made and provisioned once, and a broker on a copy of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+import pytest_asyncio
+
+from services.kernel.city import City
+from services.provision import demo_plan, make_city
+from tests.mission import Mission, copy_city, provisioned_city
+
+# A busy machine is no reason to fail: how long an example may take is not what these tests are about.
+hypothesis.settings.register_profile("onevoice", deadline=None)
+hypothesis.settings.load_profile("onevoice")
+
+
+@pytest.fixture(scope="session")
+def made_city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The demonstration city, provisioned; never changed, only copied."""
+    city = make_city(tmp_path_factory.mktemp("made") / "mission", demo_plan())
+    asyncio.run(provisioned_city(city))
+    return city
+
+
+@pytest.fixture
+def demo_city(made_city: City, tmp_path: Path) -> City:
+    """A city folder of the test's own."""
+    return copy_city(made_city, tmp_path / "mission")
+
+
+@pytest_asyncio.fixture
+async def mission(demo_city: City) -> AsyncIterator[Mission]:
+    """A city of the test's own, with its broker running."""
+    async with Mission(demo_city) as running:
+        yield running

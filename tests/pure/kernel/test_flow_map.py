@@ -1,0 +1,170 @@
+"""The flow map: each subject has a stream, exactly the writers that it should, and a reader."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+
+import services
+from schemas import flow, streams, subjects
+
+PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
+STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in ("ledger", "open", "media", "dead")}
+WRITERS = {
+    subjects.CONTROL: {"eoc_state", "registry"},
+    subjects.REQUESTS: {"intake"},
+    subjects.APPROVALS: {"intake"},
+    subjects.VERDICTS: {"gatekeeper"},
+    subjects.DELIVERIES: {"fanout"},
+    subjects.ATTEMPTS: {"fanout"},
+    subjects.RECEIPTS: {"fanout"},
+    subjects.SEAL: {"audit"},
+    subjects.OPEN_ALL: {"gatekeeper"},
+    subjects.MEDIA_ALL: {"intake"},
+}
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """True when a NATS pattern takes a subject (or a narrower pattern)."""
+    ours, theirs = pattern.split("."), subject.split(".")
+    for index, word in enumerate(ours):
+        if word == ">":
+            return len(theirs) > index
+        if index >= len(theirs) or (word not in ("*", theirs[index])) or theirs[index] == ">":
+            return False
+    return len(ours) == len(theirs)
+
+
+def test_each_ledger_subject_has_the_writers_that_it_should() -> None:
+    written = {row.name: set(row.writes) for row in flow.SERVICES}
+    found = {
+        subject: {name for name, mine in written.items() if subject in mine}
+        for subject in set().union(*written.values())
+    }
+    assert found == WRITERS
+
+
+def test_no_service_may_write_with_a_wildcard_over_several_kinds() -> None:
+    for row in flow.SERVICES:
+        for subject in row.writes:
+            assert subject in STORED.values()
+            assert subject != subjects.LEDGER_ALL
+
+
+@pytest.mark.parametrize("subject", sorted(STORED.values()))
+def test_each_stored_subject_lies_in_exactly_one_stream(subject: str) -> None:
+    assert len([stream for stream in streams.STREAMS if any(covers(one, subject) for one in stream.subjects)]) == 1
+
+
+def test_no_two_streams_overlap() -> None:
+    heads = [subject.split(".")[0] for stream in streams.STREAMS for subject in stream.subjects]
+    assert len(heads) == len(set(heads))
+
+
+@pytest.mark.parametrize("subject", sorted(WRITERS))
+def test_each_written_subject_has_a_reader_beside_the_watchers(subject: str) -> None:
+    """Somebody other than board and audit consumes it, or reads its stream; a seal is for the audit alone."""
+    (stream,) = [one.name for one in streams.STREAMS if any(covers(s, subject) for s in one.subjects)]
+    consumed = {
+        row.name
+        for row in flow.SERVICES
+        for one in row.consumes
+        if one.stream == stream and covers(one.filter_subject, subject)
+    }
+    if subject == subjects.DELIVERIES:
+        consumed |= {row.name for row in flow.SERVICES if row.per_profile}
+    reads = {row.name for row in flow.SERVICES if stream in row.reads}
+    assert consumed | reads
+    if stream == streams.LEDGER:
+        assert {"board", "audit"} <= consumed
+
+
+def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_there() -> None:
+    known = {stream.name: stream for stream in streams.STREAMS}
+    users: dict[str, list[str]] = {}
+    for row in flow.SERVICES:
+        for consumer in row.consumes:
+            users.setdefault(consumer.durable, []).append(row.name)
+            assert any(covers(one, consumer.filter_subject) for one in known[consumer.stream].subjects)
+    assert {durable: len(names) for durable, names in users.items()} == {one.durable: 1 for one in streams.CONSUMERS}
+    assert [row.name for row in flow.SERVICES if row.per_profile] == ["fanout"]
+
+
+def test_a_durable_begins_with_its_service_or_says_what_it_delivers() -> None:
+    for row in flow.SERVICES:
+        for consumer in row.consumes:
+            assert consumer.durable.startswith(row.user)
+
+
+def test_each_desk_subject_is_served_once_and_may_be_sent() -> None:
+    desk = {value for name, value in PATTERNS.items() if name.startswith("DESK_") and name != "DESK_ALL"}
+    served = [base for row in flow.SERVICES for base in row.serves]
+    assert sorted(served) == sorted(desk)
+    assert set(flow.OFFICER_MAY_SEND) == desk
+    assert set(flow.SYSTEM_MAY_SEND) == {subjects.DESK_REQUEST_SUBMIT}
+
+
+def test_what_is_heard_is_broadcast() -> None:
+    spoken = {subject for row in flow.SERVICES for subject in (*row.broadcasts, row.heartbeat)}
+    for row in flow.SERVICES:
+        for heard in row.hears:
+            assert any(covers(heard, one) for one in spoken)
+    assert [row.name for row in flow.SERVICES if subjects.EOC_STATE not in row.hears] == ["eoc_state"]
+
+
+def test_only_the_working_set_may_be_purged() -> None:
+    assert {row.name: row.purges for row in flow.SERVICES if row.purges} == {"gatekeeper": (streams.OPEN,)}
+    kept = {stream.name for stream in streams.STREAMS if stream.deny_purge and stream.deny_delete}
+    assert kept == {streams.LEDGER, streams.MEDIA, streams.DEAD}
+
+
+def test_one_delivery_at_a_time_for_each_profile() -> None:
+    consumer = streams.delivery_consumer("fire-townsquare")
+    assert (consumer.max_ack_pending, consumer.filter_subject) == (1, "ledger.delivery.fire-townsquare.*")
+    assert consumer.ack_wait > streams.LEASE_SECONDS
+
+
+def test_the_ledger_remembers_a_repeat_for_hours() -> None:
+    (ledger,) = [stream for stream in streams.STREAMS if stream.name == streams.LEDGER]
+    assert ledger.duplicate_window >= 6 * streams.HOUR
+
+
+class Recorder:
+    """Takes the registrations of a service's wiring in place of a runtime."""
+
+    def __init__(self, row: flow.Service) -> None:
+        self.row = row
+        self.consumed: set[str] = set()
+        self.served: set[str] = set()
+
+    def consume(self, consumer: streams.Consumer, **_: Any) -> Any:
+        self.consumed.add(consumer.durable)
+        return lambda handler: handler
+
+    consume_batch = consume
+
+    def serve(self, base: str, **_: Any) -> Any:
+        self.served.add(base)
+        return lambda handler: handler
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_args, **_kwargs: lambda handler: handler
+
+
+@pytest.mark.parametrize("name", ["eoc_state", "registry", "gatekeeper", "board"])
+def test_a_service_registers_what_its_row_says(name: str) -> None:
+    """The map is what the code does: no durable that nobody pulls, no desk subject that nobody answers."""
+    recorder = Recorder(flow.service(name))
+    wiring = importlib.import_module(f"services.{name}.wiring")
+    recorder.ledger = recorder.control = recorder.city = recorder.log = None  # type: ignore[attr-defined]
+    wiring.wire(recorder)
+    assert recorder.consumed == {consumer.durable for consumer in recorder.row.consumes}
+    assert recorder.served == set(recorder.row.serves)
+
+
+def test_each_service_of_the_map_has_a_folder() -> None:
+    folders = {module.name for module in pkgutil.iter_modules(services.__path__)}
+    assert {row.name for row in flow.SERVICES} <= folders
