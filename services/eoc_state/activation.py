@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.kernel.in_flight import Flight
+from services.kernel.flight import Flight
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from services.eoc_state.activation import advance
 from services.kernel.clock import monotonic
 from services.kernel.control import ControlFault, ControlState
 from services.kernel.errors import Unreachable
-from services.kernel.in_flight import Flight, in_flight
+from services.kernel.flight import Flight
+from services.kernel.in_flight import in_flight
 from services.kernel.ledger import Conflict
 from services.kernel.orders import carry_out
 from services.kernel.service import EntryOf, Runtime, Sender

@@ -6,25 +6,15 @@ the ledger's length: a binary search by time, then only the entries of one lease
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.canonical import loads
 from schemas.streams import LEASE_SECONDS
+from services.kernel.flight import Flight
 from services.kernel.ledger import Entry, Ledger
 
 CLOCK_SLACK = timedelta(seconds=1)
-
-
-@dataclass(frozen=True)
-class Flight:
-    """An attempt in flight: its ledger sequence, when it was appended, and where it goes."""
-
-    seq: int
-    at: datetime
-    profile: str
-    request_id: str
 
 
 async def in_flight(

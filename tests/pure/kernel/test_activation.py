@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.eoc_state.activation import advance
-from services.kernel.in_flight import Flight
+from services.kernel.flight import Flight
 
 AT = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
