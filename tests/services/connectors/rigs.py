@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 from collections import defaultdict
@@ -160,7 +161,7 @@ class WebsiteRig:
             text = re.search(r'<div class="text">\s*(.*?)\s*</div>', card, re.DOTALL)
             assert text is not None
             plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace("</p>\n<p>", "\n\n"))).strip()
-            if "was withdrawn" not in plain:
+            if not card.startswith('<article class="card withdrawn">'):
                 found.append(Seen(plain, tuple(_unescape(alt) for alt in re.findall(r'alt="([^"]*)"', card))))
         return found
 
@@ -334,6 +335,4 @@ def other(intent: Intent, *texts: str) -> Intent:
 
 
 def _unescape(text: str) -> str:
-    import html
-
     return html.unescape(text)
