@@ -35,6 +35,7 @@ $(VENV)/.run: $(VENV)/.made requirements.lock
 
 $(VENV)/.ready: $(VENV)/.run pyproject.toml
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q services schemas
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.ready requirements-dev.lock

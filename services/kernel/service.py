@@ -259,7 +259,7 @@ class Runtime:
 
     def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
-            self.hear(subjects.EOC_STATE, title="posture")(self._on_posture)
+            self.hear(subjects.EOC_STATE, title=f"posture, heard by {self.row.name}")(self._on_posture)
         self._wire(self)
 
     def register_for_schema(self) -> None:

@@ -10,7 +10,7 @@ _WRITTEN = {
     subjects.APPROVALS: "approval",
     subjects.VERDICTS: "verdict",
     subjects.DELIVERIES: "delivery",
-    subjects.ATTEMPTS: "attempt, fenced",
+    subjects.ATTEMPTS: "fenced attempt",
     subjects.RECEIPTS: "receipt",
     subjects.SEAL: "seal",
 }
