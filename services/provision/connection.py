@@ -1,10 +1,11 @@
-"""A connection as a city's provisioning user."""
+"""A short connection to a city's broker, as the provisioning user or as a service."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import nats
 import nats.errors
@@ -19,16 +20,20 @@ from services.provision.permissions import PROVISION_USER
 CONNECT_SECONDS = 5.0
 
 
+def as_provisioner(city: City, url: str) -> AbstractAsyncContextManager[Client]:
+    """Connect as the provisioning user of the city's realm, as ``connected`` does."""
+    return connected(city, url, city.provision_key_path, PROVISION_USER)
+
+
 @asynccontextmanager
-async def as_provisioner(city: City, url: str) -> AsyncIterator[Client]:
-    """Connect as the provisioning user of the city's realm; the connection is closed at the end.
+async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator[Client]:
+    """Connect as a user with its key; the connection is closed at the end.
 
     Raises:
         BadInput: the key is missing or readable by others, or the TLS authority cannot be read.
         Unreachable: ``broker.unreachable``, ``broker.refused_key``.
     """
-    path = city.provision_key_path
-    load_key(path)  # its errors are clearer than the client's
+    load_key(key)  # its errors are clearer than the client's
     denials: list[str] = []
 
     async def on_error(error: Exception) -> None:
@@ -38,10 +43,12 @@ async def as_provisioner(city: City, url: str) -> AsyncIterator[Client]:
         client = await asyncio.wait_for(
             nats.connect(
                 url,
-                name="onevoice-provision",
-                nkeys_seed=str(path),
-                inbox_prefix=f"_INBOX_{PROVISION_USER}".encode(),
+                name=f"onevoice {user}",
+                nkeys_seed=str(key),
+                inbox_prefix=f"_INBOX_{user}".encode(),
                 allow_reconnect=False,
+                max_reconnect_attempts=1,  # nats-py takes 0 as "for ever"
+                reconnect_time_wait=0,
                 connect_timeout=int(CONNECT_SECONDS),
                 error_cb=on_error,
                 tls=client_context(city),
@@ -49,19 +56,19 @@ async def as_provisioner(city: City, url: str) -> AsyncIterator[Client]:
             CONNECT_SECONDS,
         )
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        raise _unreachable(url, error, denials) from error
+        raise _unreachable(url, user, error, denials) from error
     try:
         yield client
     finally:
         await client.close()
 
 
-def _unreachable(url: str, error: Exception, denials: list[str]) -> Unreachable:
+def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
     said = " ".join([str(error), *denials]).lower()
     if "authorization" in said or "authentication" in said:
         return Unreachable(
             "broker.refused_key",
-            f"the broker at {url} does not know the provisioning key of this city",
+            f"the broker at {url} does not know this key of {user}",
             "is another city's broker on that port? else run it with this city's nats/nats.conf",
         )
     return Unreachable(

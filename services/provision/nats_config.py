@@ -135,7 +135,7 @@ def render_accounts(users: RealmUsers) -> str:
 
 
 _SERVER_HEAD = """\
-# Written once by `onevoice init`; edit what you need. Start nats-server in the city folder: store_dir is relative.
+# Written once; edit what you need. Who may do what is in the accounts' files, which `onevoice provision` writes.
 """
 
 _ACCOUNTS_HEAD = """\
@@ -157,6 +157,7 @@ def _server(settings: ServerSettings) -> list[str]:
         lines += _tls(settings.tls)
     lines += [
         "jetstream {",
+        "  # A relative path is relative to the folder that nats-server is started in.",
         f"  store_dir: {_quoted(settings.store_dir)}",
         "  # An acknowledged event is on disk: fsync before the ack.",
         '  sync_interval: "always"',
