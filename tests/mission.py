@@ -21,11 +21,11 @@ import nats
 from faststream import FastStream
 from nats.aio.client import Client
 
-from schemas import canonical, subjects
+from schemas import canonical, flow, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocStandDown, Order
+from schemas.events.control import EocActivate, EocStandDown, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
@@ -38,7 +38,7 @@ from services.kernel.ledger import Ledger
 from services.kernel.run import build
 from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
-from services.provision import EmbeddedBroker, provision
+from services.provision import EmbeddedBroker, provision, read_envelope
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
 STAND_DOWN = EocStandDown()
@@ -268,6 +268,7 @@ class Mission:
         self.broker = EmbeddedBroker()
         self.port = free_port()
         self._stack = contextlib.AsyncExitStack()
+        self._started: dict[int, Started] = {}
 
     async def __aenter__(self) -> Mission:
         await self.broker.start(self.city, self.port)
@@ -322,34 +323,60 @@ class Mission:
         self._stack.push_async_callback(client.close)
         return client
 
+    async def begin(self) -> int:
+        """Append the authority manifest as the registry does; return its sequence."""
+        registry = await self.writer("registry")
+        event = Genesis(at=now(), manifest=read_envelope(self.city))
+        return (await registry.ledger.append(subjects.CONTROL, event, expect_last=0)).seq
+
+    async def order(self, officer: str, action: Any, service: str = "eoc_state") -> int:
+        """Append an officer's order as eoc_state or the registry does; return its sequence."""
+        writer = await self.writer(service)
+        envelope = sign_order(self.city, load_key(self.city.key_path(officer)), officer, action)
+        state = await writer.state()
+        event = Ordered(at=now(), order=envelope)
+        appended = await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
+        await writer.client.close()
+        return appended.seq
+
+    async def run_with(
+        self, name: str, wire: Callable[[Runtime], None], tune: Callable[[Runtime], None] | None = None
+    ) -> Runtime:
+        """Start one service with handlers of the test's own."""
+        runtime = Runtime(flow.service(name), self.city, url=self.url)
+        if tune is not None:
+            tune(runtime)
+        await self._start([(runtime, runtime.app(wire))])
+        return runtime
+
     async def run(self, *names: str, tune: Callable[[Runtime], None] | None = None) -> list[Runtime]:
         """Start services in this process; they stop when the test ends, or by ``stop``."""
         built = [build(name, self.city, self.url) for name in names]
         for runtime, _ in built:
             if tune is not None:
                 tune(runtime)
-        started = [Started(runtime, app) for runtime, app in built]
-        for one in started:
-            self._stack.push_async_callback(one.stop)
-            one.runtime.__dict__["stop_now"] = one.stop
-        await asyncio.gather(*(app.start() for _, app in built))
+        await self._start(built)
         return [runtime for runtime, _ in built]
 
-    @staticmethod
-    async def stop(runtime: Runtime) -> None:
-        """Stop one of the services that ``run`` started."""
-        await runtime.__dict__["stop_now"]()
+    async def _start(self, built: list[tuple[Runtime, FastStream]]) -> None:
+        for runtime, app in built:
+            self._started[id(runtime)] = Started(app)
+            self._stack.push_async_callback(self._started[id(runtime)].stop)
+        await asyncio.gather(*(app.start() for _, app in built))
+
+    async def stop(self, runtime: Runtime) -> None:
+        """Stop one of the services that were started, finishing what is in hand."""
+        await self._started[id(runtime)].stop()
 
 
 class Started:
     """A service that runs, and stops once."""
 
-    def __init__(self, runtime: Runtime, app: FastStream) -> None:
-        self.runtime = runtime
+    def __init__(self, app: FastStream) -> None:
         self.app: FastStream | None = app
 
     async def stop(self) -> None:
-        """Stop it, finishing what is in hand; harmless when it is stopped."""
+        """Stop it; harmless when it is stopped."""
         app, self.app = self.app, None
         if app is not None:
             await app.stop()

@@ -1,0 +1,225 @@
+"""The ledger on a real nats-server: append, fence, compare-and-set, repeats, reads, and a broker that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from schemas import canonical, subjects
+from schemas.events.control import EocActive, Hold
+from schemas.events.deliveries import Attempt
+from schemas.events.requests import Request
+from services.kernel import ledger as ledger_module
+from services.kernel.city import City
+from services.kernel.control import ControlState
+from services.kernel.errors import Unreachable
+from services.kernel.ledger import Conflict, Ledger, parse_time
+from tests.mission import FIRE, Mission, a_request, copy_city, eventually, now
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(made_city: City, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mission]:
+    """One broker for the tests that do not end it; each uses ids of its own."""
+    async with Mission(copy_city(made_city, tmp_path_factory.mktemp("ledger") / "mission")) as running:
+        await running.begin()
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def intake(shared: Mission) -> Ledger:
+    return (await shared.writer("intake")).ledger
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def state(shared: Mission) -> ControlState:
+    return await (await shared.writer("intake")).state()
+
+
+@pytest.fixture
+def request_event(state: ControlState) -> Request:
+    return a_request(state)
+
+
+async def test_what_is_appended_stands_as_it_was_given(intake: Ledger, request_event: Request) -> None:
+    subject = subjects.request(request_event.request_id)
+    appended = await intake.append(subject, request_event)
+    entry = await intake.get(appended.seq)
+    assert entry is not None
+    assert (entry.seq, entry.subject, entry.data) == (appended.seq, subject, request_event.to_bytes())
+    assert abs(entry.at - now()) < timedelta(seconds=30)
+    assert entry.headers["Nats-Msg-Id"] == canonical.sha256(subject.encode() + b"\n" + entry.data)
+    assert not appended.duplicate
+
+
+async def test_compare_and_set_lets_one_through_and_stores_nothing_of_the_other(
+    intake: Ledger, state: ControlState
+) -> None:
+    one = a_request(state, text="one https://mission.example")
+    other = a_request(state, one.request_id, text="other https://mission.example")
+    subject = subjects.request(one.request_id)
+    first = await intake.append(subject, one, expect_last=0)
+    last = await intake.last_seq()
+    with pytest.raises(Conflict):
+        await intake.append(subject, other, expect_last=0)
+    with pytest.raises(Conflict):
+        await intake.append(subject, other, expect_last=first.seq + 1)
+    assert await intake.last_seq() == last
+    second = await intake.append(subject, other, expect_last=first.seq)
+    assert [entry.seq for entry in await intake.history(subject)] == [first.seq, second.seq]
+
+
+async def test_many_writers_at_once_make_one_chain(intake: Ledger, state: ControlState) -> None:
+    name = "r" + secrets.token_hex(5)
+    subject = subjects.request(name)
+
+    async def write(number: int) -> bool:
+        try:
+            await intake.append(
+                subject, a_request(state, name, text=f"{number} https://mission.example"), expect_last=0
+            )
+        except Conflict:
+            return False
+        return True
+
+    won = await asyncio.gather(*(write(number) for number in range(20)))
+    assert sum(won) == 1
+    assert len(await intake.history(subject)) == 1
+
+
+async def test_the_fence_refuses_what_was_decided_before_the_last_control_change(shared: Mission) -> None:
+    fanout = await shared.writer("fanout")
+    intake = await shared.writer("intake")
+    request = await intake.submit()
+    before = (await fanout.state()).seq
+
+    after = await shared.order("cao", Hold(on=True))
+    last = await fanout.ledger.last_seq()
+    with pytest.raises(Conflict):
+        await fanout.attempt(request, control_seq=before)
+    with pytest.raises(Conflict):
+        await fanout.attempt(request, control_seq=after + 1)
+    assert await fanout.ledger.last_seq() == last
+    assert await fanout.ledger.last(subjects.attempt(FIRE, request.request_id)) is None
+    assert await fanout.attempt(request, control_seq=after) == last + 1
+
+
+async def test_a_repeat_of_the_same_bytes_is_the_same_entry(intake: Ledger, request_event: Request) -> None:
+    subject = subjects.request(request_event.request_id)
+    first = await intake.append(subject, request_event)
+    again = await intake.append(subject, request_event)
+    assert (again.seq, again.duplicate) == (first.seq, False)
+    assert len(await intake.history(subject)) == 1
+
+
+async def test_another_body_under_the_same_message_id_is_told_as_a_duplicate(
+    intake: Ledger, state: ControlState
+) -> None:
+    one = a_request(state, text="one https://mission.example")
+    other = a_request(state, one.request_id, text="other https://mission.example")
+    subject, message_id = subjects.request(one.request_id), secrets.token_hex(8)
+    first = await intake.append(subject, one, msg_id=message_id)
+    second = await intake.append(subject, other, msg_id=message_id)
+    assert (second.seq, second.duplicate) == (first.seq, True)
+    stored = await intake.last(subject)
+    assert stored is not None
+    assert stored.data == one.to_bytes()
+
+
+async def test_a_repeat_after_a_lost_ack_finds_its_own_entry(intake: Ledger, request_event: Request) -> None:
+    """The first append is stored, but its ack never came; the repeat must neither fail nor store twice."""
+    subject = subjects.request(request_event.request_id)
+    raw = request_event.to_bytes()
+    headers = {
+        "Nats-Msg-Id": canonical.sha256(subject.encode() + b"\n" + raw),
+        "Nats-Expected-Last-Subject-Sequence": "0",
+    }
+    await intake.client.publish(subject, raw, headers=headers)
+    stored = await eventually(lambda: intake.last(subject))
+    repeat = await intake.append(subject, request_event, expect_last=0)
+    assert (repeat.seq, repeat.duplicate) == (stored.seq, False)
+    assert len(await intake.history(subject)) == 1
+
+
+async def test_a_fenced_repeat_is_found_also_when_control_moved_on_meanwhile(shared: Mission) -> None:
+    """It was stored in time; that the fence has moved since does not undo it."""
+    fanout, intake, eoc = [await shared.writer(name) for name in ("fanout", "intake", "eoc_state")]
+    request = await intake.submit()
+    state = await fanout.state()
+    seq = await fanout.attempt(request)
+    entry = await fanout.ledger.get(seq)
+    assert entry is not None
+
+    await shared.order("cao", Hold(on=False))
+    again = await fanout.ledger.append(
+        entry.subject, Attempt.from_bytes(entry.data), fence=(subjects.CONTROL, state.seq)
+    )
+    assert (again.seq, again.duplicate) == (seq, False)
+    assert len(await eoc.ledger.history(entry.subject)) == 1
+
+
+async def test_reads_by_subject(intake: Ledger, state: ControlState) -> None:
+    made = [a_request(state) for _ in range(3)]
+    seqs = [(await intake.append(subjects.request(one.request_id), one)).seq for one in made]
+    assert await intake.last(subjects.request("r-none")) is None
+    assert await intake.get(seqs[-1] + 10_000) is None
+    following = await intake.next(subjects.REQUESTS, seqs[0])
+    assert following is not None
+    assert following.seq == seqs[1]
+    assert [entry.seq for entry in await intake.history(subjects.REQUESTS, seqs[0] - 1)] == seqs
+    assert await intake.next(subjects.REQUESTS, seqs[-1]) is None
+    assert await intake.last_seq() == seqs[-1]
+
+
+async def test_a_picture_is_kept_once_under_its_hash(intake: Ledger) -> None:
+    """Also when two put the same one at the same time."""
+    raw = secrets.token_bytes(50_000)
+    digests = await asyncio.gather(*(intake.put_media(raw) for _ in range(4)))
+    assert set(digests) == {canonical.sha256(raw)}
+    assert await intake.get_media(digests[0]) == raw
+    assert len(await intake.history(subjects.media(digests[0]))) == 1
+    with pytest.raises(LookupError):
+        await intake.get_media("0" * 64)
+
+
+async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
+    """The stream refuses a second message for a hash; by then the deduplication has forgotten the first."""
+    raw = secrets.token_bytes(100)
+    subject = subjects.media(canonical.sha256(raw))
+    await intake.js.publish(subject, raw, stream="MEDIA", headers={"Nats-Msg-Id": secrets.token_hex(8)})
+    assert await intake.put_media(raw) == canonical.sha256(raw)
+
+
+async def test_an_append_without_the_right_is_not_told_as_done(
+    shared: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 0.3)
+    board = await shared.writer("board")
+    with pytest.raises(Unreachable):
+        await board.ledger.append(subjects.CONTROL, EocActive(at=now(), activating_seq=1))
+    assert any("permissions violation" in denial.lower() for denial in board.denials)
+
+
+async def test_a_ledger_that_is_not_connected_says_so() -> None:
+    with pytest.raises(Unreachable, match="not connected"):
+        await Ledger().last_seq()
+
+
+@pytest.mark.parametrize(
+    ("text", "micro"),
+    [
+        ("2026-01-31T14:00:00Z", 0),
+        ("2026-01-31T14:00:00.1Z", 100_000),
+        ("2026-01-31T14:00:00.123456789Z", 123_456),
+        ("2026-01-31T14:00:00.000001Z", 1),
+    ],
+)
+async def test_the_servers_times_are_read_to_the_microsecond(text: str, micro: int) -> None:
+    found = parse_time(text)
+    assert (found.microsecond, found.utcoffset(), found.hour) == (micro, timedelta(0), 14)
