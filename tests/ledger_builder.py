@@ -170,7 +170,7 @@ class LedgerBuilder:
             "digest": digest_of(name, overrides.get("revision", 1), renderings),
         }
         event = Request(**(fields | overrides))
-        self.append(subjects.request(name), event)
+        self.append(subjects.request(name), event, fence=(subjects.CONTROL, self.last[subjects.CONTROL]))
         return event
 
     def approve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.events.approvals import Approval
 from schemas.events.control import Posture
@@ -12,6 +12,7 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.audit.verify.frame import Pinned
 from services.audit.verify.line import Line
+from services.audit.verify.report import Violation
 from services.kernel.control import ControlState
 
 
@@ -25,24 +26,19 @@ class Authority:
     audit_key: str
 
 
-@dataclass(frozen=True)
-class Shift:
-    """A change of posture: in force from ``seq`` on, stored at ``at``."""
-
-    seq: int
-    at: datetime
-    posture: Posture
-
-
 @dataclass
 class AttemptFacts:
-    """An attempt, and how it ended so far (``receipt_seq`` 0: not yet)."""
+    """An attempt, and how it ended so far (``receipt_seq`` 0: not yet).
+
+    ``overtaken``: what is wrong with it if it was carried out, although it was right moments before.
+    """
 
     seq: int
     at: datetime
     event: Attempt
     receipt_seq: int = 0
     outcome: ReceiptOutcome | None = None
+    overtaken: tuple[Violation, ...] = ()
 
 
 @dataclass
@@ -57,13 +53,18 @@ class Target:
 
 @dataclass
 class Case:
-    """A request with all that was said of it. ``verdict_seq`` is that of the last verdict, 0 before one."""
+    """A request with all that was said of it.
+
+    ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
+    approval.
+    """
 
     request: Request
     request_seq: int
     request_at: datetime
     verdict: Verdict | None = None
     verdict_seq: int = 0
+    changed_at: datetime | None = None
     approvals: dict[str, Approval] = field(default_factory=dict)
     targets: dict[tuple[int, str], Target] = field(default_factory=dict)
     newest_revision: dict[str, int] = field(default_factory=dict)
@@ -85,27 +86,12 @@ class Book:
     control: ControlState = field(default_factory=ControlState)
     control_seq: int = 0
     revisions: dict[int, Posture] = field(default_factory=dict)
-    shifts: list[Shift] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     open_attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     seals: list[Pinned] = field(default_factory=list)
-
-    def postures_since(self, moment: datetime) -> frozenset[Posture]:
-        """Return the postures that were in force at any time from a moment to now."""
-        found = {self.control.posture}
-        for shift in reversed(self.shifts):
-            found.add(shift.posture)
-            if shift.at < moment:
-                break
-        else:
-            found.add(Posture.ROUTINE)
-        return frozenset(found)
-
-
-GRACE = timedelta(seconds=10)
-"""How old a service's view of the posture may be when its event is stored."""
+    warnings: list[Violation] = field(default_factory=list)
 
 
 def header(line: Line, name: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from services.audit.verify import rules_people, rules_posts
 from services.audit.verify.book import Book
 from services.audit.verify.line import Line
@@ -39,7 +41,7 @@ def judge(book: Book, line: Line) -> Iterator[Violation]:
     try:
         yield from known[1](book, line, tokens)
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-        yield Violation(line.seq, "event.malformed", f"The {kind} cannot be read: {_first_line(error)}")
+        yield Violation(line.seq, "event.malformed", f"The {kind} cannot be read: {_plain(error)}.")
 
 
 def unsettled(book: Book, now: datetime) -> Iterator[Violation]:
@@ -54,6 +56,12 @@ def unsettled(book: Book, now: datetime) -> Iterator[Violation]:
             )
 
 
+def overtaken(book: Book) -> Iterator[Violation]:
+    """Yield what is wrong with attempts that were overtaken, and that nobody said were held back."""
+    for facts in book.open_attempts.values():
+        yield from facts.overtaken
+
+
 def undecided(book: Book, now: datetime) -> Iterator[Violation]:
     """Yield a warning for each request that has waited for a verdict longer than the lease (invariant 5)."""
     for case in book.cases.values():
@@ -61,5 +69,10 @@ def undecided(book: Book, now: datetime) -> Iterator[Violation]:
             yield Violation(case.request_seq, "request.undecided", f"{case.request.request_id} has no verdict yet.")
 
 
-def _first_line(error: ValueError) -> str:
-    return " ".join(str(error).split("\n")[:3])
+def _plain(error: ValueError) -> str:
+    """Say in a few words what is wrong, and in which field; never the value, which may be long."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

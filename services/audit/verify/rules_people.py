@@ -14,7 +14,7 @@ from schemas.events.authority import Role
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import Request, digest_of
-from services.audit.verify.book import GRACE, Book, Case, Shift
+from services.audit.verify.book import Book, Case
 from services.audit.verify.line import Line
 from services.audit.verify.report import Violation
 from services.kernel.control import ControlFault, fold, read_order
@@ -22,7 +22,7 @@ from services.kernel.signing import verified_by
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 LEASE = timedelta(seconds=streams.LEASE_SECONDS)
-_MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE, Role.PUBLISHER})
+_MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 
 
 def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
@@ -49,8 +49,6 @@ def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
             yield from _withdrawal(book, line, event)
     finally:
         book.revisions[line.seq] = book.control.posture
-        if book.control.posture is not before.posture:
-            book.shifts.append(Shift(line.seq, line.at, book.control.posture))
 
 
 def _barrier(book: Book, line: Line, event: EocActive) -> Iterator[Violation]:
@@ -94,11 +92,11 @@ def request(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
     bodies_fit = all(canonical.sha256(one.body.encode()) == one.sha256 for one in event.renderings)
     if not bodies_fit or digest_of(name, event.revision, event.renderings) != event.digest:
         yield Violation(line.seq, "request.digest", f"The digest of {name} is not that of its renderings.")
-    if event.submitted_posture not in book.postures_since(line.at - GRACE):
+    if event.submitted_posture != book.control.posture:
         yield Violation(
             line.seq,
             "request.posture",
-            f"{name} says that it was submitted under {event.submitted_posture}, which was not in force.",
+            f"{name} says that it was submitted under {event.submitted_posture}; {book.control.posture} was in force.",
         )
     if not _known_author(book, event):
         yield Violation(line.seq, "request.author", f"There is no {event.author_kind} {event.author}.")
@@ -130,7 +128,7 @@ def approval(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
     if case is None:
         yield Violation(line.seq, "approval.request", f"There is no request {event.request_id}.")
         return
-    case.approvals[event.officer] = event
+    case.approvals[event.officer], case.changed_at = event, line.at
     officer = book.control.officers.get(event.officer)
     if officer is None:
         yield Violation(line.seq, "approval.officer", f"There is no officer {event.officer}.")

@@ -52,7 +52,7 @@ def verdict(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         yield Violation(line.seq, "verdict.digest", "The verdict is on other content than the request's.")
     if event.as_of >= line.seq:
         yield Violation(line.seq, "verdict.as_of", "The verdict claims to have seen what came after it.")
-    case.verdict, case.verdict_seq = event, line.seq
+    case.verdict, case.verdict_seq, case.changed_at = event, line.seq, line.at
 
 
 def delivery(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
@@ -79,8 +79,12 @@ def attempt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
     if case is None:
         yield Violation(line.seq, "attempt.request", f"There is no request {event.request_id}.")
         return
-    yield from _same_as_cleared(book, line, event, case)
-    yield from _warranted(book, line, event, case)
+    yield from _same_content(book, line, event, case)
+    found = (*_last_verdict(line, event, case), *_warranted(book, line, event, case))
+    if case.changed_at is not None and line.at - case.changed_at <= _LAG:
+        facts.overtaken = found  # a worker may not have seen it yet when it wrote, and looks again before it posts
+    else:
+        yield from found
     target = case.target(event.revision, event.profile)
     yield from _once(line, event, case, target)
     target.attempts.append(facts)
@@ -102,7 +106,7 @@ def _fence(book: Book, line: Line, event: Attempt) -> Iterator[Violation]:
         )
 
 
-def _same_as_cleared(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
+def _last_verdict(line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
     if event.verdict_seq != case.verdict_seq:
         yield Violation(
             line.seq,
@@ -110,6 +114,9 @@ def _same_as_cleared(book: Book, line: Line, event: Attempt, case: Case) -> Iter
             f"The attempt rests on verdict {event.verdict_seq}; the last one on {event.request_id} is "
             f"{case.verdict_seq or 'none'}.",
         )
+
+
+def _same_content(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
     if (event.revision, event.digest) != (case.request.revision, case.request.digest):
         yield Violation(
             line.seq,
@@ -158,6 +165,12 @@ def _once(line: Line, event: Attempt, case: Case, target: Target) -> Iterator[Vi
             "attempt.final",
             f"The delivery to {event.profile} had ended for good at {target.final_seq}.",
         )
+    if any(earlier.receipt_seq == 0 for earlier in target.attempts):
+        yield Violation(
+            line.seq,
+            "attempt.open",
+            f"The attempt on {event.profile} was made before the one before it was settled.",
+        )
     if target.attempts and target.attempts[0].event.idempotency_key != event.idempotency_key:
         yield Violation(
             line.seq,
@@ -204,7 +217,21 @@ def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
         )
         return
     book.open_attempts.pop(facts.seq, None)
+    yield from _overtaken(book, event, facts)
     facts.receipt_seq, facts.outcome = line.seq, event.outcome
+
+
+def _overtaken(book: Book, event: Receipt, facts: AttemptFacts) -> Iterator[Violation]:
+    """An attempt that was overtaken by a new fact is no fault if the worker's second look held it back."""
+    if event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id:
+        codes = ", ".join(one.code for one in facts.overtaken)
+        if codes:
+            book.warnings.append(
+                Violation(facts.seq, "attempt.overtaken", f"It was overtaken ({codes}), and held back in time.")
+            )
+    else:
+        yield from facts.overtaken
+    facts.overtaken = ()
 
 
 def _public(line: Line, event: Receipt, target: Target) -> Iterator[Violation]:

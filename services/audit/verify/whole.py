@@ -9,7 +9,7 @@ from services.audit.verify.alarms import alarms_as_violations
 from services.audit.verify.book import Authority, Book
 from services.audit.verify.files import LEDGER
 from services.audit.verify.frame import Frame, Pinned
-from services.audit.verify.replay import judge, undecided, unsettled
+from services.audit.verify.replay import judge, overtaken, undecided, unsettled
 from services.audit.verify.report import Report, Violation
 from services.kernel.city import City
 from services.kernel.errors import Unproven
@@ -39,6 +39,7 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
     for line in frame.lines():
         events += 1
         found.extend(judge(book, line))
+    found.extend(overtaken(book))
     if book.control.seq == 0:
         found.append(Violation(0, "control.no_manifest", "The record holds no valid authority manifest."))
     root = frame.prove((*book.seals, *_kept_elsewhere(frame, known)))
@@ -52,7 +53,7 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         root=root,
         checkpoints=len(frame.checkpoints),
         violations=tuple(sorted(dict.fromkeys(violations), key=lambda one: one.seq)),
-        warnings=(*frame.warnings, *unsettled(book, now), *undecided(book, now)),
+        warnings=(*frame.warnings, *book.warnings, *unsettled(book, now), *undecided(book, now)),
         unconfirmed=tuple(open_ones),
     )
 
