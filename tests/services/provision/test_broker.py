@@ -83,12 +83,13 @@ async def test_a_second_broker_on_the_same_city_is_refused(demo_city: City, star
 
 async def test_a_broken_configuration_is_told_with_the_servers_words(demo_city: City) -> None:
     conf = demo_city.nats_conf_path
-    conf.write_text(conf.read_text() + "jetstream { nonsense\n")
+    right = conf.read_text()
+    conf.write_text(right + "jetstream { nonsense\n")
     broker = EmbeddedBroker()
     with pytest.raises(Unreachable) as caught:
         await broker.start(demo_city, free_port())
     assert caught.value.code == "broker.died"
-    assert "line 20" in caught.value.message
+    assert f"line {len(right.splitlines()) + 2}" in caught.value.message
     assert caught.value.message.isprintable()
     assert "nats.conf" in caught.value.hint
     assert broker.pid is None
