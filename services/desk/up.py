@@ -101,7 +101,8 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
             stack.push_async_callback(broker.stop)
             await broker.start(city, port)
             url = broker.url
-            await provision(city, url)
+            if (await provision(city, url)).accounts_changed:
+                await broker.reload()
         else:
             url = nats.url or f"nats://{nats.host}:{nats.port}"
         base = port or nats.port
