@@ -99,6 +99,7 @@ class WebsiteConnector:
     async def close(self) -> None:
         """Finish what is being written."""
         await self._queue.close()
+        await asyncio.to_thread(self._writer.close)
 
     async def _write(self, change: Callable[[Work], Result], seconds: float) -> Result | Retryable | Unknown:
         done = await self._queue.ask(change, seconds * _SHARE)

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from xml.etree import ElementTree as Xml
+from xml.sax.saxutils import escape, quoteattr
 
 from markupsafe import Markup
 
 from services.fanout.connectors.site.views import MessageView
 
-_ATOM = "http://www.w3.org/2005/Atom"
+_KEPT = 2_000
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -36,40 +36,57 @@ class Feed:
 
 def atom(feed: Feed) -> bytes:
     """Return the feed as an Atom document."""
-    Xml.register_namespace("", _ATOM)
-    root = Xml.Element(f"{{{_ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": feed.language})
-    _add(root, "id", feed.home)
-    _add(root, "title", feed.title)
-    _add(root, "updated", max((entry.changed.iso for entry in feed.entries), default="1970-01-01T00:00:00Z"))
-    _add(root, "link", rel="self", type="application/atom+xml", href=f"{feed.home}feed.atom")
-    _add(root, "link", rel="alternate", type="text/html", href=feed.home)
-    _add(_add(root, "author"), "name", feed.author)
-    _add(root, "generator", "OneVoice")
-    for entry in feed.entries:
-        _entry(root, entry, feed)
-    document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document
+    updated = max((entry.changed.iso for entry in feed.entries), default="1970-01-01T00:00:00Z")
+    pieces = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang={_quoted(feed.language)}>',
+        _element("id", feed.home),
+        _element("title", feed.title),
+        _element("updated", updated),
+        _empty("link", rel="self", type="application/atom+xml", href=f"{feed.home}feed.atom"),
+        _empty("link", rel="alternate", type="text/html", href=feed.home),
+        f"<author>{_element('name', feed.author)}</author>",
+        _element("generator", "OneVoice"),
+        *(_entry(entry, feed.base) for entry in feed.entries),
+        "</feed>",
+    ]
+    return ("\n".join(pieces) + "\n").encode("utf-8", "replace")
 
 
-def _entry(root: Xml.Element, message: MessageView, feed: Feed) -> None:
-    element = _add(root, "entry")
-    address = f"{feed.base}/{message.path}"
-    _add(element, "id", address)
-    _add(element, "title", title_in_feed(message))
-    _add(element, "published", message.listed.iso)
-    _add(element, "updated", message.changed.iso)
-    _add(element, "link", rel="alternate", type="text/html", href=address)
-    _add(_add(element, "author"), "name", message.by)
-    if message.severity is not None:
-        _add(element, "category", term=message.severity, label=message.severity_word or "")
-    _add(element, "content", content_html(message, feed.base), type="html")
+@lru_cache(_KEPT)
+def _entry(message: MessageView, base: str) -> str:
+    address = f"{base}/{message.path}"
+    pieces = [
+        "<entry>",
+        _element("id", address),
+        _element("title", title_in_feed(message)),
+        _element("published", message.listed.iso),
+        _element("updated", message.changed.iso),
+        _empty("link", rel="alternate", type="text/html", href=address),
+        f"<author>{_element('name', message.by)}</author>",
+        _empty("category", term=message.severity, label=message.severity_word or "") if message.severity else "",
+        f'<content type="html">{_escaped(content_html(message, base))}</content>',
+        "</entry>",
+    ]
+    return "\n".join(piece for piece in pieces if piece)
 
 
-def _add(parent: Xml.Element, name: str, text: str | None = None, **attributes: str) -> Xml.Element:
-    clean = {key: _NOT_XML.sub("\ufffd", value) for key, value in attributes.items()}
-    element = Xml.SubElement(parent, f"{{{_ATOM}}}{name}", clean)
-    element.text = None if text is None else _NOT_XML.sub("\ufffd", text)
-    return element
+def _element(name: str, text: str) -> str:
+    return f"<{name}>{_escaped(text)}</{name}>"
+
+
+def _empty(name: str, **attributes: str) -> str:
+    return f"<{name} {' '.join(f'{key}={_quoted(value)}' for key, value in attributes.items())}/>"
+
+
+def _escaped(text: str) -> str:
+    escaped: str = escape(_NOT_XML.sub("\ufffd", text))
+    return escaped
+
+
+def _quoted(text: str) -> str:
+    quoted: str = quoteattr(_NOT_XML.sub("\ufffd", text))
+    return quoted
 
 
 def json_feed(feed: Feed) -> bytes:
@@ -81,18 +98,19 @@ def json_feed(feed: Feed) -> bytes:
         "feed_url": f"{feed.home}feed.json",
         "language": feed.language,
         "authors": [{"name": feed.author, "url": f"{feed.base}/"}],
-        "items": [_item(entry, feed) for entry in feed.entries],
+        "items": [_item(entry, feed.base) for entry in feed.entries],
     }
-    return json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _item(message: MessageView, feed: Feed) -> dict[str, Any]:
-    address = f"{feed.base}/{message.path}"
+@lru_cache(_KEPT)
+def _item(message: MessageView, base: str) -> dict[str, Any]:
+    address = f"{base}/{message.path}"
     item: dict[str, Any] = {
         "id": address,
         "url": address,
         "title": title_in_feed(message),
-        "content_html": content_html(message, feed.base),
+        "content_html": content_html(message, base),
         "content_text": message.text,
         "date_published": message.listed.iso,
         "date_modified": message.changed.iso,
@@ -104,7 +122,7 @@ def _item(message: MessageView, feed: Feed) -> dict[str, Any]:
     if message.link is not None:
         item["external_url"] = message.link
     if message.pictures:
-        item["image"] = f"{feed.base}/{message.pictures[0][0]}"
+        item["image"] = f"{base}/{message.pictures[0][0]}"
     return item
 
 
@@ -113,7 +131,7 @@ def title_in_feed(message: MessageView) -> str:
     return f"{message.severity_word}: {message.title}" if message.severity_word else message.title
 
 
-@lru_cache(2_000)
+@lru_cache(_KEPT)
 def content_html(message: MessageView, base: str) -> str:
     """Return an entry's content with absolute addresses."""
     pieces = [message.html]

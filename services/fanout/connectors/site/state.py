@@ -28,6 +28,9 @@ from schemas.events.requests import PlatformContent
 from services.kernel.files import flush_folder, write_atomically
 
 CITY = "_city"
+Stamp = tuple[int, int, int]
+"""By which a file is known not to have changed: inode, time, size. A file is replaced, never written into."""
+_KEPT = 5_000
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
@@ -70,10 +73,14 @@ class Broken(OSError):
 
 
 class State:
-    """The files, read through a cache that lives as long as one piece of work under the lock."""
+    """The files, read through a cache that lives as long as one piece of work under the lock.
 
-    def __init__(self, folder: Path) -> None:
+    ``read_before`` may live longer: what it holds is used only if the file is still the same.
+    """
+
+    def __init__(self, folder: Path, read_before: dict[str, tuple[Stamp, Message]] | None = None) -> None:
         self.folder = folder
+        self._read_before = {} if read_before is None else read_before
         self._messages: dict[str, Message | None] = {}
         self._orders: dict[str, list[str]] = {}
 
@@ -82,9 +89,25 @@ class State:
     def message(self, request_id: str) -> Message | None:
         """Return a message; raises Broken."""
         if request_id not in self._messages:
-            path = self.folder / "messages" / f"{request_id}.json"
-            self._messages[request_id] = _read(path, Message) if path.exists() else None
+            self._messages[request_id] = self._read_message(request_id)
         return self._messages[request_id]
+
+    def _read_message(self, request_id: str) -> Message | None:
+        """Read a message's file, unless it is as it was when it was read before."""
+        path = self.folder / "messages" / f"{request_id}.json"
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._read_before.get(request_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        message: Message = _read(path, Message)
+        if len(self._read_before) >= _KEPT:
+            self._read_before.clear()
+        self._read_before[request_id] = (stamp, message)
+        return message
 
     def put_message(self, message: Message) -> None:
         """Keep a message in the cache; ``save`` writes it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from schemas.events.authority import Profile
 from services.fanout.connectors.site.feeds import Feed, atom, json_feed
 from services.fanout.connectors.site.pages import STYLE, STYLE_PATH, Pages, Part, Site
-from services.fanout.connectors.site.state import CITY, Broken, Message, State, listings_of
+from services.fanout.connectors.site.state import CITY, Broken, Message, Stamp, State, listings_of
 from services.fanout.connectors.site.views import MessageView, name_of, view_of
 from services.kernel import logs
 from services.kernel.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
@@ -25,6 +25,7 @@ NEWEST = 20
 PART = 100
 """How many messages one page of a month's archive holds."""
 _AT_ONCE = 8
+_KEPT = 5_000
 
 Change = Callable[["Work"], None]
 
@@ -73,6 +74,9 @@ class Writer:
         self._state_folder = state_folder
         self._site = site
         self._pages = Pages(site)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="website")
+        self._read_before: dict[str, tuple[Stamp, Message]] = {}
+        self._seen_before: dict[tuple[str, str | None], tuple[Message, MessageView]] = {}
 
     def apply(self, changes: Sequence[Change], now: datetime, *, all_pages: bool = False) -> None:
         """Make changes, write them down, write their pages. A change tells its own caller what came of it.
@@ -83,7 +87,7 @@ class Writer:
         begun = False
         try:
             with locked(self._state_folder / "lock"):
-                work = Work(State(self._state_folder), now)
+                work = Work(State(self._state_folder, self._read_before), now)
                 for change in changes:
                     change(work)
                 behind = work.state.touched()
@@ -103,6 +107,10 @@ class Writer:
         self._show(work.state, touched, all_pages)
         work.state.settle()
 
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown()
+
     def _keep(self, work: Work) -> None:
         for (request_id, name), content in work.files.items():
             write_atomically(self._folder / "messages" / request_id / name, content)
@@ -118,7 +126,7 @@ class Writer:
 
         ``all_pages`` after a crash, when it is not known which pages of a listing are there.
         """
-        views = _Views(state, self._site.city)
+        views = _Views(state, self._site.city, self._seen_before)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
@@ -141,9 +149,8 @@ class Writer:
         folders = {path.parent for path in files}
         for folder in folders:
             make_folder(folder)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            _all(pool.map(write_unflushed, files.keys(), files.values()))
-            _all(pool.map(flush_folder, folders))
+        _all(self._pool.map(write_unflushed, files.keys(), files.values()))
+        _all(self._pool.map(flush_folder, folders))
 
     def _listing(
         self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]], all_pages: bool
@@ -182,12 +189,17 @@ class Writer:
 
 
 class _Views:
-    """Views of messages, each made once. A file that cannot be read is left out and told: the others must go out."""
+    """Views of messages, made anew only when the message is another.
 
-    def __init__(self, state: State, city: str) -> None:
+    A file that cannot be read is left out and told: the others must go out.
+    """
+
+    def __init__(
+        self, state: State, city: str, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
+    ) -> None:
         self._state = state
         self._city = city
-        self._made: dict[tuple[str, str | None], MessageView] = {}
+        self._made = made
 
     def message(self, request_id: str) -> Message | None:
         """Return a message, None where there is none that can be read."""
@@ -202,9 +214,13 @@ class _Views:
         place = message.places.get(profile) if profile is not None else None
         whose = profile if place is not None and place.taken_back_at is not None else None
         key = (message.request_id, whose)
-        if key not in self._made:
-            self._made[key] = view_of(message, self._city, whose)
-        return self._made[key]
+        known = self._made.get(key)
+        if known is not None and known[0] is message:
+            return known[1]
+        if len(self._made) >= _KEPT:
+            self._made.clear()
+        self._made[key] = (message, view_of(message, self._city, whose))
+        return self._made[key][1]
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
         """Return the views of messages on the pages of a profile or (None) of the city, in order."""
