@@ -37,8 +37,11 @@ class Handlers:
         ledger, log = self._runtime.ledger, self._runtime.log
         newest = await ledger.last(subjects.verdict(verdict.request_id))
         found = await ledger.last(subjects.request(verdict.request_id))
-        if newest is None or newest.seq != entry.seq or found is None:
+        if newest is None or newest.seq != entry.seq:
             return  # the newer verdict is consumed too, and queues its own
+        if found is None:
+            log.error("a verdict on a request that is not on record", verdict_seq=entry.seq)
+            return
         request = read(Request, found)
         control = await self._runtime.control.refresh()
         receipts = await self._reader.receipts(verdict.request_id, verdict.targets, found.seq)

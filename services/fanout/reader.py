@@ -19,6 +19,7 @@ from schemas.events.base import Contract
 from schemas.events.deliveries import Attempt, Delivery, Receipt
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
+from services.fanout.fresh import Fresh, FreshByKey
 from services.fanout.standing import Standing
 from services.kernel.control import ControlState
 from services.kernel.errors import Unreachable
@@ -46,6 +47,8 @@ class Reader:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._parsed: OrderedDict[int, Contract] = OrderedDict()
+        self._control = Fresh(runtime.control.refresh)
+        self._shared = FreshByKey(self._read_shared)
 
     async def case(self, delivery: Delivery) -> Case:
         """Return the facts of a delivery as the ledger has them now.
@@ -55,14 +58,13 @@ class Reader:
             StrictJsonError: an entry is not what its subject says; it belongs into the dead letters.
         """
         ledger, request_id, profile = self._runtime.ledger, delivery.request_id, delivery.profile
-        request, verdict, attempt, receipt, approvals, control = await asyncio.gather(
-            ledger.last(subjects.request(request_id)),
-            ledger.last(subjects.verdict(request_id)),
+        shared, control, attempt, receipt = await asyncio.gather(
+            self._shared.get(request_id),
+            self._control.get(),
             ledger.last(subjects.attempt(profile, request_id)),
             ledger.last(subjects.receipt(profile, request_id)),
-            ledger.history(subjects.approvals_of(request_id)),
-            self._runtime.control.refresh(),
         )
+        request, verdict, approvals = shared
         standing = Standing(
             request=self._read(Request, request),
             verdict=self._read(Verdict, verdict),
@@ -74,6 +76,15 @@ class Reader:
             receipt_seq=seq_of(receipt),
         )
         return Case(standing, self._last_of_each(approvals), control)
+
+    async def _read_shared(self, request_id: str) -> tuple[Entry | None, Entry | None, list[Entry]]:
+        """Read what all deliveries of a request have in common: request, last verdict, approvals."""
+        ledger = self._runtime.ledger
+        return await asyncio.gather(
+            ledger.last(subjects.request(request_id)),
+            ledger.last(subjects.verdict(request_id)),
+            ledger.history(subjects.approvals_of(request_id)),
+        )
 
     async def request(self, request_id: str) -> Request | None:
         """Return the newest revision of a request."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schemas import canonical, subjects
@@ -11,6 +15,8 @@ from services.fanout.reader import read
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Appended, Conflict
 from services.kernel.service import Runtime
+
+Answer = TypeVar("Answer")
 
 
 def key_of(request: Request, profile: str, rendering_sha256: str) -> str:
@@ -82,28 +88,28 @@ class Records:
     async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:
         subject = subjects.receipt(receipt.profile, receipt.request_id)
         place = f"{receipt.profile}:{receipt.request_id}:{receipt.revision}:{receipt.attempt_seq}:{expect_last}"
-        async for attempt in self._persistent():
-            with attempt:
-                appended = await self._runtime.ledger.append(
-                    subject, receipt, msg_id=f"receipt:{place}", expect_last=expect_last
-                )
-        return appended
+        append = partial(
+            self._runtime.ledger.append, subject, receipt, msg_id=f"receipt:{place}", expect_last=expect_last
+        )
+        return await self._until_done(append)
 
     async def _standing(self, receipt: Receipt) -> list[tuple[int, Receipt]]:
         subject = subjects.receipt(receipt.profile, receipt.request_id)
-        async for attempt in self._persistent():
-            with attempt:
-                entries = await self._runtime.ledger.history(subject)
+        entries = await self._until_done(partial(self._runtime.ledger.history, subject))
         return [(entry.seq, read(Receipt, entry)) for entry in entries]
 
-    def _persistent(self) -> AsyncRetrying:
+    async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""
-        return AsyncRetrying(
+        try:
+            return await call()
+        except Unreachable:
+            pass
+        return await AsyncRetrying(
             retry=retry_if_exception_type(Unreachable),
             wait=wait_random_exponential(multiplier=0.2, max=5.0),
             before_sleep=self._tell,
             reraise=True,
-        )
+        )(call)
 
     def _tell(self, state: RetryCallState) -> None:
         self._runtime.log.warning("a receipt waits for the ledger", tries=state.attempt_number)

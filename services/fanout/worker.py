@@ -11,18 +11,17 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from schemas import streams
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout import limits, retry
+from services.fanout import limits, receipts, retry
 from services.fanout.caller import Caller, Held, Lease, intent_of
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Connector,
-    Permanent,
-    Posted,
     PublishResult,
     ReconcileResult,
     Retryable,
@@ -31,6 +30,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.reader import Case, Reader, ledger_time
 from services.fanout.records import Records, key_of
 from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Wait, next_step
+from services.fanout.turns import TURNS, Turn
 from services.kernel.clock import monotonic
 from services.kernel.ledger import Conflict
 from services.kernel.service import RetryLater, Runtime
@@ -71,6 +71,7 @@ class Worker:
         self._records = Records(runtime)
         self._caller = Caller(runtime, runtime.ledger.get_media)
         self._doors: dict[str, _Door] = {}
+        self._turns = asyncio.Semaphore(TURNS)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Bring a delivery as far as it goes now; returns when nothing is left to do for it.
@@ -79,13 +80,14 @@ class Worker:
             RetryLater: it has to be looked at again; nothing is lost in between.
             Unreachable: the ledger cannot be reached.
         """
-        while await self._advance(delivery):
-            pass
+        async with self._door(delivery).slots, Turn(self._turns) as turn:
+            while await self._advance(delivery, turn):
+                pass
 
-    async def _advance(self, delivery: Delivery) -> bool:
+    async def _advance(self, delivery: Delivery, turn: Turn) -> bool:
         """Do the next step; True when there may be another one at once."""
         case = await self._reader.case(delivery)
-        now = self._runtime.clock.now()
+        now = self._now()
         is_open = case.standing.open_attempt is not None
         ledger_now = await ledger_time(self._runtime.ledger) if is_open else now
         step = next_step(delivery, case.standing, now, ledger_now, self._lease)
@@ -95,18 +97,19 @@ class Worker:
         if isinstance(step, Wait):
             raise RetryLater(step.delay, step.reason)
         if isinstance(step, Settle):
-            await self._settle(delivery, case, step)
+            await self._settle(case, step, turn)
             return True
         if isinstance(step, End):
             await self._end(delivery, case, step.outcome, final=step.final, reason=step.reason)
             return False
-        return await self._post(delivery, case, step.number)
+        return await self._post(delivery, case, step.number, turn)
 
     # --- what an earlier attempt left open ----------------------------------------------------------------
 
-    async def _settle(self, delivery: Delivery, case: Case, step: Settle) -> None:
+    async def _settle(self, case: Case, step: Settle, turn: Turn) -> None:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
         attempt = step.attempt
+        turn.over()
         found = await self._look(case, attempt)
         if isinstance(found, CannotTell) and attempt.platform not in NATURAL_KEY:
             delay = retry.look_again(step.over_for, self._patience)
@@ -115,7 +118,9 @@ class Worker:
         if isinstance(found, Absent) and step.over_for < self._lease:
             # A platform may still carry out what it was sent, although nobody waits for its answer any more.
             raise RetryLater(self._lease - step.over_for, "it is not there yet, which proves nothing so early")
-        receipt = self._settling(attempt, step.attempt_seq, found)
+        receipt = receipts.of_look(
+            attempt, step.attempt_seq, found, self._now(), natural=attempt.platform in NATURAL_KEY
+        )
         await self._record(receipt, case.standing.receipt_seq)
 
     async def _look(self, case: Case, attempt: Attempt) -> ReconcileResult:
@@ -127,40 +132,9 @@ class Worker:
         intent = intent_of(request, profile, attempt.idempotency_key, self._lease)
         return await self._caller.look(connector, intent)
 
-    def _settling(self, attempt: Attempt, attempt_seq: int, found: ReconcileResult) -> Receipt:
-        url: str | None = None
-        remote_id: str | None = None
-        final = False
-        if isinstance(found, Posted):
-            outcome, final, reason = ReceiptOutcome.DELIVERED, True, "found on the platform"
-            url, remote_id = found.url, found.remote_id
-        elif isinstance(found, Absent):
-            outcome, reason = ReceiptOutcome.WITHHELD, "the platform shows that it was not posted; it is tried again"
-            if found.begun is not None:
-                reason = "the platform shows only its beginning; it is continued"
-                url, remote_id = found.begun.url, found.begun.remote_id
-        elif attempt.platform in NATURAL_KEY:
-            outcome, reason = ReceiptOutcome.UNCONFIRMED, f"{found.reason}; repeating it is safe there"
-        else:
-            outcome, final = ReceiptOutcome.UNCONFIRMED, True
-            reason = f"it may stand or not: {found.reason}; please look at the profile"
-        return Receipt(
-            at=self._runtime.clock.now(),
-            request_id=attempt.request_id,
-            revision=attempt.revision,
-            profile=attempt.profile,
-            platform=attempt.platform,
-            attempt_seq=attempt_seq,
-            outcome=outcome,
-            final=final,
-            url=url,
-            remote_id=remote_id,
-            reason=reason,
-        )
-
     # --- posting ------------------------------------------------------------------------------------------
 
-    async def _post(self, delivery: Delivery, case: Case, number: int) -> bool:
+    async def _post(self, delivery: Delivery, case: Case, number: int, turn: Turn) -> bool:
         found = self._objections(delivery, case)
         if found:
             return await self._object(delivery, case, found)
@@ -170,15 +144,13 @@ class Worker:
             reason = f"this city has no connector for {delivery.platform}"
             await self._end(delivery, case, ReceiptOutcome.FAILED, final=True, reason=reason)
             return False
-        door = self._door(delivery, case)
-        wait = door.budget.take(monotonic())
+        wait = self._door(delivery).budget.take(monotonic())
         if wait > 0:
             raise RetryLater(wait, "the platform's limit for one address is reached")
-        async with door.slots:
-            return await self._attempt(delivery, case, request, connector, number)
+        return await self._attempt(delivery, case, request, connector, number, turn)
 
     async def _attempt(
-        self, delivery: Delivery, case: Case, request: Request, connector: Connector, number: int
+        self, delivery: Delivery, case: Case, request: Request, connector: Connector, number: int, turn: Turn
     ) -> bool:
         lease = Lease(self._runtime.clock, self._lease)
         try:
@@ -194,7 +166,10 @@ class Worker:
         intent = intent_of(request, profile, key, lease.left())
 
         async def warranted() -> Held | None:
-            return await self._once_more(delivery, case, appended.seq)
+            held = await self._once_more(delivery, case, appended.seq)
+            if held is None:
+                turn.over()
+            return held
 
         result = await self._caller.publish(connector, intent, lease, warranted)
         return await self._conclude(delivery, case, appended.seq, number, result, lease)
@@ -225,29 +200,16 @@ class Worker:
             # No receipt yet, and nothing is sent again before the platform was asked how it ended.
             delay = max(lease.length - lease.age(), 0.0) + CLOCK_SLACK
             raise RetryLater(delay, f"how it ended is not known: {result.reason}")
+        receipt = receipts.of_result(delivery, attempt_seq, result, self._now())
         if isinstance(result, Retryable):
             chance = random.random()  # noqa: S311 - jitter, no secret
-            now = self._runtime.clock.now()
-            again = retry.again(number, result.after, now, delivery.expires_at, chance)
-            receipt = self._receipt(delivery, attempt_seq, ReceiptOutcome.WITHHELD, False, result.reason)
-            begun = _where(result.begun) if result.begun else {}
-            await self._record(receipt.model_copy(update={"retry_at": again.at, **begun}), last)
+            again = retry.again(number, result.after, self._now(), delivery.expires_at, chance)
+            await self._record(receipt.model_copy(update={"retry_at": again.at}), last)
             raise RetryLater(again.delay, result.reason)
-        if isinstance(result, Held):
-            receipt = self._receipt(delivery, attempt_seq, ReceiptOutcome.WITHHELD, False, result.reason)
-            await self._record(receipt, last)
-            if result.late:
-                raise RetryLater(retry.BASE_SECONDS, result.reason)
-            return True
-        await self._record(self._final(delivery, attempt_seq, result), last)
-        return False
-
-    def _final(self, delivery: Delivery, attempt_seq: int, result: Posted | Permanent) -> Receipt:
-        if isinstance(result, Permanent):
-            receipt = self._receipt(delivery, attempt_seq, ReceiptOutcome.FAILED, True, result.reason)
-            return receipt.model_copy(update=_where(result.begun)) if result.begun else receipt
-        receipt = self._receipt(delivery, attempt_seq, ReceiptOutcome.DELIVERED, True, result.note)
-        return receipt.model_copy(update=_where(result))
+        await self._record(receipt, last)
+        if isinstance(result, Held) and result.late:
+            raise RetryLater(retry.BASE_SECONDS, result.reason)
+        return isinstance(result, Held)
 
     # --- the warrant --------------------------------------------------------------------------------------
 
@@ -265,7 +227,7 @@ class Worker:
                 profile_id=delivery.profile,
                 rendering_sha256=delivery.rendering_sha256,
                 control_seq=delivery.control_seq,
-                now=self._runtime.clock.now(),
+                now=self._now(),
                 realm=self._runtime.city.realm,
             )
         )
@@ -287,44 +249,30 @@ class Worker:
     # --- receipts -----------------------------------------------------------------------------------------
 
     async def _end(self, delivery: Delivery, case: Case, outcome: ReceiptOutcome, *, final: bool, reason: str) -> None:
-        await self._record(self._receipt(delivery, 0, outcome, final, reason), case.standing.receipt_seq)
-
-    def _receipt(
-        self, delivery: Delivery, attempt_seq: int, outcome: ReceiptOutcome, final: bool, reason: str
-    ) -> Receipt:
-        return Receipt(
-            at=self._runtime.clock.now(),
-            request_id=delivery.request_id,
-            revision=delivery.revision,
-            profile=delivery.profile,
-            platform=delivery.platform,
-            attempt_seq=attempt_seq,
-            outcome=outcome,
-            final=final,
-            reason=reason,
-        )
+        """Write that it ended without an attempt."""
+        receipt = receipts.without_attempt(delivery, outcome, self._now(), final=final, reason=reason)
+        await self._record(receipt, case.standing.receipt_seq)
 
     async def _record(self, receipt: Receipt, expect_last: int) -> None:
         written = await self._records.receipt(receipt, expect_last)
+        said = {"url": receipt.url, "reason": receipt.reason}
         self._runtime.log.info(
             str(receipt.outcome) if written else "another worker's receipt stands",
             profile=receipt.profile,
-            url=receipt.url,
-            reason=receipt.reason or None,
+            **{name: value for name, value in said.items() if value},
         )
 
-    def _door(self, delivery: Delivery, case: Case) -> _Door:
-        host = limits.host_of(case.control.profiles[delivery.profile])
+    def _now(self) -> datetime:
+        return self._runtime.clock.now()
+
+    def _door(self, delivery: Delivery) -> _Door:
+        profile = self._runtime.control.state.profiles.get(delivery.profile)
+        host = limits.host_of(profile) if profile else delivery.platform
         door = self._doors.get(host)
         if door is None:
             limit = limits.limit_of(delivery.platform, host)
             door = self._doors[host] = _Door(asyncio.Semaphore(limit.at_once), limits.Budget(limit))
         return door
-
-
-def _where(posted: Posted) -> dict[str, str]:
-    """Return where a post stands, or the beginning of a thread that stands without its end."""
-    return {"url": posted.url, "remote_id": posted.remote_id}
 
 
 def _sentences(found: tuple[Objection, ...]) -> str:

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Profile, Role
 from schemas.events.control import Posture
-from schemas.events.envelope import APPROVAL_TYPE
+from schemas.events.envelope import APPROVAL_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.control import ControlState
@@ -168,18 +169,26 @@ def _targets(facts: WarrantFacts) -> Iterator[Objection]:
 
 
 def _content(facts: WarrantFacts) -> Iterator[Objection]:
-    request = facts.request
-    platforms = [rendering.platform for rendering in request.renderings]
-    if len(set(platforms)) != len(platforms):
-        yield Objection("warrant.renderings_twice", "The request has two renderings for one platform.")
-    for rendering in request.renderings:
-        if canonical.sha256(rendering.body.encode()) != rendering.sha256:
-            yield Objection("warrant.body_hash", f"The {rendering.platform} rendering's bytes do not match their hash.")
-    if digest_of(request.request_id, request.revision, request.renderings) != request.digest:
-        yield Objection("warrant.digest", "The request's digest is not that of its renderings.")
+    yield from _bytes(facts.request)
     profile = facts.control.profiles.get(facts.profile_id)
     if profile is not None:
         yield from _rendering(facts, profile)
+
+
+@lru_cache(maxsize=256)
+def _bytes(request: Request) -> tuple[Objection, ...]:
+    """Check a request's renderings against their hashes, and these against the digest; remembered per request."""
+    found: list[Objection] = []
+    platforms = [rendering.platform for rendering in request.renderings]
+    if len(set(platforms)) != len(platforms):
+        found.append(Objection("warrant.renderings_twice", "The request has two renderings for one platform."))
+    for one in request.renderings:
+        if canonical.sha256(one.body.encode()) != one.sha256:
+            message = f"The {one.platform} rendering's bytes do not match their hash."
+            found.append(Objection("warrant.body_hash", message))
+    if digest_of(request.request_id, request.revision, request.renderings) != request.digest:
+        found.append(Objection("warrant.digest", "The request's digest is not that of its renderings."))
+    return tuple(found)
 
 
 def _rendering(facts: WarrantFacts, profile: Profile) -> Iterator[Objection]:
@@ -282,16 +291,23 @@ def _all_departments(facts: WarrantFacts) -> bool:
 
 def _genuine(facts: WarrantFacts, approval: Approval) -> ApprovalStatement | None:
     """Return the statement if the officer's own key signed it, for this realm and request; else None."""
-    officer = facts.control.officers[approval.officer]
-    if verified_by(approval.envelope, APPROVAL_TYPE) != {officer.public_key}:
-        return None
-    try:
-        statement = ApprovalStatement.from_bytes(approval.envelope.payload_bytes())
-    except ValueError:
+    statement = _signed(approval.envelope, facts.control.officers[approval.officer].public_key)
+    if statement is None:
         return None
     said = (approval.request_id, statement.request_id, statement.officer, statement.realm)
     request_id = facts.request.request_id
     return statement if said == (request_id, request_id, approval.officer, facts.realm) else None
+
+
+@lru_cache(maxsize=1_024)
+def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
+    """Return what a key signed, and nobody else; None for anything else. The same bytes give the same answer."""
+    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
+        return None
+    try:
+        return ApprovalStatement.from_bytes(envelope.payload_bytes())
+    except ValueError:
+        return None
 
 
 def _covers(request: Request, statement: ApprovalStatement) -> bool:

@@ -1,0 +1,77 @@
+"""What is written down of how an attempt ended, pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from services.fanout.caller import Held
+from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retryable
+
+
+def of_result(
+    delivery: Delivery, attempt_seq: int, result: Posted | Permanent | Retryable | Held, now: datetime
+) -> Receipt:
+    """Return the receipt of a call that ended clearly, or was not made.
+
+    What surely was not posted and may be tried again is ``withheld``, not final.
+    """
+    if isinstance(result, Posted):
+        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
+    elif isinstance(result, Permanent):
+        changes = {"outcome": ReceiptOutcome.FAILED, "final": True, "reason": result.reason}
+        changes |= _where(result.begun)
+    else:
+        changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": result.reason}
+        changes |= _where(result.begun) if isinstance(result, Retryable) else {}
+    return _receipt(delivery, attempt_seq, now, **changes)
+
+
+def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, *, natural: bool) -> Receipt:
+    """Return the receipt of an attempt whose end was looked for on the platform.
+
+    Args:
+        attempt: the attempt.
+        attempt_seq: its ledger sequence.
+        found: what the platform shows.
+        now: the present time.
+        natural: the platform makes one post of the same key, so that what cannot be told may be repeated.
+    """
+    if isinstance(found, Posted):
+        changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
+        changes |= _where(found)
+    elif isinstance(found, Absent):
+        reason = "the platform shows that it was not posted; it is tried again"
+        if found.begun is not None:
+            reason = "the platform shows only its beginning; it is continued"
+        changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": reason, **_where(found.begun)}
+    elif natural:
+        reason = f"{found.reason}; to repeat it is safe there"
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}
+    else:
+        reason = f"it may stand or not: {found.reason}; please look at the profile"
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason}
+    return _receipt(attempt, attempt_seq, now, **changes)
+
+
+def without_attempt(delivery: Delivery, outcome: ReceiptOutcome, now: datetime, *, final: bool, reason: str) -> Receipt:
+    """Return the receipt of a delivery that ended without an attempt."""
+    return _receipt(delivery, 0, now, outcome=outcome, final=final, reason=reason)
+
+
+def _receipt(of: Delivery | Attempt, attempt_seq: int, now: datetime, **values: Any) -> Receipt:
+    return Receipt(
+        at=now,
+        request_id=of.request_id,
+        revision=of.revision,
+        profile=of.profile,
+        platform=of.platform,
+        attempt_seq=attempt_seq,
+        **values,
+    )
+
+
+def _where(posted: Posted | None) -> dict[str, Any]:
+    """Return where a post stands, or the beginning of a thread that stands without its end."""
+    return {"url": posted.url, "remote_id": posted.remote_id} if posted else {}

@@ -1,0 +1,55 @@
+"""The receipt of each way in which an attempt can end."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.fanout import receipts
+from services.fanout.caller import Held
+from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
+from tests.pure.fanout.test_standing import DELIVERY, attempt
+from tests.pure.fanout.world import NOW
+
+POSTED = Posted("https://x.example/1", "1", note="without its picture")
+BEGUN = Posted("https://x.example/1", "1")
+
+RESULTS = [
+    (POSTED, "delivered", True, "without its picture", POSTED.url),
+    (Permanent("too long"), "failed", True, "too long", None),
+    (Permanent("1 of 2 parts stand", begun=BEGUN), "failed", True, "1 of 2 parts stand", BEGUN.url),
+    (Retryable("busy"), "withheld", False, "busy", None),
+    (Retryable("1 of 2", begun=BEGUN), "withheld", False, "1 of 2", BEGUN.url),
+    (Held("a newer verdict stands"), "withheld", False, "a newer verdict stands", None),
+]
+
+
+@pytest.mark.parametrize(("result", "outcome", "final", "reason", "url"), RESULTS)
+def test_a_call_that_ended_clearly(
+    result: Posted | Permanent | Retryable | Held, outcome: str, final: bool, reason: str, url: str | None
+) -> None:
+    made = receipts.of_result(DELIVERY, 50, result, NOW)
+    assert (str(made.outcome), made.final, made.reason, made.url, made.attempt_seq) == (outcome, final, reason, url, 50)
+
+
+LOOKS = [
+    (POSTED, False, "delivered", True),
+    (Absent(), False, "withheld", False),
+    (Absent(begun=BEGUN), False, "withheld", False),
+    (CannotTell("no access"), False, "unconfirmed", True),
+    (CannotTell("no access"), True, "unconfirmed", False),
+]
+
+
+@pytest.mark.parametrize(("found", "natural", "outcome", "final"), LOOKS)
+def test_an_attempt_that_was_looked_for(
+    found: Posted | Absent | CannotTell, natural: bool, outcome: str, final: bool
+) -> None:
+    made = receipts.of_look(attempt(), 50, found, NOW, natural=natural)
+    assert (str(made.outcome), made.final, made.attempt_seq) == (outcome, final, 50)
+    assert made.reason
+
+
+def test_the_beginning_of_a_thread_that_stands_is_on_record() -> None:
+    made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, natural=False)
+    assert (made.url, made.remote_id) == (BEGUN.url, BEGUN.remote_id)
+    assert receipts.of_look(attempt(), 50, Absent(), NOW, natural=False).url is None
