@@ -132,13 +132,17 @@ def counting_roles(regime: Regime, *, crisis: bool) -> str:
 
 def who_counts(facts: Facts, regime: Regime, among: frozenset[Role] | None = None) -> tuple[str, ...]:
     """Return the officers whose approval would count now, narrowed to holders of some roles if given."""
+    possible = among or (APPROVING[regime] | {Role.PUBLISHER})
     return tuple(
         officer
-        for officer in sorted(facts.control.officers)
-        if (grants := facts.control.grants_of(officer, facts.now))
-        and counts_until(grants, facts.request, regime) is not None
-        and (among is None or role_until(grants, among) is not None)
+        for officer, person in sorted(facts.control.officers.items())
+        if any(grant.role in possible for grant in person.grants) and _would_count(facts, regime, officer, possible)
     )
+
+
+def _would_count(facts: Facts, regime: Regime, officer: str, possible: frozenset[Role]) -> bool:
+    grants = facts.control.grants_of(officer, facts.now)
+    return role_until(grants, possible) is not None and counts_until(grants, facts.request, regime) is not None
 
 
 def waiting_for(

@@ -93,6 +93,16 @@ def test_a_system_is_never_designated() -> None:
     assert "chief is not designated" in one(town.decide(request), c2_ii.CLAUSE, "blocked")
 
 
+def test_the_authors_own_signature_is_never_somebody_elses() -> None:
+    """A system under an officer's id: what that officer signs does not turn its request into an approved one."""
+    town = Town()
+    town.crisis()
+    request = town.request(author="mcpe", author_kind="system", crisis=True)
+    assert town.outcome(request, "mcpe") == "blocked"
+    one(town.decide(request), c2_ii.CLAUSE, "blocked")
+    assert town.outcome(request, "pio") == "cleared"
+
+
 def test_it_is_silent_about_other_content() -> None:
     """Content that is not about a crisis is none of 2(ii)'s business."""
     town = Town()

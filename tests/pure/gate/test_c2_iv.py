@@ -117,6 +117,21 @@ def test_a_new_department_changes_what_all_means() -> None:
     assert town.decide(request).outcome == "cleared"
 
 
+def test_the_scope_counts_even_where_it_reaches_fewer() -> None:
+    """Asked for all departments, it stays so when one more is sanctioned afterwards, or when there is only one."""
+    town = Town()
+    town.activate()
+    request = town.to_all()
+    town.approve(request, "cao")
+    town.order("office", ProfileAdd(profile=profile("water-town")))
+    assert not town.control.covers_all_departments(request.targets)
+    one(town.decide(request), c2_iv.CLAUSE, "blocked")
+    small = Town(profiles=(profile("fire-town"),))
+    small.activate()
+    request = small.to_all()
+    assert small.outcome(request, "cao") == "blocked"
+
+
 def test_the_clearance_ends_with_the_last_leaders_approval() -> None:
     """The pio's approval is the needed one: when it ends the cao's alone does not carry it."""
     town = Town()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.events.authority import Settings
 from services.gatekeeper.policy.clauses import definitions
 from tests.pure.gate.town import Town, one, said
 
@@ -41,6 +42,18 @@ def test_the_acknowledgement_of_somebody_who_does_not_count_is_none() -> None:
     assert decision.outcome == "blocked"
     assert "phone" in one(decision, CLAUSE, "blocked")
     assert "pio" in one(decision, CLAUSE, "blocked")
+
+
+def test_an_approval_without_it_is_no_approval_at_all() -> None:
+    """It is noted, and is neither an approval nor the second of two."""
+    town = Town(settings=Settings(second_approver_severities=("extreme",)))
+    request = town.request(screening=("phone",), severity="extreme")
+    town.approve(request, "mcpe", acknowledged=())
+    town.approve(request, "office")
+    decision = town.decide(request)
+    assert decision.outcome == "blocked"
+    assert decision.approved_by == ("office",)
+    assert "does not acknowledge" in one(decision, "approval", "noted")
 
 
 def test_two_halves_do_not_make_a_whole() -> None:

@@ -385,7 +385,7 @@ def test_the_gate_keeps_its_invariants_in_any_order_of_events(posture: str) -> N
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=35,
+            max_examples=25,
             stateful_step_count=20,
             derandomize=True,
             deadline=None,

@@ -55,6 +55,16 @@ def test_one_key_under_two_names_is_one_person() -> None:
     assert town.outcome(request, "mcpe") == "cleared"
 
 
+def test_one_person_counts_with_their_longest_approval() -> None:
+    """Of two approvals with one key the longer one carries."""
+    town = Town(settings=TWO, keys={"cao": signer("pio")})
+    town.activate()
+    request = town.request(severity="extreme")
+    for officer, minutes in (("pio", 30), ("cao", 5), ("mcpe", 20)):
+        town.approve(request, officer, expires_at=START + minutes * MINUTE)
+    assert town.decide(request).valid_until == START + 20 * MINUTE
+
+
 def test_the_reason_names_who_else_may() -> None:
     """Who approved already is not waited for again."""
     town = Town(settings=TWO)
