@@ -64,6 +64,7 @@ class Link:
         self.user = user
         self.url = url
         self._client = Client()
+        self._tried = False
         self._denied: asyncio.Queue[str] = asyncio.Queue()
         self._errors: asyncio.Queue[Exception] = asyncio.Queue()
         self._gone = asyncio.Event()
@@ -72,6 +73,7 @@ class Link:
         """Connect with the user's key; raises BadInput, Refused or Unreachable."""
         path = city.key_path(self.user)
         load_key(path)
+        self._tried = True
         connecting = asyncio.ensure_future(
             self._client.connect(
                 self.url,
@@ -100,6 +102,8 @@ class Link:
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
+        if not self._tried:
+            return
         self._client._error_cb = _silence
         with suppress(errors.Error, OSError):
             await self._client.close()

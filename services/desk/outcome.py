@@ -135,8 +135,11 @@ def settled(view: RequestView) -> bool:
 
 
 def decided(view: RequestView, since_seq: int) -> bool:
-    """True when a verdict has weighed the facts up to a ledger sequence."""
-    return view.verdict is not None and view.verdict.as_of >= since_seq
+    """True when a verdict has weighed the facts up to a ledger sequence, or none will: all of it is posted."""
+    if view.verdict is None:
+        return False
+    closed = view.verdict.outcome is Outcome.CLEARED and settled(view)
+    return closed or view.verdict.as_of >= since_seq
 
 
 def finished(view: RequestView) -> bool:

@@ -82,9 +82,14 @@ def _of_broadcast(raw: bytes) -> dict[str, Any]:
 
 
 def _tell(invocation: Invocation, state: dict[str, Any], seen: dict[str, Any] | None) -> dict[str, Any]:
-    """Print a state that differs from the last one and is not older; return what was seen last."""
+    """Print a state that differs from the last one and is not older; return what was seen last.
+
+    People are not told of control revisions that change nothing else (a designation, say); programs are.
+    """
     if seen is not None and (state == seen or state["control_seq"] < seen["control_seq"]):
         return seen
+    if seen is not None and not invocation.as_json and state == seen | {"control_seq": state["control_seq"]}:
+        return state
     now = SystemClock().now()
     if invocation.as_json:
         print_json_line({"at": now.isoformat(), **state})

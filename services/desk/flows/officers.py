@@ -40,8 +40,15 @@ def designate(
 ) -> int:
     """Give an officer a role, for named profiles (publisher), until a time."""
     check_id(officer, "officer")
+    chosen = role_of(role)
+    if (chosen is Role.PUBLISHER) != bool(profiles):
+        raise BadInput(
+            "designate.profiles",
+            "a publisher is designated for named profiles, and only a publisher",
+            "--role publisher --profile PROFILE (once for each)",
+        )
     grant = Grant(
-        role=role_of(role),
+        role=chosen,
         profiles=tuple(dict.fromkeys(check_id(profile, "profile") for profile in profiles)),
         valid_until=moment(until, SystemClock().now(), None, "until") if until is not None else None,
     )
@@ -66,6 +73,7 @@ def _order(invocation: Invocation, given: str | None, officer: str, action: Acti
     async def work() -> int:
         city, by = invocation.city(), people.acting(given)
         async with connect(city, by) as link:
+            await _known(link, officer, action)
             reply = await send(invocation, link, subjects.DESK_REGISTRY_ORDER, by, action)
             views = tuple(view for view in await _officers(link) if view.officer.id == officer)
         if invocation.as_json:
@@ -76,6 +84,18 @@ def _order(invocation: Invocation, given: str | None, officer: str, action: Acti
         return Exit.DONE
 
     return run(work)
+
+
+async def _known(link: Link, officer: str, action: Action) -> None:
+    """Look whether the officer and the profiles exist; raises BadInput ``officer.unknown``, ``profile.unknown``."""
+    if officer not in {view.officer.id for view in await _officers(link)}:
+        raise BadInput("officer.unknown", f"there is no officer {officer!r}", "onevoice officers list shows them")
+    wanted = action.grant.profiles if isinstance(action, Designate) else ()
+    if wanted:
+        there = {profile.id for profile in (await link.board(BoardQuery(query="profiles"))).profiles or ()}
+        missing = next((profile for profile in wanted if profile not in there), None)
+        if missing is not None:
+            raise BadInput("profile.unknown", f"there is no profile {missing!r}", "onevoice profiles list shows them")
 
 
 async def _officers(link: Link) -> tuple[OfficerView, ...]:

@@ -121,6 +121,9 @@ def _order(invocation: Invocation, given: str | None, action: Action, profile_id
     async def work() -> int:
         city, by = invocation.city(), people.acting(given)
         async with connect(city, by) as link:
+            known = {profile.id for profile in await _ask(link)}
+            if isinstance(action, ProfileSuspend) and profile_id not in known:
+                raise BadInput("profile.unknown", f"there is no profile {profile_id!r}", "onevoice profiles list")
             reply: OrderReply = await send(invocation, link, subjects.DESK_REGISTRY_ORDER, by, action)
             now = next(profile for profile in await _ask(link) if profile.id == profile_id)
         if invocation.as_json:

@@ -81,7 +81,7 @@ async def _publish(invocation: Invocation, message: Message, manner: Manner) -> 
             incident=state.incident,
             findings=len(seen.screening),
         )
-        submitted = await _submit(desk, event, seen)
+        submitted = await _submit(desk, await _as_before(desk, message, event, seen), seen)
         approved = await _approve_own(desk, seen, submitted)
         view = await _follow(desk, seen.request_id, approved.seq)
     return report(invocation, console, view)
@@ -102,7 +102,7 @@ async def _request(invocation: Invocation, message: Message, manner: Manner) -> 
         _show_preview(console, seen, state, event.data.crisis)
         if not manner.yes and interactive():
             confirm.ask("Submit this request? [y/N]", frozenset({"y", "yes"}))
-        submitted = await _submit(desk, event, seen)
+        submitted = await _submit(desk, await _as_before(desk, message, event, seen), seen)
         view = await _follow(desk, submitted.request_id, submitted.seq)
     return report(invocation, console, view)
 
@@ -223,6 +223,19 @@ def _show_preview(console: Console, seen: PreviewReply, state: EocView, crisis: 
     if state.hold:
         console.print(Text("HOLD is on: nothing is posted until it is off.", style="bold red"))
     console.print(Text(advice.needs(state.posture, seen.scope, crisis)), width=show.width(console))
+
+
+async def _as_before(desk: Desk, message: Message, event: SubmissionEvent, seen: PreviewReply) -> SubmissionEvent:
+    """Give a repeat (``--id``) the end that the request on record has: ``--expires 4h`` counts from the first time."""
+    if message.event_id is None or message.expires is None:
+        return event
+    try:
+        ends = (await fetch(desk.link, seen.request_id)).request.expires_at
+    except BadInput as error:
+        if error.code == "request.unknown":
+            return event
+        raise
+    return event.model_copy(update={"data": event.data.model_copy(update={"expires": ends})})
 
 
 async def _submit(desk: Desk, event: SubmissionEvent, seen: PreviewReply) -> SubmitReply:

@@ -44,6 +44,12 @@ def test_a_verdict_counts_once_it_weighed_what_was_just_done() -> None:
     assert not outcome.decided(view(None), 0)
 
 
+def test_an_approval_of_what_is_posted_already_brings_no_new_verdict() -> None:
+    both = (delivery(A, "delivered"), delivery(B, "delivered"))
+    assert outcome.decided(view(Outcome.CLEARED, *both, as_of=6), 99)
+    assert not outcome.decided(view(Outcome.CLEARED, both[0], as_of=6), 99)
+
+
 @pytest.mark.parametrize(
     ("found", "deliveries", "over"),
     [
