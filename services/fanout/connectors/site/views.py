@@ -88,7 +88,7 @@ def view_of(message: Message, city: str, profile: str | None = None) -> MessageV
         text = f"This message was withdrawn on {Shown.of(withdrawn).words}. It no longer applies."
         if message.withdrawn_at is None:
             text = f"This message was taken off this page on {Shown.of(withdrawn).words}."
-    places = tuple(_place(place, city) for place in message.places.values())
+    places = tuple(sorted((_place(one, city) for one in message.places.values()), key=lambda one: _rank(one, city)))
     return MessageView(
         id=message.request_id,
         path=f"messages/{message.request_id}/",
@@ -163,10 +163,14 @@ def _place(place: Place, city: str) -> PlaceView:
     )
 
 
+def _rank(place: PlaceView, city: str) -> tuple[bool, str, bool, str]:
+    """Order places: the city's own first, then by name, the website before other platforms."""
+    return place.name != city, place.name, place.path is None, place.anchor
+
+
 def _by(places: tuple[PlaceView, ...], city: str) -> str:
     """Say who publishes it: up to three names, then how many more."""
     names = list(dict.fromkeys(place.name for place in places)) or [city]
-    names.sort(key=lambda name: name != city)
     if len(names) == 1:
         return names[0]
     if len(names) <= 3:
