@@ -7,6 +7,7 @@ slow S        takes S seconds, then posts            rate_limit S  not posted, a
 error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
 refuse        not posted, for good                   crash         posts, and raises
 late S        answers unknown now, posts after S     unreachable   not posted, may be tried again
+wait          posts when ``open(profile)`` is called
 On ``reconcile``: blind (cannot tell).
 """
 
@@ -54,6 +55,8 @@ class FolderPlatform:
         self._note(profile, f"publish {trick}")
         if trick == "slow":
             await asyncio.sleep(float(argument))
+        while trick == "wait" and not (self.folder / f"{profile}.open").exists():  # noqa: ASYNC110 - across processes
+            await asyncio.sleep(0.02)
         if trick == "rate_limit":
             return Retryable("too many requests", after=float(argument))
         if trick == "unreachable":
@@ -98,6 +101,10 @@ class FolderPlatform:
     def behave(self, profile: str, *tricks: str) -> None:
         """Tell what to do on the next calls for a profile."""
         (self.folder / f"{profile}.tricks").write_text(json.dumps(list(tricks)))
+
+    def open(self, profile: str) -> None:
+        """Let the call go on that waits."""
+        (self.folder / f"{profile}.open").touch()
 
     def posts(self, profile: str) -> list[dict[str, str]]:
         """All posts on a profile, oldest first."""
