@@ -52,6 +52,13 @@ class LedgerBuilder:
         self.last: dict[str, int] = {}
         self._signers: dict[str, Signer] = {}
 
+    def branch(self, entries: int) -> LedgerBuilder:
+        """Return another ledger that begins with the same entries, to tell another story from there."""
+        other = LedgerBuilder(self.city)
+        other.now, other.entries = self.now, self.entries[:entries]
+        other.last = {line.subject: line.seq for line in other.entries}
+        return other
+
     # --- the ledger -----------------------------------------------------------------------------------------
 
     def append(

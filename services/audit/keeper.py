@@ -41,7 +41,12 @@ class Keeper:
             except OneVoiceError as error:
                 self._complain(error.message, error.code)
             except (OSError, nats.errors.Error) as error:
-                self._complain(str(error), "record.disk" if isinstance(error, OSError) else "broker.unreachable")
+                self._complain(
+                    str(error), "broker.unreachable" if isinstance(error, nats.errors.Error) else "record.disk"
+                )
+            except Exception as error:
+                self._complain(f"{type(error).__name__}: {error}", "internal")
+                raise  # a fault of ours: the runtime logs it whole, and starts again
             pause = 1.0 if monotonic() - begun > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
             await asyncio.sleep(pause)
 

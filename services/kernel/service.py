@@ -41,6 +41,7 @@ __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender"]
 HEARTBEAT_SECONDS = 2.0
 DURABLE_CHECK_SECONDS = 10.0
 GRACEFUL_SECONDS = 20.0
+CANCEL_AGAIN_SECONDS = 3.0
 _VERSION = version("onevoice")
 
 Work = Callable[[], Awaitable[None]]
@@ -274,9 +275,11 @@ class Runtime:
     async def _wind_down(self) -> None:
         self._stopping = True
         self.log.info("stopping")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
         self._tasks.clear()
 
     async def _tell_stopped(self) -> None:

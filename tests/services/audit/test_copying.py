@@ -9,12 +9,14 @@ import signal
 
 import pytest
 
-from schemas import subjects
+from schemas import flow, streams, subjects
 from schemas.events.desk import ServiceHealth
 from services.audit.copying import SealRule
 from services.audit.record import Record
 from services.audit.verify import compare_record, list_entries, prove_entry, show_entry
 from services.audit.verify.files import ALARMS, CHECKPOINTS, LEDGER
+from services.kernel.service import Runtime
+from services.provision.connection import as_provisioner
 from tests.ledger_builder import LedgerBuilder, story
 from tests.services.audit.conftest import Town
 
@@ -40,10 +42,10 @@ async def test_kill_nine_in_mid_append_leaves_a_whole_copy(town: Town) -> None:
     town.builder.genesis()
     await town.flush()
     chance = random.Random(11)
-    flood = asyncio.create_task(town.flood(2_000, "rf"))
+    flood = asyncio.create_task(town.flood(1_000, "rf"))
     audit = town.audit()
-    for round_ in range(4):
-        await town.until_copied(min(town.copied() + 40, 2_000))
+    for round_ in range(3):
+        await town.until_copied(min(town.copied() + 40, 1_000))
         await asyncio.sleep(chance.random() * 0.2)
         await audit.end(signal.SIGKILL)
         audit = town.audit(f"audit-{round_}")
@@ -133,9 +135,7 @@ async def test_a_ledger_that_changed_its_story_is_an_alarm_with_evidence(town: T
     builder.genesis()
     builder.request("r2a")
     builder.request("r3b")
-    other = LedgerBuilder(town.city)
-    other.now = builder.now
-    other.entries = [*builder.entries[:2]]
+    other = builder.branch(2)
     other.request("r3b", text="Another story. https://mission.example")
     await town.flush()
     _take_times(other, await _live(town))
@@ -162,9 +162,7 @@ async def test_a_ledger_that_lost_entries_is_an_alarm_and_the_copy_is_kept(town:
     """The ledger ends before the copy does: said loudly, and nothing of the copy goes."""
     town.builder.genesis()
     await town.flush()
-    longer = LedgerBuilder(town.city)
-    longer.now = town.builder.now
-    longer.entries = [*town.builder.entries]
+    longer = town.builder.branch(1)
     longer.request("r2a")
     _take_times(longer, await _live(town))
     longer.write()
@@ -181,9 +179,7 @@ async def test_a_forged_entry_that_nobody_signed_is_not_vouched_for(town: Town) 
     """After a crash the unsigned end is compared with the ledger before it is signed."""
     town.builder.genesis()
     town.builder.request("r2a")
-    forged = LedgerBuilder(town.city)
-    forged.now = town.builder.now
-    forged.entries = [*town.builder.entries[:1]]
+    forged = town.builder.branch(1)
     forged.request("r2a", text="Forged. https://mission.example")
     await town.flush()
     _take_times(forged, await _live(town))
@@ -216,6 +212,19 @@ async def test_seals_are_appended_now_and_then_and_never_for_their_own_sake(town
     assert town.verify().violations == ()
 
 
+async def test_a_durable_that_is_gone_is_said(town: Town) -> None:
+    """No silent waiting for what will never come."""
+    town.builder.genesis()
+    count = await town.flush()
+    async with town.audit_here():
+        await town.until_copied(count)
+        async with as_provisioner(town.city, town.broker.url) as client:
+            await client.jetstream().delete_consumer(streams.LEDGER, streams.AUDIT_COPY.durable)
+        trouble = await _trouble(town)
+
+    assert "audit-copy" in trouble
+
+
 async def _live(town: Town) -> list[object]:
     last = await town.ledger.last_seq()
     return [await town.ledger.get(seq) for seq in range(1, last + 1)]
@@ -226,3 +235,24 @@ def _take_times(builder: LedgerBuilder, live: list[object]) -> None:
     for index, entry in enumerate(live[: len(builder.entries)]):
         line = builder.entries[index]
         builder.entries[index] = type(line)(line.seq, line.subject, entry.at, line.data, entry.headers)  # type: ignore[attr-defined]
+
+
+async def test_a_stop_is_not_lost_when_a_cancellation_is(town: Town) -> None:
+    """Python 3.11's wait_for can swallow a cancellation: the runtime asks again until the work has ended."""
+    town.builder.genesis()
+    await town.flush()
+    swallowed = []
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            swallowed.append(1)
+        await asyncio.sleep(60)
+
+    runtime = Runtime(flow.service("audit"), town.city, url=town.broker.url)
+    app = runtime.app(lambda runtime: runtime.background(stubborn))
+    await app.start()
+    await asyncio.wait_for(app.stop(), 30)
+
+    assert swallowed == [1]
