@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import nats.errors
 import nats.js.errors
@@ -21,6 +22,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.errors import Unreachable
+
+Answer = TypeVar("Answer")
 
 ACK_TIMEOUT = 5.0
 """Seconds that one append waits for its ack; an append is tried three times."""
@@ -58,10 +61,12 @@ class Ledger:
 
     def __init__(self) -> None:
         self._client: Client | None = None
+        self._js: JetStreamContext | None = None
 
     def bind(self, client: Client) -> None:
         """Use this connected client."""
         self._client = client
+        self._js = client.jetstream(timeout=ACK_TIMEOUT)
 
     @property
     def client(self) -> Client:
@@ -73,7 +78,7 @@ class Ledger:
     @property
     def js(self) -> JetStreamContext:
         """The JetStream context of the client."""
-        return self.client.jetstream(timeout=ACK_TIMEOUT)
+        return self._js or self.client.jetstream(timeout=ACK_TIMEOUT)
 
     async def append(
         self,
@@ -116,14 +121,7 @@ class Ledger:
 
     async def _publish(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(_LOST),
-                stop=stop_after_attempt(3),
-                wait=wait_random_exponential(multiplier=0.1, max=1.0),
-                reraise=True,
-            ):
-                with attempt:
-                    ack = await self.js.publish(subject, raw, stream=stream, headers=dict(headers))
+            ack = await _patiently(lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)))
         except nats.js.errors.APIError as error:
             if error.err_code in _WRONG_LAST_SEQUENCE:
                 raise Conflict(str(error.description)) from error
@@ -191,19 +189,31 @@ class Ledger:
     async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
         subject = f"$JS.API.STREAM.MSG.GET.{stream}"
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(_LOST),
-                stop=stop_after_attempt(3),
-                wait=wait_random_exponential(multiplier=0.1, max=1.0),
-                reraise=True,
-            ):
-                with attempt:
-                    reply = await self.client.request(subject, json.dumps(query).encode(), timeout=ACK_TIMEOUT)
+            reply = await _patiently(
+                lambda: self.client.request(subject, json.dumps(query).encode(), timeout=ACK_TIMEOUT)
+            )
         except (nats.errors.Error, OSError) as error:
             raise Unreachable(
                 "broker.unreachable", f"the broker did not answer a read of {stream}", "onevoice doctor"
             ) from error
         return _entry(stream, json.loads(reply.data))
+
+
+async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask once, and twice more if no answer comes. The first try goes without tenacity, which costs more than it."""
+    try:
+        return await call()
+    except _LOST:
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(_LOST),
+            stop=stop_after_attempt(2),
+            wait=wait_random_exponential(multiplier=0.1, max=1.0),
+            reraise=True,
+        )
+        async for attempt in again:
+            with attempt:
+                return await call()
+        raise
 
 
 def _stream_of(subject: str) -> str:
