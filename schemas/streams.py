@@ -101,5 +101,14 @@ CONSUMERS = (
 
 
 def delivery_consumer(profile: str) -> Consumer:
-    """Return the consumer of one profile's deliveries: the server hands out one at a time, in order."""
-    return Consumer(LEDGER, f"deliver-{subjects.token(profile)}", subjects.deliveries_to(profile), max_ack_pending=1)
+    """Return the consumer of one profile's deliveries: the server hands out one at a time, in order.
+
+    Its ``ack_wait`` is little more than a lease: what a killed worker had in hand is settled soon after.
+    """
+    return Consumer(
+        LEDGER,
+        f"deliver-{subjects.token(profile)}",
+        subjects.deliveries_to(profile),
+        ack_wait=LEASE_SECONDS + 3.0,
+        max_ack_pending=1,
+    )

@@ -102,7 +102,7 @@ class Runtime:
         self.control = ControlView(city, self.ledger)
         self.instance = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}"
         self.log = logs.logger(service=row.name, realm=city.realm)
-        self.beat_seconds = 10.0
+        self.beat_seconds = 5.0
         self.durable_check_seconds = DURABLE_CHECK_SECONDS
         self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None

@@ -24,7 +24,7 @@ FIRE, WATER, PARKS, WASTE, ROADS, BYLAW = (f"{name}-townsquare" for name in NAME
 Platforms = dict[str, FolderPlatform]
 LEASE = 6.0
 REDELIVERY = 75.0
-"""A durable's ack_wait is 30 s; a killed process's delivery comes again after it."""
+"""Seconds to wait at most: a killed process's delivery comes again after its durable's ack_wait."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
