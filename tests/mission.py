@@ -119,11 +119,11 @@ class Desk:
         return await self.ask(subjects.DESK_BOARD_QUERY, question)
 
 
-def sign_order(city: City, signer: Signer, officer: str, action: Any, **changes: Any) -> Envelope:
+def sign_order(city: City, signer: Signer, name: str, action: Any, **changes: Any) -> Envelope:
     """An officer's signed order, changed as told."""
     fields = {
         "realm": city.realm,
-        "officer": officer,
+        "officer": name,
         "action": action,
         "issued_at": now(),
         "expires_at": now() + timedelta(minutes=2),

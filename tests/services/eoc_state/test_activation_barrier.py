@@ -100,9 +100,10 @@ async def test_it_waits_for_each_profile_and_counts_how_they_ended(
     mission: Mission, fanout: Writer, director: Desk
 ) -> None:
     request = await (await mission.writer("intake")).submit(targets=(FIRE, PARKS))
-    await mission.run("eoc_state", tune=lease(6.0))
+    await mission.run("eoc_state", tune=lease(10.0))
     first, _ = await fanout.attempt(request, FIRE), await fanout.attempt(request, PARKS)
     assert (await director.order(ACTIVATE))["in_flight"] == 2
+    await asyncio.sleep(1.0)
     await fanout.receipt(request, first, FIRE)
     await asyncio.sleep(1.0)
     assert (await fanout.state()).posture is Posture.EOC_ACTIVATING
