@@ -7,6 +7,7 @@ nor with the control fold. Evidence of an attempt is read from the raw envelopes
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -106,10 +107,7 @@ def signed_for(envelope: Any, public_key: str, body: str, platform: str, realm: 
     payload = base64.b64decode(envelope.payload)
     kind = b"application/vnd.onevoice.approval.v1+json"
     message = b" ".join([b"DSSEv1", str(len(kind)).encode(), kind, str(len(payload)).encode(), payload])
-    try:
-        key = nacl.signing.VerifyKey(base64.b32decode(public_key)[1:33])
-        key.verify(message, base64.b64decode(envelope.signatures[0].sig))
-    except nacl.exceptions.CryptoError:
+    if not _verifies(public_key, message, envelope.signatures[0].sig):
         return False
     said = json.loads(payload)
     ends = datetime.fromisoformat(said["expires_at"].replace("Z", "+00:00"))
@@ -120,3 +118,13 @@ def signed_for(envelope: Any, public_key: str, body: str, platform: str, realm: 
         and said["renderings"][platform] == hashlib.sha256(body.encode()).hexdigest()
         and begins - timedelta(seconds=60) <= at < ends
     )
+
+
+@functools.cache
+def _verifies(public_key: str, message: bytes, signature: str) -> bool:
+    try:
+        key = nacl.signing.VerifyKey(base64.b32decode(public_key)[1:33])
+        key.verify(message, base64.b64decode(signature))
+    except nacl.exceptions.CryptoError:
+        return False
+    return True
