@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -29,7 +29,7 @@ CityOption = Annotated[
     Path | None,
     typer.Option("--city", metavar="DIR", help="The city folder (or ONEVOICE_CITY)."),
 ]
-RealmOption = Annotated[Realm | None, typer.Option("--realm", help="The realm; live unless said otherwise.")]
+RealmOption = Annotated[Realm | None, typer.Option("--realm", help="The realm (or ONEVOICE_REALM); else live.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value on standard output.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Say more of what is done.")]
 
@@ -128,10 +128,18 @@ def _invocation(ctx: typer.Context) -> Invocation:
     given = ctx.meta
     return Invocation(
         folder=Path(given.get("city") or os.environ.get("ONEVOICE_CITY") or "."),
-        realm=given.get("realm") or "live",
+        realm=given.get("realm") or _realm_of_environment(),
         as_json=given.get("as_json", False),
         verbose=given.get("verbose", False),
     )
+
+
+def _realm_of_environment() -> Realm:
+    """Return the realm that ONEVOICE_REALM names, as the services' own programs do; live without it."""
+    named = os.environ.get("ONEVOICE_REALM") or "live"
+    if named not in get_args(Realm):
+        raise typer.BadParameter(f"ONEVOICE_REALM is {named!r}, neither live nor exercise")
+    return cast(Realm, named)
 
 
 def _with_common(function: Callable[..., int]) -> Callable[..., int]:

@@ -40,6 +40,25 @@ class Line:
     unreachable: bool = False
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What the check found on one profile: empty ``problems`` means that it can be posted to."""
+
+    id: str
+    ok: bool
+    problems: tuple[str, ...]
+
+
+def profiles(found: list[Finding]) -> Line:
+    """Judge the official profiles: each must have its statements and its credential."""
+    bad = [one.id for one in found if not one.ok]
+    if not bad:
+        return Line("profiles", Level.OK, f"{len(found)} official ones, none lacks anything")
+    shown = ", ".join(bad[:3]) + (" ..." if len(bad) > 3 else "")
+    detail = f"{len(bad)} of {len(found)} cannot be posted to: {shown}"
+    return Line("profiles", Level.WARN, detail, "onevoice profiles check says what each lacks")
+
+
 def exit_status(lines: Iterable[Line]) -> Exit:
     """Return 6 when something does not answer, 2 when something else has to be mended, else 0."""
     failed = [line for line in lines if line.level is Level.FAIL]

@@ -38,7 +38,6 @@ def run(args: list[str]) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a bug becomes one sentence, never a traceback
         return _report(error, args)
@@ -54,8 +53,10 @@ def _run(args: list[str]) -> int:
         )
     from services.desk.app import build
 
-    status = build().main(args, prog_name="onevoice", standalone_mode=False)
-    return int(status or 0)
+    status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
+    if status == _INTERRUPTED:
+        sys.stderr.write("\nstopped; what is on record already goes on: onevoice pending shows it\n")
+    return status
 
 
 def _is_text(word: str) -> bool:

@@ -48,7 +48,7 @@ MENU = (
 
 COMMON_OPTIONS = (
     ("--city DIR", "The city folder (or ONEVOICE_CITY, or where you are)."),
-    ("--realm live|exercise", "The realm; live unless said otherwise."),
+    ("--realm live|exercise", "The realm (or ONEVOICE_REALM); else live."),
     ("--json", "One JSON value on standard output, for programs."),
     ("--verbose", "Say more of what is done."),
     ("--help", "This page; each command has its own, with an example."),

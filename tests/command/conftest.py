@@ -169,3 +169,20 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     process, _ = raise_city(shell, free_port())
     yield shell
     assert lower_city(process) == 0
+
+
+@pytest.fixture
+def crisis(city: Shell) -> Iterator[None]:
+    """A declared crisis, ended afterwards."""
+    assert city.json("crisis", "declare", "--incident", "Boil water", "--as", "pio").status == 0
+    yield
+    assert city.json("crisis", "end", "--as", "pio").status == 0
+
+
+@pytest.fixture
+def eoc(city: Shell) -> Iterator[dict[str, Any]]:
+    """An active EOC, stood down afterwards."""
+    done = city.json("eoc", "activate", "--level", "2", "--incident", "Fraser River flood", "--as", "eoc-director")
+    assert done.status == 0, done
+    yield done.body
+    assert city.json("eoc", "stand-down", "--as", "eoc-director").status == 0

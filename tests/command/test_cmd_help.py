@@ -89,3 +89,8 @@ def test_a_reader_that_goes_away_is_no_error(made_folder: Path) -> None:
         f"{' '.join(ONEVOICE)} publish --help | head -1", shell=True, env=environment(), capture_output=True, text=True
     )
     assert done.stderr == ""
+
+
+def test_a_realm_of_the_environment_must_be_one() -> None:
+    done = Shell()("eoc", "status", "--json", ONEVOICE_REALM="mars")
+    assert (done.status, done.code) == (2, "usage")

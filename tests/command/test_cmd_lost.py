@@ -40,7 +40,12 @@ def _found_at(shell: Shell, mission: Mission) -> None:
 
 
 async def _give(shell: Shell, *words: str) -> Done:
-    """Give a command in a process of its own while the test's own broker goes on."""
+    """Give a command while the test's own broker goes on; no service of the test may write to its output."""
+    return await asyncio.to_thread(shell.json, *words)
+
+
+async def _give_apart(shell: Shell, *words: str) -> Done:
+    """Give a command in a process of its own while the test's own services go on."""
     return await asyncio.to_thread(shell.process, *words, "--json")
 
 
@@ -71,18 +76,18 @@ async def test_the_gatekeeper_does_not_run(shell: Shell) -> None:
         _found_at(shell, mission)
         assert (await _give(shell, "provision")).status == 0
         await mission.run("registry", "intake", "board")
-        done = await _give(
+        done = await _give_apart(
             shell, "publish", "Open house. https://mission.example", "--to", "fire-website", "--as", "mcpe", "--yes"
         )
         assert (done.status, done.code) == (6, "service.unreachable")
         assert "gatekeeper" in done.body["error"]["message"]
         found = re.search(r"The request (r[a-z2-7]{12}) is on record", done.body["error"]["message"])
         assert found is not None
-        assert (await _give(shell, "status", found[1])).body["verdict"] is None
+        assert (await _give_apart(shell, "status", found[1])).body["verdict"] is None
         await mission.run("gatekeeper")
         verdict = None
         while verdict is None:
-            verdict = (await _give(shell, "status", found[1], "--as", "clerk")).body["verdict"]
+            verdict = (await _give_apart(shell, "status", found[1], "--as", "clerk")).body["verdict"]
         assert verdict["outcome"] == "cleared"
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from rich.text import Text
 
 from schemas import flow, streams
+from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import health, people, show
 from services.desk.app import Invocation
 from services.desk.flows.audit import copied_seq
+from services.desk.flows.profiles import examine
 from services.desk.health import Level, Line
 from services.desk.light_nats import errors
 from services.desk.link import broker_url, connect, run, running
@@ -81,36 +83,41 @@ def remote(city: City, given: str | None) -> list[Line]:
     found: list[Line] = []
 
     async def work() -> int:
-        found.extend(await _broker(city, given, url))
+        profiles = await _broker(city, given, url, found)
         if found[0].level is Level.OK:
-            found.extend(await _streams(city, url))
+            found.extend(await _streams(city, url, [profile.id for profile in profiles]))
         return 0
 
     run(work)
     return found
 
 
-async def _broker(city: City, given: str | None, url: str) -> list[Line]:
+async def _broker(city: City, given: str | None, url: str, lines: list[Line]) -> tuple[Profile, ...]:
+    """Add a line for the broker, and for what the board says; return the profiles."""
     try:
         asker = people.asking(city, given)
         async with connect(city, asker) as link:
             told = "onevoice up runs it" if running(city) else "as in city.toml"
-            lines = [Line("broker", Level.OK, f"{url} ({told}), asked as {asker}")]
+            lines.append(Line("broker", Level.OK, f"{url} ({told}), asked as {asker}"))
             try:
                 view = (await link.board(BoardQuery(query="eoc"))).eoc
                 officers = (await link.board(BoardQuery(query="officers"))).officers or ()
+                profiles = (await link.board(BoardQuery(query="profiles"))).profiles or ()
             except OneVoiceError as error:
-                return [*lines, _failed("service board", error)]
+                lines.append(_failed("service board", error))
+                return ()
     except OneVoiceError as error:
-        return [_failed("broker", error)]
-    return lines + (_told(city, view, officers) if view is not None else [])
+        lines.append(_failed("broker", error))
+        return ()
+    lines.extend(_told(city, view, officers) if view is not None else [])
+    lines.append(health.profiles([examine(city, profile) for profile in profiles if profile.official]))
+    return profiles
 
 
 def _told(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[Line]:
     now = SystemClock().now()
-    copied = copied_seq(city)
     here = city.audit_folder.is_dir()
-    lag = [health.copy_lag(view.last_seq, copied)] if here else []
+    lag = [health.copy_lag(view.last_seq, copied_seq(city))] if here else []
     return [
         *health.services(view),
         health.clock(view.services, now),
@@ -119,7 +126,7 @@ def _told(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[
     ]
 
 
-async def _streams(city: City, url: str) -> list[Line]:
+async def _streams(city: City, url: str, profiles: list[str]) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
         return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
@@ -132,7 +139,7 @@ async def _streams(city: City, url: str) -> list[Line]:
             js = client.jetstream()
             different: list[str] = []
             for row in flow.SERVICES:
-                different += [one for one in await drift(js, row, _profiles(city)) if one not in different]
+                different += [one for one in await drift(js, row, profiles) if one not in different]
             dead = await js.stream_info(streams.DEAD)
     except NotFoundError:
         return [Line("streams", Level.FAIL, "the stream DEAD is missing", "onevoice provision")]
@@ -144,12 +151,6 @@ async def _streams(city: City, url: str) -> list[Line]:
         shown = "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")
         return [Line("streams", Level.FAIL, shown, "onevoice provision"), health.dead_letters(dead.state.messages)]
     return [Line("streams", Level.OK, "as they have to be"), health.dead_letters(dead.state.messages)]
-
-
-def _profiles(city: City) -> list[str]:
-    from services.provision import read_manifest
-
-    return [profile.id for profile in read_manifest(city).profiles]
 
 
 def _failed(check: str, error: OneVoiceError) -> Line:

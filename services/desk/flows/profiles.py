@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from pydantic import ValidationError
 from rich.text import Text
@@ -16,6 +16,7 @@ from services.desk import outcome, people, show
 from services.desk.app import Invocation
 from services.desk.flows.eoc import told_who
 from services.desk.flows.orders import send
+from services.desk.health import Finding
 from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
 from services.desk.words import check_id
@@ -24,15 +25,6 @@ from services.kernel.errors import BadInput, Exit
 
 WEBSITE = "website"
 """The one platform that needs no credential: the city's own site."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the check found on one profile: empty ``problems`` means that it can be posted to."""
-
-    id: str
-    ok: bool
-    problems: tuple[str, ...]
 
 
 def listing(invocation: Invocation, given: str | None) -> int:
