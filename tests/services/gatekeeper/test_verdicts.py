@@ -215,13 +215,14 @@ async def test_the_sweep_goes_on_after_a_restart(mission: Mission) -> None:
 
 async def test_one_request_that_cannot_be_decided_holds_no_other_up(mission: Mission, intake: Writer) -> None:
     """A broken entry among a request's approvals: the others are decided anew all the same."""
-    sick, well = await intake.submit(), await intake.submit()
-    await decided(intake, sick.request_id)
-    await decided(intake, well.request_id)
+    sick, *others = [await intake.submit(name) for name in ("raaa", *(f"rb{number}" for number in range(20)))]
+    for request in (sick, *others):
+        await decided(intake, request.request_id)
     await intake.ledger.js.publish(subjects.approval(sick.request_id, "pio"), b"{broken", stream=streams.LEDGER)
     for on in (True, False):
         seq = await mission.order("cao", Hold(on=on))
-        await decided(intake, well.request_id, None, seq)
+        for request in others:
+            await decided(intake, request.request_id, None, seq)
     verdict = await intake.verdict(sick.request_id)
     assert verdict is not None
     assert verdict.outcome is not Outcome.CLEARED
