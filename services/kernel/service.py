@@ -13,16 +13,15 @@ import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Any
 
 import nats.errors
 import nats.js.errors
-from faststream import AckPolicy, Depends, FastStream
+from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, PullSub
-from faststream.nats.annotations import NatsMessage
 from faststream.nats.security import NatsNKey
 
-from schemas import canonical, flow, streams, subjects
+from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import DeadLetter, EocBroadcast, ServiceHealth
 from services.kernel import logs
@@ -30,13 +29,14 @@ from services.kernel.city import City
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.control_view import ControlView
 from services.kernel.drift import drift
-from services.kernel.errors import BadInput, Drift, OneVoiceError
-from services.kernel.ledger import Entry, Ledger
-from services.kernel.middleware import MAX_SUBMISSION, RetryLater, ServiceMiddleware, UnreadableBody
+from services.kernel.errors import Drift, OneVoiceError
+from services.kernel.ledger import Ledger
+from services.kernel.messages import EntryOf, Sender, desk_json, raw_bytes, strict_json, to_entry
+from services.kernel.middleware import RetryLater, ServiceMiddleware
 from services.kernel.signing import load_key
 from services.kernel.tls import client_context
 
-__all__ = ["EntryOf", "RetryLater", "Runtime", "Sender"]
+__all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
 HEARTBEAT_SECONDS = 2.0
 DURABLE_CHECK_SECONDS = 10.0
@@ -45,50 +45,6 @@ CANCEL_AGAIN_SECONDS = 3.0
 _VERSION = version("onevoice")
 
 Work = Callable[[], Awaitable[None]]
-
-
-def entry_of(message: NatsMessage) -> Entry:
-    """Return where a message of the ledger stands (a FastStream dependency)."""
-    return to_entry(message.raw_message)
-
-
-def to_entry(raw: Any) -> Entry:
-    """Return a delivered NATS message as an entry."""
-    meta = raw.metadata
-    return Entry(meta.sequence.stream, raw.subject, meta.timestamp, raw.data, dict(raw.headers or {}))
-
-
-def sender_of(message: NatsMessage) -> str:
-    """Return the NATS user who sent a desk message: the subject's last token, which permissions prove."""
-    return str(message.raw_message.subject).rsplit(".", 1)[-1]
-
-
-async def strict_json(message: NatsMessage) -> Any:
-    """Decode a body strictly (a FastStream decoder)."""
-    try:
-        return canonical.loads(message.body)
-    except canonical.StrictJsonError as error:
-        raise UnreadableBody(str(error)) from error
-
-
-async def desk_json(message: NatsMessage) -> Any:
-    """Decode a desk message strictly, refusing what is too large to be one (a FastStream decoder)."""
-    if len(message.body) > MAX_SUBMISSION:
-        raise BadInput(
-            "input.too_large",
-            f"the message has {len(message.body)} bytes; a submission may have {MAX_SUBMISSION}",
-            "shorten it; pictures are put beforehand, on their own subject",
-        )
-    return canonical.loads(message.body)
-
-
-async def raw_bytes(message: NatsMessage) -> bytes:
-    """Hand the bytes over as they are (a FastStream decoder)."""
-    return message.body
-
-
-EntryOf = Annotated[Entry, Depends(entry_of, cast=False)]
-Sender = Annotated[str, Depends(sender_of, cast=False)]
 
 
 class Runtime:
@@ -145,13 +101,6 @@ class Runtime:
         """
         options: dict[str, Any] = {"max_workers": workers} if workers > 1 else {}
         return self._durable(consumer, PullSub(batch_size=1, timeout=5.0), title, decoder=strict_json, **options)
-
-    def consume_batch(self, consumer: streams.Consumer, *, size: int, wait: float, title: str | None = None) -> Any:
-        """Return FastStream's batch subscriber: up to ``size`` messages, at most ``wait`` seconds late.
-
-        The handler takes ``entries: list[Entry]`` by ``Depends(entries_of)``; all are acked when it returns.
-        """
-        return self._durable(consumer, PullSub(batch_size=size, timeout=wait, batch=True), title)
 
     def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
         self._durables.append(consumer)
@@ -371,9 +320,3 @@ class Runtime:
     async def _on_link(self, what: str) -> None:
         if not self._stopping:
             self.log.warning(what)
-
-
-async def entries_of(message: NatsMessage) -> list[Entry]:
-    """Return a batch as entries (a FastStream dependency)."""
-    raw = message.raw_message
-    return [to_entry(one) for one in (raw if isinstance(raw, list) else [raw])]

@@ -144,8 +144,6 @@ class Recorder:
         self.consumed.add(consumer.durable)
         return lambda handler: handler
 
-    consume_batch = consume
-
     def serve(self, base: str, **_: Any) -> Any:
         self.served.add(base)
         return lambda handler: handler
