@@ -67,6 +67,7 @@ class Handlers:
                 in_flight=waiting,
             ),
         )
+        await self.runtime.heartbeat()
 
     async def _flights(self, before: int | None = None) -> tuple[Flight, ...]:
         runtime = self.runtime

@@ -62,6 +62,21 @@ def test_profiles_check_finds_a_loose_credential(city: Shell) -> None:
     assert [one["id"] for one in done.body if not one["ok"]] == ["waste-townsquare"]
 
 
+def test_profiles_check_asks_the_platform(city: Shell) -> None:
+    assert city.folder is not None
+    token = city.folder / "secrets" / "live" / "waste-townsquare.token"
+    right = token.read_text()
+    token.write_text("a-token-that-the-platform-does-not-know\n")
+    try:
+        done = city.json("profiles", "check")
+    finally:
+        token.write_text(right)
+    assert done.status == 2
+    [line] = [one for one in done.body if not one["ok"]]
+    assert line["id"] == "waste-townsquare"
+    assert "401" in " ".join(line["problems"]) or "token" in " ".join(line["problems"]).lower()
+
+
 def test_the_doctor_tells_of_profiles_that_cannot_be_posted_to(city: Shell) -> None:
     assert city.folder is not None
     token, away = city.folder / "secrets" / "live" / "waste-townsquare.token", city.folder / "away.token"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from dataclasses import asdict
 
@@ -16,6 +17,7 @@ from services.desk import outcome, people, show
 from services.desk.app import Invocation
 from services.desk.flows.eoc import told_who
 from services.desk.flows.orders import send
+from services.desk.flows.platforms import unwilling
 from services.desk.health import Finding
 from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
@@ -43,9 +45,11 @@ def listing(invocation: Invocation, given: str | None) -> int:
 
 
 def check(invocation: Invocation, given: str | None) -> int:
-    """Check each profile's sanction, statements and credential; exit status 2 when one fails."""
+    """Check each profile's sanction, statements and credential, and ask its platform; 2 when one fails."""
     city = invocation.city()
-    found = [examine(city, profile) for profile in _all(invocation, given)]
+    profiles = _all(invocation, given)
+    objections = asyncio.run(unwilling(city, city.settings.city.website, profiles))
+    found = [examine(city, profile, objections.get(profile.id)) for profile in profiles]
     if invocation.as_json:
         print_json([asdict(one) | {"problems": list(one.problems)} for one in found])
     else:
@@ -69,13 +73,15 @@ def suspend(invocation: Invocation, given: str | None, profile: str) -> int:
     return _order(invocation, given, ProfileSuspend(profile=check_id(profile, "profile")), profile)
 
 
-def examine(city: City, profile: Profile) -> Finding:
-    """Return what keeps a profile from being posted to (section 1, Transparency (i); its credential's file)."""
+def examine(city: City, profile: Profile, objection: str | None = None) -> Finding:
+    """Return what keeps a profile from being posted to: section 1, Transparency (i); its credential; its platform."""
     problems = [] if profile.official else ["not sanctioned by the office"]
     statements = ("purpose", "identification", "disclosure")
     problems += [f"the {name} statement is missing" for name in statements if not getattr(profile, name).strip()]
     if profile.platform != WEBSITE:
         problems += token_problems(city, profile.id)
+    if objection is not None:
+        problems.append(objection)
     return Finding(profile.id, not problems, tuple(problems))
 
 

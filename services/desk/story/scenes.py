@@ -13,6 +13,8 @@ from services.desk.story.stage import Answer, SceneError, Stage
 
 INCIDENT = "Lougheed Highway washout"
 SITE = "https://mission.example"
+PATIENCE = 10
+"""How often the story asks whether each service has seen the activation."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,17 @@ def activate(memory: Memory) -> Told:
     """The EOC director activates, level 2; each service sees it."""
     answer = memory.stage.command("eoc", "activate", "--level", "2", "--incident", INCIDENT, "--as", "eoc-director")
     expect(answer, 0)
-    status = memory.stage.command("eoc", "status")
+    revision = answer.body["control_seq"]
+    wanted = {"eoc_state", "registry", "intake", "gatekeeper", "fanout", "board", "audit"}
+    for _ in range(PATIENCE):  # heartbeats come every two seconds
+        status = memory.stage.command("eoc", "status")
+        seen = {one["service"] for one in status.body["services"] if one["control_seq"] >= revision}
+        if wanted <= seen:
+            break
+    else:
+        raise SceneError(f"not each service has seen control revision {revision}: {sorted(seen)}")
     same("posture", status.body["posture"], "eoc_active")
     same("level", status.body["level"], 2)
-    seen = {s["service"] for s in status.body["services"] if s["control_seq"] >= answer.body["control_seq"]}
-    wanted = {"eoc_state", "registry", "intake", "gatekeeper", "fanout", "board", "audit"}
-    if not wanted <= seen:
-        raise SceneError(f"not each service has seen control revision {answer.body['control_seq']}: {sorted(seen)}")
     return Told(
         "The EOC director activates the EOC",
         shown(answer),
