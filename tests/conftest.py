@@ -38,3 +38,16 @@ async def mission(demo_city: City) -> AsyncIterator[Mission]:
     """A city of the test's own, with its broker running."""
     async with Mission(demo_city) as running:
         yield running
+
+
+LONGEST_FIRST = ("tests/command", "tests/services/fanout", "tests/services/audit", "tests/services")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first, so that no worker is left with it alone at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        place = item.nodeid
+        return next((number for number, folder in enumerate(LONGEST_FIRST) if place.startswith(folder)), 9)
+
+    items.sort(key=rank)
