@@ -112,5 +112,7 @@ class Stage:
         return self._city.stdout.readline()
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ONEVOICE_")}
+        # Without compiled modules each command would compile the whole program before it begins.
+        unwanted = ("ONEVOICE_", "PYTHONDONTWRITEBYTECODE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         return kept | {"ONEVOICE_CITY": str(self.folder), "NO_COLOR": "1"}
