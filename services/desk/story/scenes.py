@@ -52,15 +52,15 @@ class Memory:
 def routine(memory: Memory) -> Told:
     """Begin in routine posture, whatever an earlier story left."""
     stage = memory.stage
-    status = stage.command("eoc", "status")
+    status, listed = stage.at_once(("eoc", "status"), ("profiles", "list"))
     expect(status, 0)
     if status.body["posture"] in ("eoc_active", "eoc_activating"):
         expect(stage.command("eoc", "stand-down", "--as", "eoc-director"), 0)
+        status = stage.command("eoc", "status")
     elif status.body["posture"] == "crisis":
         expect(stage.command("crisis", "end", "--as", "pio"), 0)
-    status = stage.command("eoc", "status")
+        status = stage.command("eoc", "status")
     same("posture", status.body["posture"], "routine")
-    listed = stage.command("profiles", "list")
     expect(listed, 0)
     memory.profiles = listed.body if isinstance(listed.body, list) else listed.body["profiles"]
     count = len(memory.departmental())
