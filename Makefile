@@ -57,7 +57,7 @@ up: $(VENV)/.ready
 # --- quality ----------------------------------------------------------------------------------------------
 
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n 3 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff check .
