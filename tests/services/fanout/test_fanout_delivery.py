@@ -6,10 +6,13 @@ import asyncio
 
 import pytest
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.control import ProfileAdd, ProfileSuspend
 from schemas.events.deliveries import Delivery
 from schemas.events.verdicts import Outcome
+from services.fanout.records import Records
+from services.kernel.ledger import Conflict
+from services.kernel.service import Runtime
 from tests.services.fanout.platform import FolderPlatform
 from tests.services.fanout.town import Town, eventually, fanout, later
 
@@ -179,6 +182,33 @@ async def test_a_control_change_after_the_verdict_holds_the_post_back(town: Town
         for profile in (FIRE, WATER):
             await town.final(request, profile)
             assert len(platforms["mastodon"].posts(profile)) == 1
+
+
+async def test_the_server_refuses_an_attempt_decided_before_a_control_change(town: Town) -> None:
+    """The fence alone, without the warrant: a worker that looked before the change cannot write its attempt."""
+    request = await town.cleared(FIRE)
+    verdict = await (await town.ledger("board")).last(subjects.verdict(request.request_id))
+    assert verdict is not None
+    delivery = Delivery(
+        at=town.clock.now(),
+        request_id=request.request_id,
+        revision=1,
+        profile=FIRE,
+        platform="mastodon",
+        verdict_seq=verdict.seq,
+        control_seq=town.control_seq,
+        rendering_sha256=request.renderings[0].sha256,
+        expires_at=request.expires_at,
+    )
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    runtime.ledger = await town.ledger("fanout")
+    await town.hold()
+    try:
+        with pytest.raises(Conflict):
+            await Records(runtime).attempt(delivery, request, 1)
+        assert await town.attempts(request, FIRE) == []
+    finally:
+        await town.hold(False)
 
 
 async def test_a_cleared_verdict_that_the_facts_do_not_bear_out_is_not_posted(town: Town, platforms: Platforms) -> None:
