@@ -17,7 +17,7 @@ from services.audit.verify.alarms import Alarm
 from services.audit.verify.compare import difference
 from services.audit.verify.line import Line, write_line
 from services.audit.verify.report import Violation
-from services.kernel.clock import monotonic
+from services.kernel.crashpoints import crash_point
 from services.kernel.ledger import Entry
 from services.kernel.service import Runtime
 
@@ -35,7 +35,7 @@ class Copyist:
     def __init__(self, runtime: Runtime, record: Record, alarms: AlarmLog, rule: SealRule) -> None:
         self._runtime, self._record, self._alarms, self._rule = runtime, record, alarms, rule
         self._disk = ThreadPoolExecutor(1, "audit-disk")
-        self._unsealed, self._since = 0, monotonic()
+        self._unsealed, self._since = 0, runtime.clock.monotonic()
         self._newest: Envelope | None = None
 
     async def check_opening(self) -> None:
@@ -82,11 +82,12 @@ class Copyist:
 
     async def seal_if_due(self) -> None:
         """Append the newest checkpoint to the ledger, if the rule says so."""
-        if not self._rule.due(self._unsealed, monotonic() - self._since):
+        if not self._rule.due(self._unsealed, self._runtime.clock.monotonic() - self._since):
             return
         now = self._runtime.clock.now()
         envelope = self._newest or await self._on_disk(lambda: self._record.seal(now))
         await self._runtime.ledger.append(subjects.SEAL, Seal(at=now, checkpoint=envelope))
+        crash_point("audit.seal.stored")
         self._unsealed = 0
 
     async def close(self) -> None:
@@ -100,12 +101,14 @@ class Copyist:
 
         def write() -> Envelope:
             record.append(chunk)
+            crash_point("audit.entries.written")
             return record.seal(now)
 
         self._newest = await self._on_disk(write)
+        crash_point("audit.checkpoint.written")
         counting = sum(entry.subject != subjects.SEAL for entry in chunk)
         if counting and not self._unsealed:
-            self._since = monotonic()
+            self._since = self._runtime.clock.monotonic()
         self._unsealed += counting
 
     async def _with_gaps_filled(self, new: Sequence[Entry], newest: int = 0) -> AsyncIterator[Sequence[Entry]]:

@@ -13,8 +13,8 @@ from schemas.events.desk import EocBroadcast, OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.eoc_state.activation import advance
-from services.kernel.clock import monotonic
 from services.kernel.control import ControlFault, ControlState
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.flight import Flight
 from services.kernel.in_flight import in_flight
@@ -107,10 +107,12 @@ class Handlers:
             settled=barrier.settled,
             lapsed=barrier.lapsed,
         )
+        crash_point("eoc_state.barrier.passed")
         try:
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
             return  # control moved on; keep_barrier looks again
+        crash_point("eoc_state.active.stored")
         runtime.log.info("the EOC is active", control_seq=appended.seq, settled=barrier.settled, lapsed=barrier.lapsed)
 
     async def _broker_clock(self, activating_seq: int) -> Callable[[], datetime]:
@@ -121,8 +123,9 @@ class Handlers:
         entry = await self.runtime.ledger.get(activating_seq)
         if entry is None:
             raise Unreachable("ledger.read", f"the activation at {activating_seq} cannot be read", "onevoice doctor")
-        stored, seen_at = entry.at, monotonic()
-        return lambda: stored + timedelta(seconds=monotonic() - seen_at)
+        clock, stored = self.runtime.clock, entry.at
+        seen_at = clock.monotonic()
+        return lambda: stored + timedelta(seconds=clock.monotonic() - seen_at)
 
     async def _without_receipt(self, seen: dict[int, Flight], flights: tuple[Flight, ...]) -> frozenset[int]:
         missing: set[int] = set()

@@ -25,7 +25,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.kernel.clock import Clock, monotonic
+from services.kernel.clock import Clock
 from services.kernel.service import Runtime
 from services.kernel.warrant import rendering_for
 
@@ -57,13 +57,13 @@ class Lease:
     def __init__(self, clock: Clock, length: float) -> None:
         self.length = length
         self._clock = clock
-        self._ticks = monotonic()
+        self._ticks = clock.monotonic()
         self._began: datetime = clock.now()
 
     def age(self) -> float:
         """Return the seconds since the attempt was begun."""
         wall = (self._clock.now() - self._began).total_seconds()
-        return max(monotonic() - self._ticks, wall)
+        return max(self._clock.monotonic() - self._ticks, wall)
 
     def left(self) -> float:
         """Return the seconds that a call may still last."""

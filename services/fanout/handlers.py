@@ -12,6 +12,7 @@ from services.fanout.mirror import Mirror
 from services.fanout.plan import plan
 from services.fanout.reader import Reader, read
 from services.fanout.worker import Worker
+from services.kernel.crashpoints import crash_point
 from services.kernel.service import EntryOf, Runtime
 
 AT_ONCE = 64
@@ -51,6 +52,7 @@ class Handlers:
             log.error("nothing can be queued", profile=profile, reason=reason)
         for start in range(0, len(planned.deliveries), AT_ONCE):
             await asyncio.gather(*map(self._queue, planned.deliveries[start : start + AT_ONCE]))
+        crash_point("fanout.verdict.queued")
         log.info("queued", deliveries=len(planned.deliveries), verdict_seq=entry.seq)
 
     async def on_delivery(self, delivery: Delivery) -> None:
@@ -60,6 +62,7 @@ class Handlers:
     async def on_receipt(self, receipt: Receipt) -> None:
         """Mirror on the city's website what stands on another platform (section 1, Transparency (ii))."""
         await self._mirror.show(receipt)
+        crash_point("fanout.mirror.written")
 
     async def tell_unserved(self) -> None:
         """Say aloud which profiles came after the start: their deliveries wait for provisioning and a restart."""
@@ -82,5 +85,6 @@ class Handlers:
         await self._runtime.ledger.append(
             subjects.delivery(delivery.profile, delivery.request_id), delivery, msg_id=f"delivery:{place}"
         )
+        crash_point("fanout.delivery.stored")
         if delivery.profile not in self._served:
             self._runtime.log.error("queued for a profile without a consumer", profile=delivery.profile)

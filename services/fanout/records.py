@@ -12,6 +12,7 @@ from schemas import canonical, subjects
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.reader import read
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Appended, Conflict
 from services.kernel.service import Runtime
@@ -79,6 +80,7 @@ class Records:
             except Conflict:
                 appended = None
             if appended is not None and not appended.duplicate:
+                crash_point("fanout.receipt.stored")
                 return True
             standing = await self._standing(receipt)
             if receipt.attempt_seq == 0 or any(_says_enough(old, receipt) for _, old in standing):

@@ -31,7 +31,7 @@ from services.fanout.reader import Case, Reader, ledger_time
 from services.fanout.records import Records, key_of
 from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Wait, next_step
 from services.fanout.turns import TURNS, Turn
-from services.kernel.clock import monotonic
+from services.kernel.crashpoints import crash_point
 from services.kernel.ledger import Conflict
 from services.kernel.service import RetryLater, Runtime
 from services.kernel.warrant import EXPIRED, Objection, WarrantFacts, objections
@@ -144,7 +144,7 @@ class Worker:
             reason = f"this city has no connector for {delivery.platform}"
             await self._end(delivery, case, ReceiptOutcome.FAILED, final=True, reason=reason)
             return False
-        wait = self._door(delivery).budget.take(monotonic())
+        wait = self._door(delivery).budget.take(self._runtime.clock.monotonic())
         if wait > 0:
             raise RetryLater(wait, "the platform's limit for one address is reached")
         return await self._attempt(delivery, case, request, connector, number, turn)
@@ -152,6 +152,7 @@ class Worker:
     async def _attempt(
         self, delivery: Delivery, case: Case, request: Request, connector: Connector, number: int, turn: Turn
     ) -> bool:
+        crash_point("fanout.attempt.warranted")
         lease = Lease(self._runtime.clock, self._lease)
         try:
             appended = await self._records.attempt(delivery, request, number)
@@ -161,6 +162,7 @@ class Worker:
             return False
         if appended.duplicate:
             raise RetryLater(self._lease + CLOCK_SLACK, f"attempt {number} belongs to another worker")
+        crash_point("fanout.attempt.stored")
         profile = case.control.profiles[delivery.profile]
         key = key_of(request, delivery.profile, delivery.rendering_sha256)
         intent = intent_of(request, profile, key, lease.left())
@@ -172,6 +174,7 @@ class Worker:
             return held
 
         result = await self._caller.publish(connector, intent, lease, warranted)
+        crash_point("fanout.call.ended")
         return await self._conclude(delivery, case, appended.seq, number, result, lease)
 
     async def _once_more(self, delivery: Delivery, case: Case, attempt_seq: int) -> Held | None:

@@ -14,6 +14,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.events.working import OpenRequest
 from services.gatekeeper.policy.decide import Decision, decide, to_verdict
 from services.gatekeeper.reading import Dossier, read_dossier
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import OneVoiceError, Unreachable
 from services.kernel.ledger import Conflict
 from services.kernel.open_requests import OpenRequests
@@ -41,6 +42,7 @@ class Handlers:
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Decide a new request. It is marked open first, so that no control change overlooks it."""
         await self.open.mark(OpenRequest(request_id=event.request_id, due=event.expires_at))
+        crash_point("gatekeeper.request.marked")
         await self.judge(event.request_id)
 
     async def on_approval(self, event: Approval, entry: EntryOf) -> None:
@@ -86,10 +88,12 @@ class Handlers:
     async def _append(self, dossier: Dossier, verdict: Verdict) -> bool:
         """Append a verdict after the one that the facts were read with; False if another came in between."""
         subject = subjects.verdict(verdict.request_id)
+        crash_point("gatekeeper.verdict.decided")
         try:
             appended = await self.runtime.ledger.append(subject, verdict, expect_last=dossier.standing_seq)
         except Conflict:
             return False
+        crash_point("gatekeeper.verdict.stored")
         self.runtime.log.info(
             f"verdict: {verdict.outcome}",
             request_id=verdict.request_id,

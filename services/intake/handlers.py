@@ -20,6 +20,7 @@ from services.intake.media import clean_picture, media_type_of
 from services.intake.rendering import render
 from services.intake.submission import Draft, author_kind_of, draft_of, request_of
 from services.kernel.control import ControlState
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import BadInput, Unreachable
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime, Sender
@@ -66,6 +67,7 @@ class Handlers:
             if (known := await self._known(identity, subject)) is not None:
                 return known
             request, _draft = await self._prepared(identity, event, sender, state)
+            crash_point("intake.request.checked")
             try:
                 # The fence makes submitted_posture true at this very sequence. The message id, without the
                 # content, lets one of two that race in; `_known` looked for older ones.
@@ -77,6 +79,7 @@ class Handlers:
                 )
             except Conflict:
                 continue
+            crash_point("intake.request.stored")
             if appended.duplicate:
                 continue
             log.info(
@@ -96,6 +99,7 @@ class Handlers:
         author_kind_of(sender, await self.runtime.control.refresh())
         picture = await self._compute(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
+        crash_point("intake.media.stored")
         self.runtime.log.info("picture kept", sha256=sha256, size=len(picture.raw), by=sender)
         return MediaReply(
             sha256=sha256,
@@ -120,6 +124,7 @@ class Handlers:
                 seq = await self._append_decision(stored, standing, rejects=statement.decision == "reject")
             except Conflict:
                 continue
+            crash_point("intake.approval.stored")
             self.runtime.log.info(
                 "decision on record",
                 request_id=approval.request_id,

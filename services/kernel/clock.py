@@ -8,10 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time in UTC."""
+    """Tells the time in UTC, and seconds that only grow."""
 
     def now(self) -> datetime:
         """Return the current time, with its offset."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow; for measuring how long something took."""
         ...
 
 
@@ -21,6 +25,10 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the machine's time in UTC."""
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
 
 
 class ManualClock:
@@ -32,6 +40,10 @@ class ManualClock:
     def now(self) -> datetime:
         """Return the time that was set."""
         return self.time
+
+    def monotonic(self) -> float:
+        """Return the time that was set, as seconds."""
+        return self.time.timestamp()
 
 
 def monotonic() -> float:

@@ -11,6 +11,7 @@ import nats.js.errors
 
 from schemas import streams, subjects
 from schemas.events.working import OpenRequest
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Ledger
 
@@ -36,6 +37,7 @@ class OpenRequests:
             await self._ledger.js.purge_stream(streams.OPEN, subject=subjects.open_request(request_id))
         except (nats.errors.Error, nats.js.errors.Error) as error:
             raise Unreachable("broker.unreachable", "an open request could not be closed", "onevoice doctor") from error
+        crash_point("gatekeeper.request.closed")
 
     async def ids(self) -> list[str]:
         """Return the ids of all open requests, sorted."""

@@ -13,6 +13,7 @@ from schemas import canonical, subjects
 from schemas.events.control import ControlEvent, Order, Ordered
 from schemas.events.envelope import Envelope
 from services.kernel.control import ControlFault, ControlState, check_order, fold, read_order
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import BadInput, Refused, Unreachable
 from services.kernel.in_flight import first_since
 from services.kernel.ledger import Conflict
@@ -68,6 +69,7 @@ async def carry_out(
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
             continue
+        crash_point(f"{runtime.row.name}.order.stored")
         return _after(runtime, state, event, appended.seq), order
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
 

@@ -19,6 +19,7 @@ from schemas import flow
 from services.kernel import logs
 from services.kernel.city import City, load_city
 from services.kernel.clock import Clock
+from services.kernel.crashpoints import arm_from_environment
 from services.kernel.errors import Exit, OneVoiceError
 from services.kernel.service import Runtime
 
@@ -42,8 +43,10 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
     """Start services at once, in any order; stop all of them at the end, finishing what is in hand.
 
     Raises:
-        OneVoiceError: a service refuses to start; those that started are stopped.
+        OneVoiceError: a service refuses to start; those that started are stopped. ``crash.unknown``: the environment
+            names a crash point that is none.
     """
+    _warn_of_crash_points()
     built = [build(name, city, url) for name in names]
     try:
         async with asyncio.TaskGroup() as group:
@@ -101,6 +104,12 @@ async def run_services(names: Iterable[str], city: City, url: str | None = None)
     except asyncio.CancelledError:
         if not asked.is_set():
             raise
+
+
+def _warn_of_crash_points() -> None:
+    armed = arm_from_environment()
+    if armed:
+        logs.logger().warning("crash points are armed: this process will die or stop there", points=armed)
 
 
 def main(name: str, arguments: list[str] | None = None) -> None:

@@ -11,6 +11,7 @@ from schemas.events.control import Genesis
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from services.kernel.control import ControlFault, ControlState, fold
+from services.kernel.crashpoints import crash_point
 from services.kernel.errors import BadInput
 from services.kernel.ledger import Conflict
 from services.kernel.orders import carry_out
@@ -44,6 +45,7 @@ async def begin_ledger(runtime: Runtime) -> None:
         appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=0)
     except Conflict:
         return
+    crash_point("registry.genesis.stored")
     runtime.log.info("the ledger begins with the authority manifest", control_seq=appended.seq)
 
 
