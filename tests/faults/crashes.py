@@ -1,0 +1,193 @@
+"""Each service killed (-9) at each of its crash points, under load, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from PIL import Image
+
+from schemas import subjects
+from schemas.events.authority import Grant, Role
+from schemas.events.control import Designate, EocActivate, EocStandDown, Hold
+from services.kernel.crashpoints import POINTS
+from tests.faults.harness import ALL, SQUARES, FaultCity, Load, Sent, Sets, compare
+from tests.faults.processes import ServiceProcess
+from tests.faults.rows import Row, Scale
+from tests.mission import eventually
+
+TRIP_SECONDS = 40.0
+SLOW = "audit.seal.stored"
+"""A seal is due a minute after the first entry: it takes longest to get there."""
+
+AT_THE_BEGINNING = "registry.genesis.stored"
+STRUCK = ("audit", "fanout", "gatekeeper", "intake", "eoc_state", "registry")
+
+
+class Nemesis:
+    """Kills services at points while messages flow; counts how often, and how long until a message gets through."""
+
+    def __init__(self, city: FaultCity, load: Load) -> None:
+        self.city, self.load = city, load
+        self.running: dict[str, ServiceProcess] = {}
+        self.killed: dict[str, int] = {}
+        self.recovered: dict[str, float] = {}
+        self.missed: list[str] = []
+        self.causes: list[asyncio.Task[None]] = []
+
+    async def begin(self) -> None:
+        """Kill the registry right after the first entry of the ledger; then start everything."""
+        armed = await self.city.start("registry", crash_at=AT_THE_BEGINNING, ready=False)
+        await self._await_death(AT_THE_BEGINNING, armed)
+        for name in ALL:
+            self.running[name] = await self.city.start(name, ready=False)
+        for process in self.running.values():
+            await process.until_ready()
+
+    async def chain(self, service: str) -> None:
+        """Kill a service at one of its points after the other; each start is armed for the next."""
+        for point in points_of(service):
+            await self._strike(service, point)
+        self.running[service] = await self.city.start(service)
+
+    async def one_by_one(self, service: str) -> None:
+        """Kill a service at each of its points, and each time wait until a message gets through again."""
+        for point in points_of(service):
+            await self._strike(service, point)
+            began = asyncio.get_running_loop().time()
+            self.running[service] = await self.city.start(service)
+            await delivered(self.city, await self.load.send(SQUARES[0]))
+            took = asyncio.get_running_loop().time() - began
+            self.recovered[service] = max(took, self.recovered.get(service, 0.0))
+
+    async def _strike(self, service: str, point: str) -> None:
+        """Put a process in the service's place that dies at a point, and give it cause to."""
+        await self.running[service].kill()
+        armed = self.running[service] = await self.city.start(service, crash_at=point)
+        cause = asyncio.create_task(self._cause(point))
+        await self._await_death(point, armed)
+        self.causes.append(cause)
+
+    async def _await_death(self, point: str, process: ServiceProcess) -> None:
+        if await process.until_dead(TRIP_SECONDS if point != SLOW else 90.0) and process.ended == -signal.SIGKILL:
+            service = point.partition(".")[0]
+            self.killed[service] = self.killed.get(service, 0) + 1
+        else:
+            self.missed.append(f"{point} was not reached (exit {process.ended})")
+            await process.kill()
+
+    async def _cause(self, point: str) -> None:
+        special = CAUSES.get(point)
+        if special is not None:
+            await special(self.city)
+        else:
+            await self.load.send(*SQUARES[:2])
+
+
+def points_of(service: str) -> list[str]:
+    """Return the points at which a running service is killed."""
+    return [one for one in POINTS if one.startswith(f"{service}.") and one != AT_THE_BEGINNING]
+
+
+async def delivered(city: FaultCity, one: Sent, seconds: float = 60.0) -> None:
+    """Wait until a message stands on each of its targets."""
+
+    async def stands() -> bool:
+        return all(one.text in city.posts(target) for target in one.targets)
+
+    await eventually(stands, seconds)
+
+
+async def crashes(folder: Path, scale: Scale) -> list[Row]:
+    """Kill each service at each of its points under load; compare the four sets at the end.
+
+    In full one after the other, with the time until a message got through; in short all services at the same time.
+    """
+    async with FaultCity(folder) as city:
+        load = Load(city)
+        nemesis = Nemesis(city, load)
+        await nemesis.begin()
+        async with flowing(Load(city, prefix="flow")) as background:
+            if scale is Scale.FULL:
+                for service in STRUCK:
+                    await nemesis.one_by_one(service)
+            else:
+                await asyncio.gather(*map(nemesis.chain, STRUCK))
+            began = asyncio.get_running_loop().time()
+            await asyncio.gather(*nemesis.causes)
+        load.sent += background.sent
+        found = await compare(city, load)
+        took = asyncio.get_running_loop().time() - began
+    return [*_rows(nemesis), _whole(nemesis, found, took)]
+
+
+def _rows(nemesis: Nemesis) -> list[Row]:
+    return [
+        Row(f"kill -9 of {service} at its crash points", times, recovered=nemesis.recovered.get(service))
+        for service, times in sorted(nemesis.killed.items())
+    ]
+
+
+def _whole(nemesis: Nemesis, found: Sets, took: float) -> Row:
+    return found.row(
+        "all of these, in one city under load",
+        sum(nemesis.killed.values()),
+        recovered=took,
+        wrong=tuple(nemesis.missed),
+    )
+
+
+@contextlib.asynccontextmanager
+async def flowing(load: Load) -> AsyncIterator[Load]:
+    """Let messages flow while the block runs; what is in hand at its end is finished."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(load.flow(stop, pause=0.5))
+    try:
+        yield load
+    finally:
+        stop.set()
+        await task
+
+
+async def _put_picture(city: FaultCity) -> None:
+    raw = io.BytesIO()
+    Image.new("RGB", (40, 30), "navy").save(raw, "PNG")
+    await city.tell("mcpe", subjects.DESK_MEDIA_PUT, raw.getvalue())
+
+
+async def _designate(city: FaultCity) -> None:
+    action = Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED))
+    await city.order("cao", action, subjects.DESK_REGISTRY_ORDER)
+
+
+async def _release(city: FaultCity) -> None:
+    await city.order("pio", Hold(on=False))
+
+
+async def _activate(city: FaultCity) -> None:
+    """Activate, wait for the barrier, stand down; another may be at it already."""
+    await city.order("eoc-director", EocActivate(level=1, incident="Flood"), enough=NOT_NOW)
+    ledger = await city.ledger()
+
+    async def over() -> bool:
+        entry = await ledger.last(subjects.CONTROL)
+        return entry is not None and b'"eoc_active"' in entry.data
+
+    await eventually(over, 60.0)
+    await city.order("eoc-director", EocStandDown(), enough=NOT_NOW)
+
+
+NOT_NOW = frozenset({"order.posture"})
+
+CAUSES: dict[str, Callable[[FaultCity], Awaitable[None]]] = {
+    "intake.media.stored": _put_picture,
+    "registry.order.stored": _designate,
+    "eoc_state.order.stored": _release,
+    "eoc_state.barrier.passed": _activate,
+    "eoc_state.active.stored": _activate,
+}
+"""What makes a service get to a point, where a message does not."""
