@@ -16,11 +16,14 @@ from services.fanout import retry
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Cause,
     Connector,
     FetchMedia,
+    Health,
     Intent,
     Posted,
     PublishResult,
+    ReadsBack,
     ReconcileResult,
     Retryable,
     Unknown,
@@ -28,6 +31,9 @@ from services.fanout.connectors.contract import (
 from services.kernel.clock import Clock
 from services.kernel.service import Runtime
 from services.kernel.warrant import rendering_for
+
+CHECK_SECONDS = 5.0
+"""How long a platform may take to say whether a profile is let in."""
 
 ANSWER_MARGIN = 0.1
 """The part of the lease that is kept for writing the receipt."""
@@ -46,6 +52,10 @@ class Held:
 
 Warranted = Callable[[], Awaitable[Held | None]]
 """Asks once more whether it may be posted, right before a call; None: it may."""
+
+
+Heard = Callable[[PublishResult], bool]
+"""Hears each answer of the platform; False: do not try again at once."""
 
 
 class Lease:
@@ -74,8 +84,8 @@ class Lease:
         return retry.may_start(self.age(), self.length)
 
 
-def intent_of(request: Request, profile: Profile, key: str, timeout: float) -> Intent:
-    """Return the intent to post a request's rendering to a profile.
+def intent_of(request: Request, profile: Profile, key: str, timeout: float, *, repeat: bool = False) -> Intent:
+    """Return the intent to post a request's rendering to a profile; ``repeat``: not for the first time.
 
     Raises:
         LookupError: the request has no rendering for the profile's platform.
@@ -92,6 +102,7 @@ def intent_of(request: Request, profile: Profile, key: str, timeout: float) -> I
         idempotency_key=key,
         author_time=request.at,
         call_timeout=timeout,
+        repeat=repeat,
     )
 
 
@@ -103,13 +114,15 @@ class Caller:
         self._fetch_media = fetch_media
 
     async def publish(
-        self, connector: Connector, intent: Intent, lease: Lease, warranted: Warranted
+        self, connector: Connector, intent: Intent, lease: Lease, warranted: Warranted, heard: Heard
     ) -> PublishResult | Held:
         """Post it, if it is warranted; repeat within the first part of the lease what surely was not posted."""
 
         answers: list[PublishResult] = []
+        go_on = True
 
         async def once() -> PublishResult | Held:
+            nonlocal go_on
             held = await warranted()
             if held is not None:
                 return held
@@ -117,10 +130,11 @@ class Caller:
                 late = Held(f"the call would have begun {lease.age():.1f} s after its attempt", late=True)
                 return answers[-1] if answers else late
             answers.append(await self._call(connector, intent, lease))
+            go_on = heard(answers[-1])
             return answers[-1]
 
         result: PublishResult | Held = await AsyncRetrying(
-            retry=retry_if_result(lambda result: isinstance(result, Retryable)),
+            retry=retry_if_result(lambda result: go_on and isinstance(result, Retryable)),
             wait=_wait,
             stop=lambda state: not retry.may_start(lease.age() + state.upcoming_sleep, lease.length),
             retry_error_callback=_last_result,
@@ -135,9 +149,31 @@ class Caller:
             async with asyncio.timeout(intent.call_timeout):
                 return await connector.reconcile(intent)
         except TimeoutError:
-            return CannotTell("the platform did not answer in time")
+            return CannotTell("the platform did not answer in time", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - a connector's bug must not lose the attempt
             self._log.exception("the connector failed", platform=connector.platform)
+            return CannotTell(f"the connector failed: {type(error).__name__}")
+
+    async def check(self, connector: Connector, profile: Profile) -> Health:
+        """Ask whether a profile can be posted to, without posting anything."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                return await connector.check(profile)
+        except TimeoutError:
+            return Health(False, "the platform did not answer in time", Cause.HOST)
+        except Exception as error:  # noqa: BLE001 - a connector's bug must not lose the delivery
+            self._log.exception("the connector failed", platform=connector.platform)
+            return Health(False, f"the connector failed: {type(error).__name__}")
+
+    async def read_back(self, connector: ReadsBack, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Look whether a delivered post still stands."""
+        try:
+            async with asyncio.timeout(intent.call_timeout):
+                return await connector.read_back(intent, remote_id)
+        except TimeoutError:
+            return CannotTell("the platform did not answer in time", Cause.HOST)
+        except Exception as error:  # noqa: BLE001 - a connector's bug must not end the looking
+            self._log.exception("the connector failed")
             return CannotTell(f"the connector failed: {type(error).__name__}")
 
     async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
@@ -146,7 +182,7 @@ class Caller:
             async with asyncio.timeout(timeout):
                 return await connector.publish(replace(intent, call_timeout=timeout), self._fetch_media)
         except TimeoutError:
-            return Unknown(f"no answer within {timeout:.1f} s")
+            return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed
             self._log.exception("the connector failed", platform=connector.platform)
             return Unknown(f"the connector failed: {type(error).__name__}")
@@ -170,7 +206,8 @@ class Caller:
 def _wait(state: RetryCallState) -> float:
     result = _last_result(state)
     after = result.after if isinstance(result, Retryable) else None
-    return retry.soon(after, state.attempt_number, random.random())  # noqa: S311 - jitter, no secret
+    wait = retry.soon_limited if isinstance(result, Retryable) and result.cause is Cause.LIMIT else retry.soon
+    return wait(after, state.attempt_number, random.random())  # noqa: S311 - jitter, no secret
 
 
 def _last_result(state: RetryCallState) -> PublishResult | Held:

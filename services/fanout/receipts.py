@@ -55,6 +55,22 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
+def vanished(delivered: Receipt, now: datetime) -> Receipt:
+    """Return what follows a delivered receipt whose post is not there any more: a person has to look."""
+    reason = f"it was posted at {delivered.url} and does not stand there any more; please look at the profile"
+    return delivered.model_copy(
+        update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
+    )
+
+
+def exhausted(receipt: Receipt, number: int) -> Receipt:
+    """Return the end of a delivery that was attempted often enough; what is not known stays unconfirmed."""
+    reason = f"given up after {number} attempts, the last: {receipt.reason}"
+    unknown = receipt.outcome is ReceiptOutcome.UNCONFIRMED
+    outcome = ReceiptOutcome.UNCONFIRMED if unknown else ReceiptOutcome.FAILED
+    return receipt.model_copy(update={"outcome": outcome, "final": True, "reason": reason, "retry_at": None})
+
+
 def without_attempt(delivery: Delivery, outcome: ReceiptOutcome, now: datetime, *, final: bool, reason: str) -> Receipt:
     """Return the receipt of a delivery that ended without an attempt."""
     return _receipt(delivery, 0, now, outcome=outcome, final=final, reason=reason)

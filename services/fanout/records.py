@@ -65,14 +65,14 @@ class Records:
             fence=(subjects.CONTROL, delivery.control_seq),
         )
 
-    async def receipt(self, receipt: Receipt, expect_last: int) -> bool:
+    async def receipt(self, receipt: Receipt, expect_last: int) -> int:
         """Write a receipt down, and do not give up before it is in.
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
         stands, unless ours says that it was delivered and that one did not know.
 
         Returns:
-            False when what stands makes ours superfluous.
+            Its sequence, or 0 when what stands makes ours superfluous.
         """
         while True:
             try:
@@ -81,10 +81,10 @@ class Records:
                 appended = None
             if appended is not None and not appended.duplicate:
                 crash_point("fanout.receipt.stored")
-                return True
+                return appended.seq
             standing = await self._standing(receipt)
             if receipt.attempt_seq == 0 or any(_says_enough(old, receipt) for _, old in standing):
-                return False
+                return 0
             expect_last = standing[-1][0] if standing else 0
 
     async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:

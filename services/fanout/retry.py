@@ -7,6 +7,13 @@ from datetime import datetime, timedelta
 
 BASE_SECONDS = 2.0
 CAP_SECONDS = 300.0
+LATE_CAP_SECONDS = 900.0
+LATE_AFTER = 16
+MOST_ATTEMPTS = 24
+"""So many attempts of one message on one profile, over some three hours; then it failed, and a person is told.
+
+A host that is away, or a credential that is refused, costs no attempts: these are asked for without one.
+"""
 SPREAD = 0.25
 """How much of a delay is left to chance, so that profiles on one platform do not come back all at once."""
 
@@ -25,8 +32,8 @@ class Again:
 def again(number: int, after: float | None, now: datetime, expires_at: datetime, chance: float) -> Again:
     """Return when to try again after an attempt that surely did not post.
 
-    The delay doubles with each attempt up to CAP_SECONDS; the platform's own wish is always granted. It never
-    passes the expiry: what is then too late gets its receipt at that time.
+    The delay doubles with each attempt up to CAP_SECONDS, and late ones come less often still; the platform's own wish
+    is always granted. It never passes the expiry: what is then too late gets its receipt at that time.
 
     Args:
         number: how many attempts were made, from 1.
@@ -35,7 +42,8 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
         expires_at: the end of the delivery.
         chance: a number from 0 to below 1.
     """
-    grown = min(CAP_SECONDS, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
+    cap = CAP_SECONDS if number <= LATE_AFTER else LATE_CAP_SECONDS
+    grown = min(cap, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
     delay = max(grown, after or 0.0) * (1.0 + SPREAD * chance)
     left = max((expires_at - now).total_seconds(), 0.0)
     delay = min(delay, left)
@@ -45,6 +53,20 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
 def soon(after: float | None, tries: int, chance: float) -> float:
     """Return the seconds to wait before the next try of one and the same attempt."""
     return max(after or 0.0, 0.2 * 2.0 ** min(max(tries, 1) - 1, 8)) * (1.0 + SPREAD * chance)
+
+
+def soon_limited(after: float | None, tries: int, chance: float) -> float:
+    """Return the same after the platform asked to wait: when it does not say how long, not at once."""
+    return soon(after, tries + (0 if after is not None else 3), chance)
+
+
+def credential_look(lost: int, chance: float) -> float:
+    """Return the seconds until it is asked again whether a profile is let in, when so many of a city are not.
+
+    Ten seconds for a few; a hundred profiles ask once in five minutes each, which leaves two thirds of a host's 300
+    requests in 5 minutes for posts.
+    """
+    return max(10.0, 3.0 * lost) * (1.0 + SPREAD * chance)
 
 
 def look_again(over_for: float, patience: float) -> float | None:

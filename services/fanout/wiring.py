@@ -45,6 +45,7 @@ def compose(
         consumer = streams.delivery_consumer(profile)
         runtime.consume(consumer, title=f"deliveries to {profile}")(handlers.on_delivery)
     runtime.background(handlers.tell_unserved)
+    runtime.background(worker.read_back.run)
     for connector in platforms.values():
         runtime.at_end(connector.close)
     return handlers

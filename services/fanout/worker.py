@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas import streams
+from schemas import streams, subjects
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout import limits, receipts, retry
+from services.fanout import receipts, retry
+from services.fanout.admission import Admission
 from services.fanout.caller import Caller, Held, Lease, intent_of
 from services.fanout.connectors.contract import (
     Absent,
@@ -27,29 +28,33 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.reader import Case, Reader, ledger_time
+from services.fanout.doors import Door, Doors, Visit
+from services.fanout.readback import ReadBack
+from services.fanout.reader import Case, Reader, ledger_time, read
 from services.fanout.records import Records, key_of
+from services.fanout.settling import settling_of
 from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Wait, next_step
-from services.fanout.turns import TURNS, Turn
+from services.fanout.turns import TURNS
 from services.kernel.crashpoints import crash_point
 from services.kernel.ledger import Conflict
 from services.kernel.service import RetryLater, Runtime
 from services.kernel.warrant import EXPIRED, Objection, WarrantFacts, objections
 
-NATURAL_KEY = frozenset({"website"})
-"""Platforms where the same key and bytes are the same post, so that a repeat is always safe (platforms.md, A)."""
-
 STALE = frozenset({"warrant.control_changed", "warrant.no_verdict"})
 """Objections that a newer verdict answers: the gate decides each open request anew after a control change."""
 
 PATIENCE_SECONDS = 120.0
-"""How long a platform is asked again how an attempt ended, before a person has to look."""
+"""How long a platform that answers is asked again how an attempt ended, before a person has to look."""
 
 
-@dataclass
-class _Door:
-    slots: asyncio.Semaphore
-    budget: limits.Budget
+@dataclass(frozen=True)
+class _Task:
+    """One delivery in hand: its facts, and its place at the platform."""
+
+    delivery: Delivery
+    case: Case
+    door: Door
+    visit: Visit
 
 
 class Worker:
@@ -70,8 +75,10 @@ class Worker:
         self._reader = Reader(runtime)
         self._records = Records(runtime)
         self._caller = Caller(runtime, runtime.ledger.get_media)
-        self._doors: dict[str, _Door] = {}
+        self._doors = Doors(runtime)
+        self._admission = Admission(runtime, self._reader, self._caller)
         self._turns = asyncio.Semaphore(TURNS)
+        self.read_back = ReadBack(runtime, connectors, self._reader, self._doors, lease)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Bring a delivery as far as it goes now; returns when nothing is left to do for it.
@@ -80,13 +87,15 @@ class Worker:
             RetryLater: it has to be looked at again; nothing is lost in between.
             Unreachable: the ledger cannot be reached.
         """
-        async with self._door(delivery).slots, Turn(self._turns) as turn:
-            while await self._advance(delivery, turn):
+        door = self._doors.of(delivery)
+        async with Visit(door, delivery.profile, self._turns) as visit:
+            while await self._advance(delivery, door, visit):
                 pass
 
-    async def _advance(self, delivery: Delivery, turn: Turn) -> bool:
+    async def _advance(self, delivery: Delivery, door: Door, visit: Visit) -> bool:
         """Do the next step; True when there may be another one at once."""
         case = await self._reader.case(delivery)
+        task = _Task(delivery, case, door, visit)
         now = self._now()
         is_open = case.standing.open_attempt is not None
         ledger_now = await ledger_time(self._runtime.ledger) if is_open else now
@@ -97,31 +106,37 @@ class Worker:
         if isinstance(step, Wait):
             raise RetryLater(step.delay, step.reason)
         if isinstance(step, Settle):
-            await self._settle(case, step, turn)
+            await self._settle(task, step)
             return True
         if isinstance(step, End):
-            await self._end(delivery, case, step.outcome, final=step.final, reason=step.reason)
-            return False
-        return await self._post(delivery, case, step.number, turn)
+            return not await self._end(delivery, case, step.outcome, final=step.final, reason=step.reason)
+        return await self._post(task, step.number)
 
     # --- what an earlier attempt left open ----------------------------------------------------------------
 
-    async def _settle(self, case: Case, step: Settle, turn: Turn) -> None:
+    async def _settle(self, task: _Task, step: Settle) -> None:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
-        attempt = step.attempt
-        turn.over()
-        found = await self._look(case, attempt)
-        if isinstance(found, CannotTell) and attempt.platform not in NATURAL_KEY:
-            delay = retry.look_again(step.over_for, self._patience)
+        attempt, settling = step.attempt, settling_of(step.attempt.platform, self._lease)
+        task.visit.calling()
+        found = await self._look(task.case, attempt)
+        task.door.heard(attempt.profile, found)
+        if isinstance(found, CannotTell) and not settling.natural:
+            delay = retry.look_again(step.over_for, self._patience_with(task, found))
             if delay is not None:
                 raise RetryLater(delay, f"how attempt {attempt.number} ended is not known: {found.reason}")
-        if isinstance(found, Absent) and step.over_for < self._lease:
-            # A platform may still carry out what it was sent, although nobody waits for its answer any more.
-            raise RetryLater(self._lease - step.over_for, "it is not there yet, which proves nothing so early")
-        receipt = receipts.of_look(
-            attempt, step.attempt_seq, found, self._now(), natural=attempt.platform in NATURAL_KEY
-        )
-        await self._record(receipt, case.standing.receipt_seq)
+        if isinstance(found, Absent) and step.over_for < settling.settle:
+            # What was sent may still be carried out, and a listing may lag behind: it proves nothing so early.
+            raise RetryLater(settling.settle - step.over_for, "it is not there yet, which proves nothing so early")
+        receipt = receipts.of_look(attempt, step.attempt_seq, found, self._now(), natural=settling.natural)
+        if not receipt.final:
+            receipt = await self._bounded(receipt, attempt.number, None, task.delivery.expires_at)
+        await self._record(receipt, task.case.standing.receipt_seq)
+
+    def _patience_with(self, task: _Task, found: CannotTell) -> float:
+        """A platform that is away can tell when it is back: it is waited for as long as the request lives."""
+        request = task.case.standing.request
+        away = found.cause is not None and request is not None and request.expires_at > self._now()
+        return float("inf") if away else self._patience
 
     async def _look(self, case: Case, attempt: Attempt) -> ReconcileResult:
         connector = self._connectors.get(attempt.platform)
@@ -134,7 +149,8 @@ class Worker:
 
     # --- posting ------------------------------------------------------------------------------------------
 
-    async def _post(self, delivery: Delivery, case: Case, number: int, turn: Turn) -> bool:
+    async def _post(self, task: _Task, number: int) -> bool:
+        delivery, case = task.delivery, task.case
         found = self._objections(delivery, case)
         if found:
             return await self._object(delivery, case, found)
@@ -142,16 +158,13 @@ class Worker:
         request = case.standing.request
         if connector is None or request is None:
             reason = f"this city has no connector for {delivery.platform}"
-            await self._end(delivery, case, ReceiptOutcome.FAILED, final=True, reason=reason)
-            return False
-        wait = self._door(delivery).budget.take(self._runtime.clock.monotonic())
-        if wait > 0:
-            raise RetryLater(wait, "the platform's limit for one address is reached")
-        return await self._attempt(delivery, case, request, connector, number, turn)
+            return not await self._end(delivery, case, ReceiptOutcome.FAILED, final=True, reason=reason)
+        profile = case.control.profiles[delivery.profile]
+        await self._admission.enter(delivery, request, profile, connector, task.door, task.visit)
+        return await self._attempt(task, request, connector, number)
 
-    async def _attempt(
-        self, delivery: Delivery, case: Case, request: Request, connector: Connector, number: int, turn: Turn
-    ) -> bool:
+    async def _attempt(self, task: _Task, request: Request, connector: Connector, number: int) -> bool:
+        delivery, case = task.delivery, task.case
         crash_point("fanout.attempt.warranted")
         lease = Lease(self._runtime.clock, self._lease)
         try:
@@ -165,15 +178,18 @@ class Worker:
         crash_point("fanout.attempt.stored")
         profile = case.control.profiles[delivery.profile]
         key = key_of(request, delivery.profile, delivery.rendering_sha256)
-        intent = intent_of(request, profile, key, lease.left())
+        intent = intent_of(request, profile, key, lease.left(), repeat=number > 1)
 
         async def warranted() -> Held | None:
             held = await self._once_more(delivery, case, appended.seq)
             if held is None:
-                turn.over()
+                task.visit.calling()
             return held
 
-        result = await self._caller.publish(connector, intent, lease, warranted)
+        def heard(result: PublishResult) -> bool:
+            return self._admission.heard(delivery.profile, result, task.door)
+
+        result = await self._caller.publish(connector, intent, lease, warranted, heard)
         crash_point("fanout.call.ended")
         return await self._conclude(delivery, case, appended.seq, number, result, lease)
 
@@ -205,14 +221,25 @@ class Worker:
             raise RetryLater(delay, f"how it ended is not known: {result.reason}")
         receipt = receipts.of_result(delivery, attempt_seq, result, self._now())
         if isinstance(result, Retryable):
-            chance = random.random()  # noqa: S311 - jitter, no secret
-            again = retry.again(number, result.after, self._now(), delivery.expires_at, chance)
-            await self._record(receipt.model_copy(update={"retry_at": again.at}), last)
-            raise RetryLater(again.delay, result.reason)
-        await self._record(receipt, last)
+            receipt = await self._bounded(receipt, number, result.after, delivery.expires_at)
+        written = await self._record(receipt, last)
+        if receipt.retry_at is not None:
+            raise RetryLater(max(0.0, (receipt.retry_at - self._now()).total_seconds()), receipt.reason)
         if isinstance(result, Held) and result.late:
             raise RetryLater(retry.BASE_SECONDS, result.reason)
-        return isinstance(result, Held)
+        # Where another worker's receipt stands, it need not end the delivery as ours would have: look before the ack.
+        return isinstance(result, Held) or not written
+
+    async def _bounded(self, receipt: Receipt, number: int, after: float | None, expires_at: datetime) -> Receipt:
+        """Return when it is tried again, or the end of a delivery that was attempted often enough."""
+        if number >= retry.MOST_ATTEMPTS:
+            history = await self._runtime.ledger.history(subjects.attempt(receipt.profile, receipt.request_id))
+            made = sum(read(Attempt, entry).revision == receipt.revision for entry in history)
+            if made >= retry.MOST_ATTEMPTS:
+                return receipts.exhausted(receipt, made)
+        chance = random.random()  # noqa: S311 - jitter, no secret
+        again = retry.again(number, after, self._now(), expires_at, chance)
+        return receipt.model_copy(update={"retry_at": again.at})
 
     # --- the warrant --------------------------------------------------------------------------------------
 
@@ -246,36 +273,29 @@ class Worker:
             return False
         outcome = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD
         final = "warrant.request_expired" in codes
-        await self._end(delivery, case, outcome, final=final, reason=reason)
-        return False
+        return not await self._end(delivery, case, outcome, final=final, reason=reason)
 
     # --- receipts -----------------------------------------------------------------------------------------
 
-    async def _end(self, delivery: Delivery, case: Case, outcome: ReceiptOutcome, *, final: bool, reason: str) -> None:
-        """Write that it ended without an attempt."""
+    async def _end(self, delivery: Delivery, case: Case, outcome: ReceiptOutcome, *, final: bool, reason: str) -> bool:
+        """Write that it ended without an attempt; False when another worker's receipt stands instead."""
         receipt = receipts.without_attempt(delivery, outcome, self._now(), final=final, reason=reason)
-        await self._record(receipt, case.standing.receipt_seq)
+        return await self._record(receipt, case.standing.receipt_seq)
 
-    async def _record(self, receipt: Receipt, expect_last: int) -> None:
+    async def _record(self, receipt: Receipt, expect_last: int) -> bool:
         written = await self._records.receipt(receipt, expect_last)
+        if written:
+            self.read_back.watch(receipt, written, self._now())
         said = {"url": receipt.url, "reason": receipt.reason}
         self._runtime.log.info(
             str(receipt.outcome) if written else "another worker's receipt stands",
             profile=receipt.profile,
             **{name: value for name, value in said.items() if value},
         )
+        return bool(written)
 
     def _now(self) -> datetime:
         return self._runtime.clock.now()
-
-    def _door(self, delivery: Delivery) -> _Door:
-        profile = self._runtime.control.state.profiles.get(delivery.profile)
-        host = limits.host_of(profile) if profile else delivery.platform
-        door = self._doors.get(host)
-        if door is None:
-            limit = limits.limit_of(delivery.platform, host)
-            door = self._doors[host] = _Door(asyncio.Semaphore(limit.at_once), limits.Budget(limit))
-        return door
 
 
 def _sentences(found: tuple[Objection, ...]) -> str:

@@ -64,6 +64,7 @@ class Runtime:
         self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None
         self.trouble: str | None = None
+        self.troubles: dict[str, str] = {}
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
@@ -164,7 +165,7 @@ class Runtime:
                 control_seq=state.seq,
                 posture=state.posture if state.seq else None,
                 version=_VERSION,
-                trouble=self.trouble,
+                trouble="; ".join(filter(None, [self.trouble, *self.troubles.values()])) or None,
             ),
         )
 

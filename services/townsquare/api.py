@@ -12,6 +12,7 @@ from aiohttp import BodyPartReader, web
 from schemas.platforms import LIMITS, counted_length
 from services.townsquare import entities
 from services.townsquare.accounts import Account, Directory
+from services.townsquare.lies import POST_ID
 from services.townsquare.mischief import TRICK, Kind, Mischief
 from services.townsquare.posts import Draft, Media, Post, Posts, Refusal
 
@@ -73,7 +74,7 @@ class Api:
             raise Refusal(404, "Record not found")
         limit = min(_number(request, "limit") or 20, _PAGE)
         before, after = _number(request, "max_id"), _number(request, "since_id")
-        found = self.posts.newest(account.username, limit, _text(before), _text(after))
+        found = self.posts.newest(account.username, limit, _text(before), _text(after), age=_lag(request))
         shown = [post for post in found if "exclude_replies" not in request.query or post.draft.in_reply_to is None]
         headers = {}
         if found:
@@ -88,7 +89,7 @@ class Api:
         draft = _draft(await _body(request))
         key = request.headers.get("Idempotency-Key") or None
         post = await self.posts.create(account.username, draft, key)
-        return web.json_response(self._entity(post, request))
+        return web.json_response(self._entity(post, request), headers={POST_ID: post.id})
 
     async def status(self, request: web.Request) -> web.Response:
         """GET /api/v1/statuses/:id."""
@@ -115,7 +116,7 @@ class Api:
         content, description = await _upload(request)
         kind = _media_type(content)
         trick = request.get(TRICK)
-        delay = trick.seconds if trick is not None and trick.kind is Kind.PROCESSING else 0
+        delay = trick.seconds or 0 if trick is not None and trick.kind is Kind.PROCESSING else 0
         media = await self.posts.add_media(account.username, content, kind, description, delay)
         entity = entities.media_entity(media, base_of(request), ready=not delay)
         return web.json_response(entity, status=202 if delay else 200)
@@ -151,6 +152,12 @@ class Api:
 def base_of(request: web.Request) -> str:
     """Return the server's own address as the client called it."""
     return f"{request.scheme}://{request.host}"
+
+
+def _lag(request: web.Request) -> float:
+    """Return how old a post must be to be listed, in seconds: a listing that lags behind leaves newer ones out."""
+    trick = request.get(TRICK)
+    return trick.seconds or 0.0 if trick is not None and trick.kind is Kind.LAG else 0.0
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:

@@ -158,11 +158,23 @@ class Posts:
         return media.ready_at <= _iso(self.clock.now())
 
     def newest(
-        self, username: str | None, limit: int, before: str | None = None, after: str | None = None
+        self,
+        username: str | None,
+        limit: int,
+        before: str | None = None,
+        after: str | None = None,
+        age: float = 0.0,
     ) -> list[Post]:
-        """Return posts, newest first, of one account or all, with ids below ``before`` and above ``after``."""
+        """Return posts, newest first, of one account or all, with ids below ``before`` and above ``after``.
+
+        ``age``: none that is younger than so many seconds.
+        """
         order = self._order.get(username, [])
         end = bisect.bisect_left(order, int(before)) if before else len(order)
+        if age:
+            newest = _iso(self.clock.now() - timedelta(seconds=age))
+            while end and self.posts[str(order[end - 1])].created_at > newest:
+                end -= 1
         start = bisect.bisect_right(order, int(after)) if after else 0
         return [self.posts[str(number)] for number in reversed(order[max(start, end - limit) : end])]
 

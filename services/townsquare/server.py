@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from services.kernel.errors import BadInput
 from services.kernel.files import write_atomically
 from services.townsquare.accounts import Directory, accounts_path
 from services.townsquare.api import Api
-from services.townsquare.mischief import TRICK, Kind, Mischief, On, Trick
+from services.townsquare.lies import Lies
+from services.townsquare.mischief import Mischief, On, Trick
 from services.townsquare.pages import Pages
 from services.townsquare.posts import Posts, Refusal
 
@@ -35,6 +35,7 @@ class Townsquare:
     posts: Posts
     directory: Directory
     mischief: Mischief
+    lies: Lies
     admin_token: str
 
     @classmethod
@@ -48,7 +49,7 @@ class Townsquare:
         directory = Directory(path)
         posts = Posts(path.parent, clock or SystemClock())
         posts.open()
-        return cls(posts, directory, Mischief(), _admin_token(path.parent / "admin.token"))
+        return cls(posts, directory, Mischief(), Lies(posts), _admin_token(path.parent / "admin.token"))
 
     def app(self) -> web.Application:
         """Return the application; it closes the posts at the end."""
@@ -65,6 +66,7 @@ class Townsquare:
         )
 
         async def close(_: web.Application) -> None:
+            await self.lies.close()
             await self.posts.close()
 
         app.on_cleanup.append(close)
@@ -75,16 +77,7 @@ class Townsquare:
         """Carry out the trick that is due on this call, before and after the call itself."""
         on = _kind_of_call(request)
         trick = self.mischief.take(self._caller(request), on) if on is not None else None
-        if trick is None:
-            return await handler(request)
-        request[TRICK] = trick
-        await _before(trick, request)
-        response = await handler(request)
-        if trick.kind is Kind.ERROR_AFTER:
-            raise Refusal(500, "Something went wrong on our end")
-        if trick.kind is Kind.DROP_AFTER:
-            _drop(request)
-        return response
+        return await handler(request) if trick is None else await self.lies.play(trick, request, handler)
 
     def _caller(self, request: web.Request) -> str | None:
         account = self.directory.by_token(request.headers.get("Authorization", "").partition(" ")[2].strip())
@@ -143,25 +136,6 @@ def _kind_of_call(request: web.Request) -> On | None:
     if request.method == "POST":
         return "media" if request.path == "/api/v2/media" else "post"
     return "read"
-
-
-async def _before(trick: Trick, request: web.Request) -> None:
-    if trick.kind is Kind.SLOW:
-        await request.read()
-        await asyncio.sleep(trick.seconds)
-    elif trick.kind is Kind.RATE_LIMIT:
-        raise Refusal(429, "Too many requests", retry_after=trick.seconds)
-    elif trick.kind is Kind.ERROR_BEFORE:
-        raise Refusal(503, "Service unavailable")
-    elif trick.kind is Kind.DROP_BEFORE:
-        await request.read()
-        _drop(request)
-        raise Refusal(503, "dropped")
-
-
-def _drop(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 @web.middleware

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
@@ -20,6 +21,7 @@ __all__ = [
     "LIMITS",
     "Absent",
     "CannotTell",
+    "Cause",
     "Connector",
     "FetchMedia",
     "Health",
@@ -29,6 +31,7 @@ __all__ = [
     "Permanent",
     "Posted",
     "PublishResult",
+    "ReadsBack",
     "ReconcileResult",
     "RetractResult",
     "Retracted",
@@ -46,7 +49,8 @@ class Intent:
     """One post to one profile. ``content`` is what the approved rendering's bytes hold.
 
     ``idempotency_key`` is the same for each repeat of this revision on this profile. ``author_time`` is when the
-    request was made; ``call_timeout`` is what is left of the lease, in seconds.
+    request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
+    reached the platform, so whatever its listing shows by now is looked at before anything is sent.
     """
 
     request_id: str
@@ -57,6 +61,20 @@ class Intent:
     idempotency_key: str
     author_time: datetime
     call_timeout: float
+    repeat: bool = False
+
+
+class Cause(StrEnum):
+    """Whose trouble it is. Only ``host`` says something of the whole platform, and only it opens the breaker.
+
+    ``limit``: the platform asks to wait. ``credential``: it does not let this profile in. ``own``: the credential that
+    we have cannot be used. A person can mend both, so the message is held back and not lost.
+    """
+
+    HOST = "host"
+    LIMIT = "limit"
+    CREDENTIAL = "credential"
+    OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class Posted:
 
 @dataclass(frozen=True)
 class Retryable:
-    """Surely not posted, and it may be tried again (refused connection, rate limit). ``after`` in seconds.
+    """Surely not posted by this call, and it may be tried again. ``after`` in seconds, if the platform says.
 
     ``begun`` is the beginning of a thread that stands already; the next publish continues it.
     """
@@ -81,6 +99,7 @@ class Retryable:
     reason: str
     after: float | None = None
     begun: Posted | None = None
+    cause: Cause = Cause.LIMIT
 
 
 @dataclass(frozen=True)
@@ -96,9 +115,13 @@ class Permanent:
 
 @dataclass(frozen=True)
 class Unknown:
-    """It may or may not stand (time-out or 5xx after sending). Never repeat before reconcile."""
+    """It may or may not stand (time-out or 5xx after sending). Never repeat before reconcile.
+
+    ``cause``: ``host`` when the platform did not answer, or failed; None when it did answer, and nobody can read it.
+    """
 
     reason: str
+    cause: Cause | None = None
 
 
 PublishResult = Posted | Retryable | Permanent | Unknown
@@ -113,9 +136,10 @@ class Absent:
 
 @dataclass(frozen=True)
 class CannotTell:
-    """The platform cannot be asked, or does not say."""
+    """The platform cannot be asked, or does not say; ``cause`` as of a call, None where it answered and did not say."""
 
     reason: str
+    cause: Cause | None = None
 
 
 ReconcileResult = Posted | Absent | CannotTell
@@ -131,10 +155,11 @@ RetractResult = Retracted | Retryable | Permanent | Unknown
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words."""
+    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is."""
 
     ok: bool
     detail: str
+    cause: Cause | None = None
 
 
 class Connector(Protocol):
@@ -160,6 +185,15 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """What a connector does beside whose platform may drop what it has accepted."""
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Look whether a delivered post still stands, by its id; Absent: the platform says that there is none."""
         ...
 
 

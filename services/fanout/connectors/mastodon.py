@@ -18,6 +18,7 @@ from schemas.platforms import Limits, counted_length
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Cause,
     FetchMedia,
     Health,
     Intent,
@@ -30,7 +31,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.mastodon_http import Answer, Door, Http, NotSent, refusal
+from services.fanout.connectors.mastodon_http import Answer, Door, Http, NotSent, cause_of, refusal
 from services.fanout.connectors.mastodon_instance import Instances
 from services.fanout.connectors.mastodon_media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon_text import Status
@@ -69,7 +70,7 @@ class MastodonConnector:
         *,
         language: str = "en",
         clock: Clock | None = None,
-        connections: int = 128,
+        connections: int = 512,
     ) -> None:
         self._base_of = base_of
         self._token_path = token_path
@@ -94,10 +95,12 @@ class MastodonConnector:
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")
         standing: list[Status] = []
-        if earlier is not None or len(intent.content.parts) > 1:
+        if earlier is not None or intent.repeat or len(intent.content.parts) > 1:
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
-                return Unknown(f"it cannot be seen what stands already: {found.reason}")
+                # This call has sent nothing, and each later one looks first as well.
+                reason = f"it cannot be seen what stands already: {found.reason}"
+                return Retryable(reason, cause=found.cause or Cause.LIMIT)
             standing = found
         return await self._continue(account, intent, content, standing, fetch_media)
 
@@ -110,7 +113,7 @@ class MastodonConnector:
         if intent.content.pictures and not standing:
             uploaded = await self._upload(account.door, intent, fetch_media)
             if isinstance(uploaded, NotSent):
-                return Retryable(uploaded.reason)
+                return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = [(status.id, status.url) for status in standing]
         for number in range(len(stands), len(intent.content.parts)):
@@ -139,7 +142,7 @@ class MastodonConnector:
             return refusal(outcome, self._clock)
         made = outcome.body if isinstance(outcome.body, dict) else {}
         if not SAFE_ID.fullmatch(str(made.get("id", ""))):
-            return Unknown(f"the server took it and did not name it (HTTP {outcome.status})")
+            return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
         return str(made["id"]), str(made.get("url") or made.get("uri") or "")
 
     def _give_up(
@@ -153,7 +156,7 @@ class MastodonConnector:
         count = f"{len(stands)} of {len(intent.content.parts)} parts stand: {result.reason}"
         if isinstance(result, Permanent):
             return Permanent(count, begun=_posted(stands))
-        return Retryable(count, result.after, begun=_posted(stands))
+        return Retryable(count, result.after, begun=_posted(stands), cause=result.cause)
 
     async def _upload(self, door: Door, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str] | NotSent:
         now = asyncio.get_running_loop().time()
@@ -171,7 +174,7 @@ class MastodonConnector:
         """Look for it among the account's own posts since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
-            return CannotTell(account.reason)
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
         standing = await self._find(account, intent)
         if isinstance(standing, CannotTell):
             return standing
@@ -179,6 +182,24 @@ class MastodonConnector:
             return Absent()
         posted = _posted([(status.id, status.url) for status in standing])
         return posted if len(standing) == len(intent.content.parts) else Absent(begun=posted)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for each of its statuses by id (GET /api/v1/statuses/:id); Absent as soon as one is gone."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, _Account):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        url = ""
+        for one in remote_id.split(","):
+            if not SAFE_ID.fullmatch(one):
+                return CannotTell("that is not an id of this platform")
+            outcome = await self._http.call(account.door, "GET", f"/api/v1/statuses/{one}")
+            if isinstance(outcome, Answer) and outcome.status in (404, 410):
+                return Absent()
+            stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
+            if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
+                return CannotTell("the platform does not say whether it stands", cause_of(outcome))
+            url = url or str(outcome.body.get("url") or outcome.body.get("uri") or "")
+        return Posted(url, remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
@@ -203,12 +224,13 @@ class MastodonConnector:
         """Ask the server whose account the credential opens (verify_credentials)."""
         account = await self._enter(profile, _CHECK_SECONDS, anew=True)
         if not isinstance(account, _Account):
-            return Health(False, account.reason)
+            return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
         await self._instances.limits(account.door)
         return Health(True, f"@{profile.account.removeprefix('@')} can be posted to")
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._instances.close()
         await self._http.close()
 
     # --- the way in -------------------------------------------------------------------------------------------
@@ -224,7 +246,7 @@ class MastodonConnector:
         except LookupError:
             return Permanent(f"city.toml, [mastodon.instances], has no address for {instance!r}")
         except TokenFault as fault:
-            return Permanent(str(fault))
+            return Retryable(str(fault), cause=Cause.OWN)
         door = Door(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
         found = await self._instances.account_id(door, username, anew=anew)
         return _Account(door, found) if isinstance(found, str) else found

@@ -13,10 +13,11 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.contract import Permanent, Retryable, Unknown
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.kernel.clock import Clock
 
-_BODY_BYTES = 4 * 1024 * 1024
+_BODY_BYTES = 1024 * 1024
+"""More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
 
 
@@ -121,7 +122,9 @@ class Http:
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._connections),
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "OneVoice"},
+                # Uncompressed, so that a small answer cannot grow: what comes compressed all the same is not read.
+                headers={"User-Agent": "OneVoice", "Accept-Encoding": "identity"},
+                auto_decompress=False,
                 trace_configs=[trace],
             )
         return self._session
@@ -133,7 +136,12 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 
 
 async def _body(response: aiohttp.ClientResponse) -> Any:
-    """Read the body as JSON; a page of a proxy, say, is None. Raises ClientPayloadError when it is cut off."""
+    """Read the body as JSON; a page of a proxy, say, or what is too long, is None.
+
+    Raises ClientPayloadError when it is cut off.
+    """
+    if (response.content_length or 0) > _BODY_BYTES:
+        return None
     raw = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         raw += chunk
@@ -146,16 +154,30 @@ async def _body(response: aiohttp.ClientResponse) -> Any:
 
 
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
-    """Say what an outcome other than success means for something that the call should have done."""
+    """Say what an outcome other than success means for something that the call should have done.
+
+    A 401 surely did nothing, and a person can mend it: the token was revoked or replaced.
+    """
     if isinstance(outcome, NotSent):
-        return Retryable(outcome.reason)
+        return Retryable(outcome.reason, cause=Cause.HOST)
     if isinstance(outcome, NoAnswer):
-        return Unknown(outcome.reason)
+        return Unknown(outcome.reason, Cause.HOST)
     if outcome.status == 429:
         return Retryable(f"too many requests: {outcome.words}", after=wait_of(outcome.headers, clock.now()))
+    if outcome.status == 401:
+        return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 500 and outcome.status != 408:
         return Permanent(outcome.words)
-    return Unknown(f"the server failed after the request was sent: {outcome.words}")
+    if outcome.status < 300:
+        return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
+    return Unknown(f"the server failed after the request was sent: {outcome.words}", Cause.HOST)
+
+
+def cause_of(outcome: Outcome) -> Cause | None:
+    """Return whose trouble it is that an outcome does not say what was asked."""
+    if isinstance(outcome, Answer) and outcome.status in (401, 429):
+        return Cause.CREDENTIAL if outcome.status == 401 else Cause.LIMIT
+    return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
 
 
 def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:

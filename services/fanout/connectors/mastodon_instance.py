@@ -6,11 +6,15 @@ import asyncio
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
-from services.fanout.connectors.contract import Permanent, Retryable
+from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.mastodon_http import Answer, Door, Http, refusal
 from services.kernel.clock import Clock, monotonic
 
 _LIMITS_SECONDS = 3_600.0
+_AGAIN_SECONDS = 60.0
+_ASK_SECONDS = 10.0
+_WAIT_SECONDS = 0.5
+"""How long a post waits for the server's limits: one that hangs there must not keep a hundred profiles waiting."""
 
 
 class Instances:
@@ -21,23 +25,32 @@ class Instances:
         self._clock = clock
         self._limits: dict[str, tuple[float, Limits]] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._asking: dict[str, asyncio.Task[Limits]] = {}
 
     async def limits(self, door: Door) -> Limits:
-        """Return the server's limits; Mastodon's usual ones where it does not say."""
+        """Return the server's limits; Mastodon's usual ones where it does not say, or not soon."""
         known = self._limits.get(door.base)
         if known is not None and known[0] > monotonic():
             return known[1]
-        async with self._asking.setdefault(door.base, asyncio.Lock()):
-            known = self._limits.get(door.base)
-            if known is not None and known[0] > monotonic():
-                return known[1]
-            outcome = await self._http.call(door, "GET", "/api/v2/instance")
-            if not isinstance(outcome, Answer) or outcome.status != 200:
-                return LIMITS["mastodon"]
-            limits = read_limits(outcome.body)
-            self._limits[door.base] = (monotonic() + _LIMITS_SECONDS, limits)
-            return limits
+        task = self._asking.get(door.base)
+        if task is None or task.done():
+            task = self._asking[door.base] = asyncio.create_task(self._ask(door))
+        await asyncio.wait({task}, timeout=_WAIT_SECONDS)
+        return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
+
+    async def close(self) -> None:
+        """Stop asking."""
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    async def _ask(self, door: Door) -> Limits:
+        until = asyncio.get_running_loop().time() + _ASK_SECONDS
+        outcome = await self._http.call(Door(door.base, door.token, until), "GET", "/api/v2/instance")
+        said = isinstance(outcome, Answer) and outcome.status == 200 and isinstance(outcome.body, dict)
+        limits = read_limits(outcome.body) if isinstance(outcome, Answer) and said else LIMITS["mastodon"]
+        self._limits[door.base] = (monotonic() + (_LIMITS_SECONDS if said else _AGAIN_SECONDS), limits)
+        return limits
 
     async def account_id(self, door: Door, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
         """Return the id of the token's account, or why the token cannot be used for ``username``.
@@ -50,10 +63,12 @@ class Instances:
             found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None
             if found is None:
                 why = refusal(outcome, self._clock)
-                return why if isinstance(why, Retryable | Permanent) else Retryable(why.reason)
+                # Nothing was to be done yet, so nothing can have been done.
+                return why if isinstance(why, Retryable | Permanent) else Retryable(why.reason, cause=Cause.HOST)
             owner = self._owners[door.base, door.token] = found
         if owner[1].casefold() != username.casefold():
-            return Permanent(f"the credential belongs to @{owner[1]}, not to @{username}")
+            reason = f"the credential belongs to @{owner[1]}, not to @{username}"
+            return Retryable(reason, cause=Cause.CREDENTIAL)
         return owner[0]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.mastodon_http import Answer, Door, Http, server_time
+from services.fanout.connectors.mastodon_http import Answer, Door, Http, cause_of, server_time
 from services.fanout.connectors.mastodon_media import SAFE_ID
 from services.fanout.connectors.mastodon_text import Status, longest_chain, read_status, same
 from services.kernel.clock import Clock
@@ -50,7 +50,7 @@ async def _list(http: Http, clock: Clock, door: Door, account_id: str, made_at: 
     for _ in range(_PAGES):
         outcome = await http.call(door, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
         if not isinstance(outcome, Answer):
-            return CannotTell(f"the platform cannot be asked: {outcome.reason}")
+            return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
         page = _read_page(outcome)
         if isinstance(page, CannotTell):
             return page
@@ -64,7 +64,7 @@ async def _list(http: Http, clock: Clock, door: Door, account_id: str, made_at: 
 
 def _read_page(outcome: Answer) -> list[Status] | CannotTell:
     if outcome.status != 200 or not isinstance(outcome.body, list):
-        return CannotTell(f"the platform does not list the account's posts: {outcome.words}")
+        return CannotTell(f"the platform does not list the account's posts: {outcome.words}", cause_of(outcome))
     try:
         page = [read_status(value) for value in outcome.body]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -96,9 +96,9 @@ async def _sources(
     for status in alike or recent:
         outcome = await http.call(door, "GET", f"/api/v1/statuses/{status.id}/source")
         if not isinstance(outcome, Answer):
-            return CannotTell(f"the platform cannot be asked: {outcome.reason}")
+            return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
         if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
             texts[status.id] = str(outcome.body["text"])
         elif outcome.status not in (404, 405, 410, 501):
-            return CannotTell(f"the platform does not show what was sent: {outcome.words}")
+            return CannotTell(f"the platform does not show what was sent: {outcome.words}", cause_of(outcome))
     return texts

@@ -53,3 +53,20 @@ def test_the_beginning_of_a_thread_that_stands_is_on_record() -> None:
     made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, natural=False)
     assert (made.url, made.remote_id) == (BEGUN.url, BEGUN.remote_id)
     assert receipts.of_look(attempt(), 50, Absent(), NOW, natural=False).url is None
+
+
+def test_what_vanished_after_it_was_delivered_is_left_to_a_person() -> None:
+    """The same attempt, its address kept; final, so that nothing posts it again by itself."""
+    delivered = receipts.of_result(DELIVERY, 50, POSTED, NOW)
+    made = receipts.vanished(delivered, NOW)
+    assert (str(made.outcome), made.final, made.attempt_seq, made.url) == ("unconfirmed", True, 50, POSTED.url)
+    assert POSTED.url in made.reason
+
+
+@pytest.mark.parametrize(("result", "outcome"), [(Absent(), "failed"), (CannotTell("no access"), "unconfirmed")])
+def test_a_delivery_that_was_attempted_often_enough_ends_in_what_is_known(
+    result: Absent | CannotTell, outcome: str
+) -> None:
+    made = receipts.exhausted(receipts.of_look(attempt(), 50, result, NOW, natural=True), 24)
+    assert (str(made.outcome), made.final) == (outcome, True)
+    assert "24 attempts" in made.reason

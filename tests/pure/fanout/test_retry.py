@@ -7,17 +7,17 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events.authority import Profile
-from services.fanout import limits, retry
-from tests.pure.fanout.world import NOW, profile
+from services.fanout import retry
+from tests.pure.fanout.world import NOW
 
 FAR = NOW + timedelta(days=1)
 
 
 def test_the_delay_doubles_and_is_capped() -> None:
-    delays = [retry.again(number, None, NOW, FAR, 0.0).delay for number in range(1, 12)]
+    delays = [retry.again(number, None, NOW, FAR, 0.0).delay for number in range(1, 20)]
     assert delays[:4] == [2.0, 4.0, 8.0, 16.0]
-    assert delays[-1] == retry.CAP_SECONDS
+    assert delays[11] == retry.CAP_SECONDS
+    assert delays[-1] == retry.LATE_CAP_SECONDS
     assert delays == sorted(delays)
 
 
@@ -67,26 +67,18 @@ def test_a_platform_is_asked_again_less_and_less_often_until_patience_ends() -> 
     assert retry.look_again(120.0, 120.0) is None
 
 
-def account(name: str, platform: str = "mastodon") -> Profile:
-    return profile("fire-social", account=name, platform=platform)
+def test_what_the_platform_limits_without_saying_how_long_is_not_tried_again_at_once() -> None:
+    assert retry.soon_limited(None, 1, 0.0) == 1.6
+    assert retry.soon_limited(0.1, 1, 0.0) == 0.2
+    assert retry.soon_limited(7.0, 1, 0.0) == 7.0
 
 
-def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
-    assert limits.host_of(account("fire@mastodon.example")) == "mastodon.example"
-    assert limits.host_of(account("@fire@mastodon.example")) == "mastodon.example"
-    assert limits.host_of(account("fire", "website")) == "website"
+def test_many_lost_credentials_are_asked_for_less_often_than_a_few() -> None:
+    """A hundred profiles on a host take a third of its 300 requests in 5 minutes at most."""
+    assert retry.credential_look(1, 0.0) == 10.0
+    assert 300.0 / retry.credential_look(100, 0.0) * 100 <= 100.0
 
 
-def test_what_lies_on_this_machine_is_not_counted() -> None:
-    assert limits.limit_of("mastodon", "townsquare") is limits.LOCAL
-    assert limits.limit_of("website", "website") is limits.LOCAL
-    assert limits.limit_of("mastodon", "mastodon.example").posts < 300
-    assert limits.limit_of("unheard-of", "x.example") is limits.OTHER
-
-
-def test_a_host_is_asked_for_no_more_than_its_limit_in_any_window() -> None:
-    budget = limits.Budget(limits.HostLimit(at_once=1, posts=2, seconds=10.0))
-    assert [budget.take(0.0), budget.take(1.0), budget.take(2.0)] == [0.0, 0.0, 8.0]
-    assert budget.take(9.9) > 0.0
-    assert budget.take(10.0) == 0.0
-    assert budget.take(10.5) == 0.5
+def test_the_attempts_of_a_failing_connector_are_bounded_and_spread_over_hours() -> None:
+    delays = [retry.again(number, None, NOW, FAR, 0.0).delay for number in range(1, retry.MOST_ATTEMPTS)]
+    assert 2 * 3_600 < sum(delays) < 4 * 3_600

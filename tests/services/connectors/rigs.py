@@ -220,9 +220,11 @@ class MastodonRig:
             found.append(Seen(_unescape(re.sub(r"<[^>]+>", "", text)), alts))
         return found
 
-    async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
+    async def misbehave(
+        self, kind: str, seconds: float | None = 0, on: str = "post", calls: int = 1, **changes: Any
+    ) -> None:
         token = (self.city.var / "townsquare" / "admin.token").read_text().strip()
-        trick = {"kind": kind, "seconds": seconds, "on": on, "calls": calls}
+        trick = {"kind": kind, "seconds": seconds, "on": on, "calls": calls, **changes}
         async with (
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
             session.post(f"{self.running.url}/admin/mischief", data=json.dumps(trick)) as response,

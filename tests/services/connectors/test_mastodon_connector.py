@@ -10,7 +10,16 @@ from datetime import timedelta
 import pytest
 
 from services.fanout.connectors import mastodon_timeline
-from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable, Unknown
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+)
 from services.fanout.connectors.mastodon import MastodonConnector
 from tests.services.connectors.rigs import PICTURE, MastodonRig, Seen, an_intent, store
 
@@ -130,14 +139,19 @@ async def test_a_host_that_does_not_resolve_is_retryable(mastodon: MastodonRig) 
     await connector.close()
 
 
-async def test_a_wrong_token_is_permanent_in_the_platforms_words(mastodon: MastodonRig) -> None:
-    """401, and the token is in no word of it."""
+async def test_a_wrong_token_is_told_in_the_platforms_words(mastodon: MastodonRig) -> None:
+    """401: surely nothing was posted, and a person can mend it; the token is in no word of it."""
     path = mastodon.city.token_path("fire-mastodon")
+    kept = path.read_text()
     path.write_text("wrong-token-value")
-    result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
-    assert isinstance(result, Permanent)
+    intent = an_intent(mastodon.profile("fire"))
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
     assert "access token is invalid" in result.reason
     assert "wrong-token-value" not in result.reason
+    path.write_text(kept)
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
 
 
 async def test_the_token_of_another_profile_posts_nothing(mastodon: MastodonRig) -> None:
@@ -145,7 +159,8 @@ async def test_the_token_of_another_profile_posts_nothing(mastodon: MastodonRig)
     water = mastodon.city.token_path("water-mastodon").read_text()
     mastodon.city.token_path("fire-mastodon").write_text(water)
     result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
-    assert isinstance(result, Permanent)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
     assert "@water" in result.reason
     assert await mastodon.stands(mastodon.profile("water")) == []
     assert not (await mastodon.connector.check(mastodon.profile("fire"))).ok
@@ -153,7 +168,7 @@ async def test_the_token_of_another_profile_posts_nothing(mastodon: MastodonRig)
 
 @pytest.mark.parametrize("spoil", ["missing", "readable by others", "empty"])
 async def test_a_credential_that_cannot_be_used_says_how_to_mend_it(mastodon: MastodonRig, spoil: str) -> None:
-    """Missing, readable by others, empty: refused, named without the path of this machine."""
+    """Missing, readable by others, empty: held back, named without the path of this machine."""
     path = mastodon.city.token_path("fire-mastodon")
     if spoil == "missing":
         path.unlink()
@@ -162,7 +177,8 @@ async def test_a_credential_that_cannot_be_used_says_how_to_mend_it(mastodon: Ma
     else:
         path.chmod(0o644)
     result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
-    assert isinstance(result, Permanent)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.OWN
     assert "secrets/live/fire-mastodon.token" in result.reason
     assert str(mastodon.city.folder) not in result.reason
 

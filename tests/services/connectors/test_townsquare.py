@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.kernel.clock import ManualClock
+from services.kernel.clock import ManualClock, monotonic
 from services.kernel.errors import BadInput
 from services.townsquare import make_accounts, start
 from services.townsquare.__main__ import main
@@ -184,6 +184,102 @@ async def test_mischief_hits_the_account_that_it_names_only(mastodon: MastodonRi
         assert (await post(fire, "x"))[0] == 200
         assert (await post(water, "x"))[0] == 429
         assert (await post(water, "x"))[0] == 200
+
+
+# --- lies: what each kind of mischief does ----------------------------------------------------------------
+
+
+async def test_a_page_of_html_comes_instead_of_an_answer_before_or_after_the_post(mastodon: MastodonRig) -> None:
+    for kind, status, stand in (("html_before", 200, 0), ("html_before", 502, 0), ("html_after", 200, 1)):
+        await mastodon.misbehave(kind, status=status)
+        async with (
+            as_user(mastodon, "fire") as fire,
+            fire.post("/api/v1/statuses", json={"status": "x"}) as response,
+        ):
+            assert (response.status, response.content_type) == (status, "text/html")
+        assert len(await mastodon.stands(mastodon.profile("fire"))) == stand
+
+
+async def test_a_flood_is_ten_megabytes_and_the_post_stands(mastodon: MastodonRig) -> None:
+    await mastodon.misbehave("flood_after")
+    async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json={"status": "x"}) as response:
+        assert len(await response.read()) >= 10 * 1024 * 1024
+    assert len(await mastodon.stands(mastodon.profile("fire"))) == 1
+
+
+async def test_a_drip_gives_its_answer_byte_by_byte(mastodon: MastodonRig) -> None:
+    """The whole answer, in many pieces, over about the time that was asked for."""
+    await mastodon.misbehave("drip", seconds=1)
+    began = monotonic()
+    async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json={"status": "x"}) as response:
+        pieces = [piece async for piece in response.content.iter_any()]
+    assert json.loads(b"".join(pieces))["content"] == "<p>x</p>"
+    assert len(pieces) > 20
+    assert monotonic() - began > 0.8
+
+
+@pytest.mark.parametrize(("kind", "stand"), [("never_before", 0), ("never_after", 1)])
+async def test_it_can_say_nothing_at_all(mastodon: MastodonRig, kind: str, stand: int) -> None:
+    await mastodon.misbehave(kind)
+    async with as_user(mastodon, "fire") as fire:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(post(fire, "x"), 0.5)
+    assert len(await mastodon.stands(mastodon.profile("fire"))) == stand
+
+
+async def test_a_post_can_vanish_after_it_was_accepted(mastodon: MastodonRig) -> None:
+    """Answered with 200 and its id, and gone for good a moment later, also after a restart."""
+    await mastodon.misbehave("vanish", seconds=0.3)
+    async with as_user(mastodon, "fire") as fire:
+        status, made = await post(fire, "x")
+        assert status == 200
+        assert (await fire.get(f"/api/v1/statuses/{made['id']}")).status == 200
+        async with asyncio.timeout(10):
+            while (await fire.get(f"/api/v1/statuses/{made['id']}")).status != 404:  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.1)
+    again = Posts(mastodon.city.var / "townsquare")
+    again.open()
+    assert again.posts == {}
+    await again.close()
+
+
+async def test_a_listing_can_lag_behind_while_the_post_itself_stands(mastodon: MastodonRig) -> None:
+    async with as_user(mastodon, "fire") as fire:
+        _, made = await post(fire, "x")
+        path = f"/api/v1/accounts/{made['account']['id']}/statuses"
+        await mastodon.misbehave("lag", seconds=60, on="read", calls=1)
+        assert await (await fire.get(path)).json() == []
+        await mastodon.misbehave("lag", seconds=0.001, on="read", calls=1)
+        assert len(await (await fire.get(path)).json()) == 1
+        assert (await fire.get(f"/api/v1/statuses/{made['id']}")).status == 200
+
+
+async def test_a_refusal_begins_in_the_middle_of_a_burst(mastodon: MastodonRig) -> None:
+    """From the third call on, for two calls; in the platform's words."""
+    await mastodon.misbehave("unauthorized", skip=2, calls=2)
+    async with as_user(mastodon, "fire") as fire:
+        answers = [await post(fire, f"Number {number}") for number in range(5)]
+    assert [status for status, _ in answers] == [200, 200, 401, 401, 200]
+    assert answers[2][1]["error"] == "The access token is invalid"
+
+
+async def test_a_suspended_account_is_refused_for_reading_and_posting(mastodon: MastodonRig) -> None:
+    await mastodon.misbehave("suspended", on="any", calls=2)
+    async with as_user(mastodon, "fire") as fire:
+        status, body = await post(fire, "x")
+        assert (status, body["error"]) == (403, "Your login is currently disabled")
+        assert (await fire.get("/api/v1/accounts/verify_credentials")).status == 403
+        assert (await fire.get("/api/v1/accounts/verify_credentials")).status == 200
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (None, None)])
+async def test_a_rate_limit_says_how_long_or_nothing(
+    mastodon: MastodonRig, seconds: float | None, header: str | None
+) -> None:
+    await mastodon.misbehave("rate_limit", seconds=seconds)
+    async with as_user(mastodon, "fire") as fire, fire.post("/api/v1/statuses", json={"status": "x"}) as response:
+        assert response.status == 429
+        assert response.headers.get("Retry-After") == header
 
 
 async def test_pages_have_language_landmarks_headings_and_descriptions(mastodon: MastodonRig) -> None:

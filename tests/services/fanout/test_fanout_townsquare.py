@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from schemas import flow
+from services.fanout import retry
 from services.fanout.connectors.registry import connectors
 from services.fanout.wiring import compose, wire
 from services.kernel import web
@@ -30,9 +33,10 @@ class Square:
         self.inside = inside
         self.url = url
 
-    def play(self, profile: str, kind: Kind, seconds: int = 0) -> None:
+    def play(self, profile: str, kind: Kind, seconds: float | None = 0, **changes: Any) -> None:
         """Play a trick on the next post of a profile."""
-        self.inside.mischief.add(Trick(kind=kind, account=profile.removesuffix("-townsquare"), seconds=seconds))
+        account = profile.removesuffix("-townsquare")
+        self.inside.mischief.add(Trick(kind=kind, account=account, seconds=seconds, **changes))
 
     def texts(self, profile: str) -> list[str]:
         """The texts of a profile, oldest first."""
@@ -51,17 +55,18 @@ async def square(town: Town) -> AsyncIterator[Square]:
 
 
 @asynccontextmanager
-async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[None]:
+async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Runtime]:
     """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
 
     def wire_with_lease(runtime: Runtime) -> None:
         platforms = connectors(town.city, runtime.control.state.website)
         compose(runtime, platforms, None, lease=lease or 0.0)
 
-    app = Runtime(flow.service("fanout"), town.city, url=town.broker.url).app(wire_with_lease if lease else wire)
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    app = runtime.app(wire_with_lease if lease else wire)
     await app.start()
     try:
-        yield
+        yield runtime
     finally:
         await app.stop()
 
@@ -123,16 +128,24 @@ async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, squar
     assert square.texts(WATER).count("Late but once.") == 1
 
 
-async def test_a_missing_credential_ends_visibly(town: Town, square: Square) -> None:
+async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_mended(
+    town: Town, square: Square, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not lost: withheld, told in the heartbeat, asked for again without further attempts on record."""
+    monkeypatch.setattr(retry, "credential_look", lambda lost, chance: 0.5)
     path = town.city.token_path(PARKS)
     kept = path.read_bytes()
     path.unlink()
-    try:
-        async with the_fanout(town):
-            request = await town.cleared(PARKS, text="No way in.")
-            receipt = await town.final(request, PARKS)
-            assert str(receipt.outcome) == "failed"
-            assert kept.decode().strip() not in receipt.reason
-    finally:
+    async with the_fanout(town) as runtime:
+        request = await town.cleared(PARKS, text="No way in.")
+        receipt = await town.until(request, PARKS, lambda receipt: not receipt.final)
+        assert str(receipt.outcome) == "withheld"
+        assert kept.decode().strip() not in receipt.reason
+        await eventually(lambda: PARKS in runtime.troubles.get("credentials", ""))
+        await asyncio.sleep(4.0)
+        assert len(await town.attempts(request, PARKS)) == 1
         path.write_bytes(kept)
         path.chmod(0o600)
+        assert str((await town.final(request, PARKS)).outcome) == "delivered"
+        assert "credentials" not in runtime.troubles
+    assert len(await town.attempts(request, PARKS)) == 2

@@ -1,0 +1,161 @@
+"""Read-back: a while after a post was delivered it is looked whether it still stands.
+
+A platform may accept a post and drop it: a filter, a moderator, a database that fell back. The delivered receipt
+stays, for it was true; what vanished gets a later receipt, ``unconfirmed`` and final, so that it is shown to people.
+Nothing is posted again by this: whether it is to be, a person decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from schemas import subjects
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from services.fanout.caller import Caller, intent_of
+from services.fanout.connectors.contract import Absent, CannotTell, Connector, Posted, ReadsBack
+from services.fanout.doors import Doors
+from services.fanout.reader import Reader, read
+from services.fanout.receipts import vanished
+from services.fanout.records import Records
+from services.fanout.settling import settling_of
+from services.kernel.in_flight import first_since
+from services.kernel.ledger import Entry
+from services.kernel.service import Runtime
+
+AT_ONCE = 8
+TRIES = 5
+PAUSE = 0.5
+KEPT = 10_000
+"""Posts that wait to be looked at; beyond that the oldest are, and the others are let be."""
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A delivered receipt at ``seq``; ``gone`` counts the looks that did not find it, ``failed`` those in vain."""
+
+    receipt: Receipt
+    seq: int
+    looks: tuple[datetime, ...]
+    gone: int = 0
+    failed: int = 0
+
+
+class ReadBack:
+    """Looks after what was delivered; ``run`` goes on until the service stops."""
+
+    def __init__(
+        self, runtime: Runtime, connectors: Mapping[str, Connector], reader: Reader, doors: Doors, lease: float
+    ) -> None:
+        self._runtime = runtime
+        self._connectors = connectors
+        self._reader = reader
+        self._doors = doors
+        self._lease = lease
+        self._records = Records(runtime)
+        self._caller = Caller(runtime, runtime.ledger.get_media)
+        self._due: list[tuple[datetime, int, _Watched]] = []
+        self._numbers = itertools.count()
+        self._seen: set[int] = set()
+
+    def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
+        """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
+        looks = settling_of(receipt.platform, self._lease).read_back
+        wanted = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.remote_id and receipt.resolution_seq is None
+        able = isinstance(self._connectors.get(receipt.platform), ReadsBack)
+        if not wanted or not able or not looks or seq in self._seen or len(self._due) >= KEPT:
+            return
+        self._seen.add(seq)
+        times = tuple(at + timedelta(seconds=one) for one in looks)
+        self._plan(_Watched(receipt, seq, times), times[0])
+
+    async def run(self) -> None:
+        """Take up what an earlier process delivered, then look at each post when it is due."""
+        await self._take_up()
+        few = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await few.acquire()
+                watched = await self._next()
+                group.create_task(self._one(watched)).add_done_callback(lambda _: few.release())
+
+    async def _next(self) -> _Watched:
+        while not self._due or self._due[0][0] > self._runtime.clock.now():  # noqa: ASYNC110 - time is a port here
+            await asyncio.sleep(PAUSE * min(1.0, self._lease / 15.0))
+        return heapq.heappop(self._due)[2]
+
+    async def _take_up(self) -> None:
+        longest = max(max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._connectors, ""))
+        now = self._runtime.clock.now()
+        after = await first_since(self._runtime.ledger, now - timedelta(seconds=longest)) - 1
+        for entry in await self._runtime.ledger.history(subjects.RECEIPTS, after):
+            self.watch(read(Receipt, entry), entry.seq, entry.at)
+
+    async def _one(self, watched: _Watched) -> None:
+        try:
+            await self._look(watched)
+        except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
+            self._runtime.log.warning("not read back, again soon", profile=watched.receipt.profile, error=str(error))
+            self._later(watched)
+
+    async def _look(self, watched: _Watched) -> None:
+        receipt = watched.receipt
+        last = await self._last(receipt)
+        request = await self._reader.request(receipt.request_id)
+        profile = self._runtime.control.state.profiles.get(receipt.profile)
+        connector = self._connectors.get(receipt.platform)
+        ours = request is not None and request.revision == receipt.revision
+        if last is None or last.seq != watched.seq or not ours or profile is None:
+            self._seen.discard(watched.seq)
+            return
+        if request is None or not isinstance(connector, ReadsBack):
+            return
+        door = self._doors.of_profile(profile)
+        now = self._runtime.clock.monotonic()
+        if door.breaker.is_open or door.quota.take(profile.id, now) > 0:
+            self._later(watched)
+            return
+        intent = intent_of(request, profile, "", min(self._lease, 5.0))
+        found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
+        door.heard(profile.id, found)
+        await self._conclude(watched, found)
+
+    async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:
+        receipt = watched.receipt
+        if isinstance(found, CannotTell):
+            self._later(watched)
+        elif isinstance(found, Posted):
+            self._seen.discard(watched.seq)
+        elif watched.gone + 1 < len(watched.looks):
+            self._plan(replace(watched, gone=watched.gone + 1), watched.looks[watched.gone + 1])
+        else:
+            self._seen.discard(watched.seq)
+            written = await self._records.receipt(vanished(receipt, self._runtime.clock.now()), watched.seq)
+            if written:
+                self._runtime.log.error(
+                    "a delivered post does not stand any more",
+                    request_id=receipt.request_id,
+                    profile=receipt.profile,
+                    url=receipt.url,
+                )
+
+    def _later(self, watched: _Watched) -> None:
+        if watched.failed + 1 >= TRIES:
+            self._seen.discard(watched.seq)
+            self._runtime.log.warning(
+                "a delivered post could not be read back", profile=watched.receipt.profile, url=watched.receipt.url
+            )
+            return
+        pause = self._lease * 2.0**watched.failed
+        when = self._runtime.clock.now() + timedelta(seconds=pause)
+        self._plan(replace(watched, failed=watched.failed + 1), when)
+
+    def _plan(self, watched: _Watched, when: datetime) -> None:
+        heapq.heappush(self._due, (when, next(self._numbers), watched))
+
+    async def _last(self, receipt: Receipt) -> Entry | None:
+        return await self._runtime.ledger.last(subjects.receipt(receipt.profile, receipt.request_id))

@@ -1,0 +1,43 @@
+"""How a platform may lag behind and forget, as data: when what it shows may be believed.
+
+``settle``: how long after the end of a lease a listing that does not show a post proves nothing yet. Where the platform
+knows our key a short time does, for the key guards the repeat while it lasts; when it lasts no longer (an hour), the
+listing had an hour to catch up, and each repeat looks at it once more. Without a key only time helps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.streams import LEASE_SECONDS
+
+
+@dataclass(frozen=True)
+class Settling:
+    """Seconds, for the usual lease. ``natural``: the same key and bytes are the same post, a repeat is always safe.
+
+    ``read_back``: when after a post it is looked whether it still stands; gone at all of these times is gone.
+    """
+
+    settle: float
+    read_back: tuple[float, ...]
+    natural: bool = False
+
+    def scaled(self, lease: float) -> Settling:
+        """Return the same for another lease: drills run with shorter ones."""
+        factor = lease / LEASE_SECONDS
+        return Settling(self.settle * factor, tuple(one * factor for one in self.read_back), self.natural)
+
+
+SETTLING: dict[str, Settling] = {
+    "website": Settling(0.0, (), natural=True),
+    # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).
+    "mastodon": Settling(LEASE_SECONDS, (20.0, 60.0)),
+}
+OTHER = Settling(600.0, (60.0, 180.0))
+"""For a platform that keeps no key for us."""
+
+
+def settling_of(platform: str, lease: float) -> Settling:
+    """Return a platform's times for a lease in seconds."""
+    return SETTLING.get(platform, OTHER).scaled(lease)
