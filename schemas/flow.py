@@ -90,10 +90,11 @@ GATEKEEPER = Service(
 FANOUT = Service(
     "fanout",
     "posts what is cleared to each profile, once, and writes the receipt",
-    consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_MIRROR),
+    consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_MIRROR, streams.FANOUT_RESOLUTIONS),
     per_profile=True,
     reads=(streams.LEDGER, streams.MEDIA),
-    writes=(subjects.DELIVERIES, subjects.ATTEMPTS, subjects.RECEIPTS),
+    writes=(subjects.DELIVERIES, subjects.ATTEMPTS, subjects.RECEIPTS, subjects.RESOLUTIONS),
+    serves=(subjects.DESK_DELIVERY_RESOLVE,),
 )
 BOARD = Service(
     "board",
@@ -118,6 +119,7 @@ OFFICER_MAY_SEND = (
     subjects.DESK_REQUEST_SUBMIT,
     subjects.DESK_MEDIA_PUT,
     subjects.DESK_APPROVAL_SUBMIT,
+    subjects.DESK_DELIVERY_RESOLVE,
     subjects.DESK_EOC_ORDER,
     subjects.DESK_REGISTRY_ORDER,
     subjects.DESK_BOARD_QUERY,

@@ -83,6 +83,7 @@ GATEKEEPER_CONTROL = Consumer(LEDGER, "gatekeeper-control", subjects.CONTROL)
 GATEKEEPER_RECEIPTS = Consumer(LEDGER, "gatekeeper-receipts", subjects.RECEIPTS)
 FANOUT_VERDICTS = Consumer(LEDGER, "fanout-verdicts", subjects.VERDICTS)
 FANOUT_MIRROR = Consumer(LEDGER, "fanout-mirror", subjects.RECEIPTS, max_ack_pending=1)
+FANOUT_RESOLUTIONS = Consumer(LEDGER, "fanout-resolutions", subjects.RESOLUTIONS)
 EOC_STATE_CONTROL = Consumer(LEDGER, "eoc-state-control", subjects.CONTROL)
 BOARD_FEED = Consumer(LEDGER, "board-feed", subjects.LEDGER_ALL)
 AUDIT_COPY = Consumer(LEDGER, "audit-copy", subjects.LEDGER_ALL, max_ack_pending=2_048)
@@ -94,6 +95,7 @@ CONSUMERS = (
     GATEKEEPER_RECEIPTS,
     FANOUT_VERDICTS,
     FANOUT_MIRROR,
+    FANOUT_RESOLUTIONS,
     EOC_STATE_CONTROL,
     BOARD_FEED,
     AUDIT_COPY,

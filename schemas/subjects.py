@@ -80,12 +80,18 @@ def receipt(profile: str, request_id: str) -> str:
     return f"ledger.receipt.{token(profile)}.{token(request_id)}"
 
 
+def resolution(profile: str, request_id: str) -> str:
+    """Return the subject of people's decisions on an unconfirmed post of a request on a profile."""
+    return f"ledger.resolution.{token(profile)}.{token(request_id)}"
+
+
 REQUESTS = "ledger.request.*"
 APPROVALS = "ledger.approval.*.*"
 VERDICTS = "ledger.verdict.*"
 DELIVERIES = "ledger.delivery.*.*"
 ATTEMPTS = "ledger.attempt.*.*"
 RECEIPTS = "ledger.receipt.*.*"
+RESOLUTIONS = "ledger.resolution.*.*"
 
 # --- working sets beside the ledger -----------------------------------------------------------------------
 
@@ -132,6 +138,7 @@ DESK_REQUEST_PREVIEW = "desk.request.preview"
 DESK_REQUEST_SUBMIT = "desk.request.submit"
 DESK_MEDIA_PUT = "desk.media.put"
 DESK_APPROVAL_SUBMIT = "desk.approval.submit"
+DESK_DELIVERY_RESOLVE = "desk.delivery.resolve"
 DESK_EOC_ORDER = "desk.eoc.order"
 DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"

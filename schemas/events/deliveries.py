@@ -60,7 +60,8 @@ class Receipt(Contract):
     """``ledger.receipt.<profile>.<request_id>``: how an attempt ended, or why there was none.
 
     ``attempt_seq`` is the ledger sequence of the attempt that it settles, 0 where nothing was attempted.
-    A ``final`` receipt ends the delivery of this revision to this profile.
+    A ``final`` receipt ends the delivery of this revision to this profile. ``resolution_seq`` names the resolution
+    that it carries out, absent where no person decided.
     """
 
     type: Literal["receipt"] = "receipt"
@@ -76,3 +77,4 @@ class Receipt(Contract):
     remote_id: str | None = None
     reason: str = ""
     retry_at: Utc | None = None
+    resolution_seq: int | None = None

@@ -70,6 +70,16 @@ class ApprovalReply(Contract):
     seq: int
 
 
+class ResolutionReply(Contract):
+    """The decision on an unconfirmed post is in the ledger at ``seq``; what it asks for follows at once."""
+
+    accepted: Literal[True] = True
+    request_id: Id
+    profile: Id
+    receipt_seq: int
+    seq: int
+
+
 class OrderReply(Contract):
     """The control change is in the ledger; ``control_seq`` is the new control revision."""
 
@@ -119,7 +129,10 @@ class EocView(Contract):
 
 
 class DeliveryView(Contract):
-    """One profile of a request: ``outcome`` is queued, posting, or that of the newest receipt."""
+    """One profile of a request: ``outcome`` is queued, posting, put_aside, or that of the newest receipt.
+
+    ``receipt_seq`` is the newest receipt's ledger sequence, 0 before one: a resolution names it.
+    """
 
     profile: Id
     platform: Id
@@ -127,6 +140,7 @@ class DeliveryView(Contract):
     url: str | None = None
     reason: str = ""
     final: bool = False
+    receipt_seq: int = 0
 
 
 class RequestView(Contract):

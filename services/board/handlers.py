@@ -180,6 +180,7 @@ class Handlers:
             queued=verdict.outcome is Outcome.CLEARED,
             attempt=(attempt.seq, Attempt.from_bytes(attempt.data)) if attempt else None,
             receipt=Receipt.from_bytes(receipt.data) if receipt else None,
+            receipt_seq=receipt.seq if receipt else 0,
         )
 
 

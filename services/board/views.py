@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.desk import DeliveryView
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
@@ -15,6 +15,7 @@ def delivery_view(
     queued: bool,
     attempt: tuple[int, Attempt] | None,
     receipt: Receipt | None,
+    receipt_seq: int = 0,
 ) -> DeliveryView | None:
     """Return how one profile stands: not yet queued (None), queued, posting, or its newest receipt.
 
@@ -24,9 +25,10 @@ def delivery_view(
         queued: whether a delivery stands in the ledger.
         attempt: the newest attempt and its sequence.
         receipt: the newest receipt.
+        receipt_seq: its sequence.
     """
     if attempt is not None and (receipt is None or receipt.attempt_seq < attempt[0]) and not _final(receipt):
-        return DeliveryView(profile=profile, platform=platform, outcome="posting")
+        return DeliveryView(profile=profile, platform=platform, outcome="posting", receipt_seq=receipt_seq)
     if receipt is not None:
         return DeliveryView(
             profile=profile,
@@ -35,6 +37,7 @@ def delivery_view(
             url=receipt.url,
             reason=receipt.reason,
             final=receipt.final,
+            receipt_seq=receipt_seq,
         )
     return DeliveryView(profile=profile, platform=platform, outcome="queued") if queued else None
 
@@ -44,7 +47,9 @@ def _final(receipt: Receipt | None) -> bool:
 
 
 def is_pending(request: Request, verdict: Verdict | None, deliveries: tuple[DeliveryView, ...]) -> bool:
-    """True when a request still waits for something: a verdict, an approval, or a delivery."""
+    """True when a request still waits for something: a verdict, an approval, a delivery, or a person's look."""
+    if any(delivery.outcome == ReceiptOutcome.UNCONFIRMED for delivery in deliveries):
+        return True
     if verdict is None or verdict.outcome is Outcome.BLOCKED:
         return True
     settled = {delivery.profile for delivery in deliveries if delivery.final}

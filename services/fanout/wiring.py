@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas import streams
+from schemas import streams, subjects
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website import SiteMirror, WebsiteConnector
 from services.fanout.handlers import Handlers
 from services.fanout.mirror import WEBSITE, Mirror, Website
+from services.fanout.resolving import Resolving
 from services.fanout.worker import PATIENCE_SECONDS, Worker
 from services.kernel.service import Runtime
 
@@ -41,6 +42,9 @@ def compose(
     handlers = Handlers(runtime, worker, Mirror(runtime, website), profiles)
     runtime.consume(streams.FANOUT_VERDICTS, title="verdicts to queue")(handlers.on_verdict)
     runtime.consume(streams.FANOUT_MIRROR, title="receipts to mirror")(handlers.on_receipt)
+    resolving = Resolving(runtime)
+    runtime.serve(subjects.DESK_DELIVERY_RESOLVE, title="decisions on unconfirmed posts")(resolving.on_resolve)
+    runtime.consume(streams.FANOUT_RESOLUTIONS, title="decisions to carry out")(resolving.on_resolution)
     for profile in sorted(profiles):
         consumer = streams.delivery_consumer(profile)
         runtime.consume(consumer, title=f"deliveries to {profile}")(handlers.on_delivery)

@@ -50,9 +50,16 @@ class Handlers:
         await self.judge(event.request_id)
 
     async def on_receipt(self, event: Receipt, entry: EntryOf) -> None:
-        """Remember that a request may be delivered everywhere; the sweep looks."""
+        """Remember that a request may be delivered everywhere; the sweep looks.
+
+        A person who has a post made again reopens its request, and it is judged on the facts of now. Other receipts
+        that are not final (a platform that asks to wait, an ended clearance) change nothing that the gate decides by.
+        """
         if event.final:
             self._maybe_done.add(event.request_id)
+        elif event.resolution_seq is not None:
+            await self.open.mark(OpenRequest(request_id=event.request_id, due=self.runtime.clock.now()))
+            await self.judge(event.request_id)
 
     async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
         """Decide each open request anew after a control change."""
@@ -78,7 +85,7 @@ class Handlers:
                 runtime.log.error("there is no such request", request_id=request_id)
                 return await self.open.close(request_id)
             if _is_final(dossier):
-                return await self.open.close(request_id)
+                return await self._close(dossier)
             decision = decide(dossier.facts)
             verdict = to_verdict(decision, dossier.facts, dossier.facts.now, dossier.as_of)
             if _says_the_same(dossier.standing, verdict) or await self._append(dossier, verdict):
@@ -135,15 +142,25 @@ class Handlers:
     async def _close_if_done(self, request_id: str) -> None:
         runtime = self.runtime
         dossier = await read_dossier(runtime.ledger, runtime.control, runtime.clock, request_id)
-        if dossier is not None and dossier.delivered_everywhere:
-            await self.open.close(request_id)
-            self._due.pop(request_id, None)
+        if dossier is None or not _is_final(dossier):
+            return
+        if dossier.unconfirmed:
+            # It may have been closed before its last receipt came: refused while a post was under way.
+            await self.open.mark(OpenRequest(request_id=request_id, due=dossier.facts.request.expires_at))
+            return
+        await self._close(dossier)
+        self._due.pop(request_id, None)
+
+    async def _close(self, dossier: Dossier) -> None:
+        """Take a request out of the open set, unless it waits for a person to say how an unconfirmed post ended."""
+        if not dossier.unconfirmed:
+            await self.open.close(dossier.facts.request.request_id)
 
     async def _remember(self, dossier: Dossier, decision: Decision) -> None:
         """Note when time alone may change the decision; a mark that stands so already is not made again."""
         request = dossier.facts.request
         if decision.outcome is Outcome.REFUSED:
-            return await self.open.close(request.request_id)
+            return await self._close(dossier)
         times = (request.expires_at, decision.valid_until, decision.look_again)
         due = min(time for time in times if time is not None)
         marked_at_first = due == request.expires_at and dossier.standing is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas import subjects
 from schemas.events.approvals import Approval
-from schemas.events.deliveries import Receipt
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
@@ -17,12 +17,16 @@ from services.kernel.ledger import Ledger
 
 @dataclass(frozen=True)
 class Dossier:
-    """What the ledger has on a request: facts, the verdict that stands, and how far the facts reach."""
+    """What the ledger has on a request: facts, the verdict that stands, and how far the facts reach.
+
+    ``unconfirmed`` are the targets whose final receipt says that nobody could find out how it ended: a person decides.
+    """
 
     facts: Facts
     standing: Verdict | None
     standing_seq: int
     as_of: int
+    unconfirmed: frozenset[str] = frozenset()
 
     @property
     def delivered_everywhere(self) -> bool:
@@ -43,7 +47,7 @@ async def read_dossier(ledger: Ledger, control: ControlView, clock: Clock, reque
     request = Request.from_bytes(request_entry.data)
     standing = Verdict.from_bytes(verdict_entry.data) if verdict_entry else None
     approvals = await _last_of_each_officer(ledger, request_id, request_entry.seq)
-    delivered = await _delivered(ledger, request, standing)
+    delivered, unconfirmed = await _delivered(ledger, request, standing)
     state = await control.refresh()
     return Dossier(
         facts=Facts(
@@ -57,6 +61,7 @@ async def read_dossier(ledger: Ledger, control: ControlView, clock: Clock, reque
         standing=standing,
         standing_seq=verdict_entry.seq if verdict_entry else 0,
         as_of=max((request_entry.seq, *(fact.seq for fact in approvals))),
+        unconfirmed=unconfirmed,
     )
 
 
@@ -67,18 +72,26 @@ async def _last_of_each_officer(ledger: Ledger, request_id: str, after: int) -> 
     return tuple(newest.values())
 
 
-async def _delivered(ledger: Ledger, request: Request, standing: Verdict | None) -> frozenset[str]:
-    """Return the targets with a final receipt. Nothing can be delivered before the first clearing verdict."""
+async def _delivered(
+    ledger: Ledger, request: Request, standing: Verdict | None
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the targets with a final receipt, and those of them whose receipt is unconfirmed.
+
+    Nothing can be delivered before the first clearing verdict.
+    """
     if standing is None or (standing.outcome is not Outcome.CLEARED and not await _ever_cleared(ledger, request)):
-        return frozenset()
+        return frozenset(), frozenset()
     done: set[str] = set()
+    unconfirmed: set[str] = set()
     for profile in request.targets:
         entry = await ledger.last(subjects.receipt(profile, request.request_id))
         if entry is not None:
             receipt = Receipt.from_bytes(entry.data)
             if receipt.final and receipt.revision == request.revision:
                 done.add(profile)
-    return frozenset(done)
+                if receipt.outcome is ReceiptOutcome.UNCONFIRMED:
+                    unconfirmed.add(profile)
+    return frozenset(done), frozenset(unconfirmed)
 
 
 async def _ever_cleared(ledger: Ledger, request: Request) -> bool:

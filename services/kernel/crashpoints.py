@@ -38,6 +38,8 @@ POINTS: dict[str, str] = {
     "fanout.attempt.stored": "an attempt is in the ledger, the platform is not called",
     "fanout.call.ended": "the platform has answered, no receipt is stored",
     "fanout.receipt.stored": "a receipt is in the ledger, its delivery is not acknowledged",
+    "fanout.resolution.stored": "an officer's resolution is in the ledger, its officer has no answer",
+    "fanout.resolution.done": "what a resolution asks for is in the ledger, the resolution is not acknowledged",
     "fanout.mirror.written": "the website's page is written, the receipt is not acknowledged",
     "eoc_state.order.stored": "an order is in the ledger, its officer has no answer",
     "eoc_state.barrier.passed": "nothing older is in flight, eoc_active is not stored",

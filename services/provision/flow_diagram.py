@@ -12,6 +12,7 @@ _WRITTEN = {
     subjects.DELIVERIES: "delivery",
     subjects.ATTEMPTS: "fenced attempt",
     subjects.RECEIPTS: "receipt",
+    subjects.RESOLUTIONS: "resolution",
     subjects.SEAL: "seal",
 }
 

@@ -18,7 +18,18 @@ from faststream.specification import AsyncAPI
 from pydantic import TypeAdapter
 
 from schemas import flow
-from schemas.events import approvals, audit, authority, control, deliveries, desk, envelope, requests, verdicts
+from schemas.events import (
+    approvals,
+    audit,
+    authority,
+    control,
+    deliveries,
+    desk,
+    envelope,
+    requests,
+    resolutions,
+    verdicts,
+)
 from services.kernel.run import build
 from services.provision.city_init import make_city
 from services.provision.city_plan import demo_plan
@@ -37,9 +48,11 @@ CONTRACTS: dict[str, Any] = {
     "ledger.delivery": deliveries.Delivery,
     "ledger.attempt": deliveries.Attempt,
     "ledger.receipt": deliveries.Receipt,
+    "ledger.resolution": resolutions.Resolution,
     "ledger.control": TypeAdapter(control.ControlEvent),
     "ledger.seal": audit.Seal,
     "statement.approval": approvals.ApprovalStatement,
+    "statement.resolution": resolutions.ResolutionStatement,
     "statement.order": control.Order,
     "statement.manifest": authority.Manifest,
     "statement.checkpoint": audit.Checkpoint,
@@ -49,6 +62,7 @@ CONTRACTS: dict[str, Any] = {
     "desk.submit.reply": desk.SubmitReply,
     "desk.media.reply": desk.MediaReply,
     "desk.approval.reply": desk.ApprovalReply,
+    "desk.resolution.reply": desk.ResolutionReply,
     "desk.order.reply": desk.OrderReply,
     "desk.board.query": desk.BoardQuery,
     "desk.board.reply": desk.BoardReply,

@@ -21,6 +21,7 @@ WRITERS = {
     subjects.DELIVERIES: {"fanout"},
     subjects.ATTEMPTS: {"fanout"},
     subjects.RECEIPTS: {"fanout"},
+    subjects.RESOLUTIONS: {"fanout"},
     subjects.SEAL: {"audit"},
     subjects.OPEN_ALL: {"gatekeeper"},
     subjects.MEDIA_ALL: {"intake"},

@@ -20,6 +20,7 @@ LEDGER = (
     subjects.DELIVERIES,
     subjects.ATTEMPTS,
     subjects.RECEIPTS,
+    subjects.RESOLUTIONS,
     subjects.SEAL,
 )
 

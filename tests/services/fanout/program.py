@@ -19,7 +19,7 @@ from schemas import flow
 from schemas.events.base import Contract
 from services.fanout.connectors.contract import FetchMedia, Intent, PublishResult
 from services.fanout.wiring import compose
-from services.kernel import logs
+from services.kernel import crashpoints, logs
 from services.kernel.city import load_city
 from services.kernel.ledger import Appended, Ledger
 from services.kernel.run import until_asked_to_stop
@@ -62,7 +62,7 @@ class TrippingLedger(Ledger):
     async def append(self, subject: str, event: Contract, **options: Any) -> Appended:
         done = await super().append(subject, event, **options)
         _, kind, profile, _ = subject.split(".")
-        await self.wire.touch(POINT_AFTER[kind], profile)
+        await self.wire.touch(POINT_AFTER.get(kind, f"after-{kind}"), profile)
         return done
 
 
@@ -87,6 +87,7 @@ async def main() -> None:
     parser.add_argument("--trip", action="append", default=[])
     chosen = parser.parse_args()
     logs.configure("lines", "info")
+    crashpoints.arm_from_environment()
     wire = Wire(chosen.platforms, chosen.trip)
     runtime = Runtime(flow.service("fanout"), load_city(chosen.city), url=chosen.url)
     view, ledger = runtime.control, TrippingLedger()

@@ -1,0 +1,303 @@
+"""Whether an officer's word on an unconfirmed post goes on record, and what it does to the receipt. Pure.
+
+A platform that cannot tell how an attempt ended leaves a final ``unconfirmed`` receipt, and a person decides. Source:
+design.md, section "Delivery, exactly once as the public sees it"; HUM.11(A) 2(iii) for who may have it posted again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.canonical import StrictJsonError
+from schemas.events.authority import Role
+from schemas.events.control import Posture
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.envelope import RESOLUTION_TYPE, Envelope
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.events.verdicts import Outcome, Verdict
+from services.kernel.control import ControlState
+from services.kernel.errors import BadInput, Refused
+from services.kernel.signing import verified_by
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far ahead of ours an officer's clock may be."""
+
+LIFETIME = timedelta(minutes=5)
+"""How long a signed decision may be carried out: it is sent at once, and what it answers may change."""
+
+MAY_RESOLVE = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
+UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
+"""Who may have it posted again while 2(iii) applies."""
+
+_SIGN_ANEW = "give the command again: onevoice resolve signs it anew"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the ledger says of one request on one profile. Sequences are 0 where there is nothing.
+
+    ``decided`` holds the resolutions on it so far, each with its sequence.
+    """
+
+    request: Request | None
+    verdict: Verdict | None
+    verdict_seq: int
+    receipt: Receipt | None
+    receipt_seq: int
+    decided: tuple[tuple[int, Resolution], ...] = ()
+
+    def repeated(self, statement: ResolutionStatement) -> int:
+        """Return where the same decision by the same officer stands already, 0 where it does not."""
+        for seq, known in self.decided:
+            said = signed(known.envelope)
+            if said is not None and _gist(said) == _gist(statement):
+                return seq
+        return 0
+
+    def taken(self, receipt_seq: int) -> ResolutionStatement | None:
+        """Return the decision on this receipt that stands already, by whomever."""
+        said = (signed(known.envelope) for _, known in self.decided)
+        return next((one for one in said if one is not None and one.receipt_seq == receipt_seq), None)
+
+
+def signed(envelope: Envelope) -> ResolutionStatement | None:
+    """Return the statement that an envelope holds, or None if it cannot be read; signatures are not looked at."""
+    if envelope.payload_type != RESOLUTION_TYPE:
+        return None
+    try:
+        raw = envelope.payload_bytes()
+        statement = ResolutionStatement.from_bytes(raw)
+    except (StrictJsonError, ValueError):
+        return None
+    return statement if statement.to_bytes() == raw else None
+
+
+def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
+    """Read what was signed, and see that it is what the wrapper says and that its officer sent it.
+
+    Raises:
+        BadInput: ``resolution.malformed``.
+        Refused: ``resolution.sender``, ``resolution.other``.
+    """
+    statement = signed(resolution.envelope)
+    if statement is None:
+        raise BadInput(
+            "resolution.malformed", "what was signed cannot be read as a decision on an unconfirmed post", _SIGN_ANEW
+        )
+    if not resolution.officer == statement.officer == sender:
+        raise Refused(
+            "resolution.sender",
+            f"{sender} sent a decision of {statement.officer}",
+            "officers send their own decisions: --as must be the one who signs",
+        )
+    if _wrapper(resolution) != _wrapper(statement):
+        raise Refused(
+            "resolution.other",
+            f"it is signed for {statement.request_id} on {statement.profile}, and sent for "
+            f"{resolution.request_id} on {resolution.profile}",
+            _SIGN_ANEW,
+        )
+    return statement
+
+
+def genuine(resolution: Resolution, control: ControlState) -> ResolutionStatement | None:
+    """Return the statement if the officer's own key, and no other, signed exactly what the wrapper says; else None."""
+    officer = control.officers.get(resolution.officer)
+    statement = signed(resolution.envelope)
+    if officer is None or statement is None or statement.realm != control.realm:
+        return None
+    if verified_by(resolution.envelope, RESOLUTION_TYPE) != {officer.public_key}:
+        return None
+    return statement if _wrapper(resolution) == _wrapper(statement) else None
+
+
+def check(
+    resolution: Resolution,
+    statement: ResolutionStatement,
+    situation: Situation,
+    control: ControlState,
+    now: datetime,
+) -> None:
+    """Say why a decision does not go on record; return when it does.
+
+    Args:
+        resolution: as it came in.
+        statement: its payload, as ``read_statement`` returned it.
+        situation: what the ledger holds on the request and the profile.
+        control: the state of control now.
+        now: the time in UTC.
+
+    Raises:
+        BadInput: ``request.unknown``, ``profile.not_a_target``.
+        Refused: ``resolution.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.future``, ``.expired``,
+            ``.too_long``, ``.no_authority``, ``.decided``, ``.nothing_unconfirmed``, ``.receipt``, ``.revision``;
+            for ``post_again`` also ``request.newer_revision``, ``.withdrawn``, ``.expired``, ``.refused``.
+    """
+    _check_signer(resolution, statement, control)
+    _check_time(statement, now)
+    request = _check_place(statement, situation)
+    _check_authority(statement, request, control, now)
+    _check_receipt(statement, situation)
+    if statement.decision == "post_again":
+        _check_still_wanted(statement, request, situation, control, now)
+
+
+def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now: datetime) -> Receipt:
+    """Return the receipt that carries a decision out.
+
+    Args:
+        statement: the decision.
+        answered: the unconfirmed receipt that it answers.
+        seq: the resolution's ledger sequence.
+        now: the present time.
+    """
+    officer = statement.officer
+    outcome, final, reason = {
+        "posted": (ReceiptOutcome.DELIVERED, True, f"confirmed by {officer}"),
+        "give_up": (ReceiptOutcome.FAILED, True, f"given up by {officer}: whether it stands was never found out"),
+        "post_again": (ReceiptOutcome.WITHHELD, False, f"to be posted again, decided by {officer}"),
+    }[statement.decision]
+    return Receipt(
+        at=now,
+        request_id=answered.request_id,
+        revision=answered.revision,
+        profile=answered.profile,
+        platform=answered.platform,
+        attempt_seq=answered.attempt_seq,
+        outcome=outcome,
+        final=final,
+        url=statement.url,
+        reason=reason,
+        resolution_seq=seq,
+    )
+
+
+def _gist(statement: ResolutionStatement) -> tuple[object, ...]:
+    return (statement.receipt_seq, statement.officer, statement.decision, statement.url, statement.realm)
+
+
+def _wrapper(one: Resolution | ResolutionStatement) -> tuple[str, int, str, str]:
+    return (one.request_id, one.revision, one.profile, one.officer)
+
+
+def _check_signer(resolution: Resolution, statement: ResolutionStatement, control: ControlState) -> None:
+    name = statement.officer
+    officer = control.officers.get(name)
+    if officer is None:
+        raise Refused("resolution.officer_unknown", f"there is no officer {name!r}", "onevoice officers list")
+    if name in control.revoked:
+        raise Refused("resolution.revoked", f"the key of {name} is revoked", "another officer has to decide")
+    alone = len(resolution.envelope.signatures) == 1
+    if not alone or verified_by(resolution.envelope, RESOLUTION_TYPE) != {officer.public_key}:
+        raise Refused("resolution.signature", f"it is not signed by {name}'s key alone", _SIGN_ANEW)
+    if statement.realm != control.realm:
+        raise Refused(
+            "resolution.realm",
+            f"the decision is for the realm {statement.realm}, this is {control.realm}",
+            "choose the realm with --realm",
+        )
+
+
+def _check_time(statement: ResolutionStatement, now: datetime) -> None:
+    clock = f"{_SIGN_ANEW}; if it happens again, check this machine's clock"
+    if statement.issued_at > now + CLOCK_SKEW:
+        raise Refused("resolution.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", clock)
+    if statement.expires_at <= now:
+        raise Refused("resolution.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", clock)
+    if statement.expires_at - statement.issued_at > LIFETIME:
+        raise Refused("resolution.too_long", "such a decision may be valid for five minutes at most", clock)
+
+
+def _check_place(statement: ResolutionStatement, situation: Situation) -> Request:
+    request = situation.request
+    if request is None:
+        raise BadInput(
+            "request.unknown", f"there is no request {statement.request_id}", "onevoice pending lists the open ones"
+        )
+    if statement.profile not in request.targets:
+        raise BadInput(
+            "profile.not_a_target",
+            f"{statement.profile} is not a target of {request.request_id}",
+            f"its profiles are shown by: onevoice status {request.request_id}",
+        )
+    return request
+
+
+def _check_authority(statement: ResolutionStatement, request: Request, control: ControlState, now: datetime) -> None:
+    eoc = (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
+    strict = statement.decision == "post_again" and (control.under_eoc or request.submitted_posture in eoc)
+    counting = UNDER_EOC if strict else MAY_RESOLVE
+    held = control.roles_of(statement.officer, now)
+    if held & counting:
+        return
+    clause = "2(iii) asks" if strict else "deciding on an unconfirmed post asks"
+    able = [name for name in sorted(control.officers) if control.roles_of(name, now) & counting]
+    raise Refused(
+        "resolution.no_authority",
+        f"{statement.officer} holds {', '.join(sorted(held)) or 'no role'}, and {clause} for one of "
+        f"{', '.join(sorted(counting))}",
+        f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
+    )
+
+
+def _check_receipt(statement: ResolutionStatement, situation: Situation) -> None:
+    """The named receipt must be the one that stands, unconfirmed and final, and nobody may have answered it yet."""
+    look = f"onevoice status {statement.request_id}"
+    before = situation.taken(statement.receipt_seq)
+    if before is not None:
+        raise Refused(
+            "resolution.decided",
+            f"{before.officer} decided it already: {_in_words(before)}",
+            f"what came of it: {look}",
+        )
+    receipt, place = situation.receipt, f"{statement.request_id} on {statement.profile}"
+    if receipt is None or receipt.outcome is not ReceiptOutcome.UNCONFIRMED or not receipt.final:
+        raise Refused(
+            "resolution.nothing_unconfirmed", f"nothing of {place} is unconfirmed: {standing_words(receipt)}", look
+        )
+    if statement.receipt_seq != situation.receipt_seq:
+        raise Refused(
+            "resolution.receipt",
+            f"the decision answers the receipt {statement.receipt_seq} of {place}, and {situation.receipt_seq} stands "
+            "now: it was posted again since, and is unconfirmed anew",
+            f"look at the profile once more, then decide: {look}",
+        )
+    if statement.revision != receipt.revision:
+        raise Refused(
+            "resolution.revision",
+            f"the decision is on revision {statement.revision}; unconfirmed is revision {receipt.revision}",
+            _SIGN_ANEW,
+        )
+
+
+def _check_still_wanted(
+    statement: ResolutionStatement, request: Request, situation: Situation, control: ControlState, now: datetime
+) -> None:
+    """What may not go out any more is not put back into the queue: the officer would wait for nothing."""
+    name = request.request_id
+    instead = "say what you found on the profile: --posted URL, or --give-up"
+    if request.revision != statement.revision:
+        raise Refused("request.newer_revision", f"revision {request.revision} of {name} stands", instead)
+    if name in control.withdrawn:
+        raise Refused("request.withdrawn", f"{name} was withdrawn: {control.withdrawn[name]}", instead)
+    if request.expires_at <= now:
+        when = f"{request.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+        raise Refused("request.expired", f"{name} expired at {when}: missed, not late", instead)
+    if situation.verdict is not None and situation.verdict.outcome is Outcome.REFUSED:
+        raise Refused("request.refused", f"{name} is refused, and that is final", instead)
+
+
+def standing_words(receipt: Receipt | None) -> str:
+    """Say what a receipt says, for a person who expected another one."""
+    if receipt is None:
+        return "there is no receipt yet"
+    more = receipt.url or receipt.reason
+    what = "is still being looked for" if receipt.outcome is ReceiptOutcome.UNCONFIRMED else f"is {receipt.outcome}"
+    return f"it {what}{f' ({more})' if more else ''}"
+
+
+def _in_words(statement: ResolutionStatement) -> str:
+    words = {"posted": f"it stands at {statement.url}", "post_again": "post it again", "give_up": "give it up"}
+    return words[statement.decision]
