@@ -18,8 +18,9 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.record import Record
 from services.audit.verify.book import Authority, Book
@@ -289,6 +290,55 @@ class LedgerBuilder:
             "remote_id": f"{profile}-{attempt_seq}" if delivered else None,
         }
         return self.append(subjects.receipt(profile, request.request_id), Receipt(**(fields | overrides)))
+
+    def unconfirmed(self, request: Request, attempt_seq: int, profile: str = FIRE) -> int:
+        """Append the final receipt of an attempt that nobody could find out about."""
+        return self.receipt(request, attempt_seq, profile, ReceiptOutcome.UNCONFIRMED, final=True)
+
+    def resolve(
+        self,
+        request: Request,
+        decision: str,
+        receipt_seq: int,
+        officer: str = "pio",
+        profile: str = FIRE,
+        *,
+        signer: Signer | None = None,
+        stands_as: dict[str, Any] | None = None,
+        fence: tuple[str, int] | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's decision on an unconfirmed receipt, fenced on it."""
+        fields = {
+            "realm": self.city.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "receipt_seq": receipt_seq,
+            "decision": decision,
+            "url": "http://127.0.0.1/seen" if decision == "posted" else None,
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ResolutionStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(RESOLUTION_TYPE, statement)
+        outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
+        event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
+        fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
+        return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
+
+    def carry_out(self, request: Request, attempt_seq: int, resolution_seq: int, decision: str, **more: Any) -> int:
+        """Append the receipt that carries a decision out."""
+        outcome, final = {
+            "posted": (ReceiptOutcome.DELIVERED, True),
+            "give_up": (ReceiptOutcome.FAILED, True),
+            "post_again": (ReceiptOutcome.WITHHELD, False),
+        }[decision]
+        url = "http://127.0.0.1/seen" if decision == "posted" else None
+        said = {"final": final, "url": url, "remote_id": None, "resolution_seq": resolution_seq}
+        return self.receipt(request, attempt_seq, **({"outcome": outcome} | said | more))
 
     def post(self, request: Request, *profiles: str) -> list[int]:
         """Deliver to profiles, all of the request's targets by default; return the attempts."""

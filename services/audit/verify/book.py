@@ -41,14 +41,31 @@ class AttemptFacts:
     overtaken: tuple[Violation, ...] = ()
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What an officer decided on an unconfirmed receipt; ``good`` when nothing was wrong with it."""
+
+    receipt_seq: int
+    decision: str
+    url: str | None
+    good: bool
+
+
 @dataclass
 class Target:
-    """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public."""
+    """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public.
+
+    ``unconfirmed_seq`` is the final unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it
+    posted again; 0 where there is none. ``decided`` are the resolutions by their sequence.
+    """
 
     attempts: list[AttemptFacts] = field(default_factory=list)
     delivered_seq: int = 0
     final_seq: int = 0
     remote_ids: set[str] = field(default_factory=set)
+    unconfirmed_seq: int = 0
+    again_seq: int = 0
+    decided: dict[int, Decided] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,13 +95,14 @@ class Case:
 class Book:
     """All facts up to the entry that is judged next.
 
-    ``control_seq`` is the newest entry on ``ledger.control``, also one that the fold refused; ``revisions``
-    are all of them, with the posture after each. ``open_attempts`` have no receipt, by sequence.
+    ``control_seq`` is the newest entry on ``ledger.control``, also one that the fold refused, ``control_at`` its time;
+    ``revisions`` are all of them, with the posture after each. ``open_attempts`` have no receipt, by sequence.
     """
 
     authority: Authority
     control: ControlState = field(default_factory=ControlState)
     control_seq: int = 0
+    control_at: datetime | None = None
     revisions: dict[int, Posture] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from services.audit.verify import rules_people, rules_posts
+from services.audit.verify import rules_people, rules_posts, rules_resolutions
 from services.audit.verify.book import Book
 from services.audit.verify.line import Line
 from services.audit.verify.report import Violation
@@ -23,6 +23,7 @@ RULES: dict[str, tuple[int, Rule]] = {
     "delivery": (2, rules_posts.delivery),
     "attempt": (2, rules_posts.attempt),
     "receipt": (2, rules_posts.receipt),
+    "resolution": (2, rules_resolutions.resolution),
     "seal": (0, rules_posts.seal),
 }
 """Each kind of entry: how many tokens follow it in the subject, and its rule."""

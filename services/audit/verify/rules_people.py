@@ -28,7 +28,7 @@ _MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Rol
 def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
     """Fold a control event: signatures, rights, order, the barrier; a refused one changes nothing."""
     before = book.control
-    book.control_seq = line.seq
+    book.control_seq, book.control_at = line.seq, line.at
     try:
         event = _CONTROL.validate_python(canonical.loads(line.data))
         book.control = fold(

@@ -9,6 +9,7 @@ from schemas import streams, subjects
 from schemas.events.audit import Seal
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.verdicts import Outcome, Verdict
+from services.audit.verify import rules_resolutions
 from services.audit.verify.book import AttemptFacts, Book, Case, Target, header
 from services.audit.verify.frame import Pinned
 from services.audit.verify.line import Line
@@ -196,8 +197,9 @@ def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         return
     yield from _settle(book, line, event)
     target = case.target(event.revision, event.profile)
+    yield from rules_resolutions.receipt(line, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
-        yield from _public(line, event, target)
+        yield from _public(book, line, event, target)
     if event.final and not target.final_seq:
         target.final_seq = line.seq
 
@@ -234,14 +236,18 @@ def _overtaken(book: Book, event: Receipt, facts: AttemptFacts) -> Iterator[Viol
     facts.overtaken = ()
 
 
-def _public(line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
+def _public(book: Book, line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
     remote = event.remote_id or event.url or ""
     if target.delivered_seq and remote not in target.remote_ids:
-        yield Violation(
+        twice = Violation(
             line.seq,
             "receipt.double",
             f"{event.request_id} stands twice on {event.profile}: also by the receipt {target.delivered_seq}.",
         )
+        if target.again_seq:  # the officer who had it posted again was told that this may be
+            book.warnings.append(twice)
+        else:
+            yield twice
     target.remote_ids.add(remote)
     target.delivered_seq = target.delivered_seq or line.seq
 

@@ -20,7 +20,7 @@ from services.audit.verify.whole import frame_of
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Unproven
 
-_PROFILED = frozenset({"delivery", "attempt", "receipt"})
+_PROFILED = frozenset({"delivery", "attempt", "receipt", "resolution"})
 
 
 @dataclass(frozen=True)
