@@ -30,3 +30,12 @@ class Manner:
     officer: str | None
     yes: bool = False
     wait: str = "60s"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided on an unconfirmed post, as it was typed: exactly one of the three has to be given."""
+
+    posted: str | None = None
+    post_again: bool = False
+    give_up: bool = False

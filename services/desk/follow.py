@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from schemas import subjects
-from schemas.events.desk import BoardQuery, RequestView
+from schemas.events.desk import BoardQuery, RequestView, ResolutionReply
 from schemas.events.verdicts import Outcome
 from services.desk import outcome
 from services.desk.light_nats import Msg
@@ -64,6 +64,31 @@ async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: floa
                 await _news(heard, request_id, min(left, _LOOK_SECONDS))
     except Unreachable as error:
         raise on_record(error, request_id) from error
+
+
+async def carried_out(link: Link, reply: ResolutionReply) -> RequestView:
+    """Wait until what an officer decided on an unconfirmed post shows on its profile.
+
+    Raises:
+        Unreachable: ``service.unreachable``, it is on record and not carried out yet; or the board is gone.
+    """
+    end = monotonic() + VERDICT_SECONDS
+    try:
+        async with link.listening(subjects.BOARD_ALL) as heard:
+            while True:
+                view = await fetch(link, reply.request_id)
+                if any(one.profile == reply.profile and one.receipt_seq > reply.receipt_seq for one in view.deliveries):
+                    return view
+                left = end - monotonic()
+                if left <= 0:
+                    raise Unreachable(
+                        "service.unreachable",
+                        "your decision is not carried out yet: the service fanout does not run",
+                        "onevoice doctor",
+                    )
+                await _news(heard, reply.request_id, min(left, _LOOK_SECONDS))
+    except Unreachable as error:
+        raise on_record(error, reply.request_id) from error
 
 
 def on_record(error: OneVoiceError, request_id: str) -> OneVoiceError:

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, RequestView
 from schemas.events.verdicts import Outcome, Verdict
+from services.desk import unconfirmed
 from services.kernel.errors import Exit
 
 DELIVERED = "delivered"
@@ -41,6 +42,7 @@ def delivery_json(delivery: DeliveryView) -> dict[str, Any]:
         "url": delivery.url,
         "reason": delivery.reason,
         "final": delivery.final,
+        "receipt_seq": delivery.receipt_seq,
     }
 
 
@@ -67,6 +69,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         ],
         "verdict": verdict_json(view.verdict),
         "deliveries": [delivery_json(delivery) for delivery in view.deliveries],
+        "unconfirmed": [item.profile for item in unconfirmed.of(view)],
     }
 
 

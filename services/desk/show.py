@@ -16,7 +16,7 @@ from rich.text import Text
 from schemas.events.desk import DeliveryView, EocView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
-from services.desk import advice, outcome
+from services.desk import advice, outcome, unconfirmed
 from services.desk.timetext import ago, local
 
 WIDTH = 80
@@ -147,6 +147,13 @@ def result(console: Console, view: RequestView) -> None:
     deliveries(console, view.deliveries)
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
+    _look(console, view)
+
+
+def _look(console: Console, view: RequestView) -> None:
+    """Show what to type for each unconfirmed post: whole lines, so that they can be copied."""
+    for line in unconfirmed.lines(view):
+        console.print(Text(line, style="bold"), soft_wrap=True)
 
 
 def next_steps(view: RequestView) -> list[str]:
@@ -160,7 +167,7 @@ def next_steps(view: RequestView) -> list[str]:
         return ["This is final; a new request can be made."]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
     line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
-    if count < asked:
+    if not outcome.settled(view):
         return [line, f"To follow the rest: onevoice status {request_id} --watch"]
     return [line]
 
@@ -183,6 +190,12 @@ def pending_table(console: Console, views: tuple[RequestView, ...], now: datetim
             Text(line if len(line) <= 80 else line[:79] + "…"),
         )
     console.print(rows, width=width(console))
+    for view in views:
+        if waiting := unconfirmed.of(view):
+            console.print()
+            console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
+            deliveries(console, waiting)
+            _look(console, view)
 
 
 def eoc(console: Console, view: EocView, now: datetime) -> None:

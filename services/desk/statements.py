@@ -15,8 +15,9 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Manifest, Realm, Settings
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
+from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
 from services.kernel.city import City
 from services.kernel.errors import Refused
 from services.kernel.signing import Signer
@@ -76,6 +77,46 @@ def decision(
     )
     envelope = signer.sign(APPROVAL_TYPE, statement)
     return Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
+
+
+def resolution(
+    signer: Signer,
+    request: Request,
+    *,
+    realm: Realm,
+    officer: str,
+    profile: str,
+    receipt_seq: int,
+    choice: DecisionName,
+    url: str | None,
+    now: datetime,
+) -> Resolution:
+    """Sign an officer's decision on an unconfirmed post; it answers the receipt ``receipt_seq`` and no other.
+
+    Raises:
+        pydantic.ValidationError: the address is none, or does not belong to the choice.
+    """
+    statement = ResolutionStatement(
+        realm=realm,
+        request_id=request.request_id,
+        revision=request.revision,
+        profile=profile,
+        receipt_seq=receipt_seq,
+        decision=choice,
+        url=url,
+        officer=officer,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=ORDER_SECONDS),
+        nonce=secrets.token_hex(16),
+    )
+    return Resolution(
+        at=now,
+        request_id=statement.request_id,
+        revision=statement.revision,
+        profile=profile,
+        officer=officer,
+        envelope=signer.sign(RESOLUTION_TYPE, statement),
+    )
 
 
 def checked_digest(request: Request | PreviewReply) -> str:

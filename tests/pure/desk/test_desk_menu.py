@@ -70,7 +70,7 @@ def test_the_menu_says_what_the_command_says(entry: Any) -> None:
 PROMISED = """
 init, up, run, provision, eoc activate, eoc stand-down, eoc status, eoc watch, crisis declare, crisis end, publish,
 request, pending, show, approve, reject, status, hold, withdraw, officers list, officers designate, officers revoke,
-profiles list, profiles check, audit verify, audit show, doctor
+profiles list, profiles check, audit verify, audit show, doctor, resolve
 """
 
 
