@@ -51,16 +51,24 @@ def broker() -> Iterator[str]:
         shutil.copytree(HERE / "nats", place / "etc")
         (place / "etc" / "tls").mkdir()
         _certificate(place / "etc" / "tls")
-        conf = place / "etc" / "nats-server.conf"
-        text = conf.read_text().replace("/etc/onevoice", str(place / "etc"))
-        conf.write_text(text.replace("/var/lib/onevoice-nats", str(place / "store")))
-        result = _run(str(find_nats_server()), "-c", str(conf), "-t")
-        if result.returncode:
-            yield f"deploy/nats/nats-server.conf: {result.stderr.strip()}"
-        if 'sync_interval: "always"' not in text or 'min_version: "1.3"' not in text:
-            yield "deploy/nats/nats-server.conf: an ack must mean on disk, and TLS must be 1.3"
+        for source in (HERE / "nats" / "nats-server.conf", *sorted((HERE / "nats" / "cluster").glob("*.conf"))):
+            yield from _one_server(source, place)
         if re.search(r"S[UAON][A-Z2-7]{56}", "".join(p.read_text() for p in (HERE / "nats").rglob("*.conf"))):
             yield "deploy/nats holds a private key"
+
+
+def _one_server(source: Path, place: Path) -> Iterator[str]:
+    conf = place / "etc" / source.name  # beside the accounts, as it is installed
+    text = source.read_text().replace("/etc/onevoice", str(place / "etc"))
+    conf.write_text(text.replace("/var/lib/onevoice-nats", str(place / "store")))
+    result = _run(str(find_nats_server()), "-c", str(conf), "-t")
+    name = source.relative_to(HERE.parent)
+    if result.returncode:
+        yield f"{name}: {result.stderr.strip()}"
+    if 'sync_interval: "always"' not in text or text.count('min_version: "1.3"') != text.count("tls {"):
+        yield f"{name}: an ack must mean on disk, and TLS must be 1.3"
+    if "cluster {" in text and "verify: true" not in text:
+        yield f"{name}: the servers of a cluster must check each other's certificates"
 
 
 def _certificate(folder: Path) -> None:
@@ -68,6 +76,7 @@ def _certificate(folder: Path) -> None:
     _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=check",
          "-keyout", str(folder / "server.key"), "-out", str(folder / "server.pem"))
     # fmt: on
+    shutil.copy(folder / "server.pem", folder / "ca.pem")
 
 
 def units() -> Iterator[str]:

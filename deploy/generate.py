@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 
@@ -17,6 +18,7 @@ from schemas import flow
 from services.provision.city_plan import demo_plan
 from services.provision.nats_config import (
     REALMS,
+    Cluster,
     RealmUsers,
     ServerSettings,
     Tls,
@@ -28,6 +30,9 @@ from services.provision.nats_config import (
 HERE = Path(__file__).resolve().parent
 TEMPLATES = HERE / "templates"
 CITY = "/var/lib/onevoice/city"
+NODES = ("nats-1", "nats-2", "nats-3")
+DOMAIN = "city.example"
+"""The servers of the cluster's example, by host name; put your own in when you install them."""
 
 NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fanout": (("secrets/live",), ("site", "var/website")),
@@ -51,6 +56,7 @@ def rendered() -> dict[str, str]:
         tls=Tls("/etc/onevoice/tls/server.pem", "/etc/onevoice/tls/server.key"),
     )
     files = {"nats/nats-server.conf": render_server(settings, "accounts/")}
+    files |= {f"nats/cluster/{node}.conf": render_server(clustered(node), "accounts/") for node in NODES}
     plan = demo_plan()
     for realm in REALMS:
         users = RealmUsers(
@@ -65,6 +71,25 @@ def rendered() -> dict[str, str]:
     files |= {f"systemd/onevoice-{row.user}.service": unit(row) for row in flow.SERVICES}
     files["docker/compose.yaml"] = compose()
     return files
+
+
+def clustered(node: str) -> ServerSettings:
+    """Return the settings of one server of the cluster of three."""
+    tls = Tls("/etc/onevoice/tls/server.pem", "/etc/onevoice/tls/server.key")
+    cluster = Cluster(
+        listen="0.0.0.0:6222",
+        routes=tuple(f"{other}.{DOMAIN}:6222" for other in NODES if other != node),
+        advertise=f"{node}.{DOMAIN}:4222",
+        tls=replace(tls, ca="/etc/onevoice/tls/ca.pem"),
+    )
+    return ServerSettings(
+        host="0.0.0.0",  # noqa: S104 - officers connect from their desks; TLS and nkeys are what guards it
+        store_dir="/var/lib/onevoice-nats",
+        name=node,
+        monitor="127.0.0.1:8222",
+        tls=tls,
+        cluster=cluster,
+    )
 
 
 def unit(row: flow.Service) -> str:

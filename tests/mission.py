@@ -31,13 +31,14 @@ from schemas.events.desk import BoardQuery
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Verdict
-from services.kernel.city import City, load_city
+from services.kernel.city import City, load_city, servers_of
 from services.kernel.control import ControlState
 from services.kernel.control_view import ControlView
 from services.kernel.ledger import Ledger
 from services.kernel.run import build
 from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
+from services.kernel.tls import client_context
 from services.provision import EmbeddedBroker, provision, read_envelope
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
@@ -313,7 +314,8 @@ class Mission:
                 denials.append(str(error))
 
         client = await nats.connect(
-            self.url,
+            servers_of(self.url),
+            tls=client_context(self.city),
             nkeys_seed=str(key),
             inbox_prefix=f"_INBOX_{user}".encode(),
             error_cb=on_error,

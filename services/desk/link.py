@@ -12,6 +12,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -20,7 +21,7 @@ from schemas import canonical, flow, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
 from services.desk.light_nats import Client, Msg, errors
-from services.kernel.city import City
+from services.kernel.city import City, servers_of
 from services.kernel.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.signing import load_key
 
@@ -35,8 +36,7 @@ Reply = TypeVar("Reply", bound=Contract)
 
 def broker_url(city: City) -> str:
     """Return the broker's address: of the running ``onevoice up``, else of city.toml."""
-    nats_section = city.settings.nats
-    return running(city).get("nats_url") or nats_section.url or f"nats://{nats_section.host}:{nats_section.port}"
+    return running(city).get("nats_url") or city.settings.nats.address
 
 
 def running(city: City) -> dict[str, Any]:
@@ -70,13 +70,21 @@ class Link:
         self._gone = asyncio.Event()
 
     async def open(self, city: City) -> None:
-        """Connect with the user's key; raises BadInput, Refused or Unreachable."""
+        """Connect with the user's key, to the first server that answers; raises BadInput, Refused or Unreachable."""
         path = city.key_path(self.user)
         load_key(path)
         self._tried = True
+        *others, last = servers_of(self.url) or [self.url]
+        for server in others:
+            with suppress(Unreachable):
+                return await self._open(city, path, server)
+        await self._open(city, path, last)
+
+    async def _open(self, city: City, path: Path, server: str) -> None:
+        self._client, self._errors, self._gone = Client(), asyncio.Queue(), asyncio.Event()
         connecting = asyncio.ensure_future(
             self._client.connect(
-                self.url,
+                server,
                 name=f"onevoice-desk {self.user}",
                 nkeys_seed=str(path),
                 inbox_prefix=f"_INBOX_{self.user}".encode(),

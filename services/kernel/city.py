@@ -39,7 +39,10 @@ class CitySection(_Section):
 
 
 class NatsSection(_Section):
-    """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one."""
+    """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one.
+
+    Of a cluster ``url`` names each server, with commas between, so that one that is down keeps nobody out.
+    """
 
     embedded: bool = True
     host: str = "127.0.0.1"
@@ -47,6 +50,11 @@ class NatsSection(_Section):
     url: str | None = None
     tls_ca: str | None = None
     replicas: Literal[1, 3, 5] = 1
+
+    @property
+    def address(self) -> str:
+        """Where the broker is to be found, as ``url`` writes it."""
+        return self.url or f"nats://{self.host}:{self.port}"
 
 
 class RealmAuthority(_Section):
@@ -85,6 +93,14 @@ class MastodonSection(_Section):
     instances: dict[Id, str] = {}
 
 
+class DeliverySection(_Section):
+    """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person has
+    to look (``onevoice resolve``).
+    """
+
+    patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
+
+
 class LogSection(_Section):
     """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
 
@@ -103,6 +119,7 @@ class CityFile(_Section):
     townsquare: TownsquareSection | None = None
     site: SiteSection = SiteSection()
     mastodon: MastodonSection = MastodonSection()
+    delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
@@ -162,6 +179,16 @@ class City:
         return self.var / "audit" / self.realm
 
     @property
+    def record_path(self) -> Path:
+        """The entries of the second copy, a line for each."""
+        return self.audit_folder / "ledger.jsonl"
+
+    @property
+    def ledger_seen_path(self) -> Path:
+        """What the fan-out remembers of the ledger's end (services.kernel.trust); among the files that it may write."""
+        return self.var / "website" / f"ledger-seen.{self.realm}.json"
+
+    @property
     def site_folder(self) -> Path:
         """The website connector's output in this realm."""
         return self.folder / ("site" if self.realm == "live" else "site-exercise")
@@ -170,6 +197,11 @@ class City:
     def run_path(self) -> Path:
         """What ``onevoice up`` says of the running city: addresses and process id (JSON)."""
         return self.var / "run" / "up.json"
+
+
+def servers_of(url: str) -> list[str]:
+    """Return the servers that an address names: one, or those of a cluster."""
+    return [one.strip() for one in url.split(",") if one.strip()]
 
 
 def load_city(folder: Path, realm: Realm = "live") -> City:

@@ -78,16 +78,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         row = _row(chosen.service)
         city = load_city(Path(chosen.city), chosen.realm)
-        asyncio.run(check(city, row, chosen.url or _address(city)))
+        asyncio.run(check(city, row, chosen.url or city.settings.nats.address))
     except OneVoiceError as error:
         sys.stderr.write(f"{error.message} ({error.code})\n")
         return int(error.exit_status)
     return int(Exit.DONE)
-
-
-def _address(city: City) -> str:
-    settings = city.settings.nats
-    return settings.url or f"nats://{settings.host}:{settings.port}"
 
 
 def _row(name: str | None) -> flow.Service:

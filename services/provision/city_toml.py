@@ -68,7 +68,7 @@ _PLACES = """\
 embedded = true
 host = "127.0.0.1"
 port = {port}
-# Copies of each stream: 1, or 3 or 5 on a cluster.
+# Copies of each stream: 1, or 3 or 5 on a cluster (its servers stand in url, with commas between).
 replicas = 1
 
 [townsquare]

@@ -11,7 +11,7 @@ import nats
 import nats.errors
 from nats.aio.client import Client
 
-from services.kernel.city import City
+from services.kernel.city import City, servers_of
 from services.kernel.errors import Unreachable
 from services.kernel.signing import load_key
 from services.kernel.tls import client_context
@@ -42,7 +42,7 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
     try:
         client = await asyncio.wait_for(
             nats.connect(
-                url,
+                servers_of(url),
                 name=f"onevoice {user}",
                 nkeys_seed=str(key),
                 inbox_prefix=f"_INBOX_{user}".encode(),

@@ -40,6 +40,20 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """How a server finds the others: ``listen`` and ``routes`` are ``host:port``, ``advertise`` what clients are told.
+
+    With ``tls`` the servers show each other certificates, and accept only those of its ``ca``.
+    """
+
+    listen: str
+    routes: tuple[str, ...]
+    advertise: str | None = None
+    name: str = "onevoice"
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """Where the server listens and keeps its files.
 
@@ -53,6 +67,7 @@ class ServerSettings:
     name: str = "onevoice"
     monitor: str | None = None
     tls: Tls | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,8 @@ def _server(settings: ServerSettings) -> list[str]:
         lines.append(f"http: {_quoted(settings.monitor)}")
     if settings.tls:
         lines += _tls(settings.tls)
+    if settings.cluster:
+        lines += _cluster(settings.cluster)
     lines += [
         "jetstream {",
         "  # A relative path is relative to the folder that nats-server is started in.",
@@ -164,6 +181,19 @@ def _server(settings: ServerSettings) -> list[str]:
         "}",
     ]
     return lines
+
+
+def _cluster(cluster: Cluster) -> list[str]:
+    lines = [*_advertised(cluster), "cluster {", f"  name: {_quoted(cluster.name)}"]
+    lines.append(f"  listen: {_quoted(cluster.listen)}")
+    if cluster.tls:
+        lines += [f"  {line}" for line in _tls(cluster.tls)]
+    lines += ["  routes: [", *(f"    {_quoted('nats-route://' + route)}" for route in cluster.routes), "  ]", "}"]
+    return lines
+
+
+def _advertised(cluster: Cluster) -> list[str]:
+    return [f"client_advertise: {_quoted(cluster.advertise)}"] if cluster.advertise else []
 
 
 def _tls(tls: Tls) -> list[str]:

@@ -33,6 +33,8 @@ from services.provision.connection import as_provisioner
 from services.provision.manifests import read_manifest
 
 CONSUMERS_AT_ONCE = 16
+API_SECONDS = 30.0
+"""How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
 
 
 @dataclass
@@ -80,7 +82,7 @@ async def provision(city: City, url: str) -> Provisioned:
 
 
 async def _make(client: Client, city: City, manifest: Manifest, done: Provisioned) -> ControlState:
-    js = client.jetstream()
+    js = client.jetstream(timeout=API_SECONDS)
     for stream in streams.STREAMS:
         await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
     ledger = Ledger()

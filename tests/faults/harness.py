@@ -13,7 +13,7 @@ import os
 import signal
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import nats.errors
 
@@ -64,13 +64,16 @@ class FaultCity:
 
     def __init__(self, folder: Path, offices: int = 0) -> None:
         self.city = small_city(folder / "mission", offices)
-        self.mission = Mission(self.city)
+        self.mission = self._with_broker()
         self.processes: list[ServiceProcess] = []
         self._stack = contextlib.AsyncExitStack()
         self._desks: dict[str, Desk] = {}
         self._writer: Writer | None = None
 
-    async def __aenter__(self) -> FaultCity:
+    def _with_broker(self) -> Mission:
+        return Mission(self.city)
+
+    async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self.mission)
         try:
             await self._open()
