@@ -6,7 +6,9 @@ revoked, costs the ledger nothing however long it takes.
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Mapping
 
 from schemas import subjects
 from schemas.events.authority import Profile
@@ -18,7 +20,7 @@ from services.fanout.breaker import Stop
 from services.fanout.caller import Caller
 from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
 from services.fanout.credentials import Credentials
-from services.fanout.doors import Door, Visit
+from services.fanout.doors import Door, Doors, Visit
 from services.fanout.reader import Reader, read
 from services.kernel.service import RetryLater, Runtime
 
@@ -27,6 +29,8 @@ LONGEST_WAIT = 5.0
 
 LOOKED_BEHIND = 32
 """How many deliveries behind a waiting one are looked at."""
+
+IDLE_LOOK_SECONDS = 5.0
 
 _EOC = frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE})
 _CREDENTIAL = frozenset({Cause.CREDENTIAL, Cause.OWN})
@@ -74,6 +78,18 @@ class Admission:
         if isinstance(result, Posted | Permanent):
             self.credentials.found(profile)
         return not door.breaker.is_open
+
+    async def look_after_idle_hosts(self, doors: Doors, connectors: Mapping[str, Connector]) -> None:
+        """Ask hosts that are shut, and that nothing waits for, whether they are back: else nobody would find out."""
+        while True:
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
+            for door in doors.idle():
+                profile = self._runtime.control.state.profiles.get(door.breaker.last_who)
+                connector = connectors.get(profile.platform) if profile is not None else None
+                if profile is not None and connector is not None:
+                    door.breaker.ask(profile.id, self._runtime.clock.monotonic())
+                    door.heard(profile.id, await self._caller.check(connector, profile))
+                    door.breaker.gave_up(profile.id)
 
     async def _try_the_door(self, profile: Profile, connector: Connector, door: Door, visit: Visit) -> None:
         """Ask something harmless first: a trial is to cost no attempt."""

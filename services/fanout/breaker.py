@@ -61,6 +61,8 @@ class Breaker:
     rules: Rules = RULES
     failures: int = 0
     last_reason: str = ""
+    last_who: str = ""
+    last_asked: float = 0.0
     _failed: set[str] = field(default_factory=set)
     _until: float | None = None
     _pause: float = 0.0
@@ -71,12 +73,13 @@ class Breaker:
         """True while deliveries wait."""
         return self._until is not None
 
-    def left(self, now: float) -> float:
-        """Return the seconds until the next trial is due (0: now, or it is closed)."""
-        return max(0.0, (self._until or now) - now)
+    def is_idle(self, now: float) -> bool:
+        """True when it is open, the next trial is due, and nobody has anything to try with."""
+        return self._until is not None and now >= max(self._until, self.last_asked + PROBE_LOST_SECONDS)
 
     def ask(self, who: str, now: float) -> Pass | Stop:
         """Return whether a new attempt may be made. After a trial's Pass, say how it ended, or ``gave_up``."""
+        self.last_asked = now
         if self._until is None:
             return Pass()
         fresh = who not in self._failed
@@ -92,7 +95,7 @@ class Breaker:
     def failed(self, who: str, now: float, reason: str) -> bool:
         """Note a failure of the host; True when this one opened it."""
         self.failures += 1
-        self.last_reason = reason
+        self.last_reason, self.last_who = reason, who
         first_of_it = who not in self._failed
         self._failed.add(who)
         tried = self._ends(who)

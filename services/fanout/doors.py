@@ -155,6 +155,11 @@ class Doors:
         profile = self._runtime.control.state.profiles.get(delivery.profile)
         return self.of_profile(profile) if profile else self._door(delivery.platform, delivery.platform)
 
+    def idle(self) -> list[Door]:
+        """Return the hosts that are shut although nothing waits for them: nobody would find out that they are back."""
+        now = self._runtime.clock.monotonic()
+        return [door for door in self._doors.values() if door.breaker.is_idle(now)]
+
     def of_profile(self, profile: Profile) -> Door:
         """Return the door that a profile's posts go through."""
         return self._door(profile.platform, host_of(profile))

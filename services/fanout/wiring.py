@@ -50,6 +50,7 @@ def compose(
         runtime.consume(consumer, title=f"deliveries to {profile}")(handlers.on_delivery)
     runtime.background(handlers.tell_unserved)
     runtime.background(worker.read_back.run)
+    runtime.background(worker.look_after_hosts)
     for connector in platforms.values():
         runtime.at_end(connector.close)
     return handlers

@@ -92,6 +92,10 @@ class Worker:
             while await self._advance(delivery, door, visit):
                 pass
 
+    async def look_after_hosts(self) -> None:
+        """Run beside the deliveries: find out that a host is back that nothing waits for."""
+        await self._admission.look_after_idle_hosts(self._doors, self._connectors)
+
     async def _advance(self, delivery: Delivery, door: Door, visit: Visit) -> bool:
         """Do the next step; True when there may be another one at once."""
         case = await self._reader.case(delivery)

@@ -96,6 +96,17 @@ def test_a_trial_that_nobody_reports_on_blocks_nobody_for_ever() -> None:
     assert breaker.ask("water", 40.0) == Pass(trial=True)
 
 
+def test_an_open_host_that_nothing_waits_for_is_told_apart() -> None:
+    """Else nobody would find out that it is back."""
+    breaker = opened(by="fire")
+    assert not breaker.is_idle(10.0)
+    assert breaker.is_idle(40.0)
+    breaker.ask("fire", 40.0)
+    assert not breaker.is_idle(41.0)
+    breaker.answered("fire")
+    assert not breaker.is_idle(1_000.0)
+
+
 events = st.lists(
     st.tuples(
         st.sampled_from(["ask", "failed", "answered", "gave_up"]),

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -46,10 +46,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def small_plan(departments: int = 6) -> Any:
-    """The demonstration city with its first departments only."""
+NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")
+
+
+def small_plan(names: Sequence[str] = NAMES) -> Any:
+    """The demonstration city with these departments instead of its own."""
     plan = demo_plan()
-    names = ("fire", "water", "parks", "waste", "roads", "bylaw")[:departments]
     made = local_profiles(plan.name, plan.website, [Department(name, name.title(), name) for name in names])
     return replace(plan, profiles=made)
 
@@ -243,9 +245,9 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(folder: Path, departments: int = 6) -> AsyncIterator[Town]:
+async def a_town(folder: Path, names: Sequence[str] = NAMES) -> AsyncIterator[Town]:
     """A provisioned city whose ledger has begun."""
-    city = make_city(folder / "city", small_plan(departments))
+    city = make_city(folder / "city", small_plan(names))
     broker = EmbeddedBroker()
     await broker.start(city, free_port())
     town = Town(city, broker)
