@@ -126,12 +126,28 @@ def _over(delivery: Delivery, standing: Standing) -> str:
         return "a newer revision was attempted"
     if request is None or request.revision != delivery.revision:
         return "a newer revision was submitted"
-    expired = receipt is not None and receipt.outcome is ReceiptOutcome.EXPIRED
-    return "it is on record as expired" if expired and standing.receipt_seq > delivery.verdict_seq else ""
+    ended = receipt is not None and receipt.attempt_seq == 0 and receipt.outcome in _ENDED
+    return f"it is on record as {receipt.outcome}" if receipt and ended and _later(standing, delivery) else ""
+
+
+_ENDED = (ReceiptOutcome.EXPIRED, ReceiptOutcome.UNCONFIRMED)
+
+
+def _later(standing: Standing, delivery: Delivery) -> bool:
+    """True when the last receipt was written after the delivery's verdict."""
+    return standing.receipt_seq > delivery.verdict_seq
 
 
 def _end(delivery: Delivery, standing: Standing, now: datetime) -> End | None:
-    """Return how it ends: a delivery that nothing follows must not vanish without a receipt (invariant 5)."""
+    """Return how it ends without another attempt. What may be public never ends as surely not posted."""
+    end, receipt = _ended(delivery, standing, now), standing.receipt
+    if end is None or receipt is None or receipt.outcome is not ReceiptOutcome.UNCONFIRMED:
+        return end
+    return End(ReceiptOutcome.UNCONFIRMED, end.final, f"it may stand or not, please look at the profile; {end.reason}")
+
+
+def _ended(delivery: Delivery, standing: Standing, now: datetime) -> End | None:
+    """Return what ends it: a delivery that nothing follows must not vanish without a receipt (invariant 5)."""
     request, verdict = standing.request, standing.verdict
     if request is not None and request.expires_at <= now:
         when = f"{request.expires_at:%Y-%m-%d %H:%M:%S}"

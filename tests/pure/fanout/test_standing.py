@@ -161,3 +161,18 @@ def test_the_time_that_the_platform_asked_for_is_waited_out() -> None:
     waiting = {"receipt": receipt(retry_at=NOW + timedelta(seconds=9)), "receipt_seq": 51}
     assert step(**OPEN, **waiting) == Wait(9.0, "the platform asked to wait")
     assert step(now=NOW + timedelta(seconds=9), **OPEN, **waiting) == Post(2)
+
+
+@pytest.mark.parametrize("how", ["expired", "refused", "clearance over"])
+def test_what_may_be_public_never_ends_as_surely_not_posted(how: str) -> None:
+    """Found by the simulation: the website took it, no answer, nothing to be seen, and then the request expired."""
+    unsure = receipt(outcome=ReceiptOutcome.UNCONFIRMED)
+    known: dict[str, Any] = {"attempt": attempt(), "attempt_seq": 50, "receipt": unsure, "receipt_seq": 51}
+    if how == "refused":
+        known |= {"verdict": verdict(REQUEST, outcome=Outcome.REFUSED), "verdict_seq": VERDICT_SEQ + 12}
+    now = {"expired": REQUEST.expires_at, "refused": NOW, "clearance over": DELIVERY.expires_at}[how]
+    found = step(now, now, **known)
+    assert isinstance(found, End)
+    assert (found.outcome, found.final) == (ReceiptOutcome.UNCONFIRMED, how != "clearance over")
+    ended = receipt(outcome=ReceiptOutcome.UNCONFIRMED, attempt_seq=0, final=found.final)
+    assert how == "refused" or isinstance(step(now, now, **(known | {"receipt": ended, "receipt_seq": 60})), Drop)
