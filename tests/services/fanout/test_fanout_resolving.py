@@ -17,13 +17,16 @@ from typing import Any
 import nats
 import pytest
 
-from schemas import canonical, subjects
+from schemas import canonical, flow, subjects
 from schemas.events.control import Hold
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
+from services.fanout.resolution import read_statement
+from services.fanout.resolving import Resolving
 from services.kernel.crashpoints import VARIABLE
+from services.kernel.service import Runtime
 from services.kernel.signing import load_key
 from tests.services.fanout.platform import FolderPlatform
 from tests.services.fanout.town import Town, eventually, fanout
@@ -259,6 +262,37 @@ async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_t
         answer = await Desk(town, "pio").decide(request, ROADS, seqs[ROADS], "post_again")
     assert answer["error"]["code"] == "resolution.nothing_unconfirmed"
     assert await resolutions(town, request, ROADS) == []
+
+
+async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_on_the_same(town: Town) -> None:
+    """The fence and the message id alone: who looked before cannot write after, and of two the first is stored."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    runtime.ledger = writer = await town.ledger("fanout")
+    request = await town.cleared(ROADS, text="the server's word")
+    subject = subjects.receipt(ROADS, request.request_id)
+    receipt = Receipt(
+        at=town.clock.now(),
+        request_id=request.request_id,
+        revision=1,
+        profile=ROADS,
+        platform="mastodon",
+        attempt_seq=1,
+        outcome=ReceiptOutcome.UNCONFIRMED,
+        final=True,
+    )
+    seq = (await writer.append(subject, receipt)).seq
+
+    async def append(by: str, decision: str, receipt_seq: int) -> int:
+        signed = Desk(town, by).signed(request, ROADS, receipt_seq, decision)
+        return await Resolving(runtime)._append(signed, read_statement(signed, by))
+
+    first = await append("pio", "give_up", seq)
+    assert first > seq
+    assert await append("mcpe", "post_again", seq) == 0
+    late = receipt.model_copy(update={"outcome": ReceiptOutcome.DELIVERED, "url": URL, "remote_id": "7"})
+    stands = (await writer.append(subject, late, expect_last=seq)).seq
+    assert await append("cao", "post_again", stands - 1) == 0
+    assert await resolutions(town, request, ROADS) == [first]
 
 
 async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: Town, platforms: Platforms) -> None:
