@@ -28,7 +28,7 @@ class Service:
     writes: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     broadcasts: tuple[str, ...] = ()
-    hears: tuple[str, ...] = (subjects.EOC_STATE,)
+    hears: tuple[str, ...] = (subjects.EOC_STATE, subjects.AUDIT_STANDING)
     purges: tuple[str, ...] = ()
 
     @property
@@ -54,7 +54,7 @@ EOC_STATE = Service(
     writes=(subjects.CONTROL,),
     serves=(subjects.DESK_EOC_ORDER,),
     broadcasts=(subjects.EOC_STATE,),
-    hears=(),
+    hears=(subjects.AUDIT_STANDING,),
 )
 REGISTRY = Service(
     "registry",
@@ -103,13 +103,16 @@ BOARD = Service(
     reads=(streams.LEDGER, streams.OPEN, streams.MEDIA),
     serves=(subjects.DESK_BOARD_QUERY,),
     broadcasts=(subjects.BOARD_ALL,),
-    hears=(subjects.EOC_STATE, subjects.HEALTH_ALL),
+    hears=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),
 )
 AUDIT = Service(
     "audit",
     "keeps the second copy of the record, hashed and sealed",
     consumes=(streams.AUDIT_COPY,),
+    reads=(streams.LEDGER, streams.MEDIA),
     writes=(subjects.SEAL,),
+    serves=(subjects.DESK_AUDIT_COMPARE,),
+    broadcasts=(subjects.AUDIT_STANDING,),
 )
 
 SERVICES = (EOC_STATE, REGISTRY, INTAKE, GATEKEEPER, FANOUT, BOARD, AUDIT)
@@ -123,6 +126,7 @@ OFFICER_MAY_SEND = (
     subjects.DESK_EOC_ORDER,
     subjects.DESK_REGISTRY_ORDER,
     subjects.DESK_BOARD_QUERY,
+    subjects.DESK_AUDIT_COMPARE,
 )
 SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
 

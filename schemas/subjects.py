@@ -15,6 +15,7 @@ CONTROL = "ledger.control"
 SEAL = "ledger.seal"
 LEDGER_ALL = "ledger.>"
 EOC_STATE = "eoc.state"
+AUDIT_STANDING = "audit.standing"
 BOARD_ALL = "board.>"
 DESK_ALL = "desk.>"
 
@@ -142,6 +143,7 @@ DESK_DELIVERY_RESOLVE = "desk.delivery.resolve"
 DESK_EOC_ORDER = "desk.eoc.order"
 DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"
+DESK_AUDIT_COMPARE = "desk.audit.compare"
 
 
 def desk(base: str, user: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.events.authority import Realm
 from schemas.events.base import Contract, Sha256, Utc
 from schemas.events.envelope import Envelope
@@ -25,3 +27,31 @@ class Seal(Contract):
     type: Literal["seal"] = "seal"
     at: Utc
     checkpoint: Envelope
+
+
+class LedgerStanding(Contract):
+    """``audit.standing``: what the audit service's comparison of the ledger with the second copy came to.
+
+    Broadcast every second or two by the copy that writes the record, and the answer to ``desk.audit.compare``.
+    ``comparing``: no comparison has ended since the start, and nothing speaks against the ledger so far. ``compared``
+    of ``entries`` were looked at by the comparison that runs, or by the last one, which ended at ``finished_at``.
+    ``first_seq`` is the first sequence that differs (0: none), ``differences`` counts stretches of such entries.
+    """
+
+    type: Literal["ledger_standing"] = "ledger_standing"
+    at: Utc
+    standing: Literal["sound", "contradicted", "comparing"]
+    compared: int = 0
+    entries: int = 0
+    last_seq: int = 0
+    finished_at: Utc | None = None
+    first_seq: int = 0
+    differences: int = 0
+    code: str = ""
+    message: str = ""
+
+
+class CompareQuery(Contract):
+    """``desk.audit.compare``: how does the ledger stand? The comparison is hastened, and waited for ``seconds``."""
+
+    seconds: float = Field(default=5.0, ge=0.0, le=30.0)

@@ -7,6 +7,9 @@ from pathlib import Path
 from services.audit.record import Damaged, GrowingFile
 from services.audit.verify.alarms import Alarm, AlarmsUnreadable, read_alarms
 from services.audit.verify.files import ALARMS
+from services.audit.verify.report import Violation
+
+_LASTING = frozenset({"ledger.hole", "ledger.late"})
 
 
 class AlarmLog:
@@ -26,9 +29,14 @@ class AlarmLog:
     def __len__(self) -> int:
         return len(self._alarms)
 
+    def lasting(self) -> Violation | None:
+        """Return the first alarm that no comparison with the ledger can answer: the copy lacks the entry too."""
+        found = next((alarm for alarm in self._alarms if alarm.code in _LASTING), None)
+        return Violation(found.seq, found.code, found.message) if found else None
+
     def add(self, alarm: Alarm) -> bool:
         """Keep an alarm, durable when this returns; return whether it is a new one."""
-        if any(alarm.same_as(known) for known in self._alarms):
+        if any(alarm.same_as(known) or _tells_no_more(alarm, known) for known in self._alarms):
             return False
         self._file.add(alarm.to_bytes() + b"\n")
         self._alarms.append(alarm)
@@ -37,3 +45,8 @@ class AlarmLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _tells_no_more(alarm: Alarm, known: Alarm) -> bool:
+    """True for an alarm without evidence where one of its kind stands at the same place."""
+    return alarm.evidence_body is None and (alarm.seq, alarm.code) == (known.seq, known.code)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import nats.errors
 
 from schemas import streams
+from schemas.events.audit import CompareQuery, LedgerStanding
 from services.audit.alarm_log import AlarmLog
+from services.audit.comparing import Comparer
 from services.audit.copying import SealRule
+from services.audit.gallery import Gallery
 from services.audit.handlers import Copyist
 from services.audit.pull import Puller
 from services.audit.record import Lock, Record
 from services.kernel.clock import monotonic
-from services.kernel.errors import OneVoiceError
-from services.kernel.service import Runtime, to_entry
+from services.kernel.errors import OneVoiceError, Unreachable
+from services.kernel.service import Runtime, Sender, to_entry
 from services.kernel.signing import load_key
 
 BATCH = 512
 WAIT = 1.0
 """Seconds between looks at whether a seal is due, when nothing comes."""
+
+HEARD_LATELY = timedelta(seconds=10)
+"""How old the other process's word may be for one that stands by to repeat it."""
 
 LONGEST_PAUSE = 30.0
 """Seconds between tries, once trying has failed for a while."""
@@ -30,6 +37,7 @@ class Keeper:
 
     def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
         self._runtime, self._rule = runtime, rule or SealRule()
+        self._comparer: Comparer | None = None
 
     async def run(self) -> None:
         """Keep the copy until the task is cancelled; what fails is said aloud, and tried again ever more slowly."""
@@ -49,6 +57,21 @@ class Keeper:
                 raise  # a fault of ours: the runtime logs it whole, and starts again
             pause = 1.0 if monotonic() - begun > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
             await asyncio.sleep(pause)
+
+    async def on_compare(self, query: CompareQuery, sender: Sender) -> LedgerStanding:
+        """Say how the ledger stands; who stands by says what the other process said last.
+
+        Raises:
+            Unreachable: ``audit.not_open``, nobody compares at this moment.
+        """
+        if self._comparer is not None:
+            return await self._comparer.answer(query.seconds)
+        heard = self._runtime.watch.heard
+        if heard is None or self._runtime.clock.now() - heard.at > HEARD_LATELY:
+            raise Unreachable(
+                "audit.not_open", self._runtime.trouble or "the record is not open yet", "look into the log of audit"
+            )
+        return heard
 
     async def _once(self) -> None:
         """Take the lock, open the record, copy until something fails.
@@ -88,27 +111,39 @@ class Keeper:
             alarms.close()
             raise
         self._say(record)
-        copyist = Copyist(self._runtime, record, alarms, self._rule)
+        gallery = Gallery(city.audit_folder, self._runtime.ledger)
+        copyist = Copyist(self._runtime, record, alarms, self._rule, gallery)
+        comparer = self._comparer = Comparer(self._runtime, record, copyist, gallery, alarms.lasting)
+        copyist.noted = comparer.note
         puller = Puller(self._runtime.ledger.client, streams.AUDIT_COPY, BATCH)
+        beside: list[asyncio.Task[None]] = []
         try:
             await copyist.check_opening()
+            beside += [asyncio.create_task(comparer.say()), asyncio.create_task(comparer.run())]
             await copyist.catch_up(streams.AUDIT_COPY.max_ack_pending)
             await puller.start()
             while True:
-                self._runtime.trouble = (
-                    f"alarms on record: {len(alarms)}; run onevoice audit verify" if len(alarms) else None
-                )
+                self._runtime.trouble = _trouble(len(alarms), comparer.standing)
                 await self._copy(puller, copyist)
+                for task in beside:
+                    if task.done():
+                        task.result()
         finally:
+            self._comparer = None
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await puller.stop()
             await copyist.close()
 
     async def _copy(self, puller: Puller, copyist: Copyist) -> None:
         messages = await puller.batch(WAIT)
         if messages:
-            await copyist.on_entries([to_entry(message) for message in messages])
-        for message in messages:
-            await message.ack()
+            entries = [to_entry(message) for message in messages]
+            safe = await copyist.on_entries(entries)
+            for message, entry in zip(messages, entries, strict=True):
+                if entry.seq <= safe:
+                    await message.ack()
         await copyist.seal_if_due()
 
     def _say(self, record: Record) -> None:
@@ -122,3 +157,13 @@ class Keeper:
         self._runtime.log.info(
             "the record is open", entries=record.size, last_seq=record.last_seq, unsigned=found.unsealed
         )
+
+
+def _trouble(alarms: int, standing: LedgerStanding) -> str | None:
+    """Return what the heartbeat says, if anything."""
+    said = []
+    if standing.standing == "contradicted":
+        said.append(f"THE LEDGER CONTRADICTS ITS COPY, first at {standing.first_seq}: {standing.message}")
+    if alarms:
+        said.append(f"alarms on record: {alarms}; run onevoice audit verify")
+    return "; ".join(said) or None

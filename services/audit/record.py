@@ -10,7 +10,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +22,7 @@ from typing import Self
 from schemas.events.audit import Checkpoint
 from schemas.events.authority import Realm
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
-from services.audit.verify.files import CHECKPOINTS, LEDGER, LOCK, complete_lines
+from services.audit.verify.files import CHECKPOINTS, LEDGER, LOCK, complete_lines, lines_backwards
 from services.audit.verify.line import LedgerEntry, Line, LineError, kept_headers, read_line, split_line, write_line
 from services.audit.verify.merkle import CompactRange
 from services.audit.verify.sealing import CheckpointError, read_checkpoint
@@ -28,6 +30,10 @@ from services.kernel.errors import Unproven
 from services.kernel.signing import Signer
 
 _BLOCK = 262_144
+_SEQ = re.compile(rb'"seq":([0-9]+),"subject":')
+MARK_EVERY = 256
+"""How many lines lie between two places whose offset is remembered."""
+
 _MEND = "keep the folder as it is, run: onevoice audit verify, and compare with the ledger before anything else"
 
 
@@ -120,6 +126,7 @@ class Record:
         self._entries = GrowingFile(folder / LEDGER)
         self._checkpoints = GrowingFile(folder / CHECKPOINTS)
         self._tree = CompactRange()
+        self._marks: list[tuple[int, int, int]] = []
         self.last: Line | None = None
         with _closing_on_error(self._entries, self._checkpoints):
             sealed = self._last_checkpoint()
@@ -152,16 +159,18 @@ class Record:
         """
         if not entries:
             return
-        last, lines, leaves = self.last_seq, bytearray(), []
+        last, lines, leaves, offsets = self.last_seq, bytearray(), [], []
         for entry in entries:
             if entry.seq <= last:
                 raise ValueError(f"entry {entry.seq} does not come after {last}")
             line, leaf = write_line(entry)
+            offsets.append(self._entries.size + len(lines))
             lines += line
             leaves.append(leaf)
             last = entry.seq
         self._entries.add(bytes(lines))
-        for leaf in leaves:
+        for entry, leaf, offset in zip(entries, leaves, offsets, strict=True):
+            self._mark(entry.seq, offset)
             self._tree.append(leaf)
         newest = entries[-1]
         self.last = Line(newest.seq, newest.subject, newest.at, newest.data, kept_headers(newest.headers), leaves[-1])
@@ -178,24 +187,38 @@ class Record:
 
     def since(self, index: int) -> Iterator[Line]:
         """Read the entries from the one at ``index`` (0 is the first) on, checked line by line."""
-        for number, raw in enumerate(complete_lines(self.folder / LEDGER, self._entries.size)):
-            if number >= index:
-                yield self._checked(raw, number)
+        yield from self._from(index // MARK_EVERY, lambda number, _seq: number >= index)
 
     def find(self, seqs: set[int]) -> dict[int, Line]:
-        """Return the entries with these sequences, by sequence; reads from the newest back."""
-        found: dict[int, Line] = {}
+        """Return the entries with these sequences, by sequence; begins to read shortly before the first of them."""
         wanted = {seq for seq in seqs if seq <= self.last_seq}
+        if not wanted:
+            return {}
         if wanted == {self.last_seq} and self.last:
             return {self.last_seq: self.last}
-        for raw in _lines_backwards(self.folder / LEDGER, self._entries.size):
-            if not wanted:
-                break
-            line = self._checked(raw, None)
+        first, last, found = min(wanted), max(wanted), dict[int, Line]()
+        mark = bisect_right(self._marks, first, key=lambda one: one[0]) - 1
+        for line in self._from(max(0, mark), lambda _number, seq: seq in wanted or seq >= last):
             if line.seq in wanted:
                 found[line.seq] = line
-            wanted = {seq for seq in wanted if seq < line.seq}
+            if line.seq >= last:
+                break
         return found
+
+    def _from(self, mark: int, wanted: Callable[[int, int], bool]) -> Iterator[Line]:
+        """Read on from a mark, and yield the lines whose number and sequence are wanted; those are parsed."""
+        if not self._marks:
+            return
+        _, number, offset = self._marks[min(mark, len(self._marks) - 1)]
+        for raw in complete_lines(self.folder / LEDGER, self._entries.size, offset):
+            if wanted(number, _seq_of(raw)):
+                yield self._checked(raw, number)
+            number += 1
+
+    def _mark(self, seq: int, offset: int) -> None:
+        """Remember where each so many-th line begins, so that nothing has to be read from the start."""
+        if self.size % MARK_EVERY == 0:
+            self._marks.append((seq, self.size, offset))
 
     def close(self) -> None:
         """Close the files."""
@@ -203,7 +226,7 @@ class Record:
         self._checkpoints.close()
 
     def _scan(self, sealed: Checkpoint | None) -> None:
-        last_raw, last_seq = b"", 0
+        last_raw, last_seq, offset = b"", 0, 0
         for number, raw in enumerate(complete_lines(self.folder / LEDGER, self._entries.size)):
             try:
                 entry, leaf = split_line(raw)
@@ -212,8 +235,9 @@ class Record:
                 raise self._damage(number, str(error)) from error
             if not isinstance(seq, int) or seq <= last_seq:
                 raise self._damage(number, f"sequence {seq} stands after {last_seq}")
+            self._mark(seq, offset)
             self._tree.append(leaf)
-            last_raw, last_seq = raw, seq
+            last_raw, last_seq, offset = raw, seq, offset + len(raw)
             if sealed and self.size == sealed.size:
                 self._check_sealed(sealed, last_seq)
         if last_raw:
@@ -235,7 +259,7 @@ class Record:
 
     def _last_checkpoint(self) -> Checkpoint | None:
         path = self.folder / CHECKPOINTS
-        raw = next(_lines_backwards(path, self._checkpoints.size), None)
+        raw = next(lines_backwards(path, self._checkpoints.size), None)
         if raw is None:
             return None
         try:
@@ -254,6 +278,12 @@ class Record:
         return Damaged("record.damaged", f"{self.folder / LEDGER}{place}: {why}", _MEND)
 
 
+def _seq_of(raw: bytes) -> int:
+    """Return the sequence of a line without parsing it; the header names before it hold no such text."""
+    found = _SEQ.search(raw)
+    return int(found[1]) if found else 0
+
+
 def _whole_size(handle: int) -> tuple[int, int]:
     """Return the size up to the last line feed, and how many bytes stand after it."""
     end = size = os.fstat(handle).st_size
@@ -264,22 +294,6 @@ def _whole_size(handle: int) -> tuple[int, int]:
             return start + found + 1, size - (start + found + 1)
         end = start
     return 0, size
-
-
-def _lines_backwards(path: Path, size: int) -> Iterator[bytes]:
-    """Read complete lines, the last one first, without the whole file in memory."""
-    if size == 0:
-        return
-    rest, end = b"", size - 1
-    with path.open("rb") as file:
-        while end > 0:
-            start = max(0, end - _BLOCK)
-            file.seek(start)
-            rest, *lines = (file.read(end - start) + rest).split(b"\n")
-            end = start
-            for line in reversed(lines):
-                yield line + b"\n"
-    yield rest + b"\n"
 
 
 def _fsync_folder(folder: Path) -> None:

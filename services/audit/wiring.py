@@ -1,11 +1,14 @@
-"""Composition of the audit service: the durable, and the task that keeps the record open."""
+"""Composition of the audit service: the task that keeps the record open, and the answer to how the ledger stands."""
 
 from __future__ import annotations
 
+from schemas import subjects
 from services.audit.keeper import Keeper
 from services.kernel.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the keeper."""
-    runtime.background(Keeper(runtime).run)
+    keeper = Keeper(runtime)
+    runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(keeper.on_compare)
+    runtime.background(keeper.run)

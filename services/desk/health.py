@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from schemas import flow
+from schemas.events.audit import LedgerStanding
 from schemas.events.desk import EocView, OfficerView, ServiceHealth
 from services.desk.outcome import expiry_of
 from services.desk.timetext import ago
@@ -31,13 +32,16 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One check: ``unreachable`` marks failures that are the broker's or a service's absence."""
+    """One check: ``unreachable`` marks failures that are the broker's or a service's absence, ``unproven`` a ledger
+    that lost or changed what it had.
+    """
 
     check: str
     level: Level
     detail: str
     mend: str = ""
     unreachable: bool = False
+    unproven: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,12 @@ def profiles(found: list[Finding]) -> Line:
 
 
 def exit_status(lines: Iterable[Line]) -> Exit:
-    """Return 6 when something does not answer, 2 when something else has to be mended, else 0."""
+    """Return 7 when the ledger contradicts its copy, 6 when something does not answer, 2 when something else has to be
+    mended, else 0.
+    """
     failed = [line for line in lines if line.level is Level.FAIL]
+    if any(line.unproven for line in failed):
+        return Exit.UNPROVEN
     if any(line.unreachable for line in failed):
         return Exit.UNREACHABLE
     return Exit.USAGE if failed else Exit.DONE
@@ -131,6 +139,22 @@ def copy_lag(newest: int, copied: int) -> Line:
     return Line("audit copy", Level.OK, detail)
 
 
+def standing(found: LedgerStanding, now: datetime) -> Line:
+    """Judge how the ledger stands against its second copy, and say how much of it was compared, and when."""
+    looked = f"{found.compared} of {found.entries} entries compared"
+    if found.finished_at is not None:
+        looked += f", {ago(max(0.0, (now - found.finished_at).total_seconds()))} ago"
+    if found.standing == "contradicted":
+        places = f"; {found.differences} places differ" if found.differences > 1 else ""
+        mend = "nothing is posted; stop the city, then: onevoice audit restore --into-new-store"
+        detail = f"CONTRADICTS its copy, first at {found.first_seq}: {found.message} ({looked}{places})"
+        return Line("ledger against copy", Level.FAIL, detail, mend, unproven=True)
+    if found.standing == "comparing":
+        mend = "look again in a moment: a long ledger takes minutes"
+        return Line("ledger against copy", Level.WARN, f"nothing differs so far: {looked}", mend)
+    return Line("ledger against copy", Level.OK, f"the same: {looked}")
+
+
 def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
     """Judge secret files: none may be readable by others."""
     if loose:
@@ -143,8 +167,8 @@ def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
 
 
 def dead_letters(count: int) -> Line:
-    """Judge the messages that no service could read."""
+    """Judge the messages that a service put aside and nobody has closed."""
     if count == 0:
-        return Line("dead letters", Level.OK, "none")
-    mend = "look at the stream DEAD: it says which service, which message and why"
-    return Line("dead letters", Level.WARN, f"{count} messages that a service could not read", mend)
+        return Line("dead letters", Level.OK, "none is open")
+    said = "1 message was put aside" if count == 1 else f"{count} messages were put aside"
+    return Line("dead letters", Level.WARN, f"{said}, and waits for a person", "onevoice dead list says what and why")

@@ -105,6 +105,7 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
                 await broker.reload()
         else:
             url = nats.url or f"nats://{nats.host}:{nats.port}"
+        await _check_ledger(city, url)
         base = port or nats.port
         square = await _townsquare(city, base, nats.port, stack)
         site = await _site(city, base, nats.port, stack)
@@ -114,6 +115,16 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
         names = [row.name for row in flow.SERVICES]
         runtimes = await stack.enter_async_context(running(names, city, url))
         yield addresses, runtimes
+
+
+async def _check_ledger(city: City, url: str) -> None:
+    """Refuse to start on a ledger that lost or changed what its second copy holds."""
+    from services.desk.ledger_check import check_ledger
+
+    look = await check_ledger(city, url)
+    logs.logger(realm=city.realm).info(
+        "the ledger agrees with its second copy", compared=look.compared, entries=look.entries
+    )
 
 
 def _refuse_second(city: City) -> None:

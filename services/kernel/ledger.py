@@ -6,9 +6,10 @@ Reads ask the stream's leader (STREAM.MSG.GET); direct gets may be stale on a cl
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -16,18 +17,23 @@ from typing import Any, TypeVar
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
-from nats.js import JetStreamContext
+from nats.js import JetStreamContext, api
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.errors import Unreachable
+from services.kernel.trust import LedgerDoubted, Shape, entry_time, rewound
 
 Answer = TypeVar("Answer")
 
 ACK_TIMEOUT = 5.0
 """Seconds that one append waits for its ack; an append is tried three times."""
 
+READS_AT_ONCE = 64
+"""How many reads of ``get_many`` wait for their answers at a time."""
+
+_ALWAYS = "ledger.receipt."
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 _NO_MESSAGE = 10037
 _LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors.NoStreamResponseError)
@@ -35,7 +41,7 @@ _LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors
 
 @dataclass(frozen=True)
 class Entry:
-    """One message of a stream. ``at`` is the server's time of storing it."""
+    """One message of a stream. ``at`` is when the server stored it first (services.kernel.trust.entry_time)."""
 
     seq: int
     subject: str
@@ -57,9 +63,15 @@ class Conflict(Exception):
 
 
 class Ledger:
-    """Appends to and reads from one realm's ledger, and its pictures."""
+    """Appends to and reads from one realm's ledger, and its pictures.
+
+    ``doubt``: why nothing may be appended now; receipts still are, since what was done has to be written down.
+    ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it.
+    """
 
     def __init__(self) -> None:
+        self.doubt: LedgerDoubted | None = None
+        self.highest = 0
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
 
@@ -100,8 +112,11 @@ class Ledger:
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
+            LedgerDoubted: the ledger lost or changed what it had; it may be stored, and is not to be acted on.
             Unreachable: no ack came; whether it is stored is unknown, and repeating is safe.
         """
+        if self.doubt is not None and not subject.startswith(_ALWAYS):
+            raise self.doubt
         raw = event.to_bytes()
         message_id = msg_id or canonical.sha256(subject.encode() + b"\n" + raw)
         headers = {"Nats-Msg-Id": message_id}
@@ -120,8 +135,18 @@ class Ledger:
             raise
 
     async def _publish(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
+        before = self.highest
+        ack = await self._acked(stream, subject, raw, headers)
+        if not ack.duplicate:
+            if stream == streams.LEDGER:
+                self._saw(ack.seq, before)
+            return Appended(ack.seq)
+        stored = await self._get(stream, {"seq": ack.seq})
+        return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+
+    async def _acked(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> api.PubAck:
         try:
-            ack = await _patiently(lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)))
+            return await _patiently(lambda: self.js.publish(subject, raw, stream=stream, headers=dict(headers)))
         except nats.js.errors.APIError as error:
             if error.err_code in _WRONG_LAST_SEQUENCE:
                 raise Conflict(str(error.description)) from error
@@ -136,10 +161,13 @@ class Ledger:
                 "the broker did not acknowledge; nothing is lost, and repeating is safe",
                 "onevoice doctor",
             ) from error
-        if not ack.duplicate:
-            return Appended(ack.seq)
-        stored = await self._get(stream, {"seq": ack.seq})
-        return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+
+    def _saw(self, seq: int, before: int) -> None:
+        """Take note of an ack: a sequence that stood already when it was asked for proves that the end was lost."""
+        if seq <= before:
+            self.doubt = self.doubt or rewound(seq, before)
+            raise rewound(seq, before)
+        self.highest = max(self.highest, seq)
 
     async def last(self, subject: str) -> Entry | None:
         """Return the newest entry of a literal subject."""
@@ -160,6 +188,26 @@ class Ledger:
     async def get(self, seq: int) -> Entry | None:
         """Return the entry at a sequence of the ledger."""
         return await self._get(streams.LEDGER, {"seq": seq})
+
+    async def get_many(self, seqs: Sequence[int]) -> list[Entry | None]:
+        """Return the entries at these sequences of the ledger, in their order; a few are asked for at a time."""
+        few = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def one(seq: int) -> Entry | None:
+            async with few:
+                return await self.get(seq)
+
+        return await asyncio.gather(*map(one, seqs))
+
+    async def shape(self) -> Shape:
+        """Return what the stream of the ledger says of itself; raises Unreachable."""
+        info = await self._ask(f"$JS.API.STREAM.INFO.{streams.LEDGER}", {}, "a question about the ledger")
+        state = info.get("state")
+        if state is None:
+            said = info.get("error", {}).get("description")
+            raise Unreachable("ledger.read", f"the ledger cannot be looked at: {said}", "onevoice doctor")
+        found = Shape(state["first_seq"], state["last_seq"], state["messages"], state.get("num_deleted", 0))
+        return Shape(0, found.last, 0, found.deleted) if found.messages == 0 else found
 
     async def last_seq(self) -> int:
         """Return the newest sequence of the whole ledger (0: empty)."""
@@ -187,16 +235,21 @@ class Ledger:
         return entry.data
 
     async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
-        subject = f"$JS.API.STREAM.MSG.GET.{stream}"
+        answer = await self._ask(f"$JS.API.STREAM.MSG.GET.{stream}", query, f"a read of {stream}")
+        entry = _entry(stream, answer)
+        if entry is not None and stream == streams.LEDGER:
+            self.highest = max(self.highest, entry.seq)
+        return entry
+
+    async def _ask(self, subject: str, query: dict[str, Any], what: str) -> dict[str, Any]:
         try:
             reply = await _patiently(
                 lambda: self.client.request(subject, json.dumps(query).encode(), timeout=ACK_TIMEOUT)
             )
         except (nats.errors.Error, OSError) as error:
-            raise Unreachable(
-                "broker.unreachable", f"the broker did not answer a read of {stream}", "onevoice doctor"
-            ) from error
-        return _entry(stream, json.loads(reply.data))
+            raise Unreachable("broker.unreachable", f"the broker did not answer {what}", "onevoice doctor") from error
+        answer: dict[str, Any] = json.loads(reply.data)
+        return answer
 
 
 async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -218,7 +271,12 @@ async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
 
 def _stream_of(subject: str) -> str:
     head = subject.split(".", 1)[0]
-    return {"ledger": streams.LEDGER, "open": streams.OPEN, "media": streams.MEDIA, "dead": streams.DEAD}[head]
+    return {
+        "ledger": streams.LEDGER,
+        "open": streams.OPEN,
+        "media": streams.MEDIA,
+        "dead": streams.DEAD,
+    }[head]
 
 
 def _entry(stream: str, answer: dict[str, Any]) -> Entry | None:
@@ -228,12 +286,13 @@ def _entry(stream: str, answer: dict[str, Any]) -> Entry | None:
             return None
         raise Unreachable("ledger.read", f"{stream} cannot be read: {error.get('description')}", "onevoice doctor")
     message = answer["message"]
+    seq, headers = message["seq"], _headers(message.get("hdrs"))
     return Entry(
-        seq=message["seq"],
+        seq=seq,
         subject=message["subject"],
-        at=parse_time(message["time"]),
+        at=entry_time(parse_time(message["time"]), seq, headers),
         data=base64.b64decode(message.get("data", "")),
-        headers=_headers(message.get("hdrs")),
+        headers=headers,
     )
 
 

@@ -11,6 +11,7 @@ from schemas import canonical
 from services.kernel.errors import BadInput
 from services.kernel.ledger import Entry
 from services.kernel.middleware import MAX_SUBMISSION, UnreadableBody
+from services.kernel.trust import entry_time
 
 
 def entry_of(message: NatsMessage) -> Entry:
@@ -21,7 +22,8 @@ def entry_of(message: NatsMessage) -> Entry:
 def to_entry(raw: Any) -> Entry:
     """Return a delivered NATS message as an entry."""
     meta = raw.metadata
-    return Entry(meta.sequence.stream, raw.subject, meta.timestamp, raw.data, dict(raw.headers or {}))
+    seq, headers = meta.sequence.stream, dict(raw.headers or {})
+    return Entry(seq, raw.subject, entry_time(meta.timestamp, seq, headers), raw.data, headers)
 
 
 def sender_of(message: NatsMessage) -> str:

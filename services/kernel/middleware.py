@@ -39,6 +39,9 @@ MAX_SUBMISSION = 256 * 1024
 MAX_LETTER = 1024 * 1024
 """Bytes of a message that its dead letter keeps; the whole stays in the ledger, at the letter's sequence."""
 
+DOUBT_SECONDS = 5.0
+"""How long a message waits at a time while the ledger is doubted."""
+
 _ACK = "$JS.ACK."
 _DESK = "desk."
 
@@ -77,6 +80,9 @@ class ServiceMiddleware(BaseMiddleware):
         self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any], raws: list[Msg]
     ) -> None:
         log = self.runtime.log
+        if self.runtime.ledger.doubt is not None:  # said aloud by services.kernel.watch, once
+            await _nak(raws, DOUBT_SECONDS)
+            return
         try:
             async with _beating(raws, self.runtime.beat_seconds):
                 await call_next(msg)

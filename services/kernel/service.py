@@ -35,6 +35,7 @@ from services.kernel.messages import EntryOf, Sender, desk_json, raw_bytes, stri
 from services.kernel.middleware import RetryLater, ServiceMiddleware
 from services.kernel.signing import load_key
 from services.kernel.tls import client_context
+from services.kernel.watch import LedgerWatch
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
@@ -64,6 +65,7 @@ class Runtime:
         self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None
         self.trouble: str | None = None
+        self.watch = LedgerWatch(self)
         self.troubles: dict[str, str] = {}
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
@@ -165,7 +167,7 @@ class Runtime:
                 control_seq=state.seq,
                 posture=state.posture if state.seq else None,
                 version=_VERSION,
-                trouble="; ".join(filter(None, [self.trouble, *self.troubles.values()])) or None,
+                trouble="; ".join(filter(None, [self.trouble or self.watch.trouble, *self.troubles.values()])) or None,
             ),
         )
 
@@ -205,6 +207,7 @@ class Runtime:
         self.failed = asyncio.get_running_loop().create_future()
         self.ledger.bind(await self._connect())
         await self._refuse_drift()
+        await self.watch.begin()
         await self._await_manifest(genesis)
         if self.row.per_profile:
             await self._refuse_drift()
@@ -212,6 +215,9 @@ class Runtime:
     def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
             self.hear(subjects.EOC_STATE, title=f"posture, heard by {self.row.name}")(self._on_posture)
+        if subjects.AUDIT_STANDING in self.row.hears:
+            title = f"the ledger's standing, heard by {self.row.name}"
+            self.hear(subjects.AUDIT_STANDING, title=title)(self.watch.on_standing)
         self._wire(self)
 
     def register_for_schema(self) -> None:
@@ -219,7 +225,7 @@ class Runtime:
         self._register()
 
     async def _take_up(self) -> None:
-        for work in (*self._work, self._beat, self._watch_durables):
+        for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.state.seq)
 
@@ -267,6 +273,7 @@ class Runtime:
     async def _await_manifest(self, genesis: Work | None) -> None:
         state = await self.control.refresh()
         if state.seq == 0 and genesis is not None:
+            self.watch.refuse_new_beginning()
             await genesis()
         told = False
         while (await self.control.refresh()).seq == 0:

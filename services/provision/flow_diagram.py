@@ -37,7 +37,7 @@ def mermaid() -> str:
             lines.append(f'  ledger -. "{", ".join(_short(subject) for subject in reads)}" .-> {row.name}')
     lines += ['  fanout ==> platforms[["platforms, website"]]', '  audit ==> copy[("second copy")]']
     for row in flow.SERVICES:
-        for subject in row.broadcasts:
+        for subject in [one for one in row.broadcasts if one != subjects.AUDIT_STANDING]:
             lines.append(f'  {row.name} -. "{subject}" .-> people')
     return "\n".join(lines)
 

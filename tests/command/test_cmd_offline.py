@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.conftest import Shell
+from tests.command.conftest import Shell, lower_city, raise_city
+from tests.mission import free_port
 
 TO = ["--to", "fire-townsquare", "--as", "pio", "--yes"]
 
@@ -236,3 +238,35 @@ def test_a_bug_is_one_sentence_and_a_file(folder: Path, shell: Shell) -> None:
     assert str(log) in done.err.replace("\n", "")
     assert "Traceback" in log.read_text()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+@pytest.mark.timeout(240)
+def test_a_damaged_store_keeps_the_city_down_until_it_is_restored(shell: Shell, folder: Path) -> None:
+    """Up refuses with status 7 and names the first difference and the way out; restore, close, up, verify."""
+    port = free_port()
+    process, _ = raise_city(shell, port)
+    assert shell.json("hold", "on", "--as", "pio").status == 0
+    assert shell.json("audit", "verify").status == 0
+    assert shell.json("audit", "close-alarms", "--as", "mcpe", "--reason", "none").code == "audit.running"
+    assert shell.json("audit", "restore").code == "city.running"
+    assert lower_city(process) == 0
+    (block,) = (folder / "var" / "nats" / "jetstream" / "LIVE_CORE").rglob("streams/LEDGER/msgs/1.blk")
+    os.truncate(block, block.stat().st_size // 2)
+
+    refused = shell.process("up", "--json", "--port", str(port))
+    assert (refused.status, json.loads(refused.out)["error"]["code"]) == (7, "ledger.contradicted")
+    assert "first at" in json.loads(refused.out)["error"]["message"]
+    assert "onevoice audit restore --into-new-store" in json.loads(refused.out)["error"]["hint"]
+    assert shell.json("audit", "restore").code in ("durable.used", "ledger.not_empty")
+
+    done = shell.json("audit", "restore", "--into-new-store")
+    assert done.status == 0, done
+    assert done.body["entries"] >= 2
+    assert Path(done.body["moved_to"]).is_dir()
+    assert shell.json("audit", "close-alarms", "--as", "mcpe", "--reason", "restored").status == 0
+    process, _ = raise_city(shell, port)
+    assert shell.json("eoc", "status").body["hold"] is True
+    assert shell.json("audit", "verify").body["ok"]
+    lines = {line["check"]: line for line in shell.json("doctor").body["checks"]}
+    assert lines["ledger against copy"]["level"] == "ok", lines["ledger against copy"]
+    assert lower_city(process) == 0

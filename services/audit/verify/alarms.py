@@ -1,13 +1,19 @@
-"""Alarms: what the audit service saw of a ledger that changed its story, with the evidence (``alarms.jsonl``)."""
+"""Alarms: what the audit service saw of a ledger that changed its story, with the evidence (``alarms.jsonl``).
+
+A person who has looked closes them with a name and a reason: then they stand in ``alarms-closed.jsonl``, and are a
+warning of each verification instead of a violation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
-from schemas.events.base import Contract, Sha256, Utc
-from services.audit.verify.files import ALARMS, complete_lines
+from schemas.events.base import Contract, Id, Sha256, Utc
+from services.audit.verify.files import ALARMS, CLOSED, complete_lines
 from services.audit.verify.report import Violation
+from services.kernel.files import flush_folder, write_atomically
 
 
 class Alarm(Contract):
@@ -26,6 +32,15 @@ class Alarm(Contract):
         """Return whether both say the same, whenever they were raised."""
         mine, its = (self.seq, self.code, self.evidence_body), (other.seq, other.code, other.evidence_body)
         return mine == its
+
+
+class ClosedAlarm(Contract):
+    """One line of ``alarms-closed.jsonl``: who closed an alarm, when and why."""
+
+    at: Utc
+    by: Id
+    reason: str
+    alarm: Alarm
 
 
 def read_alarms(folder: Path) -> Iterator[Alarm]:
@@ -47,3 +62,42 @@ def alarms_as_violations(folder: Path) -> tuple[Violation, ...]:
         return tuple(Violation(alarm.seq, alarm.code, alarm.message) for alarm in read_alarms(folder))
     except AlarmsUnreadable as error:
         return (Violation(0, "alarms.damaged", str(error)),)
+
+
+def read_closed(folder: Path) -> tuple[ClosedAlarm, ...]:
+    """Return the alarms that were closed, in that order; raises AlarmsUnreadable."""
+    try:
+        return tuple(ClosedAlarm.from_bytes(raw) for raw in complete_lines(folder / CLOSED))
+    except ValueError as error:
+        raise AlarmsUnreadable(f"A line of {CLOSED} cannot be read.") from error
+
+
+def closed_as_warnings(folder: Path) -> tuple[Violation, ...]:
+    """Return each closed alarm as a warning that says who closed it and why."""
+    try:
+        closed = read_closed(folder)
+    except AlarmsUnreadable as error:
+        return (Violation(0, "alarms.damaged", str(error)),)
+    return tuple(
+        Violation(one.alarm.seq, "alarm.closed", f"{one.alarm.message} Closed by {one.by}: {one.reason}")
+        for one in closed
+    )
+
+
+def close_alarms(folder: Path, by: str, reason: str, at: datetime) -> int:
+    """Move all alarms to the closed ones; return their number. The caller holds the folder's lock.
+
+    Raises:
+        AlarmsUnreadable: the file of alarms, or of closed ones, cannot be read.
+        OSError: the disk does not take them; the alarms stand as they did.
+    """
+    alarms = tuple(read_alarms(folder))
+    standing = read_closed(folder)
+    done = [one.alarm for one in standing]  # by one that was interrupted between the two files
+    closing = [ClosedAlarm(at=at, by=by, reason=reason, alarm=alarm) for alarm in alarms if alarm not in done]
+    if alarms:
+        lines = b"".join(one.to_bytes() + b"\n" for one in (*standing, *closing))
+        write_atomically(folder / CLOSED, lines, mode=0o600)
+        (folder / ALARMS).unlink()
+        flush_folder(folder)
+    return len(alarms)

@@ -19,12 +19,17 @@ from typing import Any, Protocol
 
 from schemas import canonical
 from services.audit.verify.merkle import leaf_hash
+from services.kernel.trust import LAST_HEADER
 
 _HEAD = b'{"entry":'
 _LEAF = b',"leaf":"'
 _END = b'"}\n'
 _TAIL = len(_LEAF) + 64 + len(_END)
 _KEYS = {"at", "headers", "seq", "subject"}
+
+MSG_ID = "Nats-Msg-Id"
+OLD_MSG_ID = "OneVoice-Msg-Id"
+"""On a restored entry, instead of the message id, where an older entry has the same one."""
 
 CLOCK_GRAIN = timedelta(milliseconds=1)
 """Times of the same message may differ by less than this, by how a client reads nanoseconds."""
@@ -83,7 +88,11 @@ class Line:
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that say under which conditions the server stored a message."""
     wanted = ("nats-msg-id", "nats-expected-")
-    return {name: value for name, value in headers.items() if name.lower().startswith(wanted)}
+    kept = {name: value for name, value in headers.items() if name.lower().startswith(wanted)}
+    kept.pop(LAST_HEADER, None)  # how a restore pins an entry to its place; the first story did not have it
+    if OLD_MSG_ID in headers:
+        kept[MSG_ID] = headers[OLD_MSG_ID]
+    return kept
 
 
 def write_line(entry: LedgerEntry) -> tuple[bytes, bytes]:

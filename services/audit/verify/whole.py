@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas.events.audit import Checkpoint
-from services.audit.verify.alarms import alarms_as_violations
+from services.audit.verify.alarms import alarms_as_violations, closed_as_warnings
 from services.audit.verify.book import Authority, Book
 from services.audit.verify.files import LEDGER
 from services.audit.verify.frame import Frame, Pinned
+from services.audit.verify.media import judge_pictures
 from services.audit.verify.replay import judge, overtaken, undecided, unsettled
 from services.audit.verify.report import Report, Violation
 from services.kernel.city import City
@@ -35,10 +36,12 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         )
     frame = frame_of(city)
     book = Book(_authority(city))
-    events, found = 0, list[Violation]()
+    events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
     for line in frame.lines():
         events += 1
         found.extend(judge(book, line))
+        pictures.extend(judge_pictures(city.audit_folder, line, looked_at))
+    found.extend(one for one in pictures if one.code == "media.damaged")
     found.extend(overtaken(book))
     if book.control.seq == 0:
         found.append(Violation(0, "control.no_manifest", "The record holds no valid authority manifest."))
@@ -53,7 +56,14 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         root=root,
         checkpoints=len(frame.checkpoints),
         violations=tuple(sorted(dict.fromkeys(violations), key=lambda one: one.seq)),
-        warnings=(*frame.warnings, *book.warnings, *unsettled(book, now), *undecided(book, now)),
+        warnings=(
+            *frame.warnings,
+            *book.warnings,
+            *unsettled(book, now),
+            *undecided(book, now),
+            *(one for one in pictures if one.code == "media.missing"),
+            *closed_as_warnings(city.audit_folder),
+        ),
         unconfirmed=tuple(open_ones),
     )
 

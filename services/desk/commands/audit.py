@@ -1,4 +1,4 @@
-"""``onevoice audit``: verify, show."""
+"""``onevoice audit``: verify, show, restore, close-alarms."""
 
 from __future__ import annotations
 
@@ -40,3 +40,31 @@ def show(
     from services.desk.flows import audit
 
     return audit.entries(desk, request, kind, last, seq)
+
+
+@command(app, "restore", "onevoice audit restore --into-new-store")
+def restore(
+    desk: Invocation,
+    into_new_store: Annotated[
+        bool, typer.Option("--into-new-store", help="Move the damaged store aside first; it is never deleted.")
+    ] = False,
+) -> int:
+    """Rebuild the ledger from the second copy, into an empty stream.
+
+    The city must be stopped. An interrupted restore goes on where it ended when it is repeated without the option.
+    Exit status 7 when the copy does not verify.
+    """
+    from services.desk.flows import restore as flow
+
+    return flow.restore(desk, into_new_store)
+
+
+@command(app, "close-alarms", 'onevoice audit close-alarms --as mcpe --reason "restored from the copy"')
+def close_alarms(desk: Invocation, reason: options.Reason, as_: options.ActsAs = None) -> int:
+    """Close the alarms on record after a person has looked; verify tells of them from then on as warnings.
+
+    The city must be stopped.
+    """
+    from services.desk.flows import restore as flow
+
+    return flow.close(desk, as_, reason)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from schemas import flow, streams
+from schemas import flow, streams, subjects
+from schemas.events.audit import CompareQuery, LedgerStanding
 from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import health, people, show
@@ -19,7 +20,7 @@ from services.desk.flows.audit import copied_seq
 from services.desk.flows.profiles import examine
 from services.desk.health import Level, Line
 from services.desk.light_nats import errors
-from services.desk.link import broker_url, connect, run, running
+from services.desk.link import Link, broker_url, connect, run, running
 from services.desk.output import console, print_json
 from services.kernel.city import City
 from services.kernel.clock import SystemClock
@@ -27,6 +28,7 @@ from services.kernel.drift import drift
 from services.kernel.errors import OneVoiceError, Unreachable
 
 PROBE_BYTES = 1_048_576
+COMPARE_SECONDS = 5.0
 LEAST_FREE_BYTES = 256 * 1_048_576
 
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -99,6 +101,7 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
         async with connect(city, asker) as link:
             told = "onevoice up runs it" if running(city) else "as in city.toml"
             lines.append(Line("broker", Level.OK, f"{url} ({told}), asked as {asker}"))
+            lines.append(await _standing(link))
             try:
                 view = (await link.board(BoardQuery(query="eoc"))).eoc
                 officers = (await link.board(BoardQuery(query="officers"))).officers or ()
@@ -112,6 +115,15 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
     lines.extend(_told(city, view, officers) if view is not None else [])
     lines.append(health.profiles([examine(city, profile) for profile in profiles if profile.official]))
     return profiles
+
+
+async def _standing(link: Link) -> Line:
+    """Ask the audit service to compare ledger and copy, for a few seconds."""
+    try:
+        found = await link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerStanding)
+    except OneVoiceError as error:
+        return _failed("ledger against copy", error)
+    return health.standing(found, SystemClock().now())
 
 
 def _told(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[Line]:

@@ -130,7 +130,7 @@ async def _trouble(town: Town) -> str:
 
 
 async def test_a_ledger_that_changed_its_story_is_an_alarm_with_evidence(town: Town) -> None:
-    """Another body under a known sequence: the copy keeps its own, the ledger's is kept as evidence."""
+    """Another body under a known sequence: the copy stays its own story, the ledger's is kept as evidence."""
     builder = town.builder
     builder.genesis()
     builder.request("r2a")
@@ -143,9 +143,8 @@ async def test_a_ledger_that_changed_its_story_is_an_alarm_with_evidence(town: T
     before = (town.city.audit_folder / LEDGER).read_bytes()
 
     builder.request("r4c")
-    count = await town.flush()
+    await town.flush()
     async with town.audit_here():
-        await town.until_copied(count)
         trouble = await _trouble(town)
     violations = town.verify().violations
     differences = await compare_record(town.city, town.ledger)
@@ -153,7 +152,8 @@ async def test_a_ledger_that_changed_its_story_is_an_alarm_with_evidence(town: T
     assert "alarms on record: 1" in trouble
     assert [(one.seq, one.code) for one in violations] == [(3, "ledger.rewritten")]
     assert [(one.seq, one.code) for one in differences] == [(3, "ledger.rewritten")]
-    assert (town.city.audit_folder / LEDGER).read_bytes().startswith(before)
+    # What follows on another story's entry is not put on top of the copy's own.
+    assert (town.city.audit_folder / LEDGER).read_bytes() == before
     alarm = json.loads((town.city.audit_folder / ALARMS).read_text().splitlines()[0])
     assert json.loads(json.loads(alarm["evidence"])["entry"]["text"])["text"].startswith("Road closed")
 

@@ -1,0 +1,55 @@
+"""The pictures of the second copy: ``media/<sha256>``, each the bytes that requests name by their hash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from schemas import canonical
+from schemas.events.requests import Request
+from services.audit.verify.files import MEDIA
+from services.audit.verify.line import LedgerEntry
+from services.audit.verify.report import Violation
+
+REQUEST = "ledger.request."
+
+
+def pictures_of(entry: LedgerEntry) -> tuple[str, ...]:
+    """Return the hashes of the pictures that an entry names, each once; only requests do.
+
+    A request that cannot be read names none: the replay tells what is wrong with it.
+    """
+    if not entry.subject.startswith(REQUEST) or b"media_type" not in entry.data:
+        return ()
+    try:
+        request = Request.from_bytes(entry.data)
+        contents = [rendering.content() for rendering in request.renderings]
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(picture.sha256 for content in contents for picture in content.pictures))
+
+
+def picture_path(folder: Path, sha256: str) -> Path:
+    """Return where an audit folder keeps a picture."""
+    return folder / MEDIA / sha256
+
+
+def read_picture(folder: Path, sha256: str) -> bytes | None:
+    """Return a picture of the copy; None where it is not there, or is not what its name says."""
+    try:
+        raw = picture_path(folder, sha256).read_bytes()
+    except OSError:
+        return None
+    return raw if canonical.sha256(raw) == sha256 else None
+
+
+def judge_pictures(folder: Path, entry: LedgerEntry, known: dict[str, bool]) -> Iterator[Violation]:
+    """Yield what is wrong with the pictures that an entry names; ``known`` keeps what was looked at before."""
+    for sha256 in pictures_of(entry):
+        if sha256 not in known:
+            known[sha256] = read_picture(folder, sha256) is not None
+            if not known[sha256]:
+                there = picture_path(folder, sha256).exists()
+                what = "is not what its name says" if there else "is not in the copy"
+                code = "media.damaged" if there else "media.missing"
+                yield Violation(entry.seq, code, f"The picture {sha256[:12]} of this request {what}.")

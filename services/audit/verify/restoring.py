@@ -1,0 +1,116 @@
+"""What a restore does with the second copy, pure: may it be restored, who publishes which entry, and how.
+
+An entry goes back under its own sequence, with its subject, bytes and headers, by the service that the flow map lets
+write that subject. ``Nats-Expected-Last-Sequence`` pins it to its place, so that nothing can slip in; ``OneVoice-At``
+carries the time at which it was stored first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from schemas import flow
+from services.audit.verify.alarms import alarms_as_violations
+from services.audit.verify.line import MSG_ID, OLD_MSG_ID, LedgerEntry, Line, differences
+from services.audit.verify.report import Report
+from services.kernel.city import City
+from services.kernel.errors import BadInput, Unproven
+from services.kernel.trust import AT_HEADER, LAST_HEADER
+
+LONGEST_RUN = 256
+"""Entries of one writer that are on their way at a time."""
+
+
+@dataclass(frozen=True)
+class Put:
+    """One entry as it is to be published: ``writer`` is the service whose key does it."""
+
+    seq: int
+    writer: str
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
+def writer_of(subject: str) -> str:
+    """Return the service that may write a subject of the ledger.
+
+    Raises:
+        Unproven: ``restore.no_writer``.
+    """
+    tokens = subject.split(".")
+    for row in flow.SERVICES:
+        for pattern in row.writes:
+            wanted = pattern.split(".")
+            if len(wanted) == len(tokens) and all(w in ("*", t) for w, t in zip(wanted, tokens, strict=True)):
+                return row.name
+    raise Unproven("restore.no_writer", f"no service writes {subject}", "is the copy of a newer version of onevoice?")
+
+
+def puts(lines: Iterable[Line]) -> Iterator[Put]:
+    """Yield each entry as it is to be published, in order; the sequences must be 1, 2, 3 without a hole.
+
+    A message id that stood before would make the server take the entry for a repeat: then it travels beside.
+
+    Raises:
+        Unproven: ``record.holes``, ``restore.no_writer``.
+    """
+    ids: set[str] = set()
+    for number, line in enumerate(lines, 1):
+        if line.seq != number:
+            raise Unproven(
+                "record.holes",
+                f"the copy has no entry {number}; the next one is {line.seq}",
+                "take an older or another copy of the folder, which has it; a ledger with a hole is not made",
+            )
+        headers = {**line.headers, LAST_HEADER: str(line.seq - 1), AT_HEADER: line.at.isoformat()}
+        message_id = headers.get(MSG_ID)
+        if message_id in ids:
+            headers[OLD_MSG_ID] = headers.pop(MSG_ID)
+        elif message_id:
+            ids.add(message_id)
+        yield Put(line.seq, writer_of(line.subject), line.subject, line.data, headers)
+
+
+def runs(entries: Iterable[Put]) -> Iterator[list[Put]]:
+    """Gather neighbours of one writer: only within such a run may one be sent before the other is acknowledged."""
+    run: list[Put] = []
+    for put in entries:
+        if run and (put.writer != run[0].writer or len(run) >= LONGEST_RUN):
+            yield run
+            run = []
+        run.append(put)
+    if run:
+        yield run
+
+
+def refuse_unproven(city: City, report: Report) -> None:
+    """Refuse to restore from a copy that does not verify; alarms say what the ledger did, not what the copy is.
+
+    Raises:
+        Unproven: with the first violation's code.
+    """
+    alarms = set(alarms_as_violations(city.audit_folder))
+    others = [one for one in report.violations if one not in alarms]
+    if others:
+        raise Unproven(
+            others[0].code,
+            f"the copy does not verify, first at {others[0].seq}: {others[0].message}",
+            "nothing was changed; onevoice audit verify says all; restore from a copy that verifies",
+        )
+
+
+def refuse_other_story(copy: Line, live: LedgerEntry | None) -> None:
+    """Refuse to go on after an entry that no restore of this copy has put there.
+
+    Raises:
+        BadInput: ``ledger.not_empty``.
+    """
+    pinned = live is not None and live.headers.get(LAST_HEADER) == str(copy.seq - 1)
+    if live is None or not pinned or differences(copy, live):
+        raise BadInput(
+            "ledger.not_empty",
+            f"the ledger is not empty, and its entry {copy.seq} was not put there by a restore of this copy",
+            "a ledger is only restored into an empty stream: onevoice audit restore --into-new-store",
+        )
