@@ -46,6 +46,9 @@ STALE = frozenset({"warrant.control_changed", "warrant.no_verdict"})
 PATIENCE_SECONDS = 120.0
 """How long a platform that answers is asked again how an attempt ended, before a person has to look."""
 
+AWAY = 10.0
+"""So many times that long a platform is waited for that is away, or does not let the profile in."""
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -137,10 +140,10 @@ class Worker:
         await self._record(receipt, task.case.standing.receipt_seq)
 
     def _patience_with(self, task: _Task, found: CannotTell) -> float:
-        """A platform that is away can tell when it is back: it is waited for as long as the request lives."""
+        """A platform that is away can tell when it is back: it is waited for longer, while the request lives."""
         request = task.case.standing.request
         away = found.cause is not None and request is not None and request.expires_at > self._now()
-        return float("inf") if away else self._patience
+        return self._patience * (AWAY if away else 1.0)
 
     async def _look(self, case: Case, attempt: Attempt) -> ReconcileResult:
         connector = self._connectors.get(attempt.platform)

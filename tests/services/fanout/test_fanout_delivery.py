@@ -10,6 +10,7 @@ from schemas import flow, subjects
 from schemas.events.control import ProfileAdd, ProfileSuspend
 from schemas.events.deliveries import Delivery
 from schemas.events.verdicts import Outcome
+from services.fanout import retry
 from services.fanout.records import Records
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime
@@ -79,6 +80,25 @@ async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(town:
     assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
     assert [attempt.number for _, attempt in await town.attempts(request, FIRE)] == [1, 2]
     assert len({attempt.idempotency_key for _, attempt in await town.attempts(request, FIRE)}) == 1
+
+
+async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(
+    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it failed, for good and in the platform's words, and the next message is delivered."""
+    monkeypatch.setattr(retry, "MOST_ATTEMPTS", 2)
+    platforms["mastodon"].behave(FIRE, "rate_limit 3", "rate_limit 3")
+    async with fanout(town, platforms):
+        request = await town.cleared(FIRE)
+        receipt = await town.final(request, FIRE)
+        assert (str(receipt.outcome), receipt.reason) == (
+            "failed",
+            "given up after 2 attempts, the last: too many requests",
+        )
+        following = await town.cleared(FIRE, text="the next")
+        assert str((await town.final(following, FIRE)).outcome) == "delivered"
+    assert await town.outcomes(request, FIRE) == ["withheld", "failed"]
+    assert platforms["mastodon"].texts(FIRE) == ["the next"]
 
 
 async def test_an_error_after_posting_is_found_by_looking_and_not_posted_again(

@@ -149,3 +149,20 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
         assert str((await town.final(request, PARKS)).outcome) == "delivered"
         assert "credentials" not in runtime.troubles
     assert len(await town.attempts(request, PARKS)) == 2
+
+
+async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: Town, square: Square) -> None:
+    """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
+    square.play(WASTE, Kind.VANISH, seconds=0.2)
+    async with the_fanout(town, lease=3.0):
+        request = await town.cleared(WASTE, text="Here and gone.")
+        assert str((await town.final(request, WASTE)).outcome) == "delivered"
+    await eventually(lambda: "Here and gone." not in square.texts(WASTE))
+    async with the_fanout(town, lease=3.0):
+        receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
+        assert receipt.final
+        assert "does not stand there any more" in receipt.reason
+        await town.idle(WASTE)
+    assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
+    assert len(await town.attempts(request, WASTE)) == 1
+    assert square.texts(WASTE).count("Here and gone.") == 0

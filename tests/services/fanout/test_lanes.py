@@ -1,0 +1,58 @@
+"""The lanes of a host: slow calls give their places back, up to a bound; no broker is needed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas import flow
+from services.fanout import doors
+from services.fanout.doors import Door, Visit
+from services.fanout.limits import HostLimit
+from services.kernel.service import Runtime
+from tests.services.fanout.town import Town
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def enters(door: Door, turns: asyncio.Semaphore, seconds: float = 0.3) -> bool:
+    """Whether a delivery gets a place at the host in time."""
+    try:
+        async with asyncio.timeout(seconds), Visit(door, "healthy", turns):
+            return True
+    except TimeoutError:
+        return False
+
+
+async def test_hanging_calls_keep_nobody_waiting_and_their_number_is_bounded(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two places and a slow lane for three: five may hang, and only then does the next one wait."""
+    monkeypatch.setattr(doors, "SLOW_AFTER", 0.05)
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    door, turns, end = Door("x.example", HostLimit(at_once=2, slow=3), runtime), asyncio.Semaphore(2), asyncio.Event()
+
+    async def hang(name: str) -> None:
+        async with Visit(door, name, turns) as visit:
+            visit.calling()
+            await end.wait()
+
+    hanging = []
+    for number in range(5):
+        assert await enters(door, turns), f"{number} hang, and a healthy one waits"
+        hanging.append(asyncio.create_task(hang(f"sick-{number}")))
+        await asyncio.sleep(0.2)
+    assert not await enters(door, turns), "more calls are under way than the host is to get"
+    end.set()
+    await asyncio.gather(*hanging)
+    assert door.lanes.slow_left == 3
+    assert [await enters(door, turns) for _ in range(4)] == [True] * 4
+
+
+async def test_a_delivery_that_was_given_up_while_it_waited_leaves_its_place(town: Town) -> None:
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    door, turns = Door("x.example", HostLimit(at_once=1), runtime), asyncio.Semaphore(1)
+    async with turns:
+        assert not await enters(door, turns), "there is no turn"
+    assert await enters(door, turns)
