@@ -18,6 +18,7 @@ class Service:
     ``consumes``: durables. ``per_profile``: also the delivery consumer of each profile. ``reads``: streams whose
     messages it gets by subject. ``writes``: subjects that it appends to. ``serves``: desk subjects that it
     answers (without the user token). ``broadcasts`` and ``hears``: core NATS. ``purges``: streams it may purge.
+    ``again``: the durable that its dead letters come back through; who has one marks its tries and closes letters.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Service:
     broadcasts: tuple[str, ...] = ()
     hears: tuple[str, ...] = (subjects.EOC_STATE, subjects.AUDIT_STANDING)
     purges: tuple[str, ...] = ()
+    again: Consumer | None = None
 
     @property
     def user(self) -> str:
@@ -53,6 +55,7 @@ EOC_STATE = Service(
     consumes=(streams.EOC_STATE_CONTROL,),
     writes=(subjects.CONTROL,),
     serves=(subjects.DESK_EOC_ORDER,),
+    again=streams.EOC_STATE_AGAIN,
     broadcasts=(subjects.EOC_STATE,),
     hears=(subjects.AUDIT_STANDING,),
 )
@@ -86,6 +89,7 @@ GATEKEEPER = Service(
     reads=(streams.LEDGER, streams.OPEN),
     writes=(subjects.VERDICTS, subjects.OPEN_ALL),
     purges=(streams.OPEN,),
+    again=streams.GATEKEEPER_AGAIN,
 )
 FANOUT = Service(
     "fanout",
@@ -95,13 +99,16 @@ FANOUT = Service(
     reads=(streams.LEDGER, streams.MEDIA),
     writes=(subjects.DELIVERIES, subjects.ATTEMPTS, subjects.RECEIPTS, subjects.RESOLUTIONS),
     serves=(subjects.DESK_DELIVERY_RESOLVE,),
+    again=streams.FANOUT_AGAIN,
 )
 BOARD = Service(
     "board",
     "answers what stands where, and shows people the ledger as it grows",
     consumes=(streams.BOARD_FEED,),
-    reads=(streams.LEDGER, streams.OPEN, streams.MEDIA),
-    serves=(subjects.DESK_BOARD_QUERY,),
+    reads=(streams.LEDGER, streams.OPEN, streams.MEDIA, streams.DEAD),
+    writes=(subjects.DEAD_AGAIN_ALL,),
+    serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
+    again=streams.BOARD_AGAIN,
     broadcasts=(subjects.BOARD_ALL,),
     hears=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),
 )
@@ -127,6 +134,7 @@ OFFICER_MAY_SEND = (
     subjects.DESK_REGISTRY_ORDER,
     subjects.DESK_BOARD_QUERY,
     subjects.DESK_AUDIT_COMPARE,
+    subjects.DESK_DEAD_ORDER,
 )
 SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
 

@@ -14,6 +14,7 @@ LEDGER = "LEDGER"
 OPEN = "OPEN"
 MEDIA = "MEDIA"
 DEAD = "DEAD"
+TRIES = "TRIES"
 
 MAX_PAYLOAD = 8 * 1024 * 1024
 """The server's max_payload: a picture goes through in one message, and a megabyte of JSON reaches the
@@ -44,7 +45,7 @@ class Consumer:
     stream: str
     durable: str
     filter_subject: str
-    ack_wait: float = 30.0
+    ack_wait: float = 10.0
     max_ack_pending: int = 256
 
 
@@ -72,8 +73,22 @@ STREAMS = (
     ),
     Stream(
         DEAD,
-        (subjects.DEAD_ALL,),
-        description="Messages that a service could not read, for a person to look at.",
+        (
+            subjects.DEAD_ALL,
+            subjects.DEAD_AGAIN_ALL,
+            subjects.DEAD_CLOSED_ALL,
+            subjects.MAX_DELIVERIES,
+            subjects.MSG_TERMINATED,
+        ),
+        description="What services could not handle or the server gave up, and how each letter ended.",
+    ),
+    Stream(
+        TRIES,
+        (subjects.TRIES_ALL,),
+        deny_delete=False,
+        deny_purge=False,
+        max_msgs_per_subject=1,
+        description="How often messages were begun in vain; a working set, the newest mark of each.",
     ),
 )
 
@@ -86,6 +101,10 @@ FANOUT_MIRROR = Consumer(LEDGER, "fanout-mirror", subjects.RECEIPTS, max_ack_pen
 FANOUT_RESOLUTIONS = Consumer(LEDGER, "fanout-resolutions", subjects.RESOLUTIONS)
 EOC_STATE_CONTROL = Consumer(LEDGER, "eoc-state-control", subjects.CONTROL)
 BOARD_FEED = Consumer(LEDGER, "board-feed", subjects.LEDGER_ALL)
+EOC_STATE_AGAIN = Consumer(DEAD, "eoc-state-again", subjects.dead_again("eoc_state"))
+GATEKEEPER_AGAIN = Consumer(DEAD, "gatekeeper-again", subjects.dead_again("gatekeeper"))
+FANOUT_AGAIN = Consumer(DEAD, "fanout-again", subjects.dead_again("fanout"))
+BOARD_AGAIN = Consumer(DEAD, "board-again", subjects.dead_again("board"))
 AUDIT_COPY = Consumer(LEDGER, "audit-copy", subjects.LEDGER_ALL, max_ack_pending=2_048)
 
 CONSUMERS = (
@@ -99,6 +118,10 @@ CONSUMERS = (
     EOC_STATE_CONTROL,
     BOARD_FEED,
     AUDIT_COPY,
+    EOC_STATE_AGAIN,
+    GATEKEEPER_AGAIN,
+    FANOUT_AGAIN,
+    BOARD_AGAIN,
 )
 
 

@@ -99,6 +99,12 @@ RESOLUTIONS = "ledger.resolution.*.*"
 OPEN_ALL = "open.*"
 MEDIA_ALL = "media.*"
 DEAD_ALL = "dead.*"
+DEAD_AGAIN_ALL = "dead.again.*"
+DEAD_CLOSED_ALL = "dead.closed.*"
+TRIES_ALL = "tries.*.*"
+MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*"
+MSG_TERMINATED = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.*"
+"""What the server says when it gives a message up: for lack of deliveries left, or because a client said so."""
 
 
 def open_request(request_id: str) -> str:
@@ -116,6 +122,21 @@ def media(sha256: str) -> str:
 def dead(service: str) -> str:
     """Return the subject where a service puts messages that it cannot read."""
     return f"dead.{token(service.replace('_', '-'))}"
+
+
+def dead_again(service: str) -> str:
+    """Return the subject on which a service gets its dead letters again."""
+    return f"dead.again.{token(service.replace('_', '-'))}"
+
+
+def dead_closed(letter: int) -> str:
+    """Return the subject of a dead letter's closing."""
+    return f"dead.closed.{token(str(letter))}"
+
+
+def tries(durable: str, seq: int) -> str:
+    """Return the subject of the mark that counts the tries at a message of a durable."""
+    return f"tries.{durable}.{token(str(seq))}"
 
 
 # --- broadcasts -------------------------------------------------------------------------------------------
@@ -144,6 +165,7 @@ DESK_EOC_ORDER = "desk.eoc.order"
 DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"
 DESK_AUDIT_COMPARE = "desk.audit.compare"
+DESK_DEAD_ORDER = "desk.dead.order"
 
 
 def desk(base: str, user: str) -> str:

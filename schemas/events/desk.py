@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from schemas.events.authority import Grant, Officer, Profile
 from schemas.events.base import Contract, Id, Sha256, Utc
 from schemas.events.control import Posture
+from schemas.events.dead import LetterView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
 
@@ -90,10 +91,15 @@ class OrderReply(Contract):
 
 
 class BoardQuery(Contract):
-    """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``."""
+    """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
-    query: Literal["eoc", "status", "pending", "profiles", "officers", "services"]
+    ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all.
+    """
+
+    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead"]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
+    letter: Annotated[int, Field(ge=1)] | None = None
+    closed: bool | None = None
 
 
 class ServiceHealth(Contract):
@@ -144,7 +150,7 @@ class DeliveryView(Contract):
 
 
 class RequestView(Contract):
-    """A request with all that the ledger says of it."""
+    """A request with all that the ledger says of it. ``dead_letters``: open letters that hold it up."""
 
     request: Request
     request_seq: int
@@ -152,6 +158,7 @@ class RequestView(Contract):
     verdict_seq: int = 0
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
+    dead_letters: tuple[LetterView, ...] = ()
 
 
 class OfficerView(Contract):
@@ -163,13 +170,14 @@ class OfficerView(Contract):
 
 
 class BoardReply(Contract):
-    """The answer to a BoardQuery: the one field that was asked for is there."""
+    """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters too."""
 
     eoc: EocView | None = None
     requests: tuple[RequestView, ...] | None = None
     profiles: tuple[Profile, ...] | None = None
     officers: tuple[OfficerView, ...] | None = None
     services: tuple[ServiceHealth, ...] | None = None
+    dead_letters: tuple[LetterView, ...] | None = None
 
 
 class BoardEvent(Contract):
@@ -192,14 +200,3 @@ class EocBroadcast(Contract):
     control_seq: int
     hold: bool
     in_flight: Annotated[int, Field(ge=0)] = 0
-
-
-class DeadLetter(Contract):
-    """``dead.<service>``: a message that a service could not read, kept for a person."""
-
-    at: Utc
-    service: str
-    subject: str
-    seq: int
-    error: str
-    data_base64: str

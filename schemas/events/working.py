@@ -10,3 +10,17 @@ class OpenRequest(Contract):
 
     request_id: Id
     due: Utc
+
+
+class Tries(Contract):
+    """``tries.<durable>.<seq>``: how often a message was begun in vain, the newest mark of each message.
+
+    ``failures``: the handler raised. ``deaths``: it began and never ended, so its process died; a beginning is counted
+    before the handler runs and taken back when it ends in any way.
+    """
+
+    failures: int = 0
+    deaths: int = 0
+    first_at: Utc
+    last_at: Utc
+    reason: str = ""

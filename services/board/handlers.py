@@ -22,7 +22,9 @@ from schemas.events.desk import (
 )
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
-from services.board.views import delivery_view, is_pending
+from services.board.dead import DeadLetters
+from services.board.dead_book import DeadBook
+from services.board.views import delivery_view, is_pending, with_letter
 from services.kernel.control import ControlState
 from services.kernel.errors import BadInput
 from services.kernel.in_flight import in_flight
@@ -41,6 +43,7 @@ class Handlers:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.open = OpenRequests(runtime.ledger)
+        self.dead = DeadLetters(runtime)
         self._health: dict[str, ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -49,6 +52,7 @@ class Handlers:
             "profiles": self._profiles,
             "officers": self._officers,
             "services": self._services,
+            "dead": self.dead.answer,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -128,7 +132,8 @@ class Handlers:
         state = await self.runtime.control.refresh()
         views = [await self._view(request_id, state) for request_id in (await self.open.ids())[:MAX_PENDING]]
         waiting = [view for view in views if view and is_pending(view.request, view.verdict, view.deliveries)]
-        return BoardReply(requests=tuple(sorted(waiting, key=lambda view: view.request_seq)))
+        waiting.sort(key=lambda view: view.request_seq)
+        return BoardReply(requests=tuple(waiting), dead_letters=(await self.dead.book()).open())
 
     async def _resolve(self, beginning: str) -> str:
         """Return the request whose id begins so; a whole id is found however old it is."""
@@ -151,22 +156,28 @@ class Handlers:
         request = Request.from_bytes(entry.data)
         verdict_entry = await ledger.last(subjects.verdict(request_id))
         verdict = Verdict.from_bytes(verdict_entry.data) if verdict_entry else None
+        book = await self.dead.book()
         return RequestView(
             request=request,
             request_seq=entry.seq,
             verdict=verdict,
             verdict_seq=verdict_entry.seq if verdict_entry else 0,
-            deliveries=await self._deliveries(request, verdict, state),
+            deliveries=await self._deliveries(request, verdict, verdict_entry.seq if verdict_entry else 0, state, book),
             withdrawn=request_id in state.withdrawn,
+            dead_letters=book.holding(request_id),
         )
 
     async def _deliveries(
-        self, request: Request, verdict: Verdict | None, state: ControlState
+        self, request: Request, verdict: Verdict | None, verdict_seq: int, state: ControlState, book: DeadBook
     ) -> tuple[DeliveryView, ...]:
         if verdict is None:
             return ()
         found = await asyncio.gather(*(self._delivery(request, profile, verdict, state) for profile in request.targets))
-        return tuple(view for view in found if view is not None)
+        return tuple(
+            with_letter(view, book.of_delivery(view.profile, request.request_id, verdict_seq))
+            for view in found
+            if view is not None
+        )
 
     async def _delivery(
         self, request: Request, profile: str, verdict: Verdict, state: ControlState

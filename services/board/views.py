@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.events.dead import LetterView
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.desk import DeliveryView
 from schemas.events.requests import Request
@@ -44,6 +45,17 @@ def delivery_view(
 
 def _final(receipt: Receipt | None) -> bool:
     return receipt is not None and receipt.final
+
+
+def with_letter(view: DeliveryView, letter: LetterView | None) -> DeliveryView:
+    """Return a delivery's view that says when the delivery was put aside and why, unless it has ended otherwise."""
+    if letter is None or view.final or letter.state == "failed_again":
+        return view
+    if letter.state == "dropped":
+        said = f"dropped by {letter.officer}: {letter.said}"
+    else:
+        said = f"{letter.reason} (onevoice dead again {letter.letter})"
+    return view.model_copy(update={"outcome": "put_aside", "url": None, "reason": said})
 
 
 def is_pending(request: Request, verdict: Verdict | None, deliveries: tuple[DeliveryView, ...]) -> bool:

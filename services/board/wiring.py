@@ -11,5 +11,6 @@ def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     handlers = Handlers(runtime)
     runtime.serve(subjects.DESK_BOARD_QUERY, title="what stands where")(handlers.on_query)
+    runtime.serve(subjects.DESK_DEAD_ORDER, title="dead letters, again or dropped")(handlers.dead.on_order)
     runtime.consume(streams.BOARD_FEED, title="the ledger, for people who watch")(handlers.on_entry)
     runtime.hear(subjects.HEALTH_ALL, title="heartbeats")(handlers.on_health)

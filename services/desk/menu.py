@@ -41,6 +41,7 @@ MENU = (
     Entry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
     Entry("status", "requests", "Say where a request stands on each profile.", _MESSAGES),
     Entry("resolve", "resolve", "Decide on a post that may stand or not.", _MESSAGES),
+    Entry("dead", "dead", "See what services put aside; send it again after the mend.", _MESSAGES),
     Entry("withdraw", "control", "Take a request back, also a cleared one.", _MESSAGES),
     Entry("officers", "officers", "See who holds which role; designate and revoke.", _TRUST),
     Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),

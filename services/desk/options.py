@@ -20,6 +20,9 @@ RequestId = Annotated[
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for the posts to land: 60s, 5m, 0s.")
 ]
+WaitForAnswer = Annotated[
+    str, typer.Option("--wait", metavar="TIME", help="How long to wait for how it went: 15s, 1m, 0s.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm, and acknowledge what screening found.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes on record.")]
 Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The incident's name.")]

@@ -145,6 +145,9 @@ def result(console: Console, view: RequestView) -> None:
         console.print(Text("WITHDRAWN", style="bold red"))
     verdict(console, view.verdict)
     deliveries(console, view.deliveries)
+    for letter in view.dead_letters:
+        said = f"{letter.service} put it aside: {letter.reason} (onevoice dead show {letter.letter})"
+        console.print(Text(said, style="red"), width=width(console))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
     _look(console, view)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from pydantic import ValidationError
+
 from schemas import subjects
+from schemas.canonical import StrictJsonError
+from schemas.events.dead import SendAgain
 from schemas.events.deliveries import Delivery, Receipt
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
@@ -13,6 +17,8 @@ from services.fanout.plan import plan
 from services.fanout.reader import Reader, read
 from services.fanout.worker import Worker
 from services.kernel.crashpoints import crash_point
+from services.kernel.ledger import Entry
+from services.kernel.reasons import NotAsTheSubjectSays, describe
 from services.kernel.service import EntryOf, Runtime
 
 AT_ONCE = 64
@@ -58,6 +64,25 @@ class Handlers:
     async def on_delivery(self, delivery: Delivery) -> None:
         """Bring one delivery to its end."""
         await self._worker.deliver(delivery)
+
+    async def queue_again(self, entry: Entry, order: SendAgain) -> str:
+        """Put a delivery whose letter is sent again in line for its profile: one at a time holds, across all copies.
+
+        The worker drops it if a newer verdict stands by now, and settles an attempt that it left open.
+
+        Raises:
+            NotAsTheSubjectSays: the entry is no delivery.
+        """
+        try:
+            delivery = Delivery.from_bytes(entry.data)
+        except ValidationError as error:
+            raise NotAsTheSubjectSays(describe(error)) from error
+        except StrictJsonError as error:
+            raise NotAsTheSubjectSays(str(error)) from error
+        queued = await self._runtime.ledger.append(
+            subjects.delivery(delivery.profile, delivery.request_id), delivery, msg_id=f"again:{order.letter}"
+        )
+        return f"queued again for {delivery.profile}, as ledger entry {queued.seq}"
 
     async def on_receipt(self, receipt: Receipt) -> None:
         """Mirror on the city's website what stands on another platform (section 1, Transparency (ii))."""

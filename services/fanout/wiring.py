@@ -21,7 +21,7 @@ def wire(runtime: Runtime) -> None:
     website = platforms.get(WEBSITE)
     fetch_media = runtime.ledger.get_media
     mirror = SiteMirror(website, fetch_media) if isinstance(website, WebsiteConnector) else None
-    compose(runtime, platforms, mirror)
+    compose(runtime, platforms, mirror, patience=runtime.city.settings.delivery.patience_seconds)
 
 
 def compose(
@@ -47,7 +47,7 @@ def compose(
     runtime.consume(streams.FANOUT_RESOLUTIONS, title="decisions to carry out")(resolving.on_resolution)
     for profile in sorted(profiles):
         consumer = streams.delivery_consumer(profile)
-        runtime.consume(consumer, title=f"deliveries to {profile}")(handlers.on_delivery)
+        runtime.consume(consumer, title=f"deliveries to {profile}", again=handlers.queue_again)(handlers.on_delivery)
     runtime.background(handlers.tell_unserved)
     runtime.background(worker.read_back.run)
     runtime.background(worker.look_after_hosts)

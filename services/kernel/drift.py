@@ -44,13 +44,15 @@ async def drift(js: JetStreamContext, row: flow.Service, profiles: Iterable[str]
 def needed_streams(row: flow.Service) -> tuple[str, ...]:
     """Return each stream whose settings a service depends on, sorted; DEAD takes its dead letters."""
     consumed = {consumer.stream for consumer in row.consumes}
-    return tuple(sorted({*row.reads, *row.purges, *consumed, streams.DEAD}))
+    tries = {streams.TRIES} if row.again else set()
+    return tuple(sorted({*row.reads, *row.purges, *consumed, *tries, streams.DEAD}))
 
 
 def needed_consumers(row: flow.Service, profiles: Iterable[str]) -> tuple[streams.Consumer, ...]:
     """Return each durable that a service pulls from, given the ids of the realm's profiles."""
     own = tuple(streams.delivery_consumer(profile) for profile in profiles) if row.per_profile else ()
-    return (*row.consumes, *own)
+    again = (row.again,) if row.again else ()
+    return (*row.consumes, *own, *again)
 
 
 def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig:

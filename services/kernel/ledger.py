@@ -214,6 +214,23 @@ class Ledger:
         entry = await self.last(subjects.LEDGER_ALL)
         return entry.seq if entry else 0
 
+    async def next_in(self, stream: str, after: int) -> Entry | None:
+        """Return the first entry of a stream with a sequence above ``after``, whatever its subject."""
+        return await self._get(stream, {"seq": after + 1, "next_by_subj": ">"})
+
+    async def keep(
+        self, subject: str, event: Contract, *, msg_id: str | None = None, expect_last: int | None = None
+    ) -> Appended:
+        """Keep an event beside the ledger (DEAD, TRIES) and wait until it is on disk; raises as ``append`` does.
+
+        What stands under the same ``msg_id`` already is taken as kept, and not read again.
+        """
+        headers = {"Nats-Msg-Id": msg_id} if msg_id else {}
+        if expect_last is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
+        ack = await self._acked(_stream_of(subject), subject, event.to_bytes(), headers)
+        return Appended(ack.seq)
+
     async def put_media(self, raw: bytes) -> str:
         """Keep a picture; return the SHA-256 of its bytes. A repeat keeps the one that stands."""
         digest = canonical.sha256(raw)
@@ -276,6 +293,7 @@ def _stream_of(subject: str) -> str:
         "open": streams.OPEN,
         "media": streams.MEDIA,
         "dead": streams.DEAD,
+        "tries": streams.TRIES,
     }[head]
 
 

@@ -34,7 +34,12 @@ def _masked(name: str, value: Any) -> Any:
         return {key: _masked(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(name, inner) for inner in value]
-    return _SECRET_VALUES.sub(MASK, value if isinstance(value, str) else str(value))
+    return without_secrets(value if isinstance(value, str) else str(value))
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with seeds and bearer tokens masked."""
+    return _SECRET_VALUES.sub(MASK, text)
 
 
 def configure(form: str, level: str, stream: TextIO | None = None) -> None:

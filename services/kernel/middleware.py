@@ -1,34 +1,35 @@
 """The one middleware of all services: what happens around a handler.
 
 From the ledger: beat ``in_progress`` while the handler works, ack when it is done (synchronously), repeat with a
-growing delay when it raises, put what cannot be read into the dead letters. From the desk: answer with the
-handler's reply, or with one clear error. The request's id is bound to each log line.
+growing delay when it raises, put what cannot be read or is in vain too often into the dead letters. From the desk:
+answer with the handler's reply, or with one clear error. The request's id is bound to each log line.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import re
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import nats.errors
 import structlog
-from fast_depends.exceptions import ValidationError as DependsValidationError
-from fast_depends.pydantic import serializer
 from faststream import BaseMiddleware
 from faststream.message import StreamMessage
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from schemas.canonical import StrictJsonError
 from schemas.events.base import Contract
-from schemas.events.desk import DeadLetter, ErrorBody, ErrorReply
+from schemas.events.dead import Cause
+from schemas.events.desk import ErrorBody, ErrorReply
+from schemas.events.working import Tries
 from services.kernel.control import ControlFault
 from services.kernel.errors import Exit, OneVoiceError, Unreachable
+from services.kernel.letters import SentAgain
+from services.kernel.poison import cause, count, hopeless, pause, reason
+from services.kernel.reasons import RetryLater, UnreadableBody, describe, is_unreadable, plain, why, wrong_argument
+from services.kernel.tries import Hopeless, is_shared
 
 if TYPE_CHECKING:
     from services.kernel.service import Runtime
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
 MAX_SUBMISSION = 256 * 1024
 """Bytes of a JSON message from the desk; pictures travel apart."""
 
-MAX_LETTER = 1024 * 1024
-"""Bytes of a message that its dead letter keeps; the whole stays in the ledger, at the letter's sequence."""
+__all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody", "describe"]
 
 DOUBT_SECONDS = 5.0
 """How long a message waits at a time while the ledger is doubted."""
@@ -46,82 +46,75 @@ _ACK = "$JS.ACK."
 _DESK = "desk."
 
 
-class RetryLater(Exception):
-    """A handler asks to be called again with the same message, after ``delay`` seconds."""
-
-    def __init__(self, delay: float, reason: str = "") -> None:
-        super().__init__(reason)
-        self.delay = delay
-        self.reason = reason
-
-
-class UnreadableBody(StrictJsonError):
-    """The body of the message itself is not strict JSON, as opposed to another one that a handler reads."""
-
-
 class ServiceMiddleware(BaseMiddleware):
     """Wraps each handler of a service."""
 
     runtime: Runtime
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:
-        """Tell the ledger's messages, the desk's requests and broadcasts apart."""
-        raw = msg.raw_message
-        first: Msg = raw[0] if isinstance(raw, list) else raw
+        """Tell the ledger's messages, letters sent again, the desk's requests and broadcasts apart."""
+        first: Msg = msg.raw_message
         with structlog.contextvars.bound_contextvars(**_log_context(first)):
             if first.reply.startswith(_ACK):
-                await self._from_ledger(call_next, msg, raw if isinstance(raw, list) else [raw])
+                await self._from_ledger(call_next, msg, first)
                 return None
+            if isinstance(first, SentAgain):
+                async with self.runtime.one_at_a_time(first):
+                    return await call_next(msg)
             if first.reply or first.subject.startswith(_DESK):
                 return await self._from_desk(call_next, msg)
             return await self._heard(call_next, msg)
 
-    async def _from_ledger(
-        self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any], raws: list[Msg]
-    ) -> None:
-        log = self.runtime.log
-        if self.runtime.ledger.doubt is not None:  # said aloud by services.kernel.watch, once
-            await _nak(raws, DOUBT_SECONDS)
+    async def _from_ledger(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any], raw: Msg) -> None:
+        runtime, tries = self.runtime, self.runtime.tries
+        if runtime.ledger.doubt is not None:  # said aloud by services.kernel.watch, once
+            await _nak(raw, DOUBT_SECONDS)
             return
         try:
-            async with _beating(raws, self.runtime.beat_seconds):
+            async with _beating(raw, runtime.beat_seconds), runtime.one_at_a_time(raw), tries.in_hand(raw):
                 await call_next(msg)
         except RetryLater as later:
-            log.info("again later", seconds=round(later.delay, 2), reason=later.reason)
-            await _nak(raws, later.delay)
+            runtime.log.info("again later", seconds=round(later.delay, 2), reason=later.reason)
+            await tries.waits(raw)
+            await _nak(raw, later.delay)
         except Unreachable as error:
-            log.warning("not done, again soon", code=error.code, error=error.message)
-            await _nak(raws, _backoff(raws))
-        except Exception as error:
-            if isinstance(error, UnreadableBody) or _wrong_argument(error):
-                await self._dead_letter(raws, error)
-                return
-            log.exception("the handler failed, again soon", subject=raws[0].subject)
-            await _nak(raws, _backoff(raws))
+            runtime.log.warning("not done, again soon", code=error.code, error=error.message)
+            await tries.waits(raw)
+            await _nak(raw, pause(raw.metadata.num_delivered or 1))
+        except Hopeless as found:
+            await self._put_aside(raw, cause(found.mark), reason(found.mark), found.mark)
+        except Exception as error:  # noqa: BLE001 - counted and logged there; put aside when it is in vain for long
+            await self._failed(raw, error)
         else:
-            await _ack(raws, log)
+            tries.done(raw)
+            await _ack(raw, runtime.log)
 
-    async def _dead_letter(self, raws: list[Msg], error: Exception) -> None:
-        """Put what cannot be read aside for a person; it is acked once that is on disk."""
+    async def _failed(self, raw: Msg, error: Exception) -> None:
+        """Put aside what cannot be read at once, what raises again and again after a while; else try again soon."""
         runtime = self.runtime
-        for raw in raws:
-            seq = raw.metadata.sequence.stream
-            runtime.log.error("unreadable, put aside", subject=raw.subject, seq=seq, error=_plain(error))
-            letter = DeadLetter(
-                at=runtime.clock.now(),
-                service=runtime.row.name,
-                subject=raw.subject,
-                seq=seq,
-                error=_plain(error),
-                data_base64=base64.b64encode(raw.data[:MAX_LETTER]).decode("ascii"),
-            )
-            try:
-                await runtime.put_aside(letter)
-            except (nats.errors.Error, OSError) as lost:
-                runtime.log.warning("not put aside, again soon", seq=seq, error=str(lost) or type(lost).__name__)
-                await _nak([raw], _backoff([raw]))
-            else:
-                await _ack([raw], runtime.log)
+        if is_unreadable(error):
+            await self._put_aside(raw, Cause.UNREADABLE, why(error), None)
+            return
+        mark = await runtime.tries.failed(raw, why(error))
+        if hopeless(mark, runtime.tries.patience, shared=is_shared(error)):
+            runtime.log.exception("the handler failed, again in vain", subject=raw.subject, tries=count(mark))
+            await self._put_aside(raw, cause(mark), reason(mark), mark)
+            return
+        runtime.log.exception("the handler failed, again soon", subject=raw.subject, tries=count(mark))
+        await _nak(raw, pause(count(mark)))
+
+    async def _put_aside(self, raw: Msg, why_so: Cause, said: str, mark: Tries | None) -> None:
+        """Put a message aside for a person; it is acked once that is on disk."""
+        runtime, seq = self.runtime, raw.metadata.sequence.stream
+        runtime.log.error("put aside", cause=str(why_so), subject=raw.subject, seq=seq, error=said)
+        try:
+            await runtime.letters.put_aside(raw, why_so, said, mark)
+        except Unreachable as lost:
+            runtime.log.warning("not put aside, again soon", seq=seq, error=lost.message)
+            await _nak(raw, pause(raw.metadata.num_delivered or 1))
+        else:
+            runtime.tries.done(raw)
+            await _ack(raw, runtime.log)
 
     async def _from_desk(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> bytes:
         log = self.runtime.log
@@ -139,10 +132,10 @@ class ServiceMiddleware(BaseMiddleware):
 
     def _answer_to(self, error: Exception, subject: str) -> ErrorReply:
         log = self.runtime.log
-        if _unreadable(error):
-            log.info("unreadable input", error=_plain(error))
+        if isinstance(error, StrictJsonError) or wrong_argument(error):  # what was sent is at fault
+            log.info("unreadable input", error=plain(error))
             code = "input.malformed" if isinstance(error, StrictJsonError) else "input.invalid"
-            return _error(code, _plain(error), Exit.USAGE, "mend the message and send it again")
+            return _error(code, plain(error), Exit.USAGE, "mend the message and send it again")
         log.error("the handler failed", subject=subject, exc_info=error)
         return _error("internal", "the service failed; nothing was promised", Exit.BUG, "look into the service's log")
 
@@ -154,13 +147,12 @@ class ServiceMiddleware(BaseMiddleware):
 
 
 @contextlib.asynccontextmanager
-async def _beating(raws: list[Msg], every: float) -> AsyncIterator[None]:
+async def _beating(raw: Msg, every: float) -> AsyncIterator[None]:
     async def beat() -> None:
         while True:
             await asyncio.sleep(every)
-            for raw in raws:
-                with contextlib.suppress(nats.errors.Error):  # the next beat, or a redelivery, makes up for it
-                    await raw.in_progress()
+            with contextlib.suppress(nats.errors.Error):  # the next beat, or a redelivery, makes up for it
+                await raw.in_progress()
 
     task = asyncio.create_task(beat())
     try:
@@ -169,24 +161,17 @@ async def _beating(raws: list[Msg], every: float) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _ack(raws: list[Msg], log: Any) -> None:
-    for raw in raws:
-        try:
-            await raw.ack_sync(timeout=5)
-        except (TimeoutError, nats.errors.Error) as error:
-            # The work is done and on record; a redelivery finds it so.
-            log.warning("the ack was not confirmed", subject=raw.subject, error=str(error))
+async def _ack(raw: Msg, log: Any) -> None:
+    try:
+        await raw.ack_sync(timeout=5)
+    except (TimeoutError, nats.errors.Error) as error:
+        # The work is done and on record; a redelivery finds it so.
+        log.warning("the ack was not confirmed", subject=raw.subject, error=str(error))
 
 
-async def _nak(raws: list[Msg], delay: float) -> None:
-    for raw in raws:
-        with contextlib.suppress(nats.errors.Error):  # without it the message comes again after ack_wait
-            await raw.nak(delay=delay)
-
-
-def _backoff(raws: list[Msg]) -> float:
-    delivered = raws[0].metadata.num_delivered or 1
-    return float(min(30.0, 0.25 * 2 ** min(delivered, 8)))
+async def _nak(raw: Msg, delay: float) -> None:
+    with contextlib.suppress(nats.errors.Error):  # without it the message comes again after ack_wait
+        await raw.nak(delay=delay)
 
 
 def _log_context(raw: Msg) -> dict[str, str]:
@@ -197,38 +182,6 @@ def _log_context(raw: Msg) -> dict[str, str]:
     if raw.subject.startswith(_DESK):
         return {"sender": raw.subject.rsplit(".", 1)[-1]}
     return {}
-
-
-def _unreadable(error: Exception) -> bool:
-    """True when what was sent is at fault, not the handler's own work."""
-    return isinstance(error, StrictJsonError) or _wrong_argument(error)
-
-
-def _wrong_argument(error: Exception) -> bool:
-    """True when a message does not fit the handler's arguments.
-
-    Such an error comes out of FastDepends' serializer; a pydantic error about something else that the handler reads
-    never passes through there, so it does not make the message unreadable.
-    """
-    if not isinstance(error, ValidationError | DependsValidationError):
-        return False
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_globals.get("__name__") == serializer.__name__ for frame, _ in frames)
-
-
-def _plain(error: Exception) -> str:
-    """Say in one sentence what is wrong with the input, and in which field."""
-    cause = error.original_error if isinstance(error, DependsValidationError) else error
-    if isinstance(cause, ValidationError):
-        return describe(cause, skip=1)
-    return str(cause)
-
-
-def describe(error: ValidationError, skip: int = 0) -> str:
-    """Return the first fault of a pydantic error as ``field: reason``; ``skip`` leaves out outer names."""
-    first = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"][skip:])
-    return f"{location}: {first['msg']}" if location else first["msg"]
 
 
 def _error(code: str, message: str, status: Exit, hint: str = "") -> ErrorReply:

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -20,21 +21,25 @@ import nats.js.errors
 from faststream import AckPolicy, FastStream
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.security import NatsNKey
+from nats.aio.msg import Msg
 
 from schemas import flow, streams, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import DeadLetter, EocBroadcast, ServiceHealth
+from schemas.events.dead import SendAgain
+from schemas.events.desk import EocBroadcast, ServiceHealth
 from services.kernel import logs
-from services.kernel.city import City
+from services.kernel.city import City, servers_of
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.control_view import ControlView
 from services.kernel.drift import drift
 from services.kernel.errors import Drift, OneVoiceError
 from services.kernel.ledger import Ledger
+from services.kernel.letters import Letters, Requeue
 from services.kernel.messages import EntryOf, Sender, desk_json, raw_bytes, strict_json, to_entry
 from services.kernel.middleware import RetryLater, ServiceMiddleware
 from services.kernel.signing import load_key
 from services.kernel.tls import client_context
+from services.kernel.tries import Counter
 from services.kernel.watch import LedgerWatch
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
@@ -60,27 +65,29 @@ class Runtime:
         self.control = ControlView(city, self.ledger)
         self.instance = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}"
         self.log = logs.logger(service=row.name, realm=city.realm)
-        self.beat_seconds = 5.0
+        self.beat_seconds = 3.0
         self.durable_check_seconds = DURABLE_CHECK_SECONDS
         self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None
         self.trouble: str | None = None
-        self.watch = LedgerWatch(self)
         self.troubles: dict[str, str] = {}
+        self.watch = LedgerWatch(self)
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
         self._last_work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
+        self._turns: dict[str, asyncio.Lock] = {}
+        self.tries = Counter(self.ledger, self.clock, self.log)
+        self.letters = Letters(self)
         self.broker = self._broker(url)
 
     def _broker(self, url: str | None) -> NatsBroker:
         key = self.city.service_key_path(self.row.name)
         middleware: Any = type("BoundMiddleware", (ServiceMiddleware,), {"runtime": self})
-        settings = self.city.settings.nats
         return NatsBroker(
-            url or settings.url or f"nats://{settings.host}:{settings.port}",
+            servers_of(url or self.city.settings.nats.address),
             name=f"onevoice-{self.row.user}",
             security=NatsNKey.from_file(key, ssl_context=client_context(self.city)),
             inbox_prefix=f"_INBOX_{self.row.user}".encode(),
@@ -98,13 +105,21 @@ class Runtime:
 
     # --- registering handlers -----------------------------------------------------------------------------
 
-    def consume(self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None) -> Any:
+    def consume(
+        self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None, again: Requeue | None = None
+    ) -> Any:
         """Return FastStream's subscriber decorator for a provisioned durable.
+
+        A dead letter that is sent again goes to the same handler; with ``again`` it is put in line by that instead.
 
         One message is fetched at a time: nats-py's fetch of several waits its whole time-out for the rest.
         """
         options: dict[str, Any] = {"max_workers": workers} if workers > 1 else {}
-        return self._durable(consumer, PullSub(batch_size=1, timeout=5.0), title, decoder=strict_json, **options)
+        if consumer.max_ack_pending == 1:
+            self._turns[consumer.durable] = asyncio.Lock()
+        subscriber = self._durable(consumer, PullSub(batch_size=1, timeout=5.0), title, decoder=strict_json, **options)
+        self.letters.route(consumer.durable, subscriber, again)
+        return subscriber
 
     def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
         self._durables.append(consumer)
@@ -137,6 +152,10 @@ class Runtime:
             subject, ack_policy=AckPolicy.MANUAL, decoder=strict_json, no_reply=True, title=title or subject
         )
 
+    def one_at_a_time(self, raw: Msg) -> AbstractAsyncContextManager[Any]:
+        """Return what to hold while a message is handled: where the server hands out one at a time, so do letters."""
+        return self._turns.get(raw.metadata.consumer) or nullcontext()
+
     def background(self, work: Work) -> None:
         """Run a task from start to stop of the service; it is started again when it raises."""
         self._work.append(work)
@@ -150,10 +169,6 @@ class Runtime:
     async def broadcast(self, subject: str, event: Contract) -> None:
         """Publish to whoever listens now (core NATS); a hint, never a record."""
         await self.ledger.client.publish(subject, event.to_bytes())
-
-    async def put_aside(self, letter: DeadLetter) -> None:
-        """Keep a message that cannot be read, for a person."""
-        await self.ledger.js.publish(self.row.dead_letters, letter.to_bytes(), stream=streams.DEAD)
 
     async def heartbeat(self) -> None:
         """Say that this instance lives, and which control revision it has seen."""
@@ -219,6 +234,14 @@ class Runtime:
             title = f"the ledger's standing, heard by {self.row.name}"
             self.hear(subjects.AUDIT_STANDING, title=title)(self.watch.on_standing)
         self._wire(self)
+        if self.row.again is not None:
+            pull = PullSub(batch_size=1, timeout=5.0)
+            self._durable(self.row.again, pull, f"dead letters again, {self.row.name}", decoder=strict_json)(
+                self._on_again
+            )
+
+    async def _on_again(self, event: SendAgain, entry: EntryOf) -> None:
+        await self.letters.on_again(event, entry.seq)
 
     def register_for_schema(self) -> None:
         """Register the handlers without a broker, for the AsyncAPI document."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas import flow, subjects
+from schemas import flow, streams, subjects
 from services.kernel.drift import needed_consumers, needed_streams
 
 IMPORTED_REPLIES = "_R_.>"
@@ -44,7 +44,11 @@ def for_service(row: flow.Service, profiles: Iterable[str]) -> Permissions:
     publish |= {f"$JS.API.STREAM.PURGE.{stream}" for stream in row.purges}
     for consumer in needed_consumers(row, profiles):
         name = f"{consumer.stream}.{consumer.durable}"
+        if row.again:
+            publish.add(f"tries.{consumer.durable}.*")
         publish |= {f"$JS.API.CONSUMER.INFO.{name}", f"$JS.API.CONSUMER.MSG.NEXT.{name}", f"$JS.ACK.{name}.>"}
+    if row.again:
+        publish |= {subjects.DEAD_CLOSED_ALL, f"$JS.API.STREAM.MSG.GET.{streams.TRIES}"}
     if row.serves:
         publish.add(IMPORTED_REPLIES)
     subscribe = {inbox(row.user), *row.hears, *(subjects.every_user(base) for base in row.serves)}

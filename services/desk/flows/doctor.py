@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from schemas import flow, streams, subjects
+from schemas import flow, subjects
 from schemas.events.audit import CompareQuery, LedgerStanding
 from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery, EocView, OfficerView
@@ -106,6 +106,7 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
                 view = (await link.board(BoardQuery(query="eoc"))).eoc
                 officers = (await link.board(BoardQuery(query="officers"))).officers or ()
                 profiles = (await link.board(BoardQuery(query="profiles"))).profiles or ()
+                dead = (await link.board(BoardQuery(query="dead"))).dead_letters or ()
             except OneVoiceError as error:
                 lines.append(_failed("service board", error))
                 return ()
@@ -113,6 +114,7 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
         lines.append(_failed("broker", error))
         return ()
     lines.extend(_told(city, view, officers) if view is not None else [])
+    lines.append(health.dead_letters(len(dead)))
     lines.append(health.profiles([examine(city, profile) for profile in profiles if profile.official]))
     return profiles
 
@@ -142,8 +144,6 @@ async def _streams(city: City, url: str, profiles: list[str]) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
         return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
-    from nats.js.errors import NotFoundError
-
     from services.provision.connection import as_provisioner
 
     try:
@@ -152,17 +152,14 @@ async def _streams(city: City, url: str, profiles: list[str]) -> list[Line]:
             different: list[str] = []
             for row in flow.SERVICES:
                 different += [one for one in await drift(js, row, profiles) if one not in different]
-            dead = await js.stream_info(streams.DEAD)
-    except NotFoundError:
-        return [Line("streams", Level.FAIL, "the stream DEAD is missing", "onevoice provision")]
     except OneVoiceError as error:
         return [_failed("streams", error)]
     except errors.Error as error:
         return [Line("streams", Level.FAIL, f"the broker did not say: {error}", "look into var/nats/nats.log")]
     if different:
         shown = "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")
-        return [Line("streams", Level.FAIL, shown, "onevoice provision"), health.dead_letters(dead.state.messages)]
-    return [Line("streams", Level.OK, "as they have to be"), health.dead_letters(dead.state.messages)]
+        return [Line("streams", Level.FAIL, shown, "onevoice provision")]
+    return [Line("streams", Level.OK, "as they have to be")]
 
 
 def _failed(check: str, error: OneVoiceError) -> Line:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, BoardQuery, RequestView
-from services.desk import advice, confirm, outcome, people, show, statements
+from services.desk import advice, confirm, letters, outcome, people, show, statements
 from services.desk.app import Invocation
 from services.desk.asked import Manner
 from services.desk.flows.eoc import told_who
@@ -20,7 +20,7 @@ from services.desk.flows.publish import report
 from services.desk.follow import fetch, follow, landing
 from services.desk.link import Link, connect, run
 from services.desk.live import messages, until_interrupted
-from services.desk.output import console, interactive, people_console, print_json
+from services.desk.output import console, errors_console, interactive, people_console, print_json
 from services.desk.timetext import duration, local
 from services.desk.words import check_id
 from services.kernel.city import City
@@ -30,18 +30,28 @@ from services.kernel.signing import load_key
 
 
 def pending(invocation: Invocation, given: str | None) -> int:
-    """List what waits: for a verdict, an approval or a delivery."""
+    """List what waits: for a verdict, an approval or a delivery, and below what services put aside.
+
+    For programs the answer is the list of requests; dead letters are named on standard error.
+    """
 
     async def work() -> int:
         city = invocation.city()
         asker = people.asking(city, given)
         told_who(invocation, asker)
         async with connect(city, asker) as link:
-            views = (await link.board(BoardQuery(query="pending"))).requests or ()
+            reply = await link.board(BoardQuery(query="pending"))
+        views, put_aside = reply.requests or (), reply.dead_letters or ()
         if invocation.as_json:
             print_json([outcome.request_json(view) for view in views])
+            if put_aside:
+                errors_console().print(Text(f"dead letters: {len(put_aside)}; onevoice dead list --json"))
         else:
-            show.pending_table(console(), views, SystemClock().now())
+            now = SystemClock().now()
+            show.pending_table(console(), views, now)
+            if put_aside:
+                console().print(Text(f"\nPut aside by services, {len(put_aside)}:", style="bold"))
+                letters.table(console(), put_aside, now)
         return Exit.DONE
 
     return run(work)

@@ -12,7 +12,8 @@ import services
 from schemas import flow, streams, subjects
 
 PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
-STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in ("ledger", "open", "media", "dead")}
+HEADS = ("ledger", "open", "media", "dead", "tries")
+STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in HEADS}
 WRITERS = {
     subjects.CONTROL: {"eoc_state", "registry"},
     subjects.REQUESTS: {"intake"},
@@ -25,6 +26,7 @@ WRITERS = {
     subjects.SEAL: {"audit"},
     subjects.OPEN_ALL: {"gatekeeper"},
     subjects.MEDIA_ALL: {"intake"},
+    subjects.DEAD_AGAIN_ALL: {"board"},
 }
 
 
@@ -61,7 +63,7 @@ def test_each_stored_subject_lies_in_exactly_one_stream(subject: str) -> None:
 
 
 def test_no_two_streams_overlap() -> None:
-    heads = [subject.split(".")[0] for stream in streams.STREAMS for subject in stream.subjects]
+    heads = [head for stream in streams.STREAMS for head in {subject.split(".")[0] for subject in stream.subjects}]
     assert len(heads) == len(set(heads))
 
 
@@ -87,11 +89,20 @@ def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_the
     known = {stream.name: stream for stream in streams.STREAMS}
     users: dict[str, list[str]] = {}
     for row in flow.SERVICES:
-        for consumer in row.consumes:
+        for consumer in (*row.consumes, *((row.again,) if row.again else ())):
             users.setdefault(consumer.durable, []).append(row.name)
             assert any(covers(one, consumer.filter_subject) for one in known[consumer.stream].subjects)
     assert {durable: len(names) for durable, names in users.items()} == {one.durable: 1 for one in streams.CONSUMERS}
     assert [row.name for row in flow.SERVICES if row.per_profile] == ["fanout"]
+
+
+def test_who_consumes_from_the_ledger_through_handlers_gets_its_dead_letters_back() -> None:
+    """Audit has no handlers: what it cannot copy is an alarm, never a letter."""
+    again = {row.name: row.again for row in flow.SERVICES if row.again is not None}
+    assert set(again) == {row.name for row in flow.SERVICES if row.consumes} - {"audit"}
+    for name, consumer in again.items():
+        assert (consumer.stream, consumer.filter_subject) == (streams.DEAD, subjects.dead_again(name))
+        assert consumer.durable == f"{flow.service(name).user}-again"
 
 
 def test_a_durable_begins_with_its_service_or_says_what_it_delivers() -> None:

@@ -46,26 +46,35 @@ def test_a_service_publishes_to_the_ledger_exactly_what_its_row_writes(row: flow
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 def test_each_right_to_publish_has_its_reason_in_the_row(row: flow.Service) -> None:
     allowed = {*row.writes, *row.broadcasts, row.heartbeat, row.dead_letters}
-    durables = {c.durable for c in row.consumes} | ({f"deliver-{p}" for p in PROFILES} if row.per_profile else set())
+    durables = {c.durable for c in (*row.consumes, row.again) if c} | (
+        {f"deliver-{p}" for p in PROFILES} if row.per_profile else set()
+    )
     for right in set(permissions.for_service(row, PROFILES).publish) - allowed:
         if right == "_R_.>":
             assert row.serves
         elif found := re.fullmatch(r"\$JS\.API\.STREAM\.MSG\.GET\.([A-Z]+)", right):
-            assert found[1] in row.reads
+            assert found[1] in {*row.reads, *({streams.TRIES} if row.again else ())}
         elif found := re.fullmatch(r"\$JS\.API\.STREAM\.PURGE\.([A-Z]+)", right):
             assert found[1] in row.purges
         elif found := re.fullmatch(r"\$JS\.API\.STREAM\.INFO\.([A-Z]+)", right):
-            assert found[1] in {*row.reads, streams.DEAD}
+            assert found[1] in {*row.reads, streams.DEAD, *({streams.TRIES} if row.again else ())}
+        elif right == subjects.DEAD_CLOSED_ALL:
+            assert row.again
+        elif found := re.fullmatch(r"tries\.([a-z-]+)\.\*", right):
+            assert row.again
+            assert found[1] in durables
         else:
-            found = re.fullmatch(r"\$JS\.(?:API\.CONSUMER\.(?:INFO|MSG\.NEXT)|ACK)\.LEDGER\.([a-z-]+)(?:\.>)?", right)
+            found = re.fullmatch(
+                r"\$JS\.(?:API\.CONSUMER\.(?:INFO|MSG\.NEXT)|ACK)\.(?:LEDGER|DEAD)\.([a-z-]+)(?:\.>)?", right
+            )
             assert found, right
             assert found[1] in durables
 
 
-def test_each_profile_gets_its_three_rights_for_the_fan_out_alone() -> None:
+def test_each_profile_gets_its_four_rights_for_the_fan_out_alone() -> None:
     for row in flow.SERVICES:
         granted = " ".join(permissions.for_service(row, PROFILES).publish)
-        assert granted.count("deliver-fire-website") == (3 if row.per_profile else 0)
+        assert granted.count("deliver-fire-website") == (4 if row.per_profile else 0)
     assert [row.name for row in flow.SERVICES if row.per_profile] == ["fanout"]
 
 

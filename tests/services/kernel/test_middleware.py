@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from schemas import canonical, streams, subjects
 from schemas.events.control import Hold
-from schemas.events.desk import DeadLetter, OrderReply
+from schemas.events.dead import DeadLetter
+from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.kernel.control_view import parse_control_event

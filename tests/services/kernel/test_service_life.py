@@ -215,7 +215,7 @@ async def test_a_service_refuses_to_run_on_a_changed_durable_and_says_how_it_dif
     )
     message = await refusal(mission, "gatekeeper")
     assert "max_ack_pending is 7, not 256" in message
-    assert "ack_wait is 5.0, not 30.0" in message
+    assert "ack_wait is 5.0, not 10.0" in message
 
 
 async def test_a_service_refuses_to_run_on_a_changed_stream(mission: Mission) -> None:

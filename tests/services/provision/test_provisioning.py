@@ -79,7 +79,7 @@ async def test_drift_names_each_difference_and_provisioning_mends_what_loses_not
         assert await drift(js, flow.AUDIT, ()) == [
             "stream LEDGER: max_msgs is 1000, not -1",
             "stream LEDGER: duplicate_window is 60.0, not 21600.0",
-            "durable audit-copy of LEDGER: ack_wait is 5.0, not 30.0",
+            "durable audit-copy of LEDGER: ack_wait is 5.0, not 10.0",
         ]
         assert "durable deliver-fire-website of LEDGER is missing" in await drift(js, flow.FANOUT, ["fire-website"])
         done = await provision(demo_city, broker.url)

@@ -1,0 +1,128 @@
+"""The board's part in dead letters: it shows them, and hands them back to their services as officers ask."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import ValidationError
+
+from schemas import flow, streams, subjects
+from schemas.canonical import StrictJsonError
+from schemas.events.authority import Role
+from schemas.events.dead import Closing, DeadLetter, Ending, LetterOrder, LetterReply, LetterView, SendAgain
+from schemas.events.desk import BoardQuery, BoardReply
+from services.board.dead_book import OVER, DeadBook, advisory, body_of, letter_view
+from services.kernel.errors import BadInput, Refused
+from services.kernel.ledger import Conflict, Entry
+from services.kernel.service import Runtime, Sender
+
+MAY_ORDER = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
+"""The officers of the office, and those who approve. Nothing is decided here that the ledger did not hold already."""
+
+MAX_SHOWN = 500
+_LIST = "onevoice dead list"
+
+
+class DeadLetters:
+    """Reads the stream DEAD as far as it goes, whenever it is asked."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._book = DeadBook()
+        self._lock = asyncio.Lock()
+
+    async def book(self) -> DeadBook:
+        """Return the letters as the stream has them now; raises Unreachable."""
+        async with self._lock:
+            while (entry := await self._runtime.ledger.next_in(streams.DEAD, self._book.last_seq)) is not None:
+                about = await self._about(entry)
+                self._book.add(entry.seq, entry.subject, entry.at, entry.data, about)
+            return self._book
+
+    async def answer(self, query: BoardQuery) -> BoardReply:
+        """List the letters, or show one whole; the newest 500."""
+        book = await self.book()
+        if query.letter is not None:
+            return BoardReply(dead_letters=(await self._whole(_known(book, query.letter)),))
+        shown = tuple(book.letters.values()) if query.closed else book.open()
+        return BoardReply(dead_letters=shown[-MAX_SHOWN:])
+
+    async def on_order(self, order: LetterOrder, sender: Sender) -> LetterReply:
+        """Put on record that an officer sends a letter again, or drops it.
+
+        Raises:
+            BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``. Refused: ``dead.denied``, ``dead.no_way``.
+        """
+        runtime = self._runtime
+        state = await runtime.control.refresh()
+        if not state.roles_of(sender, runtime.clock.now()) & MAY_ORDER:
+            raise Refused(
+                "dead.denied",
+                f"{sender} may look at dead letters, not send them again or drop them",
+                "an officer of the office or an approver may: --as mcpe, pio, cao, eoc-director",
+            )
+        view = _known(await self.book(), order.letter)
+        if view.state in OVER:
+            raise BadInput("dead.closed", f"letter {view.letter} is closed: {view.state} {view.said}".rstrip(), _LIST)
+        await (self._again(view, sender) if order.order == "again" else self._drop(view, sender, order.reason))
+        runtime.log.info(f"dead letter: {order.order}", letter=view.letter, officer=sender, subject=view.subject)
+        return LetterReply(letter=view.letter)
+
+    async def _again(self, view: LetterView, officer: str) -> None:
+        row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)
+        if row is None or view.durable is None or not view.subject.startswith("ledger."):
+            raise Refused(
+                "dead.no_way",
+                f"letter {view.letter} has no way back to {view.service}",
+                f'look at it: onevoice dead show {view.letter}; then: onevoice dead drop {view.letter} --reason "..."',
+            )
+        order = SendAgain(
+            at=self._runtime.clock.now(),
+            letter=view.letter,
+            durable=view.durable,
+            subject=view.subject,
+            seq=view.seq,
+            officer=officer,
+        )
+        await self._runtime.ledger.keep(subjects.dead_again(row.name), order)
+
+    async def _drop(self, view: LetterView, officer: str, reason: str | None) -> None:
+        if reason is None:
+            raise BadInput("dead.reason", "a letter is dropped for a reason, which is kept", "--reason TEXT")
+        closing = Closing(
+            at=self._runtime.clock.now(), letter=view.letter, ending=Ending.DROPPED, officer=officer, said=reason
+        )
+        try:
+            await self._runtime.ledger.keep(subjects.dead_closed(view.letter), closing, expect_last=0)
+        except Conflict as conflict:
+            raise BadInput("dead.closed", f"letter {view.letter} was closed just now", _LIST) from conflict
+
+    async def _about(self, entry: Entry) -> str:
+        """Return the subject of the ledger entry that an advisory is about; empty for anything else."""
+        if not entry.subject.startswith("$JS."):
+            return ""
+        try:
+            found = advisory(entry.data)
+        except (StrictJsonError, ValidationError):
+            return ""  # the book shows it as a letter that cannot be read
+        if found.stream != streams.LEDGER:
+            return ""
+        given_up = await self._runtime.ledger.get(found.stream_seq)
+        return given_up.subject if given_up else ""
+
+    async def _whole(self, view: LetterView) -> LetterView:
+        entry = await self._runtime.ledger.next_in(streams.DEAD, view.letter - 1)
+        if entry is None or entry.seq != view.letter:
+            return view
+        try:
+            letter = DeadLetter.from_bytes(entry.data)
+        except (StrictJsonError, ValidationError):
+            return body_of(view, entry.data)
+        return view.model_copy(update={"data_base64": letter_view(view.letter, letter, whole=True).data_base64})
+
+
+def _known(book: DeadBook, number: int) -> LetterView:
+    view = book.letters.get(number)
+    if view is None:
+        raise BadInput("dead.unknown", f"there is no dead letter {number}", _LIST)
+    return view

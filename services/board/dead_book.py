@@ -1,0 +1,171 @@
+"""What the stream DEAD says, folded into one view for each letter. Pure: records in, views out."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from schemas import flow, subjects
+from schemas.canonical import StrictJsonError, loads
+from schemas.events.dead import Cause, Closing, DeadLetter, Ending, LetterView, MessageGivenUp, SendAgain
+
+_ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER."
+OVER = frozenset(str(ending) for ending in Ending)
+
+
+class DeadBook:
+    """The letters by number (the sequence in the stream DEAD). Their bodies are not kept."""
+
+    def __init__(self) -> None:
+        self.letters: dict[int, LetterView] = {}
+        self.last_seq = 0
+        self._by_place: dict[str, set[int]] = {}
+
+    def add(self, seq: int, subject: str, at: datetime, data: bytes, given_up: str = "") -> None:
+        """Take the next record; ``given_up`` is the ledger subject that an advisory is about.
+
+        What cannot be read is a letter itself: nothing in this stream is passed over in silence.
+        """
+        self.last_seq = seq
+        try:
+            if subject.startswith("dead.closed."):
+                self._close(Closing.from_bytes(data))
+            elif subject.startswith("dead.again."):
+                self._again(SendAgain.from_bytes(data))
+            elif subject.startswith(_ADVISORY):
+                self._put(_given_up(seq, subject, at, advisory(data), given_up))
+            else:
+                self._put(letter_view(seq, DeadLetter.from_bytes(data)))
+        except (StrictJsonError, ValidationError) as error:
+            self._put(_unreadable(seq, subject, at, error))
+
+    def open(self) -> tuple[LetterView, ...]:
+        """Return the letters that nobody closed, oldest first."""
+        return tuple(view for view in self.letters.values() if view.state not in OVER)
+
+    def holding(self, request_id: str) -> tuple[LetterView, ...]:
+        """Return the open letters about a request."""
+        found = (self.letters[number] for number in sorted(self._by_place.get(request_id, ())))
+        return tuple(view for view in found if view.state not in OVER)
+
+    def of_delivery(self, profile: str, request_id: str, after: int) -> LetterView | None:
+        """Return the newest letter about a delivery of a verdict (the ledger sequence ``after``) that was not handled.
+
+        One that was dropped counts still: nothing else says why the profile gets no post.
+        """
+        subject = subjects.delivery(profile, request_id)
+        found = [self.letters[number] for number in self._by_place.get(request_id, ())]
+        mine = [one for one in found if one.subject == subject and one.seq > after]
+        newest = max(mine, key=lambda one: one.letter, default=None)
+        return None if newest is None or newest.state == "handled" else newest
+
+    def _put(self, view: LetterView) -> None:
+        self.letters[view.letter] = view
+        request_id = request_of(view.subject)
+        if request_id:
+            self._by_place.setdefault(request_id, set()).add(view.letter)
+
+    def _again(self, order: SendAgain) -> None:
+        self._change(order.letter, state="sent_again", officer=order.officer, state_at=order.at)
+
+    def _close(self, closing: Closing) -> None:
+        ended = {"officer": closing.officer, "state_at": closing.at, "said": closing.said}
+        self._change(closing.letter, state=str(closing.ending), **ended)
+
+    def _change(self, letter: int, **changes: object) -> None:
+        view = self.letters.get(letter)
+        if view is not None and view.state not in OVER:
+            self.letters[letter] = view.model_copy(update=changes)
+
+
+def advisory(data: bytes) -> MessageGivenUp:
+    """Read an advisory of the server, of which more is known than is needed; raises as ``from_bytes`` does."""
+    said = loads(data)
+    known = MessageGivenUp.model_fields
+    return MessageGivenUp.from_value({name: said[name] for name in known if isinstance(said, dict) and name in said})
+
+
+def request_of(subject: str) -> str | None:
+    """Return the request that a subject of the ledger is about, if it is about one."""
+    found = re.fullmatch(
+        r"ledger\.(?:request|verdict|approval)\.([^.]+)(?:\.[^.]+)?|ledger\.(?!control|seal)[a-z]+\.[^.]+\.([^.]+)",
+        subject,
+    )
+    return (found[1] or found[2]) if found else None
+
+
+def durable_of(service: str, subject: str) -> str | None:
+    """Return the durable that a message of a subject reaches a service through, for letters that do not say it."""
+    try:
+        row = flow.service(service)
+    except KeyError:
+        return None
+    tokens = subject.split(".")
+    if row.per_profile and tokens[:2] == ["ledger", "delivery"] and len(tokens) == 4:
+        return f"deliver-{tokens[2]}"
+    fitting = [one.durable for one in row.consumes if _covers(one.filter_subject, subject)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def service_of(durable: str) -> str | None:
+    """Return the service that a durable belongs to."""
+    if durable.startswith("deliver-"):
+        return next((row.name for row in flow.SERVICES if row.per_profile), None)
+    rows = [row for row in flow.SERVICES if durable in {one.durable for one in (*row.consumes, row.again) if one}]
+    return rows[0].name if rows else None
+
+
+def letter_view(number: int, letter: DeadLetter, *, whole: bool = False) -> LetterView:
+    """Return a letter as people are shown it; ``whole`` with its body."""
+    return LetterView(
+        letter=number,
+        cause=letter.cause,
+        service=letter.service,
+        durable=letter.durable or durable_of(letter.service, letter.subject),
+        subject=letter.subject,
+        seq=letter.seq,
+        reason=letter.error,
+        tries=letter.tries,
+        first_at=letter.first_at or letter.at,
+        last_at=letter.last_at or letter.at,
+        again_of=letter.again_of,
+        data_base64=letter.data_base64 if whole else None,
+    )
+
+
+def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, about: str) -> LetterView:
+    terminated = ".MSG_TERMINATED." in subject
+    said = "a client had the server end it" if terminated else "the server delivers it no more (max_deliver)"
+    return LetterView(
+        letter=number,
+        cause=Cause.GIVEN_UP,
+        service=service_of(found.consumer) or found.consumer,
+        durable=found.consumer,
+        subject=about or f"sequence {found.stream_seq} of {found.stream}",
+        seq=found.stream_seq,
+        reason=said,
+        tries=max(found.deliveries, 1),
+        first_at=at,
+        last_at=at,
+    )
+
+
+def _unreadable(number: int, subject: str, at: datetime, error: Exception) -> LetterView:
+    said = f"this record of the stream DEAD cannot be read itself: {type(error).__name__}"
+    place = {"subject": subject, "seq": number, "service": "board", "reason": said}
+    return LetterView(letter=number, cause=Cause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    ours, theirs = pattern.split("."), subject.split(".")
+    if ours[-1] == ">":
+        return theirs[: len(ours) - 1] == ours[:-1]
+    return len(ours) == len(theirs) and all(a in ("*", b) for a, b in zip(ours, theirs, strict=True))
+
+
+def body_of(view: LetterView, data: bytes) -> LetterView:
+    """Return a view with a body."""
+    return view.model_copy(update={"data_base64": base64.b64encode(data).decode("ascii")})
