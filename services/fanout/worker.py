@@ -109,7 +109,7 @@ class Worker:
         step = next_step(delivery, case.standing, now, ledger_now, self._lease)
         if isinstance(step, Drop):
             self._runtime.log.info("dropped", profile=delivery.profile, reason=step.reason)
-            return False
+            return await self._let_go(delivery)
         if isinstance(step, Wait):
             raise RetryLater(step.delay, step.reason)
         if isinstance(step, Settle):
@@ -179,7 +179,7 @@ class Worker:
         except Conflict:
             # The gate decides this request anew, and a new clearance queues its own deliveries.
             self._runtime.log.info("held back by the fence", profile=delivery.profile)
-            return False
+            return await self._let_go(delivery)
         if appended.duplicate:
             raise RetryLater(self._lease + CLOCK_SLACK, f"attempt {number} belongs to another worker")
         crash_point("fanout.attempt.stored")
@@ -277,10 +277,24 @@ class Worker:
         standing = case.standing
         said = standing.receipt is not None and standing.receipt.reason == reason
         if codes & STALE or (said and standing.receipt_seq > delivery.verdict_seq):
-            return False
+            return await self._let_go(delivery)
         outcome = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD
         final = "warrant.request_expired" in codes
         return not await self._end(delivery, case, outcome, final=final, reason=reason)
+
+    async def _let_go(self, delivery: Delivery) -> bool:
+        """Return False: nothing is left to do. Raises RetryLater while another worker's attempt is open.
+
+        A delivery may be in two hands, and the facts of a case are read one beside the other: whoever acks it must know
+        that no attempt was made meanwhile, or nobody would settle that one.
+        """
+        ledger, place = self._runtime.ledger, (delivery.profile, delivery.request_id)
+        attempt = await ledger.last(subjects.attempt(*place))
+        if attempt is not None:
+            receipt = await ledger.last(subjects.receipt(*place))
+            if receipt is None or receipt.seq < attempt.seq:
+                raise RetryLater(self._lease + CLOCK_SLACK, f"the attempt at {attempt.seq} is open")
+        return False
 
     # --- receipts -----------------------------------------------------------------------------------------
 

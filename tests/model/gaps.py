@@ -135,7 +135,20 @@ def _play(state: State, *, until: str = "", without: tuple[str, ...] = (), aslee
             return state
 
 
-_ORDER = ("request", "approve", "activate", "revoke", "hold", "withdraw", "gate", "fanout", "worker", "eoc", "the", "time")
+_ORDER = (
+    "request",
+    "approve",
+    "activate",
+    "revoke",
+    "hold",
+    "withdraw",
+    "gate",
+    "fanout",
+    "worker",
+    "eoc",
+    "the",
+    "time",
+)
 
 
 def _rank(move: Move) -> int:

@@ -25,7 +25,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schemas import subjects
-from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from services.eoc_state.activation import advance
@@ -59,6 +58,7 @@ PLANTS: dict[str, str] = {
     "duplicate_is_mine": "a duplicate attempt counts as one's own",
     "late_call": "a call starts however old its attempt is",
     "acked_before_receipt": "a delivery is acknowledged before its receipt stands",
+    "acked_beside_an_attempt": "who is held back by the fence acks the delivery beside another's open attempt",
     "ack_without_a_look": "whose receipt is superfluous acks the delivery, whatever the other receipt says",
 }
 """Bugs that can be planted, by name."""
@@ -382,12 +382,15 @@ class Machine:
         verdict_seq = state.ledger[head - 1][1]
         control_seq = state.ledger[verdict_seq - 1][2]
         taken = next((s for s, e in enumerate(state.ledger, 1) if e[0] == "attempt" and e[1] == attempt), 0)
+        if now.control.seq != control_seq and "no_fence" not in self.plants:
+            # The server may say so also of a duplicate. The delivery is let go of only if no attempt is open.
+            is_open = now.attempt_seq > now.receipt_seq and "acked_beside_an_attempt" not in self.plants
+            after = _with(state, number, None) if is_open else _acked(state, number, head)
+            yield Move(f"{name} is held back by the fence", after)
+            return
         if taken:
             local = ("attempted", head, began, attempt, taken, known) if "duplicate_is_mine" in self.plants else None
             yield Move(f"{name}: attempt {attempt} belongs to another", _with(state, number, local))
-            return
-        if now.control.seq != control_seq and "no_fence" not in self.plants:
-            yield Move(f"{name} is held back by the fence", _acked(state, number, head))
             return
         entry = ("attempt", attempt, verdict_seq, control_seq, number, state.clock)
         local = ("attempted", head, began, attempt, len(state.ledger) + 1, known)

@@ -53,6 +53,7 @@ PLANTED: dict[tuple[str, ...], State] = {
     ("blind_repeat",): scene(lies=1),
     ("duplicate_is_mine", "late_call"): scene(naps=1),
     ("acked_before_receipt",): scene(crashes=1),
+    ("acked_beside_an_attempt",): scene("hold", crashes=1, naps=1),
     ("ack_without_a_look",): scene(crashes=1, lies=1, naps=1),
 }
 """Bugs that must be found, and the scene in which they are. Two together where each wall is enough without the other:
