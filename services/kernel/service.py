@@ -294,6 +294,8 @@ class Runtime:
             )
 
     async def _await_manifest(self, genesis: Work | None) -> None:
+        if self.watch.judges_itself:
+            return  # it has to tell of a ledger that lost its manifest, too
         state = await self.control.refresh()
         if state.seq == 0 and genesis is not None:
             self.watch.refuse_new_beginning()

@@ -36,12 +36,16 @@ LOOKS_BETWEEN = 10
 
 
 class LedgerWatch:
-    """One service instance's watch. ``anchor``: the file that remembers the newest entry, for who posts."""
+    """One service instance's watch.
+
+    ``anchor``: the file that remembers the newest entry, for who posts. ``judges_itself``: the audit service, which
+    compares with the copy, takes nobody's word, and works on a ledger in any state.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.anchor: Path | None = runtime.city.ledger_seen_path if runtime.row.per_profile else None
-        self._judges_itself = bool(runtime.row.name == "audit")
+        self.judges_itself = bool(runtime.row.name == "audit")
         self._own: LedgerDoubted | None = None
         self._shape: LedgerDoubted | None = None
         self._told: LedgerDoubted | None = None
@@ -57,7 +61,7 @@ class LedgerWatch:
 
     async def begin(self) -> None:
         """Look before any work is taken up; raises Unreachable when the ledger cannot be asked."""
-        if self._judges_itself:
+        if self.judges_itself:
             return
         await self._look_at_shape()
         if self.anchor is not None:
@@ -81,7 +85,7 @@ class LedgerWatch:
     async def on_standing(self, event: LedgerStanding) -> None:
         """Hear what the audit service's comparison came to."""
         self.heard = event
-        if event.standing == "comparing" or self._judges_itself:
+        if event.standing == "comparing" or self.judges_itself:
             return
         self._told = doubt_of(event)
         self._vouched = self._told is None
@@ -92,7 +96,7 @@ class LedgerWatch:
     async def keep(self) -> None:
         """Go on looking, and keep the anchor."""
         looks = 0
-        while not self._judges_itself:
+        while not self.judges_itself:
             await asyncio.sleep(ANCHOR_SECONDS)
             looks += 1
             if looks % LOOKS_BETWEEN == 0:

@@ -81,7 +81,7 @@ class Before:
 
 async def restore(folder: Path, scale: Scale) -> list[Row]:
     """A flipped bit, a truncated and a deleted block: each found, and (in short: one) restored and gone on with."""
-    kinds = DAMAGES if scale is Scale.FULL else ("truncated block",)
+    kinds = DAMAGES if scale is Scale.FULL else ("deleted block",)
     return [await _one(folder / kind.replace(" ", "-"), kind, scale) for kind in kinds]
 
 
