@@ -15,7 +15,7 @@ from services.townsquare.posts import Posts, Refusal
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FLOOD_BYTES = 10 * 1024 * 1024
 _NEVER_SECONDS = 600.0
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.2
 _USUAL_SECONDS = 5.0
 _PAGE = (
     "<!DOCTYPE html><html lang=en><title>{0}</title><h1>{0}</h1><p>The requested page is not available.</p></html>\n"
