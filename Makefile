@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test check check-deploy format schemas docs bench-start lock clean
+.PHONY: help setup run up test sim check check-deploy format schemas docs bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -15,6 +15,7 @@ help:
 	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
+	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make lock        pin the dependencies anew, with hashes"
 
@@ -58,6 +59,11 @@ up: $(VENV)/.ready
 
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n 2 --dist loadgroup
+
+SEEDS ?= 1000
+FROM ?= 0
+sim: $(VENV)/.dev
+	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
 
 check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff check .

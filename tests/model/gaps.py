@@ -123,7 +123,7 @@ def _receipts(state: State) -> tuple[str, ...]:
 
 
 def _play(state: State, *, until: str = "", without: tuple[str, ...] = (), asleep: bool = True) -> State:
-    """Take the first step that there is, until a step or until nothing is left; time passes only when all else rests."""
+    """Take the first step that there is, until a step or nothing is left; time passes when all else rests."""
     machine = Machine()
     while True:
         moves = [move for move in machine.moves(state) if not move.label.startswith(without or ("never",))]
@@ -158,4 +158,4 @@ def _rank(move: Move) -> int:
 
 if __name__ == "__main__":
     for gap in gaps():
-        print(gap)
+        print(gap)  # noqa: T201 - a program that tells what it predicts

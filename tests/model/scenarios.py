@@ -1,4 +1,4 @@
-"""What is explored: which control actions may come, and how many crashes, lies of the platform and naps there may be."""
+"""What is explored: which control actions may come, and how many crashes, lies and naps there may be."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,6 +18,7 @@ from services.kernel.city import City
 from services.kernel.control import ControlState
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Conflict, Ledger, parse_time
+from tests.ledger_contract import LedgerContract, Stage
 from tests.mission import FIRE, Mission, a_request, copy_city, eventually, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -42,55 +42,18 @@ async def state(shared: Mission) -> ControlState:
     return await (await shared.writer("intake")).state()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(intake: Ledger, state: ControlState) -> Stage:
+    return Stage(intake, state)
+
+
+class TestOnNats(LedgerContract):
+    """The suite that the simulation's ledger passes too."""
+
+
 @pytest.fixture
 def request_event(state: ControlState) -> Request:
     return a_request(state)
-
-
-async def test_what_is_appended_stands_as_it_was_given(intake: Ledger, request_event: Request) -> None:
-    subject = subjects.request(request_event.request_id)
-    appended = await intake.append(subject, request_event)
-    entry = await intake.get(appended.seq)
-    assert entry is not None
-    assert (entry.seq, entry.subject, entry.data) == (appended.seq, subject, request_event.to_bytes())
-    assert abs(entry.at - now()) < timedelta(seconds=30)
-    assert entry.headers["Nats-Msg-Id"] == canonical.sha256(subject.encode() + b"\n" + entry.data)
-    assert not appended.duplicate
-
-
-async def test_compare_and_set_lets_one_through_and_stores_nothing_of_the_other(
-    intake: Ledger, state: ControlState
-) -> None:
-    one = a_request(state, text="one https://mission.example")
-    other = a_request(state, one.request_id, text="other https://mission.example")
-    subject = subjects.request(one.request_id)
-    first = await intake.append(subject, one, expect_last=0)
-    last = await intake.last_seq()
-    with pytest.raises(Conflict):
-        await intake.append(subject, other, expect_last=0)
-    with pytest.raises(Conflict):
-        await intake.append(subject, other, expect_last=first.seq + 1)
-    assert await intake.last_seq() == last
-    second = await intake.append(subject, other, expect_last=first.seq)
-    assert [entry.seq for entry in await intake.history(subject)] == [first.seq, second.seq]
-
-
-async def test_many_writers_at_once_make_one_chain(intake: Ledger, state: ControlState) -> None:
-    name = "r" + secrets.token_hex(5)
-    subject = subjects.request(name)
-
-    async def write(number: int) -> bool:
-        try:
-            await intake.append(
-                subject, a_request(state, name, text=f"{number} https://mission.example"), expect_last=0
-            )
-        except Conflict:
-            return False
-        return True
-
-    won = await asyncio.gather(*(write(number) for number in range(20)))
-    assert sum(won) == 1
-    assert len(await intake.history(subject)) == 1
 
 
 async def test_the_fence_refuses_what_was_decided_before_the_last_control_change(shared: Mission) -> None:
@@ -108,28 +71,6 @@ async def test_the_fence_refuses_what_was_decided_before_the_last_control_change
     assert await fanout.ledger.last_seq() == last
     assert await fanout.ledger.last(subjects.attempt(FIRE, request.request_id)) is None
     assert await fanout.attempt(request, control_seq=after) == last + 1
-
-
-async def test_a_repeat_of_the_same_bytes_is_the_same_entry(intake: Ledger, request_event: Request) -> None:
-    subject = subjects.request(request_event.request_id)
-    first = await intake.append(subject, request_event)
-    again = await intake.append(subject, request_event)
-    assert (again.seq, again.duplicate) == (first.seq, False)
-    assert len(await intake.history(subject)) == 1
-
-
-async def test_another_body_under_the_same_message_id_is_told_as_a_duplicate(
-    intake: Ledger, state: ControlState
-) -> None:
-    one = a_request(state, text="one https://mission.example")
-    other = a_request(state, one.request_id, text="other https://mission.example")
-    subject, message_id = subjects.request(one.request_id), secrets.token_hex(8)
-    first = await intake.append(subject, one, msg_id=message_id)
-    second = await intake.append(subject, other, msg_id=message_id)
-    assert (second.seq, second.duplicate) == (first.seq, True)
-    stored = await intake.last(subject)
-    assert stored is not None
-    assert stored.data == one.to_bytes()
 
 
 async def test_a_repeat_after_a_lost_ack_finds_its_own_entry(intake: Ledger, request_event: Request) -> None:
@@ -162,30 +103,6 @@ async def test_a_fenced_repeat_is_found_also_when_control_moved_on_meanwhile(sha
     )
     assert (again.seq, again.duplicate) == (seq, False)
     assert len(await eoc.ledger.history(entry.subject)) == 1
-
-
-async def test_reads_by_subject(intake: Ledger, state: ControlState) -> None:
-    made = [a_request(state) for _ in range(3)]
-    seqs = [(await intake.append(subjects.request(one.request_id), one)).seq for one in made]
-    assert await intake.last(subjects.request("r-none")) is None
-    assert await intake.get(seqs[-1] + 10_000) is None
-    following = await intake.next(subjects.REQUESTS, seqs[0])
-    assert following is not None
-    assert following.seq == seqs[1]
-    assert [entry.seq for entry in await intake.history(subjects.REQUESTS, seqs[0] - 1)] == seqs
-    assert await intake.next(subjects.REQUESTS, seqs[-1]) is None
-    assert await intake.last_seq() == seqs[-1]
-
-
-async def test_a_picture_is_kept_once_under_its_hash(intake: Ledger) -> None:
-    """Also when two put the same one at the same time."""
-    raw = secrets.token_bytes(50_000)
-    digests = await asyncio.gather(*(intake.put_media(raw) for _ in range(4)))
-    assert set(digests) == {canonical.sha256(raw)}
-    assert await intake.get_media(digests[0]) == raw
-    assert len(await intake.history(subjects.media(digests[0]))) == 1
-    with pytest.raises(LookupError):
-        await intake.get_media("0" * 64)
 
 
 async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:

@@ -1,0 +1,155 @@
+"""An event loop in virtual time, in which a process can be killed or stopped between any two of its steps.
+
+Time stands still while anything can run, and then jumps to the next timer. Every callback carries the process that it
+belongs to in its context: a dead process's callbacks are dropped, a stopped one's wait until it goes on. What is under
+way outside (a message on the wire, a platform at work) belongs to no process and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+OWNER: contextvars.ContextVar[Process | None] = contextvars.ContextVar("owner", default=None)
+
+
+class Killed(BaseException):
+    """Unwinds the very step in which a process dies; nothing of it can have an effect any more."""
+
+
+class Stuck(RuntimeError):
+    """Nothing can happen any more, and the run is not over."""
+
+
+class Process:
+    """One process of the simulation: alive, stopped or dead."""
+
+    def __init__(self, loop: VirtualLoop, name: str) -> None:
+        self.name = name
+        self.alive = True
+        self.stopped = False
+        self.waiting: list[asyncio.Handle] = []
+        self._loop = loop
+        self._context = contextvars.Context()
+        self._context.run(OWNER.set, self)
+        self.tasks: list[asyncio.Task[Any]] = []
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a coroutine as part of this process."""
+        task = self._loop.create_task(work, context=self._context.copy())
+        self.tasks.append(task)
+        return task
+
+    def kill(self) -> None:
+        """End it at once: nothing of it ever runs again."""
+        self.alive = False
+        self.waiting.clear()
+
+    def stop(self) -> None:
+        """Stand still (SIGSTOP)."""
+        self.stopped = True
+
+    def go_on(self) -> None:
+        """Go on (SIGCONT): all that has come due meanwhile runs now, in its order."""
+        self.stopped = False
+        self._loop.put_back(self.waiting)
+        self.waiting = []
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """Runs callbacks in one fixed order, in virtual time; ``run_in_executor`` computes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.steps = 0
+        self._ready: deque[asyncio.Handle] = deque()
+        self._scheduled: list[Any] = []
+        self._number = 0
+
+    def time(self) -> float:
+        """Return the virtual time in seconds."""
+        return self.now
+
+    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+        """Run it next, in the owner's context."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_later(
+        self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run it after so many virtual seconds."""
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run it at a virtual time; what is due at the same time runs in the order of asking."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._number += 1
+        heapq.heappush(self._scheduled, (when, self._number, timer))
+        return timer
+
+    def outside(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
+        """Run it after a while, whatever becomes of the process that asked for it."""
+        self.call_at(self.now + delay, callback, *args, context=contextvars.Context())
+
+    def put_back(self, handles: list[asyncio.Handle]) -> None:
+        """Let what waited run."""
+        self._ready.extend(handles)
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        """Compute it here and now."""
+        future: asyncio.Future[Any] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def _run_once(self) -> None:
+        if not self._ready:
+            while self._scheduled and self._scheduled[0][2].cancelled():
+                heapq.heappop(self._scheduled)
+            if not self._scheduled:
+                raise Stuck("nothing can happen any more")
+            self.now = max(self.now, self._scheduled[0][0])
+        while self._scheduled and self._scheduled[0][0] <= self.now:
+            timer = heapq.heappop(self._scheduled)[2]
+            if not timer.cancelled():
+                self._ready.append(timer)
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if handle._cancelled:
+                continue
+            owner = handle._context.get(OWNER)
+            if owner is not None:
+                if not owner.alive:
+                    continue
+                if owner.stopped:
+                    owner.waiting.append(handle)
+                    continue
+            self.steps += 1
+            handle._run()
+            if self._stopping:
+                break
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        pass
+
+    def _process_events(self, events: Any) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own name
+        """There is none."""

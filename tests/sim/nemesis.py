@@ -1,0 +1,131 @@
+"""Who breaks things: wrong clocks, a bad network, crashes, pauses, a server that goes away, platforms that lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.sim.network import Weather
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+SKEW = 2.0
+"""Seconds that a machine's clock may be wrong."""
+
+COPIES = {"registry": 1, "eoc_state": 2, "intake": 2, "gatekeeper": 2, "fanout": 2, "board": 1, "audit": 1}
+"""How many copies of a service a seed may have."""
+
+
+def settle_in(world: World) -> None:
+    """Choose the machines: how many copies of each service, and how wrong their clocks are."""
+    from tests.sim.world import Slot
+
+    rng = world.rng
+    for service, most in COPIES.items():
+        for number in range(rng.randint(1, most)):
+            skew = 0.0 if rng.random() < 0.3 else rng.uniform(-SKEW, SKEW)
+            world.slots.append(Slot(f"{service}-{number + 1}", service, skew))
+
+
+def come(world: World) -> None:
+    """Choose what will break in this run, and when. Some runs are quiet: not every bug needs a storm."""
+    rng = world.rng
+    rough = rng.choice((0.0, 0.3, 1.0, 1.0))
+    world.network.weather = Weather(
+        drop=rng.choice((0.0, 0.0, 0.01, 0.04)) * rough,
+        double=rng.choice((0.0, 0.01, 0.05)) * rough,
+        slow=rng.choice((0.0, 0.01, 0.05)) * rough,
+        delay=rng.choice((0.004, 0.02, 0.1)),
+    )
+    world.platforms.lies = rng.choice((0.0, 0.2, 0.6))
+    world.platforms.blind = rng.choice((0.0, 0.0, 0.4))
+    world.platforms.lag = rng.choice((0.0, 0.0, 2.0, 8.0))
+    world.crash_rate = rng.choice((0.0, 0.0, 0.01, 0.04))
+    for _ in range(rng.choice((0, 1, 3, 6))):
+        _later(world, rng.uniform(0, 38), _kill)
+    for _ in range(rng.choice((0, 1, 3, 5))):
+        _later(world, rng.uniform(0, 38), _stop)
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        _later(world, rng.uniform(0, 36), _cut)
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        _later(world, rng.uniform(0, 36), _server_crash)
+    if rng.random() < 0.15:
+        _later(world, rng.uniform(0, 30), _suspend)
+
+
+def leave(world: World) -> None:
+    """Calm: everything runs, nobody lies, what was broken is mended."""
+    world.tell("nemesis", "CALM")
+    world.calm = True
+    world.crash_rate = 0.0
+    world.network.weather = Weather()
+    world.network.cut.clear()
+    world.platforms.lies = world.platforms.blind = world.platforms.lag = 0.0
+    for slot in world.slots:
+        if slot.process is not None and slot.process.stopped:
+            slot.process.go_on()
+    if not world.server.up:
+        _server_back(world)
+
+
+def _later(world: World, delay: float, what: object) -> None:
+    world.loop.outside(delay, what, world)  # type: ignore[arg-type]
+
+
+def _kill(world: World) -> None:
+    if not world.calm:
+        world.kill(world.rng.choice(_likely(world)), world.rng.uniform(0.2, 6.0))
+
+
+def _likely(world: World) -> list:  # type: ignore[type-arg]
+    """Those with more to lose are hit more often."""
+    slots = world.slots
+    return slots + 3 * [slot for slot in slots if slot.service in ("fanout", "gatekeeper", "eoc_state")]
+
+
+def _stop(world: World) -> None:
+    slot = world.rng.choice(_likely(world))
+    process = slot.process
+    if world.calm or process is None or not process.alive or process.stopped:
+        return
+    seconds = world.rng.choice((2.0, 7.0, 17.0, 22.0, 34.0)) * world.rng.uniform(0.8, 1.2)
+    world.tell(process.name, f"STOPPED for {seconds:.1f} s")
+    process.stop()
+
+    def go_on() -> None:
+        if process.stopped:
+            world.tell(process.name, "GOES ON")
+            process.go_on()
+
+    world.loop.outside(seconds, go_on)
+
+
+def _cut(world: World) -> None:
+    process = world.rng.choice(world.slots).process
+    if world.calm or process is None:
+        return
+    world.tell(process.name, "CUT OFF")
+    world.network.cut.add(process.name)
+    world.loop.outside(world.rng.uniform(1, 20), world.network.cut.discard, process.name)
+
+
+def _server_crash(world: World) -> None:
+    if world.calm or not world.server.up:
+        return
+    world.tell("server", "CRASH")
+    world.server.crash()
+    world.loop.outside(world.rng.uniform(0.5, 8.0), _server_back, world)
+
+
+def _server_back(world: World) -> None:
+    if not world.server.up:
+        world.tell("server", "BACK")
+        world.server.restart(world.loop.now)
+        world.network.dispatch_all()
+
+
+def _suspend(world: World) -> None:
+    profile = world.rng.choice(world.town.profiles)
+    if not profile.endswith("website"):
+        world.tell("platform", f"SUSPENDED {profile}")
+        world.platforms.suspended.add(profile)

@@ -1,0 +1,310 @@
+"""The simulated network, and a NATS client on it: what the real ``Ledger`` and ``OpenRequests`` are bound to.
+
+Messages between a process and the server are delayed, and by chance dropped, doubled or overtaken; a process may be cut
+off. What is sent while the server is away is lost or kept by the client and sent later, as nats-py does: so an append
+whose sender gave up may be stored after all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import nats.errors
+import nats.js.errors
+
+from schemas import streams
+from services.kernel.errors import Unreachable
+from services.kernel.ledger import ACK_TIMEOUT, Entry, Ledger, _patiently
+from tests.sim.loop import Process, VirtualLoop
+from tests.sim.server import Ack, Durable, Refused, Server, fits
+
+PULL_SECONDS = 5.0
+KEPT_SECONDS = 4.0
+"""How long a client keeps what it could not send."""
+
+
+@dataclass
+class Weather:
+    """How bad the network is: chances per message, and the longest usual delay in seconds."""
+
+    drop: float = 0.0
+    double: float = 0.0
+    slow: float = 0.0
+    delay: float = 0.004
+
+
+class Network:
+    """Carries messages between processes and the server."""
+
+    def __init__(self, loop: VirtualLoop, server: Server, rng: Random) -> None:
+        self.loop, self.server, self.rng = loop, server, rng
+        self.weather = Weather()
+        self.cut: set[str] = set()
+        self.hearers: dict[str, list[tuple[Process, Callable[[bytes], None]]]] = {}
+        self.desks: dict[str, list[tuple[Process, Callable[[str, bytes, Callable[[bytes], None]], None]]]] = {}
+        self._waiting: dict[str, list[tuple[Process, asyncio.Future[Any]]]] = {}
+        self._alarms: dict[str, float] = {}
+
+    def carry(self, process: Process | None, arrive: Callable[[], None]) -> None:
+        """Let a message arrive after a while, or not, or twice; nothing arrives from or at a dead process."""
+        rng, weather = self.rng, self.weather
+        if process is not None and not process.alive:
+            return
+        if not self.server.up or (process is not None and process.name in self.cut):
+            if rng.random() < 0.5:
+                self.loop.outside(rng.uniform(0.0, KEPT_SECONDS), self._again, process, arrive)
+            return
+        if rng.random() < weather.drop:
+            return
+        times = 2 if rng.random() < weather.double else 1
+        for _ in range(times):
+            delay = rng.uniform(0.0002, weather.delay)
+            if rng.random() < weather.slow:
+                delay += rng.uniform(0.05, 2.0)
+            self.loop.outside(delay, self._arrive, process, arrive)
+
+    def _again(self, process: Process | None, arrive: Callable[[], None]) -> None:
+        if self.server.up and not (process is not None and (process.name in self.cut or not process.alive)):
+            arrive()
+
+    def _arrive(self, process: Process | None, arrive: Callable[[], None]) -> None:
+        if self.server.up:
+            arrive()
+
+    # --- durables -----------------------------------------------------------------------------------------
+
+    def pull(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
+        """A process asks for the next message."""
+        self.carry(process, lambda: self._asked(process, durable, future))
+
+    def _asked(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
+        self._waiting.setdefault(durable, []).append((process, future))
+        self.dispatch(durable)
+
+    def dispatch(self, durable: str) -> None:
+        """Hand out what can be handed out to who asks for it."""
+        if not self.server.up:
+            return
+        queue = [one for one in self._waiting.get(durable, ()) if one[0].alive and not one[1].done()]
+        found = self.server.durables[durable]
+        stream = self.server.streams[found.spec.stream]
+        now = self.loop.now
+        while queue:
+            message = found.next(stream, now)
+            if message is None:
+                break
+            process, future = queue.pop(0)
+            self.carry(process, lambda m=message, p=process, f=future: self._hand(m, p, f, found))
+        self._waiting[durable] = queue
+        wakes = found.wakes_at(now)
+        if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now:
+            when = max(wakes, now + 0.001)
+            self._alarms[durable] = when
+            self.loop.outside(when - now, self.dispatch, durable)
+
+    def _hand(
+        self, message: tuple[Entry, int], process: Process, future: asyncio.Future[Any], durable: Durable
+    ) -> None:
+        if not future.done():
+            future.set_result(SimMsg(self, process, durable, *message))
+
+    def dispatch_for(self, stream: str, subject: str) -> None:
+        """After an append: whoever waits for such a subject gets it."""
+        tokens = subject.split(".")
+        for durable in self._waiting:
+            spec = self.server.durables[durable].spec
+            if spec.stream == stream and fits(spec.filter_subject.split("."), tokens):
+                self.dispatch(durable)
+
+    def dispatch_all(self) -> None:
+        """After a restart: whoever waits may get something."""
+        for durable in self._waiting:
+            self.dispatch(durable)
+
+    # --- core NATS ----------------------------------------------------------------------------------------
+
+    def broadcast(self, process: Process | None, subject: str, data: bytes) -> None:
+        """To whoever hears a subject now."""
+        self.carry(process, lambda: self._spread(subject, data))
+
+    def _spread(self, subject: str, data: bytes) -> None:
+        for pattern, hearers in self.hearers.items():
+            if pattern == subject or (pattern.endswith("*") and subject.startswith(pattern[:-1])):
+                for process, hear in hearers:
+                    if process.alive:
+                        self.carry(process, lambda h=hear: h(data))
+
+    def ask(self, base: str, user: str, data: bytes, reply: Callable[[bytes], None]) -> None:
+        """A person asks a service: one copy that serves the subject gets it."""
+
+        def arrived() -> None:
+            able = [one for one in self.desks.get(base, ()) if one[0].alive]
+            if able:
+                process, serve = self.rng.choice(able)
+                answer = lambda raw: self.carry(process, lambda: self.carry(None, lambda: reply(raw)))  # noqa: E731
+                self.carry(process, lambda: serve(user, data, answer))
+
+        self.carry(None, arrived)
+
+
+class SimMsg:
+    """A message of a durable, as the middleware sees nats-py's ``Msg``."""
+
+    def __init__(self, network: Network, process: Process, durable: Durable, entry: Entry, delivered: int) -> None:
+        self._network, self._process, self._durable = network, process, durable
+        self.subject, self.data, self.headers = entry.subject, entry.data, dict(entry.headers)
+        self.reply = f"$JS.ACK.{durable.spec.stream}.{durable.spec.durable}.{delivered}.{entry.seq}"
+        self.metadata = SimpleNamespace(
+            sequence=SimpleNamespace(stream=entry.seq), num_delivered=delivered, timestamp=entry.at
+        )
+
+    async def ack_sync(self, timeout: float = 1.0) -> SimMsg:  # noqa: ASYNC109 - as in nats-py
+        """Ack, and wait until the server says that it has it."""
+        seq = self.metadata.sequence.stream
+
+        def take() -> bytes:
+            self._durable.ack(seq)
+            self._network.dispatch(self._durable.spec.durable)
+            return b""
+
+        await _round_trip(self._network, self._process, take, timeout)
+        return self
+
+    async def nak(self, delay: float | None = None) -> None:
+        """Ask for it again after a delay."""
+        seq = self.metadata.sequence.stream
+
+        def take() -> None:
+            self._durable.nak(seq, delay or 0.0, self._network.loop.now)
+            self._network.dispatch(self._durable.spec.durable)
+
+        self._network.carry(self._process, take)
+
+    async def in_progress(self) -> None:
+        """Ask for more time."""
+        seq = self.metadata.sequence.stream
+        self._network.carry(self._process, lambda: self._durable.working(seq, self._network.loop.now))
+
+    async def term(self) -> None:
+        """Never again, though it was not done."""
+        seq = self.metadata.sequence.stream
+        self._network.carry(self._process, lambda: self._durable.ack(seq))
+
+
+async def _round_trip(network: Network, process: Process, at_server: Callable[[], Any], timeout: float) -> Any:  # noqa: ASYNC109
+    future: asyncio.Future[Any] = network.loop.create_future()
+
+    def back(result: Any, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def arrived() -> None:
+        result, failed = None, None
+        try:
+            result = at_server()
+        except Refused as refused:
+            failed = nats.js.errors.APIError(code=400, err_code=refused.err_code, description=refused.description)
+        network.carry(process, lambda: back(result, failed))
+
+    network.carry(process, arrived)
+    try:
+        async with asyncio.timeout(timeout):
+            return await future
+    except TimeoutError:
+        raise nats.errors.TimeoutError from None
+
+
+class SimClient:
+    """What the kernel uses of ``nats.aio.client.Client``, for one process."""
+
+    def __init__(self, network: Network, process: Process) -> None:
+        self.network, self.process = network, process
+        self.is_closed = False
+
+    async def request(self, subject: str, payload: bytes = b"", timeout: float = 5.0) -> Any:  # noqa: ASYNC109
+        """A request to the JetStream API."""
+        raw = await _round_trip(
+            self.network, self.process, lambda: self.network.server.request(subject, payload), timeout
+        )
+        return SimpleNamespace(data=raw)
+
+    async def publish(self, subject: str, payload: bytes = b"", **_options: Any) -> None:
+        """Core NATS: nobody confirms it."""
+        self.network.broadcast(self.process, subject, payload)
+
+    def jetstream(self, timeout: float = 5.0) -> SimJetStream:
+        """The JetStream context."""
+        return SimJetStream(self, timeout)
+
+
+class SimJetStream:
+    """What the kernel uses of ``JetStreamContext``."""
+
+    def __init__(self, client: SimClient, timeout: float) -> None:
+        self._client, self._timeout = client, timeout
+
+    async def publish(
+        self, subject: str, payload: bytes, stream: str | None = None, headers: dict[str, str] | None = None, **_: Any
+    ) -> Ack:
+        """Store a message and wait for the ack."""
+        network = self._client.network
+
+        def store() -> Ack:
+            ack = network.server.publish(stream or streams.LEDGER, subject, payload, headers or {})
+            if not ack.duplicate:
+                network.loop.outside(0.0, network.dispatch_for, stream or streams.LEDGER, subject)
+            return ack
+
+        ack: Ack = await _round_trip(network, self._client.process, store, self._timeout)
+        return ack
+
+    async def purge_stream(self, name: str, subject: str | None = None, **_: Any) -> bool:
+        """Take a subject's messages away."""
+        server = self._client.network.server
+        await _round_trip(
+            self._client.network,
+            self._client.process,
+            lambda: server.streams[name].purge(subject or ""),
+            self._timeout,
+        )
+        return True
+
+    async def stream_info(self, name: str, subjects_filter: str | None = None, **_: Any) -> Any:
+        """How a stream stands, with its subjects."""
+        stream = self._client.network.server.streams[name]
+
+        def look() -> Any:
+            state = SimpleNamespace(
+                subjects=dict.fromkeys(stream.last, 1),
+                messages=len(stream.entries),
+                last_seq=len(stream.entries),
+                first_seq=1,
+            )
+            return SimpleNamespace(state=state)
+
+        return await _round_trip(self._client.network, self._client.process, look, self._timeout)
+
+
+class SimLedger(Ledger):
+    """The real ledger on the simulated server; what it reads does not travel as JSON, which is half of a run's time."""
+
+    async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
+        client: Any = self.client
+        server = client.network.server
+        try:
+            entry: Entry | None = await _patiently(
+                lambda: _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT)
+            )
+        except nats.errors.Error as error:
+            message = f"the broker did not answer a read of {stream}"
+            raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+        return entry

@@ -1,0 +1,168 @@
+"""The simulated platforms: what is public, and every way to lie about it.
+
+A post lands where nobody can take it back. Between the call and the landing there is a connection to make, a request to
+carry and a platform at work; the answer may be lost, wrong or late. One promise holds, the design's own: what a call
+started is over within the lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from schemas.events.authority import Profile
+from schemas.events.requests import Request
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from tests.sim.loop import Process, VirtualLoop
+
+MISCHIEF = ("accepted_500", "dropped", "silent", "late", "busy", "busy_after", "refused", "unreachable")
+
+
+@dataclass(frozen=True)
+class Post:
+    """One public post. ``at`` is the virtual time of its landing."""
+
+    number: int
+    at: float
+    profile: str
+    key: str
+    request_id: str
+    rendering_sha256: str
+
+
+class Platforms:
+    """All platforms of the city. ``lies``: the chance of mischief in a call; ``keyed``: it honours idempotency keys."""
+
+    def __init__(self, loop: VirtualLoop, rng: Random, tell: Callable[[str, str], None]) -> None:
+        self.loop, self.rng, self._tell = loop, rng, tell
+        self.posts: list[Post] = []
+        self.lies = 0.0
+        self.blind = 0.0
+        self.lag = 0.0
+        self.keyed = rng.random() < 0.5
+        self.suspended: set[str] = set()
+        self.calls = 0
+
+    def land(self, platform: str, intent: Intent) -> Post:
+        """It is public now; a natural key, and an honoured one, make one post of two."""
+        same = [post for post in self.posts if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)]
+        if same and (platform == "website" or self.keyed):
+            return same[0]
+        post = Post(
+            len(self.posts) + 1,
+            self.loop.now,
+            intent.profile.id,
+            intent.idempotency_key,
+            intent.request_id,
+            intent.rendering_sha256,
+        )
+        self.posts.append(post)
+        self._tell("platform", f"PUBLIC {post.profile} {post.request_id} post={post.number}")
+        return post
+
+    def visible(self, intent: Intent) -> Post | None:
+        """What the profile's timeline shows of a post."""
+        for post in self.posts:
+            same = (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)
+            if same and post.at + self.lag <= self.loop.now:
+                return post
+        return None
+
+
+class SimConnector:
+    """A connector, as the real ones behave: it translates, and an exception is never its answer."""
+
+    def __init__(self, platform: str, platforms: Platforms, process: Process) -> None:
+        self.platform = platform
+        self._platforms, self._process = platforms, process
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Connect, send, wait for the answer."""
+        world, rng = self._platforms, self._platforms.rng
+        await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
+        world.calls += 1
+        trick = rng.choice(MISCHIEF) if rng.random() < world.lies else ""
+        world._tell(self._process.name, f"CALL {intent.profile.id} {intent.request_id} {trick}".rstrip())
+        if trick == "unreachable":
+            return Retryable("connection refused")
+        answer: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
+        world.loop.outside(rng.uniform(0.005, 0.3), self._arrive, intent, trick, answer)
+        return await answer
+
+    def _arrive(self, intent: Intent, trick: str, answer: asyncio.Future[PublishResult]) -> None:
+        world, rng = self._platforms, self._platforms.rng
+        if intent.profile.id in world.suspended:
+            return self._reply(answer, Permanent("the account is suspended"))
+        if trick in ("busy", "busy_after"):
+            return self._reply(answer, Retryable("too many requests", after=3.0 if trick == "busy_after" else None))
+        if trick == "refused":
+            return self._reply(answer, Permanent("the platform refuses this text"))
+        if trick == "dropped":
+            return self._reply(answer, Unknown("500 after sending")) if rng.random() < 0.5 else None
+        if trick == "late":
+            # It answers nothing, and posts as late as the call may last.
+            left = max(intent.call_timeout - 0.4, 0.0)
+            world.loop.outside(rng.uniform(0.0, left), world.land, self.platform, intent)
+            return None
+        post = world.land(self.platform, intent)
+        if trick == "accepted_500":
+            return self._reply(answer, Unknown("500 after sending"))
+        return None if trick == "silent" else self._reply(answer, self._where(post))
+
+    def _reply(self, answer: asyncio.Future[PublishResult], result: PublishResult) -> None:
+        def arrived() -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        self._platforms.loop.outside(self._platforms.rng.uniform(0.005, 0.2), arrived)
+
+    def _where(self, post: Post) -> Posted:
+        return Posted(f"https://{self.platform}.example/{post.profile}/{post.number}", str(post.number))
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look at the timeline, which may lag behind."""
+        world, rng = self._platforms, self._platforms.rng
+        await asyncio.sleep(rng.uniform(0.005, 0.2))
+        if rng.random() < world.blind:
+            return CannotTell("the timeline cannot be read")
+        found = world.visible(intent)
+        return self._where(found) if found is not None else Absent()
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Nothing is taken back here."""
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """All is well."""
+        return Health(True, "")
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class SimMirror:
+    """The website's mirror: it notes what it was asked to show."""
+
+    def __init__(self) -> None:
+        self.shown: set[tuple[str, str]] = set()
+
+    async def mirror(self, request: Request, profile: Profile, url: str) -> None:
+        """Show it."""
+        await asyncio.sleep(0.001)
+        self.shown.add((request.request_id, profile.id))

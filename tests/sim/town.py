@@ -1,0 +1,59 @@
+"""The simulated town: one city folder with the same keys in every process and every run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from unittest import mock
+
+from services.kernel import signing
+from services.kernel.city import City
+from services.kernel.clock import ManualClock
+from services.kernel.signing import Signer, load_key
+from services.provision import demo_plan, make_city
+from services.provision.city_plan import Department, local_profiles
+
+START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
+DEPARTMENTS = ("fire", "parks")
+
+
+class Town:
+    """The city, and its people's keys."""
+
+    def __init__(self, city: City) -> None:
+        self.city = city
+        names = ("cao", "mcpe", "pio", "eoc-director", "comms-officer", "fire-publisher", "clerk", "drivebc")
+        self.signers: dict[str, Signer] = {name: load_key(city.key_path(name)) for name in names}
+        plan = _plan()
+        self.profiles = [profile.id for profile in plan.profiles]
+
+
+def _plan():  # type: ignore[no-untyped-def]
+    plan = demo_plan()
+    departments = [Department(name, name.title(), name) for name in DEPARTMENTS]
+    return replace(plan, profiles=local_profiles(plan.name, plan.website, departments))
+
+
+def make_town() -> Town:
+    """Make the town in a temporary folder. Its keys come from a counter: they are worth nothing anywhere else."""
+    numbers = iter(range(1_000_000))
+
+    def bytes_of(size: int) -> bytes:
+        return hashlib.shake_256(f"a simulated key, worth nothing: {next(numbers)}".encode()).digest(size)
+
+    folder = Path(tempfile.mkdtemp(prefix="onevoice-sim-"))
+    with mock.patch.object(os, "urandom", bytes_of):
+        town = Town(make_city(folder / "city", _plan(), ManualClock(START)))
+    remember_signatures()
+    return town
+
+
+def remember_signatures() -> None:
+    """The same signature over the same bytes is checked once in a process, not once for each fold."""
+    if not hasattr(signing._good, "cache_info"):
+        signing._good = lru_cache(maxsize=100_000)(signing._good)  # type: ignore[assignment]
