@@ -106,7 +106,7 @@ async def platforms(folder: Path, scale: Scale) -> list[Row]:
                 await asyncio.gather(*told, _host_away(square, away, elsewhere, lease), _reserve(square, *urgent))
             )
             square.inside.mischief.clear()
-            rows += await _sick_neighbours(square, names, 3 if scale is Scale.SHORT else 12)
+            rows += await _sick_neighbours(square, names)
     return rows
 
 
@@ -202,7 +202,7 @@ async def _host_away(square: Square, away: list[str], elsewhere: list[str], leas
 # --- sick neighbours --------------------------------------------------------------------------------------
 
 
-async def _sick_neighbours(square: Square, names: list[str], times: int) -> list[Row]:
+async def _sick_neighbours(square: Square, names: list[str]) -> list[Row]:
     """Sixteen profiles of a host hang, drip and fail; how long do healthy ones take there, and elsewhere?
 
     The same messages are sent before, while all are well, so that only the sickness makes the difference.
@@ -212,12 +212,12 @@ async def _sick_neighbours(square: Square, names: list[str], times: int) -> list
     groups = {"same host": same, "another host": other}
     longer, said, counts, ends = dict.fromkeys(groups, float("inf")), dict.fromkeys(groups, ""), [], []
     for number in range(MEASURED):
-        well, alone = await _beside(square, sick, groups, f"Well {number}", times)
+        well, alone = await _beside(square, sick, groups, f"Well {number}")
         await asyncio.gather(*(square.end(well, name, 60.0) for name in sick))
         for place, name in enumerate(sick):
             kind = ("never_before", "drip", "error_before", "never_after")[place % 4]
             square.play(name, kind=kind, calls=10_000, seconds=600)
-        ill, beside = await _beside(square, sick, groups, f"Ill {number}", times)
+        ill, beside = await _beside(square, sick, groups, f"Ill {number}")
         square.inside.mischief.clear()
         ends += await asyncio.gather(*(square.end(ill, name, 180.0) for name in sick))
         counts += [square.count(name, f"Ill {number}") for name in sick]
@@ -247,14 +247,15 @@ async def _sick_neighbours(square: Square, names: list[str], times: int) -> list
 
 
 async def _beside(
-    square: Square, sick: list[str], healthy: dict[str, list[str]], text: str, times: int
+    square: Square, sick: list[str], healthy: dict[str, list[str]], text: str
 ) -> tuple[Request, dict[str, float]]:
-    """Send one message to the sick and then several to the healthy; return these medians."""
+    """Send one message to the sick and, while their calls hang, one to the healthy; return the medians of these.
+
+    One only: later ones would find the sick between two calls, when they are in nobody's way.
+    """
     request = await square.town.cleared(*map(profile_of, sick), text=text, expires_at=later(600))
     await asyncio.sleep(0.3)
-    medians = await asyncio.gather(
-        *(square.rounds(names, f"{text}, {where}", times) for where, names in healthy.items())
-    )
+    medians = await asyncio.gather(*(square.rounds(names, f"{text}, {where}", 1) for where, names in healthy.items()))
     return request, dict(zip(healthy, medians, strict=True))
 
 
