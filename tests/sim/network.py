@@ -160,7 +160,11 @@ class SimMsg:
         self.subject, self.data, self.headers = entry.subject, entry.data, dict(entry.headers)
         self.reply = f"$JS.ACK.{durable.spec.stream}.{durable.spec.durable}.{delivered}.{entry.seq}"
         self.metadata = SimpleNamespace(
-            sequence=SimpleNamespace(stream=entry.seq), num_delivered=delivered, timestamp=entry.at
+            sequence=SimpleNamespace(stream=entry.seq),
+            num_delivered=delivered,
+            timestamp=entry.at,
+            consumer=durable.spec.durable,
+            stream=durable.spec.stream,
         )
 
     async def ack_sync(self, timeout: float = 1.0) -> SimMsg:  # noqa: ASYNC109 - as in nats-py

@@ -16,15 +16,15 @@ from typing import Any, get_type_hints
 
 from schemas import flow, streams, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import DeadLetter
 from services.kernel.city import City
-from services.kernel.control_view import ControlView
 from services.kernel.errors import OneVoiceError
 from services.kernel.messages import desk_json, raw_bytes, strict_json
 from services.kernel.middleware import ServiceMiddleware
 from services.kernel.service import Runtime, Work
+from services.kernel.tries import Counter
 from tests.sim.loop import Process
 from tests.sim.network import PULL_SECONDS, Network, SimClient, SimLedger
+from tests.sim.server import Durable
 
 Tell = Callable[[str, str], None]
 
@@ -73,9 +73,9 @@ class SimRuntime(Runtime):
         super().__init__(flow.service(name), city, clock)
         self.log = log  # type: ignore[assignment]
         self.network, self.process = network, process
-        self.ledger = SimLedger()
+        self.ledger.__class__ = SimLedger  # who holds it already goes on holding it
         self.ledger.bind(SimClient(network, process))  # type: ignore[arg-type]
-        self.control = ControlView(city, self.ledger)
+        self.tries = Counter(self.ledger, clock, self.log)
         self.instance = process.name
         self._middleware: Any = type("BoundMiddleware", (ServiceMiddleware,), {"runtime": self})
 
@@ -88,6 +88,13 @@ class SimRuntime(Runtime):
         self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None, **_options: Any
     ) -> Any:
         """Pull a durable's messages, ``workers`` at a time."""
+        if consumer.max_ack_pending == 1:
+            self._turns[consumer.durable] = asyncio.Lock()
+        return self._durable(consumer, None, title, workers=workers)
+
+    def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
+        workers: int = options.get("workers", 1)
+        self.network.server.durables.setdefault(consumer.durable, Durable(consumer))
 
         def register(handler: Any) -> Any:
             self.process.spawn(self._pull(consumer.durable, workers, handler))
@@ -124,10 +131,6 @@ class SimRuntime(Runtime):
             return handler
 
         return register
-
-    async def put_aside(self, letter: DeadLetter) -> None:
-        """Keep a message that cannot be read."""
-        await self.ledger.js.publish(self.row.dead_letters, letter.to_bytes(), stream=streams.DEAD)
 
     # --- life ---------------------------------------------------------------------------------------------
 
