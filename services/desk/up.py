@@ -104,7 +104,7 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
             if (await provision(city, url)).accounts_changed:
                 await broker.reload()
         else:
-            url = nats.url or f"nats://{nats.host}:{nats.port}"
+            url = nats.address
         await _check_ledger(city, url)
         base = port or nats.port
         square = await _townsquare(city, base, nats.port, stack)

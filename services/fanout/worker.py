@@ -208,6 +208,8 @@ class Worker:
             return Held("another worker took it over")
         if after.verdict_seq != delivery.verdict_seq:
             return Held("a newer verdict stands")
+        if (doubt := self._runtime.ledger.doubt) is not None:
+            return Held(doubt.message)
         found = self._objections(delivery, fresh)
         return Held(_sentences(found)) if found else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -13,17 +14,25 @@ from PIL import Image
 
 from schemas import subjects
 from schemas.events.authority import Grant, Role
-from schemas.events.control import Designate, EocActivate, EocStandDown, Hold
+from schemas.events.control import Designate, EocActivate, EocStandDown, Hold, Withdraw
+from schemas.events.deliveries import Attempt
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution
+from services.desk import statements
+from services.fanout import receipts
+from services.fanout.connectors.contract import CannotTell
 from services.kernel.crashpoints import POINTS
+from services.kernel.signing import load_key
 from tests.faults.harness import ALL, SQUARES, FaultCity, Load, Sent, Sets, compare
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
-from tests.mission import eventually
+from tests.mission import eventually, now
 
 TRIP_SECONDS = 40.0
 SLOW = "audit.seal.stored"
 """A seal is due a minute after the first entry: it takes longest to get there."""
 
+RESOLVING = "fanout.resolution.stored"
 AT_THE_BEGINNING = "registry.genesis.stored"
 STRUCK = ("audit", "fanout", "gatekeeper", "intake", "eoc_state", "registry")
 
@@ -38,6 +47,7 @@ class Nemesis:
         self.recovered: dict[str, float] = {}
         self.missed: list[str] = []
         self.causes: list[asyncio.Task[None]] = []
+        self.resolution = b""
 
     async def begin(self) -> None:
         """Kill the registry right after the first entry of the ledger; then start everything."""
@@ -58,6 +68,8 @@ class Nemesis:
         """Kill a service at each of its points, and each time wait until a message gets through again."""
         for point in points_of(service):
             await self._strike(service, point)
+            if point == RESOLVING:  # the next start is to die in the middle of what this one left
+                continue
             began = asyncio.get_running_loop().time()
             self.running[service] = await self.city.start(service)
             await delivered(self.city, await self.load.send(SQUARES[0]))
@@ -67,10 +79,14 @@ class Nemesis:
     async def _strike(self, service: str, point: str) -> None:
         """Put a process in the service's place that dies at a point, and give it cause to."""
         await self.running[service].kill()
-        armed = self.running[service] = await self.city.start(service, crash_at=point)
+        # What was in hand before may lead it to its point before it is ready.
+        armed = self.running[service] = await self.city.start(service, crash_at=point, ready=False)
+        await armed.until_ready(or_dead=True)
         cause = asyncio.create_task(self._cause(point))
         await self._await_death(point, armed)
         self.causes.append(cause)
+        if point == "fanout.call.ended":
+            self.resolution = await unconfirmed(self.city)
 
     async def _await_death(self, point: str, process: ServiceProcess) -> None:
         if await process.until_dead(TRIP_SECONDS if point != SLOW else 90.0) and process.ended == -signal.SIGKILL:
@@ -82,7 +98,10 @@ class Nemesis:
 
     async def _cause(self, point: str) -> None:
         special = CAUSES.get(point)
-        if special is not None:
+        if point in (RESOLVING, "fanout.resolution.done"):
+            assert self.resolution, "no post was left without a receipt"
+            await self.city.tell("pio", subjects.DESK_DELIVERY_RESOLVE, self.resolution)
+        elif special is not None:
             await special(self.city)
         else:
             await self.load.send(*SQUARES[:2])
@@ -91,6 +110,45 @@ class Nemesis:
 def points_of(service: str) -> list[str]:
     """Return the points at which a running service is killed."""
     return [one for one in POINTS if one.startswith(f"{service}.") and one != AT_THE_BEGINNING]
+
+
+async def unconfirmed(city: FaultCity) -> bytes:
+    """Say of a post that stands and has no receipt that nobody could find out; return an officer's word that it stands.
+
+    The receipt is the one that fan-out writes when a platform does not answer; here its user does, at once, while
+    fan-out is dead.
+    """
+    writer = await city.mission.writer("fanout")
+    ledger = writer.ledger
+    stand = {(f"{post.username}-townsquare", post.draft.text): post for post in city.square.posts.posts.values()}
+    for entry in reversed(await ledger.history(subjects.ATTEMPTS)):
+        attempt = Attempt.from_bytes(entry.data)
+        asked = await ledger.last(subjects.request(attempt.request_id))
+        settled = await ledger.last(subjects.receipt(attempt.profile, attempt.request_id))
+        request = Request.from_bytes(asked.data) if asked else None
+        post = stand.get((attempt.profile, request.text)) if request else None
+        if settled is not None or post is None or request is None:
+            continue
+        receipt = receipts.of_look(attempt, entry.seq, CannotTell("it does not answer"), now(), natural=False)
+        subject = subjects.receipt(attempt.profile, attempt.request_id)
+        seq = (await ledger.append(subject, receipt, expect_last=0)).seq
+        url = f"{city.square_url}/@{post.username}/{post.id}"
+        return _resolution(city, request, attempt.profile, seq, url).to_bytes()
+    raise AssertionError("no post was left without a receipt")
+
+
+def _resolution(city: FaultCity, request: Request, profile: str, seq: int, url: str) -> Resolution:
+    return statements.resolution(
+        load_key(city.city.key_path("pio")),
+        request,
+        realm="live",
+        officer="pio",
+        profile=profile,
+        receipt_seq=seq,
+        choice="posted",
+        url=url,
+        now=now(),
+    )
 
 
 async def delivered(city: FaultCity, one: Sent, seconds: float = 60.0) -> None:
@@ -183,7 +241,15 @@ async def _activate(city: FaultCity) -> None:
 
 NOT_NOW = frozenset({"order.posture"})
 
+
+async def _take_back(city: FaultCity) -> None:
+    """A request that is withdrawn is closed without waiting for any platform."""
+    one = await Load(city, prefix=f"back{secrets.token_hex(2)}").send(SQUARES[0], approve=False)
+    await city.order("mcpe", Withdraw(request_id=one.request_id))
+
+
 CAUSES: dict[str, Callable[[FaultCity], Awaitable[None]]] = {
+    "gatekeeper.request.closed": _take_back,
     "intake.media.stored": _put_picture,
     "registry.order.stored": _designate,
     "eoc_state.order.stored": _release,

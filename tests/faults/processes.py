@@ -72,12 +72,14 @@ class ServiceProcess:
         """How many lines of its log have these words."""
         return sum(words in line for line in self.log.read_text(errors="replace").splitlines())
 
-    async def until_ready(self) -> None:
-        """Wait until each of its services has taken up work."""
+    async def until_ready(self, *, or_dead: bool = False) -> None:
+        """Wait until each of its services has taken up work, or until its end where that will do."""
         for _ in range(int(START_SECONDS / 0.05)):
             if self.said(" ready ") >= len(self.names):
                 return
             if not self.alive:
+                if or_dead:
+                    return
                 break
             await asyncio.sleep(0.05)
         raise AssertionError(f"{self.names} did not get ready:\n{self.log.read_text(errors='replace')[-4000:]}")

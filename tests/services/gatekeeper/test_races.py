@@ -137,7 +137,7 @@ async def test_a_killed_gatekeeper_owes_no_verdict_after_its_restart(mission: Mi
     js = provisioner.ledger.js
     for durable in ("gatekeeper-requests", "gatekeeper-approvals", "gatekeeper-control", "gatekeeper-receipts"):
         info = await js.consumer_info("LEDGER", durable)
-        assert info.config.ack_wait == 30.0
+        assert info.config.ack_wait == 10.0
     intake = await mission.writer("intake")
     log = tmp_path / "gatekeeper.log"
     process = await start_gatekeeper(mission, log)
