@@ -26,7 +26,14 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
 BOUND = 40
 """Seeds within which each of these bugs is caught; the first that shows it is enough."""
 
-CAUGHT = ("redelivery_is_new", "stale_control")
+CAUGHT = (
+    "never_marked",
+    "redelivery_is_new",
+    "stale_control",
+    "receipt_lies",
+    "barrier_does_not_wait",
+    "expired_posted",
+)
 """The quickest to be seen; ``python -m tests.sim --plant NAME`` tries any of them."""
 
 
