@@ -6,12 +6,13 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test sim check check-deploy format schemas docs bench-start lock clean
+.PHONY: help setup run up test sim faults check check-deploy format schemas docs bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
 	@echo "make test        set up and run all tests"
+	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
@@ -64,6 +65,9 @@ SEEDS ?= 1000
 FROM ?= 0
 sim: $(VENV)/.dev
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
+
+faults: $(VENV)/.dev
+	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write $(WRITE))
 
 check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff check .
