@@ -13,9 +13,11 @@ from schemas.events.control import EocActivate, EocStandDown, Hold, Revoke, With
 from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Verdict
 from schemas.streams import LEASE_SECONDS
-from tests.faults.harness import SQUARES, FaultCity, Load, Sent, compare
+from tests.faults.harness import SQUARES, FaultCity
+from tests.faults.load import Load, Sent
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import compare
 from tests.mission import eventually
 from tests.model.gaps import Gap, gaps
 

@@ -26,8 +26,10 @@ from services.kernel.signing import load_key
 from services.provision import find_nats_server
 from services.provision.nats_config import Cluster, ServerSettings, Tls, render_server
 from tests.faults.crashes import delivered, flowing
-from tests.faults.harness import ALL, SQUARES, FaultCity, Load, compare
+from tests.faults.harness import ALL, SQUARES, FaultCity
+from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import compare
 from tests.mission import Mission, Writer, eventually, free_port, now, sign_order
 
 NODES = ("nats-1", "nats-2", "nats-3")

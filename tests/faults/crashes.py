@@ -23,9 +23,11 @@ from services.fanout import receipts
 from services.fanout.connectors.contract import CannotTell
 from services.kernel.crashpoints import POINTS
 from services.kernel.signing import load_key
-from tests.faults.harness import ALL, SQUARES, FaultCity, Load, Sent, Sets, compare
+from tests.faults.harness import ALL, SQUARES, FaultCity
+from tests.faults.load import Load, Sent
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import Sets, compare
 from tests.mission import eventually, now
 
 TRIP_SECONDS = 40.0

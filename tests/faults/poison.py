@@ -11,9 +11,11 @@ from typing import Any
 from schemas import streams, subjects
 from schemas.events.dead import LetterOrder, LetterView
 from schemas.events.desk import BoardQuery, BoardReply
-from tests.faults.harness import FaultCity, Load, Sent, compare
+from tests.faults.harness import FaultCity
+from tests.faults.load import Load, Sent
 from tests.faults.poison_program import BuggyProcess, Bugs
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import compare
 from tests.mission import eventually
 
 FIRE, WATER = "fire-townsquare", "water-townsquare"

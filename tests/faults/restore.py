@@ -28,8 +28,10 @@ from services.kernel.clock import SystemClock
 from services.kernel.errors import Unproven
 from services.kernel.ledger import Ledger
 from services.provision import EmbeddedBroker, provision
-from tests.faults.harness import SQUARES, FaultCity, Load, compare, settled
+from tests.faults.harness import SQUARES, FaultCity
+from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import compare, settled
 from tests.mission import eventually, free_port
 
 DAMAGES = ("flipped bit", "truncated block", "deleted block")

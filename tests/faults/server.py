@@ -17,9 +17,11 @@ from PIL import Image
 from schemas import subjects
 from schemas.streams import LEASE_SECONDS
 from tests.faults.crashes import delivered, flowing
-from tests.faults.harness import ALL, SQUARES, FaultCity, Load, compare
+from tests.faults.harness import ALL, SQUARES, FaultCity
+from tests.faults.load import Load
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
+from tests.faults.sets import compare
 
 RESUME_SECONDS = 5.0
 """Within this time after the broker is back, services go on by themselves; judged in full, on a quiet machine."""
