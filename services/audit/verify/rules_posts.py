@@ -82,8 +82,10 @@ def attempt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         return
     yield from _same_content(book, line, event, case)
     found = (*_last_verdict(line, event, case), *_warranted(book, line, event, case))
-    if case.changed_at is not None and line.at - case.changed_at <= _LAG:
-        facts.overtaken = found  # a worker may not have seen it yet when it wrote, and looks again before it posts
+    just_changed = case.changed_at is not None and line.at - case.changed_at <= _LAG
+    if just_changed or 0 < event.verdict_seq < case.verdict_seq:
+        # A worker may not have seen it when it wrote, or have slept since it looked: it looks again before it posts.
+        facts.overtaken = found
     else:
         yield from found
     target = case.target(event.revision, event.profile)

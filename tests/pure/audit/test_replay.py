@@ -105,6 +105,24 @@ def test_an_attempt_that_was_overtaken_and_held_back_is_a_warning(builder: Ledge
     )
 
 
+@pytest.mark.parametrize("outcome", [ReceiptOutcome.WITHHELD, ReceiptOutcome.DELIVERED])
+def test_a_worker_that_slept_between_its_look_and_its_attempt(
+    builder: LedgerBuilder, verify: Verify, outcome: ReceiptOutcome
+) -> None:
+    """However long it slept: its second look holds the call back, and then nothing is wrong; else it is."""
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    first = builder.verdict(request)
+    builder.verdict(request)
+    builder.wait(30)
+    seq = builder.attempt(request, verdict_seq=first)
+    builder.receipt(request, seq, outcome=outcome)
+    report = verify(builder)
+    held = outcome is ReceiptOutcome.WITHHELD
+    assert report.ok is held
+    assert ((seq, "attempt.overtaken") in [(one.seq, one.code) for one in report.warnings]) is held
+
+
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED, None])
 def test_an_attempt_that_was_overtaken_and_carried_out_is_a_violation(
     builder: LedgerBuilder, verify: Verify, outcome: ReceiptOutcome | None
