@@ -226,16 +226,21 @@ def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
 
 
 def _overtaken(book: Book, event: Receipt, facts: AttemptFacts) -> Iterator[Violation]:
-    """An attempt that was overtaken by a new fact is no fault if the worker's second look held it back."""
-    if event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id:
-        codes = ", ".join(one.code for one in facts.overtaken)
-        if codes:
-            book.warnings.append(
-                Violation(facts.seq, "attempt.overtaken", f"It was overtaken ({codes}), and held back in time.")
-            )
+    """An attempt that was overtaken by a new fact is no fault if the worker's second look held it back.
+
+    Nor if nobody can tell whether it was carried out, the worker having died, and a newer clearance of the same stood:
+    an officer has to look at it anyway. What turns out to be delivered is judged again.
+    """
+    codes = {one.code for one in facts.overtaken}
+    held = event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id
+    open_end = event.outcome is ReceiptOutcome.UNCONFIRMED and codes == {"attempt.verdict"}
+    if codes and (held or open_end):
+        said = "held back in time" if held else "how it ended is not known; a newer clearance stood"
+        names = ", ".join(one.code for one in facts.overtaken)
+        book.warnings.append(Violation(facts.seq, "attempt.overtaken", f"It was overtaken ({names}); {said}."))
     else:
         yield from facts.overtaken
-    facts.overtaken = ()
+    facts.overtaken = facts.overtaken if open_end else ()
 
 
 def _public(book: Book, line: Line, event: Receipt, target: Target) -> Iterator[Violation]:

@@ -123,6 +123,22 @@ def test_a_worker_that_slept_between_its_look_and_its_attempt(
     assert ((seq, "attempt.overtaken") in [(one.seq, one.code) for one in report.warnings]) is held
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_an_overtaken_attempt_whose_worker_died(builder: LedgerBuilder, verify: Verify, found: bool) -> None:
+    """Nobody can tell how it ended, and the newer verdict clears it too; delivered after all, it is a violation."""
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    first = builder.verdict(request)
+    builder.verdict(request)
+    seq = builder.attempt(request, verdict_seq=first)
+    builder.receipt(request, seq, outcome=ReceiptOutcome.UNCONFIRMED)
+    if found:
+        builder.receipt(request, seq)
+    report = verify(builder)
+    assert ((seq, "attempt.verdict") in named(report)) is found
+    assert "attempt.overtaken" in {one.code for one in report.warnings}
+
+
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED, None])
 def test_an_attempt_that_was_overtaken_and_carried_out_is_a_violation(
     builder: LedgerBuilder, verify: Verify, outcome: ReceiptOutcome | None
