@@ -77,7 +77,8 @@ class Link:
         *others, last = servers_of(self.url) or [self.url]
         for server in others:
             with suppress(Unreachable):
-                return await self._open(city, path, server)
+                await self._open(city, path, server)
+                return
         await self._open(city, path, last)
 
     async def _open(self, city: City, path: Path, server: str) -> None:

@@ -94,8 +94,8 @@ class MastodonSection(_Section):
 
 
 class DeliverySection(_Section):
-    """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person has
-    to look (``onevoice resolve``).
+    """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
+    has to look (``onevoice resolve``).
     """
 
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0

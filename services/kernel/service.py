@@ -47,6 +47,11 @@ __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 HEARTBEAT_SECONDS = 2.0
 FIRST_HEARTBEAT_SECONDS = 0.3
 DURABLE_CHECK_SECONDS = 10.0
+FETCH_SECONDS = 2.5
+"""How long one fetch stands open. A broker that was killed forgets it, and the client waits it out: so long takes it at
+most after a reconnection until messages flow again.
+"""
+
 GRACEFUL_SECONDS = 20.0
 CANCEL_AGAIN_SECONDS = 3.0
 _VERSION = version("onevoice")
@@ -117,7 +122,9 @@ class Runtime:
         options: dict[str, Any] = {"max_workers": workers} if workers > 1 else {}
         if consumer.max_ack_pending == 1:
             self._turns[consumer.durable] = asyncio.Lock()
-        subscriber = self._durable(consumer, PullSub(batch_size=1, timeout=5.0), title, decoder=strict_json, **options)
+        subscriber = self._durable(
+            consumer, PullSub(batch_size=1, timeout=FETCH_SECONDS), title, decoder=strict_json, **options
+        )
         self.letters.route(consumer.durable, subscriber, again)
         return subscriber
 
@@ -235,7 +242,7 @@ class Runtime:
             self.hear(subjects.AUDIT_STANDING, title=title)(self.watch.on_standing)
         self._wire(self)
         if self.row.again is not None:
-            pull = PullSub(batch_size=1, timeout=5.0)
+            pull = PullSub(batch_size=1, timeout=FETCH_SECONDS)
             self._durable(self.row.again, pull, f"dead letters again, {self.row.name}", decoder=strict_json)(
                 self._on_again
             )

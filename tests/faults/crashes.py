@@ -202,10 +202,10 @@ def _whole(nemesis: Nemesis, found: Sets, took: float) -> Row:
 
 
 @contextlib.asynccontextmanager
-async def flowing(load: Load) -> AsyncIterator[Load]:
+async def flowing(load: Load, pause: float = 0.5) -> AsyncIterator[Load]:
     """Let messages flow while the block runs; what is in hand at its end is finished."""
     stop = asyncio.Event()
-    task = asyncio.create_task(load.flow(stop, pause=0.5))
+    task = asyncio.create_task(load.flow(stop, pause))
     try:
         yield load
     finally:

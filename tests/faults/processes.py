@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -20,8 +22,9 @@ _FORKS.set_forkserver_preload(
 START_SECONDS = 60.0
 
 
-def _be(names: list[str], folder: str, url: str, log: str, crash_at: str) -> None:
-    """Be ``onevoice run`` of these services, with the log in a file and crash points armed."""
+def _be(names: list[str], folder: str, url: str, log: str, crash_at: str, owner: int) -> None:
+    """Be ``onevoice run`` of these services, with the log in a file and crash points armed, while the owner lives."""
+    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -29,6 +32,16 @@ def _be(names: list[str], folder: str, url: str, log: str, crash_at: str) -> Non
     from services.kernel.run import run_until_stopped
 
     sys.exit(run_until_stopped(names, Path(folder), "live", url))
+
+
+def _end_with(owner: int) -> None:
+    """A fork server keeps its children when the test that asked for them is killed: they look for themselves."""
+    while True:
+        time.sleep(2.0)
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            os._exit(1)
 
 
 class ServiceProcess:
@@ -39,7 +52,7 @@ class ServiceProcess:
         self.log = log
         log.touch()
         self._process: BaseProcess = _FORKS.Process(
-            target=_be, args=(list(names), str(folder), url, str(log), crash_at), daemon=True
+            target=_be, args=(list(names), str(folder), url, str(log), crash_at, os.getpid()), daemon=True
         )
         self._process.start()
 

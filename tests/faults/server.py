@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import random
@@ -29,6 +30,7 @@ RESUME_SECONDS = 5.0
 IDLE_SHARE = 0.3
 """The part of one core that a service may use while the broker is away: more is spinning."""
 
+REST = "filler-of-the-rest"
 LONGER_THAN_A_LEASE = LEASE_SECONDS + 5.0
 
 
@@ -81,7 +83,7 @@ async def stopped(folder: Path, scale: Scale) -> list[Row]:
         for process in running.values():
             await process.until_ready()
         recovered = 0.0
-        async with flowing(Load(city, prefix="flow")) as load:
+        async with flowing(Load(city, prefix="flow"), pause=2.0) as load:
             for names in rounds:
                 await asyncio.sleep(1.0)
                 for name in names:
@@ -89,7 +91,7 @@ async def stopped(folder: Path, scale: Scale) -> list[Row]:
                 await asyncio.sleep(LONGER_THAN_A_LEASE)
                 for name in names:
                     running[name].signal(signal.SIGCONT)
-                recovered = max(recovered, await _through(city, load))
+                recovered = max(recovered, await _through(city, load, "+".join(names)))
         found = await compare(city, load)
     times = sum(map(len, rounds))
     return [found.row(f"SIGSTOP of a service for {LONGER_THAN_A_LEASE:.0f} s", times, recovered=recovered)]
@@ -109,6 +111,8 @@ async def _full_store(folder: Path, *, by_limit: bool) -> Row:
         load = Load(city)
         await delivered(city, await load.send())
         codes = await _fill(city)
+        if not by_limit:
+            _fill_rest(city.city.var / "nats")
         used = [process.cpu_seconds() for process in processes]
         late = asyncio.create_task(load.send(seconds=90.0))
         await asyncio.sleep(5.0)
@@ -152,11 +156,19 @@ async def _store(folder: Path, *, by_limit: bool) -> AsyncIterator[tuple[FaultCi
 
             async def free() -> None:
                 filler.unlink()
+                (store / REST).unlink()
                 await city.start_broker()
 
             yield city, free
     finally:
         await _run("umount", "-l", str(store))
+
+
+def _fill_rest(store: Path) -> None:
+    """Take the last block, too: a picture needs more room than a message."""
+    with (store / REST).open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"\0" * 4_096):
+            pass
 
 
 async def _run(*words: str) -> None:
@@ -188,10 +200,13 @@ def _picture(number: int) -> bytes:
     return raw.getvalue()
 
 
-async def _through(city: FaultCity, load: Load) -> float:
+async def _through(city: FaultCity, load: Load, after: str = "it") -> float:
     """Return the seconds until a new message stands on a profile."""
     began = asyncio.get_running_loop().time()
-    await delivered(city, await load.send(SQUARES[-1], seconds=120.0))
+    try:
+        await delivered(city, await load.send(SQUARES[-1], seconds=120.0))
+    except AssertionError as error:
+        raise AssertionError(f"nothing got through after {after}: {error}") from error
     return asyncio.get_running_loop().time() - began
 
 
