@@ -22,10 +22,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many (default: 1000)")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default: 0)")
     parser.add_argument("--plant", action="append", default=[], choices=sorted(PLANTS), help="switch a known bug on")
+    parser.add_argument("--plants", action="store_true", help="try every known bug, on up to 100 seeds each")
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--json", action="store_true", help="say at the end what came of it, as one line of JSON")
     asked = parser.parse_args()
     plants = tuple(asked.plant)
+    if asked.plants:
+        return _try_plants(asked.workers)
     if asked.seed is not None:
         outcome = run(asked.seed, plants, whole=True)
         print("\n".join(outcome.trace))
@@ -35,6 +38,25 @@ def main() -> int:
             print(f"  {problem}")
         return bool(outcome.problems)
     return _play_many(range(asked.first, asked.first + asked.seeds), plants, asked.workers, as_json=asked.json)
+
+
+MOST_SEEDS = 100
+
+
+def _try_plants(workers: int) -> int:
+    """Print for each known bug the first seed that catches it; 1 if one is not caught that should be."""
+    from tests.sim.plants import HARMLESS, PLANTS, with_those_behind
+    from tests.sim.run import first_caught
+
+    missed = 0
+    for name in sorted(PLANTS):
+        caught = first_caught(with_those_behind(name), range(MOST_SEEDS), workers)
+        problem = (
+            caught.problems[0] if caught else "not caught; another wall stands" if name in HARMLESS else "NOT CAUGHT"
+        )
+        print(f"{name:26} {caught.seed if caught else '-':>4}  {problem[:90]}", flush=True)
+        missed += caught is None and name not in HARMLESS
+    return bool(missed)
 
 
 def _play_many(seeds: range, plants: tuple[str, ...], workers: int, *, as_json: bool) -> int:

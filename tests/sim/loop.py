@@ -60,6 +60,36 @@ class Process:
         self.waiting = []
 
 
+class _Step(asyncio.Handle):
+    """A callback that waits for its turn; as asyncio's own, without what serves debugging."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Any, args: tuple[Any, ...], loop: VirtualLoop, context: contextvars.Context | None
+    ) -> None:
+        self._callback, self._args, self._loop = callback, args, loop
+        self._context = contextvars.copy_context() if context is None else context
+        self._cancelled = False
+        self._source_traceback = None
+        self._repr = None
+
+    def cancel(self) -> None:
+        """Let it not run."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]
+
+
+class _Timer(_Step):
+    """A callback that waits for its time."""
+
+    __slots__ = ("_when",)
+
+    def when(self) -> float:
+        """Return its virtual time."""
+        return self._when
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs callbacks in one fixed order, in virtual time; ``run_in_executor`` computes at once."""
 
@@ -70,6 +100,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready: deque[asyncio.Handle] = deque()
         self._scheduled: list[Any] = []
         self._number = 0
+        self._nobody = contextvars.Context()
 
     def time(self) -> float:
         """Return the virtual time in seconds."""
@@ -77,7 +108,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
         """Run it next, in the owner's context."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Step(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -93,14 +124,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Run it at a virtual time; what is due at the same time runs in the order of asking."""
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = _Timer(callback, args, self, context)
+        timer._when = when
         self._number += 1
         heapq.heappush(self._scheduled, (when, self._number, timer))
-        return timer
+        return timer  # type: ignore[return-value]
 
     def outside(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
         """Run it after a while, whatever becomes of the process that asked for it."""
-        self.call_at(self.now + delay, callback, *args, context=contextvars.Context())
+        self._number += 1
+        timer = _Timer(callback, args, self, self._nobody)
+        heapq.heappush(self._scheduled, (self.now + delay, self._number, timer))
 
     def put_back(self, handles: list[asyncio.Handle]) -> None:
         """Let what waited run."""
@@ -116,18 +150,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return future
 
     def _run_once(self) -> None:
-        if not self._ready:
-            while self._scheduled and self._scheduled[0][2].cancelled():
-                heapq.heappop(self._scheduled)
-            if not self._scheduled:
+        ready, scheduled = self._ready, self._scheduled
+        if not ready:
+            while scheduled and scheduled[0][2]._cancelled:
+                heapq.heappop(scheduled)
+            if not scheduled:
                 raise Stuck("nothing can happen any more")
-            self.now = max(self.now, self._scheduled[0][0])
-        while self._scheduled and self._scheduled[0][0] <= self.now:
-            timer = heapq.heappop(self._scheduled)[2]
-            if not timer.cancelled():
-                self._ready.append(timer)
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
+            self.now = max(self.now, scheduled[0][0])
+        now = self.now
+        while scheduled and scheduled[0][0] <= now:
+            timer = heapq.heappop(scheduled)[2]
+            if not timer._cancelled:
+                ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
             if handle._cancelled:
                 continue
             owner = handle._context.get(OWNER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.sim.moments import NO_THEME
 from tests.sim.network import Weather
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def settle_in(world: World) -> None:
 
     rng = world.rng
     for service, most in COPIES.items():
-        for number in range(rng.randint(1, most)):
+        for number in range(most if service in world.theme.pairs else rng.randint(1, most)):
             skew = 0.0 if rng.random() < 0.3 else rng.uniform(-SKEW, SKEW)
             world.slots.append(Slot(f"{service}-{number + 1}", service, skew))
 
@@ -41,6 +42,9 @@ def come(world: World) -> None:
     world.platforms.blind = rng.choice((0.0, 0.0, 0.4))
     world.platforms.lag = rng.choice((0.0, 0.0, 2.0, 8.0))
     world.crash_rate = rng.choice((0.0, 0.0, 0.01, 0.04))
+    _themed(world)
+    if world.theme is not NO_THEME and rng.random() < 0.7:
+        return  # nothing else is to get into the theme's way
     for _ in range(rng.choice((0, 1, 3, 6))):
         _later(world, rng.uniform(0, 38), _kill)
     for _ in range(rng.choice((0, 1, 3, 5))):
@@ -51,6 +55,16 @@ def come(world: World) -> None:
         _later(world, rng.uniform(0, 36), _server_crash)
     if rng.random() < 0.15:
         _later(world, rng.uniform(0, 30), _suspend)
+
+
+def _themed(world: World) -> None:
+    """Let a theme's platforms lie as it wants."""
+    theme, platforms = world.theme, world.platforms
+    if theme.mischief:
+        platforms.mischief, platforms.lies = theme.mischief, theme.lies
+        platforms.blind, platforms.lag = theme.blind, theme.lag * world.rng.random()
+    if theme.drop:
+        world.network.weather.drop = theme.drop
 
 
 def leave(world: World) -> None:
@@ -110,11 +124,16 @@ def _cut(world: World) -> None:
 
 
 def _server_crash(world: World) -> None:
+    crash_server(world, world.rng.uniform(0.5, 8.0))
+
+
+def crash_server(world: World, seconds: float) -> None:
+    """It goes away, unless it is away, and comes back."""
     if world.calm or not world.server.up:
         return
     world.tell("server", "CRASH")
     world.server.crash()
-    world.loop.outside(world.rng.uniform(0.5, 8.0), _server_back, world)
+    world.loop.outside(seconds, _server_back, world)
 
 
 def _server_back(world: World) -> None:

@@ -79,12 +79,25 @@ class Network:
     # --- durables -----------------------------------------------------------------------------------------
 
     def pull(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
-        """A process asks for the next message."""
-        self.carry(process, lambda: self._asked(process, durable, future))
+        """A process asks for the next message, and again when its question or the answer may have been lost."""
+        if future.done() or not process.alive:
+            return
+        if not any(waits is future for _, waits in self._waiting.get(durable, ())):
+            self.carry(process, lambda: self._asked(process, durable, future))
+        self._ask_again(process, durable, future)
+
+    def _ask_again(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
+        self.loop.outside(PULL_SECONDS + self.rng.random(), self._unanswered, process, durable, future)
+
+    def _unanswered(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
+        """A question that stands at the server need not be repeated."""
+        if not any(waits is future for _, waits in self._waiting.get(durable, ())):
+            self.pull(process, durable, future)
 
     def _asked(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
-        self._waiting.setdefault(durable, []).append((process, future))
-        self.dispatch(durable)
+        if not future.done() and not any(waits is future for _, waits in self._waiting.get(durable, ())):
+            self._waiting.setdefault(durable, []).append((process, future))
+            self.dispatch(durable)
 
     def dispatch(self, durable: str) -> None:
         """Hand out what can be handed out to who asks for it."""
@@ -99,6 +112,7 @@ class Network:
             if message is None:
                 break
             process, future = queue.pop(0)
+            self._ask_again(process, durable, future)
             self.carry(process, lambda m=message, p=process, f=future: self._hand(m, p, f, found))
         self._waiting[durable] = queue
         wakes = found.wakes_at(now)
@@ -220,11 +234,16 @@ async def _round_trip(network: Network, process: Process, at_server: Callable[[]
         network.carry(process, lambda: back(result, failed))
 
     network.carry(process, arrived)
+    timer = network.loop.call_later(timeout, _give_up, future)
     try:
-        async with asyncio.timeout(timeout):
-            return await future
-    except TimeoutError:
-        raise nats.errors.TimeoutError from None
+        return await future
+    finally:
+        timer.cancel()
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(nats.errors.TimeoutError())
 
 
 class SimClient:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, SubmissionEvent
+from tests.sim.moments import NO_THEME
 from tests.sim.town import START
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ def come(world: World) -> None:
     """Decide who does what, and when."""
     rng = world.rng
     for number in range(rng.randint(3, 5)):
-        world.loop.create_task(_message(world, number, rng.uniform(0, 25)))
-    world.loop.create_task(_orders(world, rng.uniform(0, 30)))
+        world.loop.create_task(_message(world, number, rng.uniform(0, 10 if world.theme.acts else 25)))
+    if not world.theme.acts or rng.random() < 0.3:
+        world.loop.create_task(_orders(world, rng.uniform(0, 30)))
     world.loop.create_task(_look(world))
     world.network.hearers.setdefault(subjects.EOC_STATE, []).append((_Everybody(), lambda raw: _heard(world, raw)))
 
@@ -91,7 +94,9 @@ async def _message(world: World, number: int, after: float) -> None:
     targets: Any = tuple(sorted(rng.sample(world.town.profiles, rng.randint(1, 2))))
     if rng.random() < 0.15:
         targets = "all-departments"
-    lasts = rng.choice((12, 25, 45, 3_600, 3_600, 3_600))
+    if world.theme.targets:
+        targets = (rng.choice([name for name in world.town.profiles if name.endswith(world.theme.targets)]),)
+    lasts = rng.choice(world.theme.lasts or (12, 25, 45, 3_600, 3_600, 3_600))
     event = SubmissionEvent(
         specversion="1.0",
         id=f"m{number}",
@@ -110,8 +115,8 @@ async def _message(world: World, number: int, after: float) -> None:
         return
     request_id = answer["request_id"]
     world.told.requests[request_id] = (world.loop.now, answer["seq"])
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        await asyncio.sleep(rng.choice((0.0, 0.5, 4.0)) * rng.random())
+    for _ in range(rng.choice((1, 1, 2, 3) if world.theme is NO_THEME else (2, 3))):
+        await asyncio.sleep(rng.choice((0.0, 0.5, 4.0 if world.theme is NO_THEME else 1.0)) * rng.random())
         await _decide(world, request_id, rng.choice(APPROVERS), rejects=rng.random() < 0.08)
     if rng.random() < 0.15:
         await asyncio.sleep(rng.uniform(0, 4))
@@ -136,7 +141,10 @@ async def _decide(world: World, request_id: str, officer: str, *, rejects: bool)
         digest=request.digest,
         officer=officer,
         issued_at=now(world),
-        expires_at=now(world) + timedelta(seconds=world.rng.choice((15, 60, 1_500, 1_500))),
+        expires_at=now(world)
+        + timedelta(
+            seconds=world.rng.choice((15, 60, 1_500, 1_500) if world.theme is NO_THEME else (90, 1_500, 1_500))
+        ),
         nonce=f"{world.rng.getrandbits(128):032x}",
         acknowledged=tuple(finding.code for finding in request.screening),
         reason="not true" if rejects else "",
@@ -182,6 +190,19 @@ async def _orders(world: World, after: float) -> None:
         officer, action = _action(world, name)
         await _order(world, officer, action)
         await asyncio.sleep(world.rng.choice((0.3, 3.0, 18.0)) * world.rng.random())
+
+
+def order_now(world: World) -> None:
+    """Somebody changes control at this very moment."""
+    names = world.rng.choice((("designate", "revoke"), ("activate",), ("hold", "release"), ("crisis",)))
+
+    async def orders() -> None:
+        for name in names:
+            officer, action = _action(world, name)
+            await _order(world, officer, action)
+            await asyncio.sleep(world.rng.uniform(1.0, 4.0))
+
+    world.loop.create_task(orders(), context=contextvars.Context())
 
 
 async def _order(world: World, officer: str, action: Any) -> None:

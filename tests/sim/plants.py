@@ -23,34 +23,15 @@ from tests.sim import server
 Patch = tuple[Any, str, Any]
 
 
-def _append(change: Callable[[str, dict[str, Any]], None]) -> Patch:
-    real = ledger.Ledger.append
-
-    async def append(self: Any, subject: str, event: Any, **options: Any) -> Any:
-        change(subject, options)
-        return await real(self, subject, event, **options)
-
-    return ledger.Ledger, "append", append
-
-
-def _no_fence() -> list[Patch]:
-    """The headers are there, and the server does not look at them."""
+def _unchecked(kind: str) -> list[Patch]:
+    """The headers of compare-and-set or fence are there, and the server does not look at them."""
     real = server.Stream._check
 
     def check(self: Any, subject: str, headers: dict[str, str]) -> None:
-        if not subject.startswith("ledger.attempt."):
+        if not subject.startswith(f"ledger.{kind}."):
             real(self, subject, headers)
 
     return [(server.Stream, "_check", check)]
-
-
-def _no_cas(kind: str) -> list[Patch]:
-    def change(subject: str, options: dict[str, Any]) -> None:
-        if subject.startswith(f"ledger.{kind}."):
-            options.pop("expect_last", None)
-            options["msg_id"] = None
-
-    return [_append(change)]
 
 
 def _no_warrant() -> list[Patch]:
@@ -167,6 +148,15 @@ def _ack_without_a_look() -> list[Patch]:
     return [(worker.Worker, "_record", record)]
 
 
+def _acked_beside_an_attempt() -> list[Patch]:
+    """Who finds nothing to do acks, also beside an attempt that another worker has open."""
+
+    async def let_go(*_: Any) -> bool:
+        return False
+
+    return [(worker.Worker, "_let_go", let_go)]
+
+
 def _unconfirmed_forgotten() -> list[Patch]:
     return [(standing, "_end", standing._ended)] if hasattr(standing, "_ended") else []
 
@@ -196,9 +186,9 @@ def _receipt_lies() -> list[Patch]:
 
 
 PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
-    "no_fence": ("an attempt is appended without the fence", _no_fence),
-    "verdict_without_cas": ("a verdict is appended without compare-and-set", lambda: _no_cas("verdict")),
-    "receipt_without_cas": ("a receipt is appended without compare-and-set", lambda: _no_cas("receipt")),
+    "no_fence": ("an attempt is appended without the fence", lambda: _unchecked("attempt")),
+    "verdict_without_cas": ("a verdict is appended without compare-and-set", lambda: _unchecked("verdict")),
+    "receipt_without_cas": ("a receipt is appended without compare-and-set", lambda: _unchecked("receipt")),
     "blind_repeat": ("an unknown outcome is answered by another call", _blind_repeat),
     "no_lease_wait": ("an open attempt is settled at once", _no_lease_wait),
     "duplicate_is_mine": ("a duplicate attempt is taken as one's own", _duplicate_is_mine),
@@ -211,6 +201,8 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
     "expired_posted": ("what has expired is posted all the same", _expired_posted),
     "redelivery_is_new": ("a delivery that comes again is taken as new", _redelivery_is_new),
     "unconfirmed_forgotten": ("what may be public ends as expired", _unconfirmed_forgotten),
+    "ack_without_a_look": ("a worker acks on another's receipt without looking what it says", _ack_without_a_look),
+    "acked_beside_an_attempt": ("a worker acks beside another's open attempt", _acked_beside_an_attempt),
     "stale_control": ("a service goes on with the control that it saw first", _stale_control),
     "receipt_lies": ("a post whose outcome is unknown is written down as failed", _receipt_lies),
 }

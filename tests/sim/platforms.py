@@ -53,6 +53,7 @@ class Platforms:
         self.loop, self.rng, self._tell = loop, rng, tell
         self.posts: list[Post] = []
         self.lies = 0.0
+        self.mischief = MISCHIEF
         self.blind = 0.0
         self.lag = 0.0
         self.keyed = rng.random() < 0.5
@@ -97,7 +98,7 @@ class SimConnector:
         world, rng = self._platforms, self._platforms.rng
         await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
         world.calls += 1
-        trick = rng.choice(MISCHIEF) if rng.random() < world.lies else ""
+        trick = rng.choice(world.mischief) if rng.random() < world.lies else ""
         world._tell(self._process.name, f"CALL {intent.profile.id} {intent.request_id} {trick}".rstrip())
         if trick == "unreachable":
             return Retryable("connection refused")

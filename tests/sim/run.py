@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.sim.checks import problems
+from tests.sim.once import shared
 from tests.sim.plants import planted
 from tests.sim.town import Town, make_town
 from tests.sim.world import World, play
@@ -57,7 +58,7 @@ def town() -> Town:
 def run(seed: int, plants: tuple[str, ...] = (), *, whole: bool = False) -> Outcome:
     """Play one seed; ``whole`` keeps the trace also of a run without fault."""
     here = town()
-    with planted(plants):
+    with shared(), planted(plants):
         world = play(here, seed)
         found = problems(world)
     outcome = _outcome(world, found, whole=whole)
@@ -104,6 +105,14 @@ def many(seeds: Iterable[int], plants: tuple[str, ...] = (), workers: int = WORK
     context = multiprocessing.get_context("fork")
     with context.Pool(workers) as pool:
         yield from pool.imap(_Job(plants), seeds, chunksize=4)
+
+
+def first_caught(plants: tuple[str, ...], seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:
+    """Return the first seed that is broken by bugs, and whole without them; None if there is none."""
+    for outcome in many(seeds, plants, workers):
+        if outcome.problems and not run(outcome.seed).problems:
+            return outcome
+    return None
 
 
 @dataclass(frozen=True)

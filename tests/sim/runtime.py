@@ -23,7 +23,8 @@ from services.kernel.middleware import ServiceMiddleware
 from services.kernel.service import Runtime, Work
 from services.kernel.tries import Counter
 from tests.sim.loop import Process
-from tests.sim.network import PULL_SECONDS, Network, SimClient, SimLedger
+from tests.sim.network import Network, SimClient, SimLedger
+from tests.sim.once import READ
 from tests.sim.server import Durable
 
 Tell = Callable[[str, str], None]
@@ -158,13 +159,7 @@ class SimRuntime(Runtime):
             await free.acquire()
             future: asyncio.Future[Any] = loop.create_future()
             self.network.pull(self.process, durable, future)
-            try:
-                async with asyncio.timeout(PULL_SECONDS + self.network.rng.random()):
-                    raw = await future
-            except TimeoutError:
-                future.cancel()
-                free.release()
-                continue
+            raw = await future
             if workers == 1:
                 await self._handle(raw, strict_json, handler)
                 free.release()
@@ -207,15 +202,17 @@ def _plan(function: Any) -> tuple[tuple[str, Any, Any], ...]:
 
 async def _arguments(handler: Any, message: Any, decoder: Any) -> dict[str, Any]:
     """Fill a handler's parameters as FastStream does: the body by its contract, the rest by dependencies."""
-    body = await decoder(message)
     filled: dict[str, Any] = {}
     for name, contract, dependency in _plan(getattr(handler, "__func__", handler)):
         if dependency is not None:
             filled[name] = dependency(message)
+        elif contract is not None and (known := READ.get((contract, message.body))) is not None:
+            filled[name] = known
         elif contract is not None:
-            filled[name] = contract.from_value(body)
+            filled[name] = contract.from_value(await decoder(message))
+            READ.keep(contract, message.body, filled[name])
         else:
-            filled[name] = body
+            filled[name] = await decoder(message)
     return filled
 
 

@@ -7,16 +7,15 @@ import os
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
-from services.kernel import signing
 from services.kernel.city import City
 from services.kernel.clock import ManualClock
 from services.kernel.signing import Signer, load_key
 from services.provision import demo_plan, make_city
 from services.provision.city_plan import Department, local_profiles
+from tests.sim.once import remember_signatures
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 DEPARTMENTS = ("fire", "parks")
@@ -51,9 +50,3 @@ def make_town() -> Town:
         town = Town(make_city(folder / "city", _plan(), ManualClock(START)))
     remember_signatures()
     return town
-
-
-def remember_signatures() -> None:
-    """The same signature over the same bytes is checked once in a process, not once for each fold."""
-    if not hasattr(signing._good, "cache_info"):
-        signing._good = lru_cache(maxsize=100_000)(signing._good)  # type: ignore[assignment]

@@ -18,7 +18,7 @@ from services.fanout.wiring import compose
 from services.kernel import crashpoints
 from services.kernel.ledger import Entry
 from services.kernel.service import EntryOf, Runtime
-from tests.sim import nemesis, people
+from tests.sim import moments, nemesis, people
 from tests.sim.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.sim.network import Network
 from tests.sim.platforms import Platforms, SimConnector, SimMirror
@@ -26,11 +26,8 @@ from tests.sim.runtime import SimClock, SimLog, SimRuntime
 from tests.sim.server import Server
 from tests.sim.town import START, Town
 
-CHAOS = 40.0
-"""Seconds in which people act and things break."""
-
 CALM = 400.0
-"""Seconds after which it has to have come to rest."""
+"""Seconds of calm after which it has to have come to rest."""
 
 GRACE = 4.0
 PATIENCE = 20.0
@@ -80,6 +77,7 @@ class World:
         self.processes: list[Process] = []
         self.crash_rate = 0.0
         self.calm = False
+        self.theme = moments.choose(self)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -149,12 +147,19 @@ class World:
     def at_crash_point(self, point: str) -> None:
         """Called by the services at each named crash point."""
         process = OWNER.get()
-        if process is None or self.calm or self.rng.random() >= self.crash_rate:
+        if process is None or self.calm:
+            return
+        if self.rng.random() >= self.crash_rate:
+            moments.strike(self, process, point)
             return
         slot = next(slot for slot in self.slots if slot.process is process)
         self.tell(process.name, f"CRASH POINT {point}")
         self.kill(slot, self.rng.uniform(0.2, 6.0))
         raise Killed
+
+    def change_control(self) -> None:
+        """Let somebody change control at this very moment."""
+        people.order_now(self)
 
     # --- the run ------------------------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class World:
         await asyncio.sleep(1.0)
         people.come(self)
         nemesis.come(self)
-        await asyncio.sleep(CHAOS)
+        await asyncio.sleep(self.theme.chaos)
         nemesis.leave(self)
         await self._rest()
 
@@ -174,7 +179,7 @@ class World:
         """Wait until nothing is under way."""
         quiet = 0.0
         while quiet < GRACE:
-            if self.loop.now > CHAOS + CALM:
+            if self.loop.now > self.theme.chaos + CALM:
                 self.faults.append("it does not come to rest: " + ", ".join(self._busy()))
                 return
             await asyncio.sleep(1.0)
@@ -254,4 +259,4 @@ def play(town: Town, seed: int) -> World:
     return world
 
 
-__all__ = ["CHAOS", "Slot", "World", "play", "subjects"]
+__all__ = ["Slot", "World", "play", "subjects"]

@@ -1,0 +1,192 @@
+"""What happens at the worst moment: a seed may have a theme, which strikes at the services' own crash points.
+
+A storm at random times hits a window of milliseconds once in thousands of runs. A theme knows the windows: it puts a
+worker to sleep between its attempt and its call, changes control right behind a verdict, restarts the server while a
+call is under way. What it does there, and whether, is still left to the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.sim.loop import Process
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+SHORT, TAKEN_OVER, SETTLED = (0.3, 6.0), (19.0, 27.0), (36.0, 50.0)
+"""Seconds of sleep: within a lease; until another worker has the delivery; until that one has also settled it."""
+
+Act = Callable[["World", Process], None]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What strikes where: for each crash point chances and acts, tried in their order until one strikes.
+
+    ``mischief``: what platforms do in it, ``lies`` how often; ``blind`` and ``lag`` as ``Platforms`` has them;
+    ``drop``: how many messages the network loses; ``lasts``: how many seconds requests last; ``targets``: how the
+    name of their one profile ends; ``pairs``: of which services there are two copies; ``chaos``: how long it goes on.
+    """
+
+    acts: dict[str, tuple[tuple[float, Act], ...]] = field(default_factory=dict)
+    pairs: frozenset[str] = frozenset()
+    mischief: tuple[str, ...] = ()
+    lies: float = 0.0
+    blind: float = 0.0
+    lag: float = 0.0
+    drop: float = 0.0
+    lasts: tuple[int, ...] = ()
+    targets: str = ""
+    chaos: float = 40.0
+
+
+def sleep(least: float, most: float) -> Act:
+    """The process stands still where it is, unless another one does: somebody has to take its work over."""
+
+    def act(world: World, process: Process) -> None:
+        if any(other.alive and other.stopped for other in world.processes):
+            return
+        seconds = world.rng.uniform(least, most)
+        world.tell(process.name, f"STOPPED for {seconds:.1f} s")
+        process.stop()
+        world.loop.outside(seconds, wake, world, process)
+
+    return act
+
+
+def wake(world: World, process: Process) -> None:
+    """It goes on, if it has not been woken before."""
+    if process.alive and process.stopped:
+        world.tell(process.name, "GOES ON")
+        process.go_on()
+
+
+def wake_others(world: World, process: Process) -> None:
+    """Whoever sleeps wakes up a moment after this one did something."""
+    for other in world.processes:
+        if other is not process and other.alive and other.stopped:
+            world.loop.outside(world.rng.uniform(0.05, 2.0), wake, world, other)
+
+
+def order(world: World, process: Process) -> None:
+    """Control changes now, while the process stands still for a moment."""
+    world.change_control()
+    sleep(0.5, 3.0)(world, process)
+
+
+def order_and_go_on(world: World, process: Process) -> None:
+    """If somebody sleeps, control changes now, and the sleeper wakes up afterwards."""
+    sleepers = [other for other in world.processes if other is not process and other.alive and other.stopped]
+    if sleepers:
+        world.change_control()
+    for other in sleepers:
+        world.loop.outside(world.rng.uniform(0.5, 4.0), wake, world, other)
+
+
+def restart_server(world: World, process: Process) -> None:
+    """The server goes away and comes back: what was in hand is handed out again, to anybody."""
+    from tests.sim.nemesis import crash_server
+
+    world.loop.outside(world.rng.uniform(0.05, 0.4), crash_server, world, world.rng.uniform(0.1, 0.6))
+
+
+def die_within(seconds: float) -> Act:
+    """It dies a moment later, between any two of its steps."""
+
+    def act(world: World, process: Process) -> None:
+        slot = next(slot for slot in world.slots if slot.process is process)
+        world.loop.outside(world.rng.uniform(0.0, seconds), world.kill, slot, world.rng.uniform(0.2, 6.0))
+
+    return act
+
+
+_UNCLEAR = ("accepted_500", "silent", "late", "dropped", "busy", "refused", "refused")
+
+THEMES: dict[str, Theme] = {
+    "asleep over a call": Theme(
+        {
+            "fanout.attempt.stored": ((0.3, sleep(*SETTLED)),),
+            "fanout.call.ended": ((0.5, sleep(*SETTLED)),),
+            "fanout.receipt.stored": ((0.8, wake_others),),
+        },
+        pairs=frozenset({"fanout"}),
+        mischief=("busy", "refused", "refused", "accepted_500", "late"),
+        lies=0.8,
+        lag=4.0,
+        chaos=75.0,
+    ),
+    "asleep over an answer": Theme(
+        {"fanout.call.ended": ((0.9, sleep(*SETTLED)),), "fanout.receipt.stored": ((0.9, wake_others),)},
+        pairs=frozenset({"fanout"}),
+        mischief=("refused", "refused", "busy"),
+        lies=0.9,
+        lasts=(3_600,),
+        targets="website",
+        chaos=75.0,
+    ),
+    "asleep before an attempt": Theme(
+        {
+            "fanout.attempt.warranted": ((0.5, sleep(*TAKEN_OVER)),),
+            "fanout.attempt.stored": ((0.6, order_and_go_on),),
+        },
+        pairs=frozenset({"fanout"}),
+        mischief=("accepted_500", "silent", "late", "dropped"),
+        lies=0.7,
+        lag=30.0,
+        lasts=(3_600,),
+        chaos=60.0,
+    ),
+    "control changes behind a verdict": Theme(
+        {
+            "fanout.attempt.warranted": ((0.5, order),),
+            "gatekeeper.verdict.decided": ((0.25, order), (0.2, sleep(*SHORT))),
+            "fanout.verdict.queued": ((0.2, order),),
+        },
+        pairs=frozenset({"gatekeeper", "fanout"}),
+    ),
+    "the server restarts over a call": Theme(
+        {"fanout.attempt.stored": ((0.6, restart_server),)},
+        pairs=frozenset({"fanout"}),
+        mischief=("late", "late", "silent", "accepted_500"),
+        lies=0.7,
+    ),
+    "death beside a receipt": Theme(
+        {
+            "fanout.call.ended": ((0.6, die_within(3.0)), (0.1, die_within(0.1))),
+            "fanout.attempt.stored": ((0.1, die_within(0.1)),),
+        },
+        mischief=_UNCLEAR,
+        lies=0.2,
+        drop=0.25,
+    ),
+    "lost answers close to the end": Theme(
+        mischief=("accepted_500", "silent", "late"),
+        lies=0.9,
+        blind=0.9,
+        lasts=(8, 11, 14, 17),
+        targets="website",
+        chaos=45.0,
+    ),
+}
+"""Each window that a bug was met in, or planted in, by what happens in it."""
+
+NO_THEME = Theme()
+
+
+def choose(world: World) -> Theme:
+    """Some runs have no theme, and a storm at random times."""
+    name = world.rng.choice(("", "", *THEMES))
+    if name:
+        world.tell("nemesis", f"THEME {name}")
+    return THEMES[name] if name else NO_THEME
+
+
+def strike(world: World, process: Process, point: str) -> None:
+    """Called at each crash point: what the theme has for it may happen."""
+    for chance, act in world.theme.acts.get(point, ()):
+        if world.rng.random() < chance:
+            act(world, process)
+            return
