@@ -47,14 +47,16 @@ def sleep(least: float, most: float) -> Act:
     """The process stands still where it is, unless another one does: somebody has to take its work over."""
 
     def act(world: World, process: Process) -> None:
-        if any(other.alive and other.stopped for other in world.processes):
-            return
-        seconds = world.rng.uniform(least, most)
-        world.tell(process.name, f"STOPPED for {seconds:.1f} s")
-        process.stop()
-        world.loop.outside(seconds, wake, world, process)
+        if not any(other.alive and other.stopped for other in world.processes):
+            _stand_still(world, process, world.rng.uniform(least, most))
 
     return act
+
+
+def _stand_still(world: World, process: Process, seconds: float) -> None:
+    world.tell(process.name, f"STOPPED for {seconds:.1f} s")
+    process.stop()
+    world.loop.outside(seconds, wake, world, process)
 
 
 def wake(world: World, process: Process) -> None:
@@ -74,7 +76,7 @@ def wake_others(world: World, process: Process) -> None:
 def order(world: World, process: Process) -> None:
     """Control changes now, while the process stands still for a moment."""
     world.change_control()
-    sleep(0.5, 3.0)(world, process)
+    _stand_still(world, process, world.rng.uniform(0.5, 3.0))
 
 
 def order_and_go_on(world: World, process: Process) -> None:

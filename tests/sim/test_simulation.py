@@ -24,23 +24,31 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
 
 
 BOUND = 40
-"""Seeds within which each of these bugs is caught; the first that shows it is enough."""
+"""Seeds within which each of these bugs is caught, if not by the seed that caught it before."""
 
-CAUGHT = (
-    "never_marked",
-    "redelivery_is_new",
-    "stale_control",
-    "receipt_lies",
-    "barrier_does_not_wait",
-    "expired_posted",
-)
-"""The quickest to be seen; ``python -m tests.sim --plant NAME`` tries any of them."""
+CAUGHT = {
+    "never_marked": 0,
+    "redelivery_is_new": 0,
+    "stale_control": 0,
+    "receipt_lies": 0,
+    "barrier_does_not_wait": 0,
+    "expired_posted": 0,
+    "verdict_without_cas": 9,
+    "no_fence": 9,
+    "unconfirmed_forgotten": 11,
+    "late_call": 7,
+    "duplicate_is_mine": 17,
+    "acked_beside_an_attempt": 65,
+    "no_lease_wait": 75,
+}
+"""Each with the seed to begin with; ``python -m tests.sim --plants`` tries all of them."""
 
 
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_planted_bug_is_caught(name: str) -> None:
     """By a seed that is whole without it."""
-    caught = next((seed for seed in range(BOUND) if run(seed, with_those_behind(name)).problems), None)
+    seeds = (CAUGHT[name], *range(BOUND))
+    caught = next((seed for seed in seeds if run(seed, with_those_behind(name)).problems), None)
     assert caught is not None, f"{name} was not caught within {BOUND} seeds"
     assert not run(caught).problems
 
