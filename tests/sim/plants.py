@@ -214,7 +214,7 @@ BEHIND: dict[str, tuple[str, ...]] = {
 }
 """Bugs that another wall makes harmless, and the bugs that must be planted with them."""
 
-HARMLESS = frozenset({"no_second_look", "mark_after_decision"})
+HARMLESS = frozenset({"mark_after_decision"})
 """Walls that are not the only one; see docs/reliability.md for what stands behind them."""
 
 

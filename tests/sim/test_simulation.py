@@ -37,7 +37,7 @@ CAUGHT = {
     "no_fence": 9,
     "unconfirmed_forgotten": 11,
     "late_call": 7,
-    "duplicate_is_mine": 17,
+    "no_second_look": 17,
     "acked_beside_an_attempt": 65,
     "no_lease_wait": 75,
 }
