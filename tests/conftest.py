@@ -40,7 +40,7 @@ async def mission(demo_city: City) -> AsyncIterator[Mission]:
         yield running
 
 
-LONGEST_FIRST = ("tests/command", "tests/services/fanout", "tests/services/audit", "tests/services")
+LONGEST_FIRST = ("tests/faults", "tests/command", "tests/services/fanout", "tests/services/audit", "tests/services")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

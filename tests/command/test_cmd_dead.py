@@ -15,8 +15,6 @@ from services.desk.link import broker_url
 from services.kernel.city import load_city
 from tests.command.conftest import Shell
 
-pytestmark = pytest.mark.xdist_group("command-city")
-
 
 def put_aside(shell: Shell, **changes: Any) -> int:
     """Write a letter as the gatekeeper does; return its number."""

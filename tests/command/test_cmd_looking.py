@@ -10,8 +10,6 @@ import pytest
 from tests.command.conftest import Shell
 from tests.command.messages import FIRE, request, words
 
-pytestmark = pytest.mark.xdist_group("command-city")
-
 
 def test_eoc_status_has_the_promised_fields(city: Shell) -> None:
     done = city.json("eoc", "status")

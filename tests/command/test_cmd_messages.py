@@ -13,8 +13,6 @@ from PIL import Image
 from tests.command.conftest import Shell
 from tests.command.messages import FIRE, LINK, findings, request, words
 
-pytestmark = pytest.mark.xdist_group("command-city")
-
 
 def test_publish_lands_where_it_was_sent(city: Shell) -> None:
     text = words()

@@ -12,8 +12,6 @@ import pytest
 from tests.command.conftest import Shell
 from tests.command.messages import FIRE, findings, request, words
 
-pytestmark = pytest.mark.xdist_group("command-city")
-
 
 @pytest.mark.usefixtures("crisis")
 def test_in_a_crisis_the_office_releases(city: Shell) -> None:

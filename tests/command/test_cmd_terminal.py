@@ -10,11 +10,7 @@ import subprocess
 import time
 import uuid
 
-import pytest
-
 from tests.command.conftest import ONEVOICE, Shell
-
-pytestmark = pytest.mark.xdist_group("command-city")
 
 PUBLISH = ["--as", "fire-publisher"]
 

@@ -1,21 +1,10 @@
-"""Tests on a real nats-server; one process at a time gets the tests of one module."""
+"""Tests on a real nats-server; ``--dist loadfile`` gives a module to one process, which makes its broker once."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
 from services.kernel import logs
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module in one process, so that it makes its city and broker once (--dist loadgroup)."""
-    for item in items:
-        if HERE in item.path.parents and not any(item.iter_markers("xdist_group")):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(HERE))))
 
 
 @pytest.fixture(autouse=True)
