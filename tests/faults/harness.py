@@ -21,6 +21,7 @@ from schemas import flow, subjects
 from schemas.events.authority import Grant, Role
 from services.kernel import web
 from services.kernel.city import City, load_city
+from services.kernel.errors import Unreachable
 from services.kernel.ledger import Ledger
 from services.provision import demo_plan, make_city, provision
 from services.provision.city_plan import Department, PlannedOfficer, local_profiles
@@ -75,7 +76,7 @@ class FaultCity:
 
     async def _open(self) -> None:
         self._stack.push_async_callback(self._end_processes)
-        await provision(self.city, self.mission.url)
+        await self._provision()
         self.square = Townsquare.of(self.city)
         running = await web.serve(self.square.app(), "127.0.0.1", 0, "the townsquare")
         self._stack.push_async_callback(running.stop)
@@ -83,6 +84,15 @@ class FaultCity:
         # As `onevoice up` does: the run file says where the townsquare is, and that this process is the city.
         self.city.run_path.parent.mkdir(parents=True, exist_ok=True)
         self.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
+
+    async def _provision(self) -> None:
+        """Provision as a person does: again, when a cluster that has just met is not ready for it."""
+        for _ in range(5):
+            with contextlib.suppress(Unreachable):
+                await provision(self.city, self.mission.url)
+                return
+            await asyncio.sleep(1.0)
+        await provision(self.city, self.mission.url)
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
