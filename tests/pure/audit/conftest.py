@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,15 +28,16 @@ def builder(city: City) -> LedgerBuilder:
 
 
 @pytest.fixture
-def verify(city: City) -> Callable[[LedgerBuilder], Report]:
-    """Write the builder's ledger as the audit service does, and verify it."""
+def verify(city: City) -> Iterator[Callable[[LedgerBuilder], Report]]:
+    """Write the builder's ledger as the audit service does, and verify it; the city keeps nothing of it."""
 
     def _verify(builder: LedgerBuilder) -> Report:
         shutil.rmtree(builder.city.audit_folder, ignore_errors=True)
         builder.write()
         return verify_record(builder.city, builder.now)
 
-    return _verify
+    yield _verify
+    shutil.rmtree(city.audit_folder, ignore_errors=True)
 
 
 def moved(city: City, folder: Path) -> City:

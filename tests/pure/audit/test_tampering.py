@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,11 +187,11 @@ def test_no_record_is_no_proof(city: City, tmp_path: Path) -> None:
     assert refused.value.code == "record.missing"
 
 
-def test_a_seal_that_does_not_fit_the_tree_is_found(builder: LedgerBuilder, city: City) -> None:
+def test_a_seal_that_does_not_fit_the_tree_is_found(
+    builder: LedgerBuilder, verify: Callable[[LedgerBuilder], Report]
+) -> None:
     """A seal vouches for the tree at its size; one signed over another story is named by its sequence."""
     builder.request(targets=(FIRE,))
     seq = builder.seal(root="0" * 64)
-    shutil.rmtree(city.audit_folder, ignore_errors=True)
-    builder.write()
-    found = verify_record(city, builder.now).violations
+    found = verify(builder).violations
     assert [(one.seq, one.code) for one in found] == [(seq, "record.root")]

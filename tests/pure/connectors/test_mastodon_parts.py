@@ -96,8 +96,8 @@ def test_the_wait_is_what_the_platform_names(headers: dict[str, str], seconds: f
     [
         (NotSent("refused"), Retryable),
         (NoAnswer("time"), Unknown),
-        (Answer(429, None, CIMultiDict()), Retryable),
-        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (301, 401, 403, 404, 410, 422)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (301, 403, 404, 410, 422)],
         *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
     ],
 )
