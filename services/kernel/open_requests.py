@@ -24,12 +24,7 @@ class OpenRequests:
 
     async def mark(self, entry: OpenRequest) -> None:
         """Put a request into the set, or change when it is due."""
-        try:
-            await self._ledger.js.publish(
-                subjects.open_request(entry.request_id), entry.to_bytes(), stream=streams.OPEN
-            )
-        except (nats.errors.Error, nats.js.errors.Error) as error:
-            raise Unreachable("broker.unreachable", "an open request could not be marked", "onevoice doctor") from error
+        await self._ledger.keep(subjects.open_request(entry.request_id), entry)
 
     async def close(self, request_id: str) -> None:
         """Take a request out of the set; harmless if it is not in it."""
