@@ -74,6 +74,7 @@ class Reader:
             attempt_at=attempt.at if attempt else None,
             receipt=self._read(Receipt, receipt),
             receipt_seq=seq_of(receipt),
+            answered=attempt is not None and await self.answered(attempt, receipt),
         )
         return Case(standing, self._last_of_each(approvals), control)
 
@@ -85,6 +86,20 @@ class Reader:
             ledger.last(subjects.verdict(request_id)),
             ledger.history(subjects.approvals_of(request_id)),
         )
+
+    async def answered(self, attempt: Entry, last: Entry | None) -> bool:
+        """True when a receipt names an attempt; ``last``: the last receipt on the same place.
+
+        A receipt behind the attempt need not be its own: it may be a late one of an attempt before it, or one that
+        ended the delivery without an attempt.
+        """
+        if last is None or last.seq < attempt.seq:
+            return False
+        newest = self._read(Receipt, last)
+        if newest is not None and newest.attempt_seq == attempt.seq:
+            return True
+        later = await self._runtime.ledger.history(last.subject, attempt.seq)
+        return any(read(Receipt, entry).attempt_seq == attempt.seq for entry in later)
 
     async def request(self, request_id: str) -> Request | None:
         """Return the newest revision of a request."""

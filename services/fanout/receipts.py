@@ -55,6 +55,27 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
+def beside(receipt: Receipt, last: Receipt | None) -> Receipt:
+    """Return the receipt of an attempt that surely did not post so that it does not take back what stands.
+
+    Two workers may have an attempt each, one of them long asleep: what that one finds comes after a newer attempt. If
+    it is public by then, or may be, nothing is to be tried again.
+
+    Args:
+        receipt: of an attempt, or of none.
+        last: the last receipt on the same place.
+    """
+    surely_not = receipt.attempt_seq and receipt.outcome in (ReceiptOutcome.WITHHELD, ReceiptOutcome.FAILED)
+    stands = last is not None and last.final and last.outcome in (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
+    if last is None or not surely_not or not stands or last.attempt_seq == receipt.attempt_seq:
+        return receipt
+    if last.revision != receipt.revision:
+        return receipt
+    reason = f"the attempt at {last.attempt_seq} ended so; this one did not post: {receipt.reason}"
+    copied = {"outcome": last.outcome, "url": last.url, "remote_id": last.remote_id}
+    return receipt.model_copy(update={**copied, "final": True, "retry_at": None, "reason": reason})
+
+
 def vanished(delivered: Receipt, now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is not there any more: a person has to look."""
     reason = f"it was posted at {delivered.url} and does not stand there any more; please look at the profile"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -12,6 +12,7 @@ from schemas import canonical, subjects
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.reader import read
+from services.fanout.receipts import beside
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Appended, Conflict
@@ -24,6 +25,13 @@ def key_of(request: Request, profile: str, rendering_sha256: str) -> str:
     """Return the idempotency key of a revision on a profile: the content is in it, so other content is another key."""
     parts = (request.realm, request.request_id, str(request.revision), profile, rendering_sha256)
     return canonical.sha256("\n".join(parts).encode())
+
+
+class Written(NamedTuple):
+    """A receipt as it stands in the ledger, and where."""
+
+    seq: int
+    receipt: Receipt
 
 
 class Records:
@@ -65,14 +73,15 @@ class Records:
             fence=(subjects.CONTROL, delivery.control_seq),
         )
 
-    async def receipt(self, receipt: Receipt, expect_last: int) -> int:
+    async def receipt(self, receipt: Receipt, expect_last: int) -> Written | None:
         """Write a receipt down, and do not give up before it is in.
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
-        stands, unless ours says that it was delivered and that one did not know.
+        stands, unless ours says that it was delivered and that one did not know. When that one is on another attempt,
+        ours is written so that it does not take back what stands (``receipts.beside``).
 
         Returns:
-            Its sequence, or 0 when what stands makes ours superfluous.
+            What was written, or None when what stands makes ours superfluous.
         """
         while True:
             try:
@@ -81,11 +90,12 @@ class Records:
                 appended = None
             if appended is not None and not appended.duplicate:
                 crash_point("fanout.receipt.stored")
-                return appended.seq
+                return Written(appended.seq, receipt)
             standing = await self._standing(receipt)
             if receipt.attempt_seq == 0 or any(_says_enough(old, receipt) for _, old in standing):
-                return 0
-            expect_last = standing[-1][0] if standing else 0
+                return None
+            expect_last, last = standing[-1] if standing else (0, None)
+            receipt = beside(receipt, last)
 
     async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:
         subject = subjects.receipt(receipt.profile, receipt.request_id)

@@ -22,7 +22,8 @@ CLOCK_SLACK = 1.0
 class Standing:
     """What the ledger says of one request on one profile. Sequences are 0 where there is nothing.
 
-    ``attempt_at`` is the ledger's own time of the last attempt.
+    ``attempt_at`` is the ledger's own time of the last attempt; ``answered``: a receipt names that attempt, be it the
+    last receipt or not.
     """
 
     request: Request | None
@@ -33,11 +34,12 @@ class Standing:
     attempt_at: datetime | None
     receipt: Receipt | None
     receipt_seq: int
+    answered: bool
 
     @property
     def open_attempt(self) -> Attempt | None:
-        """The last attempt while no receipt follows it: it may or may not have posted."""
-        return self.attempt if self.attempt_seq > self.receipt_seq else None
+        """The last attempt while no receipt names it: it may or may not have posted."""
+        return None if self.answered else self.attempt
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ class Worker:
             # What was sent may still be carried out, and a listing may lag behind: it proves nothing so early.
             raise RetryLater(settling.settle - step.over_for, "it is not there yet, which proves nothing so early")
         receipt = receipts.of_look(attempt, step.attempt_seq, found, self._now(), natural=settling.natural)
+        receipt = receipts.beside(receipt, task.case.standing.receipt)
         if not receipt.final:
             receipt = await self._bounded(receipt, attempt.number, None, task.delivery.expires_at)
         await self._record(receipt, task.case.standing.receipt_seq)
@@ -232,12 +233,13 @@ class Worker:
         if isinstance(result, Retryable):
             receipt = await self._bounded(receipt, number, result.after, delivery.expires_at)
         written = await self._record(receipt, last)
+        receipt = written or receipt
         if receipt.retry_at is not None:
             raise RetryLater(max(0.0, (receipt.retry_at - self._now()).total_seconds()), receipt.reason)
         if isinstance(result, Held) and result.late:
             raise RetryLater(retry.BASE_SECONDS, result.reason)
         # Where another worker's receipt stands, it need not end the delivery as ours would have: look before the ack.
-        return isinstance(result, Held) or not written
+        return isinstance(result, Held) or written is None
 
     async def _bounded(self, receipt: Receipt, number: int, after: float | None, expires_at: datetime) -> Receipt:
         """Return when it is tried again, or the end of a delivery that was attempted often enough."""
@@ -294,7 +296,7 @@ class Worker:
         attempt = await ledger.last(subjects.attempt(*place))
         if attempt is not None:
             receipt = await ledger.last(subjects.receipt(*place))
-            if receipt is None or receipt.seq < attempt.seq:
+            if not await self._reader.answered(attempt, receipt):
                 raise RetryLater(self._lease + CLOCK_SLACK, f"the attempt at {attempt.seq} is open")
         return False
 
@@ -303,19 +305,21 @@ class Worker:
     async def _end(self, delivery: Delivery, case: Case, outcome: ReceiptOutcome, *, final: bool, reason: str) -> bool:
         """Write that it ended without an attempt; False when another worker's receipt stands instead."""
         receipt = receipts.without_attempt(delivery, outcome, self._now(), final=final, reason=reason)
-        return await self._record(receipt, case.standing.receipt_seq)
+        return await self._record(receipt, case.standing.receipt_seq) is not None
 
-    async def _record(self, receipt: Receipt, expect_last: int) -> bool:
+    async def _record(self, receipt: Receipt, expect_last: int) -> Receipt | None:
+        """Write a receipt down; return it as it stands, None when another worker's stands instead."""
         written = await self._records.receipt(receipt, expect_last)
-        if written:
-            self.read_back.watch(receipt, written, self._now())
+        if written is not None:
+            receipt = written.receipt
+            self.read_back.watch(receipt, written.seq, self._now())
         said = {"url": receipt.url, "reason": receipt.reason}
         self._runtime.log.info(
-            str(receipt.outcome) if written else "another worker's receipt stands",
+            "another worker's receipt stands" if written is None else str(receipt.outcome),
             profile=receipt.profile,
             **{name: value for name, value in said.items() if value},
         )
-        return bool(written)
+        return written.receipt if written else None
 
     def _now(self) -> datetime:
         return self._runtime.clock.now()

@@ -31,6 +31,7 @@ from services.eoc_state.activation import advance
 from services.fanout import receipts, retry
 from services.fanout.caller import Held
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
+from services.fanout.receipts import beside
 from services.fanout.records import _says_enough
 from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Standing, Wait, next_step
 from services.fanout.worker import STALE
@@ -117,6 +118,7 @@ class View:
     attempt_seq: int
     receipt: Entry | None
     receipt_seq: int
+    answered: bool
     ever_cleared: bool
 
     @property
@@ -141,6 +143,7 @@ class View:
             attempt_at=cast.at(attempt[5]) if attempt else None,
             receipt=cast.receipt(*receipt[1:]) if receipt else None,
             receipt_seq=self.receipt_seq,
+            answered=self.answered,
         )
 
 
@@ -172,6 +175,7 @@ def view(ledger: tuple[Entry, ...]) -> View:
         attempt_seq=last["attempt"][1],
         receipt=last["receipt"][0],
         receipt_seq=last["receipt"][1],
+        answered=any(entry[0] == "receipt" and entry[1] == last["attempt"][1] for entry in ledger),
         ever_cleared=cleared,
     )
 
@@ -490,6 +494,8 @@ class Machine:
                 then = ("again", head, began)
             yield Move(f"{name}: another receipt stands", _with(state, number, then))
         else:
+            ours = beside(mine, others[-1] if others else None)
+            entry = ("receipt", ours.attempt_seq, str(ours.outcome), ours.final, entry[4] if ours is mine else None)
             local = ("record", head, began, entry, now.receipt_seq, after)
             yield Move(f"{name} looks at the newest receipt", _with(state, number, local))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout import receipts
 from services.fanout.caller import Held
 from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
@@ -53,6 +54,33 @@ def test_the_beginning_of_a_thread_that_stands_is_on_record() -> None:
     made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, natural=False)
     assert (made.url, made.remote_id) == (BEGUN.url, BEGUN.remote_id)
     assert receipts.of_look(attempt(), 50, Absent(), NOW, natural=False).url is None
+
+
+LAST = receipts.of_result(DELIVERY, 40, POSTED, NOW)
+
+
+@pytest.mark.parametrize("stands", [LAST, receipts.vanished(LAST, NOW)])
+@pytest.mark.parametrize("result", [Retryable("busy"), Held("another worker took it over"), Permanent("too long")])
+def test_what_surely_did_not_post_does_not_take_back_what_stands(
+    stands: Receipt, result: Retryable | Held | Permanent
+) -> None:
+    """Or it would be tried again, and stand twice."""
+    made = receipts.beside(receipts.of_result(DELIVERY, 50, result, NOW), stands)
+    assert (made.attempt_seq, made.final, made.outcome) == (50, True, stands.outcome)
+    assert (made.url, made.remote_id, made.retry_at) == (POSTED.url, POSTED.remote_id, None)
+    assert made.reason.endswith(result.reason)
+
+
+def test_what_may_have_posted_speaks_for_itself_and_so_does_what_follows_nothing_final() -> None:
+    own = receipts.of_result(DELIVERY, 50, Retryable("busy"), NOW)
+    posted = receipts.of_result(DELIVERY, 50, Posted("https://x.example/2", "2"), NOW)
+    withheld = receipts.of_result(DELIVERY, 40, Retryable("busy"), NOW)
+    newer = LAST.model_copy(update={"revision": DELIVERY.revision + 1})
+    ended = receipts.without_attempt(DELIVERY, ReceiptOutcome.EXPIRED, NOW, final=True, reason="missed")
+    assert receipts.beside(posted, LAST) is posted
+    assert receipts.beside(ended, LAST) is ended
+    for last in (None, withheld, newer, own.model_copy(update={"outcome": ReceiptOutcome.DELIVERED, "final": True})):
+        assert receipts.beside(own, last) is own
 
 
 def test_what_vanished_after_it_was_delivered_is_left_to_a_person() -> None:

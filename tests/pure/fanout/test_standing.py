@@ -63,7 +63,8 @@ def standing(**changes: Any) -> Standing:
         "receipt": None,
         "receipt_seq": 0,
     }
-    return Standing(**(values | changes))
+    values |= changes
+    return Standing(**({"answered": values["receipt_seq"] > values["attempt_seq"]} | values))
 
 
 OPEN = {"attempt": attempt(), "attempt_seq": 50, "attempt_at": NOW}
@@ -110,6 +111,14 @@ def test_an_attempt_after_the_last_receipt_is_open_and_one_before_it_is_not() ->
     assert standing(**OPEN, receipt=receipt(), receipt_seq=49).open_attempt is not None
     assert standing(**OPEN, receipt=receipt(), receipt_seq=51).open_attempt is None
     assert standing().open_attempt is None
+
+
+def test_a_late_receipt_on_an_attempt_before_it_does_not_settle_an_attempt() -> None:
+    """Another worker, long asleep, found the post of the attempt before: this one still needs a receipt."""
+    said = receipt(attempt_seq=40, outcome=ReceiptOutcome.DELIVERED, final=True)
+    late = NOW + timedelta(minutes=1)
+    found = step(ledger_now=late, **OPEN, receipt=said, receipt_seq=52, answered=False)
+    assert isinstance(found, Settle)
 
 
 @pytest.mark.parametrize("change", STALE[:4])

@@ -14,6 +14,11 @@ import pytest
 
 from schemas import flow, subjects
 from schemas.events.deliveries import Delivery
+from schemas.events.requests import Request
+from services.fanout import receipts
+from services.fanout.caller import Held
+from services.fanout.connectors.contract import Posted, Retryable
+from services.fanout.reader import Reader
 from services.fanout.records import Records
 from services.kernel.service import Runtime
 from tests.services.fanout.platform import FolderPlatform
@@ -151,14 +156,18 @@ async def test_two_copies_share_the_work_and_post_nothing_twice(town: Town, plat
     assert len(workers) == 2, "both copies worked"
 
 
-async def test_a_second_worker_with_a_stale_view_cannot_claim_the_same_attempt(town: Town) -> None:
-    """Two appends of attempt 1, by two workers, under two verdicts: the ledger keeps the first."""
+async def a_runtime(town: Town) -> Runtime:
+    """A worker's runtime on the town's broker."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    runtime.ledger = await town.ledger("fanout")
+    return runtime
 
-    request = await town.cleared(ROADS, text="claimed twice")
+
+async def a_delivery(town: Town, request: Request) -> Delivery:
+    """What a worker gets for the last verdict on a request."""
     verdict = await (await town.ledger("board")).last(subjects.verdict(request.request_id))
     assert verdict is not None
-    rendering = request.renderings[0]
-    delivery = Delivery(
+    return Delivery(
         at=town.clock.now(),
         request_id=request.request_id,
         revision=1,
@@ -166,14 +175,51 @@ async def test_a_second_worker_with_a_stale_view_cannot_claim_the_same_attempt(t
         platform="mastodon",
         verdict_seq=verdict.seq,
         control_seq=town.control_seq,
-        rendering_sha256=rendering.sha256,
+        rendering_sha256=request.renderings[0].sha256,
         expires_at=request.expires_at,
     )
+
+
+async def test_a_second_worker_with_a_stale_view_cannot_claim_the_same_attempt(town: Town) -> None:
+    """Two appends of attempt 1, by two workers, under two verdicts: the ledger keeps the first."""
+
+    request = await town.cleared(ROADS, text="claimed twice")
+    delivery = await a_delivery(town, request)
     answers = []
     for number in range(2):
-        runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-        runtime.ledger = await town.ledger("fanout")
-        changed = delivery.model_copy(update={"verdict_seq": verdict.seq + number})
-        answers.append(await Records(runtime).attempt(changed, request, 1))
+        changed = delivery.model_copy(update={"verdict_seq": delivery.verdict_seq + number})
+        answers.append(await Records(await a_runtime(town)).attempt(changed, request, 1))
     assert [answer.duplicate for answer in answers] == [False, True]
     assert len(await town.attempts(request, ROADS)) == 1
+
+
+async def test_what_a_sleeper_found_late_is_not_taken_back_by_the_attempt_after_it(town: Town) -> None:
+    """Attempt 1 seemed absent, attempt 2 is begun, then the first post shows: both end as delivered.
+
+    Found by the simulation: the end of attempt 2 came last and was not final, so it would have been tried again.
+    """
+    request = await town.cleared(ROADS, text="found late")
+    delivery = await a_delivery(town, request)
+    runtime = await a_runtime(town)
+    records, ledger, now = Records(runtime), runtime.ledger, town.clock.now()
+
+    async def answered() -> bool:
+        attempt = await ledger.last(subjects.attempt(ROADS, request.request_id))
+        assert attempt is not None
+        return await Reader(runtime).answered(attempt, await ledger.last(subjects.receipt(ROADS, request.request_id)))
+
+    first = await records.attempt(delivery, request, 1)
+    absent = await records.receipt(receipts.of_result(delivery, first.seq, Retryable("absent"), now), 0)
+    second = await records.attempt(delivery, request, 2)
+    posted = receipts.of_result(delivery, first.seq, Posted("https://x.example/1", "1"), now)
+    late = await records.receipt(posted, 0)
+    assert absent is not None
+    assert late is not None
+    assert not await answered(), "the second attempt still needs its receipt"
+
+    held = receipts.of_result(delivery, second.seq, Held("another worker took it over"), now)
+    written = await records.receipt(held, absent.seq)
+    assert written is not None
+    assert (str(written.receipt.outcome), written.receipt.final, written.receipt.remote_id) == ("delivered", True, "1")
+    assert await answered()
+    assert await town.outcomes(request, ROADS) == ["withheld", "delivered", "delivered"]
