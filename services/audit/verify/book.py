@@ -30,7 +30,8 @@ class Authority:
 class AttemptFacts:
     """An attempt, and how it ended so far (``receipt_seq`` 0: not yet).
 
-    ``overtaken``: what is wrong with it if it was carried out, although it was right moments before.
+    ``overtaken``: what is wrong with it if it was carried out, although it was right moments before; ``late``: it was
+    right when it was written, and not any more when it was stored.
     """
 
     seq: int
@@ -39,6 +40,7 @@ class AttemptFacts:
     receipt_seq: int = 0
     outcome: ReceiptOutcome | None = None
     overtaken: tuple[Violation, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,14 @@ def attempt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         yield Violation(line.seq, "attempt.request", f"There is no request {event.request_id}.")
         return
     yield from _same_content(book, line, event, case)
-    found = (*_last_verdict(line, event, case), *_warranted(book, line, event, case))
+    unseen = tuple(_last_verdict(line, event, case))
+    found = (*unseen, *_warranted(book, line, event, case, _judged_at(line.at, event.at)))
     just_changed = case.changed_at is not None and line.at - case.changed_at <= _LAG
-    if just_changed or 0 < event.verdict_seq < case.verdict_seq:
-        # A worker may not have seen it when it wrote, or have slept since it looked: it looks again before it posts.
+    stored_late = not unseen and event.at < line.at and not any(_warranted(book, line, event, case, event.at))
+    facts.late = stored_late
+    if just_changed or 0 < event.verdict_seq < case.verdict_seq or stored_late:
+        # A worker may not have seen it when it wrote, or have slept or waited for the broker since it looked: it looks
+        # again before it posts.
         facts.overtaken = found
     else:
         yield from found
@@ -131,8 +135,8 @@ def _same_content(book: Book, line: Line, event: Attempt, case: Case) -> Iterato
         yield Violation(line.seq, "attempt.platform", f"{event.profile} is not on {event.platform}.")
 
 
-def _warranted(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[Violation]:
-    """Invariants 1 to 3 and 8, by the very function that the posting worker asks (services.kernel.warrant)."""
+def _warranted(book: Book, line: Line, event: Attempt, case: Case, now: datetime) -> Iterator[Violation]:
+    """Invariants 1 to 3 and 8 at a time, by the function that the worker asks, too (services.kernel.warrant)."""
     facts = WarrantFacts(
         request=case.request,
         verdict=case.verdict,
@@ -142,7 +146,7 @@ def _warranted(book: Book, line: Line, event: Attempt, case: Case) -> Iterator[V
         profile_id=event.profile,
         rendering_sha256=event.rendering_sha256,
         control_seq=event.control_seq,
-        now=_judged_at(line.at, event.at),
+        now=now,
         realm=book.authority.realm,
     )
     for objection in objections(facts):
@@ -197,8 +201,8 @@ def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
     if case is None:
         yield Violation(line.seq, "receipt.request", f"There is no request {event.request_id}.")
         return
-    yield from _settle(book, line, event)
     target = case.target(event.revision, event.profile)
+    yield from _settle(book, line, event, target)
     yield from rules_resolutions.receipt(line, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
         yield from _public(book, line, event, target)
@@ -206,7 +210,7 @@ def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         target.final_seq = line.seq
 
 
-def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
+def _settle(book: Book, line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
     if event.attempt_seq == 0:
         if event.outcome is ReceiptOutcome.DELIVERED:
             yield Violation(line.seq, "receipt.attempt", f"A post on {event.profile} without an attempt on record.")
@@ -221,21 +225,24 @@ def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
         )
         return
     book.open_attempts.pop(facts.seq, None)
-    yield from _overtaken(book, event, facts)
+    yield from _overtaken(book, event, facts, target)
     facts.receipt_seq, facts.outcome = line.seq, event.outcome
 
 
-def _overtaken(book: Book, event: Receipt, facts: AttemptFacts) -> Iterator[Violation]:
+def _overtaken(book: Book, event: Receipt, facts: AttemptFacts, target: Target) -> Iterator[Violation]:
     """An attempt that was overtaken by a new fact is no fault if the worker's second look held it back.
 
-    Nor if nobody can tell whether it was carried out, the worker having died, and a newer clearance of the same stood:
-    an officer has to look at it anyway. What turns out to be delivered is judged again.
+    It did, too, where it says that the post stands by an attempt before it: that one was judged for itself.
+
+    Nor if nobody can tell whether it was carried out, the worker having died, and a newer clearance of the same stood
+    or its time had just run out: an officer has to look at it anyway. What turns out to be delivered is judged again.
     """
     codes = {one.code for one in facts.overtaken}
-    held = event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id
-    open_end = event.outcome is ReceiptOutcome.UNCONFIRMED and codes == {"attempt.verdict"}
+    not_by_this = event.outcome is ReceiptOutcome.DELIVERED and event.remote_id in target.remote_ids
+    held = (event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id) or not_by_this
+    open_end = event.outcome is ReceiptOutcome.UNCONFIRMED and (facts.late or codes == {"attempt.verdict"})
     if codes and (held or open_end):
-        said = "held back in time" if held else "how it ended is not known; a newer clearance stood"
+        said = "held back in time" if held else "how it ended is not known"
         names = ", ".join(one.code for one in facts.overtaken)
         book.warnings.append(Violation(facts.seq, "attempt.overtaken", f"It was overtaken ({names}); {said}."))
     else:

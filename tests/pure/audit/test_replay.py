@@ -139,6 +139,50 @@ def test_an_overtaken_attempt_whose_worker_died(builder: LedgerBuilder, verify: 
     assert "attempt.overtaken" in {one.code for one in report.warnings}
 
 
+@pytest.mark.parametrize("outcome", list(ReceiptOutcome))
+def test_an_attempt_that_was_stored_after_the_clearance_ended(
+    builder: LedgerBuilder, verify: Verify, outcome: ReceiptOutcome
+) -> None:
+    """The broker was away when the worker wrote; only if it was then carried out is anything wrong."""
+    request = cleared(builder)
+    written = builder.now + timedelta(minutes=19, seconds=30)
+    builder.wait(20 * 60)
+    seq = builder.attempt(request, at=written)
+    builder.receipt(request, seq, outcome=outcome)
+    report = verify(builder)
+    innocent = outcome in (ReceiptOutcome.WITHHELD, ReceiptOutcome.UNCONFIRMED)
+    assert report.ok is innocent
+    assert ((seq, "attempt.overtaken") in [(one.seq, one.code) for one in report.warnings]) is innocent
+
+
+def test_an_attempt_that_was_written_after_the_clearance_ended_is_a_violation(
+    builder: LedgerBuilder, verify: Verify
+) -> None:
+    """Held back or not: its worker knew the time."""
+    request = cleared(builder)
+    builder.wait(30 * 60 + 10)
+    seq = builder.attempt(request)
+    builder.receipt(request, seq, outcome=ReceiptOutcome.WITHHELD)
+    assert (seq, "warrant.verdict_expired") in named(verify(builder))
+
+
+def test_an_overtaken_attempt_that_stands_by_the_one_before_it(builder: LedgerBuilder, verify: Verify) -> None:
+    """Its receipt names the earlier attempt's post: it was held back, and that one was judged for itself."""
+    request = cleared(builder)
+    first = builder.attempt(request)
+    builder.receipt(request, first, outcome=ReceiptOutcome.WITHHELD)
+    before = builder.last[subjects.verdict(request.request_id)]
+    builder.verdict(request, Outcome.BLOCKED)
+    second = builder.attempt(request, verdict_seq=before)
+    builder.receipt(request, first)
+    builder.receipt(request, second, remote_id=f"{FIRE}-{first}")
+    report = verify(builder)
+    assert (report.violations, [(one.seq, one.code) for one in report.warnings]) == (
+        (),
+        [(second, "attempt.overtaken")],
+    )
+
+
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED, None])
 def test_an_attempt_that_was_overtaken_and_carried_out_is_a_violation(
     builder: LedgerBuilder, verify: Verify, outcome: ReceiptOutcome | None
