@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test sim faults check check-deploy format schemas docs bench-start lock clean
+.PHONY: help setup run up test sim sim-plants faults check check-deploy format schemas docs bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -17,6 +17,7 @@ help:
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
+	@echo "make sim-plants  plant each known bug, and name the first seed that catches it (some minutes)"
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make lock        pin the dependencies anew, with hashes"
 
@@ -66,6 +67,9 @@ SEEDS ?= 1000
 FROM ?= 0
 sim: $(VENV)/.dev
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
+
+sim-plants: $(VENV)/.dev
+	@$(BIN)/python -m tests.sim --plants
 
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write $(WRITE))

@@ -27,8 +27,10 @@ class Theme:
     """What strikes where: for each crash point chances and acts, tried in their order until one strikes.
 
     ``mischief``: what platforms do in it, ``lies`` how often; ``blind`` and ``lag`` as ``Platforms`` has them;
-    ``drop``: how many messages the network loses; ``lasts``: how many seconds requests last; ``targets``: how the
-    name of their one profile ends; ``pairs``: of which services there are two copies; ``chaos``: how long it goes on.
+    ``lasts``: how many seconds requests last; ``targets``: how the name of their one profile ends; ``messages``: how
+    many there are; ``says``: how many decisions on each; ``pairs``: of which services there are two copies;
+    ``asleep``: the chance that a worker falls asleep over its question for a last verdict, and the question is lost;
+    ``chaos``: how long it goes on.
     """
 
     acts: dict[str, tuple[tuple[float, Act], ...]] = field(default_factory=dict)
@@ -37,9 +39,11 @@ class Theme:
     lies: float = 0.0
     blind: float = 0.0
     lag: float = 0.0
-    drop: float = 0.0
     lasts: tuple[int, ...] = ()
     targets: str = ""
+    messages: int = 0
+    says: tuple[int, ...] = (2, 3)
+    asleep: float = 0.0
     chaos: float = 40.0
 
 
@@ -79,13 +83,17 @@ def order(world: World, process: Process) -> None:
     _stand_still(world, process, world.rng.uniform(0.5, 3.0))
 
 
-def order_and_go_on(world: World, process: Process) -> None:
+def order_and_go_on(*names: str) -> Act:
     """If somebody sleeps, control changes now, and the sleeper wakes up afterwards."""
-    sleepers = [other for other in world.processes if other is not process and other.alive and other.stopped]
-    if sleepers:
-        world.change_control()
-    for other in sleepers:
-        world.loop.outside(world.rng.uniform(0.5, 4.0), wake, world, other)
+
+    def act(world: World, process: Process) -> None:
+        sleepers = [other for other in world.processes if other is not process and other.alive and other.stopped]
+        if sleepers:
+            world.change_control(*names)
+        for other in sleepers:
+            world.loop.outside(world.rng.uniform(0.5, 4.0), wake, world, other)
+
+    return act
 
 
 def restart_server(world: World, process: Process) -> None:
@@ -93,6 +101,13 @@ def restart_server(world: World, process: Process) -> None:
     from tests.sim.nemesis import crash_server
 
     world.loop.outside(world.rng.uniform(0.05, 0.4), crash_server, world, world.rng.uniform(0.1, 0.6))
+
+
+def restart_server_and_doze(world: World, process: Process) -> None:
+    """Another worker gets what was in hand, while this one stands still for a moment, within its lease."""
+    if not any(other.alive and other.stopped for other in world.processes):
+        restart_server(world, process)
+        _stand_still(world, process, world.rng.uniform(1.0, 4.0))
 
 
 def die_within(seconds: float) -> Act:
@@ -103,6 +118,12 @@ def die_within(seconds: float) -> Act:
         world.loop.outside(world.rng.uniform(0.0, seconds), world.kill, slot, world.rng.uniform(0.2, 6.0))
 
     return act
+
+
+def lose_and_die(world: World, process: Process) -> None:
+    """Half of what it sends and hears is lost from now on, and it dies soon."""
+    world.network.lossy[process.name] = 0.5
+    die_within(1.5)(world, process)
 
 
 _UNCLEAR = ("accepted_500", "silent", "late", "dropped", "busy", "refused", "refused")
@@ -121,18 +142,31 @@ THEMES: dict[str, Theme] = {
         chaos=75.0,
     ),
     "asleep over an answer": Theme(
-        {"fanout.call.ended": ((0.9, sleep(*SETTLED)),), "fanout.receipt.stored": ((0.9, wake_others),)},
+        {"fanout.call.ended": ((0.9, sleep(*SETTLED)),), "fanout.receipt.stored": ((0.5, wake_others),)},
         pairs=frozenset({"fanout"}),
         mischief=("refused", "refused", "busy"),
-        lies=0.9,
+        lies=0.6,
         lasts=(3_600,),
         targets="website",
+        messages=1,
         chaos=75.0,
+    ),
+    "asleep between two questions": Theme(
+        {"fanout.attempt.stored": ((0.8, order_and_go_on("hold")),)},
+        pairs=frozenset({"fanout"}),
+        mischief=("silent", "late", "dropped"),
+        lies=0.9,
+        lasts=(3_600,),
+        targets="townsquare",
+        messages=1,
+        says=(1, 1, 2),
+        asleep=0.7,
+        chaos=60.0,
     ),
     "asleep before an attempt": Theme(
         {
             "fanout.attempt.warranted": ((0.5, sleep(*TAKEN_OVER)),),
-            "fanout.attempt.stored": ((0.6, order_and_go_on),),
+            "fanout.attempt.stored": ((0.6, order_and_go_on()),),
         },
         pairs=frozenset({"fanout"}),
         mischief=("accepted_500", "silent", "late", "dropped"),
@@ -150,19 +184,21 @@ THEMES: dict[str, Theme] = {
         pairs=frozenset({"gatekeeper", "fanout"}),
     ),
     "the server restarts over a call": Theme(
-        {"fanout.attempt.stored": ((0.6, restart_server),)},
+        {
+            "fanout.attempt.stored": ((0.6, restart_server),),
+            "fanout.attempt.warranted": ((0.3, restart_server_and_doze),),
+        },
         pairs=frozenset({"fanout"}),
         mischief=("late", "late", "silent", "accepted_500"),
         lies=0.7,
     ),
     "death beside a receipt": Theme(
         {
-            "fanout.call.ended": ((0.6, die_within(3.0)), (0.1, die_within(0.1))),
+            "fanout.call.ended": ((0.6, lose_and_die), (0.2, die_within(0.1))),
             "fanout.attempt.stored": ((0.1, die_within(0.1)),),
         },
         mischief=_UNCLEAR,
         lies=0.2,
-        drop=0.25,
     ),
     "lost answers close to the end": Theme(
         mischief=("accepted_500", "silent", "late"),
@@ -175,7 +211,7 @@ THEMES: dict[str, Theme] = {
 }
 """Each window that a bug was met in, or planted in, by what happens in it."""
 
-NO_THEME = Theme()
+NO_THEME = Theme(says=(1, 1, 2, 3))
 
 
 def choose(world: World) -> Theme:
@@ -192,3 +228,20 @@ def strike(world: World, process: Process, point: str) -> None:
         if world.rng.random() < chance:
             act(world, process)
             return
+
+
+def strike_read(world: World, process: Process, subject: str) -> bool:
+    """Called at each read of a last entry; True when the question is lost, and the process asleep.
+
+    It strikes where a worker asks for the verdict after it asked for the last attempt, and got to hear of that one.
+    """
+    if not world.theme.asleep or world.calm or process.stopped:
+        return False
+    if subject.startswith("ledger.attempt."):
+        world.drowsy.add(process.name)
+    if not subject.startswith("ledger.verdict.") or process.name not in world.drowsy:
+        return False
+    world.drowsy.discard(process.name)
+    if world.rng.random() < world.theme.asleep:
+        sleep(*TAKEN_OVER)(world, process)
+    return process.stopped

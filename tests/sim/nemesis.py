@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.fanout.settling import SETTLING
 from tests.sim.moments import NO_THEME
 from tests.sim.network import Weather
 
@@ -63,8 +64,8 @@ def _themed(world: World) -> None:
     if theme.mischief:
         platforms.mischief, platforms.lies = theme.mischief, theme.lies
         platforms.blind, platforms.lag = theme.blind, theme.lag * world.rng.random()
-    if theme.drop:
-        world.network.weather.drop = theme.drop
+    if not platforms.keyed:  # beyond this nothing is promised (docs/platforms.md, "Servers without keys")
+        platforms.lag = min(platforms.lag, SETTLING["mastodon"].settle)
 
 
 def leave(world: World) -> None:

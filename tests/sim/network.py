@@ -20,10 +20,13 @@ import nats.js.errors
 from schemas import streams
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import ACK_TIMEOUT, Entry, Ledger, _patiently
-from tests.sim.loop import Process, VirtualLoop
+from tests.sim.loop import OWNER, Process, VirtualLoop
 from tests.sim.server import Ack, Durable, Refused, Server, fits
 
 PULL_SECONDS = 5.0
+ROUNDING = 1e-6
+"""Seconds by which an alarm may ring too early: then it is set once more."""
+
 KEPT_SECONDS = 4.0
 """How long a client keeps what it could not send."""
 
@@ -39,12 +42,18 @@ class Weather:
 
 
 class Network:
-    """Carries messages between processes and the server."""
+    """Carries messages between processes and the server.
+
+    ``cut``: who has no network; ``lossy``: how many of whose messages are lost; ``is_lost``: asked for each read of
+    the last entry of a subject.
+    """
 
     def __init__(self, loop: VirtualLoop, server: Server, rng: Random) -> None:
         self.loop, self.server, self.rng = loop, server, rng
         self.weather = Weather()
         self.cut: set[str] = set()
+        self.lossy: dict[str, float] = {}
+        self.is_lost: Callable[[Process, str], bool] = lambda _process, _subject: False
         self.hearers: dict[str, list[tuple[Process, Callable[[bytes], None]]]] = {}
         self.desks: dict[str, list[tuple[Process, Callable[[str, bytes, Callable[[bytes], None]], None]]]] = {}
         self._waiting: dict[str, list[tuple[Process, asyncio.Future[Any]]]] = {}
@@ -55,11 +64,14 @@ class Network:
         rng, weather = self.rng, self.weather
         if process is not None and not process.alive:
             return
+        if process is not None and process.stopped and OWNER.get() is process:
+            self.loop.call_soon(self.carry, process, arrive)  # stopped in this very step: it sends when it goes on
+            return
         if not self.server.up or (process is not None and process.name in self.cut):
             if rng.random() < 0.5:
                 self.loop.outside(rng.uniform(0.0, KEPT_SECONDS), self._again, process, arrive)
             return
-        if rng.random() < weather.drop:
+        if rng.random() < max(weather.drop, self.lossy.get(process.name, 0.0) if process else 0.0):
             return
         times = 2 if rng.random() < weather.double else 1
         for _ in range(times):
@@ -116,7 +128,7 @@ class Network:
             self.carry(process, lambda m=message, p=process, f=future: self._hand(m, p, f, found))
         self._waiting[durable] = queue
         wakes = found.wakes_at(now)
-        if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now:
+        if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now + ROUNDING:
             when = max(wakes, now + 0.001)
             self._alarms[durable] = when
             self.loop.outside(when - now, self.dispatch, durable)
@@ -323,10 +335,15 @@ class SimLedger(Ledger):
     async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
         client: Any = self.client
         server = client.network.server
+
+        async def once() -> Entry | None:
+            if client.network.is_lost(client.process, str(query.get("last_by_subj", ""))):
+                await asyncio.sleep(ACK_TIMEOUT)
+                raise nats.errors.TimeoutError
+            return await _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT)
+
         try:
-            entry: Entry | None = await _patiently(
-                lambda: _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT)
-            )
+            entry = await _patiently(once)
         except nats.errors.Error as error:
             message = f"the broker did not answer a read of {stream}"
             raise Unreachable("broker.unreachable", message, "onevoice doctor") from error

@@ -32,7 +32,7 @@ TEXTS = ("Water main break on Wren Street. ", "Road closed at the bridge. ", "Tr
 def come(world: World) -> None:
     """Decide who does what, and when."""
     rng = world.rng
-    for number in range(rng.randint(3, 5)):
+    for number in range(world.theme.messages or rng.randint(3, 5)):
         world.loop.create_task(_message(world, number, rng.uniform(0, 10 if world.theme.acts else 25)))
     if not world.theme.acts or rng.random() < 0.3:
         world.loop.create_task(_orders(world, rng.uniform(0, 30)))
@@ -115,7 +115,7 @@ async def _message(world: World, number: int, after: float) -> None:
         return
     request_id = answer["request_id"]
     world.told.requests[request_id] = (world.loop.now, answer["seq"])
-    for _ in range(rng.choice((1, 1, 2, 3) if world.theme is NO_THEME else (2, 3))):
+    for _ in range(rng.choice(world.theme.says)):
         await asyncio.sleep(rng.choice((0.0, 0.5, 4.0 if world.theme is NO_THEME else 1.0)) * rng.random())
         await _decide(world, request_id, rng.choice(APPROVERS), rejects=rng.random() < 0.08)
     if rng.random() < 0.15:
@@ -192,9 +192,12 @@ async def _orders(world: World, after: float) -> None:
         await asyncio.sleep(world.rng.choice((0.3, 3.0, 18.0)) * world.rng.random())
 
 
-def order_now(world: World) -> None:
-    """Somebody changes control at this very moment."""
-    names = world.rng.choice((("designate", "revoke"), ("activate",), ("hold", "release"), ("crisis",)))
+CHANGES: tuple[tuple[str, ...], ...] = (("designate", "revoke"), ("activate",), ("hold", "release"), ("crisis",))
+
+
+def order_now(world: World, *names: str) -> None:
+    """Somebody changes control at this very moment; ``names``: how, if that is not left to the seed."""
+    names = names or world.rng.choice(CHANGES)
 
     async def orders() -> None:
         for name in names:

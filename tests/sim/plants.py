@@ -34,6 +34,18 @@ def _unchecked(kind: str) -> list[Patch]:
     return [(server.Stream, "_check", check)]
 
 
+def _no_receipt_ids() -> list[Patch]:
+    """The server does not know a receipt again that it has: the wall behind compare-and-set."""
+    real = server.Stream.append
+
+    def append(self: Any, subject: str, data: bytes, headers: dict[str, str], *rest: Any, **options: Any) -> Any:
+        if subject.startswith("ledger.receipt."):
+            headers = {name: value for name, value in headers.items() if name != server.MSG_ID}
+        return real(self, subject, data, headers, *rest, **options)
+
+    return [(server.Stream, "append", append)]
+
+
 def _no_warrant() -> list[Patch]:
     async def once_more(*_: Any, **__: Any) -> None:
         return None
@@ -109,11 +121,11 @@ def _never_marked() -> list[Patch]:
 
 
 def _acked_before_receipt() -> list[Patch]:
-    async def record(self: Any, receipt: Any, expect_last: int) -> bool:
+    async def record(self: Any, receipt: Any, expect_last: int) -> Any:
         import asyncio
 
         asyncio.create_task(self._records.receipt(receipt, expect_last))  # noqa: RUF006
-        return True
+        return receipt
 
     return [(worker.Worker, "_record", record)]
 
@@ -141,9 +153,9 @@ def _redelivery_is_new() -> list[Patch]:
 def _ack_without_a_look() -> list[Patch]:
     real = worker.Worker._record
 
-    async def record(self: Any, receipt: Any, expect_last: int) -> bool:
+    async def record(self: Any, receipt: Any, expect_last: int) -> Any:
         await real(self, receipt, expect_last)
-        return True
+        return receipt
 
     return [(worker.Worker, "_record", record)]
 
@@ -189,6 +201,7 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
     "no_fence": ("an attempt is appended without the fence", lambda: _unchecked("attempt")),
     "verdict_without_cas": ("a verdict is appended without compare-and-set", lambda: _unchecked("verdict")),
     "receipt_without_cas": ("a receipt is appended without compare-and-set", lambda: _unchecked("receipt")),
+    "no_receipt_ids": ("a receipt is stored again though it carries a known message id", _no_receipt_ids),
     "blind_repeat": ("an unknown outcome is answered by another call", _blind_repeat),
     "no_lease_wait": ("an open attempt is settled at once", _no_lease_wait),
     "duplicate_is_mine": ("a duplicate attempt is taken as one's own", _duplicate_is_mine),
@@ -210,11 +223,11 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
 
 BEHIND: dict[str, tuple[str, ...]] = {
     "late_call": ("no_second_look",),
-    "duplicate_is_mine": ("late_call", "no_second_look"),
+    "receipt_without_cas": ("no_receipt_ids",),
 }
 """Bugs that another wall makes harmless, and the bugs that must be planted with them."""
 
-HARMLESS = frozenset({"mark_after_decision"})
+HARMLESS = frozenset({"mark_after_decision", "no_receipt_ids"})
 """Walls that are not the only one; see docs/reliability.md for what stands behind them."""
 
 

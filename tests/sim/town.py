@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,6 +48,7 @@ def make_town() -> Town:
         return hashlib.shake_256(f"a simulated key, worth nothing: {next(numbers)}".encode()).digest(size)
 
     folder = Path(tempfile.mkdtemp(prefix="onevoice-sim-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with mock.patch.object(os, "urandom", bytes_of):
         town = Town(make_city(folder / "city", _plan(), ManualClock(START)))
     remember_signatures()

@@ -77,7 +77,9 @@ class World:
         self.processes: list[Process] = []
         self.crash_rate = 0.0
         self.calm = False
+        self.drowsy: set[str] = set()
         self.theme = moments.choose(self)
+        self.network.is_lost = lambda process, subject: moments.strike_read(self, process, subject)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -157,9 +159,9 @@ class World:
         self.kill(slot, self.rng.uniform(0.2, 6.0))
         raise Killed
 
-    def change_control(self) -> None:
+    def change_control(self, *names: str) -> None:
         """Let somebody change control at this very moment."""
-        people.order_now(self)
+        people.order_now(self, *names)
 
     # --- the run ------------------------------------------------------------------------------------------
 
