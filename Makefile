@@ -74,7 +74,7 @@ sim-plants: $(VENV)/.dev
 	@$(BIN)/python -m tests.sim --plants
 
 faults-short: $(VENV)/.dev
-	@$(BIN)/pytest -n 2 --dist loadfile tests/faults
+	@$(BIN)/pytest tests/faults
 
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write $(WRITE))

@@ -166,7 +166,7 @@ async def cluster(folder: Path, scale: Scale) -> list[Row]:
         back = await _through(city, load)
         found = await compare(city, load)
         await everything.end()
-        fence = await _fence(city, writers=8, moves=300) if scale is Scale.FULL else await _fence(city, 4, moves=20)
+        fence = await _fence(city, writers=8, moves=60) if scale is Scale.FULL else await _fence(city, 4, moves=20)
     return [
         first.row("three servers: the leader killed", rounds, recovered=stall),
         found.row("three servers: two of three gone, then back", 1, recovered=back, wrong=tuple(wrong)),
