@@ -15,6 +15,7 @@ from typing import Any
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.platforms import Limits, counted_length
+from services.fanout.connectors import sockets
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -31,7 +32,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.mastodon_http import Answer, Door, Http, NotSent, cause_of, refusal
+from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, NotSent, cause_of, refusal
 from services.fanout.connectors.mastodon_instance import Instances
 from services.fanout.connectors.mastodon_media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon_text import Status
@@ -48,9 +49,9 @@ _CHECK_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class _Account:
-    """An account whose token was checked, and the door to it."""
+    """An account whose token was checked, and the endpoint that it opens."""
 
-    door: Door
+    endpoint: Endpoint
     id: str
 
 
@@ -87,7 +88,7 @@ class MastodonConnector:
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return account
-        objection = _objection(intent, await self._instances.limits(account.door))
+        objection = _objection(intent, await self._instances.limits(account.endpoint))
         if objection is not None:
             return Permanent(objection)
         content = canonical.sha256(intent.content.to_bytes())
@@ -111,7 +112,7 @@ class MastodonConnector:
         media_ids: list[str] = []
         note = ""
         if intent.content.pictures and not standing:
-            uploaded = await self._upload(account.door, intent, fetch_media)
+            uploaded = await self._upload(account.endpoint, intent, fetch_media)
             if isinstance(uploaded, NotSent):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
@@ -128,16 +129,18 @@ class MastodonConnector:
                 body["media_ids"] = media_ids
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
-            done = await self._post(account.door, body, key)
+            done = await self._post(account.endpoint, body, key)
             if not isinstance(done, tuple):
                 return self._give_up(intent, done, stands)
             stands.append(done)
         return _posted(stands, note)
 
     async def _post(
-        self, door: Door, body: dict[str, Any], key: str
+        self, endpoint: Endpoint, body: dict[str, Any], key: str
     ) -> tuple[str, str] | Retryable | Permanent | Unknown:
-        outcome = await self._http.call(door, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key})
+        outcome = await self._http.call(
+            endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key}
+        )
         if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
             return refusal(outcome, self._clock)
         made = outcome.body if isinstance(outcome.body, dict) else {}
@@ -158,9 +161,11 @@ class MastodonConnector:
             return Permanent(count, begun=_posted(stands))
         return Retryable(count, result.after, begun=_posted(stands), cause=result.cause)
 
-    async def _upload(self, door: Door, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str] | NotSent:
+    async def _upload(
+        self, endpoint: Endpoint, intent: Intent, fetch_media: FetchMedia
+    ) -> tuple[list[str], str] | NotSent:
         now = asyncio.get_running_loop().time()
-        sooner = Door(door.base, door.token, now + (door.deadline - now) * _MEDIA_SHARE)
+        sooner = Endpoint(endpoint.base, endpoint.token, now + (endpoint.deadline - now) * _MEDIA_SHARE)
         return await upload_all(self._http, sooner, intent.content.pictures, fetch_media)
 
     def _remember(self, key: str, content: str) -> None:
@@ -192,7 +197,7 @@ class MastodonConnector:
         for one in remote_id.split(","):
             if not SAFE_ID.fullmatch(one):
                 return CannotTell("that is not an id of this platform")
-            outcome = await self._http.call(account.door, "GET", f"/api/v1/statuses/{one}")
+            outcome = await self._http.call(account.endpoint, "GET", f"/api/v1/statuses/{one}")
             if isinstance(outcome, Answer) and outcome.status in (404, 410):
                 return Absent()
             stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
@@ -215,7 +220,7 @@ class MastodonConnector:
         if not all(SAFE_ID.fullmatch(one) for one in ids):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):
-            outcome = await self._http.call(account.door, "DELETE", f"/api/v1/statuses/{one}")
+            outcome = await self._http.call(account.endpoint, "DELETE", f"/api/v1/statuses/{one}")
             if not isinstance(outcome, Answer) or outcome.status not in (200, 202, 204, 404, 410):
                 return refusal(outcome, self._clock)
         return Retracted()
@@ -225,8 +230,9 @@ class MastodonConnector:
         account = await self._enter(profile, _CHECK_SECONDS, anew=True)
         if not isinstance(account, _Account):
             return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
-        await self._instances.limits(account.door)
-        return Health(True, f"@{profile.account.removeprefix('@')} can be posted to")
+        await self._instances.limits(account.endpoint)
+        detail = f"@{profile.account.removeprefix('@')} can be posted to"
+        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -247,13 +253,13 @@ class MastodonConnector:
             return Permanent(f"city.toml, [mastodon.instances], has no address for {instance!r}")
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
-        door = Door(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
-        found = await self._instances.account_id(door, username, anew=anew)
-        return _Account(door, found) if isinstance(found, str) else found
+        endpoint = Endpoint(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
+        found = await self._instances.account_id(endpoint, username, anew=anew)
+        return _Account(endpoint, found) if isinstance(found, str) else found
 
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
         parts = intent.content.parts
-        return await find(self._http, self._clock, account.door, account.id, parts, intent.author_time)
+        return await find(self._http, self._clock, account.endpoint, account.id, parts, intent.author_time)
 
 
 def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:

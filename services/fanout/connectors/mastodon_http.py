@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.sockets import CallConnector
 from services.kernel.clock import Clock
 
 _BODY_BYTES = 1024 * 1024
@@ -55,7 +56,7 @@ Outcome = Answer | NotSent | NoAnswer
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """Where and as whom to call, and until when (the loop's time)."""
 
     base: str
@@ -69,10 +70,11 @@ class Http:
     def __init__(self, connections: int) -> None:
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._connector: CallConnector | None = None
 
     async def call(
         self,
-        door: Door,
+        endpoint: Endpoint,
         method: str,
         path: str,
         *,
@@ -81,23 +83,26 @@ class Http:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Make one call; never raises for what the network or the server does. Redirects are not followed."""
+        """Make one call; never raises for what the network or the server does. Redirects are not followed.
+
+        When it has ended, also by cancellation, no byte of it is sent any more.
+        """
+        session, connector = self._open()
         state = SimpleNamespace(sent=False)
         try:
-            async with (
-                asyncio.timeout_at(door.deadline),
-                self._open().request(
-                    method,
-                    door.base + path,
-                    json=value,
-                    data=form,
-                    params=query,
-                    headers={"Authorization": f"Bearer {door.token}", **(headers or {})},
-                    allow_redirects=False,
-                    trace_request_ctx=state,
-                ) as response,
-            ):
-                return Answer(response.status, await _body(response), response.headers)
+            with connector.call(endpoint.deadline):
+                async with asyncio.timeout_at(endpoint.deadline):
+                    response = await session.request(
+                        method,
+                        endpoint.base + path,
+                        json=value,
+                        data=form,
+                        params=query,
+                        headers={"Authorization": f"Bearer {endpoint.token}", **(headers or {})},
+                        allow_redirects=False,
+                        trace_request_ctx=state,
+                    )
+                    return await _answer(response)
         except TimeoutError:
             return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
         except aiohttp.ClientConnectorError as error:
@@ -109,17 +114,20 @@ class Http:
             return NoAnswer(reason) if state.sent else NotSent(reason)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; calls that are under way are aborted."""
+        if self._connector is not None:
+            self._connector.abort_calls()
         if self._session is not None:
             await self._session.close()
-            self._session = None
+        self._session = self._connector = None
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
+    def _open(self) -> tuple[aiohttp.ClientSession, CallConnector]:
+        if self._session is None or self._connector is None or self._session.closed:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_mark_sent)
+            self._connector = CallConnector(self._connections)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._connections),
+                connector=self._connector,
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # Uncompressed, so that a small answer cannot grow: what comes compressed all the same is not read.
@@ -127,12 +135,20 @@ class Http:
                 auto_decompress=False,
                 trace_configs=[trace],
             )
-        return self._session
+        return self._session, self._connector
 
 
 async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
     if context.trace_request_ctx is not None:
         context.trace_request_ctx.sent = True
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    try:
+        return Answer(response.status, await _body(response), response.headers)
+    finally:
+        # Its connection is back in the pool by now, unless the body was not read to its end.
+        response.close()
 
 
 async def _body(response: aiohttp.ClientResponse) -> Any:

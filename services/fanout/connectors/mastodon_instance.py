@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.mastodon_http import Answer, Door, Http, refusal
+from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, refusal
 from services.kernel.clock import Clock, monotonic
 
 _LIMITS_SECONDS = 3_600.0
@@ -27,14 +27,14 @@ class Instances:
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
         self._asking: dict[str, asyncio.Task[Limits]] = {}
 
-    async def limits(self, door: Door) -> Limits:
+    async def limits(self, endpoint: Endpoint) -> Limits:
         """Return the server's limits; Mastodon's usual ones where it does not say, or not soon."""
-        known = self._limits.get(door.base)
+        known = self._limits.get(endpoint.base)
         if known is not None and known[0] > monotonic():
             return known[1]
-        task = self._asking.get(door.base)
+        task = self._asking.get(endpoint.base)
         if task is None or task.done():
-            task = self._asking[door.base] = asyncio.create_task(self._ask(door))
+            task = self._asking[endpoint.base] = asyncio.create_task(self._ask(endpoint))
         await asyncio.wait({task}, timeout=_WAIT_SECONDS)
         return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
 
@@ -44,28 +44,28 @@ class Instances:
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    async def _ask(self, door: Door) -> Limits:
+    async def _ask(self, endpoint: Endpoint) -> Limits:
         until = asyncio.get_running_loop().time() + _ASK_SECONDS
-        outcome = await self._http.call(Door(door.base, door.token, until), "GET", "/api/v2/instance")
+        outcome = await self._http.call(Endpoint(endpoint.base, endpoint.token, until), "GET", "/api/v2/instance")
         said = isinstance(outcome, Answer) and outcome.status == 200 and isinstance(outcome.body, dict)
         limits = read_limits(outcome.body) if isinstance(outcome, Answer) and said else LIMITS["mastodon"]
-        self._limits[door.base] = (monotonic() + (_LIMITS_SECONDS if said else _AGAIN_SECONDS), limits)
+        self._limits[endpoint.base] = (monotonic() + (_LIMITS_SECONDS if said else _AGAIN_SECONDS), limits)
         return limits
 
-    async def account_id(self, door: Door, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
+    async def account_id(self, endpoint: Endpoint, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
         """Return the id of the token's account, or why the token cannot be used for ``username``.
 
         Asked once for each token, then remembered, unless ``anew``.
         """
-        owner = None if anew else self._owners.get((door.base, door.token))
+        owner = None if anew else self._owners.get((endpoint.base, endpoint.token))
         if owner is None:
-            outcome = await self._http.call(door, "GET", "/api/v1/accounts/verify_credentials")
+            outcome = await self._http.call(endpoint, "GET", "/api/v1/accounts/verify_credentials")
             found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None
             if found is None:
                 why = refusal(outcome, self._clock)
                 # Nothing was to be done yet, so nothing can have been done.
                 return why if isinstance(why, Retryable | Permanent) else Retryable(why.reason, cause=Cause.HOST)
-            owner = self._owners[door.base, door.token] = found
+            owner = self._owners[endpoint.base, endpoint.token] = found
         if owner[1].casefold() != username.casefold():
             reason = f"the credential belongs to @{owner[1]}, not to @{username}"
             return Retryable(reason, cause=Cause.CREDENTIAL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.mastodon_http import Answer, Door, Http, cause_of, server_time
+from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, cause_of, server_time
 from services.fanout.connectors.mastodon_media import SAFE_ID
 from services.fanout.connectors.mastodon_text import Status, longest_chain, read_status, same
 from services.kernel.clock import Clock
@@ -28,27 +28,29 @@ class _Listing:
 
 
 async def find(
-    http: Http, clock: Clock, door: Door, account_id: str, parts: Sequence[str], made_at: datetime
+    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, parts: Sequence[str], made_at: datetime
 ) -> list[Status] | CannotTell:
     """Return the parts of a message that stand, in order; empty only when the listing surely covers the time since.
 
     The texts are compared with the source of a status (as it was sent); its HTML is only a first look.
     """
-    listing = await _list(http, clock, door, account_id, made_at)
+    listing = await _list(http, clock, endpoint, account_id, made_at)
     if isinstance(listing, CannotTell):
         return listing
     recent = [status for status in listing.statuses if status.created_at >= listing.since]
-    texts = await _sources(http, door, recent, parts)
+    texts = await _sources(http, endpoint, recent, parts)
     if isinstance(texts, CannotTell):
         return texts
     return longest_chain(parts, recent, lambda status, part: same(texts[status.id], part))
 
 
-async def _list(http: Http, clock: Clock, door: Door, account_id: str, made_at: datetime) -> _Listing | CannotTell:
+async def _list(
+    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, made_at: datetime
+) -> _Listing | CannotTell:
     statuses: list[Status] = []
     query = {"limit": str(_PAGE), "exclude_reblogs": "true"}
     for _ in range(_PAGES):
-        outcome = await http.call(door, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
+        outcome = await http.call(endpoint, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
         if not isinstance(outcome, Answer):
             return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
         page = _read_page(outcome)
@@ -82,7 +84,7 @@ def _since(outcome: Answer, clock: Clock, made_at: datetime) -> datetime:
 
 
 async def _sources(
-    http: Http, door: Door, recent: Sequence[Status], parts: Sequence[str]
+    http: Http, endpoint: Endpoint, recent: Sequence[Status], parts: Sequence[str]
 ) -> dict[str, str] | CannotTell:
     """Return each status' text as it was sent, as far as it matters; where a server has no source, its HTML's text.
 
@@ -94,7 +96,7 @@ async def _sources(
     if not alike and len(recent) > _SOURCES:
         return CannotTell(f"{len(recent)} posts since then, and none of them shows the text as it was sent")
     for status in alike or recent:
-        outcome = await http.call(door, "GET", f"/api/v1/statuses/{status.id}/source")
+        outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{status.id}/source")
         if not isinstance(outcome, Answer):
             return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
         if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
