@@ -14,6 +14,8 @@ MOST_ATTEMPTS = 24
 
 A host that is away, or a credential that is refused, costs no attempts: these are asked for without one.
 """
+LONGEST_WAIT_SECONDS = 300.0
+"""No longer does a platform's own wish keep a message back: its clock may be wrong, and then it is looked at again."""
 SPREAD = 0.25
 """How much of a delay is left to chance, so that profiles on one platform do not come back all at once."""
 
@@ -33,7 +35,8 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
     """Return when to try again after an attempt that surely did not post.
 
     The delay doubles with each attempt up to CAP_SECONDS, and late ones come less often still; the platform's own wish
-    is always granted. It never passes the expiry: what is then too late gets its receipt at that time.
+    is granted up to LONGEST_WAIT_SECONDS. It never passes the expiry: what is then too late gets its receipt at that
+    time.
 
     Args:
         number: how many attempts were made, from 1.
@@ -44,7 +47,8 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
     """
     cap = CAP_SECONDS if number <= LATE_AFTER else LATE_CAP_SECONDS
     grown = min(cap, BASE_SECONDS * 2.0 ** min(max(number, 1) - 1, 16))
-    delay = max(grown, after or 0.0) * (1.0 + SPREAD * chance)
+    spread = 1.0 + SPREAD * chance
+    delay = max(grown * spread, _granted((after or 0.0) * spread))
     left = max((expires_at - now).total_seconds(), 0.0)
     delay = min(delay, left)
     return Again(delay, now + timedelta(seconds=delay))
@@ -52,12 +56,17 @@ def again(number: int, after: float | None, now: datetime, expires_at: datetime,
 
 def soon(after: float | None, tries: int, chance: float) -> float:
     """Return the seconds to wait before the next try of one and the same attempt."""
-    return max(after or 0.0, 0.2 * 2.0 ** min(max(tries, 1) - 1, 8)) * (1.0 + SPREAD * chance)
+    spread = 1.0 + SPREAD * chance
+    return max(_granted((after or 0.0) * spread), 0.2 * 2.0 ** min(max(tries, 1) - 1, 8) * spread)
 
 
 def soon_limited(after: float | None, tries: int, chance: float) -> float:
-    """Return the same after the platform asked to wait: when it does not say how long, not at once."""
-    return soon(after, tries + (0 if after is not None else 3), chance)
+    """Return the same after the platform asked to wait: when it names no time to come, not at once."""
+    return soon(after, tries + (0 if after else 3), chance)
+
+
+def _granted(wish: float) -> float:
+    return min(wish, LONGEST_WAIT_SECONDS)
 
 
 def credential_look(lost: int, chance: float) -> float:

@@ -118,10 +118,12 @@ class Unknown:
     """It may or may not stand (time-out or 5xx after sending). Never repeat before reconcile.
 
     ``cause``: ``host`` when the platform did not answer, or failed; None when it did answer, and nobody can read it.
+    ``after`` in seconds, if the platform says when to come again.
     """
 
     reason: str
     cause: Cause | None = None
+    after: float | None = None
 
 
 PublishResult = Posted | Retryable | Permanent | Unknown
@@ -136,10 +138,14 @@ class Absent:
 
 @dataclass(frozen=True)
 class CannotTell:
-    """The platform cannot be asked, or does not say; ``cause`` as of a call, None where it answered and did not say."""
+    """The platform cannot be asked, or does not say; ``cause`` as of a call, None where it answered and did not say.
+
+    ``after`` in seconds, if the platform says when to ask again.
+    """
 
     reason: str
     cause: Cause | None = None
+    after: float | None = None
 
 
 ReconcileResult = Posted | Absent | CannotTell

@@ -32,7 +32,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, NotSent, cause_of, refusal
+from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon_instance import Instances
 from services.fanout.connectors.mastodon_media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon_text import Status
@@ -101,7 +101,7 @@ class MastodonConnector:
             if isinstance(found, CannotTell):
                 # This call has sent nothing, and each later one looks first as well.
                 reason = f"it cannot be seen what stands already: {found.reason}"
-                return Retryable(reason, cause=found.cause or Cause.LIMIT)
+                return Retryable(reason, found.after, cause=found.cause or Cause.LIMIT)
             standing = found
         return await self._continue(account, intent, content, standing, fetch_media)
 
@@ -179,7 +179,7 @@ class MastodonConnector:
         """Look for it among the account's own posts since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return _not_let_in(account)
         standing = await self._find(account, intent)
         if isinstance(standing, CannotTell):
             return standing
@@ -192,7 +192,7 @@ class MastodonConnector:
         """Ask for each of its statuses by id (GET /api/v1/statuses/:id); Absent as soon as one is gone."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return _not_let_in(account)
         url = ""
         for one in remote_id.split(","):
             if not SAFE_ID.fullmatch(one):
@@ -202,7 +202,7 @@ class MastodonConnector:
                 return Absent()
             stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
             if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
-                return CannotTell("the platform does not say whether it stands", cause_of(outcome))
+                return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
             url = url or str(outcome.body.get("url") or outcome.body.get("uri") or "")
         return Posted(url, remote_id)
 
@@ -260,6 +260,12 @@ class MastodonConnector:
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
         parts = intent.content.parts
         return await find(self._http, self._clock, account.endpoint, account.id, parts, intent.author_time)
+
+
+def _not_let_in(why: Retryable | Permanent) -> CannotTell:
+    if isinstance(why, Permanent):
+        return CannotTell(why.reason)
+    return CannotTell(why.reason, why.cause, why.after)
 
 
 def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:

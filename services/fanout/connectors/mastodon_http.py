@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import CallConnector
+from services.fanout.connectors.waits import wait_of
 from services.kernel.clock import Clock
 
 _BODY_BYTES = 1024 * 1024
@@ -179,14 +178,15 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     if isinstance(outcome, NoAnswer):
         return Unknown(outcome.reason, Cause.HOST)
     if outcome.status == 429:
-        return Retryable(f"too many requests: {outcome.words}", after=wait_of(outcome.headers, clock.now()))
+        return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
     if outcome.status == 401:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 500 and outcome.status != 408:
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
-    return Unknown(f"the server failed after the request was sent: {outcome.words}", Cause.HOST)
+    reason = f"the server failed after the request was sent: {outcome.words}"
+    return Unknown(reason, Cause.HOST, after=wait_asked(outcome, clock))
 
 
 def cause_of(outcome: Outcome) -> Cause | None:
@@ -196,24 +196,13 @@ def cause_of(outcome: Outcome) -> Cause | None:
     return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
 
 
-def wait_of(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds to wait that a 429 names: Retry-After (RFC 9110) or X-RateLimit-Reset (Mastodon)."""
-    after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
-    if after.isascii() and after.isdigit():
-        return float(after)
-    return _until(after, parsedate_to_datetime, now) or _until(reset, datetime.fromisoformat, now)
+def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:
+    """Say that a look ended without an answer to it; whose trouble it is and how long to wait follow the outcome."""
+    return CannotTell(reason, cause_of(outcome), after=wait_asked(outcome, clock))
 
 
-def _until(text: str, read: Callable[[str], datetime], now: datetime) -> float | None:
-    try:
-        return max(0.0, (read(text) - now).total_seconds()) if text else None
-    except (ValueError, TypeError):
+def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
+    """Return the seconds that a refusal for now (429, 503) asks to wait, capped; None: it does not say."""
+    if not isinstance(outcome, Answer) or outcome.status not in (429, 503):
         return None
-
-
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the server's own time (Date, RFC 9110), if it says."""
-    try:
-        return parsedate_to_datetime(headers["Date"])
-    except (KeyError, ValueError, TypeError):
-        return None
+    return wait_of(outcome.headers, clock.now(), outcome.status)

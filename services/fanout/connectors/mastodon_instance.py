@@ -64,7 +64,11 @@ class Instances:
             if found is None:
                 why = refusal(outcome, self._clock)
                 # Nothing was to be done yet, so nothing can have been done.
-                return why if isinstance(why, Retryable | Permanent) else Retryable(why.reason, cause=Cause.HOST)
+                return (
+                    why
+                    if isinstance(why, Retryable | Permanent)
+                    else Retryable(why.reason, why.after, cause=Cause.HOST)
+                )
             owner = self._owners[endpoint.base, endpoint.token] = found
         if owner[1].casefold() != username.casefold():
             reason = f"the credential belongs to @{owner[1]}, not to @{username}"

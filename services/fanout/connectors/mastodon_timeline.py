@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, cause_of, server_time
+from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon_media import SAFE_ID
 from services.fanout.connectors.mastodon_text import Status, longest_chain, read_status, same
+from services.fanout.connectors.waits import server_time
 from services.kernel.clock import Clock
 
 _PAGE = 40
@@ -38,7 +39,7 @@ async def find(
     if isinstance(listing, CannotTell):
         return listing
     recent = [status for status in listing.statuses if status.created_at >= listing.since]
-    texts = await _sources(http, endpoint, recent, parts)
+    texts = await _sources(http, clock, endpoint, recent, parts)
     if isinstance(texts, CannotTell):
         return texts
     return longest_chain(parts, recent, lambda status, part: same(texts[status.id], part))
@@ -52,8 +53,8 @@ async def _list(
     for _ in range(_PAGES):
         outcome = await http.call(endpoint, "GET", f"/api/v1/accounts/{account_id}/statuses", query=query)
         if not isinstance(outcome, Answer):
-            return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
-        page = _read_page(outcome)
+            return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, clock)
+        page = _read_page(outcome, clock)
         if isinstance(page, CannotTell):
             return page
         since = _since(outcome, clock, made_at)
@@ -64,9 +65,9 @@ async def _list(
     return CannotTell(f"the account posted more than {_PAGES * _PAGE} times since the request was made")
 
 
-def _read_page(outcome: Answer) -> list[Status] | CannotTell:
+def _read_page(outcome: Answer, clock: Clock) -> list[Status] | CannotTell:
     if outcome.status != 200 or not isinstance(outcome.body, list):
-        return CannotTell(f"the platform does not list the account's posts: {outcome.words}", cause_of(outcome))
+        return cannot_tell(f"the platform does not list the account's posts: {outcome.words}", outcome, clock)
     try:
         page = [read_status(value) for value in outcome.body]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -84,7 +85,7 @@ def _since(outcome: Answer, clock: Clock, made_at: datetime) -> datetime:
 
 
 async def _sources(
-    http: Http, endpoint: Endpoint, recent: Sequence[Status], parts: Sequence[str]
+    http: Http, clock: Clock, endpoint: Endpoint, recent: Sequence[Status], parts: Sequence[str]
 ) -> dict[str, str] | CannotTell:
     """Return each status' text as it was sent, as far as it matters; where a server has no source, its HTML's text.
 
@@ -98,9 +99,9 @@ async def _sources(
     for status in alike or recent:
         outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{status.id}/source")
         if not isinstance(outcome, Answer):
-            return CannotTell(f"the platform cannot be asked: {outcome.reason}", cause_of(outcome))
+            return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, clock)
         if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
             texts[status.id] = str(outcome.body["text"])
         elif outcome.status not in (404, 405, 410, 501):
-            return CannotTell(f"the platform does not show what was sent: {outcome.words}", cause_of(outcome))
+            return cannot_tell(f"the platform does not show what was sent: {outcome.words}", outcome, clock)
     return texts

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from schemas.platforms import LIMITS, counted_length, limits_of
 from services.fanout.connectors.contract import Permanent, Retryable, Unknown
-from services.fanout.connectors.mastodon_http import Answer, NoAnswer, NotSent, refusal, wait_of
+from services.fanout.connectors.mastodon_http import Answer, NoAnswer, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon_instance import read_limits
 from services.fanout.connectors.mastodon_text import Status, longest_chain, plain_text, read_status, same
 from services.kernel.clock import ManualClock
@@ -77,21 +77,6 @@ def test_what_is_no_status_is_refused(value: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "17"}, 17.0),
-        ({"retry-after": "Sat, 31 Jan 2026 14:01:00 GMT"}, 60.0),
-        ({"X-RateLimit-Reset": "2026-01-31T14:05:00.000Z"}, 300.0),
-        ({"X-RateLimit-Reset": "2026-01-31T13:00:00Z"}, 0.0),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_the_wait_is_what_the_platform_names(headers: dict[str, str], seconds: float | None) -> None:
-    assert wait_of(CIMultiDict(headers), NOW) == seconds
-
-
-@pytest.mark.parametrize(
     ("outcome", "kind"),
     [
         (NotSent("refused"), Retryable),
@@ -104,6 +89,26 @@ def test_the_wait_is_what_the_platform_names(headers: dict[str, str], seconds: f
 def test_an_outcome_means_what_it_proves(outcome: Answer | NotSent | NoAnswer, kind: type) -> None:
     """Surely not posted, final, or not known: never guessed."""
     assert isinstance(refusal(outcome, ManualClock(NOW)), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "after"),
+    [
+        (429, {"Retry-After": "17"}, 17.0),
+        (429, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, 60.0),
+        (503, {"Retry-After": "17"}, 17.0),
+        (503, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, None),
+        (502, {"Retry-After": "17"}, None),
+        (429, {}, None),
+    ],
+)
+def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
+    status: int, headers: dict[str, str], after: float | None
+) -> None:
+    outcome = Answer(status, None, CIMultiDict(headers))
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable if status == 429 else Unknown)
+    assert (found.after, cannot_tell("no", outcome, ManualClock(NOW)).after) == (after, after)
 
 
 def test_the_platforms_words_are_one_short_line() -> None:

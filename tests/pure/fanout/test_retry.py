@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,8 +22,13 @@ def test_the_delay_doubles_and_is_capped() -> None:
     assert delays == sorted(delays)
 
 
-def test_the_platforms_own_wish_is_granted_also_beyond_the_cap() -> None:
-    assert retry.again(1, 900.0, NOW, FAR, 0.0).delay == 900.0
+@pytest.mark.parametrize("chance", [0.0, 0.99])
+@pytest.mark.parametrize("after", [301.0, 900.0, 86_400.0, 21_600.0, float("inf")])
+def test_the_platforms_own_wish_is_granted_up_to_five_minutes(after: float, chance: float) -> None:
+    """A server whose clock is hours off, or a gateway that asks for a day, is looked at again after that."""
+    assert retry.again(1, 120.0, NOW, FAR, 0.0).delay == 120.0
+    assert retry.again(1, after, NOW, FAR, chance).delay == retry.LONGEST_WAIT_SECONDS == 300.0
+    assert retry.soon(after, 1, chance) == 300.0
     assert retry.again(9, 1.0, NOW, FAR, 0.0).delay == retry.CAP_SECONDS
 
 
@@ -43,7 +49,7 @@ def test_it_is_never_early_never_late_and_never_negative(
 ) -> None:
     again = retry.again(number, after, NOW, NOW + timedelta(seconds=left), chance)
     assert 0.0 <= again.delay <= max(left, 0.0) + 1e-6
-    assert again.delay >= min(after or 0.0, max(left, 0.0)) - 1e-6
+    assert again.delay >= min(after or 0.0, retry.LONGEST_WAIT_SECONDS, max(left, 0.0)) - 1e-6
 
 
 def test_a_call_starts_only_in_the_first_third_of_the_lease() -> None:
@@ -71,6 +77,7 @@ def test_what_the_platform_limits_without_saying_how_long_is_not_tried_again_at_
     assert retry.soon_limited(None, 1, 0.0) == 1.6
     assert retry.soon_limited(0.1, 1, 0.0) == 0.2
     assert retry.soon_limited(7.0, 1, 0.0) == 7.0
+    assert retry.soon_limited(0.0, 1, 0.0) == 1.6, "a limit that is over by its own words, and holds all the same"
 
 
 def test_many_lost_credentials_are_asked_for_less_often_than_a_few() -> None:

@@ -1,0 +1,77 @@
+"""How long a server asks to be left alone, pure: its headers against its own clock.
+
+A server's clock may be hours off, and a gateway may ask for a day. So a time is measured against the server's own Date,
+and no wait is longer than ``LONGEST_WAIT_SECONDS``: then the server is looked at again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from services.fanout.retry import LONGEST_WAIT_SECONDS
+
+_NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+_EPOCH = 1e9
+"""Numbers from here on are seconds since 1970, and not a wait of 31 years."""
+_EPOCH_MILLISECONDS = 1e11
+_TOO_MANY_REQUESTS = 429
+
+
+def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_REQUESTS) -> float | None:
+    """Return the seconds, 0 to ``LONGEST_WAIT_SECONDS``, that an answer asks to wait; None: it does not say.
+
+    Retry-After (RFC 9110) comes first; of several the longest counts. X-RateLimit-Reset (Mastodon) counts for a 429:
+    other answers carry it too, and ask for nothing by it. Each may hold seconds, an epoch, an HTTP date or ISO 8601.
+
+    Args:
+        headers: of the answer, names in any case.
+        now: our own clock, for a server that sends no Date.
+        status: of the answer.
+    """
+    clock = server_time(headers) or now
+    waits = list(_waits(headers, "retry-after", clock))
+    if not waits and status == _TOO_MANY_REQUESTS:
+        waits = list(_waits(headers, "x-ratelimit-reset", clock))
+    return min(max(waits), LONGEST_WAIT_SECONDS) if waits else None
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the server's own time (Date, RFC 9110) with its zone; None: it does not say."""
+    return next(filter(None, map(_time, _values(headers, "date"))), None)
+
+
+def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[float]:
+    for value in _values(headers, name):
+        wait = _wait(value, clock)
+        if wait is not None:
+            yield wait
+
+
+def _wait(value: str, clock: datetime) -> float | None:
+    """Read one value; a time that is over asks for no wait."""
+    if _NUMBER.fullmatch(value):
+        number = float(value)
+        if number < _EPOCH:
+            return number
+        seconds = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
+        return max(0.0, seconds - clock.timestamp())
+    time = _time(value)
+    return max(0.0, (time - clock).total_seconds()) if time is not None else None
+
+
+def _time(value: str) -> datetime | None:
+    """Read ISO 8601 or an HTTP date, in any case; without a zone it is UTC."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, TypeError, IndexError, OverflowError):
+            time = read(value.upper())
+            return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return None
+
+
+def _values(headers: Mapping[str, str], name: str) -> Iterator[str]:
+    """Yield the values of a header, as often as it stands there."""
+    return (value.strip() for key, value in headers.items() if key.lower() == name)
