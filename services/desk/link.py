@@ -24,9 +24,11 @@ from services.desk.light_nats import Client, Msg, errors
 from services.kernel.city import City, servers_of
 from services.kernel.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.signing import load_key
+from services.kernel.tls import client_context
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
 
 _DOCTOR = "onevoice doctor says what is wrong"
 _AGAIN = "whether it was done is not known; asking again is safe"
@@ -73,15 +75,16 @@ class Link:
         """Connect with the user's key, to the first server that answers; raises BadInput, Refused or Unreachable."""
         path = city.key_path(self.user)
         load_key(path)
+        tls = client_context(city)
         self._tried = True
         *others, last = servers_of(self.url) or [self.url]
         for server in others:
             with suppress(Unreachable):
-                await self._open(city, path, server)
+                await self._open(tls, path, server)
                 return
-        await self._open(city, path, last)
+        await self._open(tls, path, last)
 
-    async def _open(self, city: City, path: Path, server: str) -> None:
+    async def _open(self, tls: ssl.SSLContext | None, path: Path, server: str) -> None:
         self._client, self._errors, self._gone = Client(), asyncio.Queue(), asyncio.Event()
         connecting = asyncio.ensure_future(
             self._client.connect(
@@ -89,7 +92,7 @@ class Link:
                 name=f"onevoice-desk {self.user}",
                 nkeys_seed=str(path),
                 inbox_prefix=f"_INBOX_{self.user}".encode(),
-                tls=_tls(city),
+                tls=tls,
                 allow_reconnect=False,
                 connect_timeout=CONNECT_SECONDS,
                 error_cb=self._on_error,
@@ -115,7 +118,9 @@ class Link:
             return
         self._client._error_cb = _silence
         with suppress(errors.Error, OSError):
-            await self._client.close()
+            # After a TLS handshake that failed nats-py waits for ever for a transport that is gone.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._client.close()
 
     async def send(self, base: str, payload: bytes, reply: type[Reply], seconds: float = ANSWER_SECONDS) -> Reply:
         """Ask a service and return its answer.
@@ -215,6 +220,12 @@ class Link:
                 f"the broker at {self.url} does not know the key of {self.user}",
                 "is it the right city and realm? After a change of officers: onevoice provision, and restart it",
             )
+        if isinstance(error, ssl.SSLError):
+            return Unreachable(
+                "broker.unreachable",
+                f"the broker at {self.url} shows a certificate that is not trusted here ({error.reason})",
+                "if it is the city's own broker, name the authority of its certificate in city.toml, [nats] tls_ca",
+            )
         return Unreachable(
             "broker.unreachable",
             f"no broker answers at {self.url}",
@@ -254,15 +265,6 @@ def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
             f"the answer of {service_of(base)} cannot be read: is it of another version?",
             "run the same version of onevoice everywhere; onevoice doctor shows the services' versions",
         ) from error
-
-
-def _tls(city: City) -> ssl.SSLContext | None:
-    ca = city.settings.nats.tls_ca
-    if ca is None:
-        return None
-    context = ssl.create_default_context(cafile=str(city.folder / ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context
 
 
 async def _silence(_error: Exception) -> None:

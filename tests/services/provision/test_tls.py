@@ -1,4 +1,4 @@
-"""A broker with TLS, as in a deployment: provisioning and a service reach it, and refuse a stranger's certificate."""
+"""A broker with TLS, as in a deployment: provisioning, services and the desk refuse a stranger's certificate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.desk.link import connect
 from services.kernel.city import City, load_city
 from services.kernel.errors import BadInput, Unreachable
 from services.kernel.run import running
@@ -52,26 +53,31 @@ async def tls_server(city: City, folder: Path) -> AsyncIterator[int]:
         await server.wait()
 
 
-def trusting(city: City, ca: str) -> City:
+def trusting(city: City, ca: str, url: str) -> City:
     path = city.folder / "city.toml"
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("tls_ca")]
-    lines.insert(lines.index("[nats]") + 1, f'tls_ca = "{ca}"')
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("tls_ca", "url"))]
+    lines.insert(lines.index("[nats]") + 1, f'tls_ca = "{ca}"\nurl = "{url}"')
     path.write_text("\n".join(lines))
     return load_city(city.folder)
 
 
-async def test_provisioning_and_services_speak_tls_and_check_the_certificate(tmp_path: Path) -> None:
+async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificate(tmp_path: Path) -> None:
     city = make_city(tmp_path / "city", demo_plan())
     async with tls_server(city, tmp_path) as port:
         url = f"tls://127.0.0.1:{port}"
-        city = trusting(city, str(tmp_path / "server.pem"))
+        city = trusting(city, str(tmp_path / "server.pem"), url)
         assert (await provision(city, url)).created
         async with running(["registry"], city, url) as (registry,):
             assert registry.control.state.seq > 0
+        async with connect(city, "pio") as desk:
+            desk.raise_if_gone()
 
         stranger, _ = certificate(tmp_path, "stranger")
         with pytest.raises(Unreachable):
-            await provision(trusting(city, stranger), url)
+            await provision(trusting(city, stranger, url), url)
+        with pytest.raises(Unreachable, match="certificate that is not trusted"):
+            async with connect(trusting(city, stranger, url), "pio"):
+                pass
         with pytest.raises(BadInput) as caught:
-            await provision(trusting(city, "/nowhere/ca.pem"), url)
+            await provision(trusting(city, "/nowhere/ca.pem", url), url)
         assert caught.value.code == "nats.tls_ca"
