@@ -1,7 +1,7 @@
 """A peer that is unreachable while a call ends, and comes back within TCP's retransmission: nothing lands any more.
 
 Real namespaces and real TCP, all cases in one outage. Without linger 0, TCP_USER_TIMEOUT and abort each of them landed
-half a second after the peer had come back.
+0.7 to 0.9 s after the peer had come back.
 """
 
 from __future__ import annotations
