@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,6 +39,7 @@ from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
 from services.kernel.tls import client_context
 from services.provision import EmbeddedBroker, provision, read_envelope
+from tests.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
 STAND_DOWN = EocStandDown()
@@ -50,13 +50,6 @@ PARKS = "parks-townsquare"
 def now() -> datetime:
     """The time, as the services see it."""
     return datetime.now(UTC)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def copy_city(made: City, folder: Path, realm: Realm = "live") -> City:

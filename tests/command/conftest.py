@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from services.desk.main import run
+from tests.ports import free_port
 
 ONEVOICE = [sys.executable, "-m", "services.desk"]
 COMMAND_SECONDS = 100.0
@@ -161,8 +162,6 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """The shared city, up for the session; its tests stand in one xdist group."""
-    from tests.mission import free_port
-
     folder = tmp_path_factory.mktemp("shared") / "mission"
     assert Shell()("init", str(folder), "--demo").status == 0
     shell = Shell(folder)

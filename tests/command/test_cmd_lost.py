@@ -18,7 +18,8 @@ import pytest
 
 from services.kernel.city import City, load_city
 from tests.command.conftest import Done, Shell, lower_city, raise_city
-from tests.mission import Mission, free_port
+from tests.mission import Mission
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.command.conftest import Shell, lower_city, raise_city
-from tests.mission import free_port
+from tests.ports import free_port
 
 TO = ["--to", "fire-townsquare", "--as", "pio", "--yes"]
 

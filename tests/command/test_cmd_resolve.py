@@ -25,7 +25,8 @@ from services.kernel.city import City, load_city
 from services.kernel.ledger import Ledger
 from tests.command.conftest import Done, Shell, lower_city, raise_city
 from tests.command.test_cmd_terminal import talk
-from tests.mission import eventually, free_port
+from tests.mission import eventually
+from tests.ports import free_port
 
 FIRE, PARKS, WATER, WASTE = (f"{name}-townsquare" for name in ("fire", "parks", "water", "waste"))
 TEXT = "The bridge on Lougheed is open again. https://mission.example/roads"

@@ -30,7 +30,8 @@ from tests.faults.harness import ALL, SQUARES, FaultCity
 from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.mission import Mission, Writer, eventually, free_port, now, sign_order
+from tests.mission import Mission, Writer, eventually, now, sign_order
+from tests.ports import free_port
 
 NODES = ("nats-1", "nats-2", "nats-3")
 QUIET_SECONDS = 8.0

@@ -32,7 +32,8 @@ from tests.faults.harness import SQUARES, FaultCity
 from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare, settled
-from tests.mission import eventually, free_port
+from tests.mission import eventually
+from tests.ports import free_port
 
 DAMAGES = ("flipped bit", "truncated block", "deleted block")
 

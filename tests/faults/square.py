@@ -23,7 +23,8 @@ from services.kernel.clock import monotonic
 from services.kernel.service import Runtime
 from services.townsquare.mischief import Trick
 from services.townsquare.server import Townsquare
-from tests.services.fanout.town import Town, a_town, free_port
+from tests.ports import free_port
+from tests.services.fanout.town import Town, a_town
 
 
 @dataclass

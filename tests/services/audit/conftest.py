@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,13 +25,8 @@ from services.kernel.ledger import Ledger
 from services.kernel.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.ledger_builder import LedgerBuilder
+from tests.ports import free_port
 from tests.services.audit.audit_process import AuditProcess
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def writer_of(subject: str) -> str:

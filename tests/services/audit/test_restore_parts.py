@@ -22,7 +22,8 @@ from services.provision import EmbeddedBroker, provision
 from services.provision.connection import connected
 from services.provision.restore import Writer, restore
 from tests.ledger_builder import story
-from tests.services.audit.conftest import Town, free_port
+from tests.ports import free_port
+from tests.services.audit.conftest import Town
 
 
 def quiet(_text: str) -> None:

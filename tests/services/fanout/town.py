@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -34,16 +33,11 @@ from services.kernel.service import Runtime
 from services.kernel.signing import load_key
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
 from services.provision.city_plan import Department, local_profiles
+from tests.ports import free_port
 
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
 LEASE = 6.0
 """The lease that the tests run with, in seconds."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,14 +25,9 @@ from services.kernel.run import running
 from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.ports import free_port
 
 TIMEOUT = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -19,7 +19,8 @@ import pytest
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Unreachable
 from services.provision import EmbeddedBroker, find_nats_server
-from tests.services.provision.conftest import Started, free_port
+from tests.ports import free_port
+from tests.services.provision.conftest import Started
 
 
 def alive(pid: int) -> bool:

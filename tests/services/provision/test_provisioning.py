@@ -21,7 +21,8 @@ from services.kernel.errors import BadInput, Drift, Unproven, Unreachable
 from services.kernel.ledger import Ledger
 from services.kernel.signing import load_key, new_seed, write_key
 from services.provision import EmbeddedBroker, provision, read_envelope, read_manifest
-from tests.services.provision.conftest import Started, free_port
+from tests.ports import free_port
+from tests.services.provision.conftest import Started
 
 
 @asynccontextmanager

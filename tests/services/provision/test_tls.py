@@ -18,7 +18,7 @@ from services.kernel.run import running
 from services.provision import find_nats_server, make_city, provision
 from services.provision.city_plan import demo_plan
 from services.provision.nats_config import ServerSettings, Tls, render_server
-from tests.services.provision.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
 
