@@ -1,21 +1,34 @@
-"""A small city for each module, and for each test two platforms in a folder of its own."""
+"""For each test a small city and two platforms of its own: none depends on what another left behind."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from services.kernel.city import City
 from tests.services.fanout.platform import FolderPlatform
-from tests.services.fanout.town import Town, a_town
+from tests.services.fanout.town import Town, a_copy, a_town
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
-    async with a_town(tmp_path_factory.mktemp("town")) as made:
-        yield made
+@pytest.fixture(scope="session")
+def made_town(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A small city whose ledger has begun; never changed, only copied."""
+
+    async def make() -> City:
+        async with a_town(tmp_path_factory.mktemp("town")) as made:
+            return made.city
+
+    return asyncio.run(make())
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(made_town: City, tmp_path: Path) -> AsyncIterator[Town]:
+    async with a_copy(made_town, tmp_path / "city") as copied:
+        yield copied
 
 
 @pytest.fixture

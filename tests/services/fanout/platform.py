@@ -6,7 +6,8 @@ It knows no idempotency, so a post made twice is seen. It can be told to misbeha
 slow S        takes S seconds, then posts            rate_limit S  not posted, asks to wait for S seconds
 error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
 refuse        not posted, for good                   crash         posts, and raises
-late S        answers unknown now, posts after S     unreachable   not posted, may be tried again
+late S        answers unknown now, and posts behind   unreachable   not posted, may be tried again
+              the first look after S seconds
 wait          posts when ``open(profile)`` is called
 On ``reconcile``: blind (cannot tell).
 """
@@ -34,6 +35,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.kernel.clock import monotonic
 
 ON_RECONCILE = frozenset({"blind"})
 
@@ -45,7 +47,7 @@ class FolderPlatform:
         self.platform = platform
         self.folder = folder / platform
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._later: set[asyncio.Task[None]] = set()
+        self._later: dict[str, tuple[float, Intent]] = {}
 
     # --- the connector ------------------------------------------------------------------------------------
 
@@ -66,8 +68,7 @@ class FolderPlatform:
         if trick == "drop":
             return Unknown("the connection was dropped")
         if trick == "late":
-            task = asyncio.create_task(self._post_later(intent, float(argument)))
-            self._later.add(task)
+            self._later[intent.idempotency_key] = (monotonic() + float(argument), intent)
             return Unknown("the connection was dropped")
         posted = self._post(intent)
         if trick == "error_after":
@@ -84,6 +85,9 @@ class FolderPlatform:
         for number, post in enumerate(self.posts(intent.profile.id)):
             if post["key"] == intent.idempotency_key:
                 return self._where(intent.profile.id, number)
+        when, late = self._later.get(intent.idempotency_key, (0.0, None))
+        if late is not None and monotonic() >= when:
+            self._post(self._later.pop(intent.idempotency_key)[1])
         return Absent()
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
@@ -93,8 +97,7 @@ class FolderPlatform:
         return Health(True, "")
 
     async def close(self) -> None:
-        for task in self._later:
-            task.cancel()
+        self._later.clear()
 
     # --- for tests ----------------------------------------------------------------------------------------
 
@@ -121,10 +124,6 @@ class FolderPlatform:
         return path.read_text().splitlines() if path.exists() else []
 
     # --- inside -------------------------------------------------------------------------------------------
-
-    async def _post_later(self, intent: Intent, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self._post(intent)
 
     def _post(self, intent: Intent) -> Posted:
         post = {"key": intent.idempotency_key, "text": intent.content.parts[0], "id": secrets.token_hex(4)}

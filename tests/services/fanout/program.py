@@ -1,6 +1,7 @@
 """A fanout process that hangs, stops or dies at given points: ``python -m tests.services.fanout.program``.
 
-``--trip POINT=ACTION@PROFILE``, any number of them. Points: ``after-attempt`` (it is in the ledger, nothing is sent),
+``--trip POINT=ACTION@PROFILE``, any number of them. Points: ``before-attempt`` (nothing is in the ledger),
+``after-attempt`` (it is in the ledger, nothing is sent),
 ``in-call`` (the platform was asked and has not posted yet), ``after-call`` (it has posted), ``after-receipt`` (in the
 ledger, the delivery not acked), ``after-delivery`` (queued, the verdict not acked). Actions: ``hang`` (for ever),
 ``kill`` (SIGKILL) and ``stop`` (SIGSTOP) by its own hand. Each trips once; a file POINT.tripped says so.
@@ -55,13 +56,15 @@ POINT_AFTER = {"attempt": "after-attempt", "receipt": "after-receipt", "delivery
 
 
 class TrippingLedger(Ledger):
-    """The ledger, with the wire behind each append."""
+    """The ledger, with the wire before each attempt and behind each append."""
 
     wire: Wire
 
     async def append(self, subject: str, event: Contract, **options: Any) -> Appended:
-        done = await super().append(subject, event, **options)
         _, kind, profile, _ = subject.split(".")
+        if kind == "attempt":
+            await self.wire.touch("before-attempt", profile)
+        done = await super().append(subject, event, **options)
         await self.wire.touch(POINT_AFTER.get(kind, f"after-{kind}"), profile)
         return done
 

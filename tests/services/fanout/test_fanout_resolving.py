@@ -28,8 +28,9 @@ from services.fanout.resolving import Resolving
 from services.kernel.crashpoints import VARIABLE
 from services.kernel.service import Runtime
 from services.kernel.signing import load_key
+from tests.mission import PATIENCE
 from tests.services.fanout.platform import FolderPlatform
-from tests.services.fanout.town import Town, eventually, fanout
+from tests.services.fanout.town import SHORT_LEASE, Town, eventually, fanout
 
 FIRE, WATER, PARKS, WASTE, ROADS = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste", "roads"))
 URL = "https://mastodon.example/@fire/seen"
@@ -65,7 +66,7 @@ class Desk:
         outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
         return Resolution(at=now, envelope=envelope, **outer)
 
-    async def send(self, resolution: Resolution, seconds: float = 10.0) -> dict[str, Any]:
+    async def send(self, resolution: Resolution, seconds: float = PATIENCE) -> dict[str, Any]:
         client = await nats.connect(
             self.town.broker.url,
             nkeys_seed=str(self.town.city.key_path(self.name)),
@@ -106,7 +107,7 @@ async def deliveries(town: Town, request: Request, profile: str) -> int:
 
 async def carried_out(town: Town, request: Request, profile: str, seq: int) -> Receipt:
     """Wait for the receipt that carries a decision out, whatever follows on it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = [one for _, one in await town.receipts(request, profile) if one.resolution_seq == seq]
             if found:
@@ -117,7 +118,7 @@ async def carried_out(town: Town, request: Request, profile: str, seq: int) -> R
 async def done(town: Town) -> None:
     """Wait until each decision on record is carried out and acknowledged."""
     js = (await town.ledger("fanout")).js
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         while True:
             info = await js.consumer_info("LEDGER", "fanout-resolutions")
             if not info.num_pending and not info.num_ack_pending:
@@ -128,7 +129,7 @@ async def done(town: Town) -> None:
 async def test_each_decision_is_carried_out_and_a_repeat_answered_like_the_first_time(
     town: Town, platforms: Platforms
 ) -> None:
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, FIRE, WATER, PARKS, text="each decision")
         pio, office = Desk(town, "pio"), Desk(town, "comms-officer")
         employee = await Desk(town, "clerk").decide(request, FIRE, seqs[FIRE], "give_up")
@@ -172,7 +173,7 @@ async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Town,
         async def mirror(self, request: Request, profile: Any, url: str) -> None:
             shown.append((request.request_id, url))
 
-    async with fanout(town, platforms, Site(), lease=1.5, patience=1.0):
+    async with fanout(town, platforms, Site(), lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, FIRE, text="mirrored")
         await Desk(town, "mcpe").decide(request, FIRE, seqs[FIRE], "posted")
         await eventually(lambda: (request.request_id, URL) in shown)
@@ -180,7 +181,7 @@ async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Town,
 
 async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(town: Town, platforms: Platforms) -> None:
     """Ten at the same moment, in two minds: one resolution, one receipt, and the others hear who was first."""
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WATER, text="two officers")
         pio, mcpe = Desk(town, "pio"), Desk(town, "mcpe")
         answers = await asyncio.gather(
@@ -211,7 +212,7 @@ async def _decision(town: Town, seq: int) -> str:
 async def test_posted_again_and_unconfirmed_anew_a_decision_on_the_first_time_is_stale(
     town: Town, platforms: Platforms
 ) -> None:
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, PARKS, text="twice in doubt")
         platforms["mastodon"].behave(PARKS, "drop", *["blind"] * 20)
         desk = Desk(town, "cao")
@@ -233,7 +234,7 @@ async def test_posted_again_and_unconfirmed_anew_a_decision_on_the_first_time_is
 
 async def test_posted_again_while_all_is_held_waits_for_the_next_clearance(town: Town, platforms: Platforms) -> None:
     """The new delivery has no privilege: the fence holds it back, and a newer verdict queues it."""
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WASTE, text="held")
         await town.order("pio", Hold(on=True))
         answer = await Desk(town, "pio").decide(request, WASTE, seqs[WASTE], "post_again")
@@ -251,7 +252,7 @@ async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_t
     town: Town, platforms: Platforms
 ) -> None:
     """The fence: a decision cannot be put on record behind a receipt that its officer did not see."""
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, ROADS, text="late word")
         (_, standing) = (await town.receipts(request, ROADS))[-1]
         late = standing.model_copy(
@@ -297,7 +298,7 @@ async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_o
 
 async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: Town, platforms: Platforms) -> None:
     """Whoever got one into the ledger: it is carried out only with the officer's own signature on it."""
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WASTE, text="forged")
         forged = Desk(town, "clerk").signed(request, WASTE, seqs[WASTE], "post_again", officer="pio")
         writer = await town.ledger("fanout")
@@ -318,7 +319,7 @@ async def a_process(town: Town, folder: Path, crash_at: str) -> AsyncIterator[as
         "--platforms",
         str(folder),
         "--lease",
-        "1.5",
+        str(SHORT_LEASE),
     ]
     with (folder / "log.txt").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -331,7 +332,7 @@ async def a_process(town: Town, folder: Path, crash_at: str) -> AsyncIterator[as
             env=os.environ | {VARIABLE: crash_at},
         )
     try:
-        await eventually(lambda: process.returncode is not None or (folder / f"{process.pid}.ready").exists(), 60)
+        await eventually(lambda: process.returncode is not None or (folder / f"{process.pid}.ready").exists())
         yield process
     finally:
         if process.returncode is None:
@@ -344,7 +345,7 @@ async def test_a_crash_after_the_decision_is_completed_by_the_next_start(
     town: Town, platforms: Platforms, point: str
 ) -> None:
     """Killed before its officer had an answer, or before it was acknowledged: it is posted again exactly once."""
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, FIRE, text=point)
     desk = Desk(town, "pio")
     signed = desk.signed(request, FIRE, seqs[FIRE], "post_again")
@@ -354,11 +355,11 @@ async def test_a_crash_after_the_decision_is_completed_by_the_next_start(
                 await desk.send(signed, 3.0)
         else:
             assert (await desk.send(signed))["accepted"]
-        assert await asyncio.wait_for(process.wait(), 30) == -signal.SIGKILL
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == -signal.SIGKILL
     [seq] = await resolutions(town, request, FIRE)
-    async with fanout(town, platforms, lease=1.5, patience=1.0):
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         assert (await desk.send(signed))["seq"] == seq
-        assert str((await town.until(request, FIRE, lambda one: str(one.outcome) == "delivered", 60)).outcome)
+        assert str((await town.until(request, FIRE, lambda one: str(one.outcome) == "delivered")).outcome)
         await done(town)
         await town.idle(FIRE)
     assert await town.outcomes(request, FIRE) in (["unconfirmed", "withheld", "delivered"],)

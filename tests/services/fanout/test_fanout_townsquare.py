@@ -23,6 +23,7 @@ from services.townsquare.server import Townsquare
 from tests.services.fanout.town import Town, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+LEASE = 6.0
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 
 
@@ -44,7 +45,7 @@ class Square:
         return [post.draft.text for post in reversed(posts)]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
 async def square(town: Town) -> AsyncIterator[Square]:
     inside = Townsquare.of(town.city)
     running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
@@ -111,20 +112,20 @@ async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> N
 async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(town: Town, square: Square) -> None:
     square.play(FIRE, Kind.DROP_BEFORE)
     square.play(PARKS, Kind.ERROR_BEFORE)
-    async with the_fanout(town, lease=3.0):
+    async with the_fanout(town, lease=LEASE):
         request = await town.cleared(FIRE, PARKS, text="In the end.")
         for profile in (FIRE, PARKS):
-            assert str((await town.final(request, profile, 60)).outcome) == "delivered"
+            assert str((await town.final(request, profile)).outcome) == "delivered"
             assert square.texts(profile).count("In the end.") == 1
     assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
 
 
 async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, square: Square) -> None:
     """The platform posts two seconds after nobody waits for it any more."""
-    square.play(WATER, Kind.SLOW, seconds=5)
-    async with the_fanout(town, lease=3.0):
+    square.play(WATER, Kind.SLOW, seconds=LEASE + 2)
+    async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WATER, text="Late but once.")
-        assert str((await town.final(request, WATER, 60)).outcome) == "delivered"
+        assert str((await town.final(request, WATER)).outcome) == "delivered"
     assert square.texts(WATER).count("Late but once.") == 1
 
 
@@ -154,11 +155,11 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
 async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: Town, square: Square) -> None:
     """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
     square.play(WASTE, Kind.VANISH, seconds=0.2)
-    async with the_fanout(town, lease=3.0):
+    async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WASTE, text="Here and gone.")
         assert str((await town.final(request, WASTE)).outcome) == "delivered"
     await eventually(lambda: "Here and gone." not in square.texts(WASTE))
-    async with the_fanout(town, lease=3.0):
+    async with the_fanout(town, lease=LEASE):
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
         assert "does not stand there any more" in receipt.reason
