@@ -28,7 +28,7 @@ async def open_ids(mission: Mission) -> list[str]:
 async def cleared(intake: Writer, *targets: str) -> Request:
     request = await intake.submit(targets=targets)
     await intake.approve(request, "mcpe")
-    await eventually(lambda: _is(intake, request, "cleared"), 30)
+    await eventually(lambda: _is(intake, request, "cleared"))
     return request
 
 

@@ -25,9 +25,10 @@ from services.kernel.run import running
 from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.mission import PATIENCE
 from tests.ports import free_port
 
-TIMEOUT = 20.0
+TIMEOUT = PATIENCE
 
 
 @dataclass
@@ -101,11 +102,28 @@ class Town:
         return [entry.data for entry in await self.intake.ledger.history(subject)]
 
     async def wait_for_posture(self, posture: str) -> None:
-        for _ in range(400):
+        for _ in range(int(PATIENCE / 0.05)):
             if (await self.intake.control.refresh()).posture == posture:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"the posture never became {posture}")
+
+
+async def brief(town: Town, name: str) -> tuple[dict[str, Any], dict[str, Any], datetime]:
+    """Submit an event that expires in a moment, a longer one on a slow machine; return it, the answer, and when."""
+    for seconds in (2, 8, 32):
+        expires = town.now() + timedelta(seconds=seconds)
+        made = event(expires=expires.isoformat())
+        answer = await town.submit(name, made)
+        if "error" not in answer:
+            return made, answer, expires
+        assert answer["error"]["code"] == "expires.past"
+    pytest.fail("a submission takes longer than half a minute")
+
+
+async def passed(town: Town, when: datetime) -> None:
+    """Wait until a time is over."""
+    await asyncio.sleep(max((when - town.now()).total_seconds(), 0.0) + 0.1)
 
 
 def event(**data: Any) -> dict[str, Any]:

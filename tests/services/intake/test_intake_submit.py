@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas import canonical, subjects
 from schemas.events.desk import PreviewReply
-from tests.services.intake.conftest import Town, approval_of, event
+from tests.services.intake.conftest import Town, approval_of, brief, event, passed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,11 +35,10 @@ async def test_a_systems_event_is_accepted_and_on_record(town: Town) -> None:
 
 async def test_a_repeat_gets_the_same_request_also_when_it_would_be_too_late_now(town: Town) -> None:
     """Also days later: the ledger itself is asked, before the clock is."""
-    expiring = event(expires=(town.now() + timedelta(seconds=2)).isoformat())
-    first = await town.submit("drivebc", expiring)
+    expiring, first, expires = await brief(town, "drivebc")
     again = await town.submit("drivebc", expiring)
     assert again == first | {"duplicate": True}
-    await asyncio.sleep(2.5)
+    await passed(town, expires)
     assert await town.submit("drivebc", expiring | {"time": town.now().isoformat()}) == again
     fresh = expiring | {"id": "another"}
     assert error_of(await town.submit("drivebc", fresh)) == ("expires.past", 2)

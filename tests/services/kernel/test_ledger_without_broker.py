@@ -11,7 +11,7 @@ from schemas import subjects
 from schemas.events.control import EocActive
 from services.kernel import ledger as ledger_module
 from services.kernel.errors import Unreachable
-from tests.mission import Mission, now
+from tests.mission import Mission, eventually, now
 
 
 async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_after(
@@ -32,6 +32,11 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
     assert appended.value.exit_status == 6
     monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 5.0)
     await mission.restart()
+
+    async def connected() -> bool:
+        return bool(intake.client.is_connected)
+
+    await eventually(connected)
     for request in requests:
         entry = await intake.ledger.last(subjects.request(request.request_id))
         assert entry is not None

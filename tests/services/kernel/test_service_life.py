@@ -18,32 +18,54 @@ from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.kernel.city import City
+from services.kernel.clock import monotonic
 from services.kernel.errors import Drift
 from services.kernel.run import build, run_until_stopped, running
 from services.kernel.service import EntryOf, Runtime
-from tests.mission import Mission, Writer, eventually
+from tests.mission import PATIENCE, Mission, Writer, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS
 
 
 class Slow:
-    """A handler that takes its time."""
+    """A handler that takes its time: until ``go`` is set."""
 
-    def __init__(self, seconds: float = 0.0, workers: int = 1) -> None:
-        self.seconds = seconds
+    def __init__(self, workers: int = 1) -> None:
         self.workers = workers
+        self.go = asyncio.Event()
         self.began: list[int] = []
         self.ended: list[int] = []
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
         """Work for a while."""
         self.began.append(entry.seq)
-        await asyncio.sleep(self.seconds)
+        await self.go.wait()
         self.ended.append(entry.seq)
 
     def wire(self, runtime: Runtime) -> None:
         """Take requests."""
         runtime.consume(DURABLE, workers=self.workers)(self.on_request)
+
+
+def quick() -> Slow:
+    """A handler that takes no time."""
+    made = Slow()
+    made.go.set()
+    return made
+
+
+async def stopped_and_then(mission: Mission, runtime: Runtime, go: asyncio.Event) -> None:
+    """Stop a service, and let what it has in hand go on once the stop is under way."""
+    stopping = asyncio.create_task(mission.stop(runtime))
+
+    async def under_way() -> bool:
+        return runtime._stopping
+
+    await eventually(under_way)
+    await asyncio.sleep(0.5)
+    assert not stopping.done(), "it waits for what is in hand"
+    go.set()
+    await stopping
 
 
 async def unacked(writer: Writer) -> int:
@@ -57,7 +79,7 @@ async def unacked(writer: Writer) -> int:
 @pytest.mark.parametrize("workers", [1, 4])
 async def test_a_graceful_stop_finishes_and_acks_what_is_in_hand(mission: Mission, workers: int) -> None:
     await mission.begin()
-    slow = Slow(2.0, workers)
+    slow = Slow(workers)
     runtime = await mission.run_with("gatekeeper", slow.wire)
     provisioner, intake = await mission.provisioner(), await mission.writer("intake")
     for _ in range(workers):
@@ -68,7 +90,7 @@ async def test_a_graceful_stop_finishes_and_acks_what_is_in_hand(mission: Missio
 
     await eventually(all_in_hand)
     assert slow.ended == []
-    await mission.stop(runtime)
+    await stopped_and_then(mission, runtime, slow.go)
     assert sorted(slow.ended) == sorted(slow.began)
     assert await unacked(provisioner) == 0
     later = await intake.submit()
@@ -80,11 +102,11 @@ async def test_a_graceful_stop_finishes_and_acks_what_is_in_hand(mission: Missio
 
 async def test_a_graceful_stop_answers_the_desk(mission: Mission) -> None:
     await mission.begin()
-    entered = asyncio.Event()
+    entered, go = asyncio.Event(), asyncio.Event()
 
     async def on_order(order: Envelope) -> OrderReply:
         entered.set()
-        await asyncio.sleep(1.5)
+        await go.wait()
         return OrderReply(control_seq=1, posture="routine")
 
     def wire(runtime: Runtime) -> None:
@@ -93,8 +115,8 @@ async def test_a_graceful_stop_answers_the_desk(mission: Mission) -> None:
     runtime = await mission.run_with("eoc_state", wire)
     desk = await mission.desk("cao")
     asked = asyncio.create_task(desk.order(Hold(on=True)))
-    await asyncio.wait_for(entered.wait(), 10)
-    await mission.stop(runtime)
+    await asyncio.wait_for(entered.wait(), PATIENCE)
+    await stopped_and_then(mission, runtime, go)
     assert (await asked)["accepted"] is True
 
 
@@ -130,7 +152,7 @@ async def test_services_that_start_before_the_broker_wait_for_it(demo_city: City
     await asyncio.sleep(1.5)
     assert not starting.done()
     async with mission:
-        runtimes = await asyncio.wait_for(starting, 30)
+        runtimes = await asyncio.wait_for(starting, PATIENCE)
         assert {runtime.control.state.seq for runtime in runtimes} == {1}
         desk = await mission.desk("cao")
         assert (await desk.board("eoc"))["eoc"]["posture"] == "routine"
@@ -142,14 +164,14 @@ async def test_services_wait_for_the_manifest_and_the_registry_brings_it(mission
     await asyncio.sleep(1.0)
     assert not starting.done()
     await mission.run("registry")
-    (gatekeeper,) = await asyncio.wait_for(starting, 20)
+    (gatekeeper,) = await asyncio.wait_for(starting, PATIENCE)
     assert gatekeeper.control.state.seq == 1
 
 
 async def test_services_go_on_after_the_broker_was_killed_and_started_again(mission: Mission) -> None:
     """Consumers, the desk and background work: what was in the ledger is handled, what comes is too."""
     await mission.begin()
-    slow = Slow()
+    slow = quick()
     await mission.run_with("gatekeeper", slow.wire)
     await mission.run("eoc_state", "board")
     intake, desk = await mission.writer("intake"), await mission.desk("cao")
@@ -169,14 +191,14 @@ async def test_services_go_on_after_the_broker_was_killed_and_started_again(miss
 
     await eventually(connected)
     await intake.submit()
-    await eventually(lambda: handled(2), 40)
+    await eventually(lambda: handled(2))
 
     async def ordered() -> bool:
         with contextlib.suppress(TimeoutError, nats.errors.Error):
             return bool((await asyncio.wait_for(desk.order(Hold(on=True)), 3)).get("accepted"))
         return False
 
-    await eventually(ordered, 30)
+    await eventually(ordered)
     assert (await desk.board("eoc"))["eoc"]["hold"] is True
 
 
@@ -238,7 +260,7 @@ async def test_one_service_that_refuses_stops_the_others_that_were_started_with_
     async def gone() -> bool:
         return not {task for task in asyncio.all_tasks() - before if not task.done()}
 
-    await eventually(gone, 10)
+    await eventually(gone)
 
 
 async def test_a_service_stops_when_its_durable_is_deleted_under_it(mission: Mission) -> None:
@@ -247,25 +269,25 @@ async def test_a_service_stops_when_its_durable_is_deleted_under_it(mission: Mis
     def tune(runtime: Runtime) -> None:
         runtime.durable_check_seconds = 0.5
 
-    runtime = await mission.run_with("gatekeeper", Slow().wire, tune)
+    runtime = await mission.run_with("gatekeeper", quick().wire, tune)
     provisioner = await mission.provisioner()
     await asyncio.sleep(0.5)
     await provisioner.ledger.js.delete_consumer(DURABLE.stream, DURABLE.durable)
     assert runtime.failed is not None
     with pytest.raises(Drift, match="gatekeeper-requests is gone"):
-        await asyncio.wait_for(asyncio.shield(runtime.failed), 15)
+        await asyncio.wait_for(asyncio.shield(runtime.failed), PATIENCE)
 
 
 async def test_a_deleted_durable_is_not_fetched_from_in_a_frenzy(mission: Mission) -> None:
     """Until somebody notices, the service keeps its head: some fetches a second, not thousands."""
     await mission.begin()
-    runtime = await mission.run_with("gatekeeper", Slow().wire)
+    runtime = await mission.run_with("gatekeeper", quick().wire)
     provisioner = await mission.provisioner()
     await provisioner.ledger.js.delete_consumer(DURABLE.stream, DURABLE.durable)
     await asyncio.sleep(0.5)
-    before = runtime.ledger.client.stats["out_msgs"]
+    before, began = runtime.ledger.client.stats["out_msgs"], monotonic()
     await asyncio.sleep(2.0)
-    assert runtime.ledger.client.stats["out_msgs"] - before < 60
+    assert runtime.ledger.client.stats["out_msgs"] - before < 30 * (monotonic() - began)
     if runtime.failed is not None and runtime.failed.done():
         runtime.failed.exception()
 
@@ -287,7 +309,7 @@ async def program(mission_url: str, city: City, name: str = "board") -> asyncio.
     )
 
 
-async def ended(process: asyncio.subprocess.Process, seconds: float = 60) -> tuple[int, str]:
+async def ended(process: asyncio.subprocess.Process, seconds: float = PATIENCE) -> tuple[int, str]:
     """Its exit status, and all that it said."""
     out, err = await asyncio.wait_for(process.communicate(), seconds)
     assert process.returncode is not None
@@ -299,7 +321,7 @@ async def said(process: asyncio.subprocess.Process, words: str) -> str:
     assert process.stderr is not None
     text = ""
     while words not in text:
-        line = await asyncio.wait_for(process.stderr.readline(), 60)
+        line = await asyncio.wait_for(process.stderr.readline(), PATIENCE)
         assert line, text
         text += line.decode()
     return text
