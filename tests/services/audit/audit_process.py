@@ -40,7 +40,7 @@ class AuditProcess:
     def said(self, words: str) -> bool:
         return words in self.log.read_text(errors="replace")
 
-    async def until_said(self, words: str, seconds: float = 60) -> None:
+    async def until_said(self, words: str, seconds: float = 90) -> None:
         for _ in range(int(seconds / 0.05)):
             if self.said(words):
                 return
@@ -50,5 +50,5 @@ class AuditProcess:
     async def end(self, number: int = signal.SIGTERM) -> int | None:
         if self._process.is_alive() and self._process.pid:
             os.kill(self._process.pid, number)
-        await asyncio.to_thread(self._process.join, 30)
+        await asyncio.to_thread(self._process.join, 90)
         return self._process.exitcode

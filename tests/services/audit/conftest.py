@@ -25,6 +25,7 @@ from services.kernel.ledger import Ledger
 from services.kernel.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.ledger_builder import LedgerBuilder
+from tests.mission import PATIENCE
 from tests.ports import free_port
 from tests.services.audit.audit_process import AuditProcess
 
@@ -103,7 +104,7 @@ class Town:
     def copied(self) -> int:
         return count_lines(self.city.audit_folder / LEDGER)
 
-    async def until_copied(self, count: int, seconds: float = 60) -> None:
+    async def until_copied(self, count: int, seconds: float = PATIENCE) -> None:
         for _ in range(int(seconds / 0.05)):
             if self.copied() >= count:
                 return

@@ -151,7 +151,7 @@ async def test_an_empty_ledger_is_not_begun_anew_over_a_second_copy(town: Town) 
     assert await town.ledger.last_seq() == 0
 
 
-async def _until(look: Any, seconds: float = 30.0) -> None:
+async def _until(look: Any, seconds: float = 90.0) -> None:
     for _ in range(int(seconds / 0.05)):
         if look():
             return

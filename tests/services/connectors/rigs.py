@@ -84,7 +84,7 @@ def an_intent(
     *texts: str,
     request_id: str = "raaaaaaaaaaaa",
     pictures: tuple[Picture, ...] = (),
-    timeout: float = 5.0,
+    timeout: float = 30.0,
     revision: int = 1,
     **content: Any,
 ) -> Intent:

@@ -241,9 +241,8 @@ async def test_a_listing_that_fails_is_cannot_tell(mastodon: MastodonRig) -> Non
 
 async def test_one_slow_account_delays_no_other(mastodon: MastodonRig) -> None:
     """While one call waits, another profile is posted to."""
-    await mastodon.misbehave("slow", seconds=3)
-    slow = asyncio.create_task(mastodon.connector.publish(an_intent(mastodon.profile("fire"), timeout=1.5), store))
-    await asyncio.sleep(0.5)
+    await mastodon.misbehave("slow", seconds=60, account="fire")
+    slow = asyncio.create_task(mastodon.connector.publish(an_intent(mastodon.profile("fire"), timeout=6.0), store))
     assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("water")), store), Posted)
     assert not slow.done()
     assert isinstance(await slow, Unknown)

@@ -19,6 +19,7 @@ import pytest
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Unreachable
 from services.provision import EmbeddedBroker, find_nats_server
+from tests.mission import PATIENCE
 from tests.ports import free_port
 from tests.services.provision.conftest import Started
 
@@ -31,7 +32,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def gone(pid: int, seconds: float = 10.0) -> bool:
+async def gone(pid: int, seconds: float = PATIENCE) -> bool:
     for _ in range(int(seconds / 0.05)):
         if not alive(pid):
             return True
@@ -114,7 +115,7 @@ async def test_wait_tells_when_the_server_dies(demo_city: City, started: Started
         assert broker.pid is not None
         os.kill(broker.pid, signal.SIGKILL)
         with pytest.raises(Unreachable) as caught:
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, PATIENCE)
         assert caught.value.code == "broker.died"
 
 
@@ -124,7 +125,7 @@ async def test_stopping_does_not_look_like_dying(demo_city: City) -> None:
     waiting = asyncio.create_task(broker.wait())
     await asyncio.sleep(0.05)
     await broker.stop()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, PATIENCE)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's parent-death signal is Linux's")
@@ -138,14 +139,14 @@ async def test_it_does_not_outlive_a_parent_that_is_killed(demo_city: City) -> N
         "    broker = EmbeddedBroker()\n"
         "    await broker.start(load_city(Path(sys.argv[1])), int(sys.argv[2]))\n"
         "    print(broker.pid, flush=True)\n"
-        "    await asyncio.sleep(60)\n"
+        "    await asyncio.sleep(600)\n"
         "asyncio.run(run())\n"
     )
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, str(demo_city.folder), str(free_port()), stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    child = int(await asyncio.wait_for(parent.stdout.readline(), 30))
+    child = int(await asyncio.wait_for(parent.stdout.readline(), PATIENCE))
     assert alive(child)
     parent.kill()
     await parent.wait()

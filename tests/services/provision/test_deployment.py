@@ -17,6 +17,7 @@ from services.kernel.city import City
 from services.kernel.errors import BadInput, Drift, Unreachable
 from services.provision import EmbeddedBroker, provision
 from services.provision.alive import check, main
+from tests.mission import PATIENCE
 from tests.services.provision.conftest import Started
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,7 +62,7 @@ async def well(city: City, row: flow.Service, broker: EmbeddedBroker, seconds: f
 async def ended(process: asyncio.subprocess.Process) -> str:
     if process.returncode is None:
         process.terminate()
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     return output.decode()
 
 

@@ -15,6 +15,7 @@ from schemas.events.authority import Realm
 from services.kernel.drift import drift
 from services.kernel.signing import new_seed, write_key
 from services.provision import read_manifest
+from tests.mission import PATIENCE, eventually
 from tests.services.provision.conftest import Running, User
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,10 +51,19 @@ async def answering(user: User, subject: str) -> list[Msg]:
     return heard
 
 
+async def filled(heard: list[Msg]) -> None:
+    """Wait until something was heard."""
+
+    async def look() -> bool:
+        return bool(heard)
+
+    await eventually(look)
+
+
 async def test_an_officer_reaches_the_service_and_gets_its_answer(running: Running) -> None:
     async with running.service("intake") as intake, running.person("clerk") as clerk:
         heard = await answering(intake, "desk.request.submit.*")
-        reply = await clerk.nc.request("desk.request.submit.clerk", b"hello", timeout=2)
+        reply = await clerk.nc.request("desk.request.submit.clerk", b"hello", timeout=PATIENCE)
         assert reply.data == b"answered"
         assert [m.subject for m in heard] == ["desk.request.submit.clerk"]
         assert heard[0].reply.startswith("_R_."), "the right to answer is granted for what the server makes"
@@ -74,7 +84,7 @@ async def test_an_officer_cannot_use_anothers_token(running: Running) -> None:
         assert await clerk.denied("desk.approval.submit.pio")
         assert await clerk.denied("desk.approval.submit")
         assert not await clerk.denied("desk.approval.submit.clerk")
-        await asyncio.sleep(0.1)
+        await filled(heard)
         assert [m.subject for m in heard] == ["desk.approval.submit.clerk"]
 
 
@@ -94,10 +104,7 @@ async def test_a_reflected_reply_from_the_desk_stores_nothing(running: Running) 
         heard = await answering(intake, "desk.request.submit.*")
         await clerk.nc.publish("desk.request.submit.clerk", b"x", reply="ledger.approval.x.cao")
         await clerk.nc.flush()
-        for _ in range(50):
-            if heard:
-                break
-            await asyncio.sleep(0.02)
+        await filled(heard)
         await intake.nc.flush()
         await asyncio.sleep(0.1)
         assert len(heard) == 1, "the request itself arrives, and was answered"
@@ -110,14 +117,18 @@ async def test_the_same_trick_inside_one_account_does_store(running: Running) ->
     async with running.provisioner("exercise") as user:
         await user.nc.publish("$JS.API.INFO", b"", reply="ledger.request.reflected")
         await user.nc.flush()
-        await asyncio.sleep(0.2)
+
+    async def grown() -> bool:
+        return await stored(running, "exercise") > before
+
+    await eventually(grown)
     assert await stored(running, "exercise") == before + 1
 
 
 async def test_a_system_can_send_only_its_own_submissions(running: Running) -> None:
     async with running.service("intake") as intake, running.person("drivebc", plain_inbox=True) as system:
         await answering(intake, "desk.request.submit.*")
-        reply = await system.nc.request("desk.request.submit.drivebc", b"{}", timeout=2)
+        reply = await system.nc.request("desk.request.submit.drivebc", b"{}", timeout=PATIENCE)
         assert reply.data == b"answered", "a client without an inbox prefix gets its answer"
         for base in flow.OFFICER_MAY_SEND:
             allowed = base in flow.SYSTEM_MAY_SEND
@@ -141,7 +152,8 @@ async def test_an_officer_watches_the_board_and_the_posture_and_nothing_else(run
         await eoc.nc.publish("eoc.state", b"active")
         await board.nc.flush()
         await eoc.nc.flush()
-        await asyncio.sleep(0.1)
+        await filled(seen)
+        await filled(posture)
         assert [m.data for m in seen] == [b"seen"]
         assert [m.data for m in posture] == [b"active"]
         for subject in ("ledger.>", "desk.>", "_INBOX_cao.>", "_INBOX.>", ">", "health.*", "$JS.>"):
@@ -158,7 +170,7 @@ async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: Runnin
         ):
             at_home = await answering(intake, "desk.request.submit.*")
             abroad = await answering(foreign, "desk.request.submit.*")
-            assert (await cao.nc.request("desk.request.submit.cao", b"x", timeout=2)).data == b"answered"
+            assert (await cao.nc.request("desk.request.submit.cao", b"x", timeout=PATIENCE)).data == b"answered"
             ack = await intake.nc.jetstream().publish("ledger.request.realm", b"{}", stream=streams.LEDGER)
             assert ack.stream == streams.LEDGER
             await asyncio.sleep(0.1)
@@ -206,7 +218,7 @@ async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Runnin
         js = user.nc.jetstream()
         assert await drift(js, row, profiles) == []
         for stream in row.reads:
-            answer = await user.nc.request(f"$JS.API.STREAM.MSG.GET.{stream}", b'{"seq": 99999}', timeout=2)
+            answer = await user.nc.request(f"$JS.API.STREAM.MSG.GET.{stream}", b'{"seq": 99999}', timeout=PATIENCE)
             assert json.loads(answer.data)["error"]["err_code"] == 10037
         for consumer in row.consumes:
             pull = await js.pull_subscribe_bind(consumer.durable, consumer.stream)
@@ -245,10 +257,7 @@ async def test_a_broadcast_cannot_make_another_service_answer_into_the_ledger(ru
         heard = await answering(board, subjects.HEALTH_ALL)
         await fanout.nc.publish("health.fanout", b"x", reply="ledger.verdict.forged")
         await fanout.nc.flush()
-        for _ in range(50):
-            if heard:
-                break
-            await asyncio.sleep(0.02)
+        await filled(heard)
         await board.nc.flush()
         await asyncio.sleep(0.05)
         assert len(heard) == 1
