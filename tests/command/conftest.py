@@ -1,10 +1,11 @@
-"""The command in processes of its own, and one demonstration city that is up for all tests that share it."""
+"""The command in processes of its own, and for each file a demonstration city that is up for its tests."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from typing import Any
 import pytest
 
 from services.desk.main import run
+from services.kernel.city import load_city
+from tests.mission import PATIENCE
 from tests.ports import free_port
 
 ONEVOICE = [sys.executable, "-m", "services.desk"]
 COMMAND_SECONDS = 100.0
+USUAL_PORT = 4222
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -143,7 +147,7 @@ def lower_city(process: subprocess.Popen[str], number: int = signal.SIGINT) -> i
     """Stop a city as Ctrl-C does; return its exit status."""
     process.send_signal(number)
     try:
-        process.communicate(timeout=40)
+        process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
@@ -152,19 +156,31 @@ def lower_city(process: subprocess.Popen[str], number: int = signal.SIGINT) -> i
 
 @pytest.fixture(scope="session")
 def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demonstration city, made by the command; never changed, only copied."""
+    """A demonstration city, made by the command; never changed, only copied.
+
+    Its ports are not the usual ones, where a city of the one who runs the tests may be up.
+    """
     folder = tmp_path_factory.mktemp("command") / "mission"
     done = Shell()("init", "--demo", str(folder))
     assert done.status == 0, done
+    path, port = folder / "city.toml", free_port()
+    text = path.read_text()
+    for number, usual in enumerate((USUAL_PORT, USUAL_PORT + 1, USUAL_PORT + 2)):
+        assert f"port = {usual}\n" in text
+        text = text.replace(f"port = {usual}\n", f"port = {port + number}\n")
+    path.write_text(text)
     return folder
 
 
-@pytest.fixture(scope="session")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    """The shared city, up for the session; its tests stand in one xdist group."""
-    folder = tmp_path_factory.mktemp("shared") / "mission"
-    assert Shell()("init", str(folder), "--demo").status == 0
-    shell = Shell(folder)
+def port_of(folder: Path) -> int:
+    """The port of a city's broker, as city.toml has it."""
+    return load_city(folder).settings.nats.port
+
+
+@pytest.fixture(scope="module")
+def city(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A city that is up for the tests of one file: none finds what another file left behind."""
+    shell = Shell(Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("shared") / "mission")))
     process, _ = raise_city(shell, free_port())
     yield shell
     assert lower_city(process) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.command.conftest import Shell
 from tests.command.messages import FIRE, request, words
+from tests.mission import PATIENCE
 
 
 def test_eoc_status_has_the_promised_fields(city: Shell) -> None:
@@ -159,7 +160,7 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
     assert entries[0]["kind"] == "request"
     assert {"approval", "verdict", "attempt", "receipt"} <= {one["kind"] for one in entries}
     seq = entries[0]["seq"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while (proof := city.json("audit", "show", str(seq))).status != 0 and time.monotonic() < deadline:
         assert proof.code == "record.unsealed"
         time.sleep(0.5)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from services.kernel.city import City, load_city
-from tests.command.conftest import Done, Shell, lower_city, raise_city
-from tests.mission import Mission
+from tests.command.conftest import Done, Shell, lower_city, port_of, raise_city
+from tests.mission import PATIENCE, Mission
 from tests.ports import free_port
 
 
@@ -37,7 +37,7 @@ def _found_at(shell: Shell, mission: Mission) -> None:
     """Point city.toml at the test's broker."""
     assert shell.folder is not None
     path = shell.folder / "city.toml"
-    path.write_text(path.read_text().replace("port = 4222", f"port = {mission.port}", 1))
+    path.write_text(path.read_text().replace(f"port = {port_of(shell.folder)}\n", f"port = {mission.port}\n", 1))
 
 
 async def _give(shell: Shell, *words: str) -> Done:
@@ -114,20 +114,20 @@ def silent_board(shell: Shell) -> Iterator[tuple[Mission, threading.Event]]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(PATIENCE)
     yield found[0], asked
     stop.set()
-    thread.join(60)
+    thread.join(PATIENCE)
 
 
 def test_the_broker_goes_away_in_the_middle(shell: Shell, silent_board: tuple[Mission, threading.Event]) -> None:
     mission, asked = silent_board
     process = shell.start("eoc", "status", "--json")
-    assert asked.wait(60)
+    assert asked.wait(PATIENCE)
     pid = mission.broker.pid
     assert pid is not None
     subprocess.run(["kill", "-9", str(pid)], check=True)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 6, err
     assert json.loads(out)["error"]["code"] == "broker.lost"
     assert err == ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command.conftest import Shell, lower_city, raise_city
+from tests.command.conftest import Shell, lower_city, port_of, raise_city
 from tests.ports import free_port
 
 TO = ["--to", "fire-townsquare", "--as", "pio", "--yes"]
@@ -69,8 +69,8 @@ def test_the_common_options_may_stand_before_and_after_the_command(where: str, t
 @pytest.mark.parametrize(
     ("old", "new", "code", "told"),
     [
-        ("port = 4222", "port = 0", "city.invalid", "nats.port"),
-        ("port = 4222", 'port = "x"', "city.invalid", "nats.port"),
+        ("port = {port}", "port = 0", "city.invalid", "nats.port"),
+        ("port = {port}", 'port = "x"', "city.invalid", "nats.port"),
         ("embedded = true", "embeded = true", "city.invalid", "nats.embeded"),
         ("[nats]", "[nats", "city.syntax", "line"),
     ],
@@ -79,7 +79,7 @@ def test_a_broken_city_toml_is_named_by_line_and_field(
     folder: Path, shell: Shell, old: str, new: str, code: str, told: str
 ) -> None:
     path = folder / "city.toml"
-    text = path.read_text()
+    text, old = path.read_text(), old.format(port=port_of(folder))
     assert old in text
     path.write_text(text.replace(old, new, 1))
     done = shell.json("eoc", "status")
@@ -123,13 +123,13 @@ def test_a_system_does_not_publish(shell: Shell) -> None:
     assert (done.status, done.code) == (4, "system.publishes")
 
 
-def test_the_broker_is_not_there(shell: Shell) -> None:
-    """Refused at once, not after a client's patience; and it says where it looked."""
+def test_the_broker_is_not_there(folder: Path, shell: Shell) -> None:
+    """Refused at once, not after a client's patience, which is two minutes; and it says where it looked."""
     started = time.monotonic()
     done = shell.process("eoc", "status", "--json")
     assert (done.status, done.code) == (6, "broker.unreachable")
-    assert "127.0.0.1:4222" in done.body["error"]["message"]
-    assert time.monotonic() - started < 20
+    assert f"127.0.0.1:{port_of(folder)}" in done.body["error"]["message"]
+    assert time.monotonic() - started < 60
     plain = shell("eoc", "status")
     assert (plain.status, plain.out) == (6, "")
     assert "hint: " in plain.err
@@ -139,9 +139,9 @@ def test_a_run_file_of_a_dead_process_counts_for_nothing(folder: Path, shell: Sh
     run = folder / "var" / "run" / "up.json"
     run.parent.mkdir(parents=True, exist_ok=True)
     run.write_text('{"pid": 4194305, "nats_url": "nats://127.0.0.1:1"}')
-    assert "127.0.0.1:4222" in shell.json("eoc", "status").body["error"]["message"]
+    assert f"127.0.0.1:{port_of(folder)}" in shell.json("eoc", "status").body["error"]["message"]
     run.write_text("{broken")
-    assert "127.0.0.1:4222" in shell.json("eoc", "status").body["error"]["message"]
+    assert f"127.0.0.1:{port_of(folder)}" in shell.json("eoc", "status").body["error"]["message"]
 
 
 IDS = ["a.b", "a*", ">", "a b", "../x", "A", "é"]
@@ -240,7 +240,6 @@ def test_a_bug_is_one_sentence_and_a_file(folder: Path, shell: Shell) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-@pytest.mark.timeout(240)
 def test_a_damaged_store_keeps_the_city_down_until_it_is_restored(shell: Shell, folder: Path) -> None:
     """Up refuses with status 7 and names the first difference and the way out; restore, close, up, verify."""
     port = free_port()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.command.conftest import Shell
 from tests.command.messages import FIRE, findings, request, words
+from tests.mission import PATIENCE
 
 
 @pytest.mark.usefixtures("crisis")
@@ -78,7 +79,7 @@ def test_hold_stops_posts_and_lets_them_go(city: Shell) -> None:
     assert landed.status == 0, landed
 
 
-def _read_until(process: subprocess.Popen[str], word: str, seconds: float = 40) -> str:
+def _read_until(process: subprocess.Popen[str], word: str, seconds: float = PATIENCE) -> str:
     assert process.stdout is not None
     said, deadline = "", time.monotonic() + seconds
     while word not in said:
@@ -99,7 +100,7 @@ def test_eoc_watch_tells_each_change_until_ctrl_c(city: Shell) -> None:
         city.json("crisis", "end", "--as", "pio")
     _read_until(process, "routine")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
 
 
@@ -110,7 +111,7 @@ def test_status_watch_follows_a_request_to_its_end(city: Shell) -> None:
     assert city.json("approve", request_id, "--as", "mcpe").status == 0
     said = _read_until(process, "fire-townsquare  delivered")
     assert "CLEARED" in said
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
 
 
@@ -119,7 +120,7 @@ def test_status_watch_stops_at_ctrl_c(city: Shell) -> None:
     process = city.start("status", request_id, "--watch")
     _read_until(process, "BLOCKED")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     waiting = city.json("status", request_id, "--watch")
     assert (waiting.status, waiting.body["verdict"]["outcome"]) == (3, "blocked")
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0

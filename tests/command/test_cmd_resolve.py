@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from services.kernel.city import City, load_city
 from services.kernel.ledger import Ledger
 from tests.command.conftest import Done, Shell, lower_city, raise_city
 from tests.command.test_cmd_terminal import talk
-from tests.mission import eventually
+from tests.mission import PATIENCE, eventually
 from tests.ports import free_port
 
 FIRE, PARKS, WATER, WASTE = (f"{name}-townsquare" for name in ("fire", "parks", "water", "waste"))
@@ -54,6 +55,17 @@ class Drill:
         with urllib.request.urlopen(request):
             pass
 
+    def until(self, request_id: str, outcome: str, *profiles: str) -> None:
+        """Wait until a request stands so on these profiles."""
+
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            shown = self.give.json("status", request_id).body["deliveries"]
+            found = {one["profile"]: one["outcome"] for one in shown if one["profile"] in profiles}
+            if list(found.values()) == [outcome] * len(profiles):
+                return
+            assert time.monotonic() < deadline, found
+
     def deaf(self, *profiles: str) -> None:
         """Have the townsquare drop each post and each look for these profiles."""
         for profile in profiles:
@@ -76,7 +88,7 @@ class Drill:
             await client.close()
 
     async def _unconfirmed(self, ledger: Ledger, request_id: str, profile: str) -> int:
-        entry = await eventually(lambda: ledger.last(subjects.attempt(profile, request_id)), 30)
+        entry = await eventually(lambda: ledger.last(subjects.attempt(profile, request_id)))
         attempt = Attempt.from_bytes(entry.data)
         receipt = Receipt(
             at=datetime.now(UTC),
@@ -109,11 +121,15 @@ def refused(done: Done, status: int, code: str) -> str:
 def test_an_unconfirmed_post_is_shown_decided_and_followed_to_its_end(drill: Drill) -> None:
     """Shown with the command to type; each refusal is kind; each decision ends as it should; the record verifies."""
     give = drill.give
-    drill.deaf(PARKS, WATER, WASTE)
     to = [word for profile in (FIRE, PARKS, WATER, WASTE) for word in ("--to", profile)]
+    before = give.json("publish", "Fan-out knows the accounts. https://mission.example", *to, "--as", "mcpe", "--yes")
+    assert before.status == 0, before  # else the question whose they are is dropped: then surely nothing was posted
+    drill.deaf(PARKS, WATER, WASTE)
     sent = give.json("publish", TEXT, *to, "--as", "mcpe", "--yes", "--wait", "1s")
     assert sent.status == 5, sent
     name = str(sent.body["request_id"])
+    drill.until(name, "posting", PARKS, WATER, WASTE)
+    drill.until(name, "delivered", FIRE)
     early = give.json("resolve", name, PARKS, "--give-up", "--as", "pio")
     assert "posting" in refused(early, 4, "resolution.nothing_unconfirmed")
     drill.give_in(name, PARKS, WATER, WASTE)

@@ -31,7 +31,7 @@ def talk(city: Shell, words: list[str], answers: dict[str, str], **more: str) ->
         for prompt in [one for one in waiting if one in said]:
             os.write(leader, (waiting.pop(prompt) + "\n").encode())
     os.close(leader)
-    return process.wait(timeout=30), said
+    return process.wait(timeout=90), said
 
 
 def text() -> str:
