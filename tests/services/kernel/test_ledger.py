@@ -37,12 +37,13 @@ async def intake(shared: Mission) -> Ledger:
     return (await shared.writer("intake")).ledger
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
 async def state(shared: Mission) -> ControlState:
+    """The control state as the test finds it: others move the fence."""
     return await (await shared.writer("intake")).state()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="module")
 async def stage(intake: Ledger, state: ControlState) -> Stage:
     return Stage(intake, state)
 
