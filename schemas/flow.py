@@ -15,23 +15,24 @@ from schemas.streams import Consumer
 class Service:
     """One service's row in the map.
 
-    ``consumes``: durables. ``per_profile``: also the delivery consumer of each profile. ``reads``: streams whose
-    messages it gets by subject. ``writes``: subjects that it appends to. ``serves``: desk subjects that it
-    answers (without the user token). ``broadcasts`` and ``hears``: core NATS. ``purges``: streams it may purge.
+    ``consumes``: durables. ``reads``: streams whose messages it gets by subject. ``writes``: subjects that it appends
+    to. ``serves``: desk subjects that it answers (without the user token). ``broadcasts`` and ``hears``: core NATS.
     ``again``: the durable that its dead letters come back through; who has one marks its tries and closes letters.
+    ``folds``: it keeps a projection of the ledger; who does not, reads control alone. ``posts``: it calls platforms,
+    so it remembers the newest entry that it has seen, for a ledger that lost its end.
     """
 
     name: str
     summary: str
     consumes: tuple[Consumer, ...] = ()
-    per_profile: bool = False
     reads: tuple[str, ...] = (streams.LEDGER,)
     writes: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     broadcasts: tuple[str, ...] = ()
     hears: tuple[str, ...] = (subjects.EOC_STATE, subjects.AUDIT_STANDING)
-    purges: tuple[str, ...] = ()
     again: Consumer | None = None
+    folds: bool = False
+    posts: bool = False
 
     @property
     def user(self) -> str:
@@ -55,9 +56,10 @@ EOC_STATE = Service(
     consumes=(streams.EOC_STATE_CONTROL,),
     writes=(subjects.CONTROL,),
     serves=(subjects.DESK_EOC_ORDER,),
+    folds=True,
     again=streams.EOC_STATE_AGAIN,
     broadcasts=(subjects.EOC_STATE,),
-    hears=(subjects.AUDIT_STANDING,),
+    hears=(subjects.AUDIT_STANDING, subjects.health("fanout")),
 )
 REGISTRY = Service(
     "registry",
@@ -76,6 +78,7 @@ INTAKE = Service(
         subjects.DESK_MEDIA_PUT,
         subjects.DESK_APPROVAL_SUBMIT,
     ),
+    folds=True,
 )
 GATEKEEPER = Service(
     "gatekeeper",
@@ -84,31 +87,30 @@ GATEKEEPER = Service(
         streams.GATEKEEPER_REQUESTS,
         streams.GATEKEEPER_APPROVALS,
         streams.GATEKEEPER_CONTROL,
-        streams.GATEKEEPER_RECEIPTS,
     ),
-    reads=(streams.LEDGER, streams.OPEN),
-    writes=(subjects.VERDICTS, subjects.OPEN_ALL),
-    purges=(streams.OPEN,),
+    writes=(subjects.VERDICTS,),
     again=streams.GATEKEEPER_AGAIN,
+    folds=True,
 )
 FANOUT = Service(
     "fanout",
     "posts what is cleared to each profile, once, and writes the receipt",
-    consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_MIRROR, streams.FANOUT_RESOLUTIONS),
-    per_profile=True,
+    consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_RESOLUTIONS),
     reads=(streams.LEDGER, streams.MEDIA),
-    writes=(subjects.DELIVERIES, subjects.ATTEMPTS, subjects.RECEIPTS, subjects.RESOLUTIONS),
+    writes=(subjects.ATTEMPTS, subjects.RECEIPTS, subjects.RESOLUTIONS),
     serves=(subjects.DESK_DELIVERY_RESOLVE,),
     again=streams.FANOUT_AGAIN,
+    folds=True,
+    posts=True,
 )
 BOARD = Service(
     "board",
     "answers what stands where, and shows people the ledger as it grows",
-    consumes=(streams.BOARD_FEED,),
-    reads=(streams.LEDGER, streams.OPEN, streams.MEDIA, streams.DEAD),
+    reads=(streams.LEDGER, streams.MEDIA, streams.DEAD),
     writes=(subjects.DEAD_AGAIN_ALL,),
     serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
     again=streams.BOARD_AGAIN,
+    folds=True,
     broadcasts=(subjects.BOARD_ALL,),
     hears=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),
 )

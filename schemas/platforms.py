@@ -11,6 +11,13 @@ _LINK = regex.compile(r"https?://(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?(?:[/?#][!-~
 _AFTER_LINK = ".,;:!?\"')]}>"
 
 
+MIRROR = "website-mirror"
+"""The website's own page of a message that goes to other platforms only (section 1, Transparency (ii)): it is
+delivered, fenced and counted like a profile, and is none."""
+
+WEBSITE = "website"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.

@@ -11,7 +11,6 @@ from schemas import subjects
 
 HOUR = 3_600.0
 LEDGER = "LEDGER"
-OPEN = "OPEN"
 MEDIA = "MEDIA"
 DEAD = "DEAD"
 TRIES = "TRIES"
@@ -20,13 +19,24 @@ MAX_PAYLOAD = 8 * 1024 * 1024
 """The server's max_payload: a picture goes through in one message, and a megabyte of JSON reaches the
 service that can say what is wrong with it."""
 
+SERVICE_API = "CORE.API"
+"""The prefix under which a service's account imports JetStream's API of the ledger's account: under ``$JS.API`` the
+server answers for the service's own account, which has no JetStream."""
+
+OWN_API = "$JS.API"
+"""The prefix of JetStream's API inside the ledger's account, where only the provisioning user lives."""
+
 LEASE_SECONDS = 15.0
 """A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream as it has to be. ``duplicate_window`` in seconds."""
+    """A stream as it has to be. ``duplicate_window`` in seconds.
+
+    ``republish`` is put before the subject under which each stored message is said once more (core NATS). ``direct``:
+    it can be read in batches from any replica. ``atomic``: a batch is stored whole or not at all.
+    """
 
     name: str
     subjects: tuple[str, ...]
@@ -35,12 +45,18 @@ class Stream:
     duplicate_window: float = 120.0
     max_msgs_per_subject: int = -1
     discard_new: bool = False
+    republish: str = ""
+    direct: bool = False
+    atomic: bool = False
     description: str = ""
 
 
 @dataclass(frozen=True)
 class Consumer:
-    """A durable pull consumer as it has to be. ``ack_wait`` in seconds; deliveries are never given up."""
+    """A durable pull consumer as it has to be. ``ack_wait`` in seconds; messages are never given up.
+
+    ``max_ack_pending`` is above what can be open: no waiting message keeps another one from being handed out.
+    """
 
     stream: str
     durable: str
@@ -54,15 +70,10 @@ STREAMS = (
         LEDGER,
         (subjects.LEDGER_ALL,),
         duplicate_window=6 * HOUR,
-        description="The record: control, requests, approvals, verdicts, deliveries, attempts, receipts, seals.",
-    ),
-    Stream(
-        OPEN,
-        (subjects.OPEN_ALL,),
-        deny_delete=False,
-        deny_purge=False,
-        max_msgs_per_subject=1,
-        description="Which requests are open; a working set of the gatekeeper, rebuilt from the ledger.",
+        republish=subjects.FEED,
+        direct=True,
+        atomic=True,
+        description="The record: control, requests, approvals, verdicts, attempts, receipts, seals.",
     ),
     Stream(
         MEDIA,
@@ -95,12 +106,9 @@ STREAMS = (
 GATEKEEPER_REQUESTS = Consumer(LEDGER, "gatekeeper-requests", subjects.REQUESTS)
 GATEKEEPER_APPROVALS = Consumer(LEDGER, "gatekeeper-approvals", subjects.APPROVALS)
 GATEKEEPER_CONTROL = Consumer(LEDGER, "gatekeeper-control", subjects.CONTROL)
-GATEKEEPER_RECEIPTS = Consumer(LEDGER, "gatekeeper-receipts", subjects.RECEIPTS)
-FANOUT_VERDICTS = Consumer(LEDGER, "fanout-verdicts", subjects.VERDICTS)
-FANOUT_MIRROR = Consumer(LEDGER, "fanout-mirror", subjects.RECEIPTS, max_ack_pending=1)
-FANOUT_RESOLUTIONS = Consumer(LEDGER, "fanout-resolutions", subjects.RESOLUTIONS)
+FANOUT_VERDICTS = Consumer(LEDGER, "fanout-verdicts", subjects.VERDICTS, ack_wait=6.0, max_ack_pending=100_000)
+FANOUT_RESOLUTIONS = Consumer(LEDGER, "fanout-resolutions", subjects.RESOLUTIONS, ack_wait=6.0, max_ack_pending=10_000)
 EOC_STATE_CONTROL = Consumer(LEDGER, "eoc-state-control", subjects.CONTROL)
-BOARD_FEED = Consumer(LEDGER, "board-feed", subjects.LEDGER_ALL)
 EOC_STATE_AGAIN = Consumer(DEAD, "eoc-state-again", subjects.dead_again("eoc_state"))
 GATEKEEPER_AGAIN = Consumer(DEAD, "gatekeeper-again", subjects.dead_again("gatekeeper"))
 FANOUT_AGAIN = Consumer(DEAD, "fanout-again", subjects.dead_again("fanout"))
@@ -111,29 +119,12 @@ CONSUMERS = (
     GATEKEEPER_REQUESTS,
     GATEKEEPER_APPROVALS,
     GATEKEEPER_CONTROL,
-    GATEKEEPER_RECEIPTS,
     FANOUT_VERDICTS,
-    FANOUT_MIRROR,
     FANOUT_RESOLUTIONS,
     EOC_STATE_CONTROL,
-    BOARD_FEED,
     AUDIT_COPY,
     EOC_STATE_AGAIN,
     GATEKEEPER_AGAIN,
     FANOUT_AGAIN,
     BOARD_AGAIN,
 )
-
-
-def delivery_consumer(profile: str) -> Consumer:
-    """Return the consumer of one profile's deliveries: the server hands out one at a time, in order.
-
-    Its ``ack_wait`` is little more than a lease: what a killed worker had in hand is settled soon after.
-    """
-    return Consumer(
-        LEDGER,
-        f"deliver-{subjects.token(profile)}",
-        subjects.deliveries_to(profile),
-        ack_wait=LEASE_SECONDS + 3.0,
-        max_ack_pending=1,
-    )

@@ -14,6 +14,10 @@ _TOKEN = re.compile(TOKEN)
 CONTROL = "ledger.control"
 SEAL = "ledger.seal"
 LEDGER_ALL = "ledger.>"
+FEED = "feed."
+FEED_ALL = "feed.>"
+"""Each stored entry of the ledger once more, under ``feed.`` and its own subject (the stream's republish)."""
+
 EOC_STATE = "eoc.state"
 AUDIT_STANDING = "audit.standing"
 BOARD_ALL = "board.>"
@@ -36,6 +40,17 @@ def token(word: str) -> str:
     if not _TOKEN.fullmatch(word):
         raise SubjectTokenError(word)
     return word
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """True when a subject fits a filter with ``*`` and ``>``."""
+    wanted, tokens = pattern.split("."), subject.split(".")
+    for place, one in enumerate(wanted):
+        if one == ">":
+            return len(tokens) > place
+        if place >= len(tokens) or one not in ("*", tokens[place]):
+            return False
+    return len(wanted) == len(tokens)
 
 
 # --- the ledger -------------------------------------------------------------------------------------------
@@ -61,16 +76,6 @@ def verdict(request_id: str) -> str:
     return f"ledger.verdict.{token(request_id)}"
 
 
-def delivery(profile: str, request_id: str) -> str:
-    """Return the subject of a delivery queued for a profile."""
-    return f"ledger.delivery.{token(profile)}.{token(request_id)}"
-
-
-def deliveries_to(profile: str) -> str:
-    """Return the filter for all deliveries of a profile."""
-    return f"ledger.delivery.{token(profile)}.*"
-
-
 def attempt(profile: str, request_id: str) -> str:
     """Return the subject of the write-ahead attempts to post a request to a profile."""
     return f"ledger.attempt.{token(profile)}.{token(request_id)}"
@@ -86,17 +91,22 @@ def resolution(profile: str, request_id: str) -> str:
     return f"ledger.resolution.{token(profile)}.{token(request_id)}"
 
 
+def all_of(request_id: str) -> tuple[str, ...]:
+    """Return the filters for all entries on one request."""
+    name = token(request_id)
+    one = (f"ledger.request.{name}", f"ledger.approval.{name}.*", f"ledger.verdict.{name}")
+    return (*one, f"ledger.attempt.*.{name}", f"ledger.receipt.*.{name}", f"ledger.resolution.*.{name}")
+
+
 REQUESTS = "ledger.request.*"
 APPROVALS = "ledger.approval.*.*"
 VERDICTS = "ledger.verdict.*"
-DELIVERIES = "ledger.delivery.*.*"
 ATTEMPTS = "ledger.attempt.*.*"
 RECEIPTS = "ledger.receipt.*.*"
 RESOLUTIONS = "ledger.resolution.*.*"
 
 # --- working sets beside the ledger -----------------------------------------------------------------------
 
-OPEN_ALL = "open.*"
 MEDIA_ALL = "media.*"
 DEAD_ALL = "dead.*"
 DEAD_AGAIN_ALL = "dead.again.*"
@@ -105,11 +115,6 @@ TRIES_ALL = "tries.*.*"
 MAX_DELIVERIES = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*"
 MSG_TERMINATED = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.*"
 """What the server says when it gives a message up: for lack of deliveries left, or because a client said so."""
-
-
-def open_request(request_id: str) -> str:
-    """Return the subject that marks a request as open (undecided, or not yet delivered everywhere)."""
-    return f"open.{token(request_id)}"
 
 
 def media(sha256: str) -> str:
@@ -152,6 +157,9 @@ def health(service: str) -> str:
 def board(kind: str, name: str) -> str:
     """Return the subject on which people watch: kind is control, request, verdict, attempt, receipt ..."""
     return f"board.{token(kind)}.{token(name)}"
+
+
+BOARD_BEAT = "board.beat.now"
 
 
 # --- the desk: the last token is the NATS user, so it proves who sends -------------------------------------

@@ -20,7 +20,7 @@ import nats
 from faststream import FastStream
 from nats.aio.client import Client
 
-from schemas import canonical, flow, subjects
+from schemas import canonical, flow, streams, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
@@ -302,7 +302,7 @@ class Mission:
     async def provisioner(self) -> Writer:
         """Connect as the provisioning user."""
         client = await self._client(self.city.provision_key_path, "provision")
-        return Writer(self.city, client, _ledger(client))
+        return Writer(self.city, client, _ledger(client, streams.OWN_API))
 
     async def _client(self, key: Path, user: str, denials: list[str] | None = None) -> Client:
         async def on_error(error: Exception) -> None:
@@ -380,7 +380,7 @@ class Started:
             await app.stop()
 
 
-def _ledger(client: Client) -> Ledger:
+def _ledger(client: Client, api: str = streams.SERVICE_API) -> Ledger:
     ledger = Ledger()
-    ledger.bind(client)
+    ledger.bind(client, api)
     return ledger

@@ -131,14 +131,26 @@ class Ordered(Contract):
     order: Envelope
 
 
+class UnknownPost(Contract):
+    """A post that may still land, or may have landed: its lease is over and nobody knows how its call ended."""
+
+    profile: Id
+    request_id: Id
+    attempt_seq: int
+
+
 class EocActive(Contract):
-    """The barrier is passed: each attempt older than ``activating_seq`` has a receipt, or its lease is over."""
+    """The barrier is passed: each attempt older than ``activating_seq`` has a receipt, or its lease is over.
+
+    ``unknown`` names the posts that could not be accounted for.
+    """
 
     type: Literal["eoc_active"] = "eoc_active"
     at: Utc
     activating_seq: int
     settled: int = 0
     lapsed: int = 0
+    unknown: tuple[UnknownPost, ...] | None = None
 
 
 ControlEvent = Annotated[Genesis | Ordered | EocActive, Field(discriminator="type")]

@@ -27,7 +27,8 @@ class Attempt(Contract):
     """``ledger.attempt.<profile>.<request_id>``: written before the platform is called, fenced on control.
 
     ``number`` counts the attempts of this request on this profile from 1. ``idempotency_key`` is the same for
-    all attempts of a revision on a profile.
+    all attempts of a revision on a profile. ``rule`` 2: it counts only if it is effective where it stands in the
+    ledger (services.kernel.projection.effective); absent: written before version 0.3, it counts as it is.
     """
 
     type: Literal["attempt"] = "attempt"
@@ -43,10 +44,15 @@ class Attempt(Contract):
     digest: Sha256
     rendering_sha256: Sha256
     idempotency_key: str
+    rule: Literal[2] | None = None
 
 
 class ReceiptOutcome(StrEnum):
-    """How it ended. ``withheld``: surely not posted, and it may be tried again unless ``final``."""
+    """How it ended.
+
+    ``withheld``: surely not posted, and it may be tried again unless ``final``. ``lapsed``: its lease is over and
+    nobody knows yet; the profile is free for other requests, never for the same one.
+    """
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -54,6 +60,7 @@ class ReceiptOutcome(StrEnum):
     WITHHELD = "withheld"
     EXPIRED = "expired"
     RECALLED = "recalled"
+    LAPSED = "lapsed"
 
 
 class Receipt(Contract):
@@ -61,7 +68,7 @@ class Receipt(Contract):
 
     ``attempt_seq`` is the ledger sequence of the attempt that it settles, 0 where nothing was attempted.
     A ``final`` receipt ends the delivery of this revision to this profile. ``resolution_seq`` names the resolution
-    that it carries out, absent where no person decided.
+    that it carries out, absent where no person decided. ``worker`` is the instance of fanout that wrote it.
     """
 
     type: Literal["receipt"] = "receipt"
@@ -78,3 +85,4 @@ class Receipt(Contract):
     reason: str = ""
     retry_at: Utc | None = None
     resolution_seq: int | None = None
+    worker: str | None = None

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile
 from schemas.events.base import Contract, Id, Sha256, Utc
-from schemas.events.control import Posture
+from schemas.events.control import Posture, UnknownPost
 from schemas.events.dead import LetterView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
@@ -93,17 +93,32 @@ class OrderReply(Contract):
 class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
-    ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all.
+    ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
+    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
+    above ``since``, for who follows them and missed some.
     """
 
-    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead"]
+    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead", "changes"]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
     closed: bool | None = None
+    after: Annotated[str, StringConstraints(max_length=80)] | None = None
+    since: Annotated[int, Field(ge=0)] | None = None
+
+
+class PostWait(Contract):
+    """A post that waits without an attempt on record: for what, and until when it is looked at again."""
+
+    request_id: Id
+    profile: Id
+    reason: str
+    until: Utc
 
 
 class ServiceHealth(Contract):
     """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
+
+    ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first.
 
     ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
     what a person must look at, if the instance lives but cannot do its work as it should.
@@ -116,6 +131,7 @@ class ServiceHealth(Contract):
     posture: Posture | None = None
     version: str
     trouble: str | None = None
+    waits: tuple[PostWait, ...] = ()
 
 
 class EocView(Contract):
@@ -130,6 +146,7 @@ class EocView(Contract):
     control_seq: int
     hold: bool
     in_flight: int
+    unknown: tuple[UnknownPost, ...] = ()
     last_seq: int
     services: tuple[ServiceHealth, ...] = ()
 
@@ -137,7 +154,8 @@ class EocView(Contract):
 class DeliveryView(Contract):
     """One profile of a request: ``outcome`` is queued, posting, put_aside, or that of the newest receipt.
 
-    ``receipt_seq`` is the newest receipt's ledger sequence, 0 before one: a resolution names it.
+    ``receipt_seq`` is the newest receipt's ledger sequence, 0 before one: a resolution names it. ``retry_at`` is when
+    it is tried again, where it waits; ``reason`` says for what.
     """
 
     profile: Id
@@ -147,10 +165,14 @@ class DeliveryView(Contract):
     reason: str = ""
     final: bool = False
     receipt_seq: int = 0
+    retry_at: Utc | None = None
 
 
 class RequestView(Contract):
-    """A request with all that the ledger says of it. ``dead_letters``: open letters that hold it up."""
+    """A request with all that the ledger says of it, up to the sequence ``as_of``.
+
+    ``dead_letters``: open letters that hold it up. In a page of ``pending`` the renderings are left out.
+    """
 
     request: Request
     request_seq: int
@@ -159,6 +181,7 @@ class RequestView(Contract):
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
     dead_letters: tuple[LetterView, ...] = ()
+    as_of: int = 0
 
 
 class OfficerView(Contract):
@@ -170,7 +193,11 @@ class OfficerView(Contract):
 
 
 class BoardReply(Contract):
-    """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters too."""
+    """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters too.
+
+    ``total`` counts what ``pending`` holds in all, ``next`` asks for its next page. ``changes`` are in order; ``as_of``
+    is the sequence that the board had folded.
+    """
 
     eoc: EocView | None = None
     requests: tuple[RequestView, ...] | None = None
@@ -178,10 +205,17 @@ class BoardReply(Contract):
     officers: tuple[OfficerView, ...] | None = None
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
+    total: int | None = None
+    next: str | None = None
+    changes: tuple[BoardEvent, ...] | None = None
+    as_of: int | None = None
 
 
 class BoardEvent(Contract):
-    """``board.<kind>.<name>``: a ledger event for people who watch; ``body`` is the event itself."""
+    """``board.<kind>.<name>``: a ledger event for people who watch; ``body`` is the event itself.
+
+    Every entry of the ledger is told once, in order, so that a missing sequence shows.
+    """
 
     seq: int
     subject: str
@@ -189,8 +223,19 @@ class BoardEvent(Contract):
     body: dict[str, Any]
 
 
+class BoardBeat(Contract):
+    """``board.beat.now``: once a second, the newest sequence that the board has told; who missed some asks for it."""
+
+    at: Utc
+    seq: int
+    control_seq: int
+
+
 class EocBroadcast(Contract):
-    """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people."""
+    """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people.
+
+    ``unknown``: while the EOC is active, the posts that may land, or may have landed, without its approval.
+    """
 
     type: Literal["eoc_state"] = "eoc_state"
     at: Utc
@@ -200,3 +245,7 @@ class EocBroadcast(Contract):
     control_seq: int
     hold: bool
     in_flight: Annotated[int, Field(ge=0)] = 0
+    unknown: tuple[UnknownPost, ...] = ()
+
+
+BoardReply.model_rebuild()

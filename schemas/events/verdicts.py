@@ -38,7 +38,8 @@ class Verdict(Contract):
     """``ledger.verdict.<request_id>``, appended by compare-and-set on its subject.
 
     ``control_seq`` is the control revision that it was decided at; attempts are fenced on it. ``as_of`` is the
-    sequence of the newest fact of this request that was considered. A cleared verdict ends at ``valid_until``.
+    ledger sequence up to which all facts were considered (before version 0.3: the newest fact of this request). A
+    cleared verdict ends at ``valid_until``. ``mirror``: the city's website shows it too (section 1, Transparency (ii)).
     """
 
     type: Literal["verdict"] = "verdict"
@@ -55,3 +56,4 @@ class Verdict(Contract):
     approved_by: tuple[Id, ...] = ()
     publisher_of_record: Id | None = None
     valid_until: Utc | None = None
+    mirror: Literal[True] | None = None

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from schemas.streams import Consumer
+from schemas.streams import SERVICE_API, Consumer
 from services.kernel.clock import monotonic
 from services.kernel.errors import Drift
 
@@ -72,7 +72,7 @@ class Puller:
             return
         self._open, self._asked_at = self._size, monotonic()
         query = {"batch": self._size, "expires": int(EXPIRES * 1e9)}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._consumer.stream}.{self._consumer.durable}"
+        subject = f"{SERVICE_API}.CONSUMER.MSG.NEXT.{self._consumer.stream}.{self._consumer.durable}"
         await self._client.publish(subject, json.dumps(query).encode(), reply=self._inbox)
 
     async def _on_message(self, message: Msg) -> None:

@@ -20,6 +20,7 @@ MAY_ORDER = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.CO
 """The officers of the office, and those who approve. Nothing is decided here that the ledger did not hold already."""
 
 MAX_SHOWN = 500
+LOOK_SECONDS = 1.0
 _LIST = "onevoice dead list"
 
 
@@ -39,6 +40,17 @@ class DeadLetters:
                 self._book.add(entry.seq, entry.subject, entry.at, entry.data, about)
             return self._book
 
+    @property
+    def known(self) -> DeadBook:
+        """The letters as they were last read; ``follow`` reads them every second."""
+        return self._book
+
+    async def follow(self) -> None:
+        """Read new letters as they come, without end."""
+        while True:
+            await self.book()
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def answer(self, query: BoardQuery) -> BoardReply:
         """List the letters, or show one whole; the newest 500."""
         book = await self.book()
@@ -54,7 +66,7 @@ class DeadLetters:
             BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``. Refused: ``dead.denied``, ``dead.no_way``.
         """
         runtime = self._runtime
-        state = await runtime.control.refresh()
+        state = runtime.control
         if not state.roles_of(sender, runtime.clock.now()) & MAY_ORDER:
             raise Refused(
                 "dead.denied",

@@ -51,15 +51,11 @@ class DeadBook:
         found = (self.letters[number] for number in sorted(self._by_place.get(request_id, ())))
         return tuple(view for view in found if view.state not in OVER)
 
-    def of_delivery(self, profile: str, request_id: str, after: int) -> LetterView | None:
-        """Return the newest letter about a delivery of a verdict (the ledger sequence ``after``) that was not handled.
-
-        One that was dropped counts still: nothing else says why the profile gets no post.
-        """
-        subject = subjects.delivery(profile, request_id)
+    def of_verdict(self, request_id: str, verdict_seq: int) -> LetterView | None:
+        """Return the newest letter by which the work on a verdict was put aside, unless it was handled since."""
         found = [self.letters[number] for number in self._by_place.get(request_id, ())]
-        mine = [one for one in found if one.subject == subject and one.seq > after]
-        newest = max(mine, key=lambda one: one.letter, default=None)
+        mine = [one for one in found if one.subject == subjects.verdict(request_id) and one.seq == verdict_seq]
+        newest = max((one for one in mine if one.service == "fanout"), key=lambda one: one.letter, default=None)
         return None if newest is None or newest.state == "handled" else newest
 
     def _put(self, view: LetterView) -> None:
@@ -103,17 +99,12 @@ def durable_of(service: str, subject: str) -> str | None:
         row = flow.service(service)
     except KeyError:
         return None
-    tokens = subject.split(".")
-    if row.per_profile and tokens[:2] == ["ledger", "delivery"] and len(tokens) == 4:
-        return f"deliver-{tokens[2]}"
     fitting = [one.durable for one in row.consumes if _covers(one.filter_subject, subject)]
     return fitting[0] if len(fitting) == 1 else None
 
 
 def service_of(durable: str) -> str | None:
     """Return the service that a durable belongs to."""
-    if durable.startswith("deliver-"):
-        return next((row.name for row in flow.SERVICES if row.per_profile), None)
     rows = [row for row in flow.SERVICES if durable in {one.durable for one in (*row.consumes, row.again) if one}]
     return rows[0].name if rows else None
 

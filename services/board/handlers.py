@@ -1,49 +1,45 @@
-"""Handlers of the board: queries of the desk, the feed, the heartbeats."""
+"""Handlers of the board: queries of the desk, answered from the fold; heartbeats."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 from schemas import subjects
-from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.desk import (
-    BoardEvent,
     BoardQuery,
     BoardReply,
-    DeliveryView,
     EocView,
     OfficerView,
+    PostWait,
     RequestView,
     ServiceHealth,
 )
-from schemas.events.requests import Request
-from schemas.events.verdicts import Outcome, Verdict
+from services.board.changes import Changes
 from services.board.dead import DeadLetters
-from services.board.dead_book import DeadBook
-from services.board.views import delivery_view, is_pending, with_letter
-from services.kernel.control import ControlState
+from services.board.views import is_pending, page_key, request_view
+from services.kernel.control_view import authority_of
 from services.kernel.errors import BadInput
-from services.kernel.in_flight import in_flight
-from services.kernel.open_requests import OpenRequests
-from services.kernel.service import EntryOf, Runtime, Sender
+from services.kernel.ledger import Entry
+from services.kernel.projection.fold import EVERYTHING, LedgerFold
+from services.kernel.projection.state import RequestState
+from services.kernel.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
 """A heartbeat older than this is of an instance that is gone."""
 
-MAX_PENDING = 500
+PAGE = 200
+"""Requests of one page of ``pending``."""
 
 
 class Handlers:
-    """What the board answers and shows."""
+    """What the board answers."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.open = OpenRequests(runtime.ledger)
         self.dead = DeadLetters(runtime)
+        self.changes = Changes(runtime)
         self._health: dict[str, ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -53,33 +49,21 @@ class Handlers:
             "officers": self._officers,
             "services": self._services,
             "dead": self.dead.answer,
+            "changes": self._changes,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one question from the ledger."""
+        """Answer one question."""
         return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
-        """Remember who lives."""
+        """Remember who lives, and what it waits for."""
         self._health[event.instance] = event
-
-    async def on_entry(self, event: dict[str, Any], entry: EntryOf) -> None:
-        """Show a ledger event to people who watch."""
-        tokens = entry.subject.split(".")
-        name = tokens[2] if len(tokens) == 3 else tokens[-1]
-        if tokens[1] == "approval":
-            name = tokens[2]
-        await self.runtime.broadcast(
-            subjects.board(tokens[1], name),
-            BoardEvent(seq=entry.seq, subject=entry.subject, at=entry.at, body=event),
-        )
 
     # --- answers ------------------------------------------------------------------------------------------
 
     async def _eoc(self, _query: BoardQuery) -> BoardReply:
-        runtime = self.runtime
-        state = await runtime.control.refresh()
-        flights = await in_flight(runtime.ledger, runtime.clock.now(), lease=runtime.lease_seconds)
+        runtime, state = self.runtime, self.runtime.control
         return BoardReply(
             eoc=EocView(
                 realm=runtime.city.realm,
@@ -90,11 +74,23 @@ class Handlers:
                 incident=state.incident,
                 control_seq=state.seq,
                 hold=state.hold,
-                in_flight=len(flights),
-                last_seq=await runtime.ledger.last_seq(),
+                in_flight=self._in_flight(),
+                unknown=state.unknown,
+                last_seq=runtime.fold.seq,
                 services=self._alive(),
             )
         )
+
+    def _in_flight(self) -> int:
+        """How many posts may be under way at this moment."""
+        runtime = self.runtime
+        now, open_targets = runtime.clock.monotonic(), list(runtime.fold.busy.items())
+        count = 0
+        for profile, (_, request_id) in open_targets:
+            state = runtime.fold.requests.get(request_id)
+            if state is not None and now - state.target(profile).folded_at < runtime.lease_seconds:
+                count += 1
+        return count
 
     async def _services(self, _query: BoardQuery) -> BoardReply:
         return BoardReply(services=self._alive())
@@ -105,12 +101,11 @@ class Handlers:
         return tuple(sorted(self._health.values(), key=lambda health: (health.service, health.instance)))
 
     async def _profiles(self, _query: BoardQuery) -> BoardReply:
-        state = await self.runtime.control.refresh()
+        state = self.runtime.control
         return BoardReply(profiles=tuple(state.profiles[name] for name in sorted(state.profiles)))
 
     async def _officers(self, _query: BoardQuery) -> BoardReply:
-        state = await self.runtime.control.refresh()
-        now = self.runtime.clock.now()
+        state, now = self.runtime.control, self.runtime.clock.now()
         return BoardReply(
             officers=tuple(
                 OfficerView(
@@ -121,79 +116,70 @@ class Handlers:
         )
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        request_id = await self._resolve(query.request_id or "")
-        state = await self.runtime.control.refresh()
-        view = await self._view(request_id, state)
-        if view is None:
-            raise _unknown(request_id)
-        return BoardReply(requests=(view,))
+        return BoardReply(requests=(self._view(await self._find(query.request_id or "")),))
 
-    async def _pending(self, _query: BoardQuery) -> BoardReply:
-        state = await self.runtime.control.refresh()
-        views = [await self._view(request_id, state) for request_id in (await self.open.ids())[:MAX_PENDING]]
-        waiting = [view for view in views if view and is_pending(view.request, view.verdict, view.deliveries)]
-        waiting.sort(key=lambda view: view.request_seq)
-        return BoardReply(requests=tuple(waiting), dead_letters=(await self.dead.book()).open())
+    async def _pending(self, query: BoardQuery) -> BoardReply:
+        waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
+        left = [(key, one) for key, one in waiting if query.after is None or key > query.after]
+        page = left[:PAGE]
+        return BoardReply(
+            requests=tuple(_without_renderings(self._view(one)) for _, one in page),
+            dead_letters=self.dead.known.open() if query.after is None else (),
+            total=len(waiting),
+            next=page[-1][0] if len(left) > PAGE else None,
+        )
 
-    async def _resolve(self, beginning: str) -> str:
+    async def _changes(self, query: BoardQuery) -> BoardReply:
+        return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
+
+    # --- one request --------------------------------------------------------------------------------------
+
+    async def _find(self, beginning: str) -> RequestState:
         """Return the request whose id begins so; a whole id is found however old it is."""
         if not re.fullmatch(subjects.TOKEN, beginning):
             raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
-        if await self.runtime.ledger.last(subjects.request(beginning)) is not None:
-            return beginning
-        found = [request_id for request_id in await self.open.ids() if request_id.startswith(beginning)]
+        known = self.runtime.fold.requests.get(beginning) or await self._over(beginning)
+        if known is not None:
+            return known
+        found = [state for name, state in self.runtime.fold.requests.items() if name.startswith(beginning)]
         if len(found) == 1:
             return found[0]
         if found:
-            raise BadInput("request.ambiguous", f"{beginning} fits {', '.join(found[:5])}", "give more of the id")
-        raise _unknown(beginning)
+            names = ", ".join(sorted(state.request_id for state in found)[:5])
+            raise BadInput("request.ambiguous", f"{beginning} fits {names}", "give more of the id")
+        raise BadInput("request.unknown", f"there is no request {beginning}", "onevoice pending lists the open ones")
 
-    async def _view(self, request_id: str, state: ControlState) -> RequestView | None:
-        ledger = self.runtime.ledger
-        entry = await ledger.last(subjects.request(request_id))
-        if entry is None:
-            return None
-        request = Request.from_bytes(entry.data)
-        verdict_entry = await ledger.last(subjects.verdict(request_id))
-        verdict = Verdict.from_bytes(verdict_entry.data) if verdict_entry else None
-        book = await self.dead.book()
-        return RequestView(
-            request=request,
-            request_seq=entry.seq,
-            verdict=verdict,
-            verdict_seq=verdict_entry.seq if verdict_entry else 0,
-            deliveries=await self._deliveries(request, verdict, verdict_entry.seq if verdict_entry else 0, state, book),
-            withdrawn=request_id in state.withdrawn,
-            dead_letters=book.holding(request_id),
-        )
+    async def _over(self, request_id: str) -> RequestState | None:
+        """Read a request that is over from its subjects."""
+        runtime = self.runtime
+        if await runtime.ledger.last(subjects.request(request_id)) is None:
+            await runtime.projection.catch_up()  # it may be younger than the fold
+            return runtime.fold.requests.get(request_id)
+        found: list[Entry] = []
+        for pattern in subjects.all_of(request_id):
+            async for batch in runtime.source.entries(0, pattern):
+                found += batch
+        scratch = LedgerFold(authority_of(runtime.city), EVERYTHING, control=runtime.control)
+        scratch.reopen(request_id, found, runtime.clock.monotonic())
+        return scratch.requests.get(request_id)
 
-    async def _deliveries(
-        self, request: Request, verdict: Verdict | None, verdict_seq: int, state: ControlState, book: DeadBook
-    ) -> tuple[DeliveryView, ...]:
-        if verdict is None:
-            return ()
-        found = await asyncio.gather(*(self._delivery(request, profile, verdict, state) for profile in request.targets))
-        return tuple(
-            with_letter(view, book.of_delivery(view.profile, request.request_id, verdict_seq))
-            for view in found
-            if view is not None
-        )
-
-    async def _delivery(
-        self, request: Request, profile: str, verdict: Verdict, state: ControlState
-    ) -> DeliveryView | None:
-        ledger, known = self.runtime.ledger, state.profiles.get(profile)
-        attempt = await ledger.last(subjects.attempt(profile, request.request_id))
-        receipt = await ledger.last(subjects.receipt(profile, request.request_id))
-        return delivery_view(
-            profile,
-            known.platform if known else "unknown",
-            queued=verdict.outcome is Outcome.CLEARED,
-            attempt=(attempt.seq, Attempt.from_bytes(attempt.data)) if attempt else None,
-            receipt=Receipt.from_bytes(receipt.data) if receipt else None,
-            receipt_seq=receipt.seq if receipt else 0,
+    def _view(self, state: RequestState) -> RequestView:
+        runtime, book = self.runtime, self.dead.known
+        waits = [wait for health in self._alive() for wait in health.waits if wait.request_id == state.request_id]
+        return request_view(
+            state,
+            runtime.control.profiles,
+            withdrawn=state.request_id in runtime.control.withdrawn,
+            as_of=runtime.fold.seq,
+            letters=book.holding(state.request_id),
+            put_aside=book.of_verdict(state.request_id, state.verdict_seq),
+            waits=_by_profile(waits),
         )
 
 
-def _unknown(request_id: str) -> BadInput:
-    return BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
+def _by_profile(waits: list[PostWait]) -> dict[str, PostWait]:
+    return {wait.profile: wait for wait in waits}
+
+
+def _without_renderings(view: RequestView) -> RequestView:
+    return view.model_copy(update={"request": view.request.model_copy(update={"renderings": ()})})

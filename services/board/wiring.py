@@ -1,8 +1,8 @@
-"""Composition of the board: its one desk subject, the feed for people who watch, the heartbeats."""
+"""Composition of the board: its desk subjects, the stream of changes for people who watch, the heartbeats."""
 
 from __future__ import annotations
 
-from schemas import streams, subjects
+from schemas import subjects
 from services.board.handlers import Handlers
 from services.kernel.service import Runtime
 
@@ -12,5 +12,7 @@ def wire(runtime: Runtime) -> None:
     handlers = Handlers(runtime)
     runtime.serve(subjects.DESK_BOARD_QUERY, title="what stands where")(handlers.on_query)
     runtime.serve(subjects.DESK_DEAD_ORDER, title="dead letters, again or dropped")(handlers.dead.on_order)
-    runtime.consume(streams.BOARD_FEED, title="the ledger, for people who watch")(handlers.on_entry)
     runtime.hear(subjects.HEALTH_ALL, title="heartbeats")(handlers.on_health)
+    runtime.background(handlers.changes.tell)
+    runtime.background(handlers.changes.beat)
+    runtime.background(handlers.dead.follow)

@@ -1,8 +1,7 @@
-"""Following one request until nothing more will come of waiting: the board is asked, and listened to."""
+"""Following one request until nothing more will come of waiting, by the board's stream of changes."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,16 +12,13 @@ from schemas import subjects
 from schemas.events.desk import BoardQuery, RequestView, ResolutionReply
 from schemas.events.verdicts import Outcome
 from services.desk import outcome
-from services.desk.light_nats import Msg
+from services.desk.changes import Watch, of_request
 from services.desk.link import Link
 from services.kernel.clock import monotonic
 from services.kernel.errors import BadInput, OneVoiceError, Unreachable
 
 VERDICT_SECONDS = 15.0
 """How long the gatekeeper is given: it decides in milliseconds; longer means that it does not run."""
-
-_LOOK_SECONDS = 1.0
-_GATHER_SECONDS = 0.1
 
 Look = Callable[[RequestView], None]
 
@@ -36,13 +32,13 @@ async def fetch(link: Link, request_id: str) -> RequestView:
 
 
 async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: float, look: Look) -> RequestView:
-    """Follow a request until its verdict has weighed ``since_seq`` and its deliveries ended, or the wait is over.
+    """Follow a request until its verdict has weighed ``since_seq`` and its posts ended, or the wait is over.
 
     Args:
         link: the connection to ask on.
         request_id: the whole id.
         since_seq: the ledger sequence of what was just done (a submission, an approval).
-        wait_seconds: how long to wait for the deliveries of a cleared request.
+        wait_seconds: how long to wait for the posts of a cleared request.
         look: called with each new view.
 
     Raises:
@@ -51,17 +47,18 @@ async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: floa
     started = monotonic()
     try:
         async with link.listening(subjects.BOARD_ALL) as heard:
+            view = await _fetch_new(link, request_id)
+            watch = Watch(link, heard, view.as_of if view is not None else since_seq)
             while True:
-                view = await _fetch_new(link, request_id)
                 decided = view is not None and outcome.decided(view, since_seq)
                 if view is not None:
                     look(view)
                 if view is not None and decided and outcome.finished(view):
                     return view
                 left = (wait_seconds if decided else VERDICT_SECONDS) - (monotonic() - started)
-                if left <= 0:
+                if left <= 0 or not await of_request(watch, request_id, left):
                     return _give_up(view, decided)
-                await _news(heard, request_id, min(left, _LOOK_SECONDS))
+                view = await fetch(link, request_id)
     except Unreachable as error:
         raise on_record(error, request_id) from error
 
@@ -75,18 +72,18 @@ async def carried_out(link: Link, reply: ResolutionReply) -> RequestView:
     end = monotonic() + VERDICT_SECONDS
     try:
         async with link.listening(subjects.BOARD_ALL) as heard:
+            view = await fetch(link, reply.request_id)
+            watch = Watch(link, heard, view.as_of)
             while True:
-                view = await fetch(link, reply.request_id)
                 if any(one.profile == reply.profile and one.receipt_seq > reply.receipt_seq for one in view.deliveries):
                     return view
-                left = end - monotonic()
-                if left <= 0:
+                if not await of_request(watch, reply.request_id, end - monotonic()):
                     raise Unreachable(
                         "service.unreachable",
                         "your decision is not carried out yet: the service fanout does not run",
                         "onevoice doctor",
                     )
-                await _news(heard, reply.request_id, min(left, _LOOK_SECONDS))
+                view = await fetch(link, reply.request_id)
     except Unreachable as error:
         raise on_record(error, reply.request_id) from error
 
@@ -114,21 +111,6 @@ def _give_up(view: RequestView | None, decided: bool) -> RequestView:
     if view is not None and decided:
         return view
     raise Unreachable("service.unreachable", "no verdict came: the service gatekeeper does not run", "onevoice doctor")
-
-
-async def _news(heard: asyncio.Queue[Msg], request_id: str, seconds: float) -> None:
-    """Wait until the board says something of this request (or of control), then a moment more for the rest."""
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await heard.get()
-                if message.subject.endswith(f".{request_id}") or message.subject.startswith("board.control."):
-                    break
-            await asyncio.sleep(_GATHER_SECONDS)
-    except TimeoutError:
-        return
-    while not heard.empty():
-        heard.get_nowait()
 
 
 @contextmanager

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from services.desk.light_nats import Msg
 from services.desk.link import Link
 
 _LOOK_SECONDS = 1.0
+Result = TypeVar("Result")
 
 
 @asynccontextmanager
@@ -46,3 +48,15 @@ async def messages(link: Link, heard: asyncio.Queue[Msg], stop: asyncio.Event) -
                     yield None
     finally:
         stopping.cancel()
+
+
+async def until(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Do some waiting work until it ends or ``stop`` is set; None in that case."""
+    task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for one in (task, stopping):
+            one.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)

@@ -5,6 +5,7 @@ Texts of messages are never read as markup: whatever a request says is shown as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
@@ -175,7 +176,7 @@ def next_steps(view: RequestView) -> list[str]:
     return [line]
 
 
-def pending_table(console: Console, views: tuple[RequestView, ...], now: datetime) -> None:
+def pending_table(console: Console, views: Sequence[RequestView], now: datetime) -> None:
     """Show the open requests, a row for each."""
     if not views:
         console.print("Nothing waits.")

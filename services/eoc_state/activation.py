@@ -1,38 +1,76 @@
-"""The barrier of activation, pure: when may the director be told that the EOC is active?
+"""The barrier of activation, pure: when may the director be told that the EOC is active, and what stays unknown?
 
-When each attempt older than the activation has its receipt, or its lease is over: after a lease no platform call
-of it can still be under way (design: Activation).
+Each attempt older than the activation must have its receipt, or its lease must be over: after a lease no platform call
+of it can still be under way. Leases are measured here, on one's own boot-time clock, from when one folded the attempt.
+What nobody could account for is named: an attempt whose lease ended without a receipt, and one that another than its
+worker answered while that one was not heard of since (it may be stopped between its look and its call).
+Source: design.md, Activation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.kernel.flight import Flight
+from schemas.events.control import UnknownPost
+
+
+@dataclass(frozen=True)
+class Flight:
+    """An attempt that may be under way: where it stands, where it goes, who makes it.
+
+    ``folded_at`` is when it was folded here, in boot-time seconds. ``answered_by`` is who wrote its receipt; the empty
+    text: nobody yet.
+    """
+
+    seq: int
+    profile: str
+    request_id: str
+    worker: str
+    folded_at: float
+    answered_by: str = ""
+
+    @property
+    def named(self) -> UnknownPost:
+        """The attempt as it is named to people."""
+        return UnknownPost(profile=self.profile, request_id=self.request_id, attempt_seq=self.seq)
 
 
 @dataclass(frozen=True)
 class Barrier:
-    """How far an activation is: ``waiting`` in flight now, ``settled`` and ``lapsed`` since it began."""
+    """How far an activation is: ``waiting`` may still land, ``lapsed`` have no receipt, ``unknown`` are named."""
 
     waiting: tuple[Flight, ...]
-    settled: int
     lapsed: int
+    unknown: tuple[UnknownPost, ...]
 
     @property
     def passed(self) -> bool:
-        """True when nothing older than the activation can land any more."""
+        """True when nothing older than the activation can land any more, but for what is named."""
         return not self.waiting
 
 
-def advance(first_seen: dict[int, Flight], now_in_flight: tuple[Flight, ...], lapsed_seqs: frozenset[int]) -> Barrier:
+def barrier(flights: Iterable[Flight], heard: Mapping[str, float], now: float, lease: float) -> Barrier:
     """Return how far the barrier is.
 
     Args:
-        first_seen: all attempts that were in flight when or since the barrier was first looked at, by sequence.
-        now_in_flight: those that are now.
-        lapsed_seqs: of the others, those that got no receipt before their lease was over.
+        flights: the attempts older than the activation that are open, or were answered by another than their worker.
+        heard: when each worker was last heard of, in boot-time seconds.
+        now: the present, in boot-time seconds.
+        lease: the length of a lease, in seconds.
     """
-    gone = set(first_seen) - {flight.seq for flight in now_in_flight}
-    lapsed = gone & lapsed_seqs
-    return Barrier(waiting=now_in_flight, settled=len(gone) - len(lapsed), lapsed=len(lapsed))
+    waiting: list[Flight] = []
+    lapsed: list[Flight] = []
+    unknown: list[Flight] = []
+    for flight in flights:
+        over = now - flight.folded_at >= lease
+        if flight.answered_by:
+            # Its worker was heard of after the lease: it runs, and has looked at the clock since.
+            if heard.get(flight.worker, 0.0) < flight.folded_at + lease:
+                (unknown if over else waiting).append(flight)
+        elif over:
+            lapsed.append(flight)
+        else:
+            waiting.append(flight)
+    named = tuple(flight.named for flight in sorted((*lapsed, *unknown), key=lambda flight: flight.seq))
+    return Barrier(tuple(waiting), len(lapsed), named)

@@ -12,4 +12,5 @@ def wire(runtime: Runtime) -> None:
     handlers = Handlers(runtime)
     runtime.serve(subjects.DESK_EOC_ORDER, title="orders of the EOC")(handlers.on_order)
     runtime.consume(streams.EOC_STATE_CONTROL, title="control events to broadcast")(handlers.on_control)
+    runtime.hear(subjects.health("fanout"), title="who posts, and lives")(handlers.flights.on_health)
     runtime.background(handlers.keep_barrier)

@@ -1,6 +1,6 @@
 """Handlers for what people decide on unconfirmed posts: put on record, then carried out, each exactly once.
 
-The resolution is the record; what follows (a receipt, and a delivery if it is to be posted again) is done by the
+The resolution is the record; what follows (a receipt, and a post if it is to be made again) is done by the
 consumer of ``ledger.resolution.*.*``, so that a crash in between is completed at the next start.
 """
 
@@ -12,12 +12,12 @@ from schemas.events.desk import ResolutionReply
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Verdict
-from services.fanout.plan import plan
-from services.fanout.reader import read, seq_of
-from services.fanout.resolution import Situation, check, genuine, outcome_of, read_statement, standing_words
+from services.fanout.delivery.work import Work
+from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement, standing_words
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Conflict
+from services.kernel.projection.fold import parse
 from services.kernel.service import EntryOf, Runtime, Sender
 
 TRIES = 20
@@ -26,8 +26,9 @@ TRIES = 20
 class Resolving:
     """What fanout answers to officers, and what it does on their word."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, work: Work) -> None:
         self._runtime = runtime
+        self._work = work
 
     async def on_resolve(self, resolution: Resolution, sender: Sender) -> ResolutionReply:
         """Put an officer's decision on record, or say why it cannot count. A repeat is answered like the first time."""
@@ -36,7 +37,7 @@ class Resolving:
             situation = await self._situation(statement)
             if seq := situation.repeated(statement):
                 return _reply(statement, seq)
-            state = await self._runtime.control.refresh()
+            state = self._runtime.control
             now = self._runtime.clock.now()
             check(resolution, statement, situation, state, now)
             seq = await self._append(resolution.model_copy(update={"at": now}), statement)
@@ -55,30 +56,53 @@ class Resolving:
         raise Unreachable("ledger.busy", "the ledger changes too fast to get a word in", "try again; it is safe")
 
     async def on_resolution(self, event: Resolution, entry: EntryOf) -> None:
-        """Do what a decision on record asks for; harmless when it was done before."""
-        log = self._runtime.log
-        statement = genuine(event, await self._runtime.control.refresh())
+        """Do what a decision on record asks for; harmless when it was done before.
+
+        A post to be made again goes the way of any other; the gate decides the request anew if its verdict is not of
+        the control revision in force, and that verdict brings it then.
+        """
+        runtime = self._runtime
+        await runtime.projection.at_least(entry.seq)
+        statement = genuine(event, runtime.control)
         if statement is None:
-            log.error("a resolution on record is not genuine; nothing is done", seq=entry.seq, officer=event.officer)
+            runtime.log.error("a resolution on record is not genuine; nothing is done", seq=entry.seq)
             return
         receipt = await self._receipt(statement, entry.seq)
-        if receipt is not None and statement.decision == "post_again":
-            await self._queue(statement, receipt, entry.seq)
         crash_point("fanout.resolution.done")
+        state = runtime.fold.requests.get(statement.request_id)
+        if receipt is not None and statement.decision == "post_again" and state is not None:
+            await self._work.deliver(statement.request_id, state.verdict_seq, (statement.profile,))
 
     async def _situation(self, statement: ResolutionStatement) -> Situation:
-        ledger, request_id, profile = self._runtime.ledger, statement.request_id, statement.profile
+        """Return what is known of the post now; of a request that is over from the ledger."""
+        runtime, request_id, profile = self._runtime, statement.request_id, statement.profile
+        await runtime.catch_up()
+        state = runtime.fold.requests.get(request_id)
+        if state is None:
+            return await self._read(request_id, profile)
+        target = state.target(profile)
+        return Situation(
+            request=state.request,
+            verdict=state.verdict,
+            verdict_seq=state.verdict_seq,
+            receipt=target.receipt,
+            receipt_seq=target.receipt_seq,
+            decided=tuple(target.resolutions),
+        )
+
+    async def _read(self, request_id: str, profile: str) -> Situation:
+        ledger = self._runtime.ledger
         receipt = await ledger.last(subjects.receipt(profile, request_id))
         decided = await ledger.history(subjects.resolution(profile, request_id))
         request = await ledger.last(subjects.request(request_id))
         verdict = await ledger.last(subjects.verdict(request_id))
         return Situation(
-            request=read(Request, request) if request else None,
-            verdict=read(Verdict, verdict) if verdict else None,
-            verdict_seq=seq_of(verdict),
-            receipt=read(Receipt, receipt) if receipt else None,
-            receipt_seq=seq_of(receipt),
-            decided=tuple((found.seq, read(Resolution, found)) for found in decided),
+            request=parse(Request, request.data) if request else None,
+            verdict=parse(Verdict, verdict.data) if verdict else None,
+            verdict_seq=verdict.seq if verdict else 0,
+            receipt=parse(Receipt, receipt.data) if receipt else None,
+            receipt_seq=receipt.seq if receipt else 0,
+            decided=tuple((found.seq, parse(Resolution, found.data)) for found in decided),
         )
 
     async def _append(self, resolution: Resolution, statement: ResolutionStatement) -> int:
@@ -109,7 +133,7 @@ class Resolving:
         subject = subjects.receipt(*place)
         for _ in range(TRIES):
             entries = await runtime.ledger.history(subject, statement.receipt_seq - 1)
-            found = [(entry.seq, read(Receipt, entry)) for entry in entries]
+            found: list[tuple[int, Receipt]] = [(entry.seq, parse(Receipt, entry.data)) for entry in entries]
             done = next((receipt for _, receipt in found if receipt.resolution_seq == seq), None)
             if done is not None:
                 return done
@@ -119,7 +143,7 @@ class Resolving:
                 return None
             receipt = outcome_of(statement, found[0][1], seq, runtime.clock.now())
             try:
-                await runtime.ledger.append(
+                appended = await runtime.ledger.append(
                     subject,
                     receipt,
                     msg_id=f"receipt:{':'.join(place)}:resolution:{seq}",
@@ -127,30 +151,10 @@ class Resolving:
                 )
             except Conflict:
                 continue
+            await runtime.projection.at_least(appended.seq)
             runtime.log.info(str(receipt.outcome), profile=receipt.profile, reason=receipt.reason)
             return receipt
         raise Unreachable("ledger.busy", "the receipts change too fast", "it is tried again")
-
-    async def _queue(self, statement: ResolutionStatement, receipt: Receipt, seq: int) -> None:
-        """Queue the post once more if its last verdict still stands cleared; else the next clearance queues it.
-
-        Nothing of the delivery is special: fence, warrant and expiry hold for it as for any other.
-        """
-        runtime, profile = self._runtime, statement.profile
-        situation = await self._situation(statement)
-        verdict, request, last = situation.verdict, situation.request, situation.receipt or receipt
-        if verdict is None or request is None:
-            runtime.log.error("posted again without a verdict: nothing is queued", profile=profile, seq=seq)
-            return
-        state = await runtime.control.refresh()
-        alone = verdict.model_copy(update={"targets": (profile,)})
-        planned = plan(request, alone, situation.verdict_seq, state.profiles, {profile: last}, runtime.clock.now())
-        for delivery in planned.deliveries:
-            place = f"{profile}:{delivery.request_id}:{delivery.revision}:{delivery.verdict_seq}"
-            await runtime.ledger.append(
-                subjects.delivery(profile, delivery.request_id), delivery, msg_id=f"delivery:{place}:resolution:{seq}"
-            )
-        runtime.log.info("queued again", profile=profile, deliveries=len(planned.deliveries), resolution_seq=seq)
 
 
 def _reply(statement: ResolutionStatement, seq: int) -> ResolutionReply:

@@ -1,56 +1,68 @@
-"""Composition of fanout: connectors, the worker, one subscription per profile."""
+"""Composition of fanout: connectors, hosts, records, the work on verdicts, and what runs beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from schemas import streams, subjects
+from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.website import SiteMirror, WebsiteConnector
+from services.fanout.connectors.website import WebsiteConnector, WebsiteMirror
+from services.fanout.delivery.admission import Admission
+from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.posting import PATIENCE_SECONDS, Posting, Settings
+from services.fanout.delivery.readback import ReadBack
+from services.fanout.delivery.records import Records
+from services.fanout.delivery.waits import Waits
+from services.fanout.delivery.work import Work
 from services.fanout.handlers import Handlers
-from services.fanout.mirror import WEBSITE, Mirror, Website
+from services.fanout.hosts.host import HostRegistry
 from services.fanout.resolving import Resolving
-from services.fanout.worker import PATIENCE_SECONDS, Worker
 from services.kernel.service import Runtime
+
+VERDICTS_IN_HAND = 10_000
+"""Verdicts that one copy works on at a time: what waits for a platform holds up nobody else's."""
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers, with the city's own platforms."""
-    platforms = connectors(runtime.city, runtime.control.state.website)
+    platforms = connectors(runtime.city, runtime.control.website)
     website = platforms.get(WEBSITE)
-    fetch_media = runtime.ledger.get_media
-    mirror = SiteMirror(website, fetch_media) if isinstance(website, WebsiteConnector) else None
-    compose(runtime, platforms, mirror, patience=runtime.city.settings.delivery.patience_seconds)
+    if isinstance(website, WebsiteConnector):
+        platforms[MIRROR] = WebsiteMirror(website)
+    compose(runtime, platforms, patience=runtime.city.settings.delivery.patience_seconds)
 
 
 def compose(
     runtime: Runtime,
     platforms: Mapping[str, Connector],
-    website: Website | None,
     *,
     lease: float = streams.LEASE_SECONDS,
     patience: float = PATIENCE_SECONDS,
-) -> Handlers:
-    """Register the handlers with given connectors; ``lease`` and ``patience`` in seconds.
-
-    Each profile's durable is a subscription of its own, which the server serves one message at a time: a slow or
-    failing profile delays no other.
-    """
-    profiles = frozenset(runtime.control.state.profiles)
-    worker = Worker(runtime, platforms, lease=lease, patience=patience)
-    handlers = Handlers(runtime, worker, Mirror(runtime, website), profiles)
-    runtime.consume(streams.FANOUT_VERDICTS, title="verdicts to queue")(handlers.on_verdict)
-    runtime.consume(streams.FANOUT_MIRROR, title="receipts to mirror")(handlers.on_receipt)
-    resolving = Resolving(runtime)
+) -> Work:
+    """Register the handlers with given connectors; ``lease`` and ``patience`` in seconds."""
+    settings = Settings(lease, patience)
+    hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
+    caller = Caller(runtime, runtime.ledger.get_media)
+    admission = Admission(runtime, caller)
+    read_back = ReadBack(runtime, platforms, hosts, records, caller, lease)
+    posting = Posting(runtime, platforms, hosts, records, caller, admission, read_back, settings)
+    work = Work(runtime, posting, hosts, waits, settings)
+    handlers, resolving = Handlers(runtime, work), Resolving(runtime, work)
+    runtime.waits = waits.shown
+    runtime.consume(streams.FANOUT_VERDICTS, workers=VERDICTS_IN_HAND, title="verdicts to bring to their profiles")(
+        handlers.on_verdict
+    )
     runtime.serve(subjects.DESK_DELIVERY_RESOLVE, title="decisions on unconfirmed posts")(resolving.on_resolve)
-    runtime.consume(streams.FANOUT_RESOLUTIONS, title="decisions to carry out")(resolving.on_resolution)
-    for profile in sorted(profiles):
-        consumer = streams.delivery_consumer(profile)
-        runtime.consume(consumer, title=f"deliveries to {profile}", again=handlers.queue_again)(handlers.on_delivery)
-    runtime.background(handlers.tell_unserved)
-    runtime.background(worker.read_back.run)
-    runtime.background(worker.look_after_hosts)
+    runtime.consume(streams.FANOUT_RESOLUTIONS, workers=64, title="decisions to carry out")(resolving.on_resolution)
+    runtime.background(read_back.run)
+
+    async def look_after_hosts() -> None:
+        await admission.look_after_idle_hosts(hosts, platforms)
+
+    runtime.background(look_after_hosts)
+    runtime.at_stop(work.release)
     for connector in platforms.values():
         runtime.at_end(connector.close)
-    return handlers
+    return work

@@ -6,7 +6,7 @@ from schemas import streams
 from services.gatekeeper.handlers import Handlers
 from services.kernel.service import Runtime
 
-WORKERS = 8
+WORKERS = 64
 """Requests decided at the same time by one copy; compare-and-set keeps them apart."""
 
 
@@ -15,6 +15,5 @@ def wire(runtime: Runtime) -> None:
     handlers = Handlers(runtime)
     runtime.consume(streams.GATEKEEPER_REQUESTS, workers=WORKERS)(handlers.on_request)
     runtime.consume(streams.GATEKEEPER_APPROVALS, workers=WORKERS)(handlers.on_approval)
-    runtime.consume(streams.GATEKEEPER_RECEIPTS, workers=WORKERS)(handlers.on_receipt)
     runtime.consume(streams.GATEKEEPER_CONTROL)(handlers.on_control)
     runtime.background(handlers.sweep)

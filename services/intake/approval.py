@@ -7,7 +7,8 @@ HUM.11(A) 1 Oversight (iii), 2(i)-(iv), 3(iv)(c); DSSE v1.0.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.canonical import StrictJsonError
@@ -31,12 +32,16 @@ ROUTINE = frozenset({Role.MCPE, Role.COMMS_OFFICE})
 
 @dataclass(frozen=True)
 class Standing:
-    """What the ledger holds on a request. ``approvals`` are all statements, each with its sequence."""
+    """What the ledger holds on a request. ``approvals`` are all statements, each with its sequence.
+
+    ``spoken`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdicts'.
+    """
 
     request: Request
     approvals: tuple[tuple[int, Approval], ...] = ()
     verdict: Verdict | None = None
     verdict_seq: int = 0
+    spoken: Mapping[str, int] = field(default_factory=dict)
 
     def repeated(self, approval: Approval) -> int:
         """Return the sequence of this very envelope if it is on record already, else 0."""

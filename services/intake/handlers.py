@@ -21,7 +21,7 @@ from services.intake.rendering import render
 from services.intake.submission import Draft, author_kind_of, draft_of, request_of
 from services.kernel.control import ControlState
 from services.kernel.crashpoints import crash_point
-from services.kernel.errors import BadInput, Unreachable
+from services.kernel.errors import BadInput, Refused, Unreachable
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime, Sender
 
@@ -42,7 +42,7 @@ class Handlers:
 
     async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
         """Say what a submission would become; keep nothing."""
-        state = await self.runtime.control.refresh()
+        state = self.runtime.control
         identity = identify(event, sender, state.realm)
         request, draft = await self._prepared(identity, event, sender, state)
         return PreviewReply(
@@ -58,45 +58,40 @@ class Handlers:
         )
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
-        """Put a request on record, once; a repeat is answered like the first time, also days later."""
-        ledger, log = self.runtime.ledger, self.runtime.log
-        for _ in range(TRIES):
-            state = await self.runtime.control.refresh()
-            identity = identify(event, sender, state.realm)
-            subject = subjects.request(identity.request_id)
-            if (known := await self._known(identity, subject)) is not None:
-                return known
-            request, _draft = await self._prepared(identity, event, sender, state)
-            crash_point("intake.request.checked")
-            try:
-                # The fence makes submitted_posture true at this very sequence. The message id, without the
-                # content, lets one of two that race in; `_known` looked for older ones.
-                appended = await ledger.append(
-                    subject,
-                    request,
-                    msg_id=f"request.{identity.request_id}",
-                    fence=(subjects.CONTROL, state.seq),
-                )
-            except Conflict:
-                continue
-            crash_point("intake.request.stored")
-            if appended.duplicate:
-                continue
-            log.info(
-                "request on record",
-                request_id=request.request_id,
-                seq=appended.seq,
-                author=sender,
-                targets=len(request.targets),
-                crisis=request.crisis,
-                screening=[finding.code for finding in request.screening],
+        """Put a request on record, once; a repeat is answered like the first time, also days later.
+
+        Appended create-only: the server says whether the id is taken, and only then is it looked what stands there.
+        """
+        runtime = self.runtime
+        identity = identify(event, sender, runtime.control.realm)
+        subject = subjects.request(identity.request_id)
+        if (known := self._in_memory(identity)) is not None:
+            return known
+        request, _draft = await self._prepared(identity, event, sender, runtime.control)
+        crash_point("intake.request.checked")
+        try:
+            appended = await runtime.ledger.append(
+                subject, request, msg_id=f"request.{identity.request_id}", expect_last=0, look=False
             )
-            return SubmitReply(request_id=request.request_id, revision=request.revision, seq=appended.seq)
-        raise _busy()
+        except Conflict:
+            return await self._known(identity, subject)
+        crash_point("intake.request.stored")
+        if appended.duplicate:
+            return await self._known(identity, subject)
+        runtime.log.info(
+            "request on record",
+            request_id=request.request_id,
+            seq=appended.seq,
+            author=sender,
+            targets=len(request.targets),
+            crisis=request.crisis,
+            screening=[finding.code for finding in request.screening],
+        )
+        return SubmitReply(request_id=request.request_id, revision=request.revision, seq=appended.seq)
 
     async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
         """Keep a picture without its metadata; the body is the picture's bytes as they are."""
-        author_kind_of(sender, await self.runtime.control.refresh())
+        author_kind_of(sender, self.runtime.control)
         picture = await self._compute(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
         crash_point("intake.media.stored")
@@ -112,17 +107,21 @@ class Handlers:
     async def on_approval(self, approval: Approval, sender: Sender) -> ApprovalReply:
         """Put an officer's signed decision on record, or say why it cannot count."""
         statement = read_statement(approval, sender)
+        standing, caught_up = await self._standing(approval.request_id), False
         for _ in range(TRIES):
-            standing = await self._standing(approval.request_id)
             if seq := standing.repeated(approval):
                 return ApprovalReply(request_id=approval.request_id, seq=seq)
-            state = await self.runtime.control.refresh()
             now = self.runtime.clock.now()
-            check(approval, statement, standing, state, now)
-            stored = approval.model_copy(update={"at": now})
             try:
+                check(approval, statement, standing, self.runtime.control, now)
+                stored = approval.model_copy(update={"at": now})
                 seq = await self._append_decision(stored, standing, rejects=statement.decision == "reject")
-            except Conflict:
+            except (Refused, Conflict) as error:
+                if caught_up and isinstance(error, Refused):
+                    raise
+                # Nothing is refused on what may be behind.
+                await self.runtime.catch_up()
+                standing, caught_up = await self._standing(approval.request_id), True
                 continue
             crash_point("intake.approval.stored")
             self.runtime.log.info(
@@ -140,19 +139,15 @@ class Handlers:
         await asyncio.sleep(WARM_UP_AFTER)
         await self._compute(screening.warm_up)
 
-    async def _known(self, identity: Identity, subject: str) -> SubmitReply | None:
+    def _in_memory(self, identity: Identity) -> SubmitReply | None:
+        known = self.runtime.fold.requests.get(identity.request_id)
+        return _repeated(identity, known.request, known.seq) if known is not None else None
+
+    async def _known(self, identity: Identity, subject: str) -> SubmitReply:
         entry = await self.runtime.ledger.last(subject)
         if entry is None:
-            return None
-        known = Request.from_bytes(entry.data)
-        if known.content_sha256 != identity.content_sha256:
-            raise BadInput(
-                "request.conflict",
-                f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
-                "this source used the same event id before",
-                "use a new id for a new message",
-            )
-        return SubmitReply(request_id=known.request_id, revision=known.revision, seq=entry.seq, duplicate=True)
+            raise _busy()
+        return _repeated(identity, Request.from_bytes(entry.data), entry.seq)
 
     async def _prepared(
         self, identity: Identity, event: SubmissionEvent, sender: str, state: ControlState
@@ -196,17 +191,30 @@ class Handlers:
                 )
 
     async def _standing(self, request_id: str) -> Standing:
-        ledger = self.runtime.ledger
-        entry = await ledger.last(subjects.request(request_id))
+        """Return what is known of a request; one that is over is read from the ledger."""
+        runtime = self.runtime
+        if request_id not in runtime.fold.requests:
+            await runtime.catch_up()
+        state = runtime.fold.requests.get(request_id)
+        if state is not None:
+            return Standing(
+                request=state.request,
+                approvals=tuple(state.statements),
+                verdict=state.verdict,
+                verdict_seq=state.verdict_last,
+                spoken=dict(state.spoken),
+            )
+        entry = await runtime.ledger.last(subjects.request(request_id))
         if entry is None:
             raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
-        verdict = await ledger.last(subjects.verdict(request_id))
-        approvals = await ledger.history(subjects.approvals_of(request_id))
+        verdict = await runtime.ledger.last(subjects.verdict(request_id))
+        found = await runtime.ledger.history(subjects.approvals_of(request_id))
         return Standing(
             request=Request.from_bytes(entry.data),
-            approvals=tuple((found.seq, Approval.from_bytes(found.data)) for found in approvals),
+            approvals=tuple((one.seq, Approval.from_bytes(one.data)) for one in found),
             verdict=Verdict.from_bytes(verdict.data) if verdict else None,
             verdict_seq=verdict.seq if verdict else 0,
+            spoken={one.subject.rsplit(".", 1)[1]: one.seq for one in found},
         )
 
     async def _append_decision(self, approval: Approval, standing: Standing, *, rejects: bool) -> int:
@@ -217,12 +225,24 @@ class Handlers:
             fence = (subjects.verdict(approval.request_id), standing.verdict_seq)
             appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, fence=fence)
         else:
-            last = max((seq for seq, known in standing.approvals if known.officer == approval.officer), default=0)
+            last = standing.spoken.get(approval.officer, 0)
             appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, expect_last=last)
         return appended.seq
 
     async def _compute(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._computing, work)
+
+
+def _repeated(identity: Identity, known: Request, seq: int) -> SubmitReply:
+    """Answer a repeat like the first time; raises BadInput ``request.conflict`` for other content."""
+    if known.content_sha256 != identity.content_sha256:
+        raise BadInput(
+            "request.conflict",
+            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+            "this source used the same event id before",
+            "use a new id for a new message",
+        )
+    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
 
 
 def _busy() -> Unreachable:

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class Clock(Protocol):
     """Tells the time in UTC, and seconds that only grow."""
@@ -15,7 +17,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that only grow; for measuring how long something took."""
+        """Return seconds that only grow, also while the process or the machine sleeps; leases are measured on it."""
         ...
 
 
@@ -27,8 +29,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the machine's monotonic seconds."""
-        return time.monotonic()
+        """Return the seconds since the machine was started, suspended time included (CLOCK_BOOTTIME)."""
+        return time.clock_gettime(_BOOT_TIME)
 
 
 class ManualClock:

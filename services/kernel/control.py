@@ -36,7 +36,8 @@ class ControlState:
     """The state of control at ``seq`` (0: before the first event).
 
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
-    an officer to the sequence of the revocation.
+    an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
+    approval that the EOC asks for.
     """
 
     seq: int = 0
@@ -56,6 +57,7 @@ class ControlState:
     withdrawn: dict[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     nonces: dict[str, datetime] = field(default_factory=dict)
+    unknown: tuple[c.UnknownPost, ...] = ()
 
     @property
     def under_eoc(self) -> bool:
@@ -245,7 +247,8 @@ def _genesis(
 def _eoc_active(state: ControlState, event: c.EocActive, seq: int) -> ControlState:
     if state.posture is not Posture.EOC_ACTIVATING or event.activating_seq != state.activating_seq:
         raise ControlFault("control.barrier", "eoc_active without the activation that it completes")
-    return replace(state, seq=seq, posture=Posture.EOC_ACTIVE, activating_seq=0, since=event.at)
+    unknown = event.unknown or ()
+    return replace(state, seq=seq, posture=Posture.EOC_ACTIVE, activating_seq=0, since=event.at, unknown=unknown)
 
 
 def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime) -> ControlState:
@@ -256,11 +259,12 @@ def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime
         incident=action.incident,
         since=at,
         activating_seq=seq,
+        unknown=(),
     )
 
 
 def _routine(state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime) -> ControlState:
-    return replace(state, posture=Posture.ROUTINE, level=None, incident=None, since=at, activating_seq=0)
+    return replace(state, posture=Posture.ROUTINE, level=None, incident=None, since=at, activating_seq=0, unknown=())
 
 
 def _crisis(state: ControlState, action: c.CrisisDeclare, _seq: int, at: datetime) -> ControlState:

@@ -1,17 +1,18 @@
-"""The control fold of a realm, caught up with the ledger on demand."""
+"""Control alone, read from the leader on demand: for who needs nothing else of the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from schemas import canonical, subjects
 from schemas.events.control import ControlEvent
 from services.kernel.city import City
-from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.errors import Refused
-from services.kernel.ledger import Entry, Ledger
+from services.kernel.clock import monotonic
+from services.kernel.control import ControlState
+from services.kernel.ledger import Ledger
+from services.kernel.projection.fold import Authority, LedgerFold
 
 _EVENTS: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 
@@ -21,44 +22,28 @@ def parse_control_event(raw: bytes) -> ControlEvent:
     return _EVENTS.validate_python(canonical.loads(raw))
 
 
-class ControlView:
-    """The state of control, folded up to the last ``refresh``.
+def authority_of(city: City) -> Authority:
+    """Return the pinned keys of a city's realm, as a fold needs them."""
+    pinned = city.authority
+    return Authority(city.realm, frozenset(pinned.root_keys), pinned.threshold)
 
-    An event that may not be stops the fold for good: whoever asks is refused, and the log says why.
-    """
+
+class ControlView:
+    """The state of control, folded up to the last ``refresh``. What may not be in the record is void, and skipped."""
 
     def __init__(self, city: City, ledger: Ledger) -> None:
-        self.state = ControlState()
-        self._city = city
+        self.fold = LedgerFold(authority_of(city), frozenset({"control"}))
         self._ledger = ledger
         self._lock = asyncio.Lock()
 
+    @property
+    def state(self) -> ControlState:
+        """The state as it was last read."""
+        return self.fold.control
+
     async def refresh(self) -> ControlState:
-        """Return the state as the ledger has it now.
-
-        Raises:
-            Refused: ``control.broken``, the record of control does not follow its own rules.
-            Unreachable: the ledger cannot be read.
-        """
+        """Return the state as the ledger has it now; raises Unreachable."""
         async with self._lock:
-            while (entry := await self._ledger.next(subjects.CONTROL, self.state.seq)) is not None:
-                self.state = self._after(entry)
-            return self.state
-
-    def _after(self, entry: Entry) -> ControlState:
-        authority = self._city.authority
-        try:
-            return fold(
-                self.state,
-                parse_control_event(entry.data),
-                entry.seq,
-                root_keys=frozenset(authority.root_keys),
-                threshold=authority.threshold,
-                realm=self._city.realm,
-            )
-        except (ControlFault, ValidationError, canonical.StrictJsonError) as error:
-            raise Refused(
-                "control.broken",
-                f"control event {entry.seq} may not be: {error}",
-                "nothing is decided until a person has looked: onevoice audit verify",
-            ) from error
+            while (entry := await self._ledger.next(subjects.CONTROL, self.fold.control_seq)) is not None:
+                self.fold.apply(entry, monotonic())
+            return self.fold.control

@@ -7,7 +7,6 @@ for, so a difference must be seen, not hoped away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import nats.errors
@@ -21,13 +20,12 @@ Difference = tuple[str, Any, Any]
 """A field, how it is, how it has to be."""
 
 
-async def drift(js: JetStreamContext, row: flow.Service, profiles: Iterable[str]) -> list[str]:
+async def drift(js: JetStreamContext, row: flow.Service) -> list[str]:
     """Compare what a service needs with what is there, and name each difference; empty when all is well.
 
     Args:
         js: JetStream, on a connection of the service's own user.
         row: the service's row in the flow map.
-        profiles: the ids of the realm's profiles; each has a durable that the fan-out needs.
 
     Raises:
         Unreachable: ``broker.no_answer``, the broker did not say (no connection, or no right to ask).
@@ -36,7 +34,7 @@ async def drift(js: JetStreamContext, row: flow.Service, profiles: Iterable[str]
     wanted = {stream.name: stream for stream in streams.STREAMS}
     for name in needed_streams(row):
         found += await _stream_drift(js, wanted[name])
-    for consumer in needed_consumers(row, profiles):
+    for consumer in needed_consumers(row):
         found += await _consumer_drift(js, consumer)
     return found
 
@@ -45,14 +43,12 @@ def needed_streams(row: flow.Service) -> tuple[str, ...]:
     """Return each stream whose settings a service depends on, sorted; DEAD takes its dead letters."""
     consumed = {consumer.stream for consumer in row.consumes}
     tries = {streams.TRIES} if row.again else set()
-    return tuple(sorted({*row.reads, *row.purges, *consumed, *tries, streams.DEAD}))
+    return tuple(sorted({*row.reads, *consumed, *tries, streams.DEAD}))
 
 
-def needed_consumers(row: flow.Service, profiles: Iterable[str]) -> tuple[streams.Consumer, ...]:
-    """Return each durable that a service pulls from, given the ids of the realm's profiles."""
-    own = tuple(streams.delivery_consumer(profile) for profile in profiles) if row.per_profile else ()
-    again = (row.again,) if row.again else ()
-    return (*row.consumes, *own, *again)
+def needed_consumers(row: flow.Service) -> tuple[streams.Consumer, ...]:
+    """Return each durable that a service pulls from."""
+    return (*row.consumes, row.again) if row.again else row.consumes
 
 
 def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig:
@@ -74,9 +70,18 @@ def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig
         duplicate_window=stream.duplicate_window,
         deny_delete=stream.deny_delete,
         deny_purge=stream.deny_purge,
-        allow_direct=False,
+        allow_direct=stream.direct,
+        allow_atomic=stream.atomic,
+        republish=_republish(stream),
         num_replicas=replicas,
     )
+
+
+def _republish(stream: streams.Stream) -> api.RePublish | None:
+    if not stream.republish:
+        return None
+    (subject,) = stream.subjects
+    return api.RePublish(src=subject, dest=stream.republish + subject)
 
 
 def consumer_config(consumer: streams.Consumer) -> api.ConsumerConfig:
@@ -109,6 +114,8 @@ _STREAM_FIELDS = (
     "deny_delete",
     "deny_purge",
     "allow_direct",
+    "allow_atomic",
+    "republish",
     # What would let a stream change behind the services' back; none of them is ever wanted.
     "sealed",
     "no_ack",
@@ -117,7 +124,6 @@ _STREAM_FIELDS = (
     "allow_msg_schedules",
     "allow_msg_counter",
     "subject_transform",
-    "republish",
     "mirror",
     "sources",
     "persist_mode",

@@ -1,7 +1,8 @@
 """The ledger as the services use it: append with compare-and-set and fence, read by subject.
 
-Reads ask the stream's leader (STREAM.MSG.GET); direct gets may be stale on a cluster. A missing ack never means
-"not stored", so each append carries a ``Nats-Msg-Id`` and is repeated with the same one.
+What services know of it comes from their projection (services.kernel.projection). A read here asks the stream's leader
+(STREAM.MSG.GET), and none stands on the way of a live request. A missing ack never means "not stored", so each append
+carries a ``Nats-Msg-Id`` and is repeated with the same one. Appends that wait at the same time share a batch.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +24,14 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
+from services.kernel.append_batch import (
+    AppendLane,
+    BatchRefused,
+    BatchUnknown,
+    FenceStale,
+    PendingAppend,
+    Wire,
+)
 from services.kernel.errors import Unreachable
 from services.kernel.trust import LedgerDoubted, Shape, entry_time, rewound
 
@@ -78,11 +88,14 @@ class Ledger:
         self.highest = 0
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
+        wire = Wire(self._single, self._batch, self._last_seq_of)
+        self._fenced, self._unfenced = AppendLane(wire), AppendLane(wire)
+        self._api = streams.SERVICE_API
 
-    def bind(self, client: Client) -> None:
-        """Use this connected client."""
-        self._client = client
-        self._js = client.jetstream(timeout=ACK_TIMEOUT)
+    def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
+        """Use this connected client; ``api`` is the prefix of JetStream's API as its account has it."""
+        self._client, self._api = client, api
+        self._js = client.jetstream(timeout=ACK_TIMEOUT, prefix=api)
 
     @property
     def client(self) -> Client:
@@ -94,7 +107,7 @@ class Ledger:
     @property
     def js(self) -> JetStreamContext:
         """The JetStream context of the client."""
-        return self._js or self.client.jetstream(timeout=ACK_TIMEOUT)
+        return self._js or self.client.jetstream(timeout=ACK_TIMEOUT, prefix=self._api)
 
     async def append(
         self,
@@ -104,6 +117,7 @@ class Ledger:
         msg_id: str | None = None,
         expect_last: int | None = None,
         fence: tuple[str, int] | None = None,
+        look: bool = True,
     ) -> Appended:
         """Append an event and wait until it is on disk.
 
@@ -113,6 +127,7 @@ class Ledger:
             msg_id: for deduplication; by default the hash of subject and bytes.
             expect_last: the last sequence of ``subject`` must be this (0: none).
             fence: a literal subject whose last sequence must be the given one.
+            look: on a refusal look whether it stands from an earlier try; without it the caller's fold shows that.
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
@@ -130,23 +145,48 @@ class Ledger:
         elif expect_last is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         try:
-            return await self._publish(streams.LEDGER, subject, raw, headers)
-        except Conflict:
+            return await self._append(subject, raw, headers)
+        except (Conflict, FenceStale) as refused:
             # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
-            stored = await self.last(subject)
+            stored = await self.last(subject) if look else None
             if stored is not None and stored.headers.get("Nats-Msg-Id") == message_id and stored.data == raw:
                 return Appended(stored.seq)
-            raise
+            raise Conflict(str(refused)) from refused
 
-    async def _publish(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
+    async def _append(self, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
         before = self.highest
-        ack = await self._acked(stream, subject, raw, headers)
+        item = PendingAppend(subject, raw, headers, asyncio.get_running_loop().create_future())
+        (self._unfenced if item.fence is None else self._fenced).put(item)
+        ack = await item.done
         if not ack.duplicate:
-            if stream == streams.LEDGER:
-                self._saw(ack.seq, before)
+            self._saw(ack.seq, before)
             return Appended(ack.seq)
-        stored = await self._get(stream, {"seq": ack.seq})
+        stored = await self._get(streams.LEDGER, {"seq": ack.seq})
         return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+
+    async def _single(self, item: PendingAppend) -> api.PubAck:
+        return await self._acked(streams.LEDGER, item.subject, item.raw, item.headers)
+
+    async def _batch(self, items: list[PendingAppend]) -> api.PubAck:
+        """Commit entries as one atomic batch (NATS ADR-50); raises BatchRefused, BatchUnknown."""
+        name = secrets.token_hex(8)
+        for number, item in enumerate(items, 1):
+            headers = {**item.headers, "Nats-Batch-Id": name, "Nats-Batch-Sequence": str(number)}
+            if number < len(items):
+                await self.client.publish(item.subject, item.raw, headers=headers)
+        headers["Nats-Batch-Commit"] = "1"
+        try:
+            reply = await self.client.request(item.subject, item.raw, timeout=ACK_TIMEOUT, headers=headers)
+        except (nats.errors.Error, OSError) as error:
+            raise BatchUnknown(str(error)) from error
+        answer = json.loads(reply.data)
+        if "error" in answer:
+            raise BatchRefused(str(answer["error"].get("description")))
+        return api.PubAck.from_response(answer)
+
+    async def _last_seq_of(self, subject: str) -> int:
+        entry = await self.last(subject)
+        return entry.seq if entry is not None else 0
 
     async def _acked(self, stream: str, subject: str, raw: bytes, headers: dict[str, str]) -> api.PubAck:
         try:
@@ -205,7 +245,7 @@ class Ledger:
 
     async def shape(self) -> Shape:
         """Return what the stream of the ledger says of itself; raises Unreachable."""
-        info = await self._ask(f"$JS.API.STREAM.INFO.{streams.LEDGER}", {}, "a question about the ledger")
+        info = await self._ask(f"{self._api}.STREAM.INFO.{streams.LEDGER}", {}, "a question about the ledger")
         state = info.get("state")
         if state is None:
             said = info.get("error", {}).get("description")
@@ -217,6 +257,18 @@ class Ledger:
         """Return the newest sequence of the whole ledger (0: empty)."""
         entry = await self.last(subjects.LEDGER_ALL)
         return entry.seq if entry else 0
+
+    async def first_since(self, since: datetime) -> int:
+        """Return the first sequence that was stored at or after a time (one past the last if there is none)."""
+        low, high = 1, await self.last_seq() + 1
+        while low < high:
+            middle = (low + high) // 2
+            entry = await self.get(middle)
+            if entry is None or entry.at >= since:
+                high = middle
+            else:
+                low = middle + 1
+        return low
 
     async def next_in(self, stream: str, after: int) -> Entry | None:
         """Return the first entry of a stream with a sequence above ``after``, whatever its subject."""
@@ -241,7 +293,7 @@ class Ledger:
         subject = subjects.media(digest)
         if await self.last(subject) is None:
             try:
-                await self._publish(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
+                await self._acked(streams.MEDIA, subject, raw, {"Nats-Msg-Id": digest})
             except Unreachable:
                 # The stream keeps one message for each hash: another may have put the same picture meanwhile.
                 if await self.last(subject) is None:
@@ -256,7 +308,7 @@ class Ledger:
         return entry.data
 
     async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
-        answer = await self._ask(f"$JS.API.STREAM.MSG.GET.{stream}", query, f"a read of {stream}")
+        answer = await self._ask(f"{self._api}.STREAM.MSG.GET.{stream}", query, f"a read of {stream}")
         entry = _entry(stream, answer)
         if entry is not None and stream == streams.LEDGER:
             self.highest = max(self.highest, entry.seq)
@@ -294,7 +346,6 @@ def _stream_of(subject: str) -> str:
     head = subject.split(".", 1)[0]
     return {
         "ledger": streams.LEDGER,
-        "open": streams.OPEN,
         "media": streams.MEDIA,
         "dead": streams.DEAD,
         "tries": streams.TRIES,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +25,9 @@ if TYPE_CHECKING:
 MAX_LETTER = 1024 * 1024
 """Bytes of a message that its dead letter keeps; the whole stays in the ledger, at the letter's sequence."""
 
-Requeue = Callable[[Entry, SendAgain], Awaitable[str]]
-"""Puts an entry in line again instead of handling it here; returns what was done, in words."""
-
 
 class SentAgain(Msg):
     """An entry of the ledger on its way through its handler once more; nobody waits for its ack."""
-
-
-@dataclass(frozen=True)
-class Route:
-    """Where the messages of a durable go in this process."""
-
-    subscriber: LogicSubscriber[Any]
-    requeue: Requeue | None
 
 
 class Letters:
@@ -48,11 +35,11 @@ class Letters:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, LogicSubscriber[Any]] = {}
 
-    def route(self, durable: str, subscriber: Any, requeue: Requeue | None) -> None:
+    def route(self, durable: str, subscriber: LogicSubscriber[Any]) -> None:
         """Remember who handles a durable's messages."""
-        self._routes[durable] = Route(subscriber, requeue)
+        self._routes[durable] = subscriber
 
     # --- putting aside ------------------------------------------------------------------------------------
 
@@ -132,11 +119,9 @@ class Letters:
                 "dead.no_handler",
                 f"no handler of {order.durable} runs here: onevoice provision, then restart {self._runtime.row.user}",
             )
-        if route.requeue is not None:
-            return await route.requeue(entry, order)
         return await self._dispatch(route, order.durable, entry)
 
-    async def _dispatch(self, route: Route, durable: str, entry: Entry) -> str:
+    async def _dispatch(self, route: LogicSubscriber[Any], durable: str, entry: Entry) -> str:
         """Let the entry go the way of any message of its durable: the same decoder, checks and handler."""
         consumed = Msg.Metadata(
             sequence=Msg.Metadata.SequencePair(consumer=0, stream=entry.seq),
@@ -153,7 +138,7 @@ class Letters:
             headers=dict(entry.headers) or None,
             _metadata=consumed,
         )
-        await route.subscriber.process_message(message)
+        await route.process_message(message)
         return "its handler did its work"
 
     async def _again_in_vain(

@@ -7,21 +7,18 @@ reads the new state and checks the order again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
-from schemas import canonical, subjects
+from schemas import subjects
 from schemas.events.control import ControlEvent, Order, Ordered
 from schemas.events.envelope import Envelope
 from services.kernel.control import ControlFault, ControlState, check_order, fold, read_order
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import BadInput, Refused, Unreachable
-from services.kernel.in_flight import first_since
 from services.kernel.ledger import Conflict
+from services.kernel.projection.fold import order_hash
 from services.kernel.service import Runtime
 
 TRIES = 20
-LOOK_BACK = timedelta(minutes=10)
-"""How far before its signing an order is looked for: the broker's clock may be behind the officer's."""
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
 
@@ -55,9 +52,9 @@ async def carry_out(
     if order.officer != sender:
         raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
     event = Ordered(at=runtime.clock.now(), order=envelope)
+    state = await runtime.catch_up()
     for _ in range(TRIES):
-        state = await runtime.control.refresh()
-        if order.nonce in state.nonces and await _stands(runtime, envelope, order):
+        if order_hash(envelope) in runtime.orders:
             return state, order
         try:
             check_order(state, envelope, order, event.at)
@@ -68,6 +65,7 @@ async def carry_out(
         try:
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
+            state = await runtime.catch_up()
             continue
         crash_point(f"{runtime.row.name}.order.stored")
         return _after(runtime, state, event, appended.seq), order
@@ -84,17 +82,6 @@ def _after(runtime: Runtime, state: ControlState, event: ControlEvent, seq: int)
         threshold=authority.threshold,
         realm=runtime.city.realm,
     )
-
-
-async def _stands(runtime: Runtime, envelope: Envelope, order: Order) -> bool:
-    """True when this very order is on record: then the sender, or this service, only missed the answer.
-
-    A nonce is remembered for minutes, so only the control events of that time are looked through.
-    """
-    ledger, signed = runtime.ledger, envelope.model_dump(mode="json")
-    after = await first_since(ledger, order.issued_at - LOOK_BACK) - 1
-    entries = await ledger.history(subjects.CONTROL, after)
-    return any(canonical.loads(entry.data).get("order") == signed for entry in entries)
 
 
 def _hint(code: str) -> str:

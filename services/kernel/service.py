@@ -26,17 +26,21 @@ from nats.aio.msg import Msg
 from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from schemas.events.dead import SendAgain
-from schemas.events.desk import EocBroadcast, ServiceHealth
+from schemas.events.desk import EocBroadcast, PostWait, ServiceHealth
 from services.kernel import logs
 from services.kernel.city import City, servers_of
 from services.kernel.clock import Clock, SystemClock
-from services.kernel.control_view import ControlView
+from services.kernel.control import ControlState
+from services.kernel.control_view import ControlView, authority_of
 from services.kernel.drift import drift
 from services.kernel.errors import Drift, OneVoiceError
 from services.kernel.ledger import Ledger
-from services.kernel.letters import Letters, Requeue
+from services.kernel.letters import Letters
 from services.kernel.messages import EntryOf, Sender, desk_json, raw_bytes, strict_json, to_entry
 from services.kernel.middleware import RetryLater, ServiceMiddleware
+from services.kernel.projection.fold import EVERYTHING, LedgerFold
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.source import NatsSource, Source
 from services.kernel.signing import load_key
 from services.kernel.tls import client_context
 from services.kernel.tries import Counter
@@ -67,20 +71,26 @@ class Runtime:
         self.city = city
         self.clock: Clock = clock or SystemClock()
         self.ledger = Ledger()
-        self.control = ControlView(city, self.ledger)
         self.instance = f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}"
         self.log = logs.logger(service=row.name, realm=city.realm)
+        self.source: Source = NatsSource(self.ledger)
+        self.projection = Projection(
+            self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, self.clock, self.log
+        )
+        self._control = ControlView(city, self.ledger)
         self.beat_seconds = 3.0
         self.durable_check_seconds = DURABLE_CHECK_SECONDS
         self.lease_seconds = streams.LEASE_SECONDS
         self.failed: asyncio.Future[None] | None = None
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
+        self.waits: Callable[[], tuple[PostWait, ...]] = tuple
         self.watch = LedgerWatch(self)
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
         self._last_work: list[Work] = []
+        self._stop_work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
         self._turns: dict[str, asyncio.Lock] = {}
@@ -102,20 +112,43 @@ class Runtime:
             drain_timeout=int(GRACEFUL_SECONDS),
             error_cb=self._on_error,
             disconnected_cb=partial(self._on_link, "the broker is gone, waiting for it"),
-            reconnected_cb=partial(self._on_link, "the broker is back"),
+            reconnected_cb=self._on_reconnected,
             middlewares=[middleware],
             graceful_timeout=GRACEFUL_SECONDS,
             logger=None,
+            js_options={"prefix": streams.SERVICE_API},
         )
+
+    # --- what is known ------------------------------------------------------------------------------------
+
+    @property
+    def fold(self) -> LedgerFold:
+        """What this service knows of the ledger (only of a row that ``folds``)."""
+        return self.projection.fold
+
+    @property
+    def control(self) -> ControlState:
+        """The state of control as this service knows it."""
+        return self.projection.fold.control if self.row.folds else self._control.state
+
+    @property
+    def orders(self) -> dict[str, int]:
+        """The orders that were carried out: their hash, and where each stands."""
+        return (self.projection.fold if self.row.folds else self._control.fold).orders
+
+    async def catch_up(self) -> ControlState:
+        """Learn what the ledger has now; return the state of control. Raises Unreachable."""
+        if not self.row.folds:
+            return await self._control.refresh()
+        await self.projection.catch_up()
+        return self.projection.fold.control
 
     # --- registering handlers -----------------------------------------------------------------------------
 
-    def consume(
-        self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None, again: Requeue | None = None
-    ) -> Any:
+    def consume(self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None) -> Any:
         """Return FastStream's subscriber decorator for a provisioned durable.
 
-        A dead letter that is sent again goes to the same handler; with ``again`` it is put in line by that instead.
+        A dead letter that is sent again goes to the same handler.
 
         One message is fetched at a time: nats-py's fetch of several waits its whole time-out for the rest.
         """
@@ -125,7 +158,7 @@ class Runtime:
         subscriber = self._durable(
             consumer, PullSub(batch_size=1, timeout=FETCH_SECONDS), title, decoder=strict_json, **options
         )
-        self.letters.route(consumer.durable, subscriber, again)
+        self.letters.route(consumer.durable, subscriber)
         return subscriber
 
     def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
@@ -167,6 +200,10 @@ class Runtime:
         """Run a task from start to stop of the service; it is started again when it raises."""
         self._work.append(work)
 
+    def at_stop(self, work: Work) -> None:
+        """Run once when the service is told to stop, before its handlers are waited for."""
+        self._stop_work.append(work)
+
     def at_end(self, work: Work) -> None:
         """Run once when the service stops, after the last handler has finished; for letting go of connections."""
         self._last_work.append(work)
@@ -179,7 +216,7 @@ class Runtime:
 
     async def heartbeat(self) -> None:
         """Say that this instance lives, and which control revision it has seen."""
-        state = self.control.state
+        state = self.control
         await self.broadcast(
             self.row.heartbeat,
             ServiceHealth(
@@ -189,9 +226,17 @@ class Runtime:
                 control_seq=state.seq,
                 posture=state.posture if state.seq else None,
                 version=_VERSION,
-                trouble="; ".join(filter(None, [self.trouble or self.watch.trouble, *self.troubles.values()])) or None,
+                trouble="; ".join(self._all_troubles()) or None,
+                waits=self.waits(),
             ),
         )
+
+    def _all_troubles(self) -> list[str]:
+        found = [self.trouble or self.watch.trouble, *self.troubles.values()]
+        if self.projection.void_count:
+            seq, reason = self.projection.voids[-1]
+            found.append(f"{self.projection.void_count} entries of the ledger are void, the newest at {seq}: {reason}")
+        return [one for one in found if one]
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -230,9 +275,9 @@ class Runtime:
         self.ledger.bind(await self._connect())
         await self._refuse_drift()
         await self.watch.begin()
+        if self.row.folds:
+            await self.projection.start()
         await self._await_manifest(genesis)
-        if self.row.per_profile:
-            await self._refuse_drift()
 
     def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
@@ -255,13 +300,16 @@ class Runtime:
         self._register()
 
     async def _take_up(self) -> None:
-        for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
+        keep_up = [self.projection.run] if self.row.folds else []
+        for work in (*keep_up, *self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
-        self.log.info("ready", instance=self.instance, control_seq=self.control.state.seq)
+        self.log.info("ready", instance=self.instance, control_seq=self.control.seq)
 
     async def _wind_down(self) -> None:
         self._stopping = True
         self.log.info("stopping")
+        for work in self._stop_work:
+            await work()
         pending = set(self._tasks)
         while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
             for task in pending:
@@ -289,8 +337,7 @@ class Runtime:
                 await asyncio.sleep(0.5)
 
     async def _refuse_drift(self) -> None:
-        profiles = sorted(self.control.state.profiles)
-        differences = await drift(self.ledger.js, self.row, profiles)
+        differences = await drift(self.ledger.js, self.row)
         if differences:
             for difference in differences:
                 self.log.error("drift", difference=difference)
@@ -303,19 +350,20 @@ class Runtime:
     async def _await_manifest(self, genesis: Work | None) -> None:
         if self.watch.judges_itself:
             return  # it has to tell of a ledger that lost its manifest, too
-        state = await self.control.refresh()
+        state = await self.catch_up()
         if state.seq == 0 and genesis is not None:
             self.watch.refuse_new_beginning()
             await genesis()
         told = False
-        while (await self.control.refresh()).seq == 0:
+        while (await self.catch_up()).seq == 0:
             if not told:
                 self.log.info("waiting for the authority manifest")
             told = True
             await asyncio.sleep(0.1)
 
     async def _on_posture(self, event: EocBroadcast) -> None:
-        state = await self.control.refresh()
+        await self.projection.at_least(event.control_seq) if self.row.folds else await self.catch_up()
+        state = self.control
         self.log.info("sees the posture", posture=str(state.posture), control_seq=state.seq, hold=state.hold)
         await self.heartbeat()
 
@@ -323,7 +371,8 @@ class Runtime:
         # Quicker at first: a board that starts a moment later is to know of everybody soon.
         pause = FIRST_HEARTBEAT_SECONDS
         while True:
-            await self.control.refresh()
+            if not self.row.folds:
+                await self.catch_up()
             await self.heartbeat()
             await asyncio.sleep(pause)
             pause = min(pause * 1.25, HEARTBEAT_SECONDS)
@@ -360,6 +409,10 @@ class Runtime:
 
     async def _on_error(self, error: Exception) -> None:
         self.log.warning("the broker says", error=str(error) or type(error).__name__)
+
+    async def _on_reconnected(self) -> None:
+        self.projection.reconnected()
+        await self._on_link("the broker is back")
 
     async def _on_link(self, what: str) -> None:
         if not self._stopping:

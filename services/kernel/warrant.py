@@ -18,11 +18,12 @@ from functools import lru_cache
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Profile, Role
+from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.control import ControlState
 from services.kernel.signing import verified_by
 
@@ -145,6 +146,8 @@ def _time(facts: WarrantFacts) -> Iterator[Objection]:
 
 def _profile(facts: WarrantFacts) -> Iterator[Objection]:
     name = facts.profile_id
+    if name == MIRROR:
+        return  # the city's own website, no profile of anybody
     profile = facts.control.profiles.get(name)
     if profile is None:
         yield Objection("warrant.profile_unknown", f"There is no profile {name}.")
@@ -162,17 +165,31 @@ def _profile(facts: WarrantFacts) -> Iterator[Objection]:
 
 
 def _targets(facts: WarrantFacts) -> Iterator[Objection]:
+    if facts.profile_id == MIRROR:
+        yield from _mirror(facts)
+        return
     if facts.profile_id not in facts.request.targets:
         yield Objection("warrant.not_a_target", f"{facts.profile_id} is not a target of the request.")
     if facts.verdict is not None and facts.profile_id not in facts.verdict.targets:
         yield Objection("warrant.not_cleared_for", f"The verdict does not clear {facts.profile_id}.")
 
 
+def _mirror(facts: WarrantFacts) -> Iterator[Objection]:
+    """The website shows a message that goes to official profiles elsewhere (section 1, Transparency (i) and (ii))."""
+    if facts.verdict is None or not facts.verdict.mirror:
+        yield Objection("warrant.not_cleared_for", "The verdict does not clear the website's mirror.")
+    profiles = [facts.control.profiles.get(name) for name in facts.request.targets]
+    if not any(profile is not None and profile.official for profile in profiles):
+        yield Objection("warrant.not_a_target", "The request goes to no official profile that it could mirror.")
+
+
 def _content(facts: WarrantFacts) -> Iterator[Objection]:
     yield from _bytes(facts.request)
     profile = facts.control.profiles.get(facts.profile_id)
-    if profile is not None:
-        yield from _rendering(facts, profile)
+    if facts.profile_id == MIRROR:
+        yield from _rendering(facts, WEBSITE)
+    elif profile is not None:
+        yield from _rendering(facts, profile.platform)
 
 
 @lru_cache(maxsize=256)
@@ -191,20 +208,15 @@ def _bytes(request: Request) -> tuple[Objection, ...]:
     return tuple(found)
 
 
-def _rendering(facts: WarrantFacts, profile: Profile) -> Iterator[Objection]:
-    rendering = rendering_for(facts.request, profile.platform)
+def _rendering(facts: WarrantFacts, platform: str) -> Iterator[Objection]:
+    rendering = rendering_for(facts.request, platform)
     if rendering is None:
-        yield Objection("warrant.no_rendering", f"The request has no rendering for {profile.platform}.")
+        yield Objection("warrant.no_rendering", f"The request has no rendering for {platform}.")
         return
     if rendering.sha256 != facts.rendering_sha256:
-        yield Objection(
-            "warrant.other_bytes", f"What would be posted is not the request's {profile.platform} rendering."
-        )
-    if rendering.content().platform != profile.platform:
-        yield Objection(
-            "warrant.rendering_platform",
-            f"The {profile.platform} rendering holds another platform's content.",
-        )
+        yield Objection("warrant.other_bytes", f"What would be posted is not the request's {platform} rendering.")
+    if rendering.content().platform != platform:
+        yield Objection("warrant.rendering_platform", f"The {platform} rendering holds another platform's content.")
 
 
 def rendering_for(request: Request, platform: str) -> Rendering | None:
@@ -254,23 +266,32 @@ def _weigh(facts: WarrantFacts, signed: list[_Signed]) -> Iterator[Objection]:
 
 
 def _under_eoc(facts: WarrantFacts) -> bool:
-    submitted = facts.request.submitted_posture
-    return facts.control.under_eoc or submitted in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
+    return _eoc_applies(facts.request, facts.control)
+
+
+def _eoc_applies(request: Request, control: ControlState) -> bool:
+    return control.under_eoc or request.submitted_posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
 
 
 def _counting_roles(facts: WarrantFacts, officer: str) -> frozenset[Role]:
-    """Return the roles of an officer that count for this request on this profile now."""
-    held = facts.control.roles_of(officer, facts.now)
-    if _under_eoc(facts):
+    return counting_roles(facts.request, facts.profile_id, facts.control, officer, facts.now)
+
+
+def counting_roles(
+    request: Request, profile: str, control: ControlState, officer: str, now: datetime
+) -> frozenset[Role]:
+    """Return the roles of an officer that count for a request on a profile at a time."""
+    held = control.roles_of(officer, now)
+    if _eoc_applies(request, control):
         return held & EOC_SIGNERS
-    if facts.control.posture is Posture.CRISIS:
+    if control.posture is Posture.CRISIS:
         return held & CRISIS_SIGNERS
-    if facts.control.posture is not Posture.ROUTINE:
+    if control.posture is not Posture.ROUTINE:
         return frozenset()
     counting = held & ROUTINE_SIGNERS
-    wanted = {facts.profile_id, *facts.request.targets}
-    delegated = all(facts.control.may_publish_to(officer, profile, facts.now) for profile in wanted)
-    if delegated and (not facts.request.crisis or Role.DESIGNATED in held):
+    wanted = {*request.targets} if profile == MIRROR else {profile, *request.targets}
+    delegated = all(control.may_publish_to(officer, name, now) for name in wanted)
+    if delegated and (not request.crisis or Role.DESIGNATED in held):
         counting |= {Role.PUBLISHER}
     return counting
 

@@ -44,7 +44,7 @@ class LedgerWatch:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self.anchor: Path | None = runtime.city.ledger_seen_path if runtime.row.per_profile else None
+        self.anchor: Path | None = runtime.city.ledger_seen_path if runtime.row.posts else None
         self.judges_itself = bool(runtime.row.name == "audit")
         self._own: LedgerDoubted | None = None
         self._shape: LedgerDoubted | None = None
@@ -128,17 +128,11 @@ class LedgerWatch:
         ledger.highest = max(ledger.highest, anchor.seq)
 
     async def _write_anchor(self, path: Path) -> None:
-        ledger = self._runtime.ledger
-        seq, doubt = ledger.highest, self._told.message if self._told else ""
-        if seq == 0 or self._own is not None or (seq, doubt) == self._written:
+        newest, doubt = self._runtime.projection.newest, self._told.message if self._told else ""
+        if newest is None or self._own is not None or (newest.seq, doubt) == self._written:
             return
-        entry = await ledger.get(seq)
-        if entry is None:
-            self._own = anchor_fault(Anchor(seq, ""), None)
-            self._settle()
-            return
-        await asyncio.to_thread(Anchor(seq, canonical.sha256(entry.data), doubt).write, path)
-        self._written = (seq, doubt)
+        await asyncio.to_thread(Anchor(newest.seq, canonical.sha256(newest.data), doubt).write, path)
+        self._written = (newest.seq, doubt)
 
     def _settle(self) -> None:
         """Bring the ledger's doubt up to date; what was seen by our own eyes stays."""

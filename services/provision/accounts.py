@@ -15,7 +15,7 @@ from services.provision.nats_config import RealmUsers, accounts_file, render_acc
 def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:
     """Write the realm's accounts file if it is not as it has to be; return whether it was written.
 
-    Profiles that control added get their rights, revoked officers lose their user.
+    Revoked officers lose their user.
 
     Raises:
         BadInput: a service's key is missing or readable by others; ``accounts.unwritable``.
@@ -24,7 +24,6 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
         manifest,
         {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES},
         load_key(city.provision_key_path).public_key,
-        more_profiles=control.profiles,
         revoked=control.revoked,
     )
     path = city.nats_conf_path.with_name(accounts_file(city.realm))

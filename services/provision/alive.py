@@ -21,7 +21,6 @@ from services.kernel.city import City, load_city
 from services.kernel.drift import drift
 from services.kernel.errors import BadInput, Drift, Exit, OneVoiceError, Unreachable
 from services.provision.connection import connected
-from services.provision.manifests import read_manifest
 
 LOOKS = 10
 SECONDS_BETWEEN = 0.3
@@ -35,10 +34,9 @@ async def check(city: City, row: flow.Service, url: str) -> None:
         Unreachable: ``broker.unreachable``, ``broker.refused_key``, ``service.idle`` when nobody fetches.
         Drift: ``broker.drift``, naming each difference.
     """
-    profiles = [profile.id for profile in read_manifest(city).profiles]
     async with connected(city, url, city.service_key_path(row.name), row.user) as client:
-        js = client.jetstream()
-        differences = await drift(js, row, profiles)
+        js = client.jetstream(prefix=streams.SERVICE_API)
+        differences = await drift(js, row)
         if differences:
             raise Drift("broker.drift", "; ".join(differences), "onevoice provision")
         for consumer in row.consumes:

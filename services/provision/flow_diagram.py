@@ -9,7 +9,6 @@ _WRITTEN = {
     subjects.REQUESTS: "request",
     subjects.APPROVALS: "approval",
     subjects.VERDICTS: "verdict",
-    subjects.DELIVERIES: "delivery",
     subjects.ATTEMPTS: "fenced attempt",
     subjects.RECEIPTS: "receipt",
     subjects.RESOLUTIONS: "resolution",
@@ -30,9 +29,7 @@ def mermaid() -> str:
         writes = [_WRITTEN[subject] for subject in row.writes if subject in _WRITTEN]
         if writes:
             lines.append(f'  {row.name} -- "{", ".join(writes)}" --> ledger')
-        reads = sorted({consumer.filter_subject for consumer in row.consumes})
-        if row.per_profile:
-            reads.append(subjects.DELIVERIES)
+        reads = [subjects.LEDGER_ALL] if row.folds else sorted({consumer.filter_subject for consumer in row.consumes})
         if reads:
             lines.append(f'  ledger -. "{", ".join(_short(subject) for subject in reads)}" .-> {row.name}')
     lines += ['  fanout ==> platforms[["platforms, website"]]', '  audit ==> copy[("second copy")]']

@@ -1,12 +1,13 @@
-"""The NATS configuration, generated: two accounts per realm, users by nkey, permissions by the flow map.
+"""The NATS configuration, generated: accounts of each realm, users by nkey, permissions by the flow map.
 
 Three files: ``nats.conf`` says where the server listens and keeps its files, and includes ``accounts.live.conf`` and
 ``accounts.exercise.conf``. The first is written once and may be edited (another port, TLS); the others are
 written anew by each provisioning of their realm.
 
-CORE holds the ledger and the services; DESK holds people and other systems, and reaches CORE through service
-imports only (docs/adr/0002-accounts-and-permissions.md). JetStream is on in the CORE accounts alone. SYS is
-the server's system account and has no users.
+CORE holds the ledger, and nobody but the provisioning user lives there. Each service has an account of its own, which
+imports its subjects, its durables and the feed; DESK holds people and other systems, and imports what services serve.
+So no reply subject of anybody's leads into the ledger (docs/adr/0002-accounts-and-permissions.md). JetStream is on in
+the CORE accounts alone. SYS is the server's system account and has no users.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from services.kernel.errors import BadInput
 from services.provision.permissions import (
     PROVISION_USER,
     Permissions,
+    exported,
     for_officer,
     for_provisioning,
     for_service,
     for_system,
+    imports_of,
 )
 
 REALMS: tuple[Realm, ...] = ("live", "exercise")
@@ -72,14 +75,13 @@ class ServerSettings:
 
 @dataclass(frozen=True)
 class RealmUsers:
-    """The users of a realm: NATS user name to public nkey, and the ids of its profiles."""
+    """The users of a realm: NATS user name to public nkey."""
 
     realm: Realm
     services: Mapping[str, str]
     provision: str
     officers: Mapping[str, str]
     systems: Mapping[str, str]
-    profiles: tuple[str, ...]
 
     @classmethod
     def of(
@@ -88,12 +90,11 @@ class RealmUsers:
         services: Mapping[str, str],
         provision: str,
         *,
-        more_profiles: Iterable[str] = (),
         revoked: Iterable[str] = (),
     ) -> RealmUsers:
         """Return the users of a realm: those of a manifest, and the services'.
 
-        ``more_profiles`` were added after the manifest; a ``revoked`` officer gets no user.
+        A ``revoked`` officer gets no user.
         """
         gone = frozenset(revoked)
         return cls(
@@ -102,13 +103,17 @@ class RealmUsers:
             provision=provision,
             officers={o.id: o.public_key for o in manifest.officers if o.id not in gone},
             systems={system.id: system.public_key for system in manifest.systems},
-            profiles=tuple(sorted({*(profile.id for profile in manifest.profiles), *more_profiles})),
         )
 
 
 def core_account(realm: Realm) -> str:
-    """Return the name of the account that holds a realm's ledger and services."""
+    """Return the name of the account that holds a realm's ledger."""
     return f"{realm.upper()}_CORE"
+
+
+def service_account(realm: Realm, row: flow.Service) -> str:
+    """Return the name of a service's own account in a realm."""
+    return f"{realm.upper()}_{row.name.upper()}"
 
 
 def desk_account(realm: Realm) -> str:
@@ -140,13 +145,14 @@ def render_server(settings: ServerSettings | None = None, accounts_folder: str =
 
 
 def render_accounts(users: RealmUsers) -> str:
-    """Return the text of a realm's accounts: CORE and DESK, their users and what passes between them.
+    """Return the text of a realm's accounts, their users and what passes between them.
 
     Raises:
         BadInput: ``nats.user_twice`` when two users have the same key.
     """
     _check_keys(users)
-    return "\n".join([_ACCOUNTS_HEAD, *_core(users), *_desk(users), ""])
+    accounts = [line for row in flow.SERVICES for line in _service(users, row)]
+    return "\n".join([_ACCOUNTS_HEAD, *_core(users), *accounts, *_desk(users), ""])
 
 
 _SERVER_HEAD = """\
@@ -204,36 +210,93 @@ def _tls(tls: Tls) -> list[str]:
 
 
 def _core(realm: RealmUsers) -> list[str]:
-    desk = desk_account(realm.realm)
-    lines = [f"  {core_account(realm.realm)} {{", "    jetstream: enabled", "    users: ["]
+    """The ledger's account: it exports to each service what the flow map gives it."""
+    one, several, heard = _Grants(), _Grants(), _Grants()
     for row in flow.SERVICES:
-        lines += _user(row.user, realm.services[row.user], for_service(row, realm.profiles))
-    lines += _user(PROVISION_USER, realm.provision, for_provisioning())
-    lines += ["    ]", "    exports: ["]
-    lines += [f"      {{ service: {_quoted(subject)}, accounts: [{desk}] }}" for subject in _services()]
-    lines += [f"      {{ stream: {_quoted(subject)}, accounts: [{desk}] }}" for subject in _watched()]
-    return [*lines, "    ]", "  }"]
+        account, imports = service_account(realm.realm, row), imports_of(row)
+        one.add(imports.services, account)
+        several.add(imports.streaming, account)
+        heard.add(imports.streams, account)
+    exports = [f"service: {subject}, accounts: {accounts}" for subject, accounts in one.rows()]
+    exports += [f"service: {subject}, response_type: stream, accounts: {to}" for subject, to in several.rows()]
+    exports += [f"stream: {subject}, accounts: {accounts}" for subject, accounts in heard.rows()]
+    users = _user(PROVISION_USER, realm.provision, for_provisioning())
+    return _account(core_account(realm.realm), users, exports=exports, jetstream=True)
+
+
+def _service(realm: RealmUsers, row: flow.Service) -> list[str]:
+    """A service's own account: what it takes from the ledger's and hears of others, what it serves and broadcasts."""
+    core, desk = core_account(realm.realm), desk_account(realm.realm)
+    taken = imports_of(row)
+    imports = [_import("service", core, subject) for subject in (*taken.services, *taken.streaming)]
+    imports += [_import("stream", core, subject) for subject in taken.streams]
+    imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _heard_by(row)]
+    exports = [f"service: {_quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
+    for subject in (*row.broadcasts, row.heartbeat):
+        to = [service_account(realm.realm, one) for one in flow.SERVICES if (row, subject) in _heard_by(one)]
+        to += [desk] if subject in WATCHED else []
+        if to:
+            exports.append(f"stream: {_quoted(subject)}, accounts: [{', '.join(to)}]")
+    users = _user(row.user, realm.services[row.user], for_service(row))
+    return _account(service_account(realm.realm, row), users, exports=exports, imports=imports)
 
 
 def _desk(realm: RealmUsers) -> list[str]:
-    core = core_account(realm.realm)
-    lines = [f"  {desk_account(realm.realm)} {{", "    users: ["]
+    users: list[str] = []
     for name, key in realm.officers.items():
-        lines += _user(name, key, for_officer(name))
+        users += _user(name, key, for_officer(name))
     for name, key in realm.systems.items():
-        lines += _user(name, key, for_system(name))
-    lines += ["    ]", "    imports: ["]
-    lines += [f"      {{ service: {{ account: {core}, subject: {_quoted(subject)} }} }}" for subject in _services()]
-    lines += [f"      {{ stream: {{ account: {core}, subject: {_quoted(subject)} }} }}" for subject in _watched()]
-    return [*lines, "    ]", "  }"]
+        users += _user(name, key, for_system(name))
+    served = [(row, subjects.every_user(base)) for row in flow.SERVICES for base in row.serves]
+    watched = [(row, subject) for row in flow.SERVICES for subject in row.broadcasts if subject in WATCHED]
+    imports = [_import("service", service_account(realm.realm, row), subject) for row, subject in served]
+    imports += [_import("stream", service_account(realm.realm, row), subject) for row, subject in watched]
+    return _account(desk_account(realm.realm), users, imports=imports)
 
 
-def _services() -> list[str]:
-    return sorted(subjects.every_user(base) for row in flow.SERVICES for base in row.serves)
+WATCHED = (subjects.BOARD_ALL, subjects.EOC_STATE)
+"""The broadcasts that people hear."""
 
 
-def _watched() -> list[str]:
-    return [subjects.BOARD_ALL, subjects.EOC_STATE]
+class _Grants:
+    """Which accounts each subject is exported to, in the order of the flow map."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, list[str]] = {}
+
+    def add(self, subjects_: Iterable[str], account: str) -> None:
+        for subject in subjects_:
+            self._accounts.setdefault(exported(subject), []).append(account)
+
+    def rows(self) -> list[tuple[str, str]]:
+        return [(_quoted(subject), f"[{', '.join(to)}]") for subject, to in sorted(self._accounts.items())]
+
+
+def _heard_by(row: flow.Service) -> list[tuple[flow.Service, str]]:
+    """Return what a service hears of the others: the service that says it, and the subject."""
+    said = [(one, subject) for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat) if one != row]
+    return [(one, subject) for one, subject in said if any(subjects.matches(wanted, subject) for wanted in row.hears)]
+
+
+def _import(kind: str, account: str, subject: str) -> str:
+    there = exported(subject)
+    source = f"{kind}: {{ account: {account}, subject: {_quoted(there)} }}"
+    return source if there == subject else f"{source}, to: {_quoted(subject)}"
+
+
+def _account(
+    name: str,
+    users: list[str],
+    *,
+    exports: Iterable[str] = (),
+    imports: Iterable[str] = (),
+    jetstream: bool = False,
+) -> list[str]:
+    lines = [f"  {name} {{", *(["    jetstream: enabled"] if jetstream else []), "    users: [", *users, "    ]"]
+    for title, rows in (("exports", tuple(exports)), ("imports", tuple(imports))):
+        if rows:
+            lines += [f"    {title}: [", *(f"      {{ {row} }}" for row in rows), "    ]"]
+    return [*lines, "  }"]
 
 
 def _user(name: str, public_key: str, permissions: Permissions) -> list[str]:

@@ -8,7 +8,6 @@ and that may be a subject of the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas import flow, streams, subjects
@@ -31,27 +30,56 @@ class Permissions:
     subscribe: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Imports:
+    """What a service's account takes from the ledger's account, by the names that it has in the service's own.
+
+    ``services`` are requests that get one answer, ``streaming`` those that get several messages, ``streams`` is
+    what the account hears.
+    """
+
+    services: tuple[str, ...]
+    streaming: tuple[str, ...]
+    streams: tuple[str, ...]
+
+
+def exported(subject: str) -> str:
+    """Return what a service's account imports as ``subject``, by its name in the ledger's account."""
+    prefix = f"{streams.SERVICE_API}."
+    return f"{streams.OWN_API}.{subject.removeprefix(prefix)}" if subject.startswith(prefix) else subject
+
+
 def inbox(user: str) -> str:
     """Return the filter of a user's own inbox."""
     return f"_INBOX_{user}.>"
 
 
-def for_service(row: flow.Service, profiles: Iterable[str]) -> Permissions:
-    """Return what a service's user may do, by its row in the flow map."""
-    publish = {*row.writes, *row.broadcasts, row.dead_letters, row.heartbeat}
-    publish |= {f"$JS.API.STREAM.MSG.GET.{stream}" for stream in row.reads}
-    publish |= {f"$JS.API.STREAM.INFO.{stream}" for stream in needed_streams(row)}
-    publish |= {f"$JS.API.STREAM.PURGE.{stream}" for stream in row.purges}
-    for consumer in needed_consumers(row, profiles):
+def imports_of(row: flow.Service) -> Imports:
+    """Return what a service's account imports from the ledger's, by its row in the flow map."""
+    api = streams.SERVICE_API
+    services = {*row.writes, row.dead_letters}
+    services |= {f"{api}.STREAM.MSG.GET.{stream}" for stream in row.reads}
+    services |= {f"{api}.STREAM.INFO.{stream}" for stream in needed_streams(row)}
+    streaming = {f"{api}.DIRECT.GET.{streams.LEDGER}"}
+    for consumer in needed_consumers(row):
         name = f"{consumer.stream}.{consumer.durable}"
         if row.again:
-            publish.add(f"tries.{consumer.durable}.*")
-        publish |= {f"$JS.API.CONSUMER.INFO.{name}", f"$JS.API.CONSUMER.MSG.NEXT.{name}", f"$JS.ACK.{name}.>"}
+            services.add(f"tries.{consumer.durable}.*")
+        services |= {f"{api}.CONSUMER.INFO.{name}", f"$JS.ACK.{name}.>"}
+        streaming.add(f"{api}.CONSUMER.MSG.NEXT.{name}")
     if row.again:
-        publish |= {subjects.DEAD_CLOSED_ALL, f"$JS.API.STREAM.MSG.GET.{streams.TRIES}"}
+        services |= {subjects.DEAD_CLOSED_ALL, f"{api}.STREAM.MSG.GET.{streams.TRIES}"}
+    return Imports(tuple(sorted(services)), tuple(sorted(streaming)), (subjects.FEED_ALL,))
+
+
+def for_service(row: flow.Service) -> Permissions:
+    """Return what a service's user may do in its own account, by its row in the flow map."""
+    imports = imports_of(row)
+    publish = {*imports.services, *imports.streaming, *row.broadcasts, row.heartbeat}
     if row.serves:
         publish.add(IMPORTED_REPLIES)
-    subscribe = {inbox(row.user), *row.hears, *(subjects.every_user(base) for base in row.serves)}
+    served = (subjects.every_user(base) for base in row.serves)
+    subscribe = {inbox(row.user), *imports.streams, *row.hears, *served}
     return Permissions(tuple(sorted(publish)), tuple(sorted(subscribe)))
 
 
@@ -72,5 +100,5 @@ def for_system(system: str) -> Permissions:
 
 
 def for_provisioning() -> Permissions:
-    """Return what the provisioning user may do: JetStream's API in its own CORE account."""
+    """Return what the provisioning user may do: JetStream's API in the ledger's account."""
     return Permissions(("$JS.API.>",), (inbox(PROVISION_USER),))

@@ -15,7 +15,6 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from schemas import streams
-from schemas.events.authority import Manifest
 from services.kernel.city import City
 from services.kernel.control import ControlState
 from services.kernel.control_view import ControlView
@@ -32,7 +31,6 @@ from services.provision.accounts import write_accounts
 from services.provision.connection import as_provisioner
 from services.provision.manifests import read_manifest
 
-CONSUMERS_AT_ONCE = 16
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
 
@@ -53,8 +51,7 @@ class Provisioned:
 async def provision(city: City, url: str) -> Provisioned:
     """Make what the realm's services need on the broker, and write the realm's accounts file anew.
 
-    Who is an officer and which profiles there are comes from the signed manifest, and from the control events of
-    the ledger if it has begun: so a profile that was added gets its durable and its rights.
+    Who is an officer comes from the signed manifest, and from the control events of the ledger if it has begun.
 
     Args:
         city: the city folder, in the realm to provision.
@@ -70,7 +67,7 @@ async def provision(city: City, url: str) -> Provisioned:
     done = Provisioned()
     async with as_provisioner(city, url) as client:
         try:
-            control = await _make(client, city, manifest, done)
+            control = await _make(client, city, done)
         except (nats.errors.Error, TimeoutError) as error:
             raise Unreachable(
                 "provision.failed",
@@ -81,18 +78,14 @@ async def provision(city: City, url: str) -> Provisioned:
     return done
 
 
-async def _make(client: Client, city: City, manifest: Manifest, done: Provisioned) -> ControlState:
+async def _make(client: Client, city: City, done: Provisioned) -> ControlState:
     js = client.jetstream(timeout=API_SECONDS)
     for stream in streams.STREAMS:
         await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
     ledger = Ledger()
-    ledger.bind(client)
+    ledger.bind(client, streams.OWN_API)
     control = await ControlView(city, ledger).refresh()
-    profiles = sorted({*(profile.id for profile in manifest.profiles), *control.profiles})
-    consumers = (*streams.CONSUMERS, *(streams.delivery_consumer(profile) for profile in profiles))
-    for start in range(0, len(consumers), CONSUMERS_AT_ONCE):
-        batch = consumers[start : start + CONSUMERS_AT_ONCE]
-        await asyncio.gather(*(_consumer(js, consumer, done) for consumer in batch))
+    await asyncio.gather(*(_consumer(js, consumer, done) for consumer in streams.CONSUMERS))
     return control
 
 
@@ -134,7 +127,9 @@ async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Prov
 
 
 _SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
-_SAFE_ON_STREAM = frozenset({"duplicate_window", "num_replicas", "allow_direct", "deny_delete", "deny_purge"})
+_SAFE_ON_STREAM = frozenset(
+    {"duplicate_window", "num_replicas", "allow_direct", "allow_atomic", "republish", "deny_delete", "deny_purge"}
+)
 _LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.events.requests import Request
 from services.fanout import limits
-from services.fanout.limits import HostLimit, Rate
+from services.fanout.domain.limits import HostLimit, Rate
 from services.kernel.clock import monotonic
 from tests.faults.rows import Row, Scale
 from tests.faults.square import Square, a_square, profile_of

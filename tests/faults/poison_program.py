@@ -27,6 +27,7 @@ def _trip(bug: tuple[str, Harm] | None, text: str) -> None:
 def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
     from services.fanout.worker import Worker
+
     from services.gatekeeper import handlers as gate
     from services.kernel import poison
 

@@ -114,7 +114,7 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
         town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
 
         def wire(runtime: Runtime) -> None:
-            platforms = connectors(town.city, runtime.control.state.website)
+            platforms = connectors(town.city, runtime.control.website)
             compose(runtime, platforms, None, lease=lease, patience=patience)
 
         runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from services.fanout.plan import plan
+
 from schemas.events import control as c
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Manifest, Officer, Profile
@@ -18,7 +20,6 @@ from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
-from services.fanout.plan import plan
 from services.kernel.control import ControlState, fold
 from services.kernel.signing import seal
 from tests.pure.gate.town import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer

@@ -24,22 +24,23 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Standing, Wait, next_step
+from services.fanout.worker import STALE
+from services.kernel.flight import Flight
+
 from schemas import subjects
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from services.eoc_state.activation import advance
 from services.fanout import receipts, retry
-from services.fanout.caller import Held
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
-from services.fanout.receipts import beside
-from services.fanout.records import _says_enough
-from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Standing, Wait, next_step
-from services.fanout.worker import STALE
+from services.fanout.delivery.caller import Held
+from services.fanout.delivery.records import _says_enough
+from services.fanout.domain.receipts import beside
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel import in_flight
 from services.kernel.control import ControlFault, ControlState
-from services.kernel.flight import Flight
 from services.kernel.warrant import EOC_SIGNERS, WarrantFacts, objections
 from tests.model import cast
 from tests.model.cast import LEASE, PROFILE, REQUEST

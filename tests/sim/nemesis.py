@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.fanout.settling import SETTLING
+from services.fanout.domain.settling import SETTLING
 from tests.sim.moments import NO_THEME
 from tests.sim.network import Weather
 

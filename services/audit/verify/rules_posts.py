@@ -201,8 +201,8 @@ def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
     if case is None:
         yield Violation(line.seq, "receipt.request", f"There is no request {event.request_id}.")
         return
+    yield from _settle(book, line, event)
     target = case.target(event.revision, event.profile)
-    yield from _settle(book, line, event, target)
     yield from rules_resolutions.receipt(line, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
         yield from _public(book, line, event, target)
@@ -210,7 +210,7 @@ def receipt(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         target.final_seq = line.seq
 
 
-def _settle(book: Book, line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
+def _settle(book: Book, line: Line, event: Receipt) -> Iterator[Violation]:
     if event.attempt_seq == 0:
         if event.outcome is ReceiptOutcome.DELIVERED:
             yield Violation(line.seq, "receipt.attempt", f"A post on {event.profile} without an attempt on record.")
@@ -225,21 +225,18 @@ def _settle(book: Book, line: Line, event: Receipt, target: Target) -> Iterator[
         )
         return
     book.open_attempts.pop(facts.seq, None)
-    yield from _overtaken(book, event, facts, target)
+    yield from _overtaken(book, event, facts)
     facts.receipt_seq, facts.outcome = line.seq, event.outcome
 
 
-def _overtaken(book: Book, event: Receipt, facts: AttemptFacts, target: Target) -> Iterator[Violation]:
+def _overtaken(book: Book, event: Receipt, facts: AttemptFacts) -> Iterator[Violation]:
     """An attempt that was overtaken by a new fact is no fault if the worker's second look held it back.
-
-    It did, too, where it says that the post stands by an attempt before it: that one was judged for itself.
 
     Nor if nobody can tell whether it was carried out, the worker having died, and a newer clearance of the same stood
     or its time had just run out: an officer has to look at it anyway. What turns out to be delivered is judged again.
     """
     codes = {one.code for one in facts.overtaken}
-    not_by_this = event.outcome is ReceiptOutcome.DELIVERED and event.remote_id in target.remote_ids
-    held = (event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id) or not_by_this
+    held = event.outcome is ReceiptOutcome.WITHHELD and not event.remote_id
     open_end = event.outcome is ReceiptOutcome.UNCONFIRMED and (facts.late or codes == {"attempt.verdict"})
     if codes and (held or open_end):
         said = "held back in time" if held else "how it ended is not known"

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from schemas import flow, subjects
 from schemas.events.audit import CompareQuery, LedgerStanding
-from schemas.events.authority import Profile
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import health, people, show
 from services.desk.app import Invocation
@@ -85,17 +84,17 @@ def remote(city: City, given: str | None) -> list[Line]:
     found: list[Line] = []
 
     async def work() -> int:
-        profiles = await _broker(city, given, url, found)
+        await _broker(city, given, url, found)
         if found[0].level is Level.OK:
-            found.extend(await _streams(city, url, [profile.id for profile in profiles]))
+            found.extend(await _streams(city, url))
         return 0
 
     run(work)
     return found
 
 
-async def _broker(city: City, given: str | None, url: str, lines: list[Line]) -> tuple[Profile, ...]:
-    """Add a line for the broker, and for what the board says; return the profiles."""
+async def _broker(city: City, given: str | None, url: str, lines: list[Line]) -> None:
+    """Add a line for the broker, and for what the board says."""
     try:
         asker = people.asking(city, given)
         async with connect(city, asker) as link:
@@ -109,14 +108,13 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
                 dead = (await link.board(BoardQuery(query="dead"))).dead_letters or ()
             except OneVoiceError as error:
                 lines.append(_failed("service board", error))
-                return ()
+                return
     except OneVoiceError as error:
         lines.append(_failed("broker", error))
-        return ()
+        return
     lines.extend(_told(city, view, officers) if view is not None else [])
     lines.append(health.dead_letters(len(dead)))
     lines.append(health.profiles([examine(city, profile) for profile in profiles if profile.official]))
-    return profiles
 
 
 async def _standing(link: Link) -> Line:
@@ -140,7 +138,7 @@ def _told(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[
     ]
 
 
-async def _streams(city: City, url: str, profiles: list[str]) -> list[Line]:
+async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
         return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
@@ -151,7 +149,7 @@ async def _streams(city: City, url: str, profiles: list[str]) -> list[Line]:
             js = client.jetstream()
             different: list[str] = []
             for row in flow.SERVICES:
-                different += [one for one in await drift(js, row, profiles) if one not in different]
+                different += [one for one in await drift(js, row) if one not in different]
     except OneVoiceError as error:
         return [_failed("streams", error)]
     except errors.Error as error:

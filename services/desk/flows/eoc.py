@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from schemas import canonical, subjects
-from schemas.events.desk import EocBroadcast, EocView
+from schemas.events.desk import BoardBeat, EocBroadcast, EocView
 from services.desk import advice, outcome, people, show
 from services.desk.app import Invocation
 from services.desk.flows.orders import eoc_view
@@ -17,9 +17,6 @@ from services.desk.output import console, errors_console, print_json, print_json
 from services.desk.timetext import local
 from services.kernel.clock import SystemClock
 from services.kernel.errors import Exit
-
-_ASK_EVERY = 10
-"""Seconds after which the board is asked as well: a broadcast may be lost."""
 
 
 def status(invocation: Invocation, given: str | None) -> int:
@@ -50,16 +47,14 @@ def watch(invocation: Invocation, given: str | None) -> int:
         async with (
             until_interrupted() as stop,
             connect(city, asker) as link,
-            link.listening(subjects.EOC_STATE) as heard,
+            link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as heard,
         ):
             seen = _tell(invocation, _of_view(await eoc_view(link)), None)
-            quiet = 0
             async for message in messages(link, heard, stop):
-                quiet = quiet + 1 if message is None else 0
-                if message is not None:
+                if message is not None and message.subject == subjects.EOC_STATE:
                     seen = _tell(invocation, _of_broadcast(message.data), seen)
-                elif quiet % _ASK_EVERY == 0:
-                    seen = _tell(invocation, _of_view(await eoc_view(link)), seen)
+                elif message is not None and _control_seq(message.data) > seen["control_seq"]:
+                    seen = _tell(invocation, _of_view(await eoc_view(link)), seen)  # a broadcast was lost
         return Exit.DONE
 
     return run(work)
@@ -74,6 +69,10 @@ def told_who(invocation: Invocation, asker: str) -> None:
 def _of_view(view: EocView) -> dict[str, Any]:
     keys = ("posture", "level", "incident", "control_seq", "hold", "in_flight")
     return {key: value for key, value in view.model_dump(mode="json").items() if key in keys}
+
+
+def _control_seq(raw: bytes) -> int:
+    return BoardBeat.from_value(canonical.loads(raw)).control_seq
 
 
 def _of_broadcast(raw: bytes) -> dict[str, Any]:

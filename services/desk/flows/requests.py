@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
+from schemas.events.dead import LetterView
 from schemas.events.desk import ApprovalReply, BoardQuery, RequestView
 from services.desk import advice, confirm, letters, outcome, people, show, statements
 from services.desk.app import Invocation
 from services.desk.asked import Manner
+from services.desk.changes import Watch, of_request
 from services.desk.flows.eoc import told_who
 from services.desk.flows.orders import eoc_view
 from services.desk.flows.publish import report
 from services.desk.follow import fetch, follow, landing
 from services.desk.link import Link, connect, run
-from services.desk.live import messages, until_interrupted
+from services.desk.live import until, until_interrupted
 from services.desk.output import console, errors_console, interactive, people_console, print_json
 from services.desk.timetext import duration, local
 from services.desk.words import check_id
@@ -40,8 +42,7 @@ def pending(invocation: Invocation, given: str | None) -> int:
         asker = people.asking(city, given)
         told_who(invocation, asker)
         async with connect(city, asker) as link:
-            reply = await link.board(BoardQuery(query="pending"))
-        views, put_aside = reply.requests or (), reply.dead_letters or ()
+            views, put_aside = await _all_pending(link)
         if invocation.as_json:
             print_json([outcome.request_json(view) for view in views])
             if put_aside:
@@ -55,6 +56,20 @@ def pending(invocation: Invocation, given: str | None) -> int:
         return Exit.DONE
 
     return run(work)
+
+
+async def _all_pending(link: Link) -> tuple[list[RequestView], tuple[LetterView, ...]]:
+    """Return all that waits, page by page, the most urgent first, and the open dead letters."""
+    views: list[RequestView] = []
+    letters_: tuple[LetterView, ...] = ()
+    after: str | None = None
+    while True:
+        reply = await link.board(BoardQuery(query="pending", after=after))
+        views += reply.requests or ()
+        letters_ = letters_ or reply.dead_letters or ()
+        after = reply.next
+        if after is None:
+            return views, letters_
 
 
 def show_one(invocation: Invocation, given: str | None, beginning: str) -> int:
@@ -213,17 +228,15 @@ def _watch(invocation: Invocation, given: str | None, beginning: str) -> int:
         ):
             view = await fetch(link, beginning)
             request_id = view.request.request_id
-            told = _tell(view, {})
-            quiet = 0
-            async for message in messages(link, heard, stop):
-                if _over(view):
-                    return outcome.exit_status(view)
-                ours = message is not None and message.subject.endswith(f".{request_id}")
-                quiet = 0 if ours else quiet + 1
-                if ours or quiet % 5 == 0:
+            watch, told = Watch(link, heard, view.as_of), _tell(view, {})
+            while not _over(view):
+                changed = await until(stop, of_request(watch, request_id, 3_600.0))
+                if stop.is_set():
+                    return Exit.DONE
+                if changed:
                     view = await fetch(link, request_id)
                     told = _tell(view, told)
-        return Exit.DONE
+            return outcome.exit_status(view)
 
     return run(work)
 

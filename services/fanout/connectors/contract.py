@@ -7,7 +7,7 @@ How to be sure of an outcome is the platform's class (docs/platforms.md).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,7 +27,6 @@ __all__ = [
     "Health",
     "Intent",
     "Limits",
-    "Mirroring",
     "Permanent",
     "Posted",
     "PublishResult",
@@ -50,7 +49,8 @@ class Intent:
 
     ``idempotency_key`` is the same for each repeat of this revision on this profile. ``author_time`` is when the
     request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
-    reached the platform, so whatever its listing shows by now is looked at before anything is sent.
+    reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
+    website's mirror, the profiles that carry the message and the posts' addresses.
     """
 
     request_id: str
@@ -62,6 +62,7 @@ class Intent:
     author_time: datetime
     call_timeout: float
     repeat: bool = False
+    also_at: tuple[tuple[Profile, str], ...] = ()
 
 
 class Cause(StrEnum):
@@ -200,19 +201,4 @@ class ReadsBack(Protocol):
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
         """Look whether a delivered post still stands, by its id; Absent: the platform says that there is none."""
-        ...
-
-
-class Mirroring(Protocol):
-    """What the website does beside: a page for a message that stands elsewhere (section 1, Transparency (ii))."""
-
-    async def mirror(
-        self, intent: Intent, posted_urls: Mapping[str, str | None], fetch_media: FetchMedia
-    ) -> PublishResult:
-        """Write the message's page and list where it also stands; to repeat it is harmless.
-
-        ``intent.content`` is the request's website rendering, ``intent.profile`` one of the profiles that it stands
-        on. ``posted_urls`` maps profile ids to the posts' URLs, None for a post that was taken back; what earlier
-        calls said of other profiles stays.
-        """
         ...

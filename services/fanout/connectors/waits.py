@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from services.fanout.retry import LONGEST_WAIT_SECONDS
+from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
 _EPOCH = 1e9

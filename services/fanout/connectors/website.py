@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.events.authority import Profile
-from schemas.events.requests import Request
 from services.fanout.connectors.contract import (
+    Absent,
     CannotTell,
     FetchMedia,
     Health,
     Intent,
     PublishResult,
     ReconcileResult,
+    Retracted,
     RetractResult,
     Retryable,
     Unknown,
@@ -33,7 +34,6 @@ from services.kernel.clock import Clock, SystemClock
 
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
-_MIRROR_SECONDS = 30.0
 
 Result = TypeVar("Result")
 
@@ -108,33 +108,32 @@ class WebsiteConnector:
         return done
 
 
-class SiteMirror:
-    """The mirror by request, profile and URL; ``fetch_media`` is where its pictures come from."""
+class WebsiteMirror:
+    """The page of a message that goes to other platforms only, as a connector: delivered once, and safe to repeat.
 
-    def __init__(self, website: WebsiteConnector, fetch_media: FetchMedia) -> None:
+    Source: HUM.11(A) section 1, Transparency (ii).
+    """
+
+    platform = "website"
+
+    def __init__(self, website: WebsiteConnector) -> None:
         self._website = website
-        self._fetch_media = fetch_media
 
-    async def mirror(self, request: Request, profile: Profile, url: str | None) -> None:
-        """Write or update the message's page: it stands on this profile at this address (None: taken back).
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Write the message's page, with the addresses of its posts."""
+        return await self._website.mirror(intent, {profile.id: url for profile, url in intent.also_at}, fetch_media)
 
-        Raises:
-            LookupError: the request has no website rendering.
-            OSError: the page could not be written; to repeat it is harmless.
-        """
-        rendering = next((one for one in request.renderings if one.platform == "website"), None)
-        if rendering is None:
-            raise LookupError(f"{request.request_id} has no rendering for the website")
-        intent = Intent(
-            request_id=request.request_id,
-            revision=request.revision,
-            profile=profile,
-            content=rendering.content(),
-            rendering_sha256=rendering.sha256,
-            idempotency_key=f"mirror-{request.request_id}-{request.revision}",
-            author_time=request.at,
-            call_timeout=_MIRROR_SECONDS,
-        )
-        done = await self._website.mirror(intent, {profile.id: url}, self._fetch_media)
-        if isinstance(done, Retryable | Unknown):
-            raise OSError(done.reason)
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Have it written again: the same bytes are the same page."""
+        return Absent()
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """The page lists where the message stands; it goes with the posts."""
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Say whether the site's folders can be written."""
+        return await self._website.check(profile)
+
+    async def close(self) -> None:
+        """The website's own connector lets go of the files."""

@@ -166,8 +166,10 @@ def test_an_attempt_that_was_written_after_the_clearance_ended_is_a_violation(
     assert (seq, "warrant.verdict_expired") in named(verify(builder))
 
 
-def test_an_overtaken_attempt_that_stands_by_the_one_before_it(builder: LedgerBuilder, verify: Verify) -> None:
-    """Its receipt names the earlier attempt's post: it was held back, and that one was judged for itself."""
+def test_an_overtaken_attempt_that_says_delivered_is_a_violation_whatever_post_it_names(
+    builder: LedgerBuilder, verify: Verify
+) -> None:
+    """A late receipt may have put its post down to the attempt before it: the record cannot tell, a person has to look."""
     request = cleared(builder)
     first = builder.attempt(request)
     builder.receipt(request, first, outcome=ReceiptOutcome.WITHHELD)
@@ -176,11 +178,9 @@ def test_an_overtaken_attempt_that_stands_by_the_one_before_it(builder: LedgerBu
     second = builder.attempt(request, verdict_seq=before)
     builder.receipt(request, first)
     builder.receipt(request, second, remote_id=f"{FIRE}-{first}")
-    report = verify(builder)
-    assert (report.violations, [(one.seq, one.code) for one in report.warnings]) == (
-        (),
-        [(second, "attempt.overtaken")],
-    )
+    found = named(verify(builder))
+    assert {(second, "attempt.verdict"), (second, "warrant.not_cleared")} <= found
+    assert "receipt.double" not in {code for _, code in found}
 
 
 @pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED, None])

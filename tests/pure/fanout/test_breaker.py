@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fanout.breaker import RULES, Breaker, Pass, Rules, Stop
+from services.fanout.domain.breaker import RULES, Breaker, Pass, Rules, Stop
 
 
 def opened(by: str = "fire") -> Breaker:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from services.fanout.fresh import Fresh, FreshByKey
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.events.authority import Profile
 from services.fanout import limits
-from services.fanout.limits import Bucket, HostLimit, Quota, Rate
+from services.fanout.domain.limits import Bucket, HostLimit, Quota, Rate
 from tests.pure.fanout.world import profile
 
 

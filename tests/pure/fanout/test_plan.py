@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from services.fanout.plan import expiry, plan, settled
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
-from services.fanout.plan import expiry, plan, settled
 from tests.pure.fanout.world import NOW, PROFILES, profile, rendering, request, verdict
 
 KNOWN = {name: profile(name) for name in PROFILES}

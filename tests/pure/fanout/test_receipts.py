@@ -6,8 +6,8 @@ import pytest
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout import receipts
-from services.fanout.caller import Held
 from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
+from services.fanout.delivery.caller import Held
 from tests.pure.fanout.test_standing import DELIVERY, attempt
 from tests.pure.fanout.world import NOW
 

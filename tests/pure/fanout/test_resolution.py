@@ -16,7 +16,7 @@ from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement, post_url
 from schemas.events.verdicts import Outcome
-from services.fanout.resolution import Situation, check, genuine, outcome_of, read_statement
+from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement
 from services.kernel.control import ControlState
 from services.kernel.errors import BadInput, OneVoiceError, Refused
 from services.kernel.signing import Signer, seal

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fanout import retry
+from services.fanout.domain import retry
 from tests.pure.fanout.world import NOW
 
 FAR = NOW + timedelta(days=1)

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from services.fanout.plan import plan
+from services.fanout.standing import CLOCK_SLACK, Drop, End, Post, Settle, Standing, Step, Wait, next_step
 
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
-from services.fanout.plan import plan
-from services.fanout.standing import CLOCK_SLACK, Drop, End, Post, Settle, Standing, Step, Wait, next_step
 from tests.pure.fanout.world import NOW, PROFILES, VERDICT_SEQ, profile, request, verdict
 
 LEASE = 15.0

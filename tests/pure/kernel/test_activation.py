@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from services.kernel.flight import Flight
 
 from services.eoc_state.activation import advance
-from services.kernel.flight import Flight
 
 AT = datetime(2026, 1, 31, 14, tzinfo=UTC)
 

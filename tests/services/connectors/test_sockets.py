@@ -22,12 +22,12 @@ from aiohttp.connector import Connection
 
 from schemas import canonical
 from schemas.events.requests import Picture
-from services.fanout.caller import Caller, Held, Lease
 from services.fanout.connectors import sockets
 from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Unknown
 from services.fanout.connectors.mastodon import MastodonConnector
 from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, NoAnswer, NotSent
 from services.fanout.connectors.sockets import CallConnector
+from services.fanout.delivery.caller import Caller, Held, Lease
 from services.kernel.clock import SystemClock
 from tests.services.connectors.peer import Peer, peer
 from tests.services.connectors.rigs import a_profile, an_intent

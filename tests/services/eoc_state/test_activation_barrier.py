@@ -316,6 +316,6 @@ async def test_the_posture_is_broadcast_to_people_and_services(
     assert began <= last.at <= now()
 
     async def seen() -> bool:
-        return registry.control.state.posture is Posture.EOC_ACTIVE
+        return registry.control.posture is Posture.EOC_ACTIVE
 
     await eventually(seen)

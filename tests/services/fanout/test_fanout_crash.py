@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from services.fanout.reader import Reader
 
 from schemas import flow, subjects
 from schemas.events.deliveries import Delivery
 from schemas.events.requests import Request
 from services.fanout import receipts
-from services.fanout.caller import Held
 from services.fanout.connectors.contract import Posted, Retryable
-from services.fanout.reader import Reader
-from services.fanout.records import Records
+from services.fanout.delivery.caller import Held
+from services.fanout.delivery.records import Records
 from services.kernel.service import Runtime
 from tests.services.fanout.platform import FolderPlatform
 from tests.services.fanout.town import Town, eventually, fanout

@@ -6,10 +6,9 @@ import pytest
 
 from schemas import flow, subjects
 from schemas.events.control import ProfileSuspend
-from schemas.events.deliveries import Delivery
 from schemas.events.verdicts import Outcome
-from services.fanout import retry
-from services.fanout.records import Records
+from services.fanout.delivery.records import Records
+from services.fanout.domain import retry
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime
 from tests.services.fanout.platform import FolderPlatform
@@ -277,42 +276,6 @@ async def test_a_delivery_of_an_older_verdict_is_dropped_and_the_newer_ones_post
         await town.idle(FIRE)
     assert len(platforms["mastodon"].posts(FIRE)) == 1
     assert await town.outcomes(request, FIRE) == ["delivered"]
-
-
-async def test_a_forged_delivery_is_not_posted(town: Town, platforms: Platforms) -> None:
-    """A delivery is no authority: without a verdict, or for other bytes, nothing goes out."""
-    ledger = await town.ledger("fanout")
-    request = await town.request(FIRE)
-    forged = Delivery(
-        at=town.clock.now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=FIRE,
-        platform="mastodon",
-        verdict_seq=0,
-        control_seq=town.control_seq,
-        rendering_sha256=request.renderings[0].sha256,
-        expires_at=later(60),
-    )
-    good = await town.cleared(WATER)
-    verdict = await (await town.ledger("board")).last(subjects.verdict(good.request_id))
-    assert verdict is not None
-    other = forged.model_copy(
-        update={
-            "request_id": good.request_id,
-            "profile": WATER,
-            "verdict_seq": verdict.seq,
-            "rendering_sha256": "0" * 64,
-        }
-    )
-    await ledger.append(subjects.delivery(FIRE, request.request_id), forged)
-    await ledger.append(subjects.delivery(WATER, good.request_id), other)
-    async with fanout(town, platforms):
-        await town.until(good, WATER, lambda receipt: "not the request's mastodon rendering" in receipt.reason)
-        await town.final(good, WATER)
-        await town.idle(FIRE, WATER)
-    assert platforms["mastodon"].posts(FIRE) == []
-    assert len(platforms["mastodon"].posts(WATER)) == 1
 
 
 async def test_stopping_finishes_what_is_in_hand(town: Town, platforms: Platforms) -> None:

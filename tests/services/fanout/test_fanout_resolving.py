@@ -23,7 +23,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from services.fanout.resolution import read_statement
+from services.fanout.domain.resolution import read_statement
 from services.fanout.resolving import Resolving
 from services.kernel.crashpoints import VARIABLE
 from services.kernel.service import Runtime

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from schemas import flow
-from services.fanout import retry
 from services.fanout.connectors.registry import connectors
+from services.fanout.domain import retry
 from services.fanout.wiring import compose, wire
 from services.kernel import web
 from services.kernel.service import Runtime
@@ -60,7 +60,7 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
     """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
 
     def wire_with_lease(runtime: Runtime) -> None:
-        platforms = connectors(town.city, runtime.control.state.website)
+        platforms = connectors(town.city, runtime.control.website)
         compose(runtime, platforms, None, lease=lease or 0.0)
 
     runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)

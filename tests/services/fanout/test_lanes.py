@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from services.fanout.doors import Door, Visit
 
 from schemas import flow
 from services.fanout import doors
-from services.fanout.doors import Door, Visit
-from services.fanout.limits import HostLimit
+from services.fanout.domain.limits import HostLimit
 from services.kernel.service import Runtime
 from tests.mission import PATIENCE
 from tests.services.fanout.town import Town, eventually

@@ -23,7 +23,6 @@ from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.fanout.connectors.contract import Connector
-from services.fanout.mirror import Website
 from services.fanout.wiring import compose
 from services.kernel.city import City
 from services.kernel.clock import SystemClock
@@ -242,17 +241,15 @@ class Town:
 
             await mission.eventually(look)
 
-    async def idle(self, *profiles: str, seconds: float = PATIENCE) -> None:
-        """Wait until no delivery to these profiles is pending or under way, and all verdicts were consumed."""
+    async def idle(self, *profiles: str, seconds: float = 30.0) -> None:
+        """Wait until each verdict was handed out and all that it asked for is done."""
         js = (await self.ledger("fanout")).js
-        names = ["fanout-verdicts", *(f"deliver-{profile}" for profile in profiles)]
         async with asyncio.timeout(seconds):
-            for name in names:
-                while True:
-                    info = await js.consumer_info("LEDGER", name)
-                    if not info.num_pending and not info.num_ack_pending:
-                        break
-                    await asyncio.sleep(0.05)
+            while True:
+                info = await js.consumer_info("LEDGER", "fanout-verdicts")
+                if not info.num_pending and not info.num_ack_pending:
+                    return
+                await asyncio.sleep(0.05)
 
     async def control(self) -> ControlView:
         view = ControlView(self.city, await self.ledger("board"))
@@ -293,13 +290,12 @@ async def _running(city: City) -> AsyncIterator[Town]:
 async def fanout(
     town: Town,
     platforms: Mapping[str, Connector],
-    website: Website | None = None,
     lease: float = LEASE,
     patience: float = 2.0,
 ) -> AsyncIterator[Runtime]:
     """A running fanout with these platforms."""
     runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    app = runtime.app(lambda it: _compose(it, platforms, website, lease, patience))
+    app = runtime.app(lambda it: _compose(it, platforms, lease, patience))
     await app.start()
     try:
         yield runtime
@@ -307,10 +303,9 @@ async def fanout(
         await app.stop()
 
 
-def _compose(
-    runtime: Runtime, platforms: Mapping[str, Connector], website: Website | None, lease: float, patience: float
-) -> None:
-    compose(runtime, platforms, website, lease=lease, patience=patience)
+def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float) -> None:
+    runtime.lease_seconds = lease
+    compose(runtime, platforms, lease=lease, patience=patience)
 
 
 def later(seconds: float) -> datetime:

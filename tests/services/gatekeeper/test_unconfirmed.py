@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from services.kernel.open_requests import OpenRequests
 
 from schemas import subjects
 from schemas.events.control import Hold, Withdraw
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.kernel.open_requests import OpenRequests
 from tests.mission import FIRE, PARKS, Mission, Writer, eventually, now
 
 

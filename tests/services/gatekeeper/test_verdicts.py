@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
+from services.kernel.open_requests import OpenRequests
 
 from schemas import streams, subjects
 from schemas.events.authority import Grant, Role
@@ -13,7 +14,6 @@ from schemas.events.control import Designate, Hold, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.events.working import OpenRequest
-from services.kernel.open_requests import OpenRequests
 from tests.mission import ACTIVATE, FIRE, STAND_DOWN, Mission, Writer, eventually, now
 
 

@@ -153,7 +153,7 @@ async def test_services_that_start_before_the_broker_wait_for_it(demo_city: City
     assert not starting.done()
     async with mission:
         runtimes = await asyncio.wait_for(starting, PATIENCE)
-        assert {runtime.control.state.seq for runtime in runtimes} == {1}
+        assert {runtime.control.seq for runtime in runtimes} == {1}
         desk = await mission.desk("cao")
         assert (await desk.board("eoc"))["eoc"]["posture"] == "routine"
 
@@ -165,7 +165,7 @@ async def test_services_wait_for_the_manifest_and_the_registry_brings_it(mission
     assert not starting.done()
     await mission.run("registry")
     (gatekeeper,) = await asyncio.wait_for(starting, PATIENCE)
-    assert gatekeeper.control.state.seq == 1
+    assert gatekeeper.control.seq == 1
 
 
 async def test_services_go_on_after_the_broker_was_killed_and_started_again(mission: Mission) -> None:

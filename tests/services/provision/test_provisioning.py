@@ -122,7 +122,7 @@ async def test_drift_without_the_right_to_ask_is_an_error_not_an_answer(demo_cit
         )
         try:
             with pytest.raises(Unreachable) as caught:
-                await drift(client.jetstream(timeout=0.3), flow.GATEKEEPER, ())
+                await drift(client.jetstream(timeout=0.3, prefix=streams.SERVICE_API), flow.GATEKEEPER, ())
             assert caught.value.code == "broker.no_answer"
         finally:
             await client.close()
@@ -161,7 +161,7 @@ async def test_a_profile_added_and_an_officer_revoked_reach_the_broker(demo_city
             broker.url, nkeys_seed=str(demo_city.service_key_path("fanout")), inbox_prefix=b"_INBOX_fanout"
         )
         try:
-            assert await drift(fanout.jetstream(), flow.FANOUT, ["fire-second"]) == []
+            assert await drift(fanout.jetstream(prefix=streams.SERVICE_API), flow.FANOUT, ["fire-second"]) == []
         finally:
             await fanout.close()
         with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):

@@ -68,7 +68,7 @@ async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificat
         city = trusting(city, str(tmp_path / "server.pem"), url)
         assert (await provision(city, url)).created
         async with running(["registry"], city, url) as (registry,):
-            assert registry.control.state.seq > 0
+            assert registry.control.seq > 0
         async with connect(city, "pio") as desk:
             desk.raise_if_gone()
 

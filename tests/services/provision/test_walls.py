@@ -25,7 +25,6 @@ LEDGER_SUBJECTS = {
     subjects.REQUESTS: "ledger.request.r1",
     subjects.APPROVALS: "ledger.approval.r1.cao",
     subjects.VERDICTS: "ledger.verdict.r1",
-    subjects.DELIVERIES: "ledger.delivery.fire-website.r1",
     subjects.ATTEMPTS: "ledger.attempt.fire-website.r1",
     subjects.RECEIPTS: "ledger.receipt.fire-website.r1",
     subjects.SEAL: subjects.SEAL,
@@ -213,12 +212,12 @@ async def test_a_service_writes_what_its_row_says_and_nothing_else(running: Runn
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Running, row: flow.Service) -> None:
-    profiles = [profile.id for profile in read_manifest(running.city).profiles]
     async with running.service(row.name) as user:
-        js = user.nc.jetstream()
-        assert await drift(js, row, profiles) == []
+        js = user.nc.jetstream(prefix=streams.SERVICE_API)
+        assert await drift(js, row) == []
         for stream in row.reads:
-            answer = await user.nc.request(f"$JS.API.STREAM.MSG.GET.{stream}", b'{"seq": 99999}', timeout=PATIENCE)
+            subject = f"{streams.SERVICE_API}.STREAM.MSG.GET.{stream}"
+            answer = await user.nc.request(subject, b'{"seq": 99999}', timeout=PATIENCE)
             assert json.loads(answer.data)["error"]["err_code"] == 10037
         for consumer in row.consumes:
             pull = await js.pull_subscribe_bind(consumer.durable, consumer.stream)
@@ -243,9 +242,10 @@ async def test_no_service_alters_streams_or_reads_anothers_durable(running: Runn
             "CONSUMER.DELETE.LEDGER.audit-copy",
             f"CONSUMER.MSG.NEXT.LEDGER.{foreign.durable}",
         ):
-            assert await user.denied(f"$JS.API.{api}", b"{}"), api
+            assert await user.denied(f"{streams.OWN_API}.{api}", b"{}"), api
+            assert await user.denied(f"{streams.SERVICE_API}.{api}", b"{}"), api
         assert await user.denied(f"$JS.ACK.LEDGER.{foreign.durable}.1.1.1.1.1", b"+ACK")
-        assert await user.denied("$JS.API.STREAM.PURGE.OPEN", b"{}") != (streams.OPEN in row.purges)
+        assert await user.denied(f"{streams.SERVICE_API}.STREAM.PURGE.DEAD", b"{}")
         for subject in ("ledger.>", "_INBOX_provision.>", ">"):
             assert await user.subscribe_denied(subject), subject
 

@@ -39,7 +39,7 @@ async def test_two_copies_at_once_begin_the_ledger_once(mission: Mission) -> Non
     runtimes = await mission.run("registry", "registry", "registry")
     writer = await mission.writer("board")
     assert len(await writer.ledger.history(subjects.CONTROL)) == 1
-    assert {runtime.control.state.seq for runtime in runtimes} == {1}
+    assert {runtime.control.seq for runtime in runtimes} == {1}
     state = await writer.state()
     assert state.officers["pio"].name
     assert len(state.departmental_profiles()) >= 24

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 
 from schemas import canonical
+from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     FetchMedia,
@@ -93,29 +93,32 @@ def mirror(
     refusal = _refusal(message, intent)
     if refusal is not None:
         return refusal
-    places = {}
+    places, profiles = {}, {profile.id: profile for profile, _ in intent.also_at}
     for profile_id, url in posted_urls.items():
         known = message.places.get(profile_id) if message else None
         if known is not None and known.here:
             continue  # it stands on the website by a post of its own
-        places[profile_id] = _elsewhere(known, intent, profile_id, url, work.now)
+        places[profile_id] = _elsewhere(known, intent, profiles.get(profile_id, intent.profile), profile_id, url, work)
     if message is None or any(message.places.get(key) != place for key, place in places.items()):
         _keep(work, intent, message, pictures, places)
     address = f"{site.base}/messages/{intent.request_id}/"
     return Posted(address, intent.request_id, note)
 
 
-def _elsewhere(known: Place | None, intent: Intent, profile_id: str, url: str | None, now: datetime) -> Place:
+def _elsewhere(
+    known: Place | None, intent: Intent, profile: Profile, profile_id: str, url: str | None, work: Work
+) -> Place:
+    now = work.now
     if known is not None and known.revision == intent.revision and known.url == (url or known.url):
         taken_back = None if url else known.taken_back_at or now
         return known.model_copy(update={"taken_back_at": taken_back})
-    its_own = profile_id == intent.profile.id
+    its_own = profile_id == profile.id
     return Place(
         here=False,
         profile=profile_id,
-        department=intent.profile.department if its_own else profile_id,
-        platform=intent.profile.platform,
-        departmental=intent.profile.departmental if its_own else True,
+        department=profile.department if its_own else profile_id,
+        platform=profile.platform,
+        departmental=profile.departmental if its_own else True,
         url=url,
         revision=intent.revision,
         listed_at=known.listed_at if known else now,

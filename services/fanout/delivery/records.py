@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from schemas import canonical, subjects
-from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.requests import Request
-from services.fanout.reader import read
-from services.fanout.receipts import beside
+from services.fanout.domain.receipts import reconcile_with_latest, says_enough
+from services.fanout.domain.step import Place
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Appended, Conflict
@@ -35,42 +35,49 @@ class Written(NamedTuple):
 
 
 class Records:
-    """Appends attempts and receipts for one worker."""
+    """Appends attempts and receipts of one instance."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def attempt(self, delivery: Delivery, request: Request, number: int) -> Appended:
+    def attempt_of(self, place: Place, platform: str, rendering_sha256: str, number: int) -> Attempt:
+        """Return the intent to post, resting on the newest verdict."""
+        request, verdict = place.state.request, place.state.verdict
+        return Attempt(
+            at=self._runtime.clock.now(),
+            request_id=request.request_id,
+            revision=request.revision,
+            profile=place.profile,
+            platform=platform,
+            number=number,
+            worker=self._runtime.instance,
+            verdict_seq=place.verdict_seq,
+            control_seq=verdict.control_seq if verdict is not None else 0,
+            digest=request.digest,
+            rendering_sha256=rendering_sha256,
+            idempotency_key=key_of(request, place.profile, rendering_sha256),
+            rule=2,
+        )
+
+    async def attempt(self, attempt: Attempt) -> Appended:
         """Write the intent to post down, fenced on the control revision of the verdict.
 
-        The message id counts attempts only: two workers with different verdicts, too, get one attempt between them.
+        Whether it counts is seen in the fold once that has reached it: the ledger's order decides between copies.
 
         Returns:
-            Where it stands; ``duplicate`` when another worker made this attempt.
+            Where it stands; ``duplicate`` when another worker made the attempt of this number.
 
         Raises:
             Conflict: control has changed since the verdict.
             Unreachable: no ack; whether it stands is unknown, and nothing may be posted.
         """
-        event = Attempt(
-            at=self._runtime.clock.now(),
-            request_id=delivery.request_id,
-            revision=delivery.revision,
-            profile=delivery.profile,
-            platform=delivery.platform,
-            number=number,
-            worker=self._runtime.instance,
-            verdict_seq=delivery.verdict_seq,
-            control_seq=delivery.control_seq,
-            digest=request.digest,
-            rendering_sha256=delivery.rendering_sha256,
-            idempotency_key=key_of(request, delivery.profile, delivery.rendering_sha256),
-        )
+        place = f"{attempt.profile}:{attempt.request_id}:{attempt.revision}:{attempt.number}"
         return await self._runtime.ledger.append(
-            subjects.attempt(delivery.profile, delivery.request_id),
-            event,
-            msg_id=f"attempt:{delivery.profile}:{delivery.request_id}:{delivery.revision}:{number}",
-            fence=(subjects.CONTROL, delivery.control_seq),
+            subjects.attempt(attempt.profile, attempt.request_id),
+            attempt,
+            msg_id=f"attempt:{place}",
+            fence=(subjects.CONTROL, attempt.control_seq),
+            look=False,
         )
 
     async def receipt(self, receipt: Receipt, expect_last: int) -> Written | None:
@@ -78,11 +85,12 @@ class Records:
 
         Appended by compare-and-set on its subject. When another worker wrote first, the one receipt of an attempt
         stands, unless ours says that it was delivered and that one did not know. When that one is on another attempt,
-        ours is written so that it does not take back what stands (``receipts.beside``).
+        ours is written so that it does not take back what stands.
 
         Returns:
             What was written, or None when what stands makes ours superfluous.
         """
+        receipt = receipt.model_copy(update={"worker": self._runtime.instance})
         while True:
             try:
                 appended = await self._until_in(receipt, expect_last)
@@ -90,12 +98,20 @@ class Records:
                 appended = None
             if appended is not None and not appended.duplicate:
                 crash_point("fanout.receipt.stored")
+                await self._folded(appended.seq)
                 return Written(appended.seq, receipt)
             standing = await self._standing(receipt)
-            if receipt.attempt_seq == 0 or any(_says_enough(old, receipt) for _, old in standing):
+            if receipt.attempt_seq == 0 or any(says_enough(old, receipt) for _, old in standing):
+                await self._folded(standing[-1][0] if standing else 0)
                 return None
             expect_last, last = standing[-1] if standing else (0, None)
-            receipt = beside(receipt, last)
+            receipt = reconcile_with_latest(receipt, last)
+
+    async def _folded(self, seq: int) -> None:
+        try:
+            await self._runtime.projection.at_least(seq)
+        except Unreachable:  # it is on record, and the fold gets there
+            self._runtime.log.warning("the fold is behind", wanted=seq, at=self._runtime.projection.seq)
 
     async def _until_in(self, receipt: Receipt, expect_last: int) -> Appended:
         subject = subjects.receipt(receipt.profile, receipt.request_id)
@@ -106,9 +122,10 @@ class Records:
         return await self._until_done(append)
 
     async def _standing(self, receipt: Receipt) -> list[tuple[int, Receipt]]:
+        """Return what stands on the subject by now: off the hot path, so from the leader."""
         subject = subjects.receipt(receipt.profile, receipt.request_id)
         entries = await self._until_done(partial(self._runtime.ledger.history, subject))
-        return [(entry.seq, read(Receipt, entry)) for entry in entries]
+        return [(entry.seq, Receipt.from_bytes(entry.data)) for entry in entries]
 
     async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""
@@ -125,9 +142,3 @@ class Records:
 
     def _tell(self, state: RetryCallState) -> None:
         self._runtime.log.warning("a receipt waits for the ledger", tries=state.attempt_number)
-
-
-def _says_enough(old: Receipt, new: Receipt) -> bool:
-    if old.attempt_seq != new.attempt_seq:
-        return False
-    return old.outcome is ReceiptOutcome.DELIVERED or new.outcome is not ReceiptOutcome.DELIVERED

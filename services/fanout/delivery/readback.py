@@ -16,15 +16,15 @@ from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from services.fanout.caller import Caller, intent_of
+from schemas.events.requests import Request
 from services.fanout.connectors.contract import Absent, CannotTell, Connector, Posted, ReadsBack
-from services.fanout.doors import Doors
-from services.fanout.reader import Reader, read
-from services.fanout.receipts import vanished
-from services.fanout.records import Records
-from services.fanout.settling import settling_of
-from services.kernel.in_flight import first_since
+from services.fanout.delivery.caller import Caller, intent_of
+from services.fanout.delivery.records import Records
+from services.fanout.domain.receipts import vanished
+from services.fanout.domain.settling import settling_of
+from services.fanout.hosts.host import HostRegistry
 from services.kernel.ledger import Entry
+from services.kernel.projection.fold import parse
 from services.kernel.service import Runtime
 
 AT_ONCE = 8
@@ -49,15 +49,20 @@ class ReadBack:
     """Looks after what was delivered; ``run`` goes on until the service stops."""
 
     def __init__(
-        self, runtime: Runtime, connectors: Mapping[str, Connector], reader: Reader, doors: Doors, lease: float
+        self,
+        runtime: Runtime,
+        connectors: Mapping[str, Connector],
+        hosts: HostRegistry,
+        records: Records,
+        caller: Caller,
+        lease: float,
     ) -> None:
         self._runtime = runtime
         self._connectors = connectors
-        self._reader = reader
-        self._doors = doors
+        self._hosts = hosts
         self._lease = lease
-        self._records = Records(runtime)
-        self._caller = Caller(runtime, runtime.ledger.get_media)
+        self._records = records
+        self._caller = caller
         self._due: list[tuple[datetime, int, _Watched]] = []
         self._numbers = itertools.count()
         self._seen: set[int] = set()
@@ -91,9 +96,9 @@ class ReadBack:
     async def _take_up(self) -> None:
         longest = max(max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._connectors, ""))
         now = self._runtime.clock.now()
-        after = await first_since(self._runtime.ledger, now - timedelta(seconds=longest)) - 1
+        after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
         for entry in await self._runtime.ledger.history(subjects.RECEIPTS, after):
-            self.watch(read(Receipt, entry), entry.seq, entry.at)
+            self.watch(parse(Receipt, entry.data), entry.seq, entry.at)
 
     async def _one(self, watched: _Watched) -> None:
         try:
@@ -105,8 +110,8 @@ class ReadBack:
     async def _look(self, watched: _Watched) -> None:
         receipt = watched.receipt
         last = await self._last(receipt)
-        request = await self._reader.request(receipt.request_id)
-        profile = self._runtime.control.state.profiles.get(receipt.profile)
+        request = await self._request(receipt.request_id)
+        profile = self._runtime.control.profiles.get(receipt.profile)
         connector = self._connectors.get(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
         if last is None or last.seq != watched.seq or not ours or profile is None:
@@ -114,14 +119,14 @@ class ReadBack:
             return
         if request is None or not isinstance(connector, ReadsBack):
             return
-        door = self._doors.of_profile(profile)
+        host = self._hosts.of(profile)
         now = self._runtime.clock.monotonic()
-        if door.breaker.is_open or door.quota.take(profile.id, now) > 0:
+        if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
             self._later(watched)
             return
         intent = intent_of(request, profile, "", min(self._lease, 5.0))
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
-        door.heard(profile.id, found)
+        host.heard(profile.id, found)
         await self._conclude(watched, found)
 
     async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:
@@ -159,3 +164,11 @@ class ReadBack:
 
     async def _last(self, receipt: Receipt) -> Entry | None:
         return await self._runtime.ledger.last(subjects.receipt(receipt.profile, receipt.request_id))
+
+    async def _request(self, request_id: str) -> Request | None:
+        """Return a request; one that is delivered everywhere has left memory."""
+        known = self._runtime.fold.requests.get(request_id)
+        if known is not None:
+            return known.request
+        entry = await self._runtime.ledger.last(subjects.request(request_id))
+        return parse(Request, entry.data) if entry is not None else None

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
-from services.fanout import retry
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -28,6 +24,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.domain import retry
 from services.kernel.clock import Clock
 from services.kernel.service import Runtime
 from services.kernel.warrant import rendering_for
@@ -43,14 +40,14 @@ LOOKS = 4
 
 
 @dataclass(frozen=True)
-class Held:
+class NotAttempted:
     """Nothing was sent, and why. ``late``: only because this process came too late to the call."""
 
     reason: str
     late: bool = False
 
 
-Warranted = Callable[[], Awaitable[Held | None]]
+Authorize = Callable[[], NotAttempted | None]
 """Asks once more whether it may be posted, right before a call; None: it may."""
 
 
@@ -59,21 +56,18 @@ Heard = Callable[[PublishResult], bool]
 
 
 class Lease:
-    """Measures the age of an attempt from before it was appended, in seconds.
-
-    By two clocks, and the older counts: one goes on while the process is stopped, the other while the machine is.
+    """Measures the age of an attempt from before it was appended, in boot-time seconds: they go on while the process or
+    the machine sleeps.
     """
 
     def __init__(self, clock: Clock, length: float) -> None:
         self.length = length
         self._clock = clock
-        self._ticks = clock.monotonic()
-        self._began: datetime = clock.now()
+        self._began = clock.monotonic()
 
     def age(self) -> float:
         """Return the seconds since the attempt was begun."""
-        wall = (self._clock.now() - self._began).total_seconds()
-        return max(self._clock.monotonic() - self._ticks, wall)
+        return self._clock.monotonic() - self._began
 
     def left(self) -> float:
         """Return the seconds that a call may still last."""
@@ -114,31 +108,34 @@ class Caller:
         self._fetch_media = fetch_media
 
     async def publish(
-        self, connector: Connector, intent: Intent, lease: Lease, warranted: Warranted, heard: Heard
-    ) -> PublishResult | Held:
-        """Post it, if it is warranted; repeat within the first part of the lease what surely was not posted."""
+        self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, heard: Heard
+    ) -> PublishResult | NotAttempted:
+        """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted."""
 
-        answers: list[PublishResult] = []
-        go_on = True
+        result, tries = authorize() or self._too_late(lease), 0
+        while result is None:
+            tries += 1
+            answer = await self._call(connector, intent, lease)
+            if not heard(answer) or not isinstance(answer, Retryable):
+                return await self._resolved(connector, intent, lease, answer)
+            pause = _pause(answer, tries)
+            if not retry.may_start(lease.age() + pause, lease.length):
+                return answer
+            await asyncio.sleep(pause)
+            result = authorize()
+            if result is None and not lease.may_start():
+                return answer
+        return result
 
-        async def once() -> PublishResult | Held:
-            nonlocal go_on
-            held = await warranted()
-            if held is not None:
-                return held
-            if not lease.may_start():
-                late = Held(f"the call would have begun {lease.age():.1f} s after its attempt", late=True)
-                return answers[-1] if answers else late
-            answers.append(await self._call(connector, intent, lease))
-            go_on = heard(answers[-1])
-            return answers[-1]
+    def _too_late(self, lease: Lease) -> NotAttempted | None:
+        if lease.may_start():
+            return None
+        return NotAttempted(f"the call would have begun {lease.age():.1f} s after its attempt", late=True)
 
-        result: PublishResult | Held = await AsyncRetrying(
-            retry=retry_if_result(lambda result: go_on and isinstance(result, Retryable)),
-            wait=_wait,
-            stop=lambda state: not retry.may_start(lease.age() + state.upcoming_sleep, lease.length),
-            retry_error_callback=_last_result,
-        )(once)
+    async def _resolved(
+        self, connector: Connector, intent: Intent, lease: Lease, result: PublishResult
+    ) -> PublishResult:
+        """Look for a post whose call had no clear answer, while its lease lasts."""
         if isinstance(result, Unknown):
             return await self._find(connector, intent, lease) or result
         return result
@@ -203,15 +200,6 @@ class Caller:
         return None
 
 
-def _wait(state: RetryCallState) -> float:
-    result = _last_result(state)
-    after = result.after if isinstance(result, Retryable) else None
-    wait = retry.soon_limited if isinstance(result, Retryable) and result.cause is Cause.LIMIT else retry.soon
-    return wait(after, state.attempt_number, random.random())  # noqa: S311 - jitter, no secret
-
-
-def _last_result(state: RetryCallState) -> PublishResult | Held:
-    if state.outcome is None:
-        return Unknown("there was no answer")
-    result: PublishResult | Held = state.outcome.result()
-    return result
+def _pause(result: Retryable, tries: int) -> float:
+    pause = retry.soon_limited if result.cause is Cause.LIMIT else retry.soon
+    return pause(result.after, tries, random.random())  # noqa: S311 - jitter, no secret

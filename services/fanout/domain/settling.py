@@ -14,23 +14,23 @@ from schemas.streams import LEASE_SECONDS
 
 @dataclass(frozen=True)
 class Settling:
-    """Seconds, for the usual lease. ``natural``: the same key and bytes are the same post, a repeat is always safe.
+    """Seconds, for the usual lease. ``idempotent``: the same key and bytes are the same post, a repeat is always safe.
 
     ``read_back``: when after a post it is looked whether it still stands; gone at all of these times is gone.
     """
 
     settle: float
     read_back: tuple[float, ...]
-    natural: bool = False
+    idempotent: bool = False
 
     def scaled(self, lease: float) -> Settling:
         """Return the same for another lease: drills run with shorter ones."""
         factor = lease / LEASE_SECONDS
-        return Settling(self.settle * factor, tuple(one * factor for one in self.read_back), self.natural)
+        return Settling(self.settle * factor, tuple(one * factor for one in self.read_back), self.idempotent)
 
 
 SETTLING: dict[str, Settling] = {
-    "website": Settling(0.0, (), natural=True),
+    "website": Settling(0.0, (), idempotent=True),
     # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).
     "mastodon": Settling(LEASE_SECONDS, (20.0, 60.0)),
 }

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
-from services.fanout.caller import Held
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.requests import Request
 from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retryable
 
 
+class HasReason(Protocol):
+    """What was not sent, and why."""
+
+    @property
+    def reason(self) -> str:
+        """Why not, in plain words."""
+        ...
+
+
 def of_result(
-    delivery: Delivery, attempt_seq: int, result: Posted | Permanent | Retryable | Held, now: datetime
+    attempt: Attempt, attempt_seq: int, result: Posted | Permanent | Retryable | HasReason, now: datetime
 ) -> Receipt:
     """Return the receipt of a call that ended clearly, or was not made.
 
@@ -25,10 +34,10 @@ def of_result(
     else:
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": result.reason}
         changes |= _where(result.begun) if isinstance(result, Retryable) else {}
-    return _receipt(delivery, attempt_seq, now, **changes)
+    return _receipt(attempt, attempt_seq, now, **changes)
 
 
-def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, *, natural: bool) -> Receipt:
+def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, *, idempotent: bool) -> Receipt:
     """Return the receipt of an attempt whose end was looked for on the platform.
 
     Args:
@@ -36,7 +45,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         attempt_seq: its ledger sequence.
         found: what the platform shows.
         now: the present time.
-        natural: the platform makes one post of the same key, so that what cannot be told may be repeated.
+        idempotent: the platform makes one post of the same key, so that what cannot be told may be repeated.
     """
     if isinstance(found, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
@@ -46,7 +55,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         if found.begun is not None:
             reason = "the platform shows only its beginning; it is continued"
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": reason, **_where(found.begun)}
-    elif natural:
+    elif idempotent:
         reason = f"{found.reason}; to repeat it is safe there"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}
     else:
@@ -55,7 +64,13 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
-def beside(receipt: Receipt, last: Receipt | None) -> Receipt:
+def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
+    """Return the receipt that frees a profile for other requests: the lease is over, and nobody knows how it ended."""
+    reason = "its lease is over and it is not known yet how it ended; other messages may go on"
+    return _receipt(attempt, attempt_seq, now, outcome=ReceiptOutcome.LAPSED, final=False, reason=reason)
+
+
+def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
     """Return the receipt of an attempt that surely did not post so that it does not take back what stands.
 
     Two workers may have an attempt each, one of them long asleep: what that one finds comes after a newer attempt. If
@@ -76,6 +91,13 @@ def beside(receipt: Receipt, last: Receipt | None) -> Receipt:
     return receipt.model_copy(update={**copied, "final": True, "retry_at": None, "reason": reason})
 
 
+def says_enough(old: Receipt, new: Receipt) -> bool:
+    """True when an attempt's receipt on record makes another one superfluous."""
+    if old.attempt_seq != new.attempt_seq or old.outcome is ReceiptOutcome.LAPSED:
+        return False
+    return old.outcome is ReceiptOutcome.DELIVERED or new.outcome is not ReceiptOutcome.DELIVERED
+
+
 def vanished(delivered: Receipt, now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is not there any more: a person has to look."""
     reason = f"it was posted at {delivered.url} and does not stand there any more; please look at the profile"
@@ -92,12 +114,24 @@ def exhausted(receipt: Receipt, number: int) -> Receipt:
     return receipt.model_copy(update={"outcome": outcome, "final": True, "reason": reason, "retry_at": None})
 
 
-def without_attempt(delivery: Delivery, outcome: ReceiptOutcome, now: datetime, *, final: bool, reason: str) -> Receipt:
-    """Return the receipt of a delivery that ended without an attempt."""
-    return _receipt(delivery, 0, now, outcome=outcome, final=final, reason=reason)
+def without_attempt(
+    request: Request, profile: str, platform: str, outcome: ReceiptOutcome, now: datetime, *, final: bool, reason: str
+) -> Receipt:
+    """Return the receipt of a request that ended on a profile without an attempt."""
+    return Receipt(
+        at=now,
+        request_id=request.request_id,
+        revision=request.revision,
+        profile=profile,
+        platform=platform,
+        attempt_seq=0,
+        outcome=outcome,
+        final=final,
+        reason=reason,
+    )
 
 
-def _receipt(of: Delivery | Attempt, attempt_seq: int, now: datetime, **values: Any) -> Receipt:
+def _receipt(of: Attempt, attempt_seq: int, now: datetime, **values: Any) -> Receipt:
     return Receipt(
         at=now,
         request_id=of.request_id,

@@ -1,0 +1,87 @@
+"""Tells people each entry of the ledger as it is folded, in order and once, and how far it has told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from schemas import canonical, subjects
+from schemas.events.desk import BoardBeat, BoardEvent
+from services.kernel.ledger import Entry
+from services.kernel.projection.fold import Applied, place_of
+from services.kernel.service import Runtime
+
+BEAT_SECONDS = 1.0
+PAGE = 500
+"""Entries of one answer to who missed some."""
+
+BEHIND = 20_000
+"""Entries that wait to be told at most; older ones are left out, and asked for by who misses them."""
+
+
+class Changes:
+    """The board's stream of changes."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._waiting: deque[Entry] = deque(maxlen=BEHIND)
+        self._woken = asyncio.Event()
+        self._told = 0
+        runtime.projection.listen(self._on_folded)
+
+    async def tell(self) -> None:
+        """Broadcast what is folded, without end."""
+        client = self._runtime.ledger.client
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._waiting:
+                entry = self._waiting.popleft()
+                await client.publish(_subject(entry), _event(entry))
+                self._told = entry.seq
+
+    async def beat(self) -> None:
+        """Say once a second how far it has told."""
+        self._told = self._told or self._runtime.fold.seq
+        while True:
+            now, control = self._runtime.clock.now(), self._runtime.control
+            beat = BoardBeat(at=now, seq=self._told, control_seq=control.seq)
+            await self._runtime.broadcast(subjects.BOARD_BEAT, beat)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def since(self, seq: int) -> tuple[BoardEvent, ...]:
+        """Return the next entries above a sequence; raises Unreachable."""
+        found: list[BoardEvent] = []
+        async for batch in self._runtime.source.entries(seq):
+            found += [_as_event(entry) for entry in batch[: PAGE - len(found)]]
+            if len(found) >= PAGE:
+                break
+        return tuple(found)
+
+    def _on_folded(self, entry: Entry, _applied: Applied) -> None:
+        self._waiting.append(entry)
+        self._woken.set()
+
+
+def _subject(entry: Entry) -> str:
+    kind, request_id, profile = place_of(entry.subject)
+    return subjects.board(kind or "other", request_id or profile or kind or "other")
+
+
+def _event(entry: Entry) -> bytes:
+    """Return the bytes of a BoardEvent; the body is put in as it stands, which is canonical JSON already."""
+    at = entry.at.isoformat().replace("+00:00", "Z")
+    head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
+    if not entry.data.startswith(b"{"):
+        return _as_event(entry).to_bytes()
+    return b'{"at":"' + at.encode() + b'","body":' + entry.data + b"," + head[1:]
+
+
+def _as_event(entry: Entry) -> BoardEvent:
+    try:
+        body = canonical.loads(entry.data)
+    except canonical.StrictJsonError:
+        body = None
+    return BoardEvent(
+        seq=entry.seq, subject=entry.subject, at=entry.at, body=body if isinstance(body, dict) else {"unreadable": True}
+    )

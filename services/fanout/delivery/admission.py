@@ -1,0 +1,112 @@
+"""Whether a new attempt may begin now: the host's breaker, the profile's credential, and the quota.
+
+Whoever is not let through waits without an attempt on record, so that a host that is away, or a token that was
+revoked, costs the ledger nothing however long it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+
+from schemas.events.authority import Profile
+from schemas.events.control import Posture
+from schemas.events.requests import Request
+from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
+from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.credentials import Credentials
+from services.fanout.domain import retry
+from services.fanout.domain.breaker import Stop
+from services.fanout.domain.step import Wait
+from services.fanout.hosts.host import Host, HostRegistry
+from services.fanout.hosts.line import Slot
+from services.kernel.service import Runtime
+
+LONGEST_WAIT = 5.0
+"""Seconds after which a post that waits for a host or its quota is judged again."""
+
+IDLE_LOOK_SECONDS = 5.0
+
+_EOC = frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE})
+_CREDENTIAL = frozenset({Cause.CREDENTIAL, Cause.OWN})
+
+
+def weight_of(request: Request, platform: str) -> float:
+    """Return how much of the quota a request takes on a platform: its parts and its pictures."""
+    rendering = next((one for one in request.renderings if one.platform == platform), None)
+    content = rendering.content() if rendering is not None else None
+    return float(len(content.parts) + len(content.pictures)) if content is not None else 1.0
+
+
+class Admission:
+    """Lets new attempts through; ``credentials`` are those that were refused."""
+
+    def __init__(self, runtime: Runtime, caller: Caller) -> None:
+        self.credentials = Credentials(runtime)
+        self._runtime = runtime
+        self._caller = caller
+
+    async def enter(
+        self, request: Request, profile: Profile, connector: Connector, host: Host, slot: Slot
+    ) -> Wait | None:
+        """Return None when a new attempt may begin, else for what it waits; nothing was sent then."""
+        entered = host.ask(profile.id)
+        if isinstance(entered, Stop):
+            wait = min(entered.seconds, LONGEST_WAIT) * (1.0 + retry.SPREAD * _chance())
+            return Wait(wait, f"{host.name} does not answer: {host.breaker.last_reason}", shown=True)
+        if entered.trial or profile.id in self.credentials:
+            refused = await self._try_the_host(profile, connector, host, slot)
+            if refused is not None:
+                return refused
+        return self._pay(request, profile, host)
+
+    def heard(self, profile: str, result: PublishResult, host: Host) -> bool:
+        """Note what a call says of the host and the credential; False: do not try again at once."""
+        host.heard(profile, result)
+        cause = result.cause if isinstance(result, Retryable) else None
+        if cause in _CREDENTIAL and isinstance(result, Retryable):
+            self.credentials.lose(profile, result.reason)
+            return False
+        if isinstance(result, Posted | Permanent):
+            self.credentials.found(profile)
+        return not host.breaker.is_open
+
+    async def look_after_idle_hosts(self, hosts: HostRegistry, connectors: Mapping[str, Connector]) -> None:
+        """Ask hosts that are shut, and that nothing waits for, whether they are back: else nobody would find out."""
+        while True:
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
+            for host in hosts.idle():
+                profile = self._runtime.control.profiles.get(host.breaker.last_who)
+                connector = connectors.get(profile.platform) if profile is not None else None
+                if profile is not None and connector is not None:
+                    host.breaker.ask(profile.id, self._runtime.clock.monotonic())
+                    host.heard(profile.id, await self._caller.check(connector, profile))
+                    host.breaker.gave_up(profile.id)
+
+    async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: Slot) -> Wait | None:
+        """Ask something harmless first: a trial is to cost no attempt."""
+        slot.calling()
+        health = await self._caller.check(connector, profile)
+        host.heard_of_trial(profile.id, health)
+        if health.cause in _CREDENTIAL:
+            self.credentials.lose(profile.id, health.detail)
+            delay = retry.credential_look(len(self.credentials), _chance())
+            return Wait(delay, f"{profile.id} is not let in: {health.detail}", shown=True)
+        if health.cause is not None:
+            return Wait(retry.BASE_SECONDS, f"{host.name} does not answer: {health.detail}", shown=True)
+        self.credentials.found(profile.id)
+        return None
+
+    def _pay(self, request: Request, profile: Profile, host: Host) -> Wait | None:
+        """Take from the quota, also from its reserve where it cannot wait."""
+        now, weight = self._runtime.clock.monotonic(), weight_of(request, profile.platform)
+        urgent = request.crisis or self._runtime.control.posture in _EOC
+        wait = host.quota.take(profile.id, now, amount=weight, urgent=urgent)
+        if wait > 0:
+            return Wait(min(wait, LONGEST_WAIT), f"the quota of {host.name} is used up for {wait:.0f} s", shown=True)
+        return None
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - jitter, no secret

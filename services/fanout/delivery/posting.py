@@ -1,0 +1,341 @@
+"""One attempt: judged, put on record, called if it counts, its receipt written.
+
+The order makes it exact: an attempt is in the ledger before the call, fenced on the control revision that the verdict
+was decided at; it is called only if it is effective there and still may be posted by the newest fold; what is unknown
+is looked for before anything is tried again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from schemas.events.authority import Profile
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.platforms import MIRROR, WEBSITE
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Connector,
+    Intent,
+    PublishResult,
+    ReconcileResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.delivery.admission import Admission
+from services.fanout.delivery.caller import Caller, Lease, NotAttempted, intent_of
+from services.fanout.delivery.readback import ReadBack
+from services.fanout.delivery.records import Records
+from services.fanout.domain import receipts, retry
+from services.fanout.domain.settling import settling_of
+from services.fanout.domain.step import Done, End, Lapse, Place, Settle, Wait
+from services.fanout.hosts.host import Host, HostRegistry
+from services.fanout.hosts.line import Slot
+from services.kernel.crashpoints import crash_point
+from services.kernel.ledger import Conflict
+from services.kernel.service import Runtime
+from services.kernel.warrant import EXPIRED, Objection, WarrantFacts, objections, rendering_for
+
+STALE = frozenset({"warrant.control_changed", "warrant.no_verdict"})
+"""Violations that a newer verdict answers: the gate decides each open request anew after a control change."""
+
+PATIENCE_SECONDS = 120.0
+"""How long a platform that answers is asked again how an attempt ended, before a person has to look."""
+
+AWAY = 10.0
+"""So many times that long a platform is waited for that is away, or does not let the profile in."""
+
+VOID_PAUSE = 1.0
+"""Seconds before the next attempt after one that did not count."""
+
+Outcome = Wait | Done | None
+"""What comes of a step: wait, be done, or look again at once."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``lease`` and ``patience`` in seconds."""
+
+    lease: float
+    patience: float = PATIENCE_SECONDS
+
+
+class Posting:
+    """Carries single steps out, for one instance of fanout."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        connectors: Mapping[str, Connector],
+        hosts: HostRegistry,
+        records: Records,
+        caller: Caller,
+        admission: Admission,
+        read_back: ReadBack,
+        settings: Settings,
+    ) -> None:
+        self._runtime = runtime
+        self._connectors = connectors
+        self._hosts = hosts
+        self._records = records
+        self._caller = caller
+        self._admission = admission
+        self._read_back = read_back
+        self._settings = settings
+
+    def profile_of(self, place: Place) -> Profile | None:
+        """Return the profile of a place; of the website's mirror a stand-in."""
+        if place.profile == MIRROR:
+            return _mirror_profile()
+        return self._runtime.control.profiles.get(place.profile)
+
+    # --- what an earlier attempt left open ----------------------------------------------------------------
+
+    async def settle(self, place: Place, step: Settle, slot: Slot) -> Outcome:
+        """Find out how an open attempt ended, whoever made it, and write its receipt."""
+        attempt, settling = step.attempt, settling_of(step.attempt.platform, self._settings.lease)
+        slot.calling()
+        found = await self._look(place, attempt)
+        profile = self.profile_of(place)
+        if profile is not None:
+            self._hosts.of(profile).heard(attempt.profile, found)
+        if isinstance(found, CannotTell) and not settling.idempotent:
+            delay = retry.look_again(step.over_for, self._patience_with(place, found))
+            if delay is not None:
+                return Wait(delay, f"how attempt {attempt.number} ended is not known: {found.reason}", shown=True)
+        if isinstance(found, Absent) and step.over_for < settling.settle:
+            # What was sent may still be carried out, and a listing may lag behind: it proves nothing so early.
+            return Wait(settling.settle - step.over_for, "it is not there yet, which proves nothing so early")
+        now = self._runtime.clock.now()
+        receipt = receipts.of_look(attempt, step.attempt_seq, found, now, idempotent=settling.idempotent)
+        receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
+        if not receipt.final:
+            receipt = self._bounded(place, receipt, attempt.number, None)
+        await self._record(place, receipt)
+        return None
+
+    async def lapse(self, step: Lapse) -> Outcome:
+        """Free a profile that another request's attempt holds although its lease is over."""
+        busy = step.busy
+        state = self._runtime.fold.requests.get(busy.request_id)
+        if state is not None:
+            receipt = receipts.lapsed(busy.attempt, busy.seq, self._runtime.clock.now())
+            await self._records.receipt(receipt, state.target(busy.attempt.profile).receipt_last)
+        return None
+
+    async def end(self, place: Place, step: End) -> Outcome:
+        """Write down that it ended without an attempt."""
+        platform = self._platform_of(place)
+        now = self._runtime.clock.now()
+        receipt = receipts.without_attempt(
+            place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
+        )
+        await self._record(place, receipt)
+        return None
+
+    def _patience_with(self, place: Place, found: CannotTell) -> float:
+        """A platform that is away can tell when it is back: it is waited for longer, while the request lives."""
+        away = found.cause is not None and place.state.request.expires_at > self._runtime.clock.now()
+        return self._settings.patience * (AWAY if away else 1.0)
+
+    async def _look(self, place: Place, attempt: Attempt) -> ReconcileResult:
+        connector, profile = self._connector_of(place), self.profile_of(place)
+        request = place.state.request
+        if connector is None or profile is None or request.revision != attempt.revision:
+            return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
+        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        return await self._caller.look(connector, intent)
+
+    # --- posting ------------------------------------------------------------------------------------------
+
+    async def post(self, place: Place, number: int, slot: Slot) -> Outcome:
+        """Make one attempt."""
+        profile, connector = self.profile_of(place), self._connector_of(place)
+        if profile is None or connector is None:
+            what = f"no profile {place.profile}" if profile is None else f"no connector for {profile.platform}"
+            return await self.end(place, End(ReceiptOutcome.FAILED, True, f"this city has {what}"))
+        found = self._violations(place, profile)
+        if found:
+            return await self._object(place, found)
+        host = self._hosts.of(profile)
+        wait = await self._admission.enter(place.state.request, profile, connector, host, slot)
+        if wait is not None:
+            return wait
+        crash_point("fanout.attempt.warranted")
+        lease = Lease(self._runtime.clock, self._settings.lease)
+        attempt_seq = await self._attempt(place, profile, number)
+        if not attempt_seq:
+            return Wait(VOID_PAUSE, "its attempt did not count")
+        result = await self._call(place, attempt_seq, connector, profile, host, slot, lease)
+        crash_point("fanout.call.ended")
+        return await self._conclude(place, attempt_seq, result, lease)
+
+    async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
+        """Put the attempt on record; return its sequence if it is ours and counts there, else 0."""
+        rendering = rendering_for(place.state.request, profile.platform)
+        attempt = self._records.attempt_of(place, profile.platform, rendering.sha256 if rendering else "", number)
+        try:
+            appended = await self._records.attempt(attempt)
+        except Conflict:
+            self._runtime.log.info("held back by the fence", profile=place.profile, request_id=place.request_id)
+            await self._runtime.catch_up()
+            return 0
+        crash_point("fanout.attempt.stored")
+        await self._runtime.projection.at_least(appended.seq)
+        state = self._runtime.fold.requests.get(place.request_id, place.state)
+        target = state.target(place.profile)
+        ours = target.attempt_seq == appended.seq and target.attempt == attempt
+        return appended.seq if ours else 0
+
+    async def _call(
+        self,
+        place: Place,
+        attempt_seq: int,
+        connector: Connector,
+        profile: Profile,
+        host: Host,
+        slot: Slot,
+        lease: Lease,
+    ) -> PublishResult | NotAttempted:
+        attempt = place.state.target(place.profile).attempt
+        if attempt is None:
+            return NotAttempted("its attempt is gone from memory")
+        intent = self._intent(place, profile, attempt, lease)
+
+        def authorize() -> NotAttempted | None:
+            held = self._once_more(place, attempt_seq, profile)
+            if held is None:
+                slot.calling()
+            return held
+
+        def heard(result: PublishResult) -> bool:
+            return self._admission.heard(place.profile, result, host)
+
+        return await self._caller.publish(connector, intent, lease, authorize, heard)
+
+    def _intent(self, place: Place, profile: Profile, attempt: Attempt, lease: Lease) -> Intent:
+        repeat = attempt.number > 1
+        intent = intent_of(place.state.request, profile, attempt.idempotency_key, lease.left(), repeat=repeat)
+        return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
+
+    def _stands_at(self, place: Place) -> tuple[tuple[Profile, str], ...]:
+        """Return where the message stands on other profiles, for the website's page."""
+        found = {name: place.state.target(name).receipt for name in place.state.request.targets}
+        profiles = self._runtime.control.profiles
+        return tuple(
+            (profiles[name], receipt.url)
+            for name, receipt in found.items()
+            if receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED and receipt.url and name in profiles
+        )
+
+    def _once_more(self, place: Place, attempt_seq: int, profile: Profile) -> NotAttempted | None:
+        """Judge again by the newest fold, right before the call."""
+        doubt = self._runtime.ledger.doubt
+        if doubt is not None:
+            return NotAttempted(doubt.message)
+        state = self._runtime.fold.requests.get(place.request_id)
+        target = state.target(place.profile) if state is not None else None
+        if state is None or target is None or target.attempt_seq != attempt_seq or target.answered or target.lapsed:
+            return NotAttempted("another worker took it over")
+        if state.verdict_seq != place.verdict_seq:
+            return NotAttempted("a newer verdict stands")
+        found = self._violations(place, profile)
+        return NotAttempted(_sentences(found)) if found else None
+
+    async def _conclude(
+        self, place: Place, attempt_seq: int, result: PublishResult | NotAttempted, lease: Lease
+    ) -> Outcome:
+        """Write the receipt of an attempt."""
+        attempt = place.state.target(place.profile).attempt
+        if isinstance(result, Unknown) or attempt is None:
+            # No receipt yet, and nothing is sent again before the platform was asked how it ended.
+            reason = result.reason if isinstance(result, Unknown) else "it left memory"
+            return Wait(max(lease.length - lease.age(), 0.0), f"how it ended is not known: {reason}")
+        receipt = receipts.of_result(attempt, attempt_seq, result, self._runtime.clock.now())
+        if isinstance(result, Retryable):
+            receipt = self._bounded(place, receipt, attempt.number, result.after)
+        await self._record(place, receipt)
+        if isinstance(result, NotAttempted) and result.late:
+            return Wait(retry.BASE_SECONDS, result.reason)
+        return None
+
+    def _bounded(self, place: Place, receipt: Receipt, number: int, after: float | None) -> Receipt:
+        """Return when it is tried again, or the end of a post that was attempted often enough."""
+        made = len(place.target.effective)
+        if made >= retry.MOST_ATTEMPTS:
+            return receipts.exhausted(receipt, made)
+        chance = random.random()  # noqa: S311 - jitter, no secret
+        verdict = place.state.verdict
+        ends = place.state.request.expires_at
+        if verdict is not None and verdict.valid_until is not None:
+            ends = min(ends, verdict.valid_until)
+        again = retry.again(number, after, self._runtime.clock.now(), ends, chance)
+        return receipt.model_copy(update={"retry_at": again.at})
+
+    # --- post authorization -------------------------------------------------------------------------------
+
+    def _violations(self, place: Place, profile: Profile) -> tuple[Objection, ...]:
+        state = self._runtime.fold.requests.get(place.request_id, place.state)
+        rendering = rendering_for(state.request, profile.platform)
+        verdict = state.verdict
+        return objections(
+            WarrantFacts(
+                request=state.request,
+                verdict=verdict,
+                verdict_seq=state.verdict_seq,
+                approvals=tuple(approval for _, approval in state.approvals.values()),
+                control=self._runtime.control,
+                profile_id=place.profile,
+                rendering_sha256=rendering.sha256 if rendering else "",
+                control_seq=verdict.control_seq if verdict is not None else 0,
+                now=self._runtime.clock.now(),
+                realm=self._runtime.city.realm,
+            )
+        )
+
+    async def _object(self, place: Place, found: tuple[Objection, ...]) -> Outcome:
+        """End a post that may not go out: in silence if a newer verdict is coming, else with a receipt."""
+        codes = {item.code for item in found}
+        reason = _sentences(found)
+        self._runtime.log.warning("not posted", profile=place.profile, codes=sorted(codes), reason=reason)
+        if codes & STALE:
+            return Done("a newer verdict is coming")
+        outcome = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD
+        await self.end(place, End(outcome, "warrant.request_expired" in codes, reason))
+        return Done(reason)
+
+    # --- receipts -----------------------------------------------------------------------------------------
+
+    async def _record(self, place: Place, receipt: Receipt) -> None:
+        """Write a receipt down, unless another worker's stands instead."""
+        written = await self._records.receipt(receipt, place.state.target(place.profile).receipt_last)
+        if written is not None:
+            receipt = written.receipt
+            self._read_back.watch(receipt, written.seq, self._runtime.clock.now())
+        said = {"url": receipt.url, "reason": receipt.reason}
+        self._runtime.log.info(
+            "another worker's receipt stands" if written is None else str(receipt.outcome),
+            request_id=receipt.request_id,
+            profile=receipt.profile,
+            **{name: value for name, value in said.items() if value},
+        )
+
+    def _connector_of(self, place: Place) -> Connector | None:
+        profile = self.profile_of(place)
+        if place.profile == MIRROR:
+            return self._connectors.get(MIRROR)
+        return self._connectors.get(profile.platform) if profile is not None else None
+
+    def _platform_of(self, place: Place) -> str:
+        profile = self.profile_of(place)
+        return profile.platform if profile is not None else "unknown"
+
+
+def _mirror_profile() -> Profile:
+    return Profile(id=MIRROR, department="city", platform=WEBSITE, account=MIRROR, departmental=False)
+
+
+def _sentences(found: tuple[Objection, ...]) -> str:
+    return " ".join(item.message for item in found)

@@ -1,0 +1,174 @@
+"""The work on a verdict: its profiles without a final receipt, in parallel, each to its end or to a long wait.
+
+A durable consumer hands a verdict to one copy. What waits long leaves that copy's hands and comes back; what a copy
+that died left open comes to another one, which sees in its own fold what is left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from schemas.platforms import MIRROR
+from services.fanout.delivery.posting import Outcome, Posting, Settings
+from services.fanout.delivery.waits import Waits
+from services.fanout.domain.limits import OTHER
+from services.fanout.domain.step import (
+    Busy,
+    Done,
+    End,
+    Lapse,
+    Occupied,
+    Place,
+    Post,
+    Settle,
+    Step,
+    Wait,
+    next_step,
+)
+from services.fanout.hosts.host import HostRegistry
+from services.fanout.hosts.line import HostLine
+from services.kernel.service import RetryLater, Runtime
+
+HOLD_SECONDS = 30.0
+"""A post that waits longer leaves this copy's hands: the verdict is handed out again when it is due."""
+
+LONGEST_HOLD = 300.0
+"""Seconds after which what waits is looked at again in any case."""
+
+
+class Work:
+    """Brings requests to their profiles."""
+
+    def __init__(
+        self, runtime: Runtime, posting: Posting, hosts: HostRegistry, waits: Waits, settings: Settings
+    ) -> None:
+        self._runtime = runtime
+        self._posting = posting
+        self._hosts = hosts
+        self._waits = waits
+        self._settings = settings
+        self._in_hand: dict[tuple[int, tuple[str, ...]], asyncio.Task[None]] = {}
+        self._nowhere = HostLine(OTHER)
+        self._brought: dict[str, int] = {}
+        self._released = False
+
+    async def deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
+        """Bring a verdict to these profiles as far as that goes now.
+
+        Raises:
+            RetryLater: some of it waits long; nothing is lost in between.
+            Exception: what a post stumbled over, after all others have gone as far as they go.
+        """
+        key = (verdict_seq, profiles)
+        task = self._in_hand.get(key)
+        if task is None:
+            task = self._in_hand[key] = asyncio.create_task(self._deliver(request_id, verdict_seq, profiles))
+            task.add_done_callback(lambda _: self._in_hand.pop(key, None))
+        await asyncio.shield(task)
+
+    async def release(self) -> None:
+        """Let what only waits go, as the service is to stop; what is being posted is brought to its receipt."""
+        self._released = True
+        self._runtime.projection.signals.ring_all()
+
+    async def _deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
+        # The website's page follows the posts: it is brought along, and not waited for longer than they are.
+        self._brought.pop(request_id, None)
+        mirror = asyncio.ensure_future(self._bring(request_id, verdict_seq, MIRROR)) if MIRROR in profiles else None
+        others = (self._bring(request_id, verdict_seq, profile) for profile in profiles if profile != MIRROR)
+        results = await asyncio.gather(*others, return_exceptions=True)
+        if mirror is not None:
+            self._brought[request_id] = verdict_seq
+            self._runtime.projection.signals.ring((f"{request_id}@{MIRROR}",))
+            results += await asyncio.gather(mirror, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        waits = [result for result in results if isinstance(result, Wait)]
+        if waits:
+            soonest = min(waits, key=lambda wait: wait.delay)
+            raise RetryLater(min(soonest.delay, LONGEST_HOLD), soonest.reason)
+
+    async def _bring(self, request_id: str, verdict_seq: int, profile: str) -> Wait | None:
+        """Take step after step on one profile; return what it waits for when that is long."""
+        try:
+            while True:
+                place = self._place(request_id, verdict_seq, profile)
+                if place is None:
+                    return None  # it is over everywhere, and has left memory
+                outcome = await self._take(place, self._step(place))
+                if isinstance(outcome, Done):
+                    self._runtime.log.debug("done", profile=profile, request_id=request_id, reason=outcome.reason)
+                    return None
+                if isinstance(outcome, Wait) and not await self._held(place, outcome):
+                    return outcome
+        finally:
+            self._waits.over(request_id, profile)
+
+    async def _held(self, place: Place, wait: Wait) -> bool:
+        """Wait here for a change or until it is due; False when it is too long for that."""
+        if wait.shown:
+            self._waits.note(place, wait)
+        names: tuple[str, ...] = (place.profile,)
+        if place.profile == MIRROR and self._brought.get(place.request_id) != place.verdict_seq:
+            names = (place.profile, *place.state.request.targets)
+        elif wait.delay > HOLD_SECONDS and not wait.hold:
+            return False
+        if self._released:
+            return False
+        keys = (place.request_id, *(f"{place.request_id}@{name}" for name in names), f"@{place.profile}", "control")
+        await self._runtime.projection.signals.wait(keys, wait.delay)
+        return not self._released
+
+    async def _take(self, place: Place, step: Step) -> Outcome:
+        if isinstance(step, Done | Wait):
+            return step
+        if isinstance(step, End):
+            return await self._posting.end(place, step)
+        if isinstance(step, Lapse):
+            return await self._posting.lapse(step)
+        profile = self._posting.profile_of(place)
+        line = self._hosts.of(profile).line if profile is not None else self._nowhere
+        async with line.slot(place.profile, place.state.priority) as slot:
+            if self._released:
+                return Wait(LONGEST_HOLD, "the service stops")
+            newest = self._place(place.request_id, place.verdict_seq, place.profile)
+            if newest is None:
+                return Done("it is over")
+            step = self._step(newest)
+            if isinstance(step, Settle):
+                return await self._posting.settle(newest, step, slot)
+            if isinstance(step, Post):
+                try:
+                    return await self._posting.post(newest, step.number, slot)
+                finally:
+                    if profile is not None:
+                        self._hosts.of(profile).breaker.gave_up(place.profile)
+        # It changed while it stood in line, or another copy's attempt holds the profile.
+        return Wait(step.delay, step.reason, hold=True) if isinstance(step, Occupied) else None
+
+    def _step(self, place: Place) -> Step:
+        clock = self._runtime.clock
+        return next_step(place, clock.now(), clock.monotonic(), self._settings.lease)
+
+    def _place(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
+        fold = self._runtime.fold
+        state = fold.requests.get(request_id)
+        if state is None:
+            return None
+        return Place(
+            verdict_seq=verdict_seq,
+            profile=profile,
+            state=state,
+            target=state.target(profile),
+            control_seq=fold.control.seq,
+            busy=self._busy(request_id, profile),
+        )
+
+    def _busy(self, request_id: str, profile: str) -> Busy | None:
+        seq, other = self._runtime.fold.busy.get(profile, (0, ""))
+        state = self._runtime.fold.requests.get(other)
+        if not seq or other == request_id or state is None:
+            return None
+        target = state.target(profile)
+        return Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None

@@ -1,0 +1,1 @@
+"""What the fan-out decides, pure: no clock, no I/O."""

@@ -1,0 +1,221 @@
+"""What is next for one request on one profile. Pure: facts in, one step out.
+
+First what is open is settled, whatever became of the verdict; then what is over or stale is let be; only then may
+something be posted. Source: design.md, Fan-out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.verdicts import Outcome
+from schemas.platforms import MIRROR
+from services.kernel.projection.state import RequestState, TargetState
+
+LEASE_SLACK = 1.0
+"""Seconds added to a lease before an attempt counts as over."""
+
+MIRROR_GRACE = timedelta(seconds=2)
+"""So long after the first profile carries a message the website's page waits for the addresses of the others."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """The attempt of another request on the same profile that nothing was said of yet."""
+
+    request_id: str
+    attempt: Attempt
+    seq: int
+    folded_at: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """The facts of one request on one profile, as the fold has them at this moment.
+
+    ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force.
+    """
+
+    verdict_seq: int
+    profile: str
+    state: RequestState
+    target: TargetState
+    control_seq: int
+    busy: Busy | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The request's id."""
+        return self.state.request_id
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing is to be done (any more); a newer verdict brings its own work."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Look again after ``delay`` seconds, or when something changes.
+
+    ``shown``: people are told that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
+    """
+
+    delay: float
+    reason: str
+    shown: bool = False
+    hold: bool = False
+
+
+@dataclass(frozen=True)
+class Occupied:
+    """Another request's attempt holds the profile for ``delay`` seconds at most: stand in line."""
+
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settle:
+    """An attempt is open and its lease is over since ``over_for`` seconds: find out how it ended."""
+
+    attempt: Attempt
+    attempt_seq: int
+    over_for: float
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """Another request's attempt holds the profile, and its lease is over: free the profile."""
+
+    busy: Busy
+
+
+@dataclass(frozen=True)
+class End:
+    """It ends without a post: expired, or withheld. ``final`` unless a new clearance may still come."""
+
+    outcome: ReceiptOutcome
+    final: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Post:
+    """Post it, as attempt ``number``, if post authorization finds no violation."""
+
+    number: int
+
+
+Step = Done | Wait | Occupied | Settle | Lapse | End | Post
+
+
+def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
+    """Return what is next.
+
+    Args:
+        place: the facts.
+        now: the present time in UTC.
+        boot: the present in boot-time seconds, on which leases are measured.
+        lease: how long an attempt may be under way, in seconds.
+    """
+    target = place.target
+    if target.is_open and target.attempt is not None:
+        return _open(target, target.attempt, boot, lease)
+    if place.state.verdict_seq != place.verdict_seq:
+        return Done("a newer verdict stands")
+    over = _over(place)
+    if over:
+        return Done(over)
+    end = _end(place, now)
+    if end:
+        return end
+    if not place.state.is_cleared:
+        return Done("it is not cleared")
+    if place.state.verdict is not None and place.state.verdict.control_seq != place.control_seq:
+        return Done("control has changed: the gate decides anew")
+    return _post(place, now, boot, lease)
+
+
+def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
+    target = place.target
+    if place.profile == MIRROR:
+        waits = _mirror(place, now)
+        if waits is not None:
+            return waits
+    receipt = target.receipt
+    if receipt is not None and receipt.retry_at is not None and receipt.retry_at > now:
+        return Wait((receipt.retry_at - now).total_seconds(), receipt.reason)
+    if place.busy is not None:
+        left = place.busy.folded_at + lease + LEASE_SLACK - boot
+        return (
+            Occupied(left, f"a post of {place.busy.request_id} is under way there") if left > 0 else Lapse(place.busy)
+        )
+    return Post(target.number + 1)
+
+
+def _open(target: TargetState, attempt: Attempt, boot: float, lease: float) -> Step:
+    left = target.folded_at + lease + LEASE_SLACK - boot
+    if left > 0:
+        return Wait(left, f"attempt {attempt.number} may still be under way", hold=True)
+    return Settle(attempt, target.attempt_seq, -left)
+
+
+def _over(place: Place) -> str:
+    receipt = place.target.receipt
+    if place.target.is_final:
+        return "it has its final receipt"
+    if receipt is None or place.target.receipt_seq < place.verdict_seq:
+        return ""
+    # Held back without an attempt, behind this very verdict: only a newer one can change that.
+    ended = receipt.attempt_seq == 0 and receipt.resolution_seq is None
+    return f"it is on record as {receipt.outcome}: {receipt.reason}" if ended else ""
+
+
+def _mirror(place: Place, now: datetime) -> Step | None:
+    """Return what the website's page waits for; None when it is to be written.
+
+    It follows the first post, and is written once: with the addresses that are known a moment later.
+    """
+    targets = {name: place.state.target(name) for name in place.state.request.targets}
+    stands = [one.receipt for one in targets.values() if _stands(one.receipt)]
+    left = [name for name, one in targets.items() if not one.is_final]
+    if not stands and not left:
+        return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
+    first = min((receipt.at for receipt in stands if receipt is not None), default=None)
+    if first is None:
+        return Wait(3_600.0, "it follows the first post")
+    if left and now - first < MIRROR_GRACE:
+        return Wait((first + MIRROR_GRACE - now).total_seconds(), "it waits a moment for the other addresses")
+    return None
+
+
+def _stands(receipt: Receipt | None) -> bool:
+    return receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+
+
+def _end(place: Place, now: datetime) -> End | None:
+    """Return how it ends without another attempt. What may be public never ends as surely not posted."""
+    end, receipt = _ended(place, now), place.target.receipt
+    if end is None or receipt is None or receipt.outcome is not ReceiptOutcome.UNCONFIRMED:
+        return end
+    return End(ReceiptOutcome.UNCONFIRMED, end.final, f"it may stand or not, please look at the profile; {end.reason}")
+
+
+def _ended(place: Place, now: datetime) -> End | None:
+    """Return what ends it: what was cleared once must not vanish without a receipt (invariant 5)."""
+    request, verdict = place.state.request, place.state.verdict
+    if request.expires_at <= now:
+        when = f"{request.expires_at:%Y-%m-%d %H:%M:%S}"
+        return End(ReceiptOutcome.EXPIRED, True, f"the request expired at {when} UTC: missed, not late")
+    if verdict is not None and verdict.outcome is Outcome.REFUSED:
+        return End(ReceiptOutcome.WITHHELD, True, "the request was refused after it had been cleared")
+    until = verdict.valid_until if verdict is not None and place.state.is_cleared else None
+    if until is not None and until <= now:
+        when = f"{until:%H:%M:%S}"
+        return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when} UTC; a new approval renews it")
+    return None

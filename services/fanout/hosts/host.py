@@ -1,0 +1,100 @@
+"""Each platform host: its line, its quota, its circuit breaker, and what is reported of it."""
+
+from __future__ import annotations
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import (
+    Absent,
+    Cause,
+    Health,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+)
+from services.fanout.domain.breaker import Breaker, Pass, Stop
+from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
+from services.fanout.hosts.line import HostLine
+from services.kernel.service import Runtime
+
+Said = PublishResult | ReconcileResult | Health
+"""Whatever a call to a platform ends with."""
+
+
+class Host:
+    """One host."""
+
+    def __init__(self, name: str, limit: HostLimit, runtime: Runtime) -> None:
+        self.name = name
+        self.line = HostLine(limit)
+        self.quota = Quota(limit)
+        self.breaker = Breaker()
+        self._runtime = runtime
+
+    def ask(self, profile: str) -> Pass | Stop:
+        """Return whether a new attempt for a profile may be made now."""
+        return self.breaker.ask(profile, self._runtime.clock.monotonic())
+
+    def heard(self, profile: str, said: Said) -> None:
+        """Note what a call says of the host: it failed, or it lives."""
+        cause = _cause(said)
+        if cause is Cause.HOST:
+            self._failed(profile, _reason(said))
+        elif cause is not Cause.OWN and self.breaker.answered(profile):
+            self._runtime.log.warning("the host answers again", host=self.name)
+        self._tell()
+
+    def heard_of_trial(self, profile: str, said: Health) -> None:
+        """Note what a harmless question said: that it failed counts, that it was answered is no proof for posts yet."""
+        if _cause(said) is Cause.HOST:
+            self.heard(profile, said)
+
+    def _failed(self, profile: str, reason: str) -> None:
+        if self.breaker.failed(profile, self._runtime.clock.monotonic(), reason):
+            self._runtime.log.error("the host does not answer, posts to it wait", host=self.name, reason=reason)
+
+    def _tell(self) -> None:
+        key = f"host {self.name}"
+        if not self.breaker.is_open:
+            self._runtime.troubles.pop(key, None)
+            return
+        self._runtime.troubles[key] = (
+            f"{self.name} does not answer ({self.breaker.failures} failures in a row, the last at "
+            f"{self._runtime.clock.now():%H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
+        )
+
+
+def _cause(said: Said) -> Cause | None:
+    """Return whose trouble it is, None for a sign of life; what does not show that the host was asked is our own."""
+    if isinstance(said, Posted | Absent):
+        return None
+    if isinstance(said, Permanent):
+        return Cause.OWN
+    if isinstance(said, Health) and said.ok:
+        return None
+    return said.cause or Cause.OWN
+
+
+def _reason(said: Said) -> str:
+    return said.detail if isinstance(said, Health) else getattr(said, "reason", "")
+
+
+class HostRegistry:
+    """All hosts, by name."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._hosts: dict[str, Host] = {}
+
+    def idle(self) -> list[Host]:
+        """Return the hosts that are shut although nothing waits for them: nobody would find out that they are back."""
+        now = self._runtime.clock.monotonic()
+        return [host for host in self._hosts.values() if host.breaker.is_idle(now)]
+
+    def of(self, profile: Profile) -> Host:
+        """Return the host that a profile's posts go to."""
+        name = host_of(profile)
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = Host(name, limit_of(profile.platform, name), self._runtime)
+        return host

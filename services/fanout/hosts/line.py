@@ -1,0 +1,130 @@
+"""The line at one host: who goes first, how many at a time, and one at a time on each profile.
+
+Who is more urgent goes first, at the host and on the profile. A call that takes long moves aside and gives its slot
+back, so that sick profiles keep no healthy one waiting: as many as there is room for (a bulkhead).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from services.fanout.domain.limits import HostLimit
+
+SLOW_AFTER = 0.5
+"""Seconds after which a platform call counts as slow."""
+
+Priority = tuple[int, ...]
+"""Lower goes first."""
+
+
+@dataclass(order=True)
+class _Waiting:
+    priority: Priority
+    number: int
+    profile: str = field(compare=False)
+    admitted: asyncio.Future[None] = field(compare=False)
+
+
+class Slot:
+    """A place at the host: ``calling`` says that the platform is called from now on."""
+
+    def __init__(self, line: HostLine) -> None:
+        self._line = line
+        self._timer: asyncio.TimerHandle | None = None
+        self._aside = False
+
+    def calling(self) -> None:
+        """Keep the slot while the call is quick."""
+        if self._timer is None and not self._aside:
+            self._timer = asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside)
+
+    def _step_aside(self) -> None:
+        self._timer = None
+        if self._line.make_room():
+            self._aside = True
+        else:
+            self._timer = asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside)
+
+    def leave(self) -> bool:
+        """End it; return True when it had moved aside."""
+        if self._timer is not None:
+            self._timer.cancel()
+        return self._aside
+
+
+class HostLine:
+    """Admits at most ``limit.at_once`` quick and ``limit.slow`` slow calls."""
+
+    def __init__(self, limit: HostLimit) -> None:
+        self._free, self._aside_left = limit.at_once, limit.slow
+        self._active: set[str] = set()
+        self._waiting: dict[str, list[_Waiting]] = {}
+        self._ready: list[_Waiting] = []
+        self._numbers = itertools.count()
+
+    @asynccontextmanager
+    async def slot(self, profile: str, priority: Priority) -> AsyncIterator[Slot]:
+        """Wait for one's turn at the host and on the profile, and hold it while the block runs."""
+        await self._enter(profile, priority)
+        slot = Slot(self)
+        try:
+            yield slot
+        finally:
+            if slot.leave():
+                self._aside_left += 1
+            else:
+                self._free += 1
+            self._active.discard(profile)
+            self._offer(profile)
+            self._admit()
+
+    def make_room(self) -> bool:
+        """Let a slow call move aside; False when there is no room there."""
+        if self._aside_left <= 0:
+            return False
+        self._aside_left -= 1
+        self._free += 1
+        self._admit()
+        return True
+
+    async def _enter(self, profile: str, priority: Priority) -> None:
+        waiting = _Waiting(priority, next(self._numbers), profile, asyncio.get_running_loop().create_future())
+        heapq.heappush(self._waiting.setdefault(profile, []), waiting)
+        self._offer(profile)
+        self._admit()
+        try:
+            await waiting.admitted
+        except BaseException:
+            if waiting.admitted.done() and not waiting.admitted.cancelled():
+                # Admitted and cancelled in the same moment: the turn goes to the next one.
+                self._free += 1
+                self._active.discard(profile)
+                self._offer(profile)
+                self._admit()
+            raise
+
+    def _offer(self, profile: str) -> None:
+        """Put the first of a profile's line forward, if nobody of it is in."""
+        line = self._waiting.get(profile)
+        while line and line[0].admitted.cancelled():
+            heapq.heappop(line)
+        if not line:
+            self._waiting.pop(profile, None)
+        elif profile not in self._active:
+            heapq.heappush(self._ready, line[0])
+
+    def _admit(self) -> None:
+        while self._free > 0 and self._ready:
+            first = heapq.heappop(self._ready)
+            line = self._waiting.get(first.profile)
+            if first.profile in self._active or not line or line[0] is not first or first.admitted.done():
+                continue  # put forward twice, or overtaken on its profile
+            heapq.heappop(line)
+            self._active.add(first.profile)
+            self._free -= 1
+            first.admitted.set_result(None)

@@ -1,0 +1,365 @@
+"""The fold of the ledger: control, and each request that is not over. A function of the entries in their order alone.
+
+Whether an entry counts is decided by its bytes and what stands before it. What does not count is *void*: junk, a
+statement whose signature is not right, a verdict whose control revision is not in force where it stands, an attempt
+that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
+
+What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from schemas import canonical
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.base import Contract
+from schemas.events.control import ControlEvent, Ordered, Posture
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution
+from schemas.events.verdicts import Outcome, Verdict
+from services.kernel import warrant
+from services.kernel.control import ControlFault, ControlState, fold
+from services.kernel.ledger import Entry
+from services.kernel.projection.effective import void_because
+from services.kernel.projection.state import RequestState, TargetState, wanted_by
+from services.kernel.signing import verified_by
+
+Event = TypeVar("Event", bound=Contract)
+_CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
+PARSED = 16_384
+"""Parsed entries that are kept: several folds in one process read the same ones."""
+
+
+class Void(Exception):
+    """An entry that does not count, and why."""
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The pinned keys of the realm."""
+
+    realm: str
+    root_keys: frozenset[str]
+    threshold: int
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts)."""
+
+    seq: int
+    kind: str
+    keys: tuple[str, ...] = ()
+    void: str = ""
+
+
+@dataclass
+class LedgerFold:
+    """The state after the entry ``seq``.
+
+    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``orders`` maps the
+    hash of each order that was carried out to its sequence. ``busy`` maps a profile to its effective attempt that
+    nothing was said of yet. ``ruled``: an attempt under the rule of version 0.3 stands, so that older ones are junk.
+    """
+
+    authority: Authority
+    kinds: frozenset[str]
+    seq: int = 0
+    control: ControlState = field(default_factory=ControlState)
+    control_seq: int = 0
+    orders: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, RequestState] = field(default_factory=dict)
+    busy: dict[str, tuple[int, str]] = field(default_factory=dict)
+    ruled: bool = False
+
+    def missing(self, entry: Entry) -> str | None:
+        """Return the request that an entry is about if it is not in memory: its subjects have to be read first."""
+        kind, request_id, _ = place_of(entry.subject)
+        if kind not in self.kinds or kind in ("control", "request") or request_id in self.requests:
+            return None
+        return request_id or None
+
+    def apply(self, entry: Entry, boot: float) -> Applied:
+        """Fold the next entry; ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
+
+        Returns:
+            What it changed. It raises nothing: what cannot be read is void.
+        """
+        self.seq = entry.seq
+        kind, request_id, profile = place_of(entry.subject)
+        if kind not in self.kinds:
+            return Applied(entry.seq, kind)
+        keys = _keys(kind, request_id, profile)
+        try:
+            _FOLDS[kind](self, entry, boot)
+        except Void as void:
+            return Applied(entry.seq, kind, keys, str(void))
+        except ValueError as error:  # StrictJsonError and pydantic's ValidationError
+            return Applied(entry.seq, kind, keys, f"it cannot be read: {error}"[:300])
+        self._forget(request_id)
+        return Applied(entry.seq, kind, keys)
+
+    def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
+        """Bring a request that was over back into memory, from the entries on its subjects, in order.
+
+        Its attempts count as far as a receipt names them: when it was over, none was open.
+        """
+        found = sorted(entries, key=lambda entry: entry.seq)
+        named = {parse(Receipt, one.data).attempt_seq for one in found if _is(one, "receipt") and _readable(one)}
+        for entry in found:
+            kind = place_of(entry.subject)[0]
+            try:
+                if kind == "attempt" and entry.seq in named:
+                    self._note_attempt(self._state(request_id), entry, parse(Attempt, entry.data), boot)
+                elif kind == "verdict":
+                    self._take_verdict(self._state(request_id), entry, parse(Verdict, entry.data))
+                elif kind != "attempt":
+                    _FOLDS[kind](self, entry, boot)
+            except (Void, ValueError):
+                continue
+
+    # --- each kind ----------------------------------------------------------------------------------------
+
+    def _control(self, entry: Entry, _boot: float) -> None:
+        self.control_seq = entry.seq
+        try:
+            event = _CONTROL.validate_python(canonical.loads(entry.data))
+            after = fold(
+                self.control,
+                event,
+                entry.seq,
+                root_keys=self.authority.root_keys,
+                threshold=self.authority.threshold,
+                realm=self.authority.realm,
+            )
+        except (ControlFault, ValueError) as error:
+            if self.control.seq:  # before the manifest there is no revision at all
+                self.control = replace(self.control, seq=entry.seq)
+            raise Void(f"control event: {error}"[:300]) from error
+        self.control = after
+        if isinstance(event, Ordered):
+            self.orders[order_hash(event.order)] = entry.seq
+
+    def _request(self, entry: Entry, _boot: float) -> None:
+        request = parse(Request, entry.data)
+        _, request_id, _ = place_of(entry.subject)
+        known = self.requests.get(request_id)
+        if request.request_id != request_id or request.realm != self.authority.realm:
+            raise Void("the request stands under another name or realm")
+        if known is not None and request.revision <= known.request.revision:
+            raise Void("the request stands already")
+        # What counts is the posture where it stands, not the one that intake knew of when it wrote.
+        posture: Any = str(self.control.posture)
+        if request.submitted_posture != posture:
+            request = request.model_copy(update={"submitted_posture": posture})
+        state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
+        if known is not None:
+            state.targets, state.verdict_last = known.targets, known.verdict_last
+        self.requests[request_id] = state
+
+    def _approval(self, entry: Entry, _boot: float) -> None:
+        approval = parse(Approval, entry.data)
+        _, request_id, officer = place_of(entry.subject)
+        state = self._state(request_id)
+        state.spoken[officer] = entry.seq
+        statement = self._genuine(approval, request_id, officer)
+        if statement is None:
+            raise Void(f"the statement of {officer} is not genuine")
+        if statement.nonce in state.nonces:
+            raise Void(f"the statement of {officer} stands already")
+        state.nonces.add(statement.nonce)
+        state.statements.append((entry.seq, approval))
+        state.approvals[officer] = (entry.seq, approval)
+        state.rejections.pop(officer, None)
+        if statement.decision == "reject":
+            state.rejections[officer] = (entry.seq, statement)
+        state.fact_seq = state.changed = entry.seq
+
+    def _verdict(self, entry: Entry, _boot: float) -> None:
+        verdict = parse(Verdict, entry.data)
+        state = self._state(place_of(entry.subject)[1])
+        state.verdict_last = entry.seq
+        if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
+            raise Void(f"the verdict is not of control revision {self.control_seq}")
+        self._take_verdict(state, entry, verdict)
+
+    def _take_verdict(self, state: RequestState, entry: Entry, verdict: Verdict) -> None:
+        state.verdict, state.verdict_seq, state.verdict_last = verdict, entry.seq, entry.seq
+        state.changed = entry.seq
+        if verdict.outcome is Outcome.CLEARED:
+            state.wanted = wanted_by(verdict)
+
+    def _attempt(self, entry: Entry, boot: float) -> None:
+        attempt = parse(Attempt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if (attempt.profile, attempt.request_id) != (profile, request_id):
+            raise Void("the attempt stands under another name")
+        if attempt.rule is None and not self.ruled:
+            self._note_attempt(state, entry, attempt, boot)
+            return
+        self.ruled = True
+        busy = self.busy.get(profile, (0, ""))[0]
+        void = void_because(
+            attempt,
+            entry.at,
+            entry.headers,
+            state,
+            control_seq=self.control_seq,
+            rejected_by=self._rejected_by(state, attempt, entry),
+            busy=busy,
+        )
+        if attempt.rule is None:
+            void = void or "it is written as before version 0.3"
+        if void:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+            raise Void(f"the attempt on {profile} does not count: {void}")
+        self._note_attempt(state, entry, attempt, boot)
+
+    def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
+        target = state.targets.setdefault(attempt.profile, TargetState())
+        target.attempt, target.attempt_seq, target.attempt_at = attempt, entry.seq, entry.at
+        target.folded_at, target.answered, target.lapsed = boot, False, False
+        target.number = max(target.number, attempt.number)
+        target.effective.append(entry.seq)
+        target.changed = state.changed = entry.seq
+        self.busy[attempt.profile] = (entry.seq, state.request_id)
+
+    def _receipt(self, entry: Entry, _boot: float) -> None:
+        receipt = parse(Receipt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        target = state.targets.setdefault(profile, TargetState())
+        target.receipt_last = entry.seq
+        if (receipt.profile, receipt.request_id) != (profile, request_id):
+            raise Void("the receipt stands under another name")
+        if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
+            raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
+        target.changed = state.changed = entry.seq
+        if receipt.attempt_seq == target.attempt_seq and self.busy.get(profile, (0, ""))[0] == target.attempt_seq:
+            del self.busy[profile]
+        if receipt.outcome is ReceiptOutcome.LAPSED:
+            target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
+            return
+        if receipt.attempt_seq == target.attempt_seq:
+            target.answered = True
+        target.receipt, target.receipt_seq = receipt, entry.seq
+        target.receipts.append((entry.seq, receipt))
+        if receipt.resolution_seq is not None:
+            state.fact_seq = entry.seq
+
+    def _resolution(self, entry: Entry, _boot: float) -> None:
+        resolution = parse(Resolution, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        target = state.targets.setdefault(profile, TargetState())
+        target.resolutions.append((entry.seq, resolution))
+        target.changed = state.changed = entry.seq
+
+    # --- small things -------------------------------------------------------------------------------------
+
+    def _state(self, request_id: str) -> RequestState:
+        state = self.requests.get(request_id)
+        if state is None:
+            raise Void(f"there is no request {request_id}")
+        return state
+
+    def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
+        officer = self.control.officers.get(name)
+        if officer is None or (approval.request_id, approval.officer) != (request_id, name):
+            return None
+        statement = _signed(approval.envelope, officer.public_key)
+        said = (request_id, name, self.authority.realm)
+        return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
+
+    def _rejected_by(self, state: RequestState, attempt: Attempt, entry: Entry) -> str:
+        """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
+        for name, (_, statement) in state.rejections.items():
+            if statement.revision != state.request.revision:
+                continue
+            if warrant.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
+                return name
+        return ""
+
+    def _forget(self, request_id: str) -> None:
+        state = self.requests.get(request_id)
+        if state is not None and state.is_over:
+            del self.requests[request_id]
+
+
+def place_of(subject: str) -> tuple[str, str, str]:
+    """Return a ledger subject's kind, request and profile (of an approval: its officer); empty where it has none."""
+    tokens = subject.split(".")
+    kind = tokens[1] if len(tokens) > 1 else ""
+    if kind in ("request", "verdict") and len(tokens) == 3:
+        return kind, tokens[2], ""
+    if kind == "approval" and len(tokens) == 4:
+        return kind, tokens[2], tokens[3]
+    if kind in ("attempt", "receipt", "resolution", "delivery") and len(tokens) == 4:
+        return kind, tokens[3], tokens[2]
+    return kind if len(tokens) == 2 else "", "", ""
+
+
+def order_hash(envelope: Envelope) -> str:
+    """Return the hash by which a signed order is known again."""
+    return canonical.sha256(envelope.to_bytes())
+
+
+@lru_cache(maxsize=PARSED)
+def parse(contract: type[Event], raw: bytes) -> Event:
+    """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
+    return contract.from_bytes(raw)
+
+
+@lru_cache(maxsize=4_096)
+def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
+    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
+        return None
+    try:
+        return ApprovalStatement.from_bytes(envelope.payload_bytes())
+    except ValueError:
+        return None
+
+
+def _keys(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
+    """Return what an entry wakes: who waits for control, for a request as a whole, or for it on one profile."""
+    if kind == "control":
+        return (kind,)
+    if kind in ("attempt", "receipt", "resolution"):
+        return (f"{request_id}@{profile}", f"@{profile}")
+    return (request_id,) if request_id else ()
+
+
+def _is(entry: Entry, kind: str) -> bool:
+    return place_of(entry.subject)[0] == kind
+
+
+def _readable(entry: Entry) -> bool:
+    try:
+        parse(Receipt, entry.data)
+    except ValueError:
+        return False
+    return True
+
+
+_FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
+    "control": LedgerFold._control,
+    "request": LedgerFold._request,
+    "approval": LedgerFold._approval,
+    "verdict": LedgerFold._verdict,
+    "attempt": LedgerFold._attempt,
+    "receipt": LedgerFold._receipt,
+    "resolution": LedgerFold._resolution,
+}
+
+EVERYTHING = frozenset(_FOLDS)
+__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void", "order_hash", "parse", "place_of"]

@@ -1,0 +1,222 @@
+"""A service's projection: the fold, kept up with the ledger.
+
+The feed brings entries as they are stored; a gap, a start and a reconnection are filled by reading. Once a second the
+leader is asked for its newest sequence, so that silence is not taken for rest. Being behind does no harm: every append
+carries the condition that makes its decision true. ``at_least`` is the read barrier of who was told a sequence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from schemas import canonical, subjects
+from services.kernel.clock import Clock
+from services.kernel.errors import OneVoiceError, Unreachable
+from services.kernel.ledger import Entry, Ledger
+from services.kernel.projection.fold import Applied, LedgerFold
+from services.kernel.projection.signals import Signals
+from services.kernel.projection.source import Source
+from services.kernel.trust import Anchor, anchor_fault, rewound
+
+LOOK_SECONDS = 1.0
+"""How often the leader is asked for its newest sequence."""
+
+BARRIER_SECONDS = 5.0
+"""How long ``at_least`` waits; longer means that the broker is away."""
+
+IMPATIENT_SECONDS = 0.05
+"""After so long a sequence that was not heard of is read instead."""
+
+BUFFERED = 50_000
+"""Entries of the feed that are kept while a gap before them is filled."""
+
+VOIDS_SHOWN = 20
+
+Listener = Callable[[Entry, Applied], None]
+
+
+class Projection:
+    """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded."""
+
+    def __init__(self, source: Source, fold: LedgerFold, ledger: Ledger, clock: Clock, log: Any) -> None:
+        self.fold = fold
+        self.signals = Signals()
+        self.newest: Entry | None = None
+        self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
+        self.void_count = 0
+        self._source, self._ledger, self._clock, self._log = source, ledger, clock, log
+        self._listeners: list[Listener] = []
+        self._early: dict[int, Entry] = {}
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._wake = asyncio.Event()
+        self._filling = asyncio.Lock()
+        self._check = True
+
+    @property
+    def seq(self) -> int:
+        """The sequence up to which the ledger is folded."""
+        return self.fold.seq
+
+    def listen(self, listener: Listener) -> None:
+        """Have a function called with each entry that is folded from now on."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Hear the feed and fold what stands already; raises Unreachable."""
+        await self._source.subscribe(self._heard)
+        await self.catch_up()
+
+    async def run(self) -> None:
+        """Keep up until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.catch_up()
+            except OneVoiceError as error:
+                self._log.warning("the ledger cannot be followed, again soon", code=error.code, error=error.message)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def reconnected(self) -> None:
+        """Look at once what was missed while the broker was away, and whether the ledger is still the same."""
+        self._check = True
+        self._wake.set()
+
+    async def at_least(self, seq: int, seconds: float = BARRIER_SECONDS) -> None:
+        """Wait until an entry that stands at ``seq`` is folded.
+
+        Raises:
+            Unreachable: ``ledger.behind``, the ledger could not be read so far in time.
+        """
+        if self.fold.seq >= seq:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (seq, next(self._numbers), future))
+        timer = asyncio.get_running_loop().call_later(IMPATIENT_SECONDS, self._wake.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            raise Unreachable(
+                "ledger.behind", f"the ledger could not be read up to {seq} in time", "onevoice doctor"
+            ) from None
+        finally:
+            timer.cancel()
+
+    async def catch_up(self) -> int:
+        """Fold up to what the leader has now; return its newest sequence.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        async with self._filling:
+            self._wake.clear()
+            shape = await self._source.shape()
+            if shape.last < self.fold.seq:
+                await self._compare()
+            if self._check:
+                await self._compare()
+                self._check = False
+            if shape.last > self.fold.seq:
+                await self._fill(shape.last)
+            await self._drain()
+            return shape.last
+
+    # --- folding ------------------------------------------------------------------------------------------
+
+    def _heard(self, entry: Entry) -> None:
+        if entry.seq <= self.fold.seq:
+            return
+        if entry.seq == self.fold.seq + 1 and not self._filling.locked() and self.fold.missing(entry) is None:
+            self._apply(entry)
+            return
+        if len(self._early) < BUFFERED:
+            self._early[entry.seq] = entry
+        if not self._filling.locked():
+            self._wake.set()
+
+    async def _fill(self, last: int) -> None:
+        """Fold up to ``last`` and whatever came meanwhile, from the feed where it has it, else by reading."""
+        await self._drain()
+        if self.fold.seq >= last:
+            return
+        began_at = self.fold.seq
+        async for batch in self._source.entries(self.fold.seq):
+            for entry in batch:
+                if entry.seq > self.fold.seq:
+                    await self._fold_one(entry)
+            await self._drain()
+            await asyncio.sleep(0)
+        if began_at and self.fold.seq > began_at:
+            await self._compare()
+
+    async def _drain(self) -> None:
+        """Fold what the feed brought early, as far as it follows on."""
+        while (entry := self._early.pop(self.fold.seq + 1, None)) is not None:
+            await self._fold_one(entry)
+        for seq in [seq for seq in self._early if seq <= self.fold.seq]:
+            del self._early[seq]
+
+    async def _fold_one(self, entry: Entry) -> None:
+        request_id = self.fold.missing(entry)
+        if request_id is not None:
+            await self._reopen(request_id, entry.seq)
+        self._apply(entry)
+
+    async def _reopen(self, request_id: str, before: int) -> None:
+        found: list[Entry] = []
+        for pattern in subjects.all_of(request_id):
+            async for batch in self._source.entries(0, pattern):
+                found += [entry for entry in batch if entry.seq < before]
+        self.fold.reopen(request_id, found, self._clock.monotonic())
+
+    def _apply(self, entry: Entry) -> None:
+        applied = self.fold.apply(entry, self._clock.monotonic())
+        self.newest = entry
+        self._ledger.highest = max(self._ledger.highest, entry.seq)
+        if applied.void:
+            self._alarm(entry, applied)
+        for listener in self._listeners:
+            listener(entry, applied)
+        if applied.keys:
+            self.signals.ring(applied.keys)
+        while self._waiting and self._waiting[0][0] <= entry.seq:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    def _alarm(self, entry: Entry, applied: Applied) -> None:
+        if applied.kind == "attempt":
+            # Two copies raced, as they may; the ledger's order decided.
+            self._log.info("an attempt does not count", seq=entry.seq, subject=entry.subject, reason=applied.void)
+            return
+        self.void_count += 1
+        self.voids.append((entry.seq, applied.void))
+        self._log.error("ALARM: a void entry", seq=entry.seq, subject=entry.subject, reason=applied.void)
+
+    async def _compare(self) -> None:
+        """Compare the newest folded entry with the leader's: a rewound or changed ledger must not pass for rest.
+
+        Raises:
+            LedgerDoubted: it is another one, or none.
+        """
+        known = self.newest
+        if known is None:
+            return
+        found = await self._source.get(known.seq)
+        if found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at):
+            return
+        fault = anchor_fault(
+            Anchor(known.seq, canonical.sha256(known.data)), canonical.sha256(found.data) if found else None
+        ) or rewound(known.seq, known.seq)
+        self._ledger.doubt = self._ledger.doubt or fault
+        raise fault

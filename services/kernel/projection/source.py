@@ -1,0 +1,138 @@
+"""Where a projection gets the ledger from: the feed as it grows, batches of what it missed, single entries to compare.
+
+Core NATS brings each stored entry once more, in order (the stream's republish); what a start, a gap or a reconnection
+left out is filled by batch direct get. Neither needs the right to make a consumer. Sequence, subject and time are the
+server's own headers, never what a publisher put into an entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from schemas import streams, subjects
+from services.kernel.errors import Unreachable
+from services.kernel.ledger import Entry, Ledger, parse_time
+from services.kernel.trust import Shape, entry_time
+
+BATCH = 1_000
+"""Entries that are asked for at a time."""
+
+SILENCE_SECONDS = 2.0
+"""So long a batch may pause before it is asked for again."""
+
+_OWN = ("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending")
+
+OnEntry = Callable[[Entry], None]
+
+
+class Source(Protocol):
+    """What a projection needs of the ledger."""
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        """Hand each new entry over as it is stored; some may be missing."""
+        ...
+
+    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        """Yield what stands above a sequence and fits a filter, in order, in batches; raises Unreachable."""
+        ...
+
+    async def shape(self) -> Shape:
+        """Return what the leader says of the stream; raises Unreachable."""
+        ...
+
+    async def get(self, seq: int) -> Entry | None:
+        """Return the entry that the leader has at a sequence; raises Unreachable."""
+        ...
+
+
+class NatsSource:
+    """The ledger over a service's own connection."""
+
+    def __init__(self, ledger: Ledger, api: str = streams.SERVICE_API) -> None:
+        self._ledger = ledger
+        self._api = api
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        """Hear the feed."""
+
+        async def heard(message: Msg) -> None:
+            entry = _entry(message, message.subject.removeprefix(subjects.FEED))
+            if entry is not None:
+                on_entry(entry)
+
+        await self._client.subscribe(
+            subjects.FEED_ALL, cb=heard, pending_msgs_limit=1_000_000, pending_bytes_limit=512 * 1024 * 1024
+        )
+
+    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        """Read by batch direct get until a batch comes back short."""
+        while True:
+            batch = await self._batch(after, pattern)
+            if batch:
+                yield batch
+                after = batch[-1].seq
+            if len(batch) < BATCH:
+                return
+
+    async def shape(self) -> Shape:
+        """Ask the leader (STREAM.INFO)."""
+        return await self._ledger.shape()
+
+    async def get(self, seq: int) -> Entry | None:
+        """Ask the leader (STREAM.MSG.GET)."""
+        return await self._ledger.get(seq)
+
+    @property
+    def _client(self) -> Client:
+        return self._ledger.client
+
+    async def _batch(self, after: int, pattern: str) -> list[Entry]:
+        inbox = self._client.new_inbox()
+        query = {"seq": after + 1, "batch": BATCH, "next_by_subj": pattern}
+        found: list[Entry] = []
+        try:
+            subscription = await self._client.subscribe(inbox)
+            try:
+                await self._client.publish(
+                    f"{self._api}.DIRECT.GET.{streams.LEDGER}", json.dumps(query).encode(), reply=inbox
+                )
+                while len(found) < BATCH:
+                    message = await subscription.next_msg(timeout=SILENCE_SECONDS)
+                    if _status(message) is not None:
+                        break
+                    entry = _entry(message, (message.headers or {}).get("Nats-Subject", ""))
+                    if entry is not None:
+                        found.append(entry)
+            finally:
+                await subscription.unsubscribe()
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            if not found:
+                raise Unreachable(
+                    "broker.unreachable", "the broker did not answer a read of the ledger", "onevoice doctor"
+                ) from error
+        return found
+
+
+def _status(message: Msg) -> str | None:
+    """Return the status of a message that ends a batch: 204 (its end), 404 (nothing there), 408, 503."""
+    headers = message.headers or {}
+    return headers.get("Status") if not message.data and "Nats-Sequence" not in headers else None
+
+
+def _entry(message: Msg, subject: str) -> Entry | None:
+    """Return an entry by the server's headers; None for what is not of the ledger or does not agree with itself."""
+    headers = dict(message.headers or {})
+    if headers.get("Nats-Stream") != streams.LEDGER or headers.get("Nats-Subject") != subject:
+        return None
+    try:
+        seq, at = int(headers["Nats-Sequence"]), parse_time(headers["Nats-Time-Stamp"])
+    except (KeyError, ValueError):
+        return None
+    stored = {name: value for name, value in headers.items() if name not in _OWN}
+    return Entry(seq, subject, entry_time(at, seq, stored), message.data, stored)
