@@ -53,7 +53,9 @@ class Handlers:
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one question."""
+        """Answer one question; raises Unreachable when the fold does not get there in time."""
+        if query.at_least is not None:
+            await self.runtime.projection.at_least(query.at_least)
         return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
