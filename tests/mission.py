@@ -75,6 +75,16 @@ async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = PATIEN
         await asyncio.sleep(every)
 
 
+async def flushed(client: Client) -> None:
+    """Wait until the server has handled what a client sent.
+
+    nats-py's ``flush`` writes its PING past what still waits to be written; by the answer to the first one that is
+    written too, and the second one comes behind it.
+    """
+    await client.flush()
+    await client.flush()
+
+
 async def provisioned_city(city: City) -> None:
     """Provision a city once, so that copies of it need not be."""
     broker = EmbeddedBroker()

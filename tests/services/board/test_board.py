@@ -14,7 +14,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply
-from tests.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, now
+from tests.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ async def test_people_watch_the_ledger_grow_and_systems_do_not(mission: Mission,
         heard.append((message.subject, BoardEvent.from_value(canonical.loads(message.data))))
 
     await clerk.client.subscribe(subjects.BOARD_ALL, cb=hear)
-    await clerk.client.flush()
+    await flushed(clerk.client)
     system = await mission.desk("drivebc")
     nothing = await system.client.subscribe(subjects.BOARD_ALL)
     fanout = await mission.writer("fanout")
