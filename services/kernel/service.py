@@ -77,6 +77,7 @@ class Runtime:
         self.projection = Projection(
             self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, self.clock, self.log
         )
+        self._own_projection = True
         self._control = ControlView(city, self.ledger)
         self.beat_seconds = 3.0
         self.durable_check_seconds = DURABLE_CHECK_SECONDS
@@ -118,6 +119,11 @@ class Runtime:
             logger=None,
             js_options={"prefix": streams.SERVICE_API},
         )
+
+    def share(self, other: Runtime) -> None:
+        """Use the projection of another service of this process instead of one's own."""
+        other.projection.share(self.ledger)
+        self.projection, self._own_projection = other.projection, False
 
     # --- what is known ------------------------------------------------------------------------------------
 
@@ -276,7 +282,7 @@ class Runtime:
         await self._refuse_drift()
         await self.watch.begin()
         if self.row.folds:
-            await self.projection.start()
+            await (self.projection.start() if self._own_projection else self.projection.started())
         await self._await_manifest(genesis)
 
     def _register(self) -> None:
@@ -300,7 +306,7 @@ class Runtime:
         self._register()
 
     async def _take_up(self) -> None:
-        keep_up = [self.projection.run] if self.row.folds else []
+        keep_up = [self.projection.run] if self.row.folds and self._own_projection else []
         for work in (*keep_up, *self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.seq)

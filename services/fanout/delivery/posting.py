@@ -315,7 +315,9 @@ class Posting:
             receipt = written.receipt
             self._read_back.watch(receipt, written.seq, self._runtime.clock.now())
         said = {"url": receipt.url, "reason": receipt.reason}
-        self._runtime.log.info(
+        delivered = written is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+        tell = self._runtime.log.debug if delivered else self._runtime.log.info
+        tell(
             "another worker's receipt stands" if written is None else str(receipt.outcome),
             request_id=receipt.request_id,
             profile=receipt.profile,

@@ -81,6 +81,7 @@ class Work:
             self._brought[request_id] = verdict_seq
             self._runtime.projection.signals.ring((f"{request_id}@{MIRROR}",))
             results += await asyncio.gather(mirror, return_exceptions=True)
+        self._report(request_id, profiles)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -88,6 +89,12 @@ class Work:
         if waits:
             soonest = min(waits, key=lambda wait: wait.delay)
             raise RetryLater(min(soonest.delay, LONGEST_HOLD), soonest.reason)
+
+    def _report(self, request_id: str, profiles: tuple[str, ...]) -> None:
+        """Say in one line how far a message has come; a fold that has forgotten it has it delivered everywhere."""
+        state = self._runtime.fold.requests.get(request_id)
+        left = len(state.left) if state is not None else 0
+        self._runtime.log.info("brought to its profiles", request_id=request_id, asked=len(profiles), left=left)
 
     async def _bring(self, request_id: str, verdict_seq: int, profile: str) -> Wait | None:
         """Take step after step on one profile; return what it waits for when that is long."""

@@ -195,7 +195,7 @@ class LedgerFold:
         state.verdict, state.verdict_seq, state.verdict_last = verdict, entry.seq, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
-            state.wanted = wanted_by(verdict)
+            state.want(wanted_by(verdict))
 
     def _attempt(self, entry: Entry, boot: float) -> None:
         attempt = parse(Attempt, entry.data)
@@ -233,6 +233,7 @@ class LedgerFold:
         target.effective.append(entry.seq)
         target.changed = state.changed = entry.seq
         self.busy[attempt.profile] = (entry.seq, state.request_id)
+        state.note(attempt.profile)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
@@ -254,6 +255,7 @@ class LedgerFold:
             target.answered = True
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
+        state.note(profile)
         if receipt.resolution_seq is not None:
             state.fact_seq = entry.seq
 
