@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas import flow, subjects
+from schemas import flow
 from schemas.events.control import ProfileSuspend
 from schemas.events.verdicts import Outcome
 from services.fanout.delivery.records import Records
@@ -137,7 +137,7 @@ async def test_a_post_that_lands_after_its_lease_is_found_and_not_repeated(town:
     async with fanout(town, platforms, lease=SHORT_LEASE):
         request = await town.cleared(FIRE)
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
-        await town.idle(FIRE)
+        await town.idle()
     assert len(platforms["mastodon"].posts(FIRE)) == 1
     assert len(await town.attempts(request, FIRE)) == 1
 
@@ -193,7 +193,7 @@ async def test_a_control_change_after_the_verdict_holds_the_post_back(town: Town
     request = await town.cleared(FIRE, WATER)
     await town.hold()
     async with fanout(town, platforms):
-        await town.idle(FIRE, WATER)
+        await town.idle()
         for profile in (FIRE, WATER):
             assert await town.attempts(request, profile) == []
             assert platforms["mastodon"].posts(profile) == []
@@ -205,26 +205,14 @@ async def test_a_control_change_after_the_verdict_holds_the_post_back(town: Town
 
 
 async def test_the_server_refuses_an_attempt_decided_before_a_control_change(town: Town) -> None:
-    """The fence alone, without the warrant: a worker that looked before the change cannot write its attempt."""
+    """The fence alone, without post authorization: who looked before the change cannot write its attempt."""
     request = await town.cleared(FIRE)
-    verdict = await (await town.ledger("board")).last(subjects.verdict(request.request_id))
-    assert verdict is not None
-    delivery = Delivery(
-        at=town.clock.now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=FIRE,
-        platform="mastodon",
-        verdict_seq=verdict.seq,
-        control_seq=town.control_seq,
-        rendering_sha256=request.renderings[0].sha256,
-        expires_at=request.expires_at,
-    )
+    attempt = await town.attempt_on(request, FIRE)
     runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
     runtime.ledger = await town.ledger("fanout")
     await town.hold()
     with pytest.raises(Conflict):
-        await Records(runtime).attempt(delivery, request, 1)
+        await Records(runtime).attempt(attempt)
     assert await town.attempts(request, FIRE) == []
 
 
@@ -262,18 +250,21 @@ async def test_an_expired_message_is_not_posted(town: Town, platforms: Platforms
             receipt = await town.final(each, profile)
             assert (str(receipt.outcome), receipt.final) == ("expired", True)
             assert platforms["mastodon"].posts(profile) == []
+        await town.idle()
+        assert await town.outcomes(request, FIRE) == ["expired"]
+        assert await town.outcomes(limited, WATER) == ["withheld", "expired"]
 
 
-async def test_a_delivery_of_an_older_verdict_is_dropped_and_the_newer_ones_posts_once(
+async def test_the_work_on_an_older_verdict_is_dropped_and_the_newer_ones_posts_once(
     town: Town, platforms: Platforms
 ) -> None:
     request = await town.cleared(FIRE)
     await town.verdict(request)
     async with fanout(town, platforms):
         await town.final(request, FIRE)
-        await town.idle(FIRE)
+        await town.idle()
         await town.verdict(request)
-        await town.idle(FIRE)
+        await town.idle()
     assert len(platforms["mastodon"].posts(FIRE)) == 1
     assert await town.outcomes(request, FIRE) == ["delivered"]
 

@@ -23,6 +23,7 @@ from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.fanout.connectors.contract import Connector
+from services.fanout.delivery.records import key_of
 from services.fanout.wiring import compose
 from services.kernel.city import City
 from services.kernel.clock import SystemClock
@@ -195,6 +196,28 @@ class Town:
         await self.verdict(request)
         return request
 
+    async def attempt_on(self, request: Request, profile: str, number: int = 1, **changes: Any) -> Attempt:
+        """An attempt as a worker of another copy makes it, resting on the newest verdict; nothing is written."""
+        verdict = await (await self.ledger("board")).last(subjects.verdict(request.request_id))
+        assert verdict is not None
+        rendering = next(item for item in request.renderings if item.platform == "mastodon")
+        values: dict[str, Any] = {
+            "at": self.clock.now(),
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": "mastodon",
+            "number": number,
+            "worker": "another-copy",
+            "verdict_seq": verdict.seq,
+            "control_seq": Verdict.from_bytes(verdict.data).control_seq,
+            "digest": request.digest,
+            "rendering_sha256": rendering.sha256,
+            "idempotency_key": key_of(request, profile, rendering.sha256),
+            "rule": 2,
+        }
+        return Attempt(**(values | changes))
+
     # --- what fanout wrote --------------------------------------------------------------------------------
 
     async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
@@ -237,11 +260,11 @@ class Town:
 
             async def look() -> bool:
                 found = await client.jetstream().consumers_info("LEDGER")
-                return not any(one.num_waiting for one in found if one.name.startswith(("fanout", "deliver")))
+                return not any(one.num_waiting for one in found if one.name.startswith("fanout"))
 
             await mission.eventually(look)
 
-    async def idle(self, *profiles: str, seconds: float = 30.0) -> None:
+    async def idle(self, seconds: float = PATIENCE) -> None:
         """Wait until each verdict was handed out and all that it asked for is done."""
         js = (await self.ledger("fanout")).js
         async with asyncio.timeout(seconds):
