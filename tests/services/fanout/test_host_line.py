@@ -1,4 +1,4 @@
-"""The line at a host: who is urgent goes first, one at a time on a profile, slow calls move aside; no broker is needed."""
+"""The line at a host: the urgent first, one at a time on a profile, slow calls aside; no broker is needed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Queue:
 
     async def until_inside(self, *names: str) -> None:
         async with asyncio.timeout(PATIENCE):
-            while not set(names) <= self.inside:
+            while not set(names) <= self.inside:  # noqa: ASYNC110 - whoever comes in tells nobody
                 await asyncio.sleep(0.005)
 
     async def settle(self) -> None:
