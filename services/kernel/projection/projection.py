@@ -143,16 +143,6 @@ class Projection:
         """Fold up to what the leader has now; return its newest sequence.
 
         Raises:
-            Unreachable: the broker does not answer.
-        """
-        async with self._refreshing:
-            if self._clock.monotonic() - self._asked > seconds:
-                await self.catch_up()
-
-    async def catch_up(self) -> int:
-        """Fold up to what the leader has now; return its newest sequence.
-
-        Raises:
             Unreachable: the broker does not answer; ``ledger.behind``, all that answers is behind its leader.
         """
         async with self._filling:
