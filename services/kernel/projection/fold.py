@@ -166,10 +166,10 @@ class LedgerFold:
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
-        approval = parse(Approval, entry.data)
         _, request_id, officer = place_of(entry.subject)
         state = self._state(request_id)
         state.spoken[officer] = entry.seq
+        approval = parse(Approval, entry.data)
         statement = self._genuine(approval, request_id, officer)
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
@@ -184,9 +184,9 @@ class LedgerFold:
         state.fact_seq = state.changed = entry.seq
 
     def _verdict(self, entry: Entry, _boot: float) -> None:
-        verdict = parse(Verdict, entry.data)
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
+        verdict = parse(Verdict, entry.data)
         if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
             raise Void(f"the verdict is not of control revision {self.control_seq}")
         self._take_verdict(state, entry, verdict)
@@ -235,17 +235,17 @@ class LedgerFold:
         self.busy[attempt.profile] = (entry.seq, state.request_id)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
-        receipt = parse(Receipt, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
         target = state.targets.setdefault(profile, TargetState())
         target.receipt_last = entry.seq
+        receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
             raise Void("the receipt stands under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
         target.changed = state.changed = entry.seq
-        if receipt.attempt_seq == target.attempt_seq and self.busy.get(profile, (0, ""))[0] == target.attempt_seq:
+        if receipt.attempt_seq and receipt.attempt_seq == target.attempt_seq == self.busy.get(profile, (0, ""))[0]:
             del self.busy[profile]
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
