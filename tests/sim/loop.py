@@ -44,6 +44,10 @@ class Process:
         self.tasks.append(task)
         return task
 
+    def call(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Run a callback as part of this process, now or when it goes on; a dead one runs nothing."""
+        self._loop.call_soon(callback, *args, context=self._context.copy())
+
     def kill(self) -> None:
         """End it at once: nothing of it ever runs again."""
         self.alive = False
@@ -132,9 +136,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def outside(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
         """Run it after a while, whatever becomes of the process that asked for it."""
+        self.outside_at(self.now + delay, callback, *args)
+
+    def outside_at(self, when: float, callback: Callable[..., Any], *args: Any) -> None:
+        """Run it at a virtual time, whatever becomes of the process that asked for it."""
         self._number += 1
         timer = _Timer(callback, args, self, self._nobody)
-        heapq.heappush(self._scheduled, (self.now + delay, self._number, timer))
+        heapq.heappush(self._scheduled, (when, self._number, timer))
 
     def put_back(self, handles: list[asyncio.Handle]) -> None:
         """Let what waited run."""

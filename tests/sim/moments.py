@@ -7,19 +7,21 @@ call is under way. What it does there, and whether, is still left to the seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.sim.loop import Process
 
 if TYPE_CHECKING:
+    from tests.sim.record import Record
     from tests.sim.world import World
 
 SHORT, TAKEN_OVER, SETTLED = (0.3, 6.0), (19.0, 27.0), (36.0, 50.0)
 """Seconds of sleep: within a lease; until another worker has the delivery; until that one has also settled it."""
 
 Act = Callable[["World", Process], None]
+Rule = Callable[["World", "Record"], Iterator[str]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,7 @@ class Theme:
     ``mischief``: what platforms do in it, ``lies`` how often; ``blind`` and ``lag`` as ``Platforms`` has them;
     ``lasts``: how many seconds requests last; ``targets``: how the name of their one profile ends; ``messages``: how
     many there are; ``says``: how many decisions on each; ``pairs``: of which services there are two copies;
-    ``asleep``: the chance that a worker falls asleep over its question for a last verdict, and the question is lost;
-    ``chaos``: how long it goes on.
+    ``chaos``: how long it goes on; ``rules``: what must hold beside the invariants.
     """
 
     acts: dict[str, tuple[tuple[float, Act], ...]] = field(default_factory=dict)
@@ -43,8 +44,8 @@ class Theme:
     targets: str = ""
     messages: int = 0
     says: tuple[int, ...] = (2, 3)
-    asleep: float = 0.0
     chaos: float = 40.0
+    rules: tuple[Rule, ...] = ()
 
 
 def sleep(least: float, most: float) -> Act:
@@ -160,7 +161,6 @@ THEMES: dict[str, Theme] = {
         targets="townsquare",
         messages=1,
         says=(1, 1, 2),
-        asleep=0.7,
         chaos=60.0,
     ),
     "asleep before an attempt": Theme(
@@ -179,7 +179,6 @@ THEMES: dict[str, Theme] = {
         {
             "fanout.attempt.warranted": ((0.5, order),),
             "gatekeeper.verdict.decided": ((0.25, order), (0.2, sleep(*SHORT))),
-            "fanout.verdict.queued": ((0.2, order),),
         },
         pairs=frozenset({"gatekeeper", "fanout"}),
     ),
@@ -228,20 +227,3 @@ def strike(world: World, process: Process, point: str) -> None:
         if world.rng.random() < chance:
             act(world, process)
             return
-
-
-def strike_read(world: World, process: Process, subject: str) -> bool:
-    """Called at each read of a last entry; True when the question is lost, and the process asleep.
-
-    It strikes where a worker asks for the verdict after it asked for the last attempt, and got to hear of that one.
-    """
-    if not world.theme.asleep or world.calm or process.stopped:
-        return False
-    if subject.startswith("ledger.attempt."):
-        world.drowsy.add(process.name)
-    if not subject.startswith("ledger.verdict.") or process.name not in world.drowsy:
-        return False
-    world.drowsy.discard(process.name)
-    if world.rng.random() < world.theme.asleep:
-        sleep(*TAKEN_OVER)(world, process)
-    return process.stopped

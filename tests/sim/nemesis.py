@@ -38,6 +38,10 @@ def come(world: World) -> None:
         double=rng.choice((0.0, 0.01, 0.05)) * rough,
         slow=rng.choice((0.0, 0.01, 0.05)) * rough,
         delay=rng.choice((0.004, 0.02, 0.1)),
+        behind=rng.choice((0.0, 0.5, 3.0)) * rough,
+        lag=rng.choice((0.0, 0.05, 0.3)) * rough,
+        torn=rng.choice((0.0, 0.05, 0.3)) * rough,
+        unacked=rng.choice((0.0, 0.05, 0.3)) * rough,
     )
     world.platforms.lies = rng.choice((0.0, 0.2, 0.6))
     world.platforms.blind = rng.choice((0.0, 0.0, 0.4))
@@ -74,7 +78,9 @@ def leave(world: World) -> None:
     world.calm = True
     world.crash_rate = 0.0
     world.network.weather = Weather()
+    world.network.reconnect(world.network.cut)
     world.network.cut.clear()
+    world.network.lossy.clear()
     world.platforms.lies = world.platforms.blind = world.platforms.lag = 0.0
     for slot in world.slots:
         if slot.process is not None and slot.process.stopped:
@@ -121,7 +127,12 @@ def _cut(world: World) -> None:
         return
     world.tell(process.name, "CUT OFF")
     world.network.cut.add(process.name)
-    world.loop.outside(world.rng.uniform(1, 20), world.network.cut.discard, process.name)
+    world.loop.outside(world.rng.uniform(1, 20), _joined, world, process.name)
+
+
+def _joined(world: World, name: str) -> None:
+    world.network.cut.discard(name)
+    world.network.reconnect({name})
 
 
 def _server_crash(world: World) -> None:
@@ -142,6 +153,7 @@ def _server_back(world: World) -> None:
         world.tell("server", "BACK")
         world.server.restart(world.loop.now)
         world.network.dispatch_all()
+        world.network.reconnect()
 
 
 def _suspend(world: World) -> None:

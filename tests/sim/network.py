@@ -1,15 +1,18 @@
-"""The simulated network, and a NATS client on it: what the real ``Ledger`` and ``OpenRequests`` are bound to.
+"""The simulated network, and a NATS client on it: what the real ``Ledger`` is bound to.
 
 Messages between a process and the server are delayed, and by chance dropped, doubled or overtaken; a process may be cut
 off. What is sent while the server is away is lost or kept by the client and sent later, as nats-py does: so an append
-whose sender gave up may be stored after all.
+whose sender gave up may be stored after all. The feed comes in order on each connection, with gaps; a batch is torn by
+what breaks a connection, and its commit's ack may be lost when it is stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +20,13 @@ from typing import Any
 import nats.errors
 import nats.js.errors
 
-from schemas import streams
+from schemas import streams, subjects
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import ACK_TIMEOUT, Entry, Ledger, _patiently
+from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
+from services.kernel.trust import Shape
 from tests.sim.loop import OWNER, Process, VirtualLoop
-from tests.sim.server import Ack, Durable, Refused, Server, fits
+from tests.sim.server import Ack, Durable, Part, Refused, Server, fits
 
 PULL_SECONDS = 5.0
 ROUNDING = 1e-6
@@ -33,19 +38,35 @@ KEPT_SECONDS = 4.0
 
 @dataclass
 class Weather:
-    """How bad the network is: chances per message, and the longest usual delay in seconds."""
+    """How bad the network is: chances per message, and the longest usual delay in seconds.
+
+    ``behind``: so many seconds late the feed may be. ``lag``: the chance that a replica that answers a read is some
+    entries behind. ``torn``: the chance that a batch breaks off; ``unacked``: that the ack of a stored one is lost.
+    """
 
     drop: float = 0.0
     double: float = 0.0
     slow: float = 0.0
     delay: float = 0.004
+    behind: float = 0.0
+    lag: float = 0.0
+    torn: float = 0.0
+    unacked: float = 0.0
+
+
+@dataclass
+class Feed:
+    """One connection's subscription to the feed: what arrives, arrives in order."""
+
+    process: Process
+    on_entry: OnEntry
+    newest: float = 0.0
 
 
 class Network:
     """Carries messages between processes and the server.
 
-    ``cut``: who has no network; ``lossy``: how many of whose messages are lost; ``is_lost``: asked for each read of
-    the last entry of a subject.
+    ``cut``: who has no network; ``lossy``: how many of whose messages are lost.
     """
 
     def __init__(self, loop: VirtualLoop, server: Server, rng: Random) -> None:
@@ -53,7 +74,9 @@ class Network:
         self.weather = Weather()
         self.cut: set[str] = set()
         self.lossy: dict[str, float] = {}
-        self.is_lost: Callable[[Process, str], bool] = lambda _process, _subject: False
+        self.feeds: dict[str, Feed] = {}
+        self.links: dict[str, tuple[Process, Callable[[], None]]] = {}
+        server.ledger.listeners.append(self._feed)
         self.hearers: dict[str, list[tuple[Process, Callable[[bytes], None]]]] = {}
         self.desks: dict[str, list[tuple[Process, Callable[[str, bytes, Callable[[bytes], None]], None]]]] = {}
         self._waiting: dict[str, list[tuple[Process, asyncio.Future[Any]]]] = {}
@@ -87,6 +110,37 @@ class Network:
     def _arrive(self, process: Process | None, arrive: Callable[[], None]) -> None:
         if self.server.up:
             arrive()
+
+    # --- the feed -----------------------------------------------------------------------------------------
+
+    def reconnect(self, names: set[str] | None = None) -> None:
+        """Clients are told that their connection is back; ``names``: whose, all by default."""
+        for name, (process, told) in list(self.links.items()):
+            if not process.alive:
+                del self.links[name]
+            elif names is None or name in names:
+                process.call(told)
+
+    def _feed(self, entry: Entry) -> None:
+        """Send a stored entry to who subscribes: core NATS, so that what is lost is not sent again."""
+        rng, weather, now = self.rng, self.weather, self.loop.now
+        for name, feed in list(self.feeds.items()):
+            if not feed.process.alive:
+                del self.feeds[name]
+                continue
+            if name in self.cut or rng.random() < max(weather.drop, self.lossy.get(name, 0.0)):
+                continue
+            when = now + rng.uniform(0.0002, weather.delay)
+            if weather.behind and rng.random() < 0.3:
+                when += rng.uniform(0.0, weather.behind)
+            if rng.random() < weather.slow:
+                when += rng.uniform(0.05, 2.0)
+            feed.newest = max(feed.newest, when)
+            self.loop.outside_at(feed.newest, self._fed, feed, entry)
+
+    def _fed(self, feed: Feed, entry: Entry) -> None:
+        if self.server.up and feed.process.name not in self.cut and self.feeds.get(feed.process.name) is feed:
+            feed.process.call(feed.on_entry, entry)
 
     # --- durables -----------------------------------------------------------------------------------------
 
@@ -226,7 +280,17 @@ class SimMsg:
         self._network.carry(self._process, lambda: self._durable.ack(seq))
 
 
-async def _round_trip(network: Network, process: Process, at_server: Callable[[], Any], timeout: float) -> Any:  # noqa: ASYNC109
+class _Never(Exception):
+    """There is no answer."""
+
+
+async def _round_trip(
+    network: Network,
+    process: Process,
+    at_server: Callable[[], Any],
+    timeout: float,  # noqa: ASYNC109
+    unacked: float = 0.0,
+) -> Any:
     future: asyncio.Future[Any] = network.loop.create_future()
 
     def back(result: Any, error: Exception | None) -> None:
@@ -241,8 +305,12 @@ async def _round_trip(network: Network, process: Process, at_server: Callable[[]
         result, failed = None, None
         try:
             result = at_server()
+        except _Never:
+            return
         except Refused as refused:
             failed = nats.js.errors.APIError(code=400, err_code=refused.err_code, description=refused.description)
+        if unacked and failed is None and network.rng.random() < unacked:
+            return
         network.carry(process, lambda: back(result, failed))
 
     network.carry(process, arrived)
@@ -264,19 +332,55 @@ class SimClient:
     def __init__(self, network: Network, process: Process) -> None:
         self.network, self.process = network, process
         self.is_closed = False
+        self._batches: dict[str, list[Part]] = {}
 
-    async def request(self, subject: str, payload: bytes = b"", timeout: float = 5.0) -> Any:  # noqa: ASYNC109
-        """A request to the JetStream API."""
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 5.0,  # noqa: ASYNC109
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """A request to the JetStream API, or the commit of a batch."""
+        if headers and "Nats-Batch-Commit" in headers:
+            return SimpleNamespace(data=await self._commit(Part(subject, payload, headers), timeout))
         raw = await _round_trip(
             self.network, self.process, lambda: self.network.server.request(subject, payload), timeout
         )
         return SimpleNamespace(data=raw)
 
-    async def publish(self, subject: str, payload: bytes = b"", **_options: Any) -> None:
-        """Core NATS: nobody confirms it."""
+    async def publish(
+        self, subject: str, payload: bytes = b"", headers: dict[str, str] | None = None, **_options: Any
+    ) -> None:
+        """Core NATS: nobody confirms it. Entries of a batch go the same way, and arrive in order or not at all."""
+        if headers and "Nats-Batch-Id" in headers:
+            self._batches.setdefault(headers["Nats-Batch-Id"], []).append(Part(subject, payload, headers))
+            return
         self.network.broadcast(self.process, subject, payload)
 
-    def jetstream(self, timeout: float = 5.0) -> SimJetStream:
+    async def _commit(self, last: Part, timeout: float) -> bytes:  # noqa: ASYNC109
+        network, rng = self.network, self.network.rng
+        parts = [*self._batches.pop(last.headers["Nats-Batch-Id"], []), last]
+        whole = rng.random() >= network.weather.torn
+        arrived: list[bool] = []
+
+        def store() -> Ack:
+            if arrived:
+                raise _Never  # it came twice on the wire, and TCP delivers once
+            arrived.append(True)
+            before = len(network.server.ledger.entries)
+            ack = network.server.commit(parts, whole)
+            for part in parts if ack.seq > before else ():
+                network.loop.outside(0.0, network.dispatch_for, streams.LEDGER, part.subject)
+            return ack
+
+        try:
+            ack = await _round_trip(network, self.process, store, timeout, network.weather.unacked)
+        except nats.js.errors.APIError as error:
+            return json.dumps({"error": {"code": 400, "err_code": error.err_code, "description": error.description}}).encode()
+        return json.dumps({"stream": streams.LEDGER, "seq": ack.seq, "count": len(parts)}).encode()
+
+    def jetstream(self, timeout: float = 5.0, **_options: Any) -> SimJetStream:
         """The JetStream context."""
         return SimJetStream(self, timeout)
 
@@ -302,32 +406,6 @@ class SimJetStream:
         ack: Ack = await _round_trip(network, self._client.process, store, self._timeout)
         return ack
 
-    async def purge_stream(self, name: str, subject: str | None = None, **_: Any) -> bool:
-        """Take a subject's messages away."""
-        server = self._client.network.server
-        await _round_trip(
-            self._client.network,
-            self._client.process,
-            lambda: server.streams[name].purge(subject or ""),
-            self._timeout,
-        )
-        return True
-
-    async def stream_info(self, name: str, subjects_filter: str | None = None, **_: Any) -> Any:
-        """How a stream stands, with its subjects."""
-        stream = self._client.network.server.streams[name]
-
-        def look() -> Any:
-            state = SimpleNamespace(
-                subjects=dict.fromkeys(stream.last, 1),
-                messages=len(stream.entries),
-                last_seq=len(stream.entries),
-                first_seq=1,
-            )
-            return SimpleNamespace(state=state)
-
-        return await _round_trip(self._client.network, self._client.process, look, self._timeout)
-
 
 class SimLedger(Ledger):
     """The real ledger on the simulated server; what it reads does not travel as JSON, which is half of a run's time."""
@@ -337,9 +415,6 @@ class SimLedger(Ledger):
         server = client.network.server
 
         async def once() -> Entry | None:
-            if client.network.is_lost(client.process, str(query.get("last_by_subj", ""))):
-                await asyncio.sleep(ACK_TIMEOUT)
-                raise nats.errors.TimeoutError
             return await _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT)
 
         try:
@@ -347,4 +422,48 @@ class SimLedger(Ledger):
         except nats.errors.Error as error:
             message = f"the broker did not answer a read of {stream}"
             raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+        if entry is not None and stream == streams.LEDGER:
+            self.highest = max(self.highest, entry.seq)
         return entry
+
+
+BATCH = 40
+"""Entries of one answer to a read: few, so that a start takes several."""
+
+
+class SimSource:
+    """What a projection gets the ledger from (services.kernel.projection.source.Source), over the simulated network."""
+
+    def __init__(self, network: Network, process: Process, ledger: Ledger) -> None:
+        self._network, self._process, self._ledger = network, process, ledger
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        """Hear the feed; who subscribes again hears it once."""
+        self._network.feeds[self._process.name] = Feed(self._process, on_entry)
+
+    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        """Read batches until one comes back short; a replica may be behind, and an answer may break off."""
+        network, rng = self._network, self._network.rng
+        while True:
+            behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
+            ask = partial(network.server.direct, after, pattern, BATCH, behind)
+            try:
+                batch = await _round_trip(network, self._process, ask, SILENCE_SECONDS)
+            except nats.errors.Error as error:
+                message = "the broker did not answer a read of the ledger"
+                raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+            if batch and rng.random() < network.weather.lag:
+                batch = batch[: rng.randint(1, len(batch))]
+            if batch:
+                yield batch
+                after = batch[-1].seq
+            if len(batch) < BATCH:
+                return
+
+    async def shape(self) -> Shape:
+        """Ask the leader."""
+        return await self._ledger.shape()
+
+    async def get(self, seq: int) -> Entry | None:
+        """Ask the leader."""
+        return await self._ledger.get(seq)

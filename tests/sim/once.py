@@ -1,6 +1,6 @@
-"""What is pure is computed once in a process: the same bytes are parsed once, the same control is folded once.
+"""What is pure is computed once in a process: the same bytes are parsed once, the same signature is checked once.
 
-Contracts are frozen and a fold depends on nothing but the entries, so that all simulated processes may share them.
+Contracts are frozen, so that all simulated processes may share them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from schemas.events.base import Contract
 from services.eoc_state import handlers as eoc
 from services.gatekeeper import handlers as gate
 from services.kernel import signing
-from services.kernel.control import ControlState
-from services.kernel.control_view import ControlView
-from services.kernel.ledger import Entry
 
 MOST = 20_000
 
@@ -44,25 +41,15 @@ def _from_bytes(cls: type[Contract], raw: bytes) -> Any:
 
 
 _REAL: Any = Contract.from_bytes.__func__  # type: ignore[attr-defined]
-_AFTER = ControlView._after
 
 
 @contextlib.contextmanager
 def shared() -> Iterator[None]:
-    """Share what is read and folded, while one world plays."""
-    folded: dict[tuple[int, int], ControlState] = {}
-
-    def after(view: ControlView, entry: Entry) -> ControlState:
-        known = folded.get((view.state.seq, entry.seq))
-        if known is None:
-            known = folded[view.state.seq, entry.seq] = _AFTER(view, entry)
-        return known
-
+    """Share what is read, while one world plays."""
     with (
         mock.patch.object(gate, "SWEEP_SECONDS", 2.5),  # nothing waits for the idle looks: they may be rarer
         mock.patch.object(eoc, "IDLE_LOOK_SECONDS", 3.0),
         mock.patch.object(Contract, "from_bytes", classmethod(_from_bytes)),
-        mock.patch.object(ControlView, "_after", after),
     ):
         yield
 

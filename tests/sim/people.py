@@ -8,7 +8,7 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from schemas import canonical, subjects
+from schemas import subjects
 from schemas.events import control as c
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Grant, Role
@@ -234,17 +234,3 @@ async def _look(world: World) -> None:
         answer = await ask(world, subjects.DESK_BOARD_QUERY, "eoc-director", BoardQuery(query="eoc"))
         if answer and answer.get("eoc", {}).get("posture") == Posture.EOC_ACTIVE:
             world.told.active.append(world.loop.now)
-
-
-def waiting(world: World) -> list[str]:
-    """What the services still owe: attempts without a receipt, an activation without its end."""
-    ledger = world.server.ledger
-    settled: dict[str, int] = {}
-    for entry in ledger.entries:
-        if entry is not None and entry.subject.startswith("ledger.receipt."):
-            settled[entry.subject] = max(settled.get(entry.subject, 0), int(canonical.loads(entry.data)["attempt_seq"]))
-    return [
-        subject
-        for subject, seq in ledger.last.items()
-        if subject.startswith("ledger.attempt.") and settled.get(subject.replace("attempt", "receipt", 1), 0) < seq
-    ]

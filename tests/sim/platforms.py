@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from random import Random
 
 from schemas.events.authority import Profile
-from schemas.events.requests import Request
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -36,7 +35,7 @@ MISCHIEF = ("accepted_500", "dropped", "silent", "late", "busy", "busy_after", "
 
 @dataclass(frozen=True)
 class Post:
-    """One public post. ``at`` is the virtual time of its landing."""
+    """One public post. ``at`` is the virtual time of its landing, ``held`` how long a proxy had kept it."""
 
     number: int
     at: float
@@ -44,6 +43,7 @@ class Post:
     key: str
     request_id: str
     rendering_sha256: str
+    held: float = 0.0
 
 
 class Platforms:
@@ -58,9 +58,9 @@ class Platforms:
         self.lag = 0.0
         self.keyed = rng.random() < 0.5
         self.suspended: set[str] = set()
-        self.calls = 0
+        self.called: list[tuple[float, str, str, str]] = []
 
-    def land(self, platform: str, intent: Intent) -> Post:
+    def land(self, platform: str, intent: Intent, held: float = 0.0) -> Post:
         """It is public now; a natural key, and an honoured one, make one post of two."""
         same = [post for post in self.posts if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)]
         if same and (platform == "website" or self.keyed):
@@ -72,6 +72,7 @@ class Platforms:
             intent.idempotency_key,
             intent.request_id,
             intent.rendering_sha256,
+            held,
         )
         self.posts.append(post)
         self._tell("platform", f"PUBLIC {post.profile} {post.request_id} post={post.number}")
@@ -98,7 +99,7 @@ class SimConnector:
         """Connect, send, wait for the answer."""
         world, rng = self._platforms, self._platforms.rng
         await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
-        world.calls += 1
+        world.called.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
         trick = rng.choice(world.mischief) if rng.random() < world.lies else ""
         world._tell(self._process.name, f"CALL {intent.profile.id} {intent.request_id} {trick}".rstrip())
         if trick == "unreachable":
@@ -156,15 +157,3 @@ class SimConnector:
 
     async def close(self) -> None:
         """There is nothing to let go of."""
-
-
-class SimMirror:
-    """The website's mirror: it notes what it was asked to show."""
-
-    def __init__(self) -> None:
-        self.shown: set[tuple[str, str]] = set()
-
-    async def mirror(self, request: Request, profile: Profile, url: str) -> None:
-        """Show it."""
-        await asyncio.sleep(0.001)
-        self.shown.add((request.request_id, profile.id))

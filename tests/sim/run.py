@@ -58,8 +58,9 @@ def town() -> Town:
 def run(seed: int, plants: tuple[str, ...] = (), *, whole: bool = False) -> Outcome:
     """Play one seed; ``whole`` keeps the trace also of a run without fault."""
     here = town()
-    with shared(), planted(plants):
-        world = play(here, seed)
+    with shared():
+        with planted(plants):
+            world = play(here, seed)
         found = problems(world)
     outcome = _outcome(world, found, whole=whole)
     del world

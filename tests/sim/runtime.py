@@ -17,13 +17,16 @@ from typing import Any, get_type_hints
 from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.city import City
+from services.kernel.control_view import authority_of
 from services.kernel.errors import OneVoiceError
 from services.kernel.messages import desk_json, raw_bytes, strict_json
 from services.kernel.middleware import ServiceMiddleware
+from services.kernel.projection.fold import EVERYTHING, LedgerFold
+from services.kernel.projection.projection import Projection
 from services.kernel.service import Runtime, Work
 from services.kernel.tries import Counter
 from tests.sim.loop import Process
-from tests.sim.network import Network, SimClient, SimLedger
+from tests.sim.network import Network, SimClient, SimLedger, SimSource
 from tests.sim.once import READ
 from tests.sim.server import Durable
 
@@ -76,6 +79,11 @@ class SimRuntime(Runtime):
         self.network, self.process = network, process
         self.ledger.__class__ = SimLedger  # who holds it already goes on holding it
         self.ledger.bind(SimClient(network, process))  # type: ignore[arg-type]
+        self.source = SimSource(network, process, self.ledger)
+        self.projection = Projection(
+            self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, clock, self.log
+        )
+        network.links[process.name] = (process, self.projection.reconnected)
         self.tries = Counter(self.ledger, clock, self.log)
         self.instance = process.name
         self._middleware: Any = type("BoundMiddleware", (ServiceMiddleware,), {"runtime": self})
@@ -139,6 +147,8 @@ class SimRuntime(Runtime):
         """Begin as the real one does: wait for the manifest, register, take up the background work."""
         while True:
             try:
+                if self.row.folds:
+                    await self.projection.start()
                 await self._await_manifest(genesis)
                 break
             except Exception as error:
@@ -146,11 +156,14 @@ class SimRuntime(Runtime):
                 await asyncio.sleep(1.0)
         self._wire = wire
         self._register()
-        for work in self._work:
+        beats = [self._beat] if self.row.posts else []
+        for work in (*([self.projection.run] if self.row.folds else []), *self._work, *beats):
             self.process.spawn(self._keep(work))
 
     async def heartbeat(self) -> None:
-        """Nobody watches the services here."""
+        """Only who posts is watched here: the barrier and the board want to know whether it lives."""
+        if self.row.posts:
+            await super().heartbeat()
 
     async def _pull(self, durable: str, workers: int, handler: Any) -> None:
         free = asyncio.Semaphore(workers)

@@ -1,7 +1,8 @@
-"""The simulated server: streams, compare-and-set, the fence, deduplication, durables; one for all processes.
+"""The simulated server: streams, compare-and-set, the fence, deduplication, atomic batches, durables; one for all.
 
 What facts.md says of nats-server 2.15 holds here: deduplication is by id alone, a repeat of an accepted append may come
-back as a wrong sequence, what is acked is on disk, and what was never acked may be there too.
+back as a wrong sequence, what is acked is on disk, and what was never acked may be there too. A batch is stored whole or
+not at all; a stale condition or a known message id refuses all of it, and a refused batch leaves no id behind.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from schemas import streams
+from schemas import streams, subjects
 from services.kernel.ledger import Entry
 
 WRONG_SEQUENCE = 10071
+BATCH_INCOMPLETE = 10176
+BATCH_DUPLICATE = 10201
 NO_MESSAGE = 10037
+BATCH_HEADERS = ("Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit")
 MSG_ID = "Nats-Msg-Id"
 EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
@@ -52,6 +56,15 @@ def fits(pattern: list[str], tokens: list[str]) -> bool:
     return len(pattern) == len(tokens)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One entry of a batch."""
+
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+
+
 @dataclass
 class _Index:
     """The sequences that fit one filter, kept as the stream grows."""
@@ -67,6 +80,7 @@ class Stream:
         self.spec = spec
         self.entries: list[Entry | None] = []
         self.last: dict[str, int] = {}
+        self.listeners: list[Callable[[Entry], None]] = []
         self._seen: dict[str, tuple[float, int]] = {}
         self._indexes: dict[str, _Index] = {}
 
@@ -82,8 +96,25 @@ class Stream:
             if self.spec.discard_new:
                 raise Refused(10077, "maximum messages per subject exceeded")
             self.entries[self.last[subject] - 1] = None
+        return Ack(self._store(subject, data, headers, now))
+
+    def append_batch(self, parts: list[Part], now: datetime) -> Ack:
+        """Store all of them, or raise Refused; nothing is stored then.
+
+        Each condition is one on the stream before the batch, as the server checks them when it commits.
+        """
+        for part in parts:
+            self._check(part.subject, part.headers)
+        for part in parts:
+            if self._known(part.headers.get(MSG_ID), now):
+                raise Refused(BATCH_DUPLICATE, "atomic publish contains duplicate message id")
+        return Ack([self._store(part.subject, part.data, part.headers, now) for part in parts][-1])
+
+    def _store(self, subject: str, data: bytes, headers: dict[str, str], now: datetime) -> int:
         seq = len(self.entries) + 1
-        self.entries.append(Entry(seq, subject, now, data, dict(headers)))
+        kept = {name: value for name, value in headers.items() if name not in BATCH_HEADERS}
+        entry = Entry(seq, subject, now, data, kept)
+        self.entries.append(entry)
         self.last[subject] = seq
         if MSG_ID in headers:
             self._seen[headers[MSG_ID]] = (now.timestamp(), seq)
@@ -91,7 +122,19 @@ class Stream:
         for index in self._indexes.values():
             if fits(index.pattern, tokens):
                 index.seqs.append(seq)
-        return Ack(seq)
+        for listener in self.listeners:
+            listener(entry)
+        return seq
+
+    def rewind(self, count: int) -> list[Entry]:
+        """Lose the newest entries, as a damaged store does: their sequences are given to others. Return them."""
+        lost = [entry for entry in self.entries[len(self.entries) - count :] if entry is not None]
+        del self.entries[len(self.entries) - count :]
+        self._indexes.clear()
+        self.last = {entry.subject: entry.seq for entry in self.entries if entry is not None}
+        gone = {entry.seq for entry in lost}
+        self._seen = {name: (at, seq) for name, (at, seq) in self._seen.items() if seq not in gone}
+        return lost
 
     def _known(self, message_id: str | None, now: datetime) -> int:
         at, seq = self._seen.get(message_id or "", (0.0, 0))
@@ -215,13 +258,12 @@ class Durable:
 class Server:
     """Streams and durables. ``up`` is false while it is down; ``clock`` is its own."""
 
-    def __init__(self, clock: Callable[[], datetime], rng: Random, profiles: list[str]) -> None:
+    def __init__(self, clock: Callable[[], datetime], rng: Random) -> None:
         self.clock = clock
         self.up = True
         self.rng = rng
         self.streams = {spec.name: Stream(spec) for spec in streams.STREAMS}
-        consumers = [*streams.CONSUMERS, *(streams.delivery_consumer(profile) for profile in profiles)]
-        self.durables = {spec.durable: Durable(spec) for spec in consumers}
+        self.durables = {spec.durable: Durable(spec) for spec in streams.CONSUMERS}
         self.dedupe_first = rng.random() < 0.5
 
     @property
@@ -233,12 +275,33 @@ class Server:
         """Store it; raises Refused."""
         return self.streams[stream].append(subject, data, headers, self.clock(), dedupe_first=self.dedupe_first)
 
+    def commit(self, parts: list[Part], whole: bool) -> Ack:
+        """Store a batch of the ledger; raises Refused. ``whole``: all of it has reached the server."""
+        if not whole:
+            raise Refused(BATCH_INCOMPLETE, "atomic publish batch is incomplete")
+        return self.ledger.append_batch(parts, self.clock())
+
     def request(self, subject: str, payload: bytes) -> bytes:
         """Answer what the ledger asks of the JetStream API, as JSON."""
-        what, _, stream = subject.removeprefix("$JS.API.STREAM.").rpartition(".")
+        what, _, stream = subject.partition(".STREAM.")[2].rpartition(".")
         if what == "INFO":
-            return json.dumps({"ts": _stamp(self.clock())}).encode()
+            return json.dumps({"ts": _stamp(self.clock()), "state": self.shape(stream)}).encode()
         return self._message(stream, json.loads(payload))
+
+    def shape(self, name: str) -> dict[str, int]:
+        """Return what a stream says of itself."""
+        entries = self.streams[name].entries
+        held = sum(entry is not None for entry in entries) if self.streams[name].spec.max_msgs_per_subject == 1 else None
+        held = len(entries) if held is None else held
+        return {"first_seq": 1 if held else 0, "last_seq": len(entries), "messages": held, "num_deleted": 0}
+
+    def direct(self, after: int, pattern: str, most: int, behind: int = 0) -> list[Entry]:
+        """Return what a batch direct get of the ledger is answered with, by a replica that is so many entries behind."""
+        stream, end = self.ledger, len(self.ledger.entries) - behind
+        if pattern == subjects.LEDGER_ALL:
+            return [entry for entry in stream.entries[after : min(after + most, max(end, 0))] if entry is not None]
+        seqs = [seq for seq in stream.seqs(pattern) if after < seq <= end]
+        return [entry for seq in seqs[:most] if (entry := stream.get(seq)) is not None]
 
     def read(self, name: str, query: dict[str, Any]) -> Entry | None:
         """Find what a query of STREAM.MSG.GET asks for."""

@@ -29,7 +29,7 @@ class TestSimulated(LedgerContract):
 
     @pytest.fixture
     async def stage(self, kind: type[Ledger], dedupe_first: bool) -> Stage:
-        server = Server(now, Random(1), [])
+        server = Server(now, Random(1))
         server.dedupe_first = dedupe_first
         ledger = kind()
         ledger.bind(SimClient(Network(_Loop(), server, Random(2)), _Alive()))  # type: ignore[arg-type]

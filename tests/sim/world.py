@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from schemas import streams, subjects
+from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copying import plan as copy_plan
 from services.fanout.wiring import compose
 from services.kernel import crashpoints
@@ -21,7 +22,8 @@ from services.kernel.service import EntryOf, Runtime
 from tests.sim import moments, nemesis, people
 from tests.sim.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.sim.network import Network
-from tests.sim.platforms import Platforms, SimConnector, SimMirror
+from tests.sim.platforms import Platforms, SimConnector
+from tests.sim.record import Follower
 from tests.sim.runtime import SimClock, SimLog, SimRuntime
 from tests.sim.server import Server
 from tests.sim.town import START, Town
@@ -43,6 +45,7 @@ class Slot:
     skew: float
     starts: int = 0
     process: Process | None = None
+    runtime: SimRuntime | None = None
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Told:
     requests: dict[str, tuple[float, int]] = field(default_factory=dict)
     approvals: list[tuple[float, str, int]] = field(default_factory=list)
     orders: list[tuple[float, str, int]] = field(default_factory=list)
+    resolutions: list[tuple[float, tuple[str, str], int]] = field(default_factory=list)
     active: list[float] = field(default_factory=list)
 
 
@@ -68,18 +72,17 @@ class World:
         self.faults: list[str] = []
         self.told = Told()
         skew = self.rng.uniform(-2.0, 2.0)
-        self.server = Server(SimClock(self.loop, START, skew).now, Random(seed + 1), town.profiles)
+        self.server = Server(SimClock(self.loop, START, skew).now, Random(seed + 1))
         self.network = Network(self.loop, self.server, Random(seed + 2))
         self.platforms = Platforms(self.loop, Random(seed + 3), self.tell)
-        self.mirror = SimMirror()
         self.copy: list[Entry] = []
+        self.follower = Follower(town.city)
+        self.server.ledger.listeners.append(self.follower.on_entry)
         self.slots: list[Slot] = []
         self.processes: list[Process] = []
         self.crash_rate = 0.0
         self.calm = False
-        self.drowsy: set[str] = set()
         self.theme = moments.choose(self)
-        self.network.is_lost = lambda process, subject: moments.strike_read(self, process, subject)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -113,15 +116,19 @@ class World:
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
         runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log)
+        slot.runtime = runtime
         self.tell(process.name, "START")
         process.spawn(runtime.run(self._wire(slot.service, process), self._genesis(slot.service, runtime)))
 
     def _wire(self, service: str, process: Process) -> Callable[[Runtime], None]:
         if service == "fanout":
-            connectors = {name: SimConnector(name, self.platforms, process) for name in ("mastodon", "website")}
+            connectors = {
+                name: SimConnector(platform, self.platforms, process)
+                for name, platform in (("mastodon", "mastodon"), (WEBSITE, WEBSITE), (MIRROR, WEBSITE))
+            }
 
             def wire_fanout(runtime: Runtime) -> None:
-                compose(runtime, connectors, self.mirror, patience=PATIENCE)
+                compose(runtime, connectors, patience=PATIENCE)
 
             return wire_fanout
         if service == "audit":
@@ -195,7 +202,7 @@ class World:
             for name, durable in self.server.durables.items()
             if durable.spec.stream == streams.LEDGER and ledger.next(durable.spec.filter_subject, durable.cursor + 1)
         ]
-        return found + people.waiting(self)
+        return found + self.follower.owed()
 
 
 class Copier:
