@@ -32,6 +32,9 @@ BARRIER_SECONDS = 5.0
 IMPATIENT_SECONDS = 0.05
 """After so long a sequence that was not heard of is read instead."""
 
+LAGGING_SECONDS, LAGGING_TRIES = 0.05, 100
+"""A replica that is behind what the leader has is read again after so long, and so often."""
+
 BUFFERED = 50_000
 """Entries of the feed that are kept while a gap before them is filled."""
 
@@ -116,7 +119,7 @@ class Projection:
         """Fold up to what the leader has now; return its newest sequence.
 
         Raises:
-            Unreachable: the broker does not answer.
+            Unreachable: the broker does not answer; ``ledger.behind``, all that answers is behind its leader.
         """
         async with self._filling:
             self._wake.clear()
@@ -126,9 +129,14 @@ class Projection:
             if self._check:
                 await self._compare()
                 self._check = False
-            if shape.last > self.fold.seq:
-                await self._fill(shape.last)
             await self._drain()
+            tries = 0
+            while self.fold.seq < shape.last:
+                before = self.fold.seq
+                await self._fill()
+                await self._drain()
+                behind = f"the ledger could not be read up to {shape.last}"
+                tries = 0 if self.fold.seq > before else await _again(tries, behind)
             return shape.last
 
     # --- folding ------------------------------------------------------------------------------------------
@@ -144,20 +152,26 @@ class Projection:
         if not self._filling.locked():
             self._wake.set()
 
-    async def _fill(self, last: int) -> None:
-        """Fold up to ``last`` and whatever came meanwhile, from the feed where it has it, else by reading."""
-        await self._drain()
-        if self.fold.seq >= last:
-            return
+    async def _fill(self) -> None:
+        """Fold what can be read; a replica may not have all of it yet."""
         began_at = self.fold.seq
         async for batch in self._source.entries(self.fold.seq):
             for entry in batch:
+                if entry.seq > self.fold.seq + 1:
+                    await self._close_gap(entry.seq)
                 if entry.seq > self.fold.seq:
                     await self._fold_one(entry)
             await self._drain()
             await asyncio.sleep(0)
         if began_at and self.fold.seq > began_at:
             await self._compare()
+
+    async def _close_gap(self, before: int) -> None:
+        """Ask the leader for what an answer left out; what the ledger has lost is not there (services.kernel.watch)."""
+        for seq in range(self.fold.seq + 1, before):
+            entry = await self._source.get(seq)
+            if entry is not None and seq > self.fold.seq:
+                await self._fold_one(entry)
 
     async def _drain(self) -> None:
         """Fold what the feed brought early, as far as it follows on."""
@@ -175,9 +189,19 @@ class Projection:
     async def _reopen(self, request_id: str, before: int) -> None:
         found: list[Entry] = []
         for pattern in subjects.all_of(request_id):
-            async for batch in self._source.entries(0, pattern):
-                found += [entry for entry in batch if entry.seq < before]
+            found += [entry for entry in await self._all_of(pattern) if entry.seq < before]
         self.fold.reopen(request_id, found, self._clock.monotonic())
+
+    async def _all_of(self, pattern: str) -> list[Entry]:
+        """Return all that the leader has on a filter; a replica that is behind is asked again."""
+        last, found = await self._source.last(pattern), list[Entry]()
+        tries = 0
+        while last and (not found or found[-1].seq < last):
+            before = len(found)
+            async for batch in self._source.entries(found[-1].seq if found else 0, pattern):
+                found += batch
+            tries = 0 if len(found) > before else await _again(tries, f"{pattern} could not be read up to {last}")
+        return found
 
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
@@ -220,3 +244,11 @@ class Projection:
         ) or rewound(known.seq, known.seq)
         self._ledger.doubt = self._ledger.doubt or fault
         raise fault
+
+
+async def _again(tries: int, what: str) -> int:
+    """Wait a moment before a replica is read again that had nothing new; raises Unreachable after a while."""
+    if tries >= LAGGING_TRIES:
+        raise Unreachable("ledger.behind", f"{what} in time", "onevoice doctor")
+    await asyncio.sleep(LAGGING_SECONDS)
+    return tries + 1

@@ -50,6 +50,10 @@ class Source(Protocol):
         """Return the entry that the leader has at a sequence; raises Unreachable."""
         ...
 
+    async def last(self, pattern: str) -> int:
+        """Return the newest sequence that the leader has on a filter, 0 for none; raises Unreachable."""
+        ...
+
 
 class NatsSource:
     """The ledger over a service's own connection."""
@@ -87,6 +91,11 @@ class NatsSource:
     async def get(self, seq: int) -> Entry | None:
         """Ask the leader (STREAM.MSG.GET)."""
         return await self._ledger.get(seq)
+
+    async def last(self, pattern: str) -> int:
+        """Ask the leader (STREAM.MSG.GET)."""
+        entry = await self._ledger.last(pattern)
+        return entry.seq if entry is not None else 0
 
     @property
     def _client(self) -> Client:
