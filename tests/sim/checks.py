@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from schemas import canonical, streams, subjects
@@ -103,7 +104,7 @@ def _replayed(world: World, record: Record) -> Iterator[str]:
 
 
 def _void(world: World, record: Record) -> Iterator[str]:
-    """Services write nothing that is void, but for what the ledger's order decides: attempts, and overtaken verdicts."""
+    """Services write nothing that is void, but what raced: attempts and verdicts."""
     for entry in record.entries:
         void = record.applied[entry.seq].void
         raced = entry.subject.startswith(("ledger.attempt.", "ledger.verdict."))
@@ -168,9 +169,7 @@ def _approved(record: Record, request_id: str, at: float) -> bool:
     # A role that was revoked between the call and the landing does not undo the approval.
     officers = record.control_at(at).officers
     rejected = {name for name, (seq, _) in state.rejections.items() if record.time_of(record.entries[seq - 1]) <= at}
-    return any(
-        name not in rejected and {grant.role for grant in officers[name].grants} & EOC_SIGNERS for name in said
-    )
+    return any(name not in rejected and {grant.role for grant in officers[name].grants} & EOC_SIGNERS for name in said)
 
 
 def _receipts(world: World, record: Record) -> Iterator[str]:
@@ -214,7 +213,7 @@ def gist(verdict: Verdict) -> tuple[object, ...]:
 def _repeats(world: World, record: Record) -> Iterator[str]:
     """An unchanged verdict is not repeated, but for a cleared one at another control revision."""
     for request_id, verdicts in record.verdicts.items():
-        for (_, _, one), (seq, _, other) in zip(verdicts, verdicts[1:], strict=False):
+        for (_, _, one), (seq, _, other) in pairwise(verdicts):
             if gist(one) != gist(other) or _facts_between(record, request_id, one.as_of, seq):
                 continue
             if one.outcome is Outcome.BLOCKED or one.control_seq == other.control_seq:

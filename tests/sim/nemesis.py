@@ -68,8 +68,8 @@ def _themed(world: World) -> None:
     if theme.mischief:
         platforms.mischief, platforms.lies = theme.mischief, theme.lies
         platforms.blind, platforms.lag = theme.blind, theme.lag * world.rng.random()
-    if not platforms.keyed:  # beyond this nothing is promised (docs/platforms.md, "Servers without keys")
-        platforms.lag = min(platforms.lag, SETTLING["mastodon"].settle)
+    # Beyond this nothing is promised (docs/platforms.md, "Servers without keys"; with keys a repeat makes it good).
+    platforms.lag = min(platforms.lag, SETTLING["mastodon"].settle)
 
 
 def leave(world: World) -> None:

@@ -377,7 +377,9 @@ class SimClient:
         try:
             ack = await _round_trip(network, self.process, store, timeout, network.weather.unacked)
         except nats.js.errors.APIError as error:
-            return json.dumps({"error": {"code": 400, "err_code": error.err_code, "description": error.description}}).encode()
+            return json.dumps(
+                {"error": {"code": 400, "err_code": error.err_code, "description": error.description}}
+            ).encode()
         return json.dumps({"stream": streams.LEDGER, "seq": ack.seq, "count": len(parts)}).encode()
 
     def jetstream(self, timeout: float = 5.0, **_options: Any) -> SimJetStream:
@@ -452,8 +454,10 @@ class SimSource:
             except nats.errors.Error as error:
                 message = "the broker did not answer a read of the ledger"
                 raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
-            if batch and rng.random() < network.weather.lag:
-                batch = batch[: rng.randint(1, len(batch))]
+            if len(batch) > 1 and rng.random() < network.weather.lag:
+                # The end broke off; of a large answer, one in the middle may have been dropped by a slow client.
+                left_out, dropped = rng.randrange(1, len(batch)), pattern == subjects.LEDGER_ALL and rng.random() < 0.5
+                batch = batch[:left_out] + (batch[left_out + 1 :] if dropped else [])
             if batch:
                 yield batch
                 after = batch[-1].seq
@@ -467,3 +471,8 @@ class SimSource:
     async def get(self, seq: int) -> Entry | None:
         """Ask the leader."""
         return await self._ledger.get(seq)
+
+    async def last(self, pattern: str) -> int:
+        """Ask the leader."""
+        entry = await self._ledger.last(pattern)
+        return entry.seq if entry is not None else 0

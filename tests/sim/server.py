@@ -1,8 +1,8 @@
 """The simulated server: streams, compare-and-set, the fence, deduplication, atomic batches, durables; one for all.
 
 What facts.md says of nats-server 2.15 holds here: deduplication is by id alone, a repeat of an accepted append may come
-back as a wrong sequence, what is acked is on disk, and what was never acked may be there too. A batch is stored whole or
-not at all; a stale condition or a known message id refuses all of it, and a refused batch leaves no id behind.
+back as a wrong sequence, what is acked is on disk, and what was never acked may be there too. A batch is stored whole
+or not at all; a stale condition or a known message id refuses all of it, and a refused batch leaves no id behind.
 """
 
 from __future__ import annotations
@@ -291,12 +291,12 @@ class Server:
     def shape(self, name: str) -> dict[str, int]:
         """Return what a stream says of itself."""
         entries = self.streams[name].entries
-        held = sum(entry is not None for entry in entries) if self.streams[name].spec.max_msgs_per_subject == 1 else None
-        held = len(entries) if held is None else held
+        sparse = self.streams[name].spec.max_msgs_per_subject == 1
+        held = sum(entry is not None for entry in entries) if sparse else len(entries)
         return {"first_seq": 1 if held else 0, "last_seq": len(entries), "messages": held, "num_deleted": 0}
 
     def direct(self, after: int, pattern: str, most: int, behind: int = 0) -> list[Entry]:
-        """Return what a batch direct get of the ledger is answered with, by a replica that is so many entries behind."""
+        """Return what a batch direct get of the ledger is answered with, by a replica that is so far behind."""
         stream, end = self.ledger, len(self.ledger.entries) - behind
         if pattern == subjects.LEDGER_ALL:
             return [entry for entry in stream.entries[after : min(after + most, max(end, 0))] if entry is not None]
