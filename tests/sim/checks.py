@@ -118,7 +118,9 @@ def _posts(world: World, record: Record) -> Iterator[str]:
     for post in world.platforms.posts:
         place = (post.profile, post.request_id)
         state = record.fold.requests[post.request_id]
-        seen.setdefault(place, []).append(post.number)
+        gone = world.platforms.vanished
+        stand = [number for number in seen.get(place, ()) if gone.get(number, float("inf")) > post.at]
+        seen[place] = [*stand, post.number]
         again = sum(
             1
             for _, resolution in state.target(post.profile).resolutions
