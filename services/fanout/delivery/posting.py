@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from schemas.events.authority import Profile
+from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import (
@@ -34,11 +35,13 @@ from services.fanout.domain.step import Done, End, Lapse, Place, Settle, Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.kernel.crashpoints import crash_point
+from services.kernel.errors import OneVoiceError
 from services.kernel.ledger import Conflict
 from services.kernel.service import Runtime
 from services.kernel.warrant import EXPIRED, Objection, WarrantFacts, objections, rendering_for
 
-STALE = frozenset({"warrant.control_changed", "warrant.no_verdict"})
+CHANGED = "warrant.control_changed"
+STALE = frozenset({CHANGED, "warrant.no_verdict"})
 """Violations that a newer verdict answers: the gate decides each open request anew after a control change."""
 
 PATIENCE_SECONDS = 120.0
@@ -49,6 +52,9 @@ AWAY = 10.0
 
 VOID_PAUSE = 1.0
 """Seconds before the next attempt after one that did not count."""
+
+STALE_SECONDS = 2.0
+"""Who has not asked the leader of the ledger for so long was stopped or cut off: it catches up before it calls."""
 
 Outcome = Wait | Done | None
 """What comes of a step: wait, be done, or look again at once."""
@@ -164,11 +170,11 @@ class Posting:
         if wait is not None:
             return wait
         crash_point("fanout.attempt.warranted")
-        lease = Lease(self._runtime.clock, self._settings.lease)
+        lease, decided_under = Lease(self._runtime.clock, self._settings.lease), self._runtime.control.posture
         attempt_seq = await self._attempt(place, profile, number)
         if not attempt_seq:
             return Wait(VOID_PAUSE, "its attempt did not count")
-        result = await self._call(place, attempt_seq, connector, profile, host, slot, lease)
+        result = await self._call(place, attempt_seq, connector, profile, host, slot, lease, decided_under)
         crash_point("fanout.call.ended")
         return await self._conclude(place, attempt_seq, result, lease)
 
@@ -198,14 +204,19 @@ class Posting:
         host: Host,
         slot: Slot,
         lease: Lease,
+        decided_under: Posture,
     ) -> PublishResult | NotAttempted:
         attempt = place.state.target(place.profile).attempt
         if attempt is None:
             return NotAttempted("its attempt is gone from memory")
         intent = self._intent(place, profile, attempt, lease)
+        try:
+            await self._runtime.projection.fresh(STALE_SECONDS)
+        except OneVoiceError as error:
+            return NotAttempted(error.message, late=True)
 
         def authorize() -> NotAttempted | None:
-            held = self._once_more(place, attempt_seq, profile)
+            held = self._once_more(place, attempt_seq, profile, decided_under)
             if held is None:
                 slot.calling()
             return held
@@ -230,8 +241,14 @@ class Posting:
             if receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED and receipt.url and name in profiles
         )
 
-    def _once_more(self, place: Place, attempt_seq: int, profile: Profile) -> NotAttempted | None:
-        """Judge again by the newest fold, right before the call."""
+    def _once_more(
+        self, place: Place, attempt_seq: int, profile: Profile, decided_under: Posture
+    ) -> NotAttempted | None:
+        """Judge again by the newest fold, right before the call.
+
+        An attempt on record is called although control has changed since, unless the change takes it back: another
+        posture does, and whatever the newest facts do not bear out.
+        """
         doubt = self._runtime.ledger.doubt
         if doubt is not None:
             return NotAttempted(doubt.message)
@@ -239,9 +256,9 @@ class Posting:
         target = state.target(place.profile) if state is not None else None
         if state is None or target is None or target.attempt_seq != attempt_seq or target.answered or target.lapsed:
             return NotAttempted("another worker took it over")
-        if state.verdict_seq != place.verdict_seq:
-            return NotAttempted("a newer verdict stands")
         found = self._violations(place, profile)
+        if self._runtime.control.posture is decided_under:
+            found = tuple(one for one in found if one.code != CHANGED)
         return NotAttempted(_sentences(found)) if found else None
 
     async def _conclude(

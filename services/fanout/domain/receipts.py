@@ -93,8 +93,10 @@ def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:
 
 def says_enough(old: Receipt, new: Receipt) -> bool:
     """True when an attempt's receipt on record makes another one superfluous."""
-    if old.attempt_seq != new.attempt_seq or old.outcome is ReceiptOutcome.LAPSED:
+    if old.attempt_seq != new.attempt_seq:
         return False
+    if ReceiptOutcome.LAPSED in (old.outcome, new.outcome):
+        return new.outcome is ReceiptOutcome.LAPSED  # the profile is free already
     return old.outcome is ReceiptOutcome.DELIVERED or new.outcome is not ReceiptOutcome.DELIVERED
 
 

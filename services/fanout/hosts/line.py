@@ -104,8 +104,8 @@ class HostLine:
                 # Admitted and cancelled in the same moment: the turn goes to the next one.
                 self._free += 1
                 self._active.discard(profile)
-                self._offer(profile)
-                self._admit()
+            self._offer(profile)  # whoever stands behind it there
+            self._admit()
             raise
 
     def _offer(self, profile: str) -> None:

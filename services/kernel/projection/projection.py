@@ -59,6 +59,8 @@ class Projection:
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._filling = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
+        self._asked = 0.0
         self._check = True
 
     @property
@@ -115,6 +117,16 @@ class Projection:
         finally:
             timer.cancel()
 
+    async def fresh(self, seconds: float) -> None:
+        """Catch up if the leader was not asked for so long: who was stopped meanwhile does not know what it missed.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        async with self._refreshing:
+            if self._clock.monotonic() - self._asked > seconds:
+                await self.catch_up()
+
     async def catch_up(self) -> int:
         """Fold up to what the leader has now; return its newest sequence.
 
@@ -123,6 +135,7 @@ class Projection:
         """
         async with self._filling:
             self._wake.clear()
+            began = self._clock.monotonic()
             shape = await self._source.shape()
             if shape.last < self.fold.seq:
                 await self._compare()
@@ -137,6 +150,7 @@ class Projection:
                 await self._drain()
                 behind = f"the ledger could not be read up to {shape.last}"
                 tries = 0 if self.fold.seq > before else await _again(tries, behind)
+            self._asked = began
             return shape.last
 
     # --- folding ------------------------------------------------------------------------------------------

@@ -1,9 +1,8 @@
 """A fanout process that hangs, stops or dies at given points: ``python -m tests.services.fanout.program``.
 
 ``--trip POINT=ACTION@PROFILE``, any number of them. Points: ``before-attempt`` (nothing is in the ledger),
-``after-attempt`` (it is in the ledger, nothing is sent),
-``in-call`` (the platform was asked and has not posted yet), ``after-call`` (it has posted), ``after-receipt`` (in the
-ledger, the delivery not acked), ``after-delivery`` (queued, the verdict not acked). Actions: ``hang`` (for ever),
+``after-attempt`` (it is in the ledger, nothing is sent), ``in-call`` (the platform was asked and has not posted yet),
+``after-call`` (it has posted), ``after-receipt`` (in the ledger, the verdict not acked). Actions: ``hang`` (for ever),
 ``kill`` (SIGKILL) and ``stop`` (SIGSTOP) by its own hand. Each trips once; a file POINT.tripped says so.
 """
 
@@ -52,9 +51,6 @@ class Wire:
         os.kill(os.getpid(), SIGNALS[action])
 
 
-POINT_AFTER = {"attempt": "after-attempt", "receipt": "after-receipt", "delivery": "after-delivery"}
-
-
 class TrippingLedger(Ledger):
     """The ledger, with the wire before each attempt and behind each append."""
 
@@ -65,7 +61,7 @@ class TrippingLedger(Ledger):
         if kind == "attempt":
             await self.wire.touch("before-attempt", profile)
         done = await super().append(subject, event, **options)
-        await self.wire.touch(POINT_AFTER.get(kind, f"after-{kind}"), profile)
+        await self.wire.touch(f"after-{kind}", profile)
         return done
 
 
@@ -93,9 +89,8 @@ async def main() -> None:
     crashpoints.arm_from_environment()
     wire = Wire(chosen.platforms, chosen.trip)
     runtime = Runtime(flow.service("fanout"), load_city(chosen.city), url=chosen.url)
-    view, ledger = runtime.control, TrippingLedger()
-    ledger.wire = wire
-    runtime.ledger = view._ledger = ledger
+    runtime.ledger.__class__ = TrippingLedger  # everything that the runtime has built already holds this ledger
+    vars(runtime.ledger)["wire"] = wire
     platforms = {name: TrippingPlatform(chosen.platforms, name) for name in ("mastodon", "website")}
     for platform in platforms.values():
         platform.wire = wire
@@ -109,7 +104,8 @@ async def main() -> None:
 
 
 def _compose(runtime: Runtime, platforms: Any, lease: float) -> None:
-    compose(runtime, platforms, None, lease=lease, patience=2.0)
+    runtime.lease_seconds = lease
+    compose(runtime, platforms, lease=lease, patience=2.0)
 
 
 if __name__ == "__main__":

@@ -11,35 +11,36 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from services.fanout.reader import Reader
 
-from schemas import flow, subjects
-from schemas.events.deliveries import Delivery
+from schemas import subjects
+from schemas.events.authority import Grant, Role
+from schemas.events.control import Designate
 from schemas.events.requests import Request
-from services.fanout import receipts
-from services.fanout.connectors.contract import Posted, Retryable
-from services.fanout.delivery.caller import Held
-from services.fanout.delivery.records import Records
-from services.kernel.service import Runtime
+from services.fanout.delivery.posting import STALE_SECONDS
+from tests import mission
 from tests.services.fanout.platform import FolderPlatform
-from tests.services.fanout.town import Town, eventually, fanout
+from tests.services.fanout.town import SHORT_LEASE, Town, eventually, fanout
 
 NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")
 FIRE, WATER, PARKS, WASTE, ROADS, BYLAW = (f"{name}-townsquare" for name in NAMES)
 Platforms = dict[str, FolderPlatform]
 LEASE = 12.0
 """Long enough that a call begins within a third of it on a busy machine too, and no longer: its end is waited for."""
+LONG = 60.0
+"""Where nothing ends by it."""
 REDELIVERY = 150.0
-"""Seconds to wait at most: a killed process's delivery comes again after its durable's ack_wait."""
+"""Seconds to wait at most: a killed process's verdict comes again after its durable's ack_wait."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 
 @asynccontextmanager
-async def a_process(town: Town, folder: Path, *trips: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def a_process(
+    town: Town, folder: Path, *trips: str, lease: float = LEASE
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A fanout process of its own; killed at the end if it still runs."""
     arguments = ["--city", str(town.city.folder), "--url", town.broker.url, "--platforms", str(folder)]
-    arguments += ["--lease", str(LEASE), *(f"--trip={trip}" for trip in trips)]
+    arguments += ["--lease", str(lease), *(f"--trip={trip}" for trip in trips)]
     log = (folder / "log.txt").open("ab")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.services.fanout.program", *arguments, stdout=log, stderr=log
@@ -63,9 +64,7 @@ async def posted_once(town: Town, platforms: Platforms, request: object, profile
     assert (str(receipt.outcome), len(platforms["mastodon"].posts(profile))) == ("delivered", 1)
 
 
-POINTS = {FIRE: "after-attempt", WATER: "in-call", PARKS: "after-call", WASTE: "after-receipt", ROADS: "after-delivery"}
-GATES = {ROADS: "before-attempt"}
-"""What is queued is worked on at once, however the one who queued it fares: held here, it is queued and no more."""
+POINTS = {FIRE: "after-attempt", WATER: "in-call", PARKS: "after-call", WASTE: "after-receipt", ROADS: "before-attempt"}
 
 
 async def test_killed_or_asleep_at_any_point_it_is_posted_once_and_has_its_receipt(
@@ -82,10 +81,10 @@ async def test_killed_or_asleep_at_any_point_it_is_posted_once_and_has_its_recei
         await eventually((folder / "after-attempt.tripped").exists)
         (folder / "after-attempt.tripped").unlink()
         await town.unheard()
-        trips = [f"{point}=hang@{profile}" for places in (POINTS, GATES) for profile, point in places.items()]
+        trips = [f"{point}=hang@{profile}" for profile, point in POINTS.items()]
         async with a_process(town, folder, *trips) as killed:
             requests = {profile: await town.cleared(profile, text=point) for profile, point in POINTS.items()}
-            for point in (*POINTS.values(), *GATES.values()):
+            for point in POINTS.values():
                 await eventually((folder / f"{point}.tripped").exists)
             killed.kill()
             await killed.wait()
@@ -97,7 +96,7 @@ async def test_killed_or_asleep_at_any_point_it_is_posted_once_and_has_its_recei
             os.kill(sleeper.pid, signal.SIGCONT)
             following = await town.cleared(BYLAW, text="the next")
             await town.final(following, BYLAW, REDELIVERY)
-            await town.idle(BYLAW, *requests, seconds=REDELIVERY)
+            await town.idle(REDELIVERY)
     for profile, request in {**requests, BYLAW: slept_over}.items():
         settled = {receipt.attempt_seq for _, receipt in await town.receipts(request, profile)}
         assert settled == {entry.seq for entry, _ in await town.attempts(request, profile)}
@@ -124,19 +123,40 @@ async def test_a_process_that_was_stopped_before_its_call_does_not_post_when_it_
     assert platforms["mastodon"].calls(FIRE) == ["publish"]
 
 
-async def test_an_activation_while_a_process_sleeps_stops_its_post(town: Town, platforms: Platforms) -> None:
-    """Stopped after its attempt and woken after a control change: the warrant is asked again, and it is withheld."""
+async def test_a_hold_while_a_process_sleeps_stops_its_post(town: Town, platforms: Platforms) -> None:
+    """Stopped after its attempt and woken after the hold: it asks the ledger anew, and posts nothing."""
     folder = folder_of(platforms)
-    async with a_process(town, folder, f"after-attempt=stop@{FIRE}") as process:
+    async with a_process(town, folder, f"after-attempt=stop@{FIRE}", lease=LONG) as process:
         request = await town.cleared(FIRE)
         await eventually((folder / "after-attempt.tripped").exists)
         await town.hold()
+        await asyncio.sleep(STALE_SECONDS + 0.5)
         os.kill(process.pid, signal.SIGCONT)
         receipt = await town.until(request, FIRE, lambda receipt: receipt.attempt_seq > 0)
         assert (str(receipt.outcome), receipt.final) == ("withheld", False)
         assert "stop button" in receipt.reason
-        await town.idle(FIRE)
+        await town.idle()
     assert platforms["mastodon"].posts(FIRE) == []
+
+
+@pytest.mark.parametrize("decided_anew", [True, False])
+async def test_an_attempt_on_record_is_called_though_something_unrelated_changed_since(
+    town: Town, platforms: Platforms, decided_anew: bool
+) -> None:
+    """Whether the gate has decided anew by then or not: no second attempt for a change that takes nothing back."""
+    folder = folder_of(platforms)
+    async with a_process(town, folder, f"after-attempt=stop@{FIRE}", lease=LONG) as process:
+        request = await town.cleared(FIRE)
+        await eventually((folder / "after-attempt.tripped").exists)
+        await town.order("cao", Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED)))
+        if decided_anew:
+            await town.verdict(request)
+        await asyncio.sleep(STALE_SECONDS + 0.5)
+        os.kill(process.pid, signal.SIGCONT)
+        await posted_once(town, platforms, request, FIRE)
+        await town.idle()
+    assert await town.outcomes(request, FIRE) == ["delivered"]
+    assert len(await town.attempts(request, FIRE)) == 1
 
 
 async def test_two_copies_share_the_work_and_post_nothing_twice(town: Town, platforms: Platforms) -> None:
@@ -164,70 +184,121 @@ async def test_two_copies_share_the_work_and_post_nothing_twice(town: Town, plat
     assert len(workers) == 2, "both copies worked"
 
 
-async def a_runtime(town: Town) -> Runtime:
-    """A worker's runtime on the town's broker."""
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    runtime.ledger = await town.ledger("fanout")
-    return runtime
+# --- two copies that want the same -----------------------------------------------------------------------------------
 
 
-async def a_delivery(town: Town, request: Request) -> Delivery:
-    """What a worker gets for the last verdict on a request."""
-    verdict = await (await town.ledger("board")).last(subjects.verdict(request.request_id))
-    assert verdict is not None
-    return Delivery(
-        at=town.clock.now(),
-        request_id=request.request_id,
-        revision=1,
-        profile=ROADS,
-        platform="mastodon",
-        verdict_seq=verdict.seq,
-        control_seq=town.control_seq,
-        rendering_sha256=request.renderings[0].sha256,
-        expires_at=request.expires_at,
-    )
+async def test_two_attempts_at_the_same_place_one_counts_and_one_is_void(town: Town, platforms: Platforms) -> None:
+    """Two workers that do not know of each other: the ledger's order decides, and nothing is owed to the second."""
+    async with fanout(town, platforms, lease=LEASE) as runtime:
+        request = await town.cleared(WATER)
+        await town.final(request, WATER)
+        request = await town.request(ROADS, text="wanted twice")
+        await town.approve(request)
+        platforms["mastodon"].behave(ROADS, "wait")
+        await town.verdict(request)
+        await eventually(lambda: platforms["mastodon"].calls(ROADS) == ["publish wait"])
+        other = await town.attempt_on(request, ROADS, number=2)
+        writer = await town.ledger("fanout")
+        void = await writer.append(
+            subjects.attempt(ROADS, request.request_id), other, fence=(subjects.CONTROL, other.control_seq)
+        )
+        await runtime.projection.at_least(void.seq)
+        platforms["mastodon"].open(ROADS)
+        await town.final(request, ROADS)
+        await town.idle()
+    [(first, _), (second, _)] = await town.attempts(request, ROADS)
+    [(_, receipt)] = await town.receipts(request, ROADS)
+    assert (receipt.attempt_seq, second.seq) == (first.seq, void.seq)
+    assert platforms["mastodon"].calls(ROADS) == ["publish wait"]
 
 
-async def test_a_second_worker_with_a_stale_view_cannot_claim_the_same_attempt(town: Town) -> None:
-    """Two appends of attempt 1, by two workers, under two verdicts: the ledger keeps the first."""
+async def test_two_copies_at_the_same_profile_at_once_call_one_after_the_other(
+    town: Town, platforms: Platforms
+) -> None:
+    """Each has a message for the profile: the first attempt counts; the other one is void, and made again after it."""
+    folder = folder_of(platforms)
+    async with a_process(town, folder, f"before-attempt=stop@{ROADS}") as other:
+        theirs = await town.cleared(ROADS, text="theirs")
+        await eventually((folder / "before-attempt.tripped").exists)
+        await town.unheard()
+        async with fanout(town, platforms, lease=LEASE):
+            platforms["mastodon"].behave(ROADS, "wait")
+            ours = await town.cleared(ROADS, text="ours")
+            await eventually(lambda: platforms["mastodon"].calls(ROADS) == ["publish wait"])
+            os.kill(other.pid, signal.SIGCONT)  # its fold is behind: it does not know of our attempt
+            await until_attempted(town, theirs, ROADS, 1)
+            assert platforms["mastodon"].calls(ROADS) == ["publish wait"]
+            platforms["mastodon"].open(ROADS)
+            for request in (ours, theirs):
+                await posted_once_with(town, platforms, request, ROADS)
+            await town.idle(REDELIVERY)
+    settled = [receipt.attempt_seq for _, receipt in await town.receipts(theirs, ROADS)]
+    made = [entry.seq for entry, _ in await town.attempts(theirs, ROADS)]
+    assert settled == made[-1:], "what was void needs no receipt"
 
-    request = await town.cleared(ROADS, text="claimed twice")
-    delivery = await a_delivery(town, request)
-    answers = []
-    for number in range(2):
-        changed = delivery.model_copy(update={"verdict_seq": delivery.verdict_seq + number})
-        answers.append(await Records(await a_runtime(town)).attempt(changed, request, 1))
-    assert [answer.duplicate for answer in answers] == [False, True]
-    assert len(await town.attempts(request, ROADS)) == 1
+
+async def until_attempted(town: Town, request: Request, profile: str, count: int) -> None:
+    async def look() -> bool:
+        return len(await town.attempts(request, profile)) >= count
+
+    await mission.eventually(look)
 
 
-async def test_what_a_sleeper_found_late_is_not_taken_back_by_the_attempt_after_it(town: Town) -> None:
-    """Attempt 1 seemed absent, attempt 2 is begun, then the first post shows: both end as delivered.
+async def posted_once_with(town: Town, platforms: Platforms, request: Request, profile: str) -> None:
+    """One post has the request's words."""
+    assert str((await town.final(request, profile, REDELIVERY)).outcome) == "delivered"
+    assert platforms["mastodon"].texts(profile).count(request.text) == 1
 
-    Found by the simulation: the end of attempt 2 came last and was not final, so it would have been tried again.
-    """
-    request = await town.cleared(ROADS, text="found late")
-    delivery = await a_delivery(town, request)
-    runtime = await a_runtime(town)
-    records, ledger, now = Records(runtime), runtime.ledger, town.clock.now()
 
-    async def answered() -> bool:
-        attempt = await ledger.last(subjects.attempt(ROADS, request.request_id))
-        assert attempt is not None
-        return await Reader(runtime).answered(attempt, await ledger.last(subjects.receipt(ROADS, request.request_id)))
+@pytest.mark.parametrize("action", ["kill", "stop"])
+async def test_the_death_or_sleep_of_a_copy_in_a_call_is_taken_over_within_5_s_of_its_lease(
+    town: Town, platforms: Platforms, action: str
+) -> None:
+    """It had posted, and could not say so. Another copy finds that out; measured by the server's own stamps."""
+    folder = folder_of(platforms)
+    async with fanout(town, platforms, lease=LEASE), a_process(town, folder, f"after-call={action}@{FIRE}") as other:
+        attempted = await attempted_by(town, platforms, str(other.pid))
+        await eventually((folder / "after-call.tripped").exists)
+        receipt = await town.final(attempted, FIRE, REDELIVERY)
+        [(entry, _)] = await town.attempts(attempted, FIRE)
+        [(answer, _)] = await town.receipts(attempted, FIRE)
+        took = (answer.at - entry.at).total_seconds()
+        assert (str(receipt.outcome), receipt.reason) == ("delivered", "found on the platform")
+        assert LEASE < took < LEASE + 5.0
+    assert platforms["mastodon"].texts(FIRE).count(attempted.text) == 1
 
-    first = await records.attempt(delivery, request, 1)
-    absent = await records.receipt(receipts.of_result(delivery, first.seq, Retryable("absent"), now), 0)
-    second = await records.attempt(delivery, request, 2)
-    posted = receipts.of_result(delivery, first.seq, Posted("https://x.example/1", "1"), now)
-    late = await records.receipt(posted, 0)
-    assert absent is not None
-    assert late is not None
-    assert not await answered(), "the second attempt still needs its receipt"
 
-    held = receipts.of_result(delivery, second.seq, Held("another worker took it over"), now)
-    written = await records.receipt(held, absent.seq)
-    assert written is not None
-    assert (str(written.receipt.outcome), written.receipt.final, written.receipt.remote_id) == ("delivered", True, "1")
-    assert await answered()
-    assert await town.outcomes(request, ROADS) == ["withheld", "delivered", "delivered"]
+async def attempted_by(town: Town, platforms: Platforms, pid: str) -> Request:
+    """Send messages to FIRE until a process gets one: the server chooses which copy a verdict is handed to."""
+    for number in range(60):
+        request = await town.cleared(FIRE, text=f"message {number}")
+        await until_attempted(town, request, FIRE, 1)
+        [(_, attempt)] = await town.attempts(request, FIRE)
+        if f"-{pid}-" in attempt.worker:
+            return request
+        await town.final(request, FIRE)
+    raise AssertionError("the other copy got no verdict")
+
+
+async def test_an_unknown_outcome_lets_other_messages_through_after_its_lease_and_never_the_same(
+    town: Town, platforms: Platforms
+) -> None:
+    """The platform dropped the call and shows nothing: the profile is freed, the message itself waits for a word."""
+    platforms["mastodon"].behave(FIRE, "drop", *["blind"] * 1_000)
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=600.0):
+        unknown = await town.cleared(FIRE, text="unknown")
+        await until_attempted(town, unknown, FIRE, 1)
+        others = [await town.cleared(FIRE, text=f"other {number}") for number in range(3)]
+        for request in others:
+            await posted_once_with(town, platforms, request, FIRE)
+        assert await town.outcomes(unknown, FIRE) == ["lapsed"], "freed once, whoever waits"
+        assert len(await town.attempts(unknown, FIRE)) == 1
+        platforms["mastodon"].behave(FIRE)
+        assert str((await town.final(unknown, FIRE)).outcome) == "delivered"
+    first = (await town.attempts(unknown, FIRE))[0][0].seq
+    assert [(str(one.outcome), one.attempt_seq == first) for _, one in await town.receipts(unknown, FIRE)] == [
+        ("lapsed", True),
+        ("withheld", True),
+        ("delivered", False),
+    ]
+    assert platforms["mastodon"].texts(FIRE) == ["other 0", "other 1", "other 2", "unknown"]
