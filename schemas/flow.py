@@ -109,7 +109,6 @@ BOARD = Service(
     reads=(streams.LEDGER, streams.MEDIA, streams.DEAD),
     writes=(subjects.DEAD_AGAIN_ALL,),
     serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
-    again=streams.BOARD_AGAIN,
     folds=True,
     broadcasts=(subjects.BOARD_ALL,),
     hears=(subjects.EOC_STATE, subjects.AUDIT_STANDING, subjects.HEALTH_ALL),

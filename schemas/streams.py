@@ -112,7 +112,6 @@ EOC_STATE_CONTROL = Consumer(LEDGER, "eoc-state-control", subjects.CONTROL)
 EOC_STATE_AGAIN = Consumer(DEAD, "eoc-state-again", subjects.dead_again("eoc_state"))
 GATEKEEPER_AGAIN = Consumer(DEAD, "gatekeeper-again", subjects.dead_again("gatekeeper"))
 FANOUT_AGAIN = Consumer(DEAD, "fanout-again", subjects.dead_again("fanout"))
-BOARD_AGAIN = Consumer(DEAD, "board-again", subjects.dead_again("board"))
 AUDIT_COPY = Consumer(LEDGER, "audit-copy", subjects.LEDGER_ALL, max_ack_pending=2_048)
 
 CONSUMERS = (
@@ -126,5 +125,4 @@ CONSUMERS = (
     EOC_STATE_AGAIN,
     GATEKEEPER_AGAIN,
     FANOUT_AGAIN,
-    BOARD_AGAIN,
 )

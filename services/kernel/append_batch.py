@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 
 from nats.js import api
 
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT, MESSAGE_ID
+
 MOST = 256
 """Entries of one batch; the server takes 1,000."""
-
-FENCE_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
-EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-MESSAGE_ID = "Nats-Msg-Id"
 
 
 class BatchRefused(Exception):

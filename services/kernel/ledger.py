@@ -32,6 +32,7 @@ from services.kernel.append_batch import (
     PendingAppend,
     Wire,
 )
+from services.kernel.entry import Entry as Entry
 from services.kernel.errors import Unreachable
 from services.kernel.trust import LedgerDoubted, Shape, entry_time, rewound
 
@@ -51,17 +52,6 @@ _ALWAYS = "ledger.receipt."
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 _NO_MESSAGE = 10037
 _LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors.NoStreamResponseError)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One message of a stream. ``at`` is when the server stored it first (services.kernel.trust.entry_time)."""
-
-    seq: int
-    subject: str
-    at: datetime
-    data: bytes
-    headers: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def imports_of(row: flow.Service) -> Imports:
     services = {*row.writes, row.dead_letters}
     services |= {f"{api}.STREAM.MSG.GET.{stream}" for stream in row.reads}
     services |= {f"{api}.STREAM.INFO.{stream}" for stream in needed_streams(row)}
-    streaming = {f"{api}.DIRECT.GET.{streams.LEDGER}"}
+    streaming = {f"{api}.DIRECT.GET.{streams.LEDGER}"} if row.folds else set()
     for consumer in needed_consumers(row):
         name = f"{consumer.stream}.{consumer.durable}"
         if row.again:
@@ -69,7 +69,8 @@ def imports_of(row: flow.Service) -> Imports:
         streaming.add(f"{api}.CONSUMER.MSG.NEXT.{name}")
     if row.again:
         services |= {subjects.DEAD_CLOSED_ALL, f"{api}.STREAM.MSG.GET.{streams.TRIES}"}
-    return Imports(tuple(sorted(services)), tuple(sorted(streaming)), (subjects.FEED_ALL,))
+    feed = (subjects.FEED_ALL,) if row.folds else ()
+    return Imports(tuple(sorted(services)), tuple(sorted(streaming)), feed)
 
 
 def for_service(row: flow.Service) -> Permissions:

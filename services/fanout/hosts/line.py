@@ -104,7 +104,8 @@ class HostLine:
                 # Admitted and cancelled in the same moment: the turn goes to the next one.
                 self._free += 1
                 self._active.discard(profile)
-            self._offer(profile)  # whoever stands behind it there
+            # Whoever gives up may stand before others on its profile: they are put forward in its place.
+            self._offer(profile)
             self._admit()
             raise
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from schemas import subjects
 from schemas.events.deliveries import Attempt
-from services.kernel.append_batch import EXPECTED, FENCE_SUBJECT
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT
 from services.kernel.projection.state import RequestState, TargetState
 
 

@@ -27,7 +27,7 @@ from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.ledger import Entry
+from services.kernel.entry import Entry
 from services.kernel.projection.effective import void_because
 from services.kernel.projection.state import RequestState, TargetState, wanted_by
 from services.kernel.signing import verified_by

@@ -16,8 +16,9 @@ from typing import Any
 
 from schemas import canonical, subjects
 from services.kernel.clock import Clock
+from services.kernel.entry import Entry
 from services.kernel.errors import OneVoiceError, Unreachable
-from services.kernel.ledger import Entry, Ledger
+from services.kernel.ledger import Ledger
 from services.kernel.projection.fold import Applied, LedgerFold
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source

@@ -16,8 +16,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import streams, subjects
+from services.kernel.entry import Entry
 from services.kernel.errors import Unreachable
-from services.kernel.ledger import Entry, Ledger, parse_time
+from services.kernel.ledger import Ledger, parse_time
 from services.kernel.trust import Shape, entry_time
 
 BATCH = 1_000

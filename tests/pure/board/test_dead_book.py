@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 
-from schemas import subjects
 from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
-from schemas.events.desk import DeliveryView
 from services.board.dead_book import DeadBook, durable_of, request_of, service_of
-from services.board.views import with_letter
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
-DELIVERY = subjects.delivery("fire-townsquare", "r1")
+VERDICT = "ledger.verdict.r1"
+OLD = "ledger.delivery.fire-townsquare.r1"
+"""Of version 0.2, when each delivery was a message of its own."""
 
 
 def letter(**changes: Any) -> DeadLetter:
-    fields = {"at": T0, "service": "fanout", "subject": DELIVERY, "seq": 9, "error": "a bug", "data_base64": "e30="}
+    fields = {"at": T0, "service": "fanout", "subject": VERDICT, "seq": 9, "error": "a bug", "data_base64": "e30="}
     return DeadLetter(**(fields | changes))
 
 
@@ -39,7 +38,7 @@ def test_a_letter_is_open_until_it_is_closed_and_a_closed_one_stays_so() -> None
     book = Told()
     number = book.tell("dead.fanout", letter())
     assert [view.letter for view in book.open()] == [number]
-    again = SendAgain(at=T0, letter=number, durable="deliver-fire-townsquare", subject=DELIVERY, seq=9, officer="pio")
+    again = SendAgain(at=T0, letter=number, durable="fanout-verdicts", subject=VERDICT, seq=9, officer="pio")
     book.tell("dead.again.fanout", again)
     assert [(view.state, view.officer) for view in book.open()] == [("sent_again", "pio")]
     book.close(number, Ending.HANDLED)
@@ -49,13 +48,14 @@ def test_a_letter_is_open_until_it_is_closed_and_a_closed_one_stays_so() -> None
     assert book.letters[number].state == "handled"
 
 
-def test_a_letter_of_the_first_version_is_read_and_has_a_way_back() -> None:
+def test_a_letter_of_the_first_version_is_read_and_shown() -> None:
     """Written before letters named their durable, their cause and their times."""
-    raw = {"at": "2026-01-31T14:00:00Z", "service": "fanout", "subject": DELIVERY, "seq": 9, "error": "x: y"}
+    raw = {"at": "2026-01-31T14:00:00Z", "service": "fanout", "subject": OLD, "seq": 9, "error": "x: y"}
     book = Told()
     book.tell("dead.fanout", json.dumps(raw | {"data_base64": ""}).encode())
     (view,) = book.open()
-    assert (view.durable, view.cause, view.tries, view.first_at) == ("deliver-fire-townsquare", "unreadable", 1, T0)
+    assert (view.durable, view.cause, view.tries, view.first_at) == (None, "unreadable", 1, T0)
+    assert [one.letter for one in book.holding("r1")] == [view.letter]
 
 
 GIVEN_UP = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.LEDGER.gatekeeper-requests"
@@ -88,29 +88,33 @@ def test_what_the_server_gave_up_is_a_letter() -> None:
     assert [one.letter for one in book.holding("r1")] == [view.letter]
 
 
-def test_a_delivery_put_aside_is_found_by_the_verdict_that_it_belongs_to() -> None:
+def test_work_put_aside_is_found_by_the_verdict_that_it_was_on() -> None:
     book = Told()
     number = book.tell("dead.fanout", letter())
-    assert book.of_delivery("fire-townsquare", "r1", 12) is None
-    assert book.of_delivery("parks-townsquare", "r1", 5) is None
-    found = book.of_delivery("fire-townsquare", "r1", 5)
+    assert book.of_verdict("r1", 12) is None, "a newer verdict brings its own work"
+    assert book.of_verdict("r2", 9) is None
+    found = book.of_verdict("r1", 9)
     assert found is not None
-    queued = DeliveryView(profile="fire-townsquare", platform="mastodon", outcome="queued")
-    shown = with_letter(queued, found)
-    assert (shown.outcome, shown.final) == ("put_aside", False)
-    assert shown.reason == f"a bug (onevoice dead again {number})"
-    ended = queued.model_copy(update={"outcome": "delivered", "final": True})
-    assert with_letter(ended, found) == ended
+    assert found.letter == number
 
 
-def test_a_dropped_delivery_still_says_why_nothing_is_posted_and_a_handled_one_nothing() -> None:
-    queued = DeliveryView(profile="fire-townsquare", platform="mastodon", outcome="queued")
-    for ending, outcome in ((Ending.DROPPED, "put_aside"), (Ending.HANDLED, "queued")):
-        book = Told()
-        book.close(book.tell("dead.fanout", letter()), ending, "by hand")
-        shown = with_letter(queued, book.of_delivery("fire-townsquare", "r1", 5))
-        assert shown.outcome == outcome
-        assert book.holding("r1") == ()
+def test_the_newest_letter_of_a_verdict_counts_and_only_the_fan_outs() -> None:
+    book = Told()
+    book.tell("dead.fanout", letter())
+    newest = book.tell("dead.fanout", letter(error="another bug"))
+    book.tell("dead.gatekeeper", letter(service="gatekeeper"))
+    found = book.of_verdict("r1", 9)
+    assert found is not None
+    assert found.letter == newest
+
+
+@pytest.mark.parametrize(("ending", "state"), [(Ending.DROPPED, "dropped"), (Ending.HANDLED, None)])
+def test_work_that_was_handled_since_is_not_put_aside_any_more(ending: Ending, state: str | None) -> None:
+    book = Told()
+    book.close(book.tell("dead.fanout", letter()), ending, "by hand")
+    found = book.of_verdict("r1", 9)
+    assert (found.state if found else None) == state
+    assert book.holding("r1") == ()
 
 
 @pytest.mark.parametrize(
@@ -132,10 +136,10 @@ def test_the_request_that_a_subject_is_about(subject: str, request_id: str | Non
 
 def test_durables_and_services_are_found_in_the_map() -> None:
     assert durable_of("gatekeeper", "ledger.approval.r1.cao") == "gatekeeper-approvals"
-    assert durable_of("board", "ledger.seal") == "board-feed"
+    assert durable_of("audit", "ledger.seal") == "audit-copy"
     assert durable_of("fanout", "ledger.verdict.r1") == "fanout-verdicts"
     assert durable_of("nobody", "ledger.seal") is None
     assert durable_of("fanout", "ledger.seal") is None
-    assert service_of("deliver-fire-townsquare") == "fanout"
+    assert service_of("fanout-verdicts") == "fanout"
     assert service_of("gatekeeper-again") == "gatekeeper"
     assert service_of("unknown") is None

@@ -9,12 +9,10 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from schemas.events.deliveries import Receipt
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
-from services.board.views import delivery_view, is_pending
 from services.desk import outcome, show, statements, unconfirmed
 from services.desk.asked import Choice
 from services.desk.flows.resolve import decision_of, unconfirmed_on
@@ -131,29 +129,3 @@ def test_what_is_signed_answers_one_receipt() -> None:
     assert (said.expires_at - said.issued_at).total_seconds() == statements.ORDER_SECONDS
     with pytest.raises(ValidationError):
         statements.resolution(SIGNER, request(), choice="posted", url=None, **fields)
-
-
-def test_a_request_with_an_unconfirmed_post_waits_whatever_its_verdict() -> None:
-    stands = request()
-    both = (doubtful(), delivery(SITE, "delivered"))
-    for said in (Outcome.CLEARED, Outcome.BLOCKED, Outcome.REFUSED):
-        assert is_pending(stands, view(said).verdict, both)
-    done = (delivery(FIRE, "failed"), delivery(SITE, "delivered"))
-    assert not is_pending(stands, view(Outcome.CLEARED).verdict, done)
-    assert not is_pending(stands, view(Outcome.REFUSED).verdict, done)
-
-
-def test_the_board_says_which_receipt_stands() -> None:
-    receipt = Receipt(
-        at=NOW,
-        request_id=ID,
-        revision=1,
-        profile=FIRE,
-        platform="mastodon",
-        attempt_seq=40,
-        outcome="unconfirmed",
-        final=True,
-    )
-    shown_as = delivery_view(FIRE, "mastodon", queued=True, attempt=None, receipt=receipt, receipt_seq=44)
-    assert shown_as is not None
-    assert (shown_as.outcome, shown_as.receipt_seq, shown_as.final) == ("unconfirmed", 44, True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.authority import Profile
-from services.fanout import limits
+from services.fanout.domain import limits
 from services.fanout.domain.limits import Bucket, HostLimit, Quota, Rate
 from tests.pure.fanout.world import profile
 

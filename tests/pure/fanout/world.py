@@ -9,6 +9,7 @@ from typing import Any
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Grant, Officer, Profile, Role
 from schemas.events.control import Posture
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
@@ -124,6 +125,43 @@ def verdict(of: Request, **changes: Any) -> Verdict:
         "valid_until": NOW + timedelta(minutes=20),
     }
     return Verdict(**(values | changes))
+
+
+def attempt(of: Request | None = None, **changes: Any) -> Attempt:
+    """The first attempt of a request on the fire profile, behind the verdict at VERDICT_SEQ."""
+    subject = of or request()
+    values: dict[str, Any] = {
+        "at": NOW,
+        "request_id": subject.request_id,
+        "revision": subject.revision,
+        "profile": "fire-social",
+        "platform": "mastodon",
+        "number": 1,
+        "worker": "worker-1",
+        "verdict_seq": VERDICT_SEQ,
+        "control_seq": CONTROL_SEQ,
+        "digest": subject.digest,
+        "rendering_sha256": subject.renderings[0].sha256,
+        "idempotency_key": "k",
+        "rule": 2,
+    }
+    return Attempt(**(values | changes))
+
+
+def receipt(of: Request | None = None, **changes: Any) -> Receipt:
+    """A receipt that says that the attempt at 50 surely did not post."""
+    subject = of or request()
+    values: dict[str, Any] = {
+        "at": NOW,
+        "request_id": subject.request_id,
+        "revision": subject.revision,
+        "profile": "fire-social",
+        "platform": "mastodon",
+        "attempt_seq": 50,
+        "outcome": ReceiptOutcome.WITHHELD,
+        "final": False,
+    }
+    return Receipt(**(values | changes))
 
 
 def statement(of: Request, by: str, **changes: Any) -> ApprovalStatement:

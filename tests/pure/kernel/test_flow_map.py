@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 import services
 from schemas import flow, streams, subjects
+from services.kernel.clock import ManualClock
+from services.kernel.ledger import Entry, Ledger
+from services.kernel.projection.fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.source import OnEntry
+from services.kernel.trust import Shape
 
+START = datetime(2026, 1, 31, 14, tzinfo=UTC)
 PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
-HEADS = ("ledger", "open", "media", "dead", "tries")
+HEADS = ("ledger", "media", "dead", "tries")
 STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in HEADS}
 WRITERS = {
     subjects.CONTROL: {"eoc_state", "registry"},
     subjects.REQUESTS: {"intake"},
     subjects.APPROVALS: {"intake"},
     subjects.VERDICTS: {"gatekeeper"},
-    subjects.DELIVERIES: {"fanout"},
     subjects.ATTEMPTS: {"fanout"},
     subjects.RECEIPTS: {"fanout"},
     subjects.RESOLUTIONS: {"fanout"},
     subjects.SEAL: {"audit"},
-    subjects.OPEN_ALL: {"gatekeeper"},
     subjects.MEDIA_ALL: {"intake"},
     subjects.DEAD_AGAIN_ALL: {"board"},
 }
@@ -68,21 +75,31 @@ def test_no_two_streams_overlap() -> None:
 
 
 @pytest.mark.parametrize("subject", sorted(WRITERS))
-def test_each_written_subject_has_a_reader_beside_the_watchers(subject: str) -> None:
-    """Somebody other than board and audit consumes it, or reads its stream; a seal is for the audit alone."""
+def test_each_written_subject_has_a_reader(subject: str) -> None:
+    """Somebody consumes it, or folds the ledger, or reads its stream; the audit copies whatever is in the ledger."""
     (stream,) = [one.name for one in streams.STREAMS if any(covers(s, subject) for s in one.subjects)]
     consumed = {
         row.name
         for row in flow.SERVICES
-        for one in row.consumes
-        if one.stream == stream and covers(one.filter_subject, subject)
+        for one in (*row.consumes, *((row.again,) if row.again else ()))
+        if one.stream == stream and (covers(one.filter_subject, subject) or covers(subject, one.filter_subject))
     }
-    if subject == subjects.DELIVERIES:
-        consumed |= {row.name for row in flow.SERVICES if row.per_profile}
-    reads = {row.name for row in flow.SERVICES if stream in row.reads}
-    assert consumed | reads
+    assert consumed | {row.name for row in flow.SERVICES if stream in row.reads}
     if stream == streams.LEDGER:
-        assert {"board", "audit"} <= consumed
+        assert "audit" in consumed
+
+
+def test_who_decides_or_answers_from_memory_folds_the_ledger() -> None:
+    """The audit reads the bytes themselves, and the registry needs nothing but control."""
+    assert {row.name for row in flow.SERVICES if not row.folds} == {"registry", "audit"}
+    assert [row.name for row in flow.SERVICES if row.posts] == ["fanout"]
+    for row in flow.SERVICES:
+        assert streams.LEDGER in row.reads, "a rewound ledger is found by comparing with the leader's"
+
+
+def test_the_feed_is_heard_by_projections_and_is_no_broadcast_of_a_service() -> None:
+    for row in flow.SERVICES:
+        assert not any(covers(subjects.FEED_ALL, one) for one in (*row.broadcasts, *row.hears, *row.writes))
 
 
 def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_there() -> None:
@@ -93,7 +110,6 @@ def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_the
             users.setdefault(consumer.durable, []).append(row.name)
             assert any(covers(one, consumer.filter_subject) for one in known[consumer.stream].subjects)
     assert {durable: len(names) for durable, names in users.items()} == {one.durable: 1 for one in streams.CONSUMERS}
-    assert [row.name for row in flow.SERVICES if row.per_profile] == ["fanout"]
 
 
 def test_who_consumes_from_the_ledger_through_handlers_gets_its_dead_letters_back() -> None:
@@ -128,29 +144,46 @@ def test_what_is_heard_is_broadcast() -> None:
 
 
 def test_only_the_working_set_may_be_purged() -> None:
-    assert {row.name: row.purges for row in flow.SERVICES if row.purges} == {"gatekeeper": (streams.OPEN,)}
     kept = {stream.name for stream in streams.STREAMS if stream.deny_purge and stream.deny_delete}
     assert kept == {streams.LEDGER, streams.MEDIA, streams.DEAD}
 
 
-def test_one_delivery_at_a_time_for_each_profile() -> None:
-    consumer = streams.delivery_consumer("fire-townsquare")
-    assert (consumer.max_ack_pending, consumer.filter_subject) == (1, "ledger.delivery.fire-townsquare.*")
-    assert consumer.ack_wait > streams.LEASE_SECONDS
+def test_the_workers_live_are_heard_of_by_who_tells_that_the_eoc_is_active() -> None:
+    """The barrier names a post that another than its worker answered, unless that one was heard of since."""
+    assert subjects.health("fanout") in flow.EOC_STATE.hears
 
 
-def test_the_ledger_remembers_a_repeat_for_hours() -> None:
-    (ledger,) = [stream for stream in streams.STREAMS if stream.name == streams.LEDGER]
-    assert ledger.duplicate_window >= 6 * streams.HOUR
+class Never:
+    """A ledger that nobody reads: wiring a service asks the broker nothing."""
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        raise AssertionError("nothing is read before the service starts")
+
+    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        raise AssertionError("nothing is read before the service starts")
+
+    async def shape(self) -> Shape:
+        raise AssertionError("nothing is read before the service starts")
+
+    async def get(self, seq: int) -> Entry | None:
+        raise AssertionError("nothing is read before the service starts")
 
 
 class Recorder:
-    """Takes the registrations of a service's wiring in place of a runtime."""
+    """Takes the registrations of a service's wiring in place of a runtime, which needs a broker."""
+
+    fold: LedgerFold
+    projection: Projection
+    ledger: Any
+    control: Any
+    city: Any
+    log: Any
 
     def __init__(self, row: flow.Service) -> None:
         self.row = row
         self.consumed: set[str] = set()
         self.served: set[str] = set()
+        self.heard: set[str] = set()
 
     def consume(self, consumer: streams.Consumer, **_: Any) -> Any:
         self.consumed.add(consumer.durable)
@@ -160,19 +193,26 @@ class Recorder:
         self.served.add(base)
         return lambda handler: handler
 
+    def hear(self, subject: str, **_: Any) -> Any:
+        self.heard.add(subject)
+        return lambda handler: handler
+
     def __getattr__(self, _name: str) -> Any:
         return lambda *_args, **_kwargs: lambda handler: handler
 
 
-@pytest.mark.parametrize("name", ["eoc_state", "registry", "gatekeeper", "board"])
+@pytest.mark.parametrize("name", [row.name for row in flow.SERVICES if row.name not in ("audit", "intake", "fanout")])
 def test_a_service_registers_what_its_row_says(name: str) -> None:
     """The map is what the code does: no durable that nobody pulls, no desk subject that nobody answers."""
     recorder = Recorder(flow.service(name))
     wiring = importlib.import_module(f"services.{name}.wiring")
-    recorder.ledger = recorder.control = recorder.city = recorder.log = None  # type: ignore[attr-defined]
+    fold = LedgerFold(Authority("live", frozenset(), 1), EVERYTHING)
+    recorder.fold, recorder.projection = fold, Projection(Never(), fold, Ledger(), ManualClock(START), None)
+    recorder.ledger = recorder.control = recorder.city = recorder.log = None
     wiring.wire(recorder)
     assert recorder.consumed == {consumer.durable for consumer in recorder.row.consumes}
     assert recorder.served == set(recorder.row.serves)
+    assert recorder.heard <= set(recorder.row.hears)
 
 
 def test_each_service_of_the_map_has_a_folder() -> None:

@@ -11,18 +11,17 @@ from services.kernel.errors import BadInput
 from services.provision import permissions
 from services.provision.nats_config import RealmUsers, ServerSettings, Tls, render_accounts, render_server
 
-PROFILES = ("fire-townsquare", "fire-website")
 LEDGER = (
     subjects.CONTROL,
     subjects.REQUESTS,
     subjects.APPROVALS,
     subjects.VERDICTS,
-    subjects.DELIVERIES,
     subjects.ATTEMPTS,
     subjects.RECEIPTS,
     subjects.RESOLUTIONS,
     subjects.SEAL,
 )
+ROWS = pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 
 
 def overlap(one: str, other: str) -> bool:
@@ -36,46 +35,70 @@ def overlap(one: str, other: str) -> bool:
     return len(first) == len(second)
 
 
-@pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
+@ROWS
 def test_a_service_publishes_to_the_ledger_exactly_what_its_row_writes(row: flow.Service) -> None:
-    granted = permissions.for_service(row, PROFILES).publish
+    granted = permissions.for_service(row).publish
     for subject in LEDGER:
         assert any(overlap(right, subject) for right in granted) == (subject in row.writes), subject
 
 
-@pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
+@ROWS
 def test_each_right_to_publish_has_its_reason_in_the_row(row: flow.Service) -> None:
     allowed = {*row.writes, *row.broadcasts, row.heartbeat, row.dead_letters}
-    durables = {c.durable for c in (*row.consumes, row.again) if c} | (
-        {f"deliver-{p}" for p in PROFILES} if row.per_profile else set()
-    )
-    for right in set(permissions.for_service(row, PROFILES).publish) - allowed:
+    durables = {c.durable for c in (*row.consumes, row.again) if c}
+    for right in set(permissions.for_service(row).publish) - allowed:
         if right == "_R_.>":
             assert row.serves
-        elif found := re.fullmatch(r"\$JS\.API\.STREAM\.MSG\.GET\.([A-Z]+)", right):
+        elif found := re.fullmatch(r"CORE\.API\.STREAM\.MSG\.GET\.([A-Z]+)", right):
             assert found[1] in {*row.reads, *({streams.TRIES} if row.again else ())}
-        elif found := re.fullmatch(r"\$JS\.API\.STREAM\.PURGE\.([A-Z]+)", right):
-            assert found[1] in row.purges
-        elif found := re.fullmatch(r"\$JS\.API\.STREAM\.INFO\.([A-Z]+)", right):
+        elif found := re.fullmatch(r"CORE\.API\.STREAM\.INFO\.([A-Z]+)", right):
             assert found[1] in {*row.reads, streams.DEAD, *({streams.TRIES} if row.again else ())}
+        elif right == "CORE.API.DIRECT.GET.LEDGER":
+            assert row.folds
         elif right == subjects.DEAD_CLOSED_ALL:
             assert row.again
         elif found := re.fullmatch(r"tries\.([a-z-]+)\.\*", right):
             assert row.again
             assert found[1] in durables
         else:
-            found = re.fullmatch(
-                r"\$JS\.(?:API\.CONSUMER\.(?:INFO|MSG\.NEXT)|ACK)\.(?:LEDGER|DEAD)\.([a-z-]+)(?:\.>)?", right
-            )
+            pattern = r"(?:CORE\.API\.CONSUMER\.(?:INFO|MSG\.NEXT)|\$JS\.ACK)\.(?:LEDGER|DEAD)\.([a-z-]+)(?:\.>)?"
+            found = re.fullmatch(pattern, right)
             assert found, right
             assert found[1] in durables
 
 
-def test_each_profile_gets_its_four_rights_for_the_fan_out_alone() -> None:
+@ROWS
+def test_each_right_to_hear_has_its_reason_in_the_row(row: flow.Service) -> None:
+    feed = {subjects.FEED_ALL} if row.folds else set()
+    allowed = {*row.hears, *feed, f"_INBOX_{row.user}.>", *map(subjects.every_user, row.serves)}
+    assert set(permissions.for_service(row).subscribe) == allowed
+
+
+@ROWS
+def test_what_a_service_takes_from_the_ledgers_account_is_what_it_may_ask(row: flow.Service) -> None:
+    """Nothing is imported that its user may not use, and it asks nothing that is not imported or its own."""
+    taken = permissions.imports_of(row)
+    asked = {*taken.services, *taken.streaming}
+    granted = set(permissions.for_service(row).publish)
+    assert asked <= granted
+    assert granted - asked <= {*row.broadcasts, row.heartbeat, "_R_.>"}
+    assert taken.streams == ((subjects.FEED_ALL,) if row.folds else ()), "who folds nothing follows nothing"
+
+
+@ROWS
+def test_only_what_answers_in_several_messages_is_a_streaming_import(row: flow.Service) -> None:
+    """A service import of one answer would be closed by the server after the first message of a batch."""
+    taken = permissions.imports_of(row)
+    several = (".DIRECT.GET.", ".CONSUMER.MSG.NEXT.")
+    assert all(any(kind in one for kind in several) for one in taken.streaming)
+    assert not any(kind in one for one in taken.services for kind in several)
+    assert not set(taken.services) & set(taken.streaming)
+
+
+def test_the_number_of_rights_does_not_grow_with_the_city() -> None:
+    """There is no right per profile: a new profile is served without a restart."""
     for row in flow.SERVICES:
-        granted = " ".join(permissions.for_service(row, PROFILES).publish)
-        assert granted.count("deliver-fire-website") == (4 if row.per_profile else 0)
-    assert [row.name for row in flow.SERVICES if row.per_profile] == ["fanout"]
+        assert not any("fire" in right for right in permissions.for_service(row).publish)
 
 
 def test_what_people_may_send_is_served_by_exactly_one_service() -> None:
@@ -92,39 +115,56 @@ def test_officers_and_systems_send_under_their_own_name_only() -> None:
             assert ">" not in right
 
 
-def test_nobody_but_provisioning_has_jetstreams_whole_interface() -> None:
-    everyone = [permissions.for_service(row, PROFILES) for row in flow.SERVICES]
-    everyone += [permissions.for_officer("cao"), permissions.for_system("drivebc")]
-    for granted in everyone:
-        assert not any(overlap(right, "$JS.API.STREAM.DELETE.LEDGER") for right in granted.publish)
-        assert not any(overlap(right, "$JS.API.STREAM.UPDATE.LEDGER") for right in granted.publish)
-        assert not any(overlap(right, "$JS.API.CONSUMER.CREATE.LEDGER") for right in granted.publish)
-        assert not any(overlap(right, "ledger.control") for right in granted.subscribe)
+EVERYBODY = {
+    **{row.user: permissions.for_service(row) for row in flow.SERVICES},
+    "cao": permissions.for_officer("cao"),
+    "drivebc": permissions.for_system("drivebc"),
+}
+NEVER = (
+    "STREAM.CREATE.LEDGER",
+    "STREAM.UPDATE.LEDGER",
+    "STREAM.DELETE.LEDGER",
+    "STREAM.PURGE.LEDGER",
+    "STREAM.MSG.DELETE.LEDGER",
+    "CONSUMER.CREATE.LEDGER.x.ledger.>",
+    "CONSUMER.DURABLE.CREATE.LEDGER.x",
+    "CONSUMER.DELETE.LEDGER.fanout-verdicts",
+    "CONSUMER.PAUSE.LEDGER.fanout-verdicts",
+)
+
+
+@pytest.mark.parametrize("name", EVERYBODY)
+@pytest.mark.parametrize("call", NEVER)
+def test_nobody_but_provisioning_may_change_streams_and_durables(name: str, call: str) -> None:
+    for prefix in ("$JS.API.", "CORE.API."):
+        assert not any(overlap(right, prefix + call) for right in EVERYBODY[name].publish)
+
+
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_nobody_hears_the_ledger_itself_or_forges_the_feed(name: str) -> None:
+    """The feed comes from the stream alone; what is appended is heard as the feed and under no other name."""
+    granted = EVERYBODY[name]
+    assert not any(overlap(right, subject) for right in granted.subscribe for subject in LEDGER)
+    assert not any(overlap(right, "feed.ledger.control") for right in granted.publish)
+
+
+def test_people_and_systems_hear_no_feed() -> None:
+    for name in ("cao", "drivebc"):
+        assert not any(overlap(right, "feed.ledger.control") for right in EVERYBODY[name].subscribe)
+
+
+def test_provisioning_appends_nothing() -> None:
+    granted = permissions.for_provisioning()
+    assert not any(overlap(right, subject) for right in granted.publish for subject in LEDGER)
 
 
 def users(**changes: object) -> RealmUsers:
     services = {row.user: f"U{row.user}" for row in flow.SERVICES}
     values = {
         "realm": "live", "services": services, "provision": "Uprovision", "officers": {"cao": "Ucao"},
-        "systems": {"drivebc": "Udrivebc"}, "profiles": PROFILES,
+        "systems": {"drivebc": "Udrivebc"},
     }  # fmt: skip
     return RealmUsers(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def test_the_accounts_name_each_user_and_join_desk_to_core_by_what_is_served() -> None:
-    text = render_accounts(users())
-    for name in (*(row.user for row in flow.SERVICES), "provision", "cao", "drivebc"):
-        assert text.count(f"      # {name}\n") == 1, name
-    core, desk = text.split("  LIVE_DESK {")
-    assert "jetstream: enabled" in core
-    assert "jetstream" not in desk
-    served = {subjects.every_user(base) for row in flow.SERVICES for base in row.serves}
-    assert set(re.findall(r'\{ service: "([^"]+)", accounts: \[LIVE_DESK\] \}', core)) == served
-    assert set(re.findall(r'service: \{ account: LIVE_CORE, subject: "([^"]+)" \}', desk)) == served
-    assert set(re.findall(r'stream: \{ account: LIVE_CORE, subject: "([^"]+)" \}', desk)) == {
-        "board.>",
-        "eoc.state",
-    }
 
 
 def test_two_users_with_one_key_are_refused() -> None:
