@@ -186,8 +186,9 @@ def _receipts(world: World, record: Record) -> Iterator[str]:
         if not attempt.void and attempt.seq not in ended:
             yield f"5: the attempt at {attempt.seq} ({attempt.place}) has no receipt"
     public = {(post.profile, post.request_id) for post in world.platforms.posts}
+    stands = {place for place in public if world.platforms.stands(*place)}
     known = (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
-    for place in public:
+    for place in stands:
         receipt = record.fold.requests[place[1]].target(place[0]).receipt
         if receipt is None or receipt.outcome not in known:
             outcome = receipt.outcome if receipt else "none"
