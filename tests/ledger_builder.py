@@ -1,7 +1,7 @@
 """Builds ledgers out of real signed events, as the services would append them, without a broker.
 
 A city folder made by ``services.provision`` gives the keys. Each method appends what one service appends and
-returns its sequence; ``overrides`` bend an event, for records that must not verify.
+returns its sequence; ``overrides`` bend an event, for records that must not verify. ``old``: as version 0.2 wrote it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from schemas import canonical, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
-from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered
+from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
 from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR, WEBSITE
 from services.audit.record import Record
 from services.audit.verify.book import Authority, Book
 from services.audit.verify.line import Line, write_line
@@ -46,16 +47,18 @@ def demo_city(folder: Path) -> City:
 class LedgerBuilder:
     """A ledger in memory. ``now`` is the time of the next entry; each entry takes 100 ms."""
 
-    def __init__(self, city: City, realm: str | None = None) -> None:
+    def __init__(self, city: City, realm: str | None = None, *, old: bool = False) -> None:
         self.city = load_city(city.folder, realm) if realm else city  # type: ignore[arg-type]
+        self.old = old
         self.now = START
         self.entries: list[Line] = []
         self.last: dict[str, int] = {}
         self._signers: dict[str, Signer] = {}
+        self._folded, self._control = 0, self._book()
 
     def branch(self, entries: int) -> LedgerBuilder:
         """Return another ledger that begins with the same entries, to tell another story from there."""
-        other = LedgerBuilder(self.city)
+        other = LedgerBuilder(self.city, old=self.old)
         other.now, other.entries = self.now, self.entries[:entries]
         other.last = {line.subject: line.seq for line in other.entries}
         return other
@@ -96,12 +99,15 @@ class LedgerBuilder:
 
     def state(self) -> ControlState:
         """Return the control state now."""
-        pinned = self.city.authority
-        book = Book(Authority(self.city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
-        for line in self.entries:
+        for line in self.entries[self._folded :]:
             if line.subject == subjects.CONTROL:
-                list(judge(book, line))
-        return book.control
+                list(judge(self._control, line))
+        self._folded = len(self.entries)
+        return self._control.control
+
+    def _book(self) -> Book:
+        pinned = self.city.authority
+        return Book(Authority(self.city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
 
     # --- control --------------------------------------------------------------------------------------------
 
@@ -132,9 +138,10 @@ class LedgerBuilder:
         activating = self.order("eoc-director", EocActivate(level=2, incident="Freshet"))
         return self.active(activating)
 
-    def active(self, activating_seq: int) -> int:
-        """Append eoc_active."""
-        return self.control(EocActive(at=self.now, activating_seq=activating_seq))
+    def active(self, activating_seq: int, *unknown: tuple[str, str, int]) -> int:
+        """Append eoc_active; ``unknown`` are profile, request and attempt of each post that is named."""
+        named = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
+        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=named or None))
 
     def stand_down(self) -> int:
         """Stand the EOC down."""
@@ -178,7 +185,10 @@ class LedgerBuilder:
             "digest": digest_of(name, overrides.get("revision", 1), renderings),
         }
         event = Request(**(fields | overrides))
-        self.append(subjects.request(name), event, fence=(subjects.CONTROL, self.last[subjects.CONTROL]))
+        if self.old:
+            self.append(subjects.request(name), event, fence=(subjects.CONTROL, self.last[subjects.CONTROL]))
+        else:
+            self.append(subjects.request(name), event, expect_last=self.last.get(subjects.request(name), 0))
         return event
 
     def approve(
@@ -227,12 +237,13 @@ class LedgerBuilder:
             "targets": request.targets,
             "findings": (),
             "valid_until": self.now + timedelta(minutes=20) if outcome is Outcome.CLEARED else None,
+            "mirror": True if outcome is Outcome.CLEARED and self._is_mirrored(request) else None,
         }
         event = Verdict(**(fields | overrides))
         return self.append(subject, event, expect_last=self.last.get(subject, 0))
 
     def delivery(self, request: Request, profile: str, **overrides: Any) -> int:
-        """Append a delivery for the last verdict."""
+        """Append a delivery for the last verdict, as versions before 0.3 did."""
         fields = {
             "at": self.now,
             "request_id": request.request_id,
@@ -245,7 +256,7 @@ class LedgerBuilder:
             "expires_at": request.expires_at,
         }
         event = Delivery(**(fields | overrides))
-        return self.append(subjects.delivery(profile, request.request_id), event)
+        return self.append(f"ledger.delivery.{profile}.{request.request_id}", event)
 
     def attempt(self, request: Request, profile: str = FIRE, **overrides: Any) -> int:
         """Append an attempt, fenced on the control revision that it names."""
@@ -263,6 +274,7 @@ class LedgerBuilder:
             "digest": request.digest,
             "rendering_sha256": self._rendering(request, profile),
             "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
+            "rule": None if self.old else 2,
         }
         event = Attempt(**(fields | overrides))
         return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))
@@ -288,8 +300,13 @@ class LedgerBuilder:
             "final": delivered,
             "url": f"http://127.0.0.1/{profile}/{attempt_seq}" if delivered else None,
             "remote_id": f"{profile}-{attempt_seq}" if delivered else None,
+            "worker": None if self.old else "worker-1",
         }
         return self.append(subjects.receipt(profile, request.request_id), Receipt(**(fields | overrides)))
+
+    def lapsed(self, request: Request, attempt_seq: int, profile: str = FIRE, **more: Any) -> int:
+        """Append the receipt that frees a profile whose attempt nobody heard of until its lease was over."""
+        return self.receipt(request, attempt_seq, profile, ReceiptOutcome.LAPSED, **({"worker": "worker-2"} | more))
 
     def unconfirmed(self, request: Request, attempt_seq: int, profile: str = FIRE) -> int:
         """Append the final receipt of an attempt that nobody could find out about."""
@@ -337,14 +354,15 @@ class LedgerBuilder:
             "post_again": (ReceiptOutcome.WITHHELD, False),
         }[decision]
         url = "http://127.0.0.1/seen" if decision == "posted" else None
-        said = {"final": final, "url": url, "remote_id": None, "resolution_seq": resolution_seq}
+        said = {"final": final, "url": url, "remote_id": None, "resolution_seq": resolution_seq, "worker": None}
         return self.receipt(request, attempt_seq, **({"outcome": outcome} | said | more))
 
     def post(self, request: Request, *profiles: str) -> list[int]:
         """Deliver to profiles, all of the request's targets by default; return the attempts."""
         attempts = []
         for profile in profiles or request.targets:
-            self.delivery(request, profile)
+            if self.old:
+                self.delivery(request, profile)
             attempts.append(self.attempt(request, profile))
             self.receipt(request, attempts[-1], profile)
         return attempts
@@ -378,7 +396,13 @@ class LedgerBuilder:
                 record.seal(self.now)
         return self.city.audit_folder
 
+    def _is_mirrored(self, request: Request) -> bool:
+        """True when the website shows a message too: it goes elsewhere only."""
+        return not self.old and not any(self._platform(name) == WEBSITE for name in request.targets)
+
     def _platform(self, profile: str) -> str:
+        if profile == MIRROR:
+            return WEBSITE
         known = self.state().profiles.get(profile)
         return known.platform if known else "mastodon"
 
@@ -393,7 +417,10 @@ def stranger() -> Signer:
 
 
 def story(builder: LedgerBuilder, *, sealed: bool = True) -> LedgerBuilder:
-    """Build a day: routine post, EOC, the PIO on all departments, stand-down; clean by all rules."""
+    """Build a day: routine post, EOC, the PIO on all departments, stand-down; clean by all rules.
+
+    As of version 0.3 an attempt lapses and another one is void on the way, and the website mirrors what goes elsewhere.
+    """
     builder.genesis()
     routine = builder.request("r2a", (FIRE, WEB), author="fire-publisher")
     builder.approve(routine, "fire-publisher")
@@ -410,7 +437,25 @@ def story(builder: LedgerBuilder, *, sealed: bool = True) -> LedgerBuilder:
     builder.approve(held, "cao")
     builder.verdict(held)
     builder.post(held)
+    if not builder.old:
+        _of_version_three(builder, held)
     builder.stand_down()
     if sealed:
         builder.seal()
     return builder
+
+
+def _of_version_three(builder: LedgerBuilder, held: Request) -> None:
+    """The mirror; a profile that is freed by a lapsed receipt; and the second of two attempts at the same time."""
+    builder.post(held, MIRROR)
+    slow, quick = builder.request("r5d", (WEB,)), builder.request("r6e", (WEB,))
+    for request in (slow, quick):
+        builder.approve(request, "pio")
+        builder.verdict(request)
+    first = builder.attempt(slow, WEB)
+    builder.attempt(slow, WEB, worker="worker-2")
+    builder.attempt(quick, WEB, worker="worker-2")
+    builder.wait(17)
+    builder.lapsed(slow, first, WEB)
+    builder.post(quick)
+    builder.receipt(slow, first, WEB, worker="worker-2")

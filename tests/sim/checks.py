@@ -37,7 +37,7 @@ LATE = streams.LEASE_SECONDS + 2 * SKEW
 SETTLES = timedelta(seconds=10)
 """What time alone has changed in the last moments of a run need not be decided yet."""
 
-REPLAY = False
+REPLAY = True
 """Whether the audit's replay judges too."""
 
 

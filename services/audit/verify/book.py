@@ -10,9 +10,10 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
+from services.audit.verify.effective import Places
 from services.audit.verify.frame import Pinned
-from services.audit.verify.line import Line
 from services.audit.verify.report import Violation
+from services.audit.verify.standing import Standing
 from services.kernel.control import ControlState
 
 
@@ -28,10 +29,11 @@ class Authority:
 
 @dataclass
 class AttemptFacts:
-    """An attempt, and how it ended so far (``receipt_seq`` 0: not yet).
+    """An attempt that counts, and how it ended so far (``receipt_seq`` 0: not yet; one that lapsed is open still).
 
     ``overtaken``: what is wrong with it if it was carried out, although it was right moments before; ``late``: it was
-    right when it was written, and not any more when it was stored.
+    right when it was written, and not any more when it was stored. ``answered_by`` and ``answered_at``: who said first
+    how it ended, and when. ``named_at`` is the eoc_active that named its post as unknown, 0 where none did.
     """
 
     seq: int
@@ -41,6 +43,14 @@ class AttemptFacts:
     outcome: ReceiptOutcome | None = None
     overtaken: tuple[Violation, ...] = ()
     late: bool = False
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+    named_at: int = 0
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """Where it goes: profile, request and its own sequence, as an unknown post is named."""
+        return self.event.profile, self.event.request_id, self.seq
 
 
 @dataclass(frozen=True)
@@ -74,13 +84,17 @@ class Target:
 class Case:
     """A request with all that was said of it.
 
-    ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
+    ``request`` has the posture that was in force where it stands. ``counts``: False where it stands under another name
+    or realm. ``standing`` is what counts of what was said of it; the other fields are what stands, whether it counts or
+    not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
     """
 
     request: Request
     request_seq: int
     request_at: datetime
+    standing: Standing
+    counts: bool = True
     verdict: Verdict | None = None
     verdict_seq: int = 0
     changed_at: datetime | None = None
@@ -97,8 +111,11 @@ class Case:
 class Book:
     """All facts up to the entry that is judged next.
 
-    ``control_seq`` is the newest entry on ``ledger.control``, also one that the fold refused, ``control_at`` its time;
-    ``revisions`` are all of them, with the posture after each. ``open_attempts`` have no receipt, by sequence.
+    ``control_seq`` is the newest entry on ``ledger.control``, also one that is void, ``control_at`` its time;
+    ``revisions`` are all of them, with the posture after each. ``verdicts`` are the last sequences on the subjects of
+    verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end of,
+    ``void_attempts`` the others, with the reason. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last
+    attempt of an older one.
     """
 
     authority: Authority
@@ -107,13 +124,40 @@ class Book:
     control_at: datetime | None = None
     revisions: dict[int, Posture] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     open_attempts: dict[int, AttemptFacts] = field(default_factory=dict)
+    void_attempts: dict[int, str] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     seals: list[Pinned] = field(default_factory=list)
     warnings: list[Violation] = field(default_factory=list)
+    ruled: bool = False
+    old_until: int = 0
+    _void: list[Violation] = field(default_factory=list)
+    _before: list[Violation] = field(default_factory=list)
 
+    def void(self, seq: int, code: str, message: str) -> None:
+        """Note an entry that does not count for any reader: a warning. Before version 0.3 it was a violation."""
+        self._void.append(Violation(seq, code, message))
 
-def header(line: Line, name: str) -> str | None:
-    """Return a header of an entry, whatever the case of its name."""
-    return next((value for key, value in line.headers.items() if key.lower() == name.lower()), None)
+    def before(self, seq: int, code: str, message: str) -> None:
+        """Note what was a violation before version 0.3, and is none any more."""
+        self._before.append(Violation(seq, code, message))
+
+    def case(self, request_id: str) -> Case | None:
+        """Return a request that counts."""
+        case = self.cases.get(request_id)
+        return case if case is not None and case.counts else None
+
+    def void_as_violations(self) -> tuple[Violation, ...]:
+        """Return what did not count in the part of the ledger that an older version wrote, known at its end."""
+        return tuple(one for one in (*self._void, *self._before) if self._is_old(one.seq))
+
+    def void_as_warnings(self) -> tuple[Violation, ...]:
+        """Return what did not count in the other part."""
+        return tuple(one for one in self._void if not self._is_old(one.seq))
+
+    def _is_old(self, seq: int) -> bool:
+        """An older version wrote up to its last attempt; a ledger with such attempts and no others is its alone."""
+        return seq <= self.old_until or (not self.ruled and self.old_until > 0)

@@ -95,6 +95,14 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
+def header(line: Line, name: str) -> str | None:
+    """Return a header of an entry, whatever the case of its name."""
+    found = line.headers.get(name)
+    if found is not None:
+        return found
+    return next((value for key, value in line.headers.items() if key.lower() == name.lower()), None)
+
+
 def write_line(entry: LedgerEntry) -> tuple[bytes, bytes]:
     """Return the line of a ledger entry, with its line feed, and the entry's leaf hash."""
     value: dict[str, Any] = {

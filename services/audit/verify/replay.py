@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from pydantic import ValidationError
-
-from services.audit.verify import rules_people, rules_posts, rules_resolutions
+from services.audit.verify import rules_attempts, rules_people, rules_receipts, rules_resolutions, rules_verdicts
+from services.audit.verify.barrier import LEASE
 from services.audit.verify.book import Book
 from services.audit.verify.line import Line
-from services.audit.verify.report import Violation
-from services.audit.verify.rules_people import LEASE
+from services.audit.verify.report import Violation, plain
 
 Rule = Callable[[Book, Line, list[str]], Iterator[Violation]]
 
@@ -19,12 +17,12 @@ RULES: dict[str, tuple[int, Rule]] = {
     "control": (0, rules_people.control),
     "request": (1, rules_people.request),
     "approval": (2, rules_people.approval),
-    "verdict": (1, rules_posts.verdict),
-    "delivery": (2, rules_posts.delivery),
-    "attempt": (2, rules_posts.attempt),
-    "receipt": (2, rules_posts.receipt),
+    "verdict": (1, rules_verdicts.verdict),
+    "delivery": (2, rules_verdicts.delivery),
+    "attempt": (2, rules_attempts.attempt),
+    "receipt": (2, rules_receipts.receipt),
     "resolution": (2, rules_resolutions.resolution),
-    "seal": (0, rules_posts.seal),
+    "seal": (0, rules_verdicts.seal),
 }
 """Each kind of entry: how many tokens follow it in the subject, and its rule."""
 
@@ -35,14 +33,14 @@ def judge(book: Book, line: Line) -> Iterator[Violation]:
     kind, *tokens = rest.split(".")
     known = RULES.get(kind)
     if root != "ledger" or known is None or len(tokens) != known[0]:
-        yield Violation(line.seq, "event.subject", f"No event belongs under the subject {line.subject!r}.")
+        book.void(line.seq, "event.subject", f"No event belongs under the subject {line.subject!r}.")
         return
     if kind != "control" and book.control.seq == 0:
         yield Violation(line.seq, "control.no_manifest", "It stands before the authority manifest.")
     try:
         yield from known[1](book, line, tokens)
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-        yield Violation(line.seq, "event.malformed", f"The {kind} cannot be read: {_plain(error)}.")
+        book.void(line.seq, "event.malformed", f"The {kind} cannot be read: {plain(error)}.")
 
 
 def unsettled(book: Book, now: datetime) -> Iterator[Violation]:
@@ -66,14 +64,6 @@ def overtaken(book: Book) -> Iterator[Violation]:
 def undecided(book: Book, now: datetime) -> Iterator[Violation]:
     """Yield a warning for each request that has waited for a verdict longer than the lease (invariant 5)."""
     for case in book.cases.values():
-        if case.verdict is None and now - case.request_at >= LEASE:
+        verdict = case.standing.verdict if book.ruled else case.verdict
+        if verdict is None and case.counts and now - case.request_at >= LEASE:
             yield Violation(case.request_seq, "request.undecided", f"{case.request.request_id} has no verdict yet.")
-
-
-def _plain(error: ValueError) -> str:
-    """Say in a few words what is wrong, and in which field; never the value, which may be long."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]

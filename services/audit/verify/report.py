@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -18,9 +20,10 @@ class Violation:
 class Report:
     """The answer of ``verify_record``.
 
-    ``events`` and ``attempts`` count what was read, ``last_seq`` is the newest sequence, ``root`` the Merkle root
-    over all entries (hexadecimal). ``warnings`` do not make the record wrong: an attempt that is still
-    unconfirmed, a line that a crash cut off. ``unconfirmed`` lists the sequences of attempts without a receipt.
+    ``events`` counts what was read, ``attempts`` those that count, ``last_seq`` is the newest sequence, ``root`` the
+    Merkle root over all entries (hexadecimal). ``warnings`` do not make the record wrong: an attempt that is still
+    unconfirmed, an entry that is void for every reader, a line that a crash cut off. ``unconfirmed`` lists the
+    sequences of attempts without a receipt.
     """
 
     events: int
@@ -36,3 +39,12 @@ class Report:
     def ok(self) -> bool:
         """True when nothing that may not be was found."""
         return not self.violations
+
+
+def plain(error: ValueError) -> str:
+    """Say in a few words what is wrong with an entry, and in which field; never the value, which may be long."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

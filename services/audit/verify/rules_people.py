@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from pydantic import TypeAdapter
 
-from schemas import canonical, streams
+from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import Request, digest_of
+from services.audit.verify import barrier
 from services.audit.verify.book import Book, Case
 from services.audit.verify.line import Line
-from services.audit.verify.report import Violation
+from services.audit.verify.report import Violation, plain
+from services.audit.verify.standing import Standing
 from services.kernel.control import ControlFault, fold, read_order
 from services.kernel.signing import verified_by
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
-LEASE = timedelta(seconds=streams.LEASE_SECONDS)
 _MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 
 
 def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
-    """Fold a control event: signatures, rights, order, the barrier; a refused one changes nothing."""
+    """Fold a control event: signatures, rights, order, the barrier; one that may not be is void and changes nothing.
+
+    It is a revision all the same: the fence counts each entry.
+    """
     before = book.control
     book.control_seq, book.control_at = line.seq, line.at
     try:
@@ -39,27 +42,19 @@ def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
             threshold=book.authority.threshold,
             realm=book.authority.realm,
         )
-    except ControlFault as fault:
-        yield Violation(line.seq, fault.code, f"This control change may not be: {fault.message}.")
+    except (ControlFault, ValueError) as error:
+        if isinstance(error, ControlFault):
+            book.void(line.seq, error.code, f"This control change may not be: {error.message}.")
+        else:
+            book.void(line.seq, "event.malformed", f"The control cannot be read: {plain(error)}.")
         book.control = replace(before, seq=line.seq) if before.seq else before
     else:
         if isinstance(event, EocActive):
-            yield from _barrier(book, line, event)
+            yield from barrier.judge(book, line, event)
         elif isinstance(event, Ordered):
             yield from _withdrawal(book, line, event)
     finally:
         book.revisions[line.seq] = book.control.posture
-
-
-def _barrier(book: Book, line: Line, event: EocActive) -> Iterator[Violation]:
-    """Design, section Activation: each attempt older than the activation is settled, or its lease is over."""
-    for attempt in book.open_attempts.values():
-        if attempt.seq < event.activating_seq and line.at - attempt.at < LEASE:
-            yield Violation(
-                line.seq,
-                "control.barrier_early",
-                f"The EOC was told active while the attempt {attempt.seq} could still land.",
-            )
 
 
 def _withdrawal(book: Book, line: Line, event: Ordered) -> Iterator[Violation]:
@@ -80,38 +75,42 @@ def _withdrawal(book: Book, line: Line, event: Ordered) -> Iterator[Violation]:
 
 
 def request(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
-    """Check a request: its realm, its digest over its renderings, and that it changes nothing older."""
+    """Check a request: its realm, its digest over its renderings, and that it changes nothing older.
+
+    What counts is the posture in force where it stands, not the one that intake knew of when it wrote.
+    """
     event = Request.from_bytes(line.data)
-    name = event.request_id
-    if [name] != tokens:
-        yield Violation(line.seq, "event.subject", f"The request {name} stands under another subject.")
-    if event.realm != book.authority.realm:
-        yield Violation(
-            line.seq, "request.realm", f"{name} is for the realm {event.realm}, not {book.authority.realm}."
-        )
+    name, posture = event.request_id, book.control.posture
+    here, ours = [name] == tokens, event.realm == book.authority.realm
+    if not here:
+        book.void(line.seq, "event.subject", f"The request {name} stands under another subject.")
+    if not ours:
+        book.void(line.seq, "request.realm", f"{name} is for the realm {event.realm}, not {book.authority.realm}.")
     bodies_fit = all(canonical.sha256(one.body.encode()) == one.sha256 for one in event.renderings)
     if not bodies_fit or digest_of(name, event.revision, event.renderings) != event.digest:
         yield Violation(line.seq, "request.digest", f"The digest of {name} is not that of its renderings.")
-    if event.submitted_posture != book.control.posture:
-        yield Violation(
-            line.seq,
-            "request.posture",
-            f"{name} says that it was submitted under {event.submitted_posture}; {book.control.posture} was in force.",
-        )
+    if event.submitted_posture != posture:
+        said = f"{name} says that it was submitted under {event.submitted_posture}; {posture} was in force."
+        book.before(line.seq, "request.posture", said)
+        event = event.model_copy(update={"submitted_posture": str(posture)})
     if not _known_author(book, event):
         yield Violation(line.seq, "request.author", f"There is no {event.author_kind} {event.author}.")
-    older = book.cases.get(name)
-    if older is not None and event.revision <= older.request.revision:
-        yield Violation(
-            line.seq,
-            "request.revision",
-            f"Revision {event.revision} of {name} follows on revision {older.request.revision}.",
-        )
-        return  # the one that stands first counts
-    if older is None:
-        book.cases[name] = Case(event, line.seq, line.at)
+    _enter(book, line, event, counts=here and ours)
+
+
+def _enter(book: Book, line: Line, event: Request, *, counts: bool) -> None:
+    """Enter a request into the book; the one of its name that stands first counts, or a newer revision."""
+    older = book.cases.get(event.request_id)
+    if older is None or (counts and not older.counts):
+        book.cases[event.request_id] = Case(event, line.seq, line.at, Standing(event), counts)
+    elif older.counts and not counts:
+        return
+    elif event.revision <= older.request.revision:
+        said = f"Revision {event.revision} of {event.request_id} follows on revision {older.request.revision}."
+        book.void(line.seq, "request.revision", said)
     else:
         older.request, older.request_seq, older.request_at = event, line.seq, line.at
+        older.standing = Standing(event)
 
 
 def _known_author(book: Book, event: Request) -> bool:
@@ -120,43 +119,68 @@ def _known_author(book: Book, event: Request) -> bool:
 
 
 def approval(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
-    """Check an approval: signed by that officer's key, for this realm, request and content, and used once."""
+    """Check an approval: signed by that officer's key, for this realm, request and content, and used once.
+
+    One that is not genuine is void, and so is a repeat.
+    """
     event = Approval.from_bytes(line.data)
-    if [event.request_id, event.officer] != tokens:
-        yield Violation(line.seq, "event.subject", f"The approval by {event.officer} stands under another subject.")
     case = book.cases.get(event.request_id)
     if case is None:
-        yield Violation(line.seq, "approval.request", f"There is no request {event.request_id}.")
+        book.void(line.seq, "approval.request", f"There is no request {event.request_id}.")
         return
     case.approvals[event.officer], case.changed_at = event, line.at
+    faults = [*_signed(book, event, tokens)]
+    statement = _statement(event)
+    if statement is None:
+        faults.append(("approval.malformed", f"What {event.officer} signed cannot be read."))
+    else:
+        faults += _says(book, event, statement)
+        first = book.nonces.setdefault(statement.nonce, line.seq)
+        if first != line.seq:
+            said = f"The statement by {event.officer} was used at {first} already."
+            book.void(line.seq, "approval.replayed", said)
+        yield from _content(book, line, event, statement, case, genuine=not faults)
+        if not faults and case.counts:
+            case.standing.speak(event, statement)
+    for code, message in faults:
+        book.void(line.seq, code, message)
+
+
+def _signed(book: Book, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
+    if [event.request_id, event.officer] != tokens:
+        yield "event.subject", f"The approval by {event.officer} stands under another subject."
     officer = book.control.officers.get(event.officer)
     if officer is None:
-        yield Violation(line.seq, "approval.officer", f"There is no officer {event.officer}.")
-        return
-    if verified_by(event.envelope, APPROVAL_TYPE) != {officer.public_key}:
-        yield Violation(line.seq, "approval.signature", f"The approval is not signed by the key of {event.officer}.")
-    yield from _statement(book, line, event, case)
+        yield "approval.officer", f"There is no officer {event.officer}."
+    elif verified_by(event.envelope, APPROVAL_TYPE) != {officer.public_key}:
+        yield "approval.signature", f"The approval is not signed by the key of {event.officer}."
 
 
-def _statement(book: Book, line: Line, event: Approval, case: Case) -> Iterator[Violation]:
+def _statement(event: Approval) -> ApprovalStatement | None:
     try:
-        statement = ApprovalStatement.from_bytes(event.envelope.payload_bytes())
+        return ApprovalStatement.from_bytes(event.envelope.payload_bytes())
     except ValueError:
-        yield Violation(line.seq, "approval.malformed", f"What {event.officer} signed cannot be read.")
-        return
+        return None
+
+
+def _says(book: Book, event: Approval, statement: ApprovalStatement) -> Iterator[tuple[str, str]]:
     if (statement.officer, statement.request_id) != (event.officer, event.request_id):
-        yield Violation(
-            line.seq,
+        yield (
             "approval.other",
             f"The statement is by {statement.officer} on {statement.request_id}, and stands as "
             f"{event.officer} on {event.request_id}.",
         )
     if statement.realm != book.authority.realm:
-        yield Violation(
-            line.seq, "approval.realm", f"The approval by {event.officer} is for the realm {statement.realm}."
-        )
-    if statement.revision == case.request.revision and statement.digest != case.request.digest:
-        yield Violation(line.seq, "approval.digest", f"{event.officer} signed other content than that of the request.")
-    first = book.nonces.setdefault(statement.nonce, line.seq)
-    if first != line.seq:
-        yield Violation(line.seq, "approval.replayed", f"The statement by {event.officer} was used at {first} already.")
+        yield "approval.realm", f"The approval by {event.officer} is for the realm {statement.realm}."
+
+
+def _content(
+    book: Book, line: Line, event: Approval, statement: ApprovalStatement, case: Case, *, genuine: bool
+) -> Iterator[Violation]:
+    if statement.revision != case.request.revision or statement.digest == case.request.digest:
+        return
+    message = f"{event.officer} signed other content than that of the request."
+    if genuine:
+        yield Violation(line.seq, "approval.digest", message)
+    else:
+        book.void(line.seq, "approval.digest", message)

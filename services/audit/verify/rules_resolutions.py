@@ -15,13 +15,12 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from services.audit.verify.book import Book, Case, Decided, Target, header
-from services.audit.verify.line import Line
+from services.audit.verify.book import Book, Case, Decided, Target
+from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT
+from services.audit.verify.line import Line, header
 from services.audit.verify.report import Violation
 from services.kernel.signing import verified_by
 
-_EXPECT = "Nats-Expected-Last-Subject-Sequence"
-_EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 _SKEW = timedelta(seconds=60)
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)
 """How long the append of a decision may take; control may have changed meanwhile, as it is fenced on the receipt."""
@@ -124,7 +123,7 @@ def _answers(line: Line, statement: ResolutionStatement, case: Case) -> Iterator
     first = next((seq for seq, one in target.decided.items() if one.receipt_seq == statement.receipt_seq), 0)
     if first:
         yield Violation(line.seq, "resolution.twice", f"The receipt {statement.receipt_seq} was answered at {first}.")
-    fenced = (header(line, _EXPECT_SUBJECT), header(line, _EXPECT))
+    fenced = (header(line, EXPECT_SUBJECT), header(line, EXPECT))
     subject = subjects.receipt(statement.profile, statement.request_id)
     if fenced != (subject, str(statement.receipt_seq)):
         yield Violation(line.seq, "resolution.unfenced", f"The resolution on {place} was not fenced on its receipt.")

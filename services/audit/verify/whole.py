@@ -42,7 +42,7 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         found.extend(judge(book, line))
         pictures.extend(judge_pictures(city.audit_folder, line, looked_at))
     found.extend(one for one in pictures if one.code == "media.damaged")
-    found.extend(overtaken(book))
+    found.extend((*overtaken(book), *book.void_as_violations()))
     if book.control.seq == 0:
         found.append(Violation(0, "control.no_manifest", "The record holds no valid authority manifest."))
     root = frame.prove((*book.seals, *_kept_elsewhere(frame, known)))
@@ -59,6 +59,7 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         warnings=(
             *frame.warnings,
             *book.warnings,
+            *book.void_as_warnings(),
             *unsettled(book, now),
             *undecided(book, now),
             *(one for one in pictures if one.code == "media.missing"),

@@ -168,10 +168,10 @@ class LedgerFold:
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
-        approval = parse(Approval, entry.data)
         _, request_id, officer = place_of(entry.subject)
         state = self._state(request_id)
         state.spoken[officer] = entry.seq
+        approval = parse(Approval, entry.data)
         statement = self._genuine(approval, request_id, officer)
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
@@ -186,9 +186,9 @@ class LedgerFold:
         state.fact_seq = state.changed = entry.seq
 
     def _verdict(self, entry: Entry, _boot: float) -> None:
-        verdict = parse(Verdict, entry.data)
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
+        verdict = parse(Verdict, entry.data)
         if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
             raise Void(f"the verdict is not of control revision {self.control_seq}")
         self._take_verdict(state, entry, verdict)
@@ -237,11 +237,11 @@ class LedgerFold:
         self.busy[attempt.profile] = (entry.seq, state.request_id)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
-        receipt = parse(Receipt, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
         target = state.targets.setdefault(profile, TargetState())
         target.receipt_last = entry.seq
+        receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
             raise Void("the receipt stands under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
