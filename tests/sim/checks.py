@@ -37,7 +37,7 @@ LATE = streams.LEASE_SECONDS + 2 * SKEW
 SETTLES = timedelta(seconds=10)
 """What time alone has changed in the last moments of a run need not be decided yet."""
 
-REPLAY = False
+REPLAY = True
 """Whether the audit's replay judges too."""
 
 
@@ -118,7 +118,9 @@ def _posts(world: World, record: Record) -> Iterator[str]:
     for post in world.platforms.posts:
         place = (post.profile, post.request_id)
         state = record.fold.requests[post.request_id]
-        seen.setdefault(place, []).append(post.number)
+        gone = world.platforms.vanished
+        stand = [number for number in seen.get(place, ()) if gone.get(number, float("inf")) > post.at]
+        seen[place] = [*stand, post.number]
         again = sum(
             1
             for _, resolution in state.target(post.profile).resolutions
@@ -184,8 +186,9 @@ def _receipts(world: World, record: Record) -> Iterator[str]:
         if not attempt.void and attempt.seq not in ended:
             yield f"5: the attempt at {attempt.seq} ({attempt.place}) has no receipt"
     public = {(post.profile, post.request_id) for post in world.platforms.posts}
+    stands = {place for place in public if world.platforms.stands(*place)}
     known = (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
-    for place in public:
+    for place in stands:
         receipt = record.fold.requests[place[1]].target(place[0]).receipt
         if receipt is None or receipt.outcome not in known:
             outcome = receipt.outcome if receipt else "none"

@@ -7,11 +7,14 @@ call is under way. What it does there, and whether, is still left to the seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from services.fanout.domain.limits import HostLimit, Rate
+from tests.sim import people, rules
 from tests.sim.loop import Process
+from tests.sim.network import Weather
 
 if TYPE_CHECKING:
     from tests.sim.record import Record
@@ -21,6 +24,7 @@ SHORT, TAKEN_OVER, SETTLED = (0.3, 6.0), (19.0, 27.0), (36.0, 50.0)
 """Seconds of sleep: within a lease; until another worker has the delivery; until that one has also settled it."""
 
 Act = Callable[["World", Process], None]
+Script = Callable[["World"], Coroutine[Any, Any, None]]
 Rule = Callable[["World", "Record"], Iterator[str]]
 
 
@@ -31,7 +35,11 @@ class Theme:
     ``mischief``: what platforms do in it, ``lies`` how often; ``blind`` and ``lag`` as ``Platforms`` has them;
     ``lasts``: how many seconds requests last; ``targets``: how the name of their one profile ends; ``messages``: how
     many there are; ``says``: how many decisions on each; ``pairs``: of which services there are two copies;
-    ``chaos``: how long it goes on; ``rules``: what must hold beside the invariants.
+    ``chaos``: how long it goes on, ``calm``: in how many seconds after it has to have come to rest;
+    ``rules``: what must hold beside the invariants; ``script``: what people do instead of what comes to their minds;
+    ``quiet``: they only submit and approve; ``alone``: nothing else breaks; ``afterwards``: they come back to what is
+    over; ``everywhere``: how often they mean all departments; ``rejects``: how often they say no; ``keyed``: whether
+    platforms honour keys; ``vanish``: how often a post vanishes; ``limit``: of each host.
     """
 
     acts: dict[str, tuple[tuple[float, Act], ...]] = field(default_factory=dict)
@@ -44,7 +52,20 @@ class Theme:
     targets: str = ""
     messages: int = 0
     says: tuple[int, ...] = (2, 3)
+    plain: bool = False
     chaos: float = 40.0
+    calm: float = 400.0
+    script: Script | None = None
+    quiet: bool = False
+    alone: bool = False
+    afterwards: bool = False
+    everywhere: float = 0.0
+    approvers: tuple[str, ...] = ()
+    rejects: float = 0.08
+    keyed: bool | None = None
+    vanish: float = 0.0
+    weather: Weather | None = None
+    limit: HostLimit | None = None
     rules: tuple[Rule, ...] = ()
 
 
@@ -95,6 +116,18 @@ def order_and_go_on(*names: str) -> Act:
             world.loop.outside(world.rng.uniform(0.5, 4.0), wake, world, other)
 
     return act
+
+
+def reject(world: World, process: Process) -> None:
+    """An officer rejects it now, while the process stands still for a moment."""
+    people.reject_now(world)
+    if world.rng.random() < 0.5:
+        _stand_still(world, process, world.rng.uniform(0.2, 1.5))
+
+
+def activate_soon(world: World, process: Process) -> None:
+    """The EOC is activated while the call is under way."""
+    world.loop.outside(world.rng.uniform(0.1, 16.0), world.change_control, "activate")
 
 
 def restart_server(world: World, process: Process) -> None:
@@ -207,10 +240,88 @@ THEMES: dict[str, Theme] = {
         targets="website",
         chaos=45.0,
     ),
+    "a proxy holds a call": Theme(
+        {"platform.sending": ((0.4, activate_soon),)},
+        pairs=frozenset({"fanout", "eoc_state"}),
+        mischief=("held", "held", "silent"),
+        lies=0.8,
+        lasts=(3_600,),
+        targets="townsquare",
+        approvers=("comms-officer",),
+        says=(1,),
+        chaos=60.0,
+    ),
+    "stopped between look and call": Theme(
+        {
+            "platform.sending": ((0.6, sleep(*SETTLED)),),
+            "fanout.receipt.stored": ((0.7, order_and_go_on("activate")),),
+        },
+        pairs=frozenset({"fanout", "eoc_state"}),
+        mischief=("busy",),
+        lasts=(3_600,),
+        targets="townsquare",
+        approvers=("comms-officer",),
+        says=(1,),
+        keyed=True,
+        chaos=90.0,
+    ),
+    "folds are behind": Theme(
+        {
+            "fanout.attempt.warranted": ((0.4, reject), (0.2, order)),
+            "gatekeeper.verdict.decided": ((0.15, reject), (0.15, order)),
+            "fanout.attempt.stored": ((0.2, reject),),
+        },
+        pairs=frozenset({"fanout", "gatekeeper", "intake"}),
+        mischief=("accepted_500", "busy"),
+        lies=0.2,
+        afterwards=True,
+        weather=Weather(drop=0.02, behind=3.0, lag=0.4, delay=0.02),
+        rejects=0.2,
+    ),
+    "answers to appends are lost": Theme(
+        {"fanout.attempt.warranted": ((0.15, order),), "fanout.call.ended": ((0.1, restart_server),)},
+        pairs=frozenset({"fanout", "gatekeeper"}),
+        mischief=("accepted_500", "busy"),
+        lies=0.1,
+        everywhere=0.7,
+        approvers=("mcpe", "pio"),
+        weather=Weather(unacked=0.5, torn=0.3, delay=0.02),
+    ),
+    "what is over comes back": Theme(
+        {"fanout.resolution.stored": ((0.2, die_within(0.1)), (0.2, restart_server))},
+        mischief=("accepted_500", "silent"),
+        lies=0.4,
+        blind=0.6,
+        afterwards=True,
+        vanish=0.4,
+        lasts=(3_600,),
+        weather=Weather(drop=0.01, behind=1.0, lag=0.3, delay=0.02),
+        chaos=130.0,
+    ),
+    "a long wait": Theme(
+        script=people.wait_long,
+        rules=(rules.urgent_passes,),
+        weather=Weather(),
+        mischief=("busy_long",),
+        alone=True,
+        lasts=(3_600,),
+        chaos=330.0,
+        calm=900.0,
+    ),
+    "a small quota": Theme(
+        script=people.flood,
+        rules=(rules.within_limits, rules.urgent_passes),
+        weather=Weather(),
+        quiet=True,
+        alone=True,
+        limit=HostLimit(at_once=2, slow=1, host=Rate(6.0, 0.5, reserve=4.0), account=Rate(4.0, 0.5, reserve=2.0)),
+        chaos=60.0,
+    ),
+    "a clean day": Theme(rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()),
 }
 """Each window that a bug was met in, or planted in, by what happens in it."""
 
-NO_THEME = Theme(says=(1, 1, 2, 3))
+NO_THEME = Theme(plain=True, says=(1, 1, 2, 3))
 
 
 def choose(world: World) -> Theme:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.fanout.domain.settling import SETTLING
@@ -47,8 +48,10 @@ def come(world: World) -> None:
     world.platforms.blind = rng.choice((0.0, 0.0, 0.4))
     world.platforms.lag = rng.choice((0.0, 0.0, 2.0, 8.0))
     world.crash_rate = rng.choice((0.0, 0.0, 0.01, 0.04))
+    if world.theme.alone:
+        world.crash_rate = 0.0
     _themed(world)
-    if world.theme is not NO_THEME and rng.random() < 0.7:
+    if world.theme is not NO_THEME and (world.theme.alone or rng.random() < 0.7):
         return  # nothing else is to get into the theme's way
     for _ in range(rng.choice((0, 1, 3, 6))):
         _later(world, rng.uniform(0, 38), _kill)
@@ -63,9 +66,16 @@ def come(world: World) -> None:
 
 
 def _themed(world: World) -> None:
-    """Let a theme's platforms lie as it wants."""
+    """Let a theme's platforms and network be as it wants."""
     theme, platforms = world.theme, world.platforms
-    if theme.mischief:
+    if theme.keyed is not None:
+        platforms.keyed = theme.keyed
+    if theme.weather is not None:
+        world.network.weather = replace(theme.weather)
+    platforms.vanish = theme.vanish
+    if theme is NO_THEME:
+        platforms.vanish = world.rng.choice((0.0, 0.0, 0.2))
+    if theme.mischief or theme.quiet:
         platforms.mischief, platforms.lies = theme.mischief, theme.lies
         platforms.blind, platforms.lag = theme.blind, theme.lag * world.rng.random()
     # Beyond this nothing is promised (docs/platforms.md, "Servers without keys"; with keys a repeat makes it good).
@@ -81,7 +91,8 @@ def leave(world: World) -> None:
     world.network.reconnect(world.network.cut)
     world.network.cut.clear()
     world.network.lossy.clear()
-    world.platforms.lies = world.platforms.blind = world.platforms.lag = 0.0
+    world.platforms.lies = world.platforms.blind = world.platforms.lag = world.platforms.vanish = 0.0
+    world.platforms.trick = lambda _intent: None
     for slot in world.slots:
         if slot.process is not None and slot.process.stopped:
             slot.process.go_on()

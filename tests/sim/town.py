@@ -32,6 +32,7 @@ class Town:
         self.signers: dict[str, Signer] = {name: load_key(city.key_path(name)) for name in names}
         plan = _plan()
         self.profiles = [profile.id for profile in plan.profiles]
+        self.new_profiles = local_profiles(plan.name, plan.website, [Department("roads", "Roads", "roads")])[:2]
 
 
 def _plan():  # type: ignore[no-untyped-def]

@@ -8,13 +8,17 @@ import hashlib
 import importlib
 import random
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from unittest import mock
 
 from schemas import streams, subjects
+from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copying import plan as copy_plan
+from services.fanout.hosts import host
 from services.fanout.wiring import compose
 from services.kernel import crashpoints
 from services.kernel.ledger import Entry
@@ -27,9 +31,6 @@ from tests.sim.record import Follower
 from tests.sim.runtime import SimClock, SimLog, SimRuntime
 from tests.sim.server import Server
 from tests.sim.town import START, Town
-
-CALM = 400.0
-"""Seconds of calm after which it has to have come to rest."""
 
 GRACE = 4.0
 PATIENCE = 20.0
@@ -78,10 +79,12 @@ class World:
         self.copy: list[Entry] = []
         self.follower = Follower(town.city)
         self.server.ledger.listeners.append(self.follower.on_entry)
+        self.submitted: list[tuple[str, SubmissionEvent]] = []
         self.slots: list[Slot] = []
         self.processes: list[Process] = []
         self.crash_rate = 0.0
         self.calm = False
+        self.platforms.sending = self._at_sending
         self.theme = moments.choose(self)
 
     # --- telling ------------------------------------------------------------------------------------------
@@ -166,6 +169,11 @@ class World:
         self.kill(slot, self.rng.uniform(0.2, 6.0))
         raise Killed
 
+    def _at_sending(self, process: Process) -> None:
+        """Called between a worker's last look and its call."""
+        if not self.calm:
+            moments.strike(self, process, "platform.sending")
+
     def change_control(self, *names: str) -> None:
         """Let somebody change control at this very moment."""
         people.order_now(self, *names)
@@ -188,7 +196,7 @@ class World:
         """Wait until nothing is under way."""
         quiet = 0.0
         while quiet < GRACE:
-            if self.loop.now > self.theme.chaos + CALM:
+            if self.loop.now > self.theme.chaos + self.theme.calm:
                 self.faults.append("it does not come to rest: " + ", ".join(self._busy()))
                 return
             await asyncio.sleep(1.0)
@@ -253,8 +261,10 @@ def play(town: Town, seed: int) -> World:
     watch.world = world
     before = crashpoints._armed
     crashpoints._armed = watch
+    limits = mock.patch.object(host, "limit_of", lambda *_: world.theme.limit) if world.theme.limit else nullcontext()
     try:
-        world.loop.run_until_complete(world.play())
+        with limits:
+            world.loop.run_until_complete(world.play())
     except Stuck:
         world.faults.append("nothing can happen any more, and it is not over")
     finally:

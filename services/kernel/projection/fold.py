@@ -110,8 +110,9 @@ class LedgerFold:
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
 
-        Its attempts count as far as a receipt names them: when it was over, none was open.
+        Its attempts count as far as a receipt names them: when it was over, none was open, and none holds its profile.
         """
+        busy = dict(self.busy)
         found = sorted(entries, key=lambda entry: entry.seq)
         named = {parse(Receipt, one.data).attempt_seq for one in found if _is(one, "receipt") and _readable(one)}
         for entry in found:
@@ -125,6 +126,7 @@ class LedgerFold:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
+        self.busy = busy
 
     # --- each kind ----------------------------------------------------------------------------------------
 

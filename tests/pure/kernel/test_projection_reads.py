@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from schemas import subjects
+from services.fanout.connectors.contract import Posted
+from services.fanout.domain import receipts
 from services.kernel import logs
 from services.kernel.clock import SystemClock
 from services.kernel.errors import Unreachable
@@ -18,6 +20,7 @@ from services.kernel.projection.fold import Applied, Authority, LedgerFold
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import OnEntry
 from services.kernel.trust import Shape
+from tests.pure.fanout.world import attempt, request
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -104,3 +107,20 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
     follower, fold = follow(leader)
     await follower.catch_up()
     assert sorted(fold.reopened["r1"]) == [1, 2, 3, 4]
+
+
+def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None:
+    """Seed 135 of the simulation: an approval of a message that was over freed the profile of another one's attempt."""
+    fold = LedgerFold(Authority("live", frozenset(), 1), frozenset({"request", "attempt", "receipt"}))
+    of, made = request(), attempt()
+    place = (made.profile, of.request_id)
+    ended = receipts.of_result(made, 6, Posted("https://x.example/1", "1"), AT)
+    was_over = [
+        Entry(5, subjects.request(of.request_id), AT, of.to_bytes(), {}),
+        Entry(6, subjects.attempt(*place), AT, made.to_bytes(), {}),
+        Entry(7, subjects.receipt(*place), AT, ended.to_bytes(), {}),
+    ]
+    fold.busy[made.profile] = (8, "r-other")
+    fold.reopen(of.request_id, was_over, 0.0)
+    assert fold.busy == {made.profile: (8, "r-other")}
+    assert fold.requests[of.request_id].target(made.profile).is_final
