@@ -126,7 +126,7 @@ class Handlers:
         page = left[:PAGE]
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one)) for _, one in page),
-            dead_letters=self.dead.known.open() if query.after is None else (),
+            dead_letters=(await self.dead.book()).open() if query.after is None else (),
             total=len(waiting),
             next=page[-1][0] if len(left) > PAGE else None,
         )
