@@ -281,6 +281,18 @@ class Town:
                     return
                 await asyncio.sleep(0.05)
 
+    async def decided(self, request: Request) -> Verdict:
+        """Wait until the gate has decided a request at the control revision in force."""
+        ledger = await self.ledger("board")
+
+        async def look() -> Verdict | None:
+            entry = await ledger.last(subjects.verdict(request.request_id))
+            verdict = Verdict.from_bytes(entry.data) if entry else None
+            return verdict if verdict and verdict.control_seq == self.control_seq else None
+
+        found: Verdict = await mission.eventually(look)
+        return found
+
     async def handed_out(self) -> None:
         """Wait until each verdict that stands is in a copy's hands, and none is on its way."""
         js = (await self.ledger("fanout")).js
@@ -345,9 +357,10 @@ async def fanout(
 
 
 @asynccontextmanager
-async def service(town: Town, name: str) -> AsyncIterator[Runtime]:
+async def service(town: Town, name: str, lease: float = LEASE) -> AsyncIterator[Runtime]:
     """Another service of the town, as it runs in a city."""
     runtime, app = build(name, town.city, town.broker.url)
+    runtime.lease_seconds = lease
     await app.start()
     try:
         yield runtime
