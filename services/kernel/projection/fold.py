@@ -21,9 +21,9 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import ControlEvent, Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Request
-from schemas.events.resolutions import Resolution
+from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
@@ -166,10 +166,10 @@ class LedgerFold:
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
-        approval = parse(Approval, entry.data)
         _, request_id, officer = place_of(entry.subject)
         state = self._state(request_id)
         state.spoken[officer] = entry.seq
+        approval = parse(Approval, entry.data)
         statement = self._genuine(approval, request_id, officer)
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
@@ -184,9 +184,9 @@ class LedgerFold:
         state.fact_seq = state.changed = entry.seq
 
     def _verdict(self, entry: Entry, _boot: float) -> None:
-        verdict = parse(Verdict, entry.data)
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
+        verdict = parse(Verdict, entry.data)
         if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
             raise Void(f"the verdict is not of control revision {self.control_seq}")
         self._take_verdict(state, entry, verdict)
@@ -235,11 +235,11 @@ class LedgerFold:
         self.busy[attempt.profile] = (entry.seq, state.request_id)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
-        receipt = parse(Receipt, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
         target = state.targets.setdefault(profile, TargetState())
         target.receipt_last = entry.seq
+        receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
             raise Void("the receipt stands under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
@@ -261,6 +261,8 @@ class LedgerFold:
         resolution = parse(Resolution, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
+        if not self._is_genuine(resolution, request_id, profile):
+            raise Void(f"the decision of {resolution.officer} is not genuine")
         target = state.targets.setdefault(profile, TargetState())
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
@@ -277,9 +279,24 @@ class LedgerFold:
         officer = self.control.officers.get(name)
         if officer is None or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = _signed(approval.envelope, officer.public_key)
+        statement = _signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
+
+    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str) -> bool:
+        """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
+        officer = self.control.officers.get(resolution.officer)
+        if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+            return False
+        statement = _signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
+        said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
+        return statement is not None and said == (
+            statement.request_id,
+            statement.revision,
+            statement.profile,
+            statement.officer,
+            statement.realm,
+        )
 
     def _rejected_by(self, state: RequestState, attempt: Attempt, entry: Entry) -> str:
         """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
@@ -321,11 +338,12 @@ def parse(contract: type[Event], raw: bytes) -> Event:
 
 
 @lru_cache(maxsize=4_096)
-def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
-    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
+def _signed(envelope: Envelope, payload_type: str, contract: type[Event], public_key: str) -> Event | None:
+    """Return what a key signed, and nobody else; None for anything else. The same bytes are checked once."""
+    if verified_by(envelope, payload_type) != {public_key}:
         return None
     try:
-        return ApprovalStatement.from_bytes(envelope.payload_bytes())
+        return contract.from_bytes(envelope.payload_bytes())
     except ValueError:
         return None
 
