@@ -245,7 +245,7 @@ class LedgerFold:
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
         target.changed = state.changed = entry.seq
-        if receipt.attempt_seq == target.attempt_seq and self.busy.get(profile, (0, ""))[0] == target.attempt_seq:
+        if receipt.attempt_seq and self.busy.get(profile, (0, ""))[0] == receipt.attempt_seq:
             del self.busy[profile]
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
