@@ -9,6 +9,7 @@ What is over leaves memory; an entry on a request that is not there reopens it b
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -27,7 +28,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.entry import Entry
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
 from services.kernel.projection.effective import void_because
 from services.kernel.projection.state import RequestState, TargetState, wanted_by
 from services.kernel.signing import verified_by
@@ -65,9 +66,10 @@ class Applied:
 class LedgerFold:
     """The state after the entry ``seq``.
 
-    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``orders`` maps the
-    hash of each order that was carried out to its sequence. ``busy`` maps a profile to its effective attempt that
-    nothing was said of yet. ``ruled``: an attempt under the rule of version 0.3 stands, so that older ones are junk.
+    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``revisions`` holds
+    all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
+    its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
+    the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     """
 
     authority: Authority
@@ -78,12 +80,16 @@ class LedgerFold:
     orders: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
-    ruled: bool = False
+    ruled_from: int = 0
+    revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
-        """Return the request that an entry is about if it is not in memory: its subjects have to be read first."""
+        """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
+
+        Not of a request that was appended create-only: the server has seen that it is the first on its subject.
+        """
         kind, request_id, _ = place_of(entry.subject)
-        if kind not in self.kinds or kind in ("control", "request") or request_id in self.requests:
+        if kind not in self.kinds or request_id in self.requests or (kind == "request" and _is_first(entry)):
             return None
         return request_id or None
 
@@ -100,36 +106,66 @@ class LedgerFold:
         keys = _keys(kind, request_id, profile)
         try:
             _FOLDS[kind](self, entry, boot)
-        except Void as void:
-            return Applied(entry.seq, kind, keys, str(void))
+            void = ""
+        except Void as why:
+            void = str(why)
         except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-            return Applied(entry.seq, kind, keys, f"it cannot be read: {error}"[:300])
+            void = f"it cannot be read: {error}"[:300]
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys)
+        return Applied(entry.seq, kind, keys, void)
 
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
 
-        Its attempts count as far as a receipt names them: when it was over, none was open.
+        Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
+        over, none was open. Who is under way on its profiles stays as it is.
         """
         found = sorted(entries, key=lambda entry: entry.seq)
         named = {parse(Receipt, one.data).attempt_seq for one in found if _is(one, "receipt") and _readable(one)}
         for entry in found:
             kind = place_of(entry.subject)[0]
             try:
-                if kind == "attempt" and entry.seq in named:
-                    self._note_attempt(self._state(request_id), entry, parse(Attempt, entry.data), boot)
-                elif kind == "verdict":
-                    self._take_verdict(self._state(request_id), entry, parse(Verdict, entry.data))
-                elif kind != "attempt":
+                if kind == "attempt":
+                    self._reopen_attempt(entry, boot, named=entry.seq in named)
+                else:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
+
+    def apart(self) -> LedgerFold:
+        """Return a fold of the same control without requests, to reopen one there and look at it."""
+        return replace(self, requests={}, busy={}, orders={})
+
+    def _reopen_attempt(self, entry: Entry, boot: float, *, named: bool) -> None:
+        attempt = parse(Attempt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if (attempt.profile, attempt.request_id) != (profile, request_id):
+            return
+        if attempt.rule is None:
+            counts = not 0 < self.ruled_from < entry.seq
+        else:
+            control_seq, _ = self._revision_at(entry.seq)
+            void = void_because(
+                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
+            )
+            counts = not void
+        if named and counts:
+            self._note_attempt(state, entry, attempt, boot)
+        else:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
 
     # --- each kind ----------------------------------------------------------------------------------------
 
     def _control(self, entry: Entry, _boot: float) -> None:
         self.control_seq = entry.seq
+        try:
+            self._change_control(entry)
+        finally:
+            self.revisions.append((entry.seq, self.control.posture))
+
+    def _change_control(self, entry: Entry) -> None:
         try:
             event = _CONTROL.validate_python(canonical.loads(entry.data))
             after = fold(
@@ -157,7 +193,7 @@ class LedgerFold:
         if known is not None and request.revision <= known.request.revision:
             raise Void("the request stands already")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
-        posture: Any = str(self.control.posture)
+        posture: Any = str(self._revision_at(entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
@@ -187,12 +223,10 @@ class LedgerFold:
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
-        if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
-            raise Void(f"the verdict is not of control revision {self.control_seq}")
-        self._take_verdict(state, entry, verdict)
-
-    def _take_verdict(self, state: RequestState, entry: Entry, verdict: Verdict) -> None:
-        state.verdict, state.verdict_seq, state.verdict_last = verdict, entry.seq, entry.seq
+        control_seq, _ = self._revision_at(entry.seq)
+        if verdict.request_id != state.request_id or verdict.control_seq != control_seq:
+            raise Void(f"the verdict is not of control revision {control_seq}")
+        state.verdict, state.verdict_seq = verdict, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
             state.wanted = wanted_by(verdict)
@@ -203,10 +237,11 @@ class LedgerFold:
         state = self._state(request_id)
         if (attempt.profile, attempt.request_id) != (profile, request_id):
             raise Void("the attempt stands under another name")
-        if attempt.rule is None and not self.ruled:
+        if attempt.rule is None and not self.ruled_from:
             self._note_attempt(state, entry, attempt, boot)
+            self.busy[profile] = (entry.seq, request_id)
             return
-        self.ruled = True
+        self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
         void = void_because(
             attempt,
@@ -224,6 +259,7 @@ class LedgerFold:
             target.number = max(target.number, attempt.number)
             raise Void(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
+        self.busy[profile] = (entry.seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
         target = state.targets.setdefault(attempt.profile, TargetState())
@@ -232,7 +268,6 @@ class LedgerFold:
         target.number = max(target.number, attempt.number)
         target.effective.append(entry.seq)
         target.changed = state.changed = entry.seq
-        self.busy[attempt.profile] = (entry.seq, state.request_id)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
@@ -274,6 +309,11 @@ class LedgerFold:
         if state is None:
             raise Void(f"there is no request {request_id}")
         return state
+
+    def _revision_at(self, seq: int) -> tuple[int, Posture]:
+        """Return the control revision in force before an entry, and its posture."""
+        place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
+        return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
 
     def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
         officer = self.control.officers.get(name)
@@ -355,6 +395,11 @@ def _keys(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
     if kind in ("attempt", "receipt", "resolution"):
         return (f"{request_id}@{profile}", f"@{profile}")
     return (request_id,) if request_id else ()
+
+
+def _is_first(entry: Entry) -> bool:
+    """Return whether the server was told to store it only as the first on its subject, and did."""
+    return entry.headers.get(EXPECTED) == "0" and FENCE_SUBJECT not in entry.headers
 
 
 def _is(entry: Entry, kind: str) -> bool:
