@@ -86,10 +86,12 @@ class LedgerFold:
     def missing(self, entry: Entry) -> str | None:
         """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
 
-        Not of a request that was appended create-only: the server has seen that it is the first on its subject.
+        Not of a request that was appended create-only: the server has seen that it is the first on its subject. Before
+        version 0.3 none was, and what is so old is taken as it is.
         """
         kind, request_id, _ = place_of(entry.subject)
-        if kind not in self.kinds or request_id in self.requests or (kind == "request" and _is_first(entry)):
+        is_new = kind == "request" and (_is_first(entry) or not self.ruled_from)
+        if kind not in self.kinds or request_id in self.requests or is_new:
             return None
         return request_id or None
 

@@ -9,6 +9,7 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT
 from tests.pure.fanout import world
 from tests.pure.projection.story import FIRE, PARKS, Story, begun, folded, gist
 
@@ -165,6 +166,20 @@ def test_a_receipt_does_not_make_an_attempt_count_that_did_not() -> None:
     assert len(target.receipts) == 1
 
 
+def test_an_attempt_that_another_request_made_void_is_void_when_its_request_is_reopened() -> None:
+    """What made it void is not on its own subjects: no receipt names it."""
+    story = begun().cleared("r1").cleared("r2")
+    busy = story.attempt("r1")
+    void = story.attempt("r2")
+    story.receipt(busy, name="r1")
+    second = story.attempt("r2")
+    story.receipt(second, name="r2")
+    story.receipt(second, ReceiptOutcome.UNCONFIRMED, name="r2")
+    reader = folded(story)
+    assert reader.void(void)
+    assert reader.state("r2").target(FIRE).effective == [second]
+
+
 def test_a_request_said_again_after_it_was_over_is_not_a_new_one() -> None:
     """A stolen key of intake must not have a message posted twice by its old approvals."""
     story = begun().delivered("r1")
@@ -175,12 +190,27 @@ def test_a_request_said_again_after_it_was_over_is_not_a_new_one() -> None:
 
 
 def test_a_new_request_is_not_read_for_where_the_server_has_seen_that_it_is_the_first() -> None:
-    story = begun()
+    story = begun().delivered("r0")
     story.request("r1")
     assert folded(story).reopened == []
-    old = story.request("r2", first=False)
+
+
+@pytest.mark.parametrize("headers", [{}, {EXPECTED: "4"}, {EXPECTED: "0", FENCE_SUBJECT: subjects.CONTROL}])
+def test_a_request_that_may_have_stood_before_is_read_for(headers: dict[str, str]) -> None:
+    """A fence on another subject says nothing of its own."""
+    story = begun().delivered("r0")
+    story.request("r1")
+    stands = story.entries.pop()
+    seq = story.put(stands.subject, stands.data, headers)
     reader = folded(story)
-    assert (reader.reopened, reader.void(old)) == ([old], "")
+    assert (reader.reopened, reader.void(seq)) == ([seq], "")
+
+
+def test_requests_of_old_ledgers_are_not_read_for() -> None:
+    """They were appended behind a fence on control; reading for each would make the start as long as the ledger."""
+    story = begun()
+    story.request("r1", first=False)
+    assert folded(story).reopened == []
 
 
 def test_a_newer_revision_of_what_is_over_keeps_what_was_posted() -> None:
@@ -257,6 +287,18 @@ def test_after_the_first_attempt_under_the_new_rule_an_old_one_is_void() -> None
     old = story.attempt(rule=None)
     reader = folded(story)
     assert (reader.void(new), bool(reader.void(old))) == ("", True)
+
+
+def test_an_old_attempt_under_the_new_rule_is_void_when_its_request_is_reopened_too() -> None:
+    story = begun().cleared("r1", *BOTH)
+    parks = story.attempt(profile=PARKS)
+    old = story.attempt(rule=None)
+    story.receipt(old)
+    fire = story.attempt()
+    story.receipt(fire)
+    story.receipt(parks, profile=PARKS)
+    story.receipt(fire, ReceiptOutcome.UNCONFIRMED)
+    assert folded(story).state().target(FIRE).effective == [fire]
 
 
 def test_an_old_request_that_is_reopened_keeps_its_attempts() -> None:

@@ -136,7 +136,7 @@ def _repeated_approval(story: Story) -> int:
 
 def _moved_verdict(story: Story) -> int:
     story.request("r2")
-    return story.put(subjects.verdict("r2"), story.entries[2].data)
+    return story.put(subjects.verdict("r2"), story.entries[3].data)
 
 
 def _overtaken_verdict(story: Story) -> int:
