@@ -19,10 +19,8 @@ from schemas.events.desk import (
 from services.board.changes import Changes
 from services.board.dead import DeadLetters
 from services.board.views import is_pending, page_key, request_view
-from services.kernel.control_view import authority_of
 from services.kernel.errors import BadInput
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import EVERYTHING, LedgerFold
 from services.kernel.projection.state import RequestState
 from services.kernel.service import Runtime, Sender
 
@@ -161,7 +159,7 @@ class Handlers:
         for pattern in subjects.all_of(request_id):
             async for batch in runtime.source.entries(0, pattern):
                 found += batch
-        scratch = LedgerFold(authority_of(runtime.city), EVERYTHING, control=runtime.control)
+        scratch = runtime.fold.apart()
         scratch.reopen(request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)
 

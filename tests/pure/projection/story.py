@@ -49,6 +49,10 @@ class Story:
         """The last sequence of a subject."""
         return max((one.seq for one in self.entries if one.subject == subject), default=0)
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
     @property
     def revision(self) -> int:
         """The control revision in force."""
