@@ -39,6 +39,12 @@ FIRE = "fire-townsquare"
 WEB = "fire-website"
 
 
+def authority_of(city: City) -> Authority:
+    """Return the pinned keys of a city, as the audit takes them."""
+    pinned = city.authority
+    return Authority(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+
+
 def demo_city(folder: Path) -> City:
     """Make the demonstration city in a folder."""
     return make_city(folder, demo_plan(), ManualClock(START))
@@ -54,7 +60,7 @@ class LedgerBuilder:
         self.entries: list[Line] = []
         self.last: dict[str, int] = {}
         self._signers: dict[str, Signer] = {}
-        self._folded, self._control = 0, self._book()
+        self._folded, self._control = 0, Book(authority_of(self.city))
 
     def branch(self, entries: int) -> LedgerBuilder:
         """Return another ledger that begins with the same entries, to tell another story from there."""
@@ -104,10 +110,6 @@ class LedgerBuilder:
                 list(judge(self._control, line))
         self._folded = len(self.entries)
         return self._control.control
-
-    def _book(self) -> Book:
-        pinned = self.city.authority
-        return Book(Authority(self.city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
 
     # --- control --------------------------------------------------------------------------------------------
 
