@@ -9,6 +9,7 @@ What is over leaves memory; an entry on a request that is not there reopens it b
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -27,7 +28,7 @@ from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.entry import Entry
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
 from services.kernel.projection.effective import void_because
 from services.kernel.projection.state import RequestState, TargetState, wanted_by
 from services.kernel.signing import verified_by
@@ -68,6 +69,7 @@ class LedgerFold:
     ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``orders`` maps the
     hash of each order that was carried out to its sequence. ``busy`` maps a profile to its effective attempt that
     nothing was said of yet. ``ruled``: an attempt under the rule of version 0.3 stands, so that older ones are junk.
+    ``revisions`` are all control revisions with the posture after each: what was over comes back as it was.
     """
 
     authority: Authority
@@ -79,11 +81,17 @@ class LedgerFold:
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
     ruled: bool = False
+    revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
-        """Return the request that an entry is about if it is not in memory: its subjects have to be read first."""
+        """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
+
+        Not of a request that is the first on its subject, as the server saw to when it stored it.
+        """
         kind, request_id, _ = place_of(entry.subject)
-        if kind not in self.kinds or kind in ("control", "request") or request_id in self.requests:
+        if kind not in self.kinds or kind == "control" or request_id in self.requests:
+            return None
+        if kind == "request" and (not self.ruled or _is_first(entry)):
             return None
         return request_id or None
 
@@ -98,14 +106,15 @@ class LedgerFold:
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
         keys = _keys(kind, request_id, profile)
+        why = ""
         try:
             _FOLDS[kind](self, entry, boot)
         except Void as void:
-            return Applied(entry.seq, kind, keys, str(void))
+            why = str(void)
         except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-            return Applied(entry.seq, kind, keys, f"it cannot be read: {error}"[:300])
+            why = f"it cannot be read: {error}"[:300]
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys)
+        return Applied(entry.seq, kind, keys, why)
 
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
@@ -120,8 +129,6 @@ class LedgerFold:
             try:
                 if kind == "attempt" and entry.seq in named:
                     self._note_attempt(self._state(request_id), entry, parse(Attempt, entry.data), boot)
-                elif kind == "verdict":
-                    self._take_verdict(self._state(request_id), entry, parse(Verdict, entry.data))
                 elif kind != "attempt":
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
@@ -146,7 +153,10 @@ class LedgerFold:
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
             raise Void(f"control event: {error}"[:300]) from error
-        self.control = after
+        else:
+            self.control = after
+        finally:
+            self.revisions.append((entry.seq, self.control.posture))
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq
 
@@ -159,7 +169,7 @@ class LedgerFold:
         if known is not None and request.revision <= known.request.revision:
             raise Void("the request stands already")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
-        posture: Any = str(self.control.posture)
+        posture: Any = str(self._in_force(entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
@@ -189,11 +199,9 @@ class LedgerFold:
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
-        if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
-            raise Void(f"the verdict is not of control revision {self.control_seq}")
-        self._take_verdict(state, entry, verdict)
-
-    def _take_verdict(self, state: RequestState, entry: Entry, verdict: Verdict) -> None:
+        in_force = self._in_force(entry.seq)[0]
+        if verdict.request_id != state.request_id or verdict.control_seq != in_force:
+            raise Void(f"the verdict is not of control revision {in_force}")
         state.verdict, state.verdict_seq, state.verdict_last = verdict, entry.seq, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
@@ -269,6 +277,11 @@ class LedgerFold:
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
 
+    def _in_force(self, seq: int) -> tuple[int, Posture]:
+        """Return the control revision before a sequence, junk too, and the posture in force there."""
+        place = bisect_left(self.revisions, seq, key=lambda one: one[0])
+        return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
+
     # --- small things -------------------------------------------------------------------------------------
 
     def _state(self, request_id: str) -> RequestState:
@@ -311,6 +324,11 @@ def place_of(subject: str) -> tuple[str, str, str]:
     if kind in ("attempt", "receipt", "resolution", "delivery") and len(tokens) == 4:
         return kind, tokens[3], tokens[2]
     return kind if len(tokens) == 2 else "", "", ""
+
+
+def _is_first(entry: Entry) -> bool:
+    """True when the server stored an entry only because nothing stood on its subject."""
+    return entry.headers.get(EXPECTED) == "0" and FENCE_SUBJECT not in entry.headers
 
 
 def order_hash(envelope: Envelope) -> str:
