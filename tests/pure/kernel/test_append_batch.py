@@ -182,6 +182,14 @@ async def test_a_subject_stands_once_in_a_batch_and_its_entries_keep_their_order
     assert seqs(await put(server, items)) == [1, 2, 4, 3, 5]
 
 
+async def test_entries_of_a_subject_keep_their_order_across_full_batches() -> None:
+    server = Server()
+    mine = [entry("a", f"a{number}") for number in range(3)]
+    others = [entry(f"s{number}", f"m{number}") for number in range(MOST)]
+    await put(server, [*mine[:2], *others, mine[2]])
+    assert [one for one in server.stored if one.subject == "a"] == mine
+
+
 async def test_a_message_id_stands_once_in_a_batch_so_that_the_repeat_is_told_as_one() -> None:
     server = Server()
     found = await put(server, [entry("a", "same"), entry("b", "other"), entry("c", "same")])
