@@ -169,7 +169,7 @@ def test_an_attempt_that_was_written_after_the_clearance_ended_is_a_violation(
 def test_an_overtaken_attempt_that_says_delivered_is_a_violation_whatever_post_it_names(
     builder: LedgerBuilder, verify: Verify
 ) -> None:
-    """A late receipt may have put its post down to the attempt before it: the record cannot tell, a person must look."""
+    """A late receipt may have put its post down to the attempt before: the record cannot tell."""
     request = cleared(builder)
     first = builder.attempt(request)
     builder.receipt(request, first, outcome=ReceiptOutcome.WITHHELD)
