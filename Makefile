@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test sim sim-plants faults faults-short check check-deploy format schemas docs bench-start lock clean
+.PHONY: help setup run up test sim sim-plants faults faults-short check check-deploy format schemas docs bench bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -19,6 +19,7 @@ help:
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
 	@echo "make sim-plants  plant each known bug, and name the first seed that catches it (some minutes)"
+	@echo "make bench       measure beside public programs, print one table (under 10 minutes; FULL=1 more, ONLY=gate,idle less)"
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make lock        pin the dependencies anew, with hashes"
 
@@ -45,6 +46,11 @@ $(VENV)/.ready: $(VENV)/.run pyproject.toml
 $(VENV)/.dev: $(VENV)/.ready requirements-dev.lock
 	@echo "Installing the tools for tests and checks ..."
 	@$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.ready requirements-bench.lock
+	@echo "Installing what the benchmarks compare with ..."
+	@$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements-bench.lock
 	@touch $@
 
 setup: $(VENV)/.ready
@@ -99,6 +105,9 @@ schemas: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m services.provision.generate docs
 
+bench: $(VENV)/.bench
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(if $(WRITE),--write $(WRITE))
+
 bench-start: $(VENV)/.ready
 	@$(BIN)/python bench/start.py
 
@@ -107,6 +116,8 @@ lock: $(VENV)/.dev
 		--no-emit-index-url --no-annotate --extra build --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-annotate --extra build -c requirements-dev.lock -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-annotate --extra build --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,102 @@
+"""``python -m bench [--only GROUP,...] [--full] [--write]``: measure, print one table, write the results."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.children import Children
+from bench.context import Bench
+from bench.rows import Row, missing, table
+
+GROUPS = ("fanout", "gate", "submissions", "activation", "growth", "idle", "person", "copies")
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Measure what was asked for; all that was started ends with it, also on Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure OneVoice beside public programs.")
+    parser.add_argument("--only", default=",".join(GROUPS), help=f"some of {', '.join(GROUPS)}")
+    parser.add_argument("--full", action="store_true", help="also what takes minutes: 1,000,000 events, all rivals")
+    parser.add_argument("--write", metavar="NAME", help="write bench/results/NAME.json, and docs/performance.md anew")
+    chosen = parser.parse_args()
+    groups = [group for group in GROUPS if group in chosen.only.split(",")]
+    children = Children()
+    folder = Path(tempfile.mkdtemp(prefix="onevoice-bench-"))
+    events = int(os.environ.get("BENCH_EVENTS") or (1_000_000 if chosen.full else 100_000))
+    signal.signal(signal.SIGTERM, _end)
+    began = time.monotonic()
+    try:
+        bench = Bench(children, folder, chosen.full, events)
+        bench.start_platform()
+        rows = asyncio.run(_measure(bench, groups))
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written", file=sys.stderr)
+        return 130
+    finally:
+        children.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
+    print("\n" + table(rows))
+    print(f"\n{len(rows)} rows in {time.monotonic() - began:.0f} s")
+    _write(rows, groups, chosen.full, time.monotonic() - began, chosen.write)
+    return 0
+
+
+def _end(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+async def _measure(bench: Bench, groups: list[str]) -> list[Row]:
+    rows: list[Row] = []
+    for group in groups:
+        began = time.monotonic()
+        module = importlib.import_module(f"bench.groups.{group}")
+        try:
+            async for row in module.measure(bench):
+                rows.append(row)
+                print(f"[{time.monotonic() - began:5.0f} s] {row.what} beside {row.beside}: {_said(row)}", flush=True)
+        except Exception as error:  # noqa: BLE001 - the other groups are measured all the same
+            rows.append(missing(f"{group}.failed", f"{group}: not measured to its end", "-", repr(error)))
+            print(f"[{time.monotonic() - began:5.0f} s] {group} failed: {error!r}", flush=True)
+    return rows
+
+
+def _said(row: Row) -> str:
+    return row.note if row.ratio is None else f"{row.ratio:.3g}x"
+
+
+def _write(rows: list[Row], groups: list[str], full: bool, seconds: float, name: str | None) -> None:
+    result = {
+        "at": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "version": importlib.import_module("importlib.metadata").version("onevoice"),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "full": full,
+        "seconds": round(seconds),
+        "groups": groups,
+        "rows": [row.to_value() for row in rows],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name or time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written: {path.relative_to(RESULTS.parent.parent)}")
+    if name:
+        from bench.report import write_report
+
+        write_report(result, RESULTS.parent.parent / "docs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

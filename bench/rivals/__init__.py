@@ -1,0 +1,1 @@
+"""What OneVoice is measured beside: the same work done by public programs, with no more than they need for it."""
