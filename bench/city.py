@@ -152,7 +152,7 @@ class City:
         """Return the connection of an officer or system, or of whoever the key belongs to."""
         if user not in self._clients:
             path = key or product.key_path(self.folder, user)
-            self._clients[user] = await product.connect(self.folder, self.url, path, user)
+            self._clients[user] = await product.connect(self.url, path, user)
         return self._clients[user]
 
     async def ledger(self) -> LedgerReader:

@@ -5,12 +5,14 @@ A new version of the product may move these names: this file is where the bench 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import nats
 from nats.aio.client import Client
 
 from schemas import canonical
@@ -143,20 +145,19 @@ def dumps(value: Any) -> bytes:
     return canonical.dumps(value)
 
 
-async def connect(folder: Path, url: str, key: Path, user: str) -> Client:
-    """Connect with a key of the city; the client goes on when the server comes and goes."""
-    import nats
+async def connect(url: str, key: Path, user: str) -> Client:
+    """Connect with a key of the city."""
+    return await _connected(url, nkeys_seed=str(key), inbox_prefix=f"_INBOX_{user}".encode())
 
+
+async def connect_public(url: str) -> Client:
+    """Connect to the account of the public programs."""
+    return await _connected(url)
+
+
+async def _connected(url: str, **more: Any) -> Client:
     async def silence(_: Exception) -> None:
         """The bench looks at answers, not at remarks."""
 
-    return await nats.connect(
-        url,
-        nkeys_seed=str(key),
-        inbox_prefix=f"_INBOX_{user}".encode(),
-        error_cb=silence,
-        reconnect_time_wait=0.1,
-        max_reconnect_attempts=-1,
-        connect_timeout=5,
-        pending_size=64 * 1024 * 1024,
-    )
+    wanted = {"reconnect_time_wait": 0.1, "max_reconnect_attempts": -1, "pending_size": 64 * 1024 * 1024}
+    return await asyncio.wait_for(nats.connect(url, error_cb=silence, **wanted, **more), 10.0)
