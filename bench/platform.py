@@ -64,7 +64,8 @@ class Platform:
         name = _account(request)
         body = json.loads(await request.read())
         key = (name, request.headers.get("Idempotency-Key", ""))
-        await self._wait()
+        if not await self._wait():
+            raise web.HTTPServiceUnavailable
         made = self._keys.get(key) if key[1] else None
         if made is None:
             made = self._keep(name, str(body.get("status", "")))
@@ -85,7 +86,7 @@ class Platform:
         return web.json_response(found[: int(request.query.get("limit", 20))])
 
     async def set_delay(self, request: web.Request) -> web.Response:
-        """Answer after another delay from now on; those that hang go on."""
+        """Answer after another delay from now on; those that hang get a 503."""
         self.delay = (await request.json())["seconds"]
         self._changed.set()
         self._changed = asyncio.Event()
@@ -95,13 +96,15 @@ class Platform:
         """Say how many posts there are, and how many callers wait."""
         return web.json_response({"posts": len(self._posts), "waiting": self.waiting})
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> bool:
+        """Wait as long as posts take; False for one that hung: nothing of it is kept."""
         self.waiting += 1
         try:
             if self.delay is None:
                 await self._changed.wait()
-            else:
-                await asyncio.sleep(self.delay)
+                return False
+            await asyncio.sleep(self.delay)
+            return True
         finally:
             self.waiting -= 1
 

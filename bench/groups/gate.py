@@ -45,7 +45,9 @@ class Side:
         """Store one request; return its id."""
         ((subject, headers, body), *_) = self.cloner.copy(1)
         name = subject.rsplit(".", 1)[-1]
-        await self.js.publish(subject if self.ours else f"bench.in.{name}", body, headers=headers if self.ours else None)
+        await self.js.publish(
+            subject if self.ours else f"bench.in.{name}", body, headers=headers if self.ours else None
+        )
         return name
 
 
@@ -54,9 +56,7 @@ async def measure(bench: Bench) -> AsyncIterator[Row]:
     city = bench.new_city(26)
     try:
         ours, theirs = await _sides(city)
-        pairs = [
-            (await _gate_round(city, ours), await _raw_round(bench, city, theirs)) for _ in range(ROUNDS)
-        ]
+        pairs = [(await _gate_round(city, ours), await _raw_round(bench, city, theirs)) for _ in range(ROUNDS)]
         what = f"gate: decide {ROUNDS * PER_ROUND:,} requests that stand in the ledger"
         yield row_of("gate.closed", what, BESIDE, pairs, "/s", better="higher", floor="0.4x")
         city.start_service("gatekeeper")
@@ -184,7 +184,4 @@ async def _warm(side: Side) -> None:
     """Return when a request was decided, and with it all before it."""
     after = await side.verdicts.last_seq()
     name = await side.send()
-    while not any(
-        entry.subject.endswith(name) for entry in await side.verdicts.read(f"{side.pattern[:-1]}{name}", after, 1, 1.0)
-    ):
-        await asyncio.sleep(0.1)
+    await side.verdicts.read(f"{side.pattern[:-1]}{name}", after, 1, PATIENCE)

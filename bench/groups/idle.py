@@ -49,10 +49,8 @@ async def _rows(
         (f"idle.{key}.cpu", f"idle processor, {name}", "% of a core"),
         (f"idle.{key}.memory", f"memory, {name}", "MB"),
     )
-    pairs: list[tuple[Cost, Cost]] = []
     try:
-        for _ in range(runs):
-            pairs.append((await _city(city()), await _bare(bench)))
+        pairs = [(await _city(city()), await _bare(bench)) for _ in range(runs)]
     except NotStarted as error:
         return [missing(*what[:2], BESIDE, error, what[2], floor=floors[n]) for n, what in enumerate(whats)]
     columns = ("ready", "percent", "megabytes")
@@ -80,7 +78,7 @@ async def _bare(bench: Bench) -> Cost:
     (folder / "nats.conf").write_text(conf)
     began = time.perf_counter()
     server = bench.children.start((product.nats_server(), "-c", str(folder / "nats.conf")), log=folder / "nats.log")
-    await _listening(folder)
+    await asyncio.to_thread(_listening, folder / "nats.log")
     app = bench.children.start(
         (sys.executable, "-m", "bench.rivals.app", f"nats://127.0.0.1:{port}"),
         log=folder / "app.log",
@@ -95,9 +93,9 @@ async def _bare(bench: Bench) -> Cost:
         bench.children.stop(server)
 
 
-async def _listening(folder: Path) -> None:
-    while "Server is ready" not in (folder / "nats.log").read_text():  # noqa: ASYNC240 - nothing else runs here
-        await asyncio.sleep(0.01)
+def _listening(log: Path) -> None:
+    while "Server is ready" not in log.read_text():
+        time.sleep(0.01)
 
 
 async def _calm(ready: float, pids: list[int]) -> Cost:

@@ -1,4 +1,4 @@
-"""A FastStream program with one durable on its own JetStream stream, and nothing else: what the framework itself costs."""
+"""A FastStream program with one durable on a JetStream stream, and nothing else: what the framework itself costs."""
 
 from __future__ import annotations
 
