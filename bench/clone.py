@@ -61,8 +61,7 @@ class Cloner:
         subject = _worded(entry.subject, words)
         body = product.dumps(self._walk(value, "", words, next_seq))
         headers = {name: self._header(name, text, words, next_seq) for name, text in entry.headers.items()}
-        old = hashlib.sha256(entry.subject.encode() + b"\n" + entry.data).hexdigest()
-        if headers.get(_MSG_ID) == old:
+        if _MSG_ID in headers and headers[_MSG_ID] == entry.headers[_MSG_ID]:  # a hash, and not made of ids
             headers[_MSG_ID] = hashlib.sha256(subject.encode() + b"\n" + body).hexdigest()
         return subject, headers, body
 

@@ -1,4 +1,4 @@
-"""A system's submissions, and how long officers wait while it floods; beside raw store-and-answer on the same server."""
+"""A system's submissions, and how long officers wait while it floods; beside a raw store-and-answer on its server."""
 
 from __future__ import annotations
 

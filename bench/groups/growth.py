@@ -1,0 +1,183 @@
+"""What a long ledger costs: 10,000, 100,000 and (in full) 1,000,000 events of finished requests, each beside 10,000.
+
+A made city handles one message to all departments; its entries are laid anew under other ids until the ledger has its
+length. The city runs once, so that the audit service writes its copy; what is measured is the start after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import product
+from bench.children import ONEVOICE, resident_megabytes, seconds_of
+from bench.city import City
+from bench.clone import Cloner, template_of
+from bench.context import Bench
+from bench.fill import fill
+from bench.rows import Row, missing, row_of
+
+SIZES = (10_000, 100_000, 1_000_000)
+PROFILES = 26
+LOOKS = 9
+RECORD = Path("var/audit/live/ledger.jsonl")
+COPY_SECONDS = 600.0
+CALM_SECONDS = 3.0
+STORE = "a raw store and answer"
+WHATS = {
+    "ready": ("start-up to ready", "s", "a new city"),
+    "memory": ("memory", "MB", "a new city"),
+    "verdict": ("approval to verdict", "s", STORE),
+    "attempt": ("verdict to attempt", "s", STORE),
+    "status": ("status of an old request", "s", STORE),
+    "pending": ("pending", "s", STORE),
+    "verify": ("audit verify, an event", "s", "json.loads and SHA-256"),
+}
+"""What is measured, its unit, and what 10,000 events are beside; the longer ledgers are beside 10,000 events."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was measured at one length; see WHATS."""
+
+    ready: float
+    memory: float
+    verdict: float
+    attempt: float
+    status: float
+    pending: float
+    verify: float
+
+
+async def measure(bench: Bench) -> AsyncIterator[Row]:
+    """Yield the rows of each length."""
+    first: Cost | None = None
+    for size in (size for size in SIZES if size <= max(bench.events, SIZES[0])):
+        try:
+            cost, plain = await _at(bench, size)
+        except Exception as error:  # noqa: BLE001 - the row says so
+            yield missing(f"growth.{size}", f"a ledger of {size:,} events", f"{SIZES[0]:,} events", repr(error))
+            continue
+        for name, value in asdict(cost).items():
+            what, unit, beside = WHATS[name]
+            made = (f"growth.{size}.{name}", f"{what}, {size:,} events")
+            if first is None:
+                yield row_of(*made, beside, [(value, asdict(plain)[name])], unit)
+            else:
+                pair = (value, asdict(first)[name])
+                yield row_of(*made, f"{SIZES[0]:,} events", [pair], unit, floor="1.5x")
+        first = first or cost
+
+
+async def _at(bench: Bench, size: int) -> tuple[Cost, Cost]:
+    """Return what a ledger of this length costs, and what the public side does."""
+    city = bench.new_city(PROFILES)
+    try:
+        new_ready, new_memory, old = await _fill(bench, city, size)
+        await city.up()
+        await _copied(city)
+        await city.down()
+        ready = await city.up()
+        await asyncio.sleep(CALM_SECONDS)
+        memory = resident_megabytes(city.pid)
+        verdict, attempt = await _speed(city)
+        status = await _look(lambda: city.ask("pio", "desk.board.query", {"query": "status", "request_id": old}))
+        pending = await _look(lambda: city.ask("pio", "desk.board.query", {"query": "pending"}))
+        store = await _store(bench, city)
+        events = await (await city.ledger()).last_seq()
+        await city.down()
+        verify = await asyncio.to_thread(seconds_of, (*ONEVOICE, "audit", "verify", "--city", str(city.folder)))
+        ours = Cost(ready, memory, verdict, attempt, status, pending, verify / events)
+        plain = await asyncio.to_thread(_read_and_hash, city.folder / RECORD)
+        return ours, Cost(new_ready, new_memory, store, store, store, store, plain)
+    finally:
+        await city.down()
+
+
+async def _store(bench: Bench, city: City) -> float:
+    """Return the median of storing an entry and answering, on the same server."""
+    arguments = (sys.executable, "-m", "bench.rivals.raw", city.public_url, "reply")
+    rival = bench.children.start(arguments, stdout=subprocess.PIPE)
+    assert rival.stdout is not None
+    await asyncio.to_thread(rival.stdout.readline)
+    client = await product.connect_public(city.public_url)
+    try:
+        return await _look(lambda: client.request("bench.submit", b'{"id": "one"}', timeout=10.0))
+    finally:
+        await client.close()
+        bench.children.stop(rival)
+
+
+def _read_and_hash(record: Path) -> float:
+    """Return the seconds that reading and hashing an entry of the second copy takes at least."""
+    began = time.perf_counter()
+    with record.open("rb") as lines:
+        count = sum(1 for line in lines if json.loads(line) and hashlib.sha256(line).digest())
+    return (time.perf_counter() - began) / count
+
+
+async def _fill(bench: Bench, city: City, size: int) -> tuple[float, float, str]:
+    """Let the city handle one message, then make its ledger so long.
+
+    Return the seconds to ready and the memory of the new city, and the id of its request.
+    """
+    ready = await city.up()
+    await asyncio.sleep(CALM_SECONDS)
+    memory = resident_megabytes(city.pid)
+    await city.declare_crisis()
+    prepared = await city.prepare()
+    await prepared.approve()
+    ledger = await city.ledger()
+    await ledger.receipts(prepared.request_id, prepared.seq, PROFILES, 60.0)
+    template = await template_of(ledger, prepared.request_id, prepared.seq - 1)
+    await city.down()
+    await fill(bench.children, city, Cloner(city.folder, template), size)
+    return ready, memory, prepared.request_id
+
+
+async def _copied(city: City) -> None:
+    """Wait until the second copy does not grow any more."""
+    record = city.folder / RECORD
+    deadline = time.monotonic() + COPY_SECONDS
+    last, since = -1, time.monotonic()
+    while time.monotonic() - since < 3.0:
+        if (size := record.stat().st_size if record.exists() else 0) != last:
+            last, since = size, time.monotonic()
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the second copy was not written within {COPY_SECONDS:.0f} s")
+        await asyncio.sleep(0.25)
+
+
+async def _speed(city: City) -> tuple[float, float]:
+    """Return the medians from approval to verdict and from verdict to attempt, by the ledger's stamps."""
+    ledger = await city.ledger()
+    verdicts, attempts = [], []
+    for number in range(LOOKS):
+        prepared = await city.prepare(targets=(f"d{number}-mastodon",))
+        await prepared.approve()
+        await ledger.receipts(prepared.request_id, prepared.seq, 1, 30.0)
+        stamps: dict[str, float] = {}
+        for entry in await template_of(ledger, prepared.request_id, prepared.seq):
+            cleared = entry.value().get("outcome") != "blocked"
+            if cleared:
+                stamps.setdefault(entry.subject.split(".")[1], entry.at)
+        verdicts.append(stamps["verdict"] - stamps["approval"])
+        attempts.append(stamps["attempt"] - stamps["verdict"])
+    return statistics.median(verdicts), statistics.median(attempts)
+
+
+async def _look(ask: Callable[[], Awaitable[object]]) -> float:
+    looks = []
+    for _ in range(LOOKS):
+        began = time.perf_counter()
+        await ask()
+        looks.append(time.perf_counter() - began)
+    return statistics.median(looks)
