@@ -36,15 +36,12 @@ def main() -> int:
     children = Children()
     folder = Path(tempfile.mkdtemp(prefix="onevoice-bench-"))
     events = int(os.environ.get("BENCH_EVENTS") or (1_000_000 if chosen.full else 100_000))
-    signal.signal(signal.SIGTERM, _end)
+    _end_on_signals(children, folder)
     began = time.monotonic()
     try:
         bench = Bench(children, folder, chosen.full, events)
         bench.start_platform()
         rows = asyncio.run(_measure(bench, groups))
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written", file=sys.stderr)
-        return 130
     finally:
         children.stop_all()
         shutil.rmtree(folder, ignore_errors=True)
@@ -54,8 +51,19 @@ def main() -> int:
     return 0
 
 
-def _end(*_: Any) -> None:
-    raise KeyboardInterrupt
+def _end_on_signals(children: Children, folder: Path) -> None:
+    """On Ctrl-C, or when asked to end: end all that was started, and leave nothing behind."""
+
+    def end(*_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        children.stop_all()
+        shutil.rmtree(folder, ignore_errors=True)
+        print("\nstopped; nothing was written", file=sys.stderr, flush=True)
+        os._exit(130)  # threads may wait for a child's word; there is nobody left to speak
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 async def _measure(bench: Bench, groups: list[str]) -> list[Row]:

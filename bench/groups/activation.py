@@ -14,7 +14,7 @@ from bench.context import DELAY, Bench
 from bench.rows import Row, missing, row_of
 
 RUNS = 4
-HANGING, HANGING_RUNS = 200, 2
+HANGING, HANGING_RUNS = 200, 1
 LEASE = 15.0
 """Seconds that a call to a platform may take (docs/reliability.md): what hangs cannot be waited for less long."""
 
