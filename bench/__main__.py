@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ async def _measure(bench: Bench, groups: list[str]) -> list[Row]:
                 print(f"[{time.monotonic() - began:5.0f} s] {row.what} beside {row.beside}: {_said(row)}", flush=True)
         except Exception as error:  # noqa: BLE001 - the other groups are measured all the same
             rows.append(missing(f"{group}.failed", f"{group}: not measured to its end", "-", repr(error)))
+            traceback.print_exc()
             print(f"[{time.monotonic() - began:5.0f} s] {group} failed: {error!r}", flush=True)
     return rows
 
