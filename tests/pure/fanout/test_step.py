@@ -221,16 +221,22 @@ def test_it_waits_a_moment_for_the_other_addresses_and_no_longer() -> None:
     assert mirror(STANDS, now=NOW + MIRROR_GRACE) == Post(1)
 
 
-@pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.FAILED, ReceiptOutcome.UNCONFIRMED])
+@pytest.mark.parametrize("outcome", [ReceiptOutcome.DELIVERED, ReceiptOutcome.FAILED])
 def test_when_all_others_have_ended_it_is_written_at_once(outcome: ReceiptOutcome) -> None:
     assert mirror(STANDS, said("parks-social", outcome)) == Post(1)
 
 
 def test_what_stands_nowhere_is_not_mirrored() -> None:
-    for outcome in (ReceiptOutcome.FAILED, ReceiptOutcome.UNCONFIRMED, ReceiptOutcome.EXPIRED):
+    for outcome in (ReceiptOutcome.FAILED, ReceiptOutcome.EXPIRED):
         found = mirror(said("fire-social", outcome), FAILED)
         assert isinstance(found, End)
         assert (found.outcome, found.final) == (ReceiptOutcome.WITHHELD, True)
+
+
+def test_what_a_person_has_yet_to_look_for_may_stand() -> None:
+    unsure = said("fire-social", ReceiptOutcome.UNCONFIRMED)
+    assert isinstance(mirror(unsure, FAILED), Wait)
+    assert isinstance(mirror(STANDS, said("parks-social", ReceiptOutcome.UNCONFIRMED)), Wait)
 
 
 def test_the_mirror_is_bound_by_the_same_rules_as_a_post() -> None:
