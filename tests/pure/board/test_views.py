@@ -44,7 +44,9 @@ def with_fire(target: TargetState, said: Outcome = Outcome.CLEARED) -> RequestSt
 def test_before_a_verdict_nothing_is_shown_and_after_it_each_target_is_queued() -> None:
     assert shown(undecided_state(BOTH)) == {}
     assert shown(state(BOTH)) == {FIRE: "queued", PARKS: "queued"}
-    assert shown(state(BOTH, verdict(BOTH, outcome=Outcome.BLOCKED))) == {}
+    blocked = verdict(BOTH, outcome=Outcome.BLOCKED)
+    assert shown(state(BOTH, blocked)) == {}
+    assert shown(state(BOTH, blocked, wanted=(FIRE,))) == {}, "cleared before, and not any more"
 
 
 def test_what_is_under_way_is_posting_and_says_when_nobody_knows() -> None:

@@ -141,10 +141,12 @@ def approved(**changes: Any) -> RequestState:
 
 def test_the_facts_are_those_of_the_fold() -> None:
     said = receipt(outcome=ReceiptOutcome.DELIVERED, final=True)
-    held = state(REQUEST, targets={"fire-social": ended_target(said), "gone": ended_target(said)})
-    held.approvals = {"mcpe": (33, approval(REQUEST, "mcpe"))}
+    both = request(targets=("fire-social", "parks-social"))
+    targets = {"fire-social": ended_target(said), "parks-social": open_target(), "gone": ended_target(said)}
+    held = state(both, targets=targets)
+    held.approvals = {"mcpe": (33, approval(both, "mcpe"))}
     facts = facts_of(held, control(), NOW)
-    assert (facts.request, facts.request_seq, facts.now, facts.control.seq) == (REQUEST, REQUEST_SEQ, NOW, CONTROL_SEQ)
+    assert (facts.request, facts.request_seq, facts.now, facts.control.seq) == (both, REQUEST_SEQ, NOW, CONTROL_SEQ)
     assert [(fact.seq, fact.subject) for fact in facts.approvals] == [(33, "ledger.approval.rabcdefghijkl.mcpe")]
     assert facts.delivered == {"fire-social"}
 
