@@ -28,7 +28,7 @@ def main() -> int:
     asked = parser.parse_args()
     plants = tuple(asked.plant)
     if asked.plants:
-        return _try_plants(asked.workers)
+        return _try_plants(min(asked.seeds, MOST_SEEDS), asked.workers)
     if asked.seed is not None:
         outcome = run(asked.seed, plants, whole=True)
         print("\n".join(outcome.trace))
@@ -43,14 +43,14 @@ def main() -> int:
 MOST_SEEDS = 150
 
 
-def _try_plants(workers: int) -> int:
+def _try_plants(most: int, workers: int) -> int:
     """Print for each known bug the first seed that catches it; 1 if one is not caught that should be."""
     from tests.sim.plants import HARMLESS, PLANTS, with_those_behind
     from tests.sim.run import first_caught
 
     missed = 0
     for name in sorted(PLANTS):
-        caught = first_caught(with_those_behind(name), range(MOST_SEEDS), workers)
+        caught = first_caught(with_those_behind(name), range(most), workers)
         problem = (
             caught.problems[0] if caught else "not caught; another wall stands" if name in HARMLESS else "NOT CAUGHT"
         )

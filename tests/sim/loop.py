@@ -17,6 +17,10 @@ from typing import Any
 OWNER: contextvars.ContextVar[Process | None] = contextvars.ContextVar("owner", default=None)
 
 
+MOST_STEPS = 50_000
+"""So many steps at one and the same time are a loop without end."""
+
+
 class Killed(BaseException):
     """Unwinds the very step in which a process dies; nothing of it can have an effect any more."""
 
@@ -100,7 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.steps = 0
+        self.steps = self._standing = 0
         self._ready: deque[asyncio.Handle] = deque()
         self._scheduled: list[Any] = []
         self._number = 0
@@ -164,7 +168,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 heapq.heappop(scheduled)
             if not scheduled:
                 raise Stuck("nothing can happen any more")
-            self.now = max(self.now, scheduled[0][0])
+            if scheduled[0][0] > self.now:
+                self.now, self._standing = scheduled[0][0], self.steps
         now = self.now
         while scheduled and scheduled[0][0] <= now:
             timer = heapq.heappop(scheduled)[2]
@@ -182,6 +187,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     owner.waiting.append(handle)
                     continue
             self.steps += 1
+            if self.steps - self._standing > MOST_STEPS:
+                raise Stuck(f"a process spins at {self.now:.3f} s: {handle!r}")
             handle._run()
             if self._stopping:
                 break

@@ -317,7 +317,9 @@ THEMES: dict[str, Theme] = {
         limit=HostLimit(at_once=2, slow=1, host=Rate(6.0, 0.5, reserve=4.0), account=Rate(4.0, 0.5, reserve=2.0)),
         chaos=60.0,
     ),
-    "a clean day": Theme(rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()),
+    "a clean day": Theme(
+        rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()
+    ),
 }
 """Each window that a bug was met in, or planted in, by what happens in it."""
 

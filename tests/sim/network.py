@@ -135,7 +135,7 @@ class Network:
                 when += rng.uniform(0.0, weather.behind)
             if rng.random() < weather.slow:
                 when += rng.uniform(0.05, 2.0)
-            feed.newest = max(feed.newest, when)
+            feed.newest = max(feed.newest + ROUNDING, when)  # strictly one after the other
             self.loop.outside_at(feed.newest, self._fed, feed, entry)
 
     def _fed(self, feed: Feed, entry: Entry) -> None:

@@ -23,7 +23,6 @@ WRONG_SEQUENCE = 10071
 BATCH_INCOMPLETE = 10176
 BATCH_DUPLICATE = 10201
 NO_MESSAGE = 10037
-BATCH_HEADERS = ("Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit")
 MSG_ID = "Nats-Msg-Id"
 EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
@@ -112,8 +111,7 @@ class Stream:
 
     def _store(self, subject: str, data: bytes, headers: dict[str, str], now: datetime) -> int:
         seq = len(self.entries) + 1
-        kept = {name: value for name, value in headers.items() if name not in BATCH_HEADERS}
-        entry = Entry(seq, subject, now, data, kept)
+        entry = Entry(seq, subject, now, data, dict(headers))
         self.entries.append(entry)
         self.last[subject] = seq
         if MSG_ID in headers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,17 @@ from services.kernel.ledger import Ledger
 from services.provision import read_envelope
 from tests.ledger_contract import LedgerContract, Stage
 from tests.mission import now
-from tests.sim.network import Network, SimClient, SimLedger
+from tests.sim.network import Network, SimClient, SimLedger, SimSource
 from tests.sim.run import town
 from tests.sim.server import Server
 
 
 class _Alive:
     name, alive, stopped = "tester", True, False
+
+    def call(self, callback: Any, *args: Any) -> None:
+        """Run it now."""
+        callback(*args)
 
 
 @pytest.mark.parametrize("kind", [Ledger, SimLedger])
@@ -32,10 +37,12 @@ class TestSimulated(LedgerContract):
         server = Server(now, Random(1))
         server.dedupe_first = dedupe_first
         ledger = kind()
-        ledger.bind(SimClient(Network(_Loop(), server, Random(2)), _Alive()))  # type: ignore[arg-type]
+        network: Any = Network(_Loop(), server, Random(2))  # type: ignore[arg-type]
+        ledger.bind(SimClient(network, _Alive()))  # type: ignore[arg-type]
         city = town().city
         await ledger.append(subjects.CONTROL, Genesis(at=now(), manifest=read_envelope(city)), expect_last=0)
-        return Stage(ledger, await ControlView(city, ledger).refresh())
+        source = SimSource(network, _Alive(), ledger)  # type: ignore[arg-type]
+        return Stage(ledger, await ControlView(city, ledger).refresh(), source)
 
 
 class _Loop:
@@ -52,3 +59,12 @@ class _Loop:
     def outside(self, delay: float, callback: object, *args: object) -> None:
         """After a while, as the virtual loop does it."""
         self._loop.call_later(delay, callback, *args)  # type: ignore[arg-type]
+
+    @property
+    def now(self) -> float:
+        """The running loop's time."""
+        return self._loop.time()
+
+    def outside_at(self, when: float, callback: object, *args: object) -> None:
+        """At a time, as the virtual loop does it."""
+        self._loop.call_at(when, callback, *args)  # type: ignore[arg-type]

@@ -261,12 +261,12 @@ def play(town: Town, seed: int) -> World:
     watch.world = world
     before = crashpoints._armed
     crashpoints._armed = watch
-    limits = mock.patch.object(host, "limit_of", lambda *_: world.theme.limit) if world.theme.limit else nullcontext()
+    limits = mock.patch.object(host, "limit_of", return_value=world.theme.limit) if world.theme.limit else nullcontext()
     try:
         with limits:
             world.loop.run_until_complete(world.play())
-    except Stuck:
-        world.faults.append("nothing can happen any more, and it is not over")
+    except Stuck as stuck:
+        world.faults.append(str(stuck))
     finally:
         crashpoints._armed = before
         gc.enable()

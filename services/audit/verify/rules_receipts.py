@@ -69,7 +69,9 @@ def _attempt_of(book: Book, line: Line, event: Receipt) -> AttemptFacts | Violat
 
 def _settle(book: Book, line: Line, event: Receipt, case: Case) -> Iterator[Violation]:
     if event.attempt_seq == 0:
-        if event.outcome is ReceiptOutcome.DELIVERED:
+        # What may be public ends as unconfirmed when it expires, without another attempt; an officer may have seen it.
+        seen = event.resolution_seq is not None and case.target(event.revision, event.profile).attempts
+        if event.outcome is ReceiptOutcome.DELIVERED and not seen:
             yield Violation(line.seq, "receipt.attempt", f"A post on {event.profile} without an attempt on record.")
         return
     facts = _attempt_of(book, line, event)

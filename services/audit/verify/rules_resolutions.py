@@ -171,3 +171,4 @@ def _carried_out(line: Line, event: Receipt, target: Target, answered: int) -> I
         return
     if decided.good and decided.decision == "post_again":
         target.again_seq, target.final_seq = line.seq, 0
+        target.delivered_seq = 0  # what had been delivered before does not stand any more: that is what it answers

@@ -100,6 +100,39 @@ def test_a_post_that_then_stands_twice_is_the_officers_decision_and_a_warning(
     assert (report.violations, warned(report)) == ((), [(late, "receipt.double")])
 
 
+def test_a_post_that_vanished_is_posted_again(builder: LedgerBuilder, verify: Verify, doubt: Doubt) -> None:
+    """Seed 18 of the simulation: what the decision answers is that the delivered post does not stand any more."""
+    builder.receipt(doubt.request, doubt.attempt)
+    gone = builder.unconfirmed(doubt.request, doubt.attempt)
+    seq = builder.resolve(doubt.request, "post_again", gone)
+    builder.carry_out(doubt.request, doubt.attempt, seq, "post_again")
+    builder.post(doubt.request, FIRE)
+    assert verify(builder).violations == ()
+
+
+def test_what_expired_unconfirmed_was_seen_by_an_officer(builder: LedgerBuilder, verify: Verify) -> None:
+    """Seed 23 of the simulation: its last receipt is of no attempt, and there was one before."""
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    builder.verdict(request)
+    attempt = builder.attempt(request)
+    builder.receipt(request, attempt, outcome=ReceiptOutcome.UNCONFIRMED)
+    ended = builder.unconfirmed(request, 0)
+    seq = builder.resolve(request, "posted", ended)
+    builder.carry_out(request, 0, seq, "posted")
+    assert verify(builder).violations == ()
+
+
+def test_what_was_never_attempted_was_seen_by_no_officer(builder: LedgerBuilder, verify: Verify) -> None:
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    builder.verdict(request)
+    ended = builder.unconfirmed(request, 0)
+    seq = builder.resolve(request, "posted", ended)
+    seen = builder.carry_out(request, 0, seq, "posted")
+    assert (seen, "receipt.attempt") in named(verify(builder))
+
+
 # --- what may not be --------------------------------------------------------------------------------------------
 
 

@@ -82,7 +82,7 @@ async def test_a_second_process_stands_by_and_takes_over(town: Town) -> None:
 
 async def test_a_torn_last_line_is_taken_away(town: Town) -> None:
     """A line that a crash cut off was never acknowledged: it goes, and the entry comes again whole."""
-    story(town.builder, sealed=False)
+    story(town.builder, sealed=False, lapses=False)
     count = await town.flush()
     async with town.audit_here():
         await town.until_copied(count)

@@ -18,6 +18,7 @@ from services.kernel.city import City
 from services.kernel.control import ControlState
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Conflict, Ledger, parse_time
+from services.kernel.projection.source import NatsSource
 from tests.ledger_contract import LedgerContract, Stage
 from tests.mission import FIRE, Mission, a_request, copy_city, eventually, now
 
@@ -45,7 +46,7 @@ async def state(shared: Mission) -> ControlState:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def stage(intake: Ledger, state: ControlState) -> Stage:
-    return Stage(intake, state)
+    return Stage(intake, state, NatsSource(intake))
 
 
 class TestOnNats(LedgerContract):
