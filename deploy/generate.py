@@ -91,9 +91,15 @@ def clustered(node: str) -> ServerSettings:
     )
 
 
+def needs(row: flow.Service) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the paths that a service reads and those that it writes, with its snapshot's folder if it has one."""
+    read, written = NEEDS.get(row.name, ((), ()))
+    return read, (*written, f"var/fold/{row.user}") if row.folds else written
+
+
 def unit(row: flow.Service) -> str:
     """Return a service's systemd unit."""
-    read, written = NEEDS.get(row.name, ((), ()))
+    read, written = needs(row)
     own_key = f"keys/services/{row.user}.nk"
     binds = [f"BindReadOnlyPaths={CITY}/{path}" for path in ("city.toml", "authority", own_key, *read)]
     binds += [f"BindPaths={CITY}/{path}" for path in written]
@@ -106,7 +112,7 @@ def compose() -> str:
     """Return the compose file."""
     parts = [_template("compose.head.yaml").substitute()]
     for row in flow.SERVICES:
-        read, written = NEEDS.get(row.name, ((), ()))
+        read, written = needs(row)
         mounts = [f"      - ${{ONEVOICE_CITY}}/{path}:/city/{path}:ro" for path in read]
         mounts += [f"      - ${{ONEVOICE_CITY}}/{path}:/city/{path}" for path in written]
         parts.append(

@@ -188,6 +188,10 @@ class City:
         """What the fan-out remembers of the ledger's end (services.kernel.trust); among the files that it may write."""
         return self.var / "website" / f"ledger-seen.{self.realm}.json"
 
+    def snapshot_path(self, user: str) -> Path:
+        """Where a service starts from (services.kernel.snapshots); in a folder of its own, which it alone may write."""
+        return self.var / "fold" / user / f"{self.realm}.json"
+
     @property
     def site_folder(self) -> Path:
         """The website connector's output in this realm."""

@@ -42,6 +42,7 @@ from services.kernel.projection.fold import EVERYTHING, LedgerFold
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource, Source
 from services.kernel.signing import load_key
+from services.kernel.snapshots import Snapshots
 from services.kernel.tls import client_context
 from services.kernel.tries import Counter
 from services.kernel.watch import LedgerWatch
@@ -87,6 +88,7 @@ class Runtime:
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
         self.watch = LedgerWatch(self)
+        self.snapshots = Snapshots(self)
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
         self._work: list[Work] = []
@@ -283,8 +285,12 @@ class Runtime:
         await self._refuse_drift()
         await self.watch.begin()
         if self.row.folds:
-            await (self.projection.start() if self._own_projection else self.projection.started())
+            await (self._start_projection() if self._own_projection else self.projection.started())
         await self._await_manifest(genesis)
+
+    async def _start_projection(self) -> None:
+        self.watch.heed(await self.snapshots.resume())
+        await self.projection.start()
 
     def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
@@ -308,7 +314,8 @@ class Runtime:
 
     async def _take_up(self) -> None:
         if self.row.folds and self._own_projection:
-            self._following = [asyncio.create_task(self._keep(self.projection.run))]
+            following = (self.projection.run, self.snapshots.keep)
+            self._following = [asyncio.create_task(self._keep(work)) for work in following]
         for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.seq)
@@ -321,7 +328,9 @@ class Runtime:
         await _cancel(self._tasks)
 
     async def _tell_stopped(self) -> None:
-        await _cancel(self._following)  # handlers that finish what is in hand go by the ledger until their end
+        if self._following:  # handlers that finish what is in hand go by the ledger until their end
+            await _cancel(self._following)
+            await self.snapshots.take()
         for work in self._last_work:
             try:
                 await work()

@@ -68,6 +68,11 @@ class LedgerWatch:
             await self._look_at_anchor(self.anchor)
         self._settle()
 
+    def heed(self, doubt: LedgerDoubted | None) -> None:
+        """Hold everything back for good where the ledger lacks what this service has seen."""
+        self._own = self._own or doubt
+        self._settle()
+
     def refuse_new_beginning(self) -> None:
         """Refuse to begin an empty ledger anew where a second copy shows that it had begun before.
 

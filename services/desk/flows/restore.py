@@ -104,6 +104,7 @@ async def _restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
             await prepare()
             done = await restore(city, url, tell)
             await prepare()  # now that control is back: its officers' and profiles' rights and durables
+            _drop_snapshots(city)
             warning = await _anchor_warning(city, url)
     return Outcome(
         entries=done.entries,
@@ -204,6 +205,12 @@ def _move_aside(city: City, now: datetime) -> Path | None:
     flush_folder(place.parent)
     flush_folder(store.parent)
     return place
+
+
+def _drop_snapshots(city: City) -> None:
+    """Have each service fold the restored ledger from its begin; what was lost, the fan-out's anchor still tells."""
+    for path in city.var.glob(f"fold/*/{city.realm}.json"):
+        path.unlink()
 
 
 async def _anchor_warning(city: City, url: str) -> str:

@@ -136,6 +136,36 @@ class LedgerFold:
                 continue
         self.busy = busy
 
+    def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
+        """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
+
+        Args:
+            entries: all on ``ledger.control`` and on the subjects of the open requests.
+            counted: their attempts that count.
+            boot: the present in boot-time seconds; leases of attempts are counted from it.
+        """
+        for entry in sorted(entries, key=lambda entry: entry.seq):
+            kind, _, profile = place_of(entry.subject)
+            try:
+                if kind == "attempt":
+                    self._resume_attempt(entry, profile, boot, counts=entry.seq in counted)
+                else:
+                    _FOLDS[kind](self, entry, boot)
+            except (Void, ValueError):
+                continue
+
+    def _resume_attempt(self, entry: Entry, profile: str, boot: float, *, counts: bool) -> None:
+        attempt = parse(Attempt, entry.data)
+        state = self._state(place_of(entry.subject)[1])
+        if (attempt.profile, attempt.request_id) != (profile, state.request_id):
+            return
+        if counts:
+            self._note_attempt(state, entry, attempt, boot)
+            self.busy[profile] = (entry.seq, state.request_id)
+        else:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={})

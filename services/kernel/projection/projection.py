@@ -215,11 +215,11 @@ class Projection:
     async def _reopen(self, request_id: str, before: int) -> None:
         found: list[Entry] = []
         for pattern in subjects.all_of(request_id):
-            found += [entry for entry in await self._all_of(pattern) if entry.seq < before]
+            found += [entry for entry in await self.all_of(pattern) if entry.seq < before]
         self.fold.reopen(request_id, found, self._clock.monotonic())
 
-    async def _all_of(self, pattern: str) -> list[Entry]:
-        """Return all that the leader has on a filter; a replica that is behind is asked again."""
+    async def all_of(self, pattern: str) -> list[Entry]:
+        """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
         last, found = await self._source.last(pattern), list[Entry]()
         tries = 0
         while last and (not found or found[-1].seq < last):

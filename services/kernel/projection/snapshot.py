@@ -1,0 +1,89 @@
+"""A snapshot: where the fold stood and what was open there, so that a start need not read the ledger from its begin.
+
+It holds no event. Control and what is open are read from the ledger again and folded again; the snapshot says which
+requests those are, and which of their attempts count, since that hangs on others that are over. It is no record: a
+damaged one is thrown away. Pure, but for its file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from schemas import canonical
+from services.kernel.entry import Entry
+from services.kernel.files import write_atomically
+from services.kernel.projection.fold import Authority, LedgerFold
+
+FOLD_VERSION = 1
+"""Goes up when the same entries fold to something else; older snapshots are thrown away then."""
+
+MOST_OPEN = 256
+"""With more requests open than that none is taken: each costs some reads at the start."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The fold after the entry ``seq``, whose subject and bytes have the hash ``entry``.
+
+    ``root`` is the hash of the realm's pinned keys. ``counted`` are the attempts of the open ``requests`` that count;
+    ``ruled_from`` as in the fold.
+    """
+
+    root: str
+    seq: int
+    entry: str
+    requests: tuple[str, ...]
+    counted: tuple[int, ...]
+    ruled_from: int
+    version: int = FOLD_VERSION
+
+    def to_bytes(self) -> bytes:
+        """Return the file's content: the snapshot and its own hash."""
+        body = asdict(self)
+        return canonical.dumps({"snapshot": body, "sha256": canonical.sha256(canonical.dumps(body))})
+
+    def write(self, path: Path) -> None:
+        """Keep it; raises OSError."""
+        write_atomically(path, self.to_bytes(), mode=0o600)
+
+
+def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
+    """Return the snapshot of a fold whose newest entry is given; None while too much is open."""
+    if len(fold.requests) > MOST_OPEN or newest.seq != fold.seq:
+        return None
+    counted = {seq for state in fold.requests.values() for target in state.targets.values() for seq in target.effective}
+    return Snapshot(
+        root_of(fold.authority),
+        fold.seq,
+        hash_of(newest),
+        tuple(sorted(fold.requests)),
+        tuple(sorted(counted)),
+        fold.ruled_from,
+    )
+
+
+def read(raw: bytes, authority: Authority) -> Snapshot | None:
+    """Return the snapshot of a file's content; None where it is damaged, of another fold or of other pinned keys."""
+    try:
+        value = json.loads(raw)
+        body = value["snapshot"]
+        if canonical.sha256(canonical.dumps(body)) != value["sha256"]:
+            return None
+        body |= {name: tuple(body[name]) for name in ("requests", "counted")}
+        found = Snapshot(**body)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if (found.version, found.root) == (FOLD_VERSION, root_of(authority)) else None
+
+
+def root_of(authority: Authority) -> str:
+    """Return the hash of the realm's pinned keys."""
+    said = {"realm": authority.realm, "keys": sorted(authority.root_keys), "threshold": authority.threshold}
+    return canonical.sha256(canonical.dumps(said))
+
+
+def hash_of(entry: Entry) -> str:
+    """Return the hash of an entry's subject and bytes."""
+    return canonical.sha256(entry.subject.encode() + b"\n" + entry.data)
