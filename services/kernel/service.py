@@ -93,6 +93,7 @@ class Runtime:
         self._last_work: list[Work] = []
         self._stop_work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._following: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
         self._turns: dict[str, asyncio.Lock] = {}
         self.tries = Counter(self.ledger, self.clock, self.log)
@@ -306,8 +307,9 @@ class Runtime:
         self._register()
 
     async def _take_up(self) -> None:
-        keep_up = [self.projection.run] if self.row.folds and self._own_projection else []
-        for work in (*keep_up, *self._work, self._beat, self._watch_durables, self.watch.keep):
+        if self.row.folds and self._own_projection:
+            self._following = [asyncio.create_task(self._keep(self.projection.run))]
+        for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.seq)
 
@@ -316,14 +318,10 @@ class Runtime:
         self.log.info("stopping")
         for work in self._stop_work:
             await work()
-        pending = set(self._tasks)
-        while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-        self._tasks.clear()
+        await _cancel(self._tasks)
 
     async def _tell_stopped(self) -> None:
+        await _cancel(self._following)  # handlers that finish what is in hand go by the ledger until their end
         for work in self._last_work:
             try:
                 await work()
@@ -423,3 +421,12 @@ class Runtime:
     async def _on_link(self, what: str) -> None:
         if not self._stopping:
             self.log.warning(what)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    pending = set(tasks)
+    while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    tasks.clear()

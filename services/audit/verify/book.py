@@ -27,7 +27,7 @@ class Authority:
     audit_key: str
 
 
-@dataclass
+@dataclass(slots=True)
 class AttemptFacts:
     """An attempt that counts, and how it ended so far (``receipt_seq`` 0: not yet; one that lapsed is open still).
 
@@ -63,7 +63,7 @@ class Decided:
     good: bool
 
 
-@dataclass
+@dataclass(slots=True)
 class Target:
     """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public.
 
@@ -80,7 +80,7 @@ class Target:
     decided: dict[int, Decided] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class Case:
     """A request with all that was said of it.
 

@@ -22,7 +22,7 @@ EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 
-@dataclass
+@dataclass(slots=True)
 class Place:
     """One request on one profile, in all revisions, by what counts.
 
@@ -31,7 +31,7 @@ class Place:
     of any attempt, also of one that is void.
     """
 
-    counted: set[int] = field(default_factory=set)
+    counted: list[int] = field(default_factory=list)
     newest: int = 0
     answered: bool = True
     final: bool = False
@@ -52,7 +52,7 @@ class Places:
     def attempted(self, seq: int, event: Attempt) -> None:
         """Take up an attempt that counts."""
         place = self.of(event.request_id, event.profile)
-        place.counted.add(seq)
+        place.counted.append(seq)
         place.newest, place.answered, place.number = seq, False, max(place.number, event.number)
         self.under_way[event.profile] = seq
 
@@ -99,10 +99,9 @@ def overruled_because(
     verdict = standing.verdict
     if verdict is None or standing.verdict_seq != event.verdict_seq or verdict.outcome is not Outcome.CLEARED:
         return "its verdict is not the newest, or not a cleared one"
-    for officer, statement in standing.rejections():
-        if statement.revision == event.revision and counting_roles(
-            standing.request, event.profile, control, officer, line.at
-        ):
+    for officer, revision in standing.rejected.items():
+        roles = counting_roles(standing.request, event.profile, control, officer, line.at)
+        if revision == event.revision and roles:
             return f"{officer} had rejected it"
     if verdict.valid_until is None or min(verdict.valid_until, standing.request.expires_at) <= line.at:
         return "the request or its clearance had expired"

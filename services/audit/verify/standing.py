@@ -5,7 +5,6 @@ What does not count stands in the record all the same, and ledgers of before ver
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schemas.events.approvals import Approval, ApprovalStatement
@@ -13,19 +12,20 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 
 
-@dataclass
+@dataclass(slots=True)
 class Standing:
     """One revision of a request with what counts of all that was said of it.
 
-    ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine statement of each officer, ``nonces`` all
-    that were used.
+    ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
+    ``rejected`` the revision that was rejected by those who said no, ``nonces`` all that were used.
     """
 
     request: Request
     verdict: Verdict | None = None
     verdict_seq: int = 0
-    genuine: dict[str, tuple[Approval, ApprovalStatement]] = field(default_factory=dict)
-    nonces: set[str] = field(default_factory=set)
+    genuine: dict[str, Approval] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    nonces: list[str] = field(default_factory=list)
 
     @property
     def revision(self) -> int:
@@ -38,19 +38,16 @@ class Standing:
         return self.request.digest
 
     def approvals(self) -> tuple[Approval, ...]:
-        """Return the last genuine statement of each officer."""
-        return tuple(approval for approval, _ in self.genuine.values())
-
-    def rejections(self) -> Iterator[tuple[str, ApprovalStatement]]:
-        """Yield the officers whose last genuine statement says no."""
-        for officer, (_, statement) in self.genuine.items():
-            if statement.decision == "reject":
-                yield officer, statement
+        """Return the last genuine word of each officer."""
+        return tuple(self.genuine.values())
 
     def speak(self, approval: Approval, statement: ApprovalStatement) -> bool:
         """Take up a genuine statement, and say so; one that was used before does not count again."""
         if statement.nonce in self.nonces:
             return False
-        self.nonces.add(statement.nonce)
-        self.genuine[approval.officer] = (approval, statement)
+        self.nonces.append(statement.nonce)
+        self.genuine[approval.officer] = approval
+        self.rejected.pop(approval.officer, None)
+        if statement.decision == "reject":
+            self.rejected[approval.officer] = statement.revision
         return True

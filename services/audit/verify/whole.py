@@ -34,13 +34,13 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         raise Unproven(
             "record.missing", f"there is no record in {city.audit_folder}", f"start the audit service; {_ORDER}"
         )
-    frame = frame_of(city)
+    frame, folder = frame_of(city), city.audit_folder
     book = Book(_authority(city))
     events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
     for line in frame.lines():
         events += 1
         found.extend(judge(book, line))
-        pictures.extend(judge_pictures(city.audit_folder, line, looked_at))
+        pictures.extend(judge_pictures(folder, line, looked_at))
     found.extend(one for one in pictures if one.code == "media.damaged")
     found.extend((*overtaken(book), *book.void_as_violations()))
     if book.control.seq == 0:

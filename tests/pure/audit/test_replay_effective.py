@@ -171,6 +171,29 @@ def test_the_next_attempt_after_a_void_one_counts(builder: LedgerBuilder, verify
     assert (report.violations, report.warnings, report.attempts) == ((), (), 2)
 
 
+@pytest.mark.parametrize(
+    ("approver", "said"),
+    [
+        ("comms-officer", {"decision": "reject", "revision": 2}),
+        ("clerk", {"decision": "reject"}),
+        ("comms-officer", {"decision": "approve"}),
+    ],
+    ids=["on another revision", "by somebody whose word does not count", "taken back since"],
+)
+def test_a_no_that_does_not_count_overrules_nothing(
+    builder: LedgerBuilder, verify: Verify, approver: str, said: dict[str, Any]
+) -> None:
+    """Only what a counting officer said last, of this very revision."""
+    request = cleared(builder)
+    if said["decision"] == "approve":
+        builder.approve(request, approver, decision="reject")
+    builder.approve(request, approver, **said)
+    builder.wait(10)
+    builder.post(request)
+    report = verify(builder)
+    assert (report.violations, report.warnings, report.attempts) == ((), (), 1)
+
+
 # --- what no worker of ours writes: void as well, and told --------------------------------------------------------
 
 

@@ -193,3 +193,34 @@ async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(to
         assert str((await town.final(behind, FIRE, 15.0)).outcome) == "delivered"
         assert str((await town.final(waiting, WATER)).outcome) == "delivered"
     assert platforms["mastodon"].texts(FIRE) == ["being posted", "behind"]
+
+
+async def test_a_copy_that_stops_follows_the_ledger_until_its_last_receipt_is_in(
+    town: Town, platforms: Platforms
+) -> None:
+    """Also past an entry on a request that is over, which has to be read back first."""
+    platforms["mastodon"].behave(FIRE, "wait")
+    async with fanout(town, platforms, lease=60.0) as runtime:
+        over = await town.cleared(WATER, text="over")
+        await town.final(over, WATER)
+        posted = await town.cleared(FIRE, text="being posted")
+        await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
+        stopping = asyncio.Event()
+        runtime.at_stop(_noting(stopping))
+
+        async def meanwhile() -> int:
+            await stopping.wait()
+            seq = await town.approve(over, "pio")
+            platforms["mastodon"].open(FIRE)
+            return seq
+
+        late = asyncio.create_task(meanwhile())
+    [(receipt, _)] = await town.receipts(posted, FIRE)
+    assert runtime.fold.seq >= receipt.seq > await late
+
+
+def _noting(event: asyncio.Event) -> Any:
+    async def note() -> None:
+        event.set()
+
+    return note

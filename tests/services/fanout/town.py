@@ -67,19 +67,21 @@ class Town:
         self._clients: dict[str, Client] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._numbers = itertools.count(1)
+        self._connecting = asyncio.Lock()
         self.control_seq = 0
 
     async def ledger(self, service: str) -> Ledger:
         """The ledger as a service's own user sees it."""
-        if service not in self._ledgers:
-            user = service.replace("_", "-")
-            self._clients[service] = await nats.connect(
-                self.broker.url,
-                nkeys_seed=str(self.city.service_key_path(service)),
-                inbox_prefix=f"_INBOX_{user}".encode(),
-            )
-            self._ledgers[service] = Ledger()
-            self._ledgers[service].bind(self._clients[service])
+        async with self._connecting:  # one client for all who ask at once: another would be let go of by nobody
+            if service not in self._ledgers:
+                user = service.replace("_", "-")
+                self._clients[service] = await nats.connect(
+                    self.broker.url,
+                    nkeys_seed=str(self.city.service_key_path(service)),
+                    inbox_prefix=f"_INBOX_{user}".encode(),
+                )
+                self._ledgers[service] = Ledger()
+                self._ledgers[service].bind(self._clients[service])
         return self._ledgers[service]
 
     async def close(self) -> None:
