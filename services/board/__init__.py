@@ -1,4 +1,4 @@
-"""Board: consumes the ledger and heartbeats, decides nothing, answers the desk and broadcasts to people.
+"""Board: folds the ledger, hears heartbeats, decides nothing, answers the desk and tells people each entry.
 
-Each answer is read from the ledger when it is asked for, so that the board keeps no state that could be stale.
+Answers come from the fold; only a request that is over, and dead letters, are read from the broker.
 """

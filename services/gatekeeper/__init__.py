@@ -1,1 +1,1 @@
-"""The gatekeeper: consumes requests, approvals, receipts and control; decides by the policy; publishes verdicts."""
+"""The gatekeeper: consumes requests, approvals and control; decides by the policy; publishes verdicts."""

@@ -132,7 +132,7 @@ def _order(invocation: Invocation, given: str | None, action: Action, profile_id
         out.print(Text(f"{now.id} is {state} since control revision {reply.control_seq}."))
         if now.official:
             out.print(
-                Text("A new profile is posted to after: onevoice provision, and a restart of the city.", style="dim")
+                Text("It is posted to from now on; nothing is to be restarted. onevoice profiles check", style="dim")
             )
         return Exit.DONE
 

@@ -1,0 +1,93 @@
+"""What the documents promise a reader: links lead somewhere, and names of tests and files are those that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_CODE = re.compile(r"```.*?```", re.DOTALL)
+_PATH = re.compile(r"`((?:services|schemas|tests|docs|deploy|bench)/[\w./-]+?\.(?:py|md|conf|toml|yaml))`")
+
+BENCH_PICTURES = ROOT / "docs" / "performance"
+"""Drawn by `make bench WRITE=`; docs/performance.md names them before the first of them is there."""
+
+
+def documents() -> list[Path]:
+    """Return the Markdown files of the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [name for name in listed.stdout.split("\0") if name]
+    found = [ROOT / name for name in names] or [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("deploy/*.md"),
+    ]
+    return sorted(path for path in found if path.is_file())
+
+
+@lru_cache
+def anchors(path: Path) -> frozenset[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    text = _CODE.sub("", path.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    return frozenset(re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles)
+
+
+def broken(path: Path) -> list[str]:
+    """Return the relative links of a document that lead nowhere."""
+    found = []
+    for link in _LINK.findall(_CODE.sub("", path.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        if target.parent == BENCH_PICTURES:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_relative_link_leads_somewhere(path: Path) -> None:
+    """Files and headings that a document links to are there."""
+    assert broken(path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in documents() if path.name != "CHANGELOG.md"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_each_file_that_a_document_names_is_there(path: Path) -> None:
+    """A document that names a file that was moved sends its reader nowhere."""
+    named = set(_PATH.findall(path.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_each_decision_stands_in_a_file_of_its_number() -> None:
+    """ADRs are numbered without a gap, and each says what became of it."""
+    adrs = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    for number, path in enumerate(adrs, 1):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert path.name.startswith(f"{number:04d}-")
+        assert lines[0].startswith(f"# {number}. ")
+        assert lines[2].startswith("Status: ")
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    """The check can fail."""
+    page = tmp_path / "page.md"
+    page.write_text("# A title, here\n[a](page.md#a-title-here) [b](gone.md) [c](#gone) [d](https://x.example)\n")
+    assert broken(page) == ["gone.md", "#gone"]
