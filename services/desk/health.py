@@ -11,7 +11,7 @@ from schemas import flow
 from schemas.events.audit import LedgerStanding
 from schemas.events.desk import EocView, OfficerView, ServiceHealth
 from services.desk.outcome import expiry_of
-from services.desk.timetext import ago
+from services.desk.timetext import ago, local
 from services.kernel.errors import Exit
 
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
@@ -97,6 +97,17 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
         return Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it")
     return Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}")
+
+
+def waits(beats: tuple[ServiceHealth, ...]) -> Line:
+    """Say how many posts wait for a platform, its quota or a credential, and the most urgent of each copy."""
+    found = [wait for beat in beats for wait in beat.waits]
+    if not found:
+        return Line("waiting posts", Level.OK, "none")
+    first = found[0]
+    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {first.reason}"
+    detail += f", until {local(first.until, first.until)}"
+    return Line("waiting posts", Level.WARN, detail, "onevoice pending says of each what it waits for")
 
 
 def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:

@@ -42,6 +42,7 @@ def delivery_json(delivery: DeliveryView) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "url": delivery.url,
         "reason": delivery.reason,
+        "retry_at": delivery.retry_at.isoformat() if delivery.retry_at else None,
         "final": delivery.final,
         "receipt_seq": delivery.receipt_seq,
     }

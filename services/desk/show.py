@@ -134,10 +134,17 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
     for item in views:
         line = Text(f"{item.profile:<{names}}  ")
         line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
-        where = item.url or item.reason
+        where = item.url or waiting_for(item)
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
         console.print(line, soft_wrap=True)
+
+
+def waiting_for(item: DeliveryView) -> str:
+    """Return why a profile's post stands as it does, and when it is tried again."""
+    if item.retry_at is None:
+        return item.reason
+    return f"{item.reason or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
 
 
 def result(console: Console, view: RequestView) -> None:
@@ -195,6 +202,10 @@ def pending_table(console: Console, views: Sequence[RequestView], now: datetime)
         )
     console.print(rows, width=width(console))
     for view in views:
+        if later := tuple(item for item in view.deliveries if item.retry_at is not None):
+            console.print()
+            console.print(Text(f"{view.request.request_id} waits:", style="yellow"))
+            deliveries(console, later)
         if waiting := unconfirmed.of(view):
             console.print()
             console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
@@ -218,5 +229,8 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
     ):
         facts.add_row(Text(name, style="dim"), Text(value))
     console.print(facts, width=width(console))
+    for post in view.unknown:
+        said = f"UNKNOWN: {post.request_id} on {post.profile} may stand, or land yet, without the EOC's approval: look"
+        console.print(Text(said, style="bold red"), soft_wrap=True)
     alive = sorted({health.service for health in view.services})
     console.print(Text(f"services: {', '.join(alive) or 'none heard'}", style="dim"), width=width(console))

@@ -132,6 +132,7 @@ def _told(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[
     lag = [health.copy_lag(view.last_seq, copied_seq(city))] if here else []
     return [
         *health.services(view),
+        health.waits(view.services),
         health.clock(view.services, now),
         *lag,
         *health.expiries(officers, now),

@@ -9,7 +9,7 @@ import pytest
 from schemas import flow
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
-from schemas.events.desk import EocView, OfficerView, ServiceHealth
+from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
 from services.desk import health
 from services.desk.health import Level, Line
 from services.kernel.errors import Exit
@@ -123,3 +123,14 @@ def test_official_profiles_that_lack_something_are_named() -> None:
     assert health.profiles([good]).level is Level.OK
     line = health.profiles([good, bad])
     assert (line.level, line.detail) == (Level.WARN, "1 of 2 cannot be posted to: b-website")
+
+
+def test_posts_that_wait_are_told_with_what_they_wait_for() -> None:
+    until = NOW + timedelta(minutes=4)
+    wait = PostWait(request_id="r1", profile="fire-social", reason="the platform says: too many", until=until)
+    assert health.waits(()).level is Level.OK
+    line = health.waits((_beat("fanout"), _beat("fanout").model_copy(update={"waits": (wait,)})))
+    assert (line.level, "1, first r1 on fire-social: the platform says: too many, until" in line.detail) == (
+        Level.WARN,
+        True,
+    )

@@ -6,9 +6,11 @@ import io
 
 from rich.console import Console
 
+from schemas.events.control import Posture, UnknownPost
+from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.desk import show
+from services.desk import outcome, show
 from tests.pure.desk.views import NOW, delivery, renderings, request, view
 
 
@@ -67,3 +69,35 @@ def test_every_finding_and_its_reason_is_shown() -> None:
     assert "BLOCKED" in text
     assert "3(iv)(c)" in text
     assert "an approval is missing" in text
+
+
+def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
+    late = delivery("fire-townsquare", "failed").model_copy(
+        update={"reason": "the platform asks to wait", "retry_at": NOW, "final": False, "url": None}
+    )
+    found = view(Outcome.CLEARED, late)
+    for shown in (lambda c: show.result(c, found), lambda c: show.pending_table(c, (found,), NOW)):
+        console, out = _console()
+        shown(console)
+        assert "the platform asks to wait, until " in out.getvalue()
+    assert outcome.request_json(found)["deliveries"][0]["retry_at"] == NOW.isoformat()
+
+
+def test_posts_that_nobody_can_account_for_are_named() -> None:
+    said = EocView(
+        realm="live",
+        city="Mission",
+        website="https://mission.example",
+        posture=Posture.EOC_ACTIVE,
+        level=2,
+        incident="Flood",
+        control_seq=9,
+        hold=False,
+        in_flight=0,
+        last_seq=100,
+        unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
+    )
+    console, out = _console()
+    show.eoc(console, said, NOW)
+    assert "UNKNOWN: r1 on fire-social may stand" in out.getvalue()
+    assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
