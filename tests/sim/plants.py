@@ -289,7 +289,7 @@ def _no_quota() -> list[Patch]:
 
 
 def _acked_before_verdict() -> list[Patch]:
-    """A request is acknowledged before its verdict stands."""
+    """A request is acknowledged before its verdict stands, and nobody looks for it after a restart."""
 
     async def on_request(self: Any, event: Any, entry: Any) -> None:
         await self.runtime.projection.at_least(entry.seq)
@@ -297,7 +297,7 @@ def _acked_before_verdict() -> list[Patch]:
 
     on_request.__annotations__ = dict(gate.Handlers.on_request.__annotations__)
     on_request.__globals__.update(Request=gate.Request, EntryOf=gate.EntryOf)
-    return [(gate.Handlers, "on_request", on_request)]
+    return [(gate.Handlers, "on_request", on_request), (gate.Handlers, "_remember_all", lambda _self: None)]
 
 
 def _repeats_unchanged() -> list[Patch]:
