@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure OneVoice beside public programs.")
     parser.add_argument("--only", default=",".join(GROUPS), help=f"some of {', '.join(GROUPS)}")
     parser.add_argument("--full", action="store_true", help="also what takes minutes: 1,000,000 events, all rivals")
-    parser.add_argument("--write", metavar="NAME", help="write bench/results/NAME.json, and docs/performance.md anew")
+    parser.add_argument("--write", metavar="NAME", help="write into bench/results/NAME.json and docs/performance.md")
     chosen = parser.parse_args()
     groups = [group for group in GROUPS if group in chosen.only.split(",")]
     children = Children()
@@ -77,6 +78,7 @@ async def _measure(bench: Bench, groups: list[str]) -> list[Row]:
                 print(f"[{time.monotonic() - began:5.0f} s] {row.what} beside {row.beside}: {_said(row)}", flush=True)
         except Exception as error:  # noqa: BLE001 - the other groups are measured all the same
             rows.append(missing(f"{group}.failed", f"{group}: not measured to its end", "-", repr(error)))
+            traceback.print_exc()
             print(f"[{time.monotonic() - began:5.0f} s] {group} failed: {error!r}", flush=True)
     return rows
 
@@ -86,24 +88,37 @@ def _said(row: Row) -> str:
 
 
 def _write(rows: list[Row], groups: list[str], full: bool, seconds: float, name: str | None) -> None:
+    moment = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
     result = {
-        "at": datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        "at": moment,
         "version": importlib.import_module("importlib.metadata").version("onevoice"),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "full": full,
         "seconds": round(seconds),
         "groups": groups,
+        "runs": {group: {"at": moment, "load": os.getloadavg()[2]} for group in groups},
         "rows": [row.to_value() for row in rows],
     }
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name or time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json"
+    if name and path.exists():
+        result = merged(json.loads(path.read_text(encoding="utf-8")), result)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path.relative_to(RESULTS.parent.parent)}")
     if name:
         from bench.report import write_report
 
         write_report(result, RESULTS.parent.parent / "docs")
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return a result in which the groups that were played anew replace those of an older one; ``runs`` tells them."""
+    kept = [row for row in old["rows"] if row["key"].split(".")[0] not in new["groups"]]
+    groups = [group for group in GROUPS if group in {*old["groups"], *new["groups"]}]
+    rows = sorted(kept + new["rows"], key=lambda row: GROUPS.index(row["key"].split(".")[0]))
+    both = {"runs": {**old.get("runs", {}), **new.get("runs", {})}, "seconds": old["seconds"] + new["seconds"]}
+    return {**new, **both, "groups": groups, "rows": rows}
 
 
 if __name__ == "__main__":

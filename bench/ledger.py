@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import nats.errors
 from nats.aio.client import Client
 from nats.js import api
 
@@ -68,7 +67,7 @@ class LedgerReader:
             while len(found) < wanted and (left := deadline - time.monotonic()) > 0:
                 try:
                     messages = await puller.fetch(min(BATCH, wanted - len(found)), timeout=min(left, 0.5))
-                except nats.errors.TimeoutError:
+                except TimeoutError:
                     continue
                 found += [_entry(message) for message in messages]
         finally:

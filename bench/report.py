@@ -69,11 +69,12 @@ def _plot_fanout(rows: list[Row], path: Path) -> None:
 def _plot_ratios(rows: list[Row], path: Path) -> None:
     """All ratios, as bars on a logarithmic scale."""
     measured = [row for row in reversed(rows) if row.ratio]
-    figure, axes = plt.subplots(figsize=(9, 1 + 0.22 * len(measured)))
+    figure, axes = plt.subplots(figsize=(7, 1 + 0.22 * len(measured)))
     colours = ["tab:blue" if row.better == "lower" else "tab:green" for row in measured]
     axes.barh([f"{row.what} / {row.beside}" for row in measured], [row.ratio for row in measured], color=colours)
+    axes.margins(y=0.01)
     axes.axvline(1.0, color="black", linewidth=0.8)
-    axes.set(xscale="log", title="Ratio to the public side (blue: lower is better, green: higher)")
+    axes.set(xscale="log", title="Ratio (blue: lower is better, green: higher)")
     axes.tick_params(axis="y", labelsize=7)
     _save(figure, None, path)
 
@@ -98,5 +99,5 @@ def _save(figure: Any, axes: Any, path: Path) -> None:
         axes.legend(fontsize=8)
         axes.grid(visible=True, which="both", alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": ""})
+    figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": ""})
     plt.close(figure)

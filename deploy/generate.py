@@ -65,7 +65,6 @@ def rendered() -> dict[str, str]:
             provision=example_public_key(f"{realm} provision"),
             officers={o.id: example_public_key(f"{realm} {o.id}") for o in plan.officers},
             systems={s.id: example_public_key(f"{realm} {s.id}") for s in plan.systems},
-            profiles=tuple(sorted(profile.id for profile in plan.profiles)),
         )
         files[f"nats/accounts/{accounts_file(realm)}"] = render_accounts(users)
     files |= {f"systemd/onevoice-{row.user}.service": unit(row) for row in flow.SERVICES}

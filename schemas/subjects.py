@@ -105,6 +105,9 @@ ATTEMPTS = "ledger.attempt.*.*"
 RECEIPTS = "ledger.receipt.*.*"
 RESOLUTIONS = "ledger.resolution.*.*"
 
+NOT_WRITTEN = ("ledger.delivery.*.*",)
+"""What versions before 0.3 wrote: it is verified and restored, and nobody appends it any more."""
+
 # --- working sets beside the ledger -----------------------------------------------------------------------
 
 MEDIA_ALL = "media.*"

@@ -32,13 +32,16 @@ from schemas.events.requests import PlatformContent, Rendering, Request, digest_
 from schemas.events.verdicts import Verdict
 from services.kernel.city import City, load_city, servers_of
 from services.kernel.control import ControlState
-from services.kernel.control_view import ControlView
+from services.kernel.control_view import ControlView, authority_of
 from services.kernel.ledger import Ledger
+from services.kernel.projection.fold import EVERYTHING, LedgerFold
+from services.kernel.projection.source import NatsSource
 from services.kernel.run import build
 from services.kernel.service import Runtime
 from services.kernel.signing import Signer, load_key
 from services.kernel.tls import client_context
 from services.provision import EmbeddedBroker, provision, read_envelope
+from services.provision.connection import as_provisioner
 from tests.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
@@ -70,6 +73,16 @@ async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = PATIEN
             return found
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {found!r}"
         await asyncio.sleep(every)
+
+
+async def flushed(client: Client) -> None:
+    """Wait until the server has handled what a client sent.
+
+    nats-py's ``flush`` writes its PING past what still waits to be written; by the answer to the first one that is
+    written too, and the second one comes behind it.
+    """
+    await client.flush()
+    await client.flush()
 
 
 async def provisioned_city(city: City) -> None:
@@ -320,6 +333,19 @@ class Mission:
         )
         self._stack.push_async_callback(client.close)
         return client
+
+    async def fold(self) -> LedgerFold:
+        """The ledger as it is now, folded as each service folds it."""
+        async with as_provisioner(self.city, self.url) as client:
+            fold = LedgerFold(authority_of(self.city), EVERYTHING)
+            async for batch in NatsSource(_ledger(client, streams.OWN_API), streams.OWN_API).entries(0):
+                for entry in batch:
+                    fold.apply(entry, 0.0)
+            return fold
+
+    async def open_ids(self) -> list[str]:
+        """The requests that are not over."""
+        return sorted((await self.fold()).requests)
 
     async def begin(self) -> int:
         """Append the authority manifest as the registry does; return its sequence."""

@@ -23,9 +23,11 @@ from bench.ledger import LedgerReader
 from bench.rivals import raw
 from bench.rows import Pair, Row, missing, percentile, row_of
 
-ROUNDS, PER_ROUND = 3, 700
+ROUNDS, PER_ROUND, RAW_PER_ROUND = 3, 700, 2_100
+"""The raw side gets more, so that its rounds take long enough to be measured."""
+
 RATES = (50, 100, 200)
-OPEN_ROUNDS, OPEN_SECONDS = 3, 3.0
+OPEN_ROUNDS, OPEN_SECONDS = 3, 2.5
 PATIENCE = 60.0
 BESIDE = "raw nats-py loop"
 FLOORS = {(100, "p99"): "15 ms"}
@@ -93,39 +95,39 @@ async def _sides(city: City) -> tuple[Side, Side]:
 # --- closed loop ------------------------------------------------------------------------------------------
 
 
-async def _fill(side: Side) -> int:
-    """Store a round's requests; return the newest sequence where the verdicts will stand."""
+async def _fill(side: Side, count: int) -> int:
+    """Store so many requests; return the newest sequence where the verdicts will stand."""
     at_once = asyncio.Semaphore(64)
 
     async def one() -> None:
         async with at_once:
             await side.send()
 
-    await asyncio.gather(*(one() for _ in range(PER_ROUND)))
+    await asyncio.gather(*(one() for _ in range(count)))
     return await side.verdicts.last_seq()
 
 
-async def _rate(side: Side, after: int) -> float:
-    found = await side.verdicts.read(side.pattern, after, PER_ROUND, PATIENCE)
-    if len(found) < PER_ROUND:
-        raise RuntimeError(f"{len(found)} of {PER_ROUND} verdicts within {PATIENCE:.0f} s")
+async def _rate(side: Side, after: int, count: int) -> float:
+    found = await side.verdicts.read(side.pattern, after, count, PATIENCE)
+    if len(found) < count:
+        raise RuntimeError(f"{len(found)} of {count} verdicts within {PATIENCE:.0f} s")
     return (len(found) - 1) / (found[-1].at - found[0].at)
 
 
 async def _gate_round(city: City, side: Side) -> float:
-    after = await _fill(side)
+    after = await _fill(side, PER_ROUND)
     gate = city.start_service("gatekeeper")
     try:
-        return await _rate(side, after)
+        return await _rate(side, after, PER_ROUND)
     finally:
         city.forget(gate)
 
 
 async def _raw_round(bench: Bench, city: City, side: Side) -> float:
-    after = await _fill(side)
+    after = await _fill(side, RAW_PER_ROUND)
     rival = await _start_raw(bench, city)
     try:
-        return await _rate(side, after)
+        return await _rate(side, after, RAW_PER_ROUND)
     finally:
         bench.children.stop(rival)
 
@@ -158,7 +160,7 @@ async def _open(ours: Side, theirs: Side, rate: int) -> list[Row]:
 
 async def _latencies(side: Side, rate: int) -> list[float]:
     """Return the seconds from when each request was meant to be sent to its verdict's stamp."""
-    await asyncio.wait_for(_warm(side), PATIENCE)
+    await _warm(side)
     after = await side.verdicts.last_seq()
     count = int(rate * OPEN_SECONDS)
     looking = asyncio.create_task(side.verdicts.read(side.pattern, after, count, OPEN_SECONDS + PATIENCE))
@@ -184,4 +186,5 @@ async def _warm(side: Side) -> None:
     """Return when a request was decided, and with it all before it."""
     after = await side.verdicts.last_seq()
     name = await side.send()
-    await side.verdicts.read(f"{side.pattern[:-1]}{name}", after, 1, PATIENCE)
+    if not await side.verdicts.read(f"{side.pattern[:-1]}{name}", after, 1, PATIENCE):
+        raise RuntimeError(f"nothing was decided within {PATIENCE:.0f} s")

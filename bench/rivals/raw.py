@@ -12,7 +12,6 @@ import json
 import sys
 
 import nats
-import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
@@ -34,7 +33,7 @@ async def _loop(js: JetStreamContext) -> None:
     while True:
         try:
             messages = await puller.fetch(BATCH, timeout=1.0)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             continue
         await asyncio.gather(*(_decide(js, message) for message in messages))
 

@@ -14,7 +14,10 @@ from schemas.subjects import TOKEN
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its offset, as in 2026-01-31T14:00:00Z")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time outside of the years 1 to 9999 in UTC") from error
 
 
 Utc = Annotated[datetime, AfterValidator(_utc)]

@@ -95,7 +95,8 @@ class BoardQuery(Contract):
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
-    above ``since``, for who follows them and missed some.
+    above ``since``, for who follows them and missed some. ``at_least``: the board knows of that sequence before it
+    answers, so that who was told where its entry stands sees it.
     """
 
     query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead", "changes"]
@@ -104,6 +105,7 @@ class BoardQuery(Contract):
     closed: bool | None = None
     after: Annotated[str, StringConstraints(max_length=80)] | None = None
     since: Annotated[int, Field(ge=0)] | None = None
+    at_least: Annotated[int, Field(ge=0)] | None = None
 
 
 class PostWait(Contract):

@@ -19,10 +19,8 @@ from schemas.events.desk import (
 from services.board.changes import Changes
 from services.board.dead import DeadLetters
 from services.board.views import is_pending, page_key, request_view
-from services.kernel.control_view import authority_of
 from services.kernel.errors import BadInput
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import EVERYTHING, LedgerFold
 from services.kernel.projection.state import RequestState
 from services.kernel.service import Runtime, Sender
 
@@ -53,7 +51,9 @@ class Handlers:
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one question."""
+        """Answer one question; raises Unreachable when the fold does not get there in time."""
+        if query.at_least is not None:
+            await self.runtime.projection.at_least(query.at_least)
         return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
@@ -124,7 +124,7 @@ class Handlers:
         page = left[:PAGE]
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one)) for _, one in page),
-            dead_letters=self.dead.known.open() if query.after is None else (),
+            dead_letters=(await self.dead.book()).open() if query.after is None else (),
             total=len(waiting),
             next=page[-1][0] if len(left) > PAGE else None,
         )
@@ -159,7 +159,7 @@ class Handlers:
         for pattern in subjects.all_of(request_id):
             async for batch in runtime.source.entries(0, pattern):
                 found += batch
-        scratch = LedgerFold(authority_of(runtime.city), EVERYTHING, control=runtime.control)
+        scratch = runtime.fold.apart()
         scratch.reopen(request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)
 

@@ -23,9 +23,12 @@ VERDICT_SECONDS = 15.0
 Look = Callable[[RequestView], None]
 
 
-async def fetch(link: Link, request_id: str) -> RequestView:
-    """Return a request as it stands; the beginning of its id is enough. Raises BadInput ``request.unknown``."""
-    reply = await link.board(BoardQuery(query="status", request_id=request_id))
+async def fetch(link: Link, request_id: str, at_least: int | None = None) -> RequestView:
+    """Return a request as it stands; the beginning of its id is enough. Raises BadInput ``request.unknown``.
+
+    ``at_least``: a ledger sequence that the answer knows of.
+    """
+    reply = await link.board(BoardQuery(query="status", request_id=request_id, at_least=at_least))
     if not reply.requests:
         raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
     return reply.requests[0]
@@ -47,13 +50,12 @@ async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: floa
     started = monotonic()
     try:
         async with link.listening(subjects.BOARD_ALL) as heard:
-            view = await _fetch_new(link, request_id)
-            watch = Watch(link, heard, view.as_of if view is not None else since_seq)
+            view = await fetch(link, request_id, since_seq)
+            watch = Watch(link, heard, view.as_of)
             while True:
-                decided = view is not None and outcome.decided(view, since_seq)
-                if view is not None:
-                    look(view)
-                if view is not None and decided and outcome.finished(view):
+                decided = outcome.decided(view, since_seq)
+                look(view)
+                if decided and outcome.finished(view):
                     return view
                 left = (wait_seconds if decided else VERDICT_SECONDS) - (monotonic() - started)
                 if left <= 0 or not await of_request(watch, request_id, left):
@@ -72,7 +74,7 @@ async def carried_out(link: Link, reply: ResolutionReply) -> RequestView:
     end = monotonic() + VERDICT_SECONDS
     try:
         async with link.listening(subjects.BOARD_ALL) as heard:
-            view = await fetch(link, reply.request_id)
+            view = await fetch(link, reply.request_id, reply.seq)
             watch = Watch(link, heard, view.as_of)
             while True:
                 if any(one.profile == reply.profile and one.receipt_seq > reply.receipt_seq for one in view.deliveries):
@@ -97,18 +99,8 @@ def on_record(error: OneVoiceError, request_id: str) -> OneVoiceError:
     )
 
 
-async def _fetch_new(link: Link, request_id: str) -> RequestView | None:
-    """Fetch a request that was accepted a moment ago: the board may not have it yet."""
-    try:
-        return await fetch(link, request_id)
-    except BadInput as error:
-        if error.code == "request.unknown":
-            return None
-        raise
-
-
-def _give_up(view: RequestView | None, decided: bool) -> RequestView:
-    if view is not None and decided:
+def _give_up(view: RequestView, decided: bool) -> RequestView:
+    if decided:
         return view
     raise Unreachable("service.unreachable", "no verdict came: the service gatekeeper does not run", "onevoice doctor")
 

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, RequestView
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR
 from services.desk import unconfirmed
 from services.kernel.errors import Exit
 
@@ -68,7 +69,8 @@ def request_json(view: RequestView) -> dict[str, Any]:
             for found in request.screening
         ],
         "verdict": verdict_json(view.verdict),
-        "deliveries": [delivery_json(delivery) for delivery in view.deliveries],
+        "deliveries": [delivery_json(delivery) for delivery in view.deliveries if delivery.profile != MIRROR],
+        "mirror": next((delivery_json(one) for one in view.deliveries if one.profile == MIRROR), None),
         "unconfirmed": [item.profile for item in unconfirmed.of(view)],
     }
 

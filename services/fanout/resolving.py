@@ -12,6 +12,7 @@ from schemas.events.desk import ResolutionReply
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Verdict
+from schemas.platforms import MIRROR
 from services.fanout.delivery.work import Work
 from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement, standing_words
 from services.kernel.crashpoints import crash_point
@@ -70,8 +71,10 @@ class Resolving:
         receipt = await self._receipt(statement, entry.seq)
         crash_point("fanout.resolution.done")
         state = runtime.fold.requests.get(statement.request_id)
-        if receipt is not None and statement.decision == "post_again" and state is not None:
-            await self._work.deliver(statement.request_id, state.verdict_seq, (statement.profile,))
+        if receipt is not None and state is not None:
+            again = (statement.profile,) if statement.decision == "post_again" else ()
+            mirror = (MIRROR,) if MIRROR in state.wanted else ()  # it waits for a post that stands
+            await self._work.deliver(statement.request_id, state.verdict_seq, (*again, *mirror))
 
     async def _situation(self, statement: ResolutionStatement) -> Situation:
         """Return what is known of the post now; of a request that is over from the ledger."""

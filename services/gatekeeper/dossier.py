@@ -25,7 +25,7 @@ def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts
         ),
         control=control,
         now=now,
-        delivered=frozenset(profile for profile in state.wanted if state.target(profile).is_final),
+        delivered=frozenset(state.wanted) - state.left,
     )
 
 

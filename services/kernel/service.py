@@ -77,6 +77,7 @@ class Runtime:
         self.projection = Projection(
             self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, self.clock, self.log
         )
+        self._own_projection = True
         self._control = ControlView(city, self.ledger)
         self.beat_seconds = 3.0
         self.durable_check_seconds = DURABLE_CHECK_SECONDS
@@ -92,6 +93,7 @@ class Runtime:
         self._last_work: list[Work] = []
         self._stop_work: list[Work] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._following: list[asyncio.Task[None]] = []
         self._durables: list[streams.Consumer] = []
         self._turns: dict[str, asyncio.Lock] = {}
         self.tries = Counter(self.ledger, self.clock, self.log)
@@ -118,6 +120,11 @@ class Runtime:
             logger=None,
             js_options={"prefix": streams.SERVICE_API},
         )
+
+    def share(self, other: Runtime) -> None:
+        """Use the projection of another service of this process instead of one's own."""
+        other.projection.share(self.ledger)
+        self.projection, self._own_projection = other.projection, False
 
     # --- what is known ------------------------------------------------------------------------------------
 
@@ -276,7 +283,7 @@ class Runtime:
         await self._refuse_drift()
         await self.watch.begin()
         if self.row.folds:
-            await self.projection.start()
+            await (self.projection.start() if self._own_projection else self.projection.started())
         await self._await_manifest(genesis)
 
     def _register(self) -> None:
@@ -300,8 +307,9 @@ class Runtime:
         self._register()
 
     async def _take_up(self) -> None:
-        keep_up = [self.projection.run] if self.row.folds else []
-        for work in (*keep_up, *self._work, self._beat, self._watch_durables, self.watch.keep):
+        if self.row.folds and self._own_projection:
+            self._following = [asyncio.create_task(self._keep(self.projection.run))]
+        for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.seq)
 
@@ -310,14 +318,10 @@ class Runtime:
         self.log.info("stopping")
         for work in self._stop_work:
             await work()
-        pending = set(self._tasks)
-        while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
-            for task in pending:
-                task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-        self._tasks.clear()
+        await _cancel(self._tasks)
 
     async def _tell_stopped(self) -> None:
+        await _cancel(self._following)  # handlers that finish what is in hand go by the ledger until their end
         for work in self._last_work:
             try:
                 await work()
@@ -417,3 +421,12 @@ class Runtime:
     async def _on_link(self, what: str) -> None:
         if not self._stopping:
             self.log.warning(what)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    pending = set(tasks)
+    while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    tasks.clear()

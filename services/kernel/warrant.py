@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, Envelope
-from schemas.events.requests import Rendering, Request, digest_of
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.control import ControlState
+from services.kernel.remember import by_identity
 from services.kernel.signing import verified_by
 
 SKEW = timedelta(seconds=60)
@@ -168,9 +168,9 @@ def _targets(facts: WarrantFacts) -> Iterator[Objection]:
     if facts.profile_id == MIRROR:
         yield from _mirror(facts)
         return
-    if facts.profile_id not in facts.request.targets:
+    if facts.profile_id not in _set_of(facts.request.targets):
         yield Objection("warrant.not_a_target", f"{facts.profile_id} is not a target of the request.")
-    if facts.verdict is not None and facts.profile_id not in facts.verdict.targets:
+    if facts.verdict is not None and facts.profile_id not in _set_of(facts.verdict.targets):
         yield Objection("warrant.not_cleared_for", f"The verdict does not clear {facts.profile_id}.")
 
 
@@ -192,7 +192,12 @@ def _content(facts: WarrantFacts) -> Iterator[Objection]:
         yield from _rendering(facts, profile.platform)
 
 
-@lru_cache(maxsize=256)
+@by_identity(256)
+def _set_of(targets: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(targets)
+
+
+@by_identity(256)
 def _bytes(request: Request) -> tuple[Objection, ...]:
     """Check a request's renderings against their hashes, and these against the digest; remembered per request."""
     found: list[Objection] = []
@@ -215,8 +220,14 @@ def _rendering(facts: WarrantFacts, platform: str) -> Iterator[Objection]:
         return
     if rendering.sha256 != facts.rendering_sha256:
         yield Objection("warrant.other_bytes", f"What would be posted is not the request's {platform} rendering.")
-    if rendering.content().platform != platform:
+    if content_of(rendering).platform != platform:
         yield Objection("warrant.rendering_platform", f"The {platform} rendering holds another platform's content.")
+
+
+@by_identity(512)
+def content_of(rendering: Rendering) -> PlatformContent:
+    """Return the content that a rendering's body holds; of the same rendering it is read once."""
+    return rendering.content()
 
 
 def rendering_for(request: Request, platform: str) -> Rendering | None:
@@ -307,7 +318,12 @@ def _needed_words(facts: WarrantFacts) -> str:
 
 def _all_departments(facts: WarrantFacts) -> bool:
     request = facts.request
-    return request.scope == "all-departments" or facts.control.covers_all_departments(request.targets)
+    return request.scope == "all-departments" or _covers_all(facts.control, request.targets)
+
+
+@by_identity(256)
+def _covers_all(control: ControlState, targets: tuple[str, ...]) -> bool:
+    return control.covers_all_departments(targets)
 
 
 def _genuine(facts: WarrantFacts, approval: Approval) -> ApprovalStatement | None:
@@ -320,7 +336,7 @@ def _genuine(facts: WarrantFacts, approval: Approval) -> ApprovalStatement | Non
     return statement if said == (request_id, request_id, approval.officer, facts.realm) else None
 
 
-@lru_cache(maxsize=1_024)
+@by_identity(1_024)
 def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
     """Return what a key signed, and nobody else; None for anything else. The same bytes give the same answer."""
     if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
@@ -331,6 +347,7 @@ def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
         return None
 
 
+@by_identity(512)
 def _covers(request: Request, statement: ApprovalStatement) -> bool:
     renderings = {rendering.platform: rendering.sha256 for rendering in request.renderings}
     return (

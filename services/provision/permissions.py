@@ -101,5 +101,8 @@ def for_system(system: str) -> Permissions:
 
 
 def for_provisioning() -> Permissions:
-    """Return what the provisioning user may do: JetStream's API in the ledger's account."""
-    return Permissions(("$JS.API.>",), (inbox(PROVISION_USER),))
+    """Return what the provisioning user may do: JetStream's API in the ledger's account.
+
+    A restore puts back with it what no service writes any more, and none reads.
+    """
+    return Permissions(("$JS.API.>", *subjects.NOT_WRITTEN), (inbox(PROVISION_USER),))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import nats.errors
@@ -27,7 +29,12 @@ from services.audit.verify.whole import frame_of
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Unproven, Unreachable
 from services.kernel.ledger import Ledger
+from services.kernel.signing import load_key
+from services.kernel.tls import client_context
 from services.provision.connection import as_provisioner, connected
+from services.provision.manifests import read_manifest
+from services.provision.permissions import PROVISION_USER
+from services.provision.preflight import find_nats_server, prepare_store
 
 ACK_SECONDS = 20.0
 LISTEN_SECONDS = 2.5
@@ -44,6 +51,39 @@ class Restored:
     stood: int
     pictures: int
     pictures_missing: int
+
+
+def check_beforehand(city: City) -> None:
+    """Find out now what would make a restore fail half-way, before anything is moved or made.
+
+    The files that it needs: the TLS authority, the manifest, the keys of those who write, and for the embedded broker
+    its binary, its configuration and room on the disk.
+
+    Raises:
+        BadInput: one of them cannot be had; its code says which. ``broker.bad_conf``: nats-server refuses nats.conf.
+    """
+    client_context(city)
+    read_manifest(city)
+    for path in (city.provision_key_path, *(city.service_key_path(row.name) for row in flow.SERVICES)):
+        load_key(path)
+    if city.settings.nats.embedded:
+        binary = find_nats_server()
+        prepare_store(city)
+        command = (str(binary), "-t", "-c", str(city.nats_conf_path))
+        tried = subprocess.run(command, cwd=city.folder, capture_output=True, text=True, check=False)  # noqa: S603
+        if tried.returncode:
+            said = (tried.stderr.strip() or tried.stdout.strip()).splitlines()
+            raise BadInput(
+                "broker.bad_conf",
+                f"the broker refuses {city.nats_conf_path}: {said[-1] if said else 'it said nothing'}",
+                "mend it, or take it from a backup; nothing was moved",
+            )
+
+
+def check_copy(city: City) -> None:
+    """See that each entry of the copy has its place and its writer; raises Unproven as ``puts`` does."""
+    for _ in puts(frame_of(city).lines()):
+        pass
 
 
 async def refuse_running(city: City, url: str) -> None:
@@ -97,9 +137,10 @@ class Writers:
         self._writers: dict[str, Writer] = {}
 
     async def get(self, service: str) -> Writer:
-        """Return the connection of a service."""
+        """Return the connection of a service, or of the provisioning user for what no service writes any more."""
         if service not in self._writers:
-            client = await self._stack.enter_async_context(_as_service(self._city, self._url, service))
+            connection = as_provisioner if service == PROVISION_USER else partial(_as_service, name=service)
+            client = await self._stack.enter_async_context(connection(self._city, self._url))
             self._writers[service] = await Writer(client).start()
         return self._writers[service]
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from schemas import flow
 from services.desk.main import run
 from services.kernel.city import load_city
 from tests.mission import PATIENCE
@@ -182,6 +184,9 @@ def city(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A city that is up for the tests of one file: none finds what another file left behind."""
     shell = Shell(Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("shared") / "mission")))
     process, _ = raise_city(shell, free_port())
+    deadline = time.monotonic() + PATIENCE
+    while len(shell.json("eoc", "status").body["services"]) < len(flow.SERVICES):  # the board hears of each in a moment
+        assert time.monotonic() < deadline
     yield shell
     assert lower_city(process) == 0
 

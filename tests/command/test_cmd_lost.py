@@ -18,7 +18,7 @@ import pytest
 
 from services.kernel.city import City, load_city
 from tests.command.conftest import Done, Shell, lower_city, port_of, raise_city
-from tests.mission import PATIENCE, Mission
+from tests.mission import PATIENCE, Mission, flushed
 from tests.ports import free_port
 
 
@@ -107,7 +107,7 @@ def silent_board(shell: Shell) -> Iterator[tuple[Mission, threading.Event]]:
                 asked.set()
 
             await board.client.subscribe("desk.board.query.*", cb=hear)
-            await board.client.flush()
+            await flushed(board.client)
             found.append(mission)
             ready.set()
             await asyncio.to_thread(stop.wait)

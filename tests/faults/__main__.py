@@ -26,6 +26,7 @@ from tests.faults.poison import poison
 from tests.faults.restore import restore
 from tests.faults.rows import Row, Scale, table
 from tests.faults.simulated import interleavings, simulation
+from tests.faults.unknown import unknown
 
 Scenario = Callable[[Path, Scale], Awaitable[list[Row]]]
 
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
     "cluster": cluster.cluster,
     "platforms": platforms,
     "activation": activation.activation,
+    "unknown": unknown,
     "interleavings": interleavings,
     "simulation": simulation,
     "restore": restore,

@@ -31,7 +31,7 @@ SHORT = (
     ("activate", "fanout.attempt.warranted", "stop"),
     ("activate", "fanout.attempt.stored", "stop"),
     ("revoke", "gatekeeper.verdict.stored", "kill"),
-    ("hold", "fanout.verdict.queued", "kill"),
+    ("hold", "fanout.attempt.warranted", "kill"),
     ("withdraw", "fanout.attempt.stored", "stop"),
 )
 """The cases that are replayed within the tests: each action once at least, none that has to outlast a lease."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,13 +13,13 @@ from PIL import Image
 
 from schemas import subjects
 from schemas.events.authority import Grant, Role
-from schemas.events.control import Designate, EocActivate, EocStandDown, Hold, Withdraw
+from schemas.events.control import Designate, EocActivate, EocStandDown, Hold
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
 from services.desk import statements
-from services.fanout import receipts
 from services.fanout.connectors.contract import CannotTell
+from services.fanout.domain import receipts
 from services.kernel.crashpoints import POINTS
 from services.kernel.signing import load_key
 from tests.faults.harness import ALL, SQUARES, FaultCity
@@ -141,7 +140,7 @@ async def unconfirmed(city: FaultCity) -> bytes:
         post = stand.get((attempt.profile, request.text)) if request else None
         if settled is not None or post is None or request is None:
             continue
-        receipt = receipts.of_look(attempt, entry.seq, CannotTell("it does not answer"), now(), natural=False)
+        receipt = receipts.of_look(attempt, entry.seq, CannotTell("it does not answer"), now(), idempotent=False)
         subject = subjects.receipt(attempt.profile, attempt.request_id)
         seq = (await ledger.append(subject, receipt, expect_last=0)).seq
         url = f"{city.square_url}/@{post.username}/{post.id}"
@@ -239,13 +238,14 @@ async def _release(city: FaultCity) -> None:
 
 
 async def _activate(city: FaultCity) -> None:
-    """Activate, wait for the barrier, stand down; another may be at it already."""
-    await city.order("eoc-director", EocActivate(level=1, incident="Flood"), enough=NOT_NOW)
+    """Activate, wait for the barrier, stand down; another may be at it already, and stand down first."""
     ledger = await city.ledger()
+    before = await ledger.last(subjects.CONTROL)
+    since = before.seq - 1 if before else 0
+    await city.order("eoc-director", EocActivate(level=1, incident="Flood"), enough=NOT_NOW)
 
     async def over() -> bool:
-        entry = await ledger.last(subjects.CONTROL)
-        return entry is not None and b'"eoc_active"' in entry.data
+        return any(b'"eoc_active"' in entry.data for entry in await ledger.history(subjects.CONTROL, since))
 
     await eventually(over, 60.0)
     await city.order("eoc-director", EocStandDown(), enough=NOT_NOW)
@@ -254,14 +254,7 @@ async def _activate(city: FaultCity) -> None:
 NOT_NOW = frozenset({"order.posture"})
 
 
-async def _take_back(city: FaultCity) -> None:
-    """A request that is withdrawn is closed without waiting for any platform."""
-    one = await Load(city, prefix=f"back{secrets.token_hex(2)}").send(SQUARES[0], approve=False)
-    await city.order("mcpe", Withdraw(request_id=one.request_id))
-
-
 CAUSES: dict[str, Callable[[FaultCity], Awaitable[None]]] = {
-    "gatekeeper.request.closed": _take_back,
     "intake.media.stored": _put_picture,
     "registry.order.stored": _designate,
     "eoc_state.order.stored": _release,

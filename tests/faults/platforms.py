@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.requests import Request
-from services.fanout import limits
+from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
 from services.kernel.clock import monotonic
 from tests.faults.rows import Row, Scale

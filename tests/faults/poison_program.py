@@ -26,23 +26,22 @@ def _trip(bug: tuple[str, Harm] | None, text: str) -> None:
 
 def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
-    from services.fanout.worker import Worker
-
+    from services.fanout.delivery.posting import Posting
     from services.gatekeeper import handlers as gate
     from services.kernel import poison
 
-    decide, objections = gate.decide, Worker._objections
+    decide, violations = gate.decide, Posting._violations
 
     def deciding(facts: Any) -> Any:
         _trip(bugs.get("gate"), facts.request.text)
         return decide(facts)
 
-    def objecting(self: Any, delivery: Any, case: Any) -> Any:
-        _trip(bugs.get("post"), case.standing.request.text)
-        return objections(self, delivery, case)
+    def judging(self: Any, place: Any, profile: Any) -> Any:
+        _trip(bugs.get("post"), place.state.request.text)
+        return violations(self, place, profile)
 
     vars(gate)["decide"] = deciding
-    setattr(Worker, "_objections", objecting)  # noqa: B010 - a method is replaced, on purpose
+    setattr(Posting, "_violations", judging)  # noqa: B010 - a method is replaced, on purpose
     if patience:
         vars(poison)["Patience"] = functools.partial(poison.Patience, **patience)
 

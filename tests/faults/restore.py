@@ -17,16 +17,19 @@ from PIL import Image
 
 from schemas import canonical, streams, subjects
 from schemas.events.audit import LedgerStanding
+from schemas.events.deliveries import Receipt
+from schemas.events.verdicts import Outcome, Verdict
 from services.audit.verify import verify_record
 from services.audit.verify.alarms import close_alarms
 from services.desk.flows.audit import copied_seq
-from services.desk.flows.restore import Outcome
+from services.desk.flows.restore import Outcome as Restored
 from services.desk.flows.restore import _restore as restore_ledger
 from services.desk.ledger_check import check_ledger
 from services.kernel.city import City, load_city
 from services.kernel.clock import SystemClock
 from services.kernel.errors import Unproven
 from services.kernel.ledger import Ledger
+from services.kernel.projection.state import wanted_by
 from services.provision import EmbeddedBroker, provision
 from tests.faults.harness import SQUARES, FaultCity
 from tests.faults.load import Load
@@ -172,7 +175,7 @@ async def _loud(city: FaultCity) -> list[str]:
     return wrong
 
 
-def _judge(city: City, done: Outcome, before: Before) -> list[str]:
+def _judge(city: City, done: Restored, before: Before) -> list[str]:
     wrong = []
     if done.entries < before.last:
         wrong.append(f"{done.entries} of {before.last} entries are back")
@@ -258,7 +261,19 @@ async def _before(city: FaultCity) -> Before:
 
 
 async def _open(ledger: Ledger) -> list[str]:
-    return sorted({entry.subject.split(".")[1] for entry in await ledger.history(subjects.OPEN_ALL)})
+    """The requests that are decided, and neither refused nor delivered everywhere."""
+    found = []
+    for entry in await ledger.history(subjects.REQUESTS):
+        request_id = entry.subject.rsplit(".", 1)[1]
+        last = await ledger.last(subjects.verdict(request_id))
+        verdict = Verdict.from_bytes(last.data) if last else None
+        if verdict is None or verdict.outcome is Outcome.REFUSED:
+            continue
+        ends = [await ledger.last(subjects.receipt(profile, request_id)) for profile in wanted_by(verdict)]
+        over = all(end is not None and Receipt.from_bytes(end.data).final for end in ends)
+        if verdict.outcome is Outcome.BLOCKED or not over:
+            found.append(request_id)
+    return sorted(found)
 
 
 async def _caught_up(city: FaultCity) -> bool:

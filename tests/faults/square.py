@@ -115,7 +115,8 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
 
         def wire(runtime: Runtime) -> None:
             platforms = connectors(town.city, runtime.control.website)
-            compose(runtime, platforms, None, lease=lease, patience=patience)
+            runtime.lease_seconds = lease
+            compose(runtime, platforms, lease=lease, patience=patience)
 
         runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
         app = runtime.app(wire)

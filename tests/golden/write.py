@@ -1,8 +1,9 @@
 """Writes the golden files of the present version: ``python -m tests.golden.write``.
 
 ``<version>/events/<kind>.json`` has one event of each kind in exact bytes, ``<version>/record/`` a small whole record
-with public keys only. Files of a version that is released are never written anew: a contract that cannot read them
-is wrong, not they. ``--anew`` replaces those of a version that is not released yet.
+with public keys only, ``<version>/must-fail/`` another one with what the audit has to find in it. Files of a version
+that is released are never written anew: a contract that cannot read them is wrong, not they. ``--anew`` replaces those
+of a version that is not released yet.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from schemas import subjects
 from schemas.events.authority import Grant, Role
 from schemas.events.control import (
     CrisisDeclare,
     CrisisEnd,
     Designate,
+    EocActivate,
     Hold,
     ProfileAdd,
     ProfileSuspend,
@@ -33,7 +36,7 @@ from schemas.events.envelope import Envelope
 from schemas.events.requests import ScreeningFinding
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome
 from services.audit.verify import verify_record
-from tests.ledger_builder import FIRE, LedgerBuilder, demo_city, story
+from tests.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city, story
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -83,7 +86,6 @@ def everything(builder: LedgerBuilder) -> None:
     finding = Finding(clause="2(iii)", outcome=FindingOutcome.SATISFIED, reason="Approved by the CAO.")
     for outcome in (Outcome.REFUSED, Outcome.BLOCKED, Outcome.CLEARED):
         builder.verdict(request, outcome, findings=(finding,), approved_by=("cao",), publisher_of_record="cao")
-    builder.delivery(request, FIRE)
     attempt = builder.attempt(request)
     for receipt in ReceiptOutcome:
         builder.receipt(request, attempt, FIRE, receipt, reason="as told", **_more(builder, receipt))
@@ -98,7 +100,8 @@ def _more(builder: LedgerBuilder, outcome: ReceiptOutcome) -> dict[str, Any]:
 def _controls(builder: LedgerBuilder) -> None:
     builder.order("mcpe", CrisisDeclare(incident="Flood"))
     builder.order("mcpe", CrisisEnd())
-    builder.activate()
+    activating = builder.order("eoc-director", EocActivate(level=2, incident="Freshet"))
+    builder.active(activating, (FIRE, "r6e", activating - 1))
     builder.stand_down()
     builder.order("cao", Hold(on=True))
     builder.order("cao", Hold(on=False))
@@ -114,33 +117,69 @@ def _controls(builder: LedgerBuilder) -> None:
 
 
 def _resolutions(builder: LedgerBuilder, request: Any, attempt: int) -> None:
-    if not hasattr(builder, "resolve"):
-        return  # 0.1.0 had none
     unconfirmed = builder.unconfirmed(request, attempt)
     for decision in ("give_up", "post_again", "posted"):
         resolution = builder.resolve(request, decision, unconfirmed)
     builder.carry_out(request, attempt, resolution, "posted", remote_id="seen", reason="seen by the PIO")
 
 
+def must_fail(builder: LedgerBuilder) -> None:
+    """A day on which several things went wrong, beside what is merely void."""
+    builder.genesis()
+    request = builder.request("r2a", (FIRE, WEB))
+    builder.approve(request, "comms-officer")
+    builder.verdict(request)
+    builder.wait(10)
+    good = builder.attempt(request)
+    void = builder.attempt(request, worker="worker-2")
+    builder.receipt(request, void, worker="worker-2")  # by an attempt that does not count
+    builder.receipt(request, good)  # the second post
+    builder.append(subjects.CONTROL, b"junk, and void")
+    builder.verdict(request)
+    builder.wait(10)
+    lost = builder.attempt(request, WEB)
+    activating = builder.order("eoc-director", EocActivate(level=2, incident="Freshet"))
+    builder.wait(16)
+    builder.lapsed(request, lost, WEB)
+    builder.active(activating)  # nobody knows of the attempt on the website, and it is not named
+    update = builder.request("r3b", (FIRE,))
+    builder.approve(update, "comms-officer")
+    builder.verdict(update)
+    builder.wait(10)
+    builder.post(update)  # under the EOC, approved by the office alone
+    builder.seal()
+
+
 def write(folder: Path) -> None:
-    """Write events and record into a version's folder."""
+    """Write events and records into a version's folder."""
     with tempfile.TemporaryDirectory() as place:
         city = demo_city(Path(place) / "city")
         all_kinds = LedgerBuilder(city)
         everything(all_kinds)
-        record = LedgerBuilder(city)
-        story(record)
-        record.write()
-        assert verify_record(city, record.now).violations == ()
         events = folder / "events"
         events.mkdir(parents=True)
         for line in all_kinds.entries:
             (events / f"{kind_of(line.subject, line.data)}.json").write_bytes(line.data)
-        kept = folder / "record"
-        for path in (city.folder / "city.toml", city.manifest_path, *sorted(city.audit_folder.glob("*.jsonl"))):
-            target = kept / path.relative_to(city.folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        record = LedgerBuilder(city)
+        story(record)
+        assert _kept(record, folder / "record") == []
+        bent = LedgerBuilder(city)
+        must_fail(bent)
+        found = _kept(bent, folder / "must-fail")
+        assert found
+        (folder / "must-fail" / "violations.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _kept(builder: LedgerBuilder, kept: Path) -> list[tuple[int, str]]:
+    """Write a record and keep its public files; return what the audit finds in it."""
+    city = builder.city
+    shutil.rmtree(city.audit_folder, ignore_errors=True)
+    builder.write()
+    for path in (city.folder / "city.toml", city.manifest_path, *sorted(city.audit_folder.glob("*.jsonl"))):
+        target = kept / path.relative_to(city.folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    return [(one.seq, one.code) for one in verify_record(city, builder.now).violations]
 
 
 def main() -> int:

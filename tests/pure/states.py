@@ -32,7 +32,11 @@ def state(
         "targets": targets or {},
     }
     seq = changes.pop("seq", REQUEST_SEQ)
-    return RequestState(subject, seq, NOW, **(values | changes))
+    made = RequestState(subject, seq, NOW, **(values | changes))
+    made.want(made.wanted)
+    for profile in made.targets:
+        made.note(profile)
+    return made
 
 
 def undecided_state(of: Request | None = None, **changes: Any) -> RequestState:

@@ -62,7 +62,7 @@ class Places:
         of_newest = event.attempt_seq != 0 and event.attempt_seq == place.newest
         if event.attempt_seq and event.attempt_seq not in place.counted:
             return
-        if of_newest and self.under_way.get(event.profile) == event.attempt_seq:
+        if self.under_way.get(event.profile) == event.attempt_seq:
             del self.under_way[event.profile]
         if event.outcome is ReceiptOutcome.LAPSED:
             return

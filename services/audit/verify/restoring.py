@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from schemas import flow
+from schemas import flow, subjects
 from services.audit.verify.alarms import alarms_as_violations
 from services.audit.verify.line import MSG_ID, OLD_MSG_ID, LedgerEntry, Line, differences
 from services.audit.verify.report import Report
@@ -18,13 +18,16 @@ from services.kernel.city import City
 from services.kernel.errors import BadInput, Unproven
 from services.kernel.trust import AT_HEADER, LAST_HEADER
 
+PROVISION = "provision"
+"""The provisioning user, which lives in the ledger's own account."""
+
 LONGEST_RUN = 256
 """Entries of one writer that are on their way at a time."""
 
 
 @dataclass(frozen=True)
 class Put:
-    """One entry as it is to be published: ``writer`` is the service whose key does it."""
+    """One entry as it is to be published: ``writer`` is the service whose key does it, or ``PROVISION``."""
 
     seq: int
     writer: str
@@ -34,17 +37,16 @@ class Put:
 
 
 def writer_of(subject: str) -> str:
-    """Return the service that may write a subject of the ledger.
+    """Return the service that may write a subject of the ledger; ``PROVISION`` for what none writes any more.
 
     Raises:
         Unproven: ``restore.no_writer``.
     """
-    tokens = subject.split(".")
     for row in flow.SERVICES:
-        for pattern in row.writes:
-            wanted = pattern.split(".")
-            if len(wanted) == len(tokens) and all(w in ("*", t) for w, t in zip(wanted, tokens, strict=True)):
-                return row.name
+        if any(subjects.matches(pattern, subject) for pattern in row.writes):
+            return row.name
+    if any(subjects.matches(pattern, subject) for pattern in subjects.NOT_WRITTEN):
+        return PROVISION
     raise Unproven("restore.no_writer", f"no service writes {subject}", "is the copy of a newer version of onevoice?")
 
 

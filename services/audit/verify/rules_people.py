@@ -135,13 +135,15 @@ def approval(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         faults.append(("approval.malformed", f"What {event.officer} signed cannot be read."))
     else:
         faults += _says(book, event, statement)
+        yield from _content(book, line, event, statement, case, genuine=not faults)
+        counts = not faults and case.counts and case.standing.speak(event, statement)
         first = book.nonces.setdefault(statement.nonce, line.seq)
         if first != line.seq:
             said = f"The statement by {event.officer} was used at {first} already."
-            book.void(line.seq, "approval.replayed", said)
-        yield from _content(book, line, event, statement, case, genuine=not faults)
-        if not faults and case.counts:
-            case.standing.speak(event, statement)
+            if counts:  # on another request: each reader looks at one
+                yield Violation(line.seq, "approval.replayed", said)
+            else:
+                book.void(line.seq, "approval.replayed", said)
     for code, message in faults:
         book.void(line.seq, code, message)
 

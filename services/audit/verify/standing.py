@@ -47,8 +47,10 @@ class Standing:
             if statement.decision == "reject":
                 yield officer, statement
 
-    def speak(self, approval: Approval, statement: ApprovalStatement) -> None:
-        """Take up a genuine statement; one that was used before does not count again."""
-        if statement.nonce not in self.nonces:
-            self.nonces.add(statement.nonce)
-            self.genuine[approval.officer] = (approval, statement)
+    def speak(self, approval: Approval, statement: ApprovalStatement) -> bool:
+        """Take up a genuine statement, and say so; one that was used before does not count again."""
+        if statement.nonce in self.nonces:
+            return False
+        self.nonces.add(statement.nonce)
+        self.genuine[approval.officer] = (approval, statement)
+        return True

@@ -86,13 +86,15 @@ def close(invocation: Invocation, given: str | None, reason: str) -> int:
 
 
 async def _restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
-    from services.provision.restore import refuse_running, restore
+    from services.provision.restore import check_beforehand, check_copy, refuse_running, restore
 
     moved_to = None
+    check_beforehand(city)
     if into_new_store:
         await _salvage(city, tell)
     with writing(city.audit_folder):
         _refuse_unproven(city, tell)
+        check_copy(city)
         if into_new_store:
             moved_to = _move_aside(city, SystemClock().now())
             tell(f"the old store lies in {moved_to}")

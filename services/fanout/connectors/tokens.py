@@ -1,9 +1,13 @@
-"""Platform credentials: files of mode 0600, read anew for each call, never logged and never put into a reason."""
+"""Platform credentials: files of mode 0600, looked at for each call, never logged and never put into a reason."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
+
+_read: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+"""What was read of each file, and how the file was then: it is read again when it has changed."""
 
 
 class TokenFault(Exception):
@@ -11,21 +15,30 @@ class TokenFault(Exception):
 
 
 def read_token(path: Path) -> str:
-    """Read a profile's credential.
+    """Return a profile's credential; a file that was replaced or changed is read again.
 
     Raises:
         TokenFault: it is missing, can be read by others, or holds no token.
     """
-    name = "/".join(path.parts[-3:])
     try:
-        mode = path.stat().st_mode
+        found = os.stat(path)
+        how = (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns)
+        known = _read.get(str(path))
+        if known is not None and known[0] == how:
+            return known[1]
         token = path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise TokenFault(f"no credential at {name}: {error.strerror}") from error
+        raise TokenFault(f"no credential at {_shown(path)}: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise TokenFault(f"{name} does not hold a token") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise TokenFault(f"{name} can be read by others (mode {stat.S_IMODE(mode):04o}): chmod 600 it")
+        raise TokenFault(f"{_shown(path)} does not hold a token") from None
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        raise TokenFault(f"{_shown(path)} can be read by others (mode {mode}): chmod 600 it")
     if not token or not token.isprintable() or " " in token:
-        raise TokenFault(f"{name} does not hold a token")
+        raise TokenFault(f"{_shown(path)} does not hold a token")
+    _read[str(path)] = (how, token)
     return token
+
+
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-3:])

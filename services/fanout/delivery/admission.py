@@ -22,6 +22,7 @@ from services.fanout.domain.step import Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.kernel.service import Runtime
+from services.kernel.warrant import content_of, rendering_for
 
 LONGEST_WAIT = 5.0
 """Seconds after which a post that waits for a host or its quota is judged again."""
@@ -34,8 +35,8 @@ _CREDENTIAL = frozenset({Cause.CREDENTIAL, Cause.OWN})
 
 def weight_of(request: Request, platform: str) -> float:
     """Return how much of the quota a request takes on a platform: its parts and its pictures."""
-    rendering = next((one for one in request.renderings if one.platform == platform), None)
-    content = rendering.content() if rendering is not None else None
+    rendering = rendering_for(request, platform)
+    content = content_of(rendering) if rendering is not None else None
     return float(len(content.parts) + len(content.pictures)) if content is not None else 1.0
 
 

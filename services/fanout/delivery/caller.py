@@ -27,7 +27,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.domain import retry
 from services.kernel.clock import Clock
 from services.kernel.service import Runtime
-from services.kernel.warrant import rendering_for
+from services.kernel.warrant import content_of, rendering_for
 
 CHECK_SECONDS = 5.0
 """How long a platform may take to say whether a profile is let in."""
@@ -91,7 +91,7 @@ def intent_of(request: Request, profile: Profile, key: str, timeout: float, *, r
         request_id=request.request_id,
         revision=request.revision,
         profile=profile,
-        content=rendering.content(),
+        content=content_of(rendering),
         rendering_sha256=rendering.sha256,
         idempotency_key=key,
         author_time=request.at,

@@ -34,6 +34,7 @@ from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import Done, End, Lapse, Place, Settle, Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
+from services.fanout.hosts.starts import Start, Starts
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import OneVoiceError
 from services.kernel.ledger import Conflict
@@ -68,6 +69,21 @@ class Settings:
     patience: float = PATIENCE_SECONDS
 
 
+@dataclass(frozen=True)
+class _Call:
+    """An attempt on record that is about to be called; ``decided_under`` is the posture that it was made under."""
+
+    place: Place
+    attempt_seq: int
+    connector: Connector
+    profile: Profile
+    host: Host
+    slot: Slot
+    start: Start
+    lease: Lease
+    decided_under: Posture
+
+
 class Posting:
     """Carries single steps out, for one instance of fanout."""
 
@@ -90,6 +106,7 @@ class Posting:
         self._admission = admission
         self._read_back = read_back
         self._settings = settings
+        self._starts = Starts()
 
     def profile_of(self, place: Place) -> Profile | None:
         """Return the profile of a place; of the website's mirror a stand-in."""
@@ -171,14 +188,16 @@ class Posting:
         if wait is not None:
             return wait
         crash_point("fanout.attempt.warranted")
-        lease, decided_under = Lease(self._runtime.clock, self._settings.lease), self._runtime.control.posture
-        known = place.state.target(place.profile).receipt_last
-        attempt_seq = await self._attempt(place, profile, number)
-        if not attempt_seq:
-            return Wait(VOID_PAUSE, "its attempt did not count")
-        result = await self._call(place, attempt_seq, connector, profile, host, slot, lease, decided_under)
-        crash_point("fanout.call.ended")
-        return await self._conclude(place, attempt_seq, result, lease, known)
+        async with self._starts.one() as start:
+            lease, decided_under = Lease(self._runtime.clock, self._settings.lease), self._runtime.control.posture
+            known = place.state.target(place.profile).receipt_last
+            attempt_seq = await self._attempt(place, profile, number)
+            if not attempt_seq:
+                return Wait(VOID_PAUSE, "its attempt did not count")
+            call = _Call(place, attempt_seq, connector, profile, host, slot, start, lease, decided_under)
+            result = await self._call(call)
+            crash_point("fanout.call.ended")
+            return await self._conclude(place, attempt_seq, result, lease, known)
 
     async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
         """Put the attempt on record; return its sequence if it is ours and counts there, else 0."""
@@ -197,36 +216,28 @@ class Posting:
         ours = target.attempt_seq == appended.seq and target.attempt == attempt
         return appended.seq if ours else 0
 
-    async def _call(
-        self,
-        place: Place,
-        attempt_seq: int,
-        connector: Connector,
-        profile: Profile,
-        host: Host,
-        slot: Slot,
-        lease: Lease,
-        decided_under: Posture,
-    ) -> PublishResult | NotAttempted:
+    async def _call(self, call: _Call) -> PublishResult | NotAttempted:
+        place, profile = call.place, call.profile
         attempt = place.state.target(place.profile).attempt
         if attempt is None:
             return NotAttempted("its attempt is gone from memory")
-        intent = self._intent(place, profile, attempt, lease)
+        intent = self._intent(place, profile, attempt, call.lease)
         try:
             await self._runtime.projection.fresh(STALE_SECONDS)
         except OneVoiceError as error:
             return NotAttempted(error.message, late=True)
 
         def authorize() -> NotAttempted | None:
-            held = self._once_more(place, attempt_seq, profile, decided_under)
+            held = self._once_more(place, call.attempt_seq, profile, call.decided_under)
             if held is None:
-                slot.calling()
+                call.slot.calling()
+                call.start.over()
             return held
 
         def heard(result: PublishResult) -> bool:
-            return self._admission.heard(place.profile, result, host)
+            return self._admission.heard(place.profile, result, call.host)
 
-        return await self._caller.publish(connector, intent, lease, authorize, heard)
+        return await self._caller.publish(call.connector, intent, call.lease, authorize, heard)
 
     def _intent(self, place: Place, profile: Profile, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1
@@ -338,7 +349,9 @@ class Posting:
             receipt = written.receipt
             self._read_back.watch(receipt, written.seq, self._runtime.clock.now())
         said = {"url": receipt.url, "reason": receipt.reason}
-        self._runtime.log.info(
+        delivered = written is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+        tell = self._runtime.log.debug if delivered else self._runtime.log.info
+        tell(
             "another worker's receipt stands" if written is None else str(receipt.outcome),
             request_id=receipt.request_id,
             profile=receipt.profile,

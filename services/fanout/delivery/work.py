@@ -7,6 +7,7 @@ that died left open comes to another one, which sees in its own fold what is lef
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field, replace
 
 from schemas.platforms import MIRROR
 from services.fanout.delivery.posting import Outcome, Posting, Settings
@@ -26,7 +27,7 @@ from services.fanout.domain.step import (
     next_step,
 )
 from services.fanout.hosts.host import HostRegistry
-from services.fanout.hosts.line import HostLine
+from services.fanout.hosts.line import HostLine, Slot
 from services.kernel.service import RetryLater, Runtime
 
 HOLD_SECONDS = 30.0
@@ -34,6 +35,29 @@ HOLD_SECONDS = 30.0
 
 LONGEST_HOLD = 300.0
 """Seconds after which what waits is looked at again in any case."""
+
+
+LET_GO_SECONDS = 0.5
+"""What a copy lets go of as it stops is handed out again so soon: to another one, or to the next start."""
+
+
+@dataclass
+class _InHand:
+    """One verdict in a copy's hands: the profiles that are not done (``left``), those of them that wait long.
+
+    It leaves when all that is left waits long, so that no profile's wait outlasts another one's trouble. The website's
+    mirror is not counted; it follows until the others are ``brought``.
+    """
+
+    key: str
+    left: set[str] = field(default_factory=set)
+    long: set[str] = field(default_factory=set)
+    brought: bool = False
+
+    @property
+    def only_waits(self) -> bool:
+        """True when nothing of it goes on for a while."""
+        return self.left <= self.long
 
 
 class Work:
@@ -49,7 +73,6 @@ class Work:
         self._settings = settings
         self._in_hand: dict[tuple[int, tuple[str, ...]], asyncio.Task[None]] = {}
         self._nowhere = HostLine(OTHER)
-        self._brought: dict[str, int] = {}
         self._released = False
 
     async def deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
@@ -73,23 +96,33 @@ class Work:
 
     async def _deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
         # The website's page follows the posts: it is brought along, and not waited for longer than they are.
-        self._brought.pop(request_id, None)
-        mirror = asyncio.ensure_future(self._bring(request_id, verdict_seq, MIRROR)) if MIRROR in profiles else None
-        others = (self._bring(request_id, verdict_seq, profile) for profile in profiles if profile != MIRROR)
-        results = await asyncio.gather(*others, return_exceptions=True)
+        hand = _InHand(f"{request_id}#{verdict_seq}", {profile for profile in profiles if profile != MIRROR})
+        bring = (self._bring(request_id, verdict_seq, profile, hand) for profile in profiles if profile != MIRROR)
+        mirror = None
+        if MIRROR in profiles:
+            mirror = asyncio.ensure_future(self._bring(request_id, verdict_seq, MIRROR, hand))
+        results = await asyncio.gather(*bring, return_exceptions=True)
         if mirror is not None:
-            self._brought[request_id] = verdict_seq
+            hand.brought = True
             self._runtime.projection.signals.ring((f"{request_id}@{MIRROR}",))
             results += await asyncio.gather(mirror, return_exceptions=True)
+        self._report(request_id, profiles)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         waits = [result for result in results if isinstance(result, Wait)]
         if waits:
             soonest = min(waits, key=lambda wait: wait.delay)
-            raise RetryLater(min(soonest.delay, LONGEST_HOLD), soonest.reason)
+            longest = LET_GO_SECONDS if self._released else LONGEST_HOLD
+            raise RetryLater(min(soonest.delay, longest), soonest.reason)
 
-    async def _bring(self, request_id: str, verdict_seq: int, profile: str) -> Wait | None:
+    def _report(self, request_id: str, profiles: tuple[str, ...]) -> None:
+        """Say in one line how far a message has come; a fold that has forgotten it has it delivered everywhere."""
+        state = self._runtime.fold.requests.get(request_id)
+        left = len(state.left) if state is not None else 0
+        self._runtime.log.info("brought to its profiles", request_id=request_id, asked=len(profiles), left=left)
+
+    async def _bring(self, request_id: str, verdict_seq: int, profile: str, hand: _InHand) -> Wait | None:
         """Take step after step on one profile; return what it waits for when that is long."""
         try:
             while True:
@@ -100,52 +133,72 @@ class Work:
                 if isinstance(outcome, Done):
                     self._runtime.log.debug("done", profile=profile, request_id=request_id, reason=outcome.reason)
                     return None
-                if isinstance(outcome, Wait) and not await self._held(place, outcome):
-                    return outcome
+                if isinstance(outcome, Wait):
+                    left = await self._held(place, outcome, hand)
+                    if left is not None:
+                        return left
         finally:
             self._waits.over(request_id, profile)
+            hand.left.discard(profile)
+            if hand.only_waits:
+                self._runtime.projection.signals.ring((hand.key,))
 
-    async def _held(self, place: Place, wait: Wait) -> bool:
-        """Wait here for a change or until it is due; False when it is too long for that."""
+    async def _held(self, place: Place, wait: Wait, hand: _InHand) -> Wait | None:
+        """Wait here for a change or until it is due; return what is left of a wait that is too long for that."""
         if wait.shown:
             self._waits.note(place, wait)
+        signals, clock = self._runtime.projection.signals, self._runtime.clock
+        due = clock.monotonic() + wait.delay
         names: tuple[str, ...] = (place.profile,)
-        if place.profile == MIRROR and self._brought.get(place.request_id) != place.verdict_seq:
-            names = (place.profile, *place.state.request.targets)
-        elif wait.delay > HOLD_SECONDS and not wait.hold:
-            return False
-        if self._released:
-            return False
-        keys = (place.request_id, *(f"{place.request_id}@{name}" for name in names), f"@{place.profile}", "control")
-        await self._runtime.projection.signals.wait(keys, wait.delay)
-        return not self._released
+        long = wait.delay > HOLD_SECONDS and not wait.hold
+        if place.profile == MIRROR and not hand.brought:
+            names, long = (place.profile, *place.state.request.targets), False
+        if long:
+            hand.long.add(place.profile)
+            if place.profile == MIRROR or hand.only_waits:
+                signals.ring((hand.key,))
+                return wait
+        if not self._released:
+            keys = (place.request_id, *(f"{place.request_id}@{name}" for name in names), f"@{place.profile}", "control")
+            await signals.wait((*keys, hand.key) if long else keys, wait.delay)
+        if self._released or (long and hand.only_waits):
+            return replace(wait, delay=max(due - clock.monotonic(), 0.0))
+        hand.long.discard(place.profile)
+        return None
 
     async def _take(self, place: Place, step: Step) -> Outcome:
         if isinstance(step, Done | Wait):
             return step
         if isinstance(step, End):
             return await self._posting.end(place, step)
-        if isinstance(step, Lapse):
-            return await self._posting.lapse(step)
         profile = self._posting.profile_of(place)
         line = self._hosts.of(profile).line if profile is not None else self._nowhere
         async with line.slot(place.profile, place.state.priority) as slot:
             if self._released:
                 return Wait(LONGEST_HOLD, "the service stops")
+            try:
+                outcome, step = await self._in_turn(place, slot)
+            finally:
+                if profile is not None:
+                    self._hosts.of(profile).breaker.gave_up(place.profile)
+        # Where another copy's attempt holds the profile, it is waited for outside of the line.
+        return Wait(step.delay, step.reason, hold=True) if isinstance(step, Occupied) else outcome
+
+    async def _in_turn(self, place: Place, slot: Slot) -> tuple[Outcome, Step]:
+        """Look again, as it is this post's turn, and do what is next; a profile is freed by who posts then."""
+        while True:
             newest = self._place(place.request_id, place.verdict_seq, place.profile)
             if newest is None:
-                return Done("it is over")
+                return Done("it is over"), Done("it is over")
             step = self._step(newest)
-            if isinstance(step, Settle):
-                return await self._posting.settle(newest, step, slot)
-            if isinstance(step, Post):
-                try:
-                    return await self._posting.post(newest, step.number, slot)
-                finally:
-                    if profile is not None:
-                        self._hosts.of(profile).breaker.gave_up(place.profile)
-        # It changed while it stood in line, or another copy's attempt holds the profile.
-        return Wait(step.delay, step.reason, hold=True) if isinstance(step, Occupied) else None
+            if isinstance(step, Lapse):
+                await self._posting.lapse(step)
+            elif isinstance(step, Settle):
+                return await self._posting.settle(newest, step, slot), step
+            elif isinstance(step, Post):
+                return await self._posting.post(newest, step.number, slot), step
+            else:
+                return None, step  # it changed while it stood in line
 
     def _step(self, place: Place) -> Step:
         clock = self._runtime.clock

@@ -183,7 +183,8 @@ def _mirror(place: Place, now: datetime) -> Step | None:
     """
     targets = {name: place.state.target(name) for name in place.state.request.targets}
     stands = [one.receipt for one in targets.values() if _stands(one.receipt)]
-    left = [name for name, one in targets.items() if not one.is_final]
+    # What a person has yet to look for may stand, too.
+    left = [name for name, one in targets.items() if not one.is_final or one.is_unconfirmed]
     if not stands and not left:
         return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
     first = min((receipt.at for receipt in stands if receipt is not None), default=None)

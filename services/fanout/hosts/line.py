@@ -96,7 +96,8 @@ class HostLine:
         waiting = _Waiting(priority, next(self._numbers), profile, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)
-        self._admit()
+        # Who was woken by the same event comes in the same turn of the loop: the most urgent of them goes first.
+        asyncio.get_running_loop().call_soon(self._admit)
         try:
             await waiting.admitted
         except BaseException:

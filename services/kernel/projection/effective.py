@@ -13,7 +13,7 @@ from datetime import datetime
 from schemas import subjects
 from schemas.events.deliveries import Attempt
 from services.kernel.entry import EXPECTED, FENCE_SUBJECT
-from services.kernel.projection.state import RequestState, TargetState
+from services.kernel.projection.state import RequestState, TargetState, set_of
 
 
 def void_because(
@@ -58,7 +58,7 @@ def _verdict(attempt: Attempt, state: RequestState) -> str:
     content = (state.request.request_id, state.request.revision, state.request.digest)
     if content != (attempt.request_id, attempt.revision, attempt.digest):
         return "it is not on the request's content"
-    return "" if attempt.profile in state.wanted else "the profile is not among those that it is cleared for"
+    return "" if attempt.profile in set_of(state.wanted) else "the profile is not among those that it is cleared for"
 
 
 def _expired(at: datetime, state: RequestState) -> str:

@@ -9,6 +9,7 @@ What is over leaves memory; an entry on a request that is not there reopens it b
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,13 +22,13 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import ControlEvent, Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Request
-from schemas.events.resolutions import Resolution
+from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.entry import Entry
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
 from services.kernel.projection.effective import void_because
 from services.kernel.projection.state import RequestState, TargetState, wanted_by
 from services.kernel.signing import verified_by
@@ -65,9 +66,10 @@ class Applied:
 class LedgerFold:
     """The state after the entry ``seq``.
 
-    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``orders`` maps the
-    hash of each order that was carried out to its sequence. ``busy`` maps a profile to its effective attempt that
-    nothing was said of yet. ``ruled``: an attempt under the rule of version 0.3 stands, so that older ones are junk.
+    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``revisions`` holds
+    all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
+    its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
+    the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     """
 
     authority: Authority
@@ -78,12 +80,18 @@ class LedgerFold:
     orders: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
-    ruled: bool = False
+    ruled_from: int = 0
+    revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
-        """Return the request that an entry is about if it is not in memory: its subjects have to be read first."""
+        """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
+
+        Not of a request that was appended create-only: the server has seen that it is the first on its subject. Before
+        version 0.3 none was, and what is so old is taken as it is.
+        """
         kind, request_id, _ = place_of(entry.subject)
-        if kind not in self.kinds or kind in ("control", "request") or request_id in self.requests:
+        is_new = kind == "request" and (_is_first(entry) or not self.ruled_from)
+        if kind not in self.kinds or request_id in self.requests or is_new:
             return None
         return request_id or None
 
@@ -100,17 +108,19 @@ class LedgerFold:
         keys = _keys(kind, request_id, profile)
         try:
             _FOLDS[kind](self, entry, boot)
-        except Void as void:
-            return Applied(entry.seq, kind, keys, str(void))
+            void = ""
+        except Void as why:
+            void = str(why)
         except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-            return Applied(entry.seq, kind, keys, f"it cannot be read: {error}"[:300])
+            void = f"it cannot be read: {error}"[:300]
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys)
+        return Applied(entry.seq, kind, keys, void)
 
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
 
-        Its attempts count as far as a receipt names them: when it was over, none was open, and none holds its profile.
+        Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
+        over, none was open. Who is under way on its profiles stays as it is.
         """
         busy = dict(self.busy)
         found = sorted(entries, key=lambda entry: entry.seq)
@@ -118,20 +128,48 @@ class LedgerFold:
         for entry in found:
             kind = place_of(entry.subject)[0]
             try:
-                if kind == "attempt" and entry.seq in named:
-                    self._note_attempt(self._state(request_id), entry, parse(Attempt, entry.data), boot)
-                elif kind == "verdict":
-                    self._take_verdict(self._state(request_id), entry, parse(Verdict, entry.data))
-                elif kind != "attempt":
+                if kind == "attempt":
+                    self._reopen_attempt(entry, boot, named=entry.seq in named)
+                else:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
         self.busy = busy
 
+    def apart(self) -> LedgerFold:
+        """Return a fold of the same control without requests, to reopen one there and look at it."""
+        return replace(self, requests={}, busy={}, orders={})
+
+    def _reopen_attempt(self, entry: Entry, boot: float, *, named: bool) -> None:
+        attempt = parse(Attempt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if (attempt.profile, attempt.request_id) != (profile, request_id):
+            return
+        if attempt.rule is None:
+            counts = not 0 < self.ruled_from < entry.seq
+        else:
+            control_seq, _ = self._revision_at(entry.seq)
+            void = void_because(
+                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
+            )
+            counts = not void
+        if named and counts:
+            self._note_attempt(state, entry, attempt, boot)
+        else:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+
     # --- each kind ----------------------------------------------------------------------------------------
 
     def _control(self, entry: Entry, _boot: float) -> None:
         self.control_seq = entry.seq
+        try:
+            self._change_control(entry)
+        finally:
+            self.revisions.append((entry.seq, self.control.posture))
+
+    def _change_control(self, entry: Entry) -> None:
         try:
             event = _CONTROL.validate_python(canonical.loads(entry.data))
             after = fold(
@@ -159,7 +197,7 @@ class LedgerFold:
         if known is not None and request.revision <= known.request.revision:
             raise Void("the request stands already")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
-        posture: Any = str(self.control.posture)
+        posture: Any = str(self._revision_at(entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
@@ -189,15 +227,13 @@ class LedgerFold:
         state = self._state(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
-        if verdict.request_id != state.request_id or verdict.control_seq != self.control_seq:
-            raise Void(f"the verdict is not of control revision {self.control_seq}")
-        self._take_verdict(state, entry, verdict)
-
-    def _take_verdict(self, state: RequestState, entry: Entry, verdict: Verdict) -> None:
-        state.verdict, state.verdict_seq, state.verdict_last = verdict, entry.seq, entry.seq
+        control_seq, _ = self._revision_at(entry.seq)
+        if verdict.request_id != state.request_id or verdict.control_seq != control_seq:
+            raise Void(f"the verdict is not of control revision {control_seq}")
+        state.verdict, state.verdict_seq = verdict, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
-            state.wanted = wanted_by(verdict)
+            state.want(wanted_by(verdict))
 
     def _attempt(self, entry: Entry, boot: float) -> None:
         attempt = parse(Attempt, entry.data)
@@ -205,10 +241,11 @@ class LedgerFold:
         state = self._state(request_id)
         if (attempt.profile, attempt.request_id) != (profile, request_id):
             raise Void("the attempt stands under another name")
-        if attempt.rule is None and not self.ruled:
+        if attempt.rule is None and not self.ruled_from:
             self._note_attempt(state, entry, attempt, boot)
+            self.busy[profile] = (entry.seq, request_id)
             return
-        self.ruled = True
+        self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
         void = void_because(
             attempt,
@@ -226,6 +263,7 @@ class LedgerFold:
             target.number = max(target.number, attempt.number)
             raise Void(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
+        self.busy[profile] = (entry.seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
         target = state.targets.setdefault(attempt.profile, TargetState())
@@ -234,7 +272,7 @@ class LedgerFold:
         target.number = max(target.number, attempt.number)
         target.effective.append(entry.seq)
         target.changed = state.changed = entry.seq
-        self.busy[attempt.profile] = (entry.seq, state.request_id)
+        state.note(attempt.profile)
 
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
@@ -247,7 +285,7 @@ class LedgerFold:
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
         target.changed = state.changed = entry.seq
-        if receipt.attempt_seq == target.attempt_seq and self.busy.get(profile) == (target.attempt_seq, request_id):
+        if receipt.attempt_seq and self.busy.get(profile, (0, ""))[0] == receipt.attempt_seq:
             del self.busy[profile]
         if receipt.outcome is ReceiptOutcome.LAPSED:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
@@ -256,6 +294,7 @@ class LedgerFold:
             target.answered = True
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
+        state.note(profile)
         if receipt.resolution_seq is not None:
             state.fact_seq = entry.seq
 
@@ -263,6 +302,8 @@ class LedgerFold:
         resolution = parse(Resolution, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
+        if not self._is_genuine(resolution, request_id, profile):
+            raise Void(f"the decision of {resolution.officer} is not genuine")
         target = state.targets.setdefault(profile, TargetState())
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
@@ -275,13 +316,33 @@ class LedgerFold:
             raise Void(f"there is no request {request_id}")
         return state
 
+    def _revision_at(self, seq: int) -> tuple[int, Posture]:
+        """Return the control revision in force before an entry, and its posture."""
+        place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
+        return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
+
     def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
         officer = self.control.officers.get(name)
         if officer is None or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = _signed(approval.envelope, officer.public_key)
+        statement = _signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
+
+    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str) -> bool:
+        """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
+        officer = self.control.officers.get(resolution.officer)
+        if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+            return False
+        statement = _signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
+        said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
+        return statement is not None and said == (
+            statement.request_id,
+            statement.revision,
+            statement.profile,
+            statement.officer,
+            statement.realm,
+        )
 
     def _rejected_by(self, state: RequestState, attempt: Attempt, entry: Entry) -> str:
         """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
@@ -323,11 +384,12 @@ def parse(contract: type[Event], raw: bytes) -> Event:
 
 
 @lru_cache(maxsize=4_096)
-def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
-    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
+def _signed(envelope: Envelope, payload_type: str, contract: type[Event], public_key: str) -> Event | None:
+    """Return what a key signed, and nobody else; None for anything else. The same bytes are checked once."""
+    if verified_by(envelope, payload_type) != {public_key}:
         return None
     try:
-        return ApprovalStatement.from_bytes(envelope.payload_bytes())
+        return contract.from_bytes(envelope.payload_bytes())
     except ValueError:
         return None
 
@@ -339,6 +401,11 @@ def _keys(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
     if kind in ("attempt", "receipt", "resolution"):
         return (f"{request_id}@{profile}", f"@{profile}")
     return (request_id,) if request_id else ()
+
+
+def _is_first(entry: Entry) -> bool:
+    """Return whether the server was told to store it only as the first on its subject, and did."""
+    return entry.headers.get(EXPECTED) == "0" and FENCE_SUBJECT not in entry.headers
 
 
 def _is(entry: Entry, kind: str) -> bool:

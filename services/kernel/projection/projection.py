@@ -53,7 +53,7 @@ class Projection:
         self.newest: Entry | None = None
         self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
         self.void_count = 0
-        self._source, self._ledger, self._clock, self._log = source, ledger, clock, log
+        self._source, self._clock, self._log = source, clock, log
         self._listeners: list[Listener] = []
         self._early: dict[int, Entry] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -63,6 +63,16 @@ class Projection:
         self._refreshing = asyncio.Lock()
         self._asked = 0.0
         self._check = True
+        self._started = asyncio.Event()
+        self._ledgers = [ledger]
+
+    def share(self, ledger: Ledger) -> None:
+        """Let another service of this process know what this one folds: the fold is a function of the ledger alone."""
+        self._ledgers.append(ledger)
+
+    async def started(self) -> None:
+        """Wait until what stood at the start is folded."""
+        await self._started.wait()
 
     @property
     def seq(self) -> int:
@@ -77,6 +87,7 @@ class Projection:
         """Hear the feed and fold what stands already; raises Unreachable."""
         await self._source.subscribe(self._heard)
         await self.catch_up()
+        self._started.set()
 
     async def run(self) -> None:
         """Keep up until cancelled."""
@@ -221,7 +232,8 @@ class Projection:
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
         self.newest = entry
-        self._ledger.highest = max(self._ledger.highest, entry.seq)
+        for ledger in self._ledgers:
+            ledger.highest = max(ledger.highest, entry.seq)
         if applied.void:
             self._alarm(entry, applied)
         for listener in self._listeners:
@@ -257,7 +269,8 @@ class Projection:
         fault = anchor_fault(
             Anchor(known.seq, canonical.sha256(known.data)), canonical.sha256(found.data) if found else None
         ) or rewound(known.seq, known.seq)
-        self._ledger.doubt = self._ledger.doubt or fault
+        for ledger in self._ledgers:
+            ledger.doubt = ledger.doubt or fault
         raise fault
 
 

@@ -11,6 +11,7 @@ from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
+from services.kernel.remember import by_identity
 
 SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
 """Most urgent first; what has no severity comes last."""
@@ -65,7 +66,8 @@ class RequestState:
     last genuine statement of each officer with its sequence, ``rejections`` those of them that say no, ``statements``
     all genuine ones and ``spoken`` the last sequence on each officer's subject. ``verdict`` is
     the newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
-    is where the newest cleared verdict has it posted. ``fact_seq`` is the newest fact that the gate decides by.
+    is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened`` and ``unconfirmed``
+    the targets that are so. ``fact_seq`` is the newest fact that the gate decides by.
     """
 
     request: Request
@@ -81,6 +83,9 @@ class RequestState:
     verdict_last: int = 0
     wanted: tuple[str, ...] = ()
     targets: dict[str, TargetState] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
     fact_seq: int = 0
     changed: int = 0
 
@@ -108,22 +113,43 @@ class RequestState:
         """Return what stands of it on a profile."""
         return self.targets.get(profile) or TargetState()
 
+    def want(self, profiles: tuple[str, ...]) -> None:
+        """Note where it is to be posted."""
+        self.wanted = profiles
+        self.left = {profile for profile in profiles if not self.target(profile).is_final}
+
+    def note(self, profile: str) -> None:
+        """Note what has become of a target, after it changed."""
+        target = self.target(profile)
+        for names, holds in ((self.opened, target.is_open), (self.unconfirmed, target.is_unconfirmed)):
+            (names.add if holds else names.discard)(profile)
+        if target.is_final:
+            self.left.discard(profile)
+        elif profile in self.targets and profile in set_of(self.wanted):
+            self.left.add(profile)
+
     @property
     def is_delivered(self) -> bool:
         """True when it was cleared and nothing is left to post."""
-        return bool(self.wanted) and all(self.target(profile).is_final for profile in self.wanted)
+        return bool(self.wanted) and not self.left
 
     @property
     def has_unconfirmed(self) -> bool:
         """True when a person has to say how a post of it ended."""
-        return any(target.is_unconfirmed for target in self.targets.values())
+        return bool(self.unconfirmed)
 
     @property
     def is_over(self) -> bool:
         """True when nothing more will come of it: refused and wound up, or delivered everywhere and known to be."""
-        if self.has_unconfirmed or any(target.is_open for target in self.targets.values()):
+        if self.unconfirmed or self.opened:
             return False
         return self.is_delivered or (self.is_refused and not self.wanted)
+
+
+@by_identity(1_024)
+def set_of(profiles: tuple[str, ...]) -> frozenset[str]:
+    """Return the profiles as a set; of the same tuple the same set."""
+    return frozenset(profiles)
 
 
 def wanted_by(verdict: Verdict) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def a_newer_verdict(builder: LedgerBuilder) -> tuple[Request, int]:
 
 def a_verdict_that_takes_it_back(builder: LedgerBuilder) -> tuple[Request, int]:
     request = cleared(builder)
-    builder.verdict(request, Outcome.BLOCKED)
+    builder.verdict(request, Outcome.BLOCKED, valid_until=builder.now + timedelta(minutes=20))
     return request, builder.attempt(request)
 
 
@@ -147,6 +147,16 @@ def test_a_receipt_of_a_void_attempt_ends_nothing(builder: LedgerBuilder, verify
     assert named(report) == {(bad, "receipt.void_attempt")}
     assert (report.attempts, report.warnings) == (2, ())
     assert open_still not in report.unconfirmed
+
+
+def test_a_receipt_of_no_attempt_ends_nothing(builder: LedgerBuilder, verify: Verify) -> None:
+    """It names an entry of another kind, and says that all is over."""
+    request = cleared(builder)
+    seq = builder.receipt(request, 1, outcome=ReceiptOutcome.FAILED, final=True)
+    good = builder.attempt(request)
+    report = verify(builder)
+    assert report.attempts == 1
+    assert named(report) == {(seq, "receipt.attempt"), (good, "attempt.final")}
 
 
 def test_the_next_attempt_after_a_void_one_counts(builder: LedgerBuilder, verify: Verify) -> None:

@@ -17,7 +17,7 @@ from services.audit.verify.alarms import Alarm, close_alarms, read_closed
 from services.audit.verify.compare import MOST, Comparison, against_shape
 from services.audit.verify.files import ALARMS
 from services.audit.verify.line import Line, differences, read_line, write_line
-from services.audit.verify.restoring import puts, refuse_other_story, refuse_unproven, runs, writer_of
+from services.audit.verify.restoring import PROVISION, puts, refuse_other_story, refuse_unproven, runs, writer_of
 from services.kernel.city import City
 from services.kernel.errors import BadInput, Unproven
 from services.kernel.trust import (
@@ -190,3 +190,12 @@ def test_only_a_contradicted_ledger_is_doubted() -> None:
     doubt = doubt_of(standing.model_copy(update={"standing": "contradicted", "first_seq": 7, "message": "Lost."}))
     assert doubt is not None
     assert int(doubt.exit_status) == 7
+
+
+def test_what_no_service_writes_any_more_is_put_back_by_the_provisioning_user(city: City) -> None:
+    """A ledger that 0.2 began has deliveries; each of its entries has a writer, as in one of this version."""
+    for old in (True, False):
+        builder = story(LedgerBuilder(city, old=old))
+        writers = {put.writer for put in puts(builder.entries)}
+        assert writers - {PROVISION} == {"eoc_state", "intake", "gatekeeper", "fanout", "audit"}
+        assert (PROVISION in writers) is old

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.__main__ import merged
 from bench.compare import main, worse_rows
 from bench.rows import few_words, missing, percentile, row_of, table
 
@@ -71,3 +72,11 @@ def test_the_table_says_why_a_row_is_missing() -> None:
 def test_an_error_of_the_broker_is_told_in_its_own_words() -> None:
     said = "BadRequestError: code=400 err_code=10026 description='maximum consumers limit reached'"
     assert few_words(f"the broker did not make it: {said}") == "maximum consumers limit reached (err_code 10026)"
+
+
+def test_groups_that_were_played_anew_replace_the_old_ones() -> None:
+    old = {"groups": ["fanout", "gate"], "seconds": 9, "rows": [{"key": "fanout.26"}, {"key": "gate.failed"}]}
+    new = {"groups": ["gate"], "seconds": 1, "rows": [{"key": "gate.closed"}]}
+    both = merged(old, new)
+    assert [row["key"] for row in both["rows"]] == ["fanout.26", "gate.closed"]
+    assert both["groups"] == ["fanout", "gate"]

@@ -383,6 +383,7 @@ def test_the_warrant_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is not None}
     assert {name for name in modules if name.startswith("services.")} == {
         "services.kernel.control",
+        "services.kernel.remember",
         "services.kernel.signing",
     }
     assert not modules & {"services.gatekeeper", "asyncio", "nats", "structlog", "services.kernel.clock"}

@@ -34,6 +34,7 @@ WRITERS = {
     subjects.SEAL: {"audit"},
     subjects.MEDIA_ALL: {"intake"},
     subjects.DEAD_AGAIN_ALL: {"board"},
+    subjects.DEAD_CLOSED_ALL: {"board"},
 }
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.requests import Request
 from services.kernel.city import City
 from services.kernel.ledger import Entry
 from services.kernel.projection.fold import EVERYTHING, Applied, Authority, LedgerFold
-from tests.ledger_builder import FIRE, LedgerBuilder, demo_city
+from tests.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,77 @@ def test_junk_counts_as_the_last_of_its_subject(city: City) -> None:
     state = fold.requests[name]
     assert all(one.void for one in applied[-3:])
     assert (state.verdict_last, state.spoken["pio"], state.target(FIRE).receipt_last) == (verdict, approval, receipt)
+
+
+# --- what was over comes back as it was ----------------------------------------------------------------------------
+
+
+def forgetful(builder: LedgerBuilder) -> tuple[LedgerFold, list[Applied]]:
+    """Fold all entries as a projection does: a request that is over leaves memory, and is read anew when needed."""
+    pinned = builder.city.authority
+    fold = LedgerFold(Authority(builder.city.realm, frozenset(pinned.root_keys), pinned.threshold), EVERYTHING)
+    entries = [Entry(line.seq, line.subject, line.at, line.data, line.headers) for line in builder.entries]
+    applied = []
+    for entry in entries:
+        request_id = fold.missing(entry)
+        if request_id is not None:
+            patterns = subjects.all_of(request_id)
+            before = (one for one in entries if one.seq < entry.seq)
+            fold.reopen(
+                request_id, [one for one in before if any(subjects.matches(p, one.subject) for p in patterns)], 0
+            )
+        applied.append(fold.apply(entry, 0.0))
+    return fold, applied
+
+
+def over(city: City) -> tuple[LedgerBuilder, Request, int]:
+    """Return a ledger with a request that is over: submitted and delivered under the EOC."""
+    builder = LedgerBuilder(city)
+    builder.genesis()
+    builder.activate()
+    request = builder.request(targets=(WEB,))
+    builder.approve(request, "mcpe")
+    builder.verdict(request)
+    (attempt,) = builder.post(request)
+    assert request.request_id not in forgetful(builder)[0].requests
+    return builder, request, attempt
+
+
+def test_what_was_submitted_under_the_eoc_stays_so_when_it_comes_back(city: City) -> None:
+    """Gone from its profile after the stand-down: to post it again still needs the approval that 2(iii) asks for."""
+    builder, request, attempt = over(city)
+    builder.stand_down()
+    builder.unconfirmed(request, attempt, WEB)
+    state = forgetful(builder)[0].requests[request.request_id]
+    assert state.request.submitted_posture == "eoc_active"
+
+
+def test_a_verdict_that_was_void_is_void_when_it_comes_back(city: City) -> None:
+    """A decision at a revision that was not in force where it stands."""
+    builder, request, attempt = over(city)
+    cleared = builder.last[subjects.verdict(request.request_id)]
+    late = builder.verdict(request, control_seq=1)
+    builder.receipt(request, attempt, WEB)
+    assert request.request_id not in forgetful(builder)[0].requests
+    builder.unconfirmed(request, attempt, WEB)
+    state = forgetful(builder)[0].requests[request.request_id]
+    assert (state.verdict_seq, state.verdict_last) == (cleared, late)
+
+
+@pytest.mark.parametrize("fence", [None, ("ledger.request.r0none", 0)], ids=["as it is", "fenced on another"])
+def test_a_request_that_is_over_does_not_begin_anew(city: City, fence: tuple[str, int] | None) -> None:
+    """The same entry once more, by a stolen key: void, or it would be posted twice."""
+    builder, request, _ = over(city)
+    seq = builder.append(subjects.request(request.request_id), request, fence=fence)
+    fold, applied = forgetful(builder)
+    assert applied[seq - 1].void == "the request stands already"
+    assert request.request_id not in fold.requests
+
+
+def test_a_new_request_is_looked_for_nowhere(city: City) -> None:
+    """Its own header says that nothing stood on its subject: no read stands on the way of a live request."""
+    builder, _, _ = over(city)
+    fold, _ = forgetful(builder)
+    builder.request("r9z")
+    line = builder.entries[-1]
+    assert fold.missing(Entry(line.seq, line.subject, line.at, line.data, line.headers)) is None

@@ -112,7 +112,7 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
 def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None:
     """Seed 135 of the simulation: an approval of a message that was over freed the profile of another one's attempt."""
     fold = LedgerFold(Authority("live", frozenset(), 1), frozenset({"request", "attempt", "receipt"}))
-    of, made = request(), attempt()
+    of, made = request(), attempt().model_copy(update={"rule": None})
     place = (made.profile, of.request_id)
     ended = receipts.of_result(made, 6, Posted("https://x.example/1", "1"), AT)
     was_over = [

@@ -14,7 +14,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply
-from tests.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, now
+from tests.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
 @pytest.fixture
@@ -97,16 +97,24 @@ async def test_the_status_of_a_request_follows_the_ledger(mission: Mission, cler
     async def outcomes() -> list[str]:
         return [one["outcome"] for one in (await status(clerk, request.request_id))["deliveries"]]
 
-    assert await outcomes() == ["queued", "queued"]
+    async def shows(*wanted: str) -> bool:
+        return await outcomes() == list(wanted)
+
+    await eventually(lambda: shows("queued", "queued"))
     attempt = await fanout.attempt(request, FIRE)
-    assert await outcomes() == ["posting", "queued"]
+    await eventually(lambda: shows("posting", "queued"))
     await fanout.receipt(request, attempt, FIRE)
+    await eventually(lambda: shows("delivered", "queued"))
     found = (await status(clerk, request.request_id))["deliveries"]
     assert (found[0]["outcome"], found[0]["final"], found[0]["url"]) == ("delivered", True, "http://127.0.0.1/post")
     await fanout.receipt(request, 0, "fire-website", ReceiptOutcome.WITHHELD, final=False)
-    assert await outcomes() == ["delivered", "withheld"]
+    await eventually(lambda: shows("delivered", "withheld"))
     await mission.order("fire-publisher", Withdraw(request_id=request.request_id))
-    assert (await status(clerk, request.request_id))["withdrawn"] is True
+
+    async def withdrawn() -> bool:
+        return bool((await status(clerk, request.request_id))["withdrawn"])
+
+    await eventually(withdrawn)
 
 
 async def test_a_request_is_found_by_the_beginning_of_its_id(mission: Mission, clerk: Desk, intake: Writer) -> None:
@@ -136,7 +144,7 @@ async def test_what_waits_is_pending_in_the_order_of_the_ledger(mission: Mission
     await mission.run("gatekeeper")
     fanout = await mission.writer("fanout")
     requests = [await intake.submit() for _ in range(4)]
-    done = await intake.submit(author="fire-publisher", name="rdone")
+    done = await intake.submit(author="fire-publisher", name="rdone", targets=("fire-website",))
     await intake.approve(done, "fire-publisher")
     gone = await intake.submit("rgone")
     await intake.approve(gone, "mcpe", decision="reject", reason="not true")
@@ -145,7 +153,7 @@ async def test_what_waits_is_pending_in_the_order_of_the_ledger(mission: Mission
         return (await status(clerk, "rgone")).get("verdict", {}).get("outcome") == "refused"
 
     await eventually(refused)
-    await fanout.receipt(done, await fanout.attempt(done))
+    await fanout.receipt(done, await fanout.attempt(done, "fire-website"), "fire-website")
 
     async def shown() -> list[tuple[str, str]]:
         found = (await clerk.board("pending"))["requests"]
@@ -200,7 +208,7 @@ async def test_people_watch_the_ledger_grow_and_systems_do_not(mission: Mission,
         heard.append((message.subject, BoardEvent.from_value(canonical.loads(message.data))))
 
     await clerk.client.subscribe(subjects.BOARD_ALL, cb=hear)
-    await clerk.client.flush()
+    await flushed(clerk.client)
     system = await mission.desk("drivebc")
     nothing = await system.client.subscribe(subjects.BOARD_ALL)
     fanout = await mission.writer("fanout")

@@ -27,7 +27,7 @@ from services.fanout.connectors.contract import FetchMedia, Intent, Posted, Publ
 from services.fanout.connectors.mastodon import MastodonConnector
 from services.fanout.connectors.mastodon_http import Answer, Endpoint, Http, NoAnswer, NotSent
 from services.fanout.connectors.sockets import CallConnector
-from services.fanout.delivery.caller import Caller, Held, Lease
+from services.fanout.delivery.caller import Caller, Lease, NotAttempted
 from services.kernel.clock import SystemClock
 from tests.services.connectors.peer import Peer, peer
 from tests.services.connectors.rigs import a_profile, an_intent
@@ -163,7 +163,7 @@ async def test_the_callers_time_out_resets_the_connection(
 ) -> None:
     """The connector's own end comes first, a little before the caller's; each of them alone is enough."""
 
-    async def warranted() -> Held | None:
+    def authorized() -> NotAttempted | None:
         return None
 
     there.hangs |= {"/api/v1/statuses"}
@@ -171,7 +171,7 @@ async def test_the_callers_time_out_resets_the_connection(
     caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger())), picture)
     intent = an_intent(a_profile("water", "mastodon"))
     began = datetime.now(UTC)
-    result = await caller.publish(kind(inner), intent, Lease(SystemClock(), 1.0), warranted, lambda _: False)
+    result = await caller.publish(kind(inner), intent, Lease(SystemClock(), 1.0), authorized, lambda _: False)
     assert isinstance(result, Unknown)
     assert (datetime.now(UTC) - began).total_seconds() < 1.0
     await inner.close()

@@ -16,6 +16,7 @@ from services.fanout.connectors.contract import Permanent, Posted, Retracted, Re
 from services.fanout.connectors.site import writer
 from services.fanout.connectors.website import WebsiteConnector
 from services.fanout.connectors.website_preview import serve_site
+from services.kernel.files import locked
 from tests.services.connectors.rigs import PICTURE, PNG, WebsiteRig, a_profile, an_intent, store
 
 FIRE, WATER = a_profile("fire", "website"), a_profile("water", "website")
@@ -295,6 +296,25 @@ async def test_a_site_that_cannot_be_locked_surely_posted_nothing(website: Websi
     health = await website.connector.check(FIRE)
     assert not health.ok
     assert str(website.city.folder) not in health.detail
+
+
+async def test_a_call_that_ended_while_the_site_was_locked_is_surely_not_made(website: WebsiteRig) -> None:
+    """Not behind its back either, when the lock is let go of: that may be after an activation."""
+    with locked(website.city.var / "website" / "live" / "lock"):
+        answer = await website.connector.publish(an_intent(FIRE, "Late", request_id="rlate", timeout=0.5), store)
+        assert isinstance(answer, Retryable)
+    assert isinstance(await website.connector.publish(an_intent(FIRE, "Next", request_id="rnext"), store), Posted)
+    assert [seen.text for seen in await website.stands(FIRE)] == ["Next"]
+    assert not (website.city.site_folder / "messages" / "rlate").exists()
+
+
+async def test_a_call_that_was_given_up_while_the_site_was_locked_is_not_made(website: WebsiteRig) -> None:
+    """The caller's own time-out cancels it, before its own end."""
+    with locked(website.city.var / "website" / "live" / "lock"), pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await website.connector.publish(an_intent(FIRE, "Late", request_id="rlate", timeout=60.0), store)
+    assert isinstance(await website.connector.publish(an_intent(FIRE, "Next", request_id="rnext"), store), Posted)
+    assert [seen.text for seen in await website.stands(FIRE)] == ["Next"]
 
 
 async def test_one_broken_file_of_the_state_blocks_no_other_message(website: WebsiteRig) -> None:

@@ -19,7 +19,7 @@ from schemas.streams import LEASE_SECONDS
 from services.kernel.clock import SystemClock
 from services.kernel.control_view import parse_control_event
 from services.kernel.service import Runtime
-from tests.mission import ACTIVATE, FIRE, PARKS, STAND_DOWN, Desk, Mission, Writer, eventually, now
+from tests.mission import ACTIVATE, FIRE, PARKS, STAND_DOWN, Desk, Mission, Writer, eventually, flushed, now
 
 
 class Ahead(SystemClock):
@@ -71,7 +71,7 @@ class Watching:
             self.heard.append(EocBroadcast.from_value(canonical.loads(message.data)))
 
         await clerk.client.subscribe(subjects.EOC_STATE, cb=hear)
-        await clerk.client.flush()
+        await flushed(clerk.client)
         return self
 
     async def barrier_waits_for(self, in_flight: int) -> None:

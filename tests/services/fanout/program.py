@@ -17,6 +17,7 @@ from typing import Any
 
 from schemas import flow
 from schemas.events.base import Contract
+from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import FetchMedia, Intent, PublishResult
 from services.fanout.wiring import compose
 from services.kernel import crashpoints, logs
@@ -105,7 +106,7 @@ async def main() -> None:
 
 def _compose(runtime: Runtime, platforms: Any, lease: float) -> None:
     runtime.lease_seconds = lease
-    compose(runtime, platforms, lease=lease, patience=2.0)
+    compose(runtime, {MIRROR: platforms[WEBSITE], **platforms}, lease=lease, patience=2.0)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
 
     def wire_with_lease(runtime: Runtime) -> None:
         platforms = connectors(town.city, runtime.control.website)
-        compose(runtime, platforms, None, lease=lease or 0.0)
+        runtime.lease_seconds = lease or 0.0
+        compose(runtime, platforms, lease=lease or 0.0)
 
     runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
     app = runtime.app(wire_with_lease if lease else wire)
@@ -80,7 +81,8 @@ async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town
             assert str(receipt.outcome) == "delivered"
             base = square.url if profile.endswith("townsquare") else "https://mission.example"
             assert str(receipt.url).startswith(base)
-        only = await town.cleared(WASTE, text="Collection moves to Tuesday.")
+        only = await town.approved(WASTE, text="Collection moves to Tuesday.")
+        await town.verdict(only, mirror=True)
         url = str((await town.final(only, WASTE)).url)
         page = town.city.site_folder / "messages" / only.request_id / "index.html"
         await eventually(page.exists)
@@ -163,7 +165,7 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
         assert "does not stand there any more" in receipt.reason
-        await town.idle(WASTE)
+        await town.idle()
     assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
     assert len(await town.attempts(request, WASTE)) == 1
     assert square.texts(WASTE).count("Here and gone.") == 0

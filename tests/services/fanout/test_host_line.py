@@ -157,3 +157,11 @@ async def test_who_was_given_up_as_its_turn_came_hands_it_on() -> None:
         await queue.give_up("given up")
         await queue.until_inside("behind")
     assert queue.order == ["first", "behind"]
+
+
+async def test_of_those_who_come_at_once_the_urgent_one_goes_first() -> None:
+    async with a_queue(HostLimit(at_once=1)) as queue:
+        queue.come("routine", "fire")
+        queue.come("urgent", "fire", URGENT)
+        await queue.until_inside("urgent")
+        assert queue.order == ["urgent"]

@@ -22,6 +22,7 @@ from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.delivery.records import key_of
 from services.fanout.wiring import compose
@@ -29,6 +30,7 @@ from services.kernel.city import City
 from services.kernel.clock import SystemClock
 from services.kernel.control_view import ControlView
 from services.kernel.ledger import Entry, Ledger
+from services.kernel.run import build
 from services.kernel.service import Runtime
 from services.kernel.signing import load_key
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
@@ -189,10 +191,15 @@ class Town:
         subject = subjects.verdict(request.request_id)
         return await self.append(subject, event, expect_last=last.seq if last else 0)
 
-    async def cleared(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
-        """A request that is approved and cleared."""
+    async def approved(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request that is approved; a gatekeeper that runs clears it."""
         request = await self.request(*targets, text=text, **changes)
         await self.approve(request)
+        return request
+
+    async def cleared(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request that is approved and cleared."""
+        request = await self.approved(*targets, text=text, **changes)
         await self.verdict(request)
         return request
 
@@ -274,6 +281,29 @@ class Town:
                     return
                 await asyncio.sleep(0.05)
 
+    async def decided(self, request: Request) -> Verdict:
+        """Wait until the gate has decided a request at the control revision in force."""
+        ledger = await self.ledger("board")
+
+        async def look() -> Verdict | None:
+            entry = await ledger.last(subjects.verdict(request.request_id))
+            verdict = Verdict.from_bytes(entry.data) if entry else None
+            return verdict if verdict and verdict.control_seq == self.control_seq else None
+
+        found: Verdict = await mission.eventually(look)
+        return found
+
+    async def handed_out(self) -> None:
+        """Wait until each verdict that stands is in a copy's hands, and none is on its way."""
+        js = (await self.ledger("fanout")).js
+
+        async def look() -> bool:
+            info = await js.consumer_info("LEDGER", "fanout-verdicts")
+            return not info.num_pending
+
+        await mission.eventually(look)
+        await asyncio.sleep(0.2)  # from the server's hand into the copy's
+
     async def control(self) -> ControlView:
         view = ControlView(self.city, await self.ledger("board"))
         await view.refresh()
@@ -326,8 +356,29 @@ async def fanout(
         await app.stop()
 
 
+@asynccontextmanager
+async def service(town: Town, name: str, lease: float = LEASE) -> AsyncIterator[Runtime]:
+    """Another service of the town, as it runs in a city."""
+    runtime, app = build(name, town.city, town.broker.url)
+    runtime.lease_seconds = lease
+    await app.start()
+    try:
+        yield runtime
+    finally:
+        await app.stop()
+
+
+@asynccontextmanager
+async def gatekeeper(town: Town) -> AsyncIterator[Runtime]:
+    """A running gatekeeper; the town need write no verdicts."""
+    async with service(town, "gatekeeper") as runtime:
+        yield runtime
+
+
 def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float) -> None:
     runtime.lease_seconds = lease
+    if WEBSITE in platforms:
+        platforms = {MIRROR: platforms[WEBSITE], **platforms}
     compose(runtime, platforms, lease=lease, patience=patience)
 
 

@@ -103,7 +103,7 @@ class Town:
 
     async def wait_for_posture(self, posture: str) -> None:
         for _ in range(int(PATIENCE / 0.05)):
-            if (await self.intake.control.refresh()).posture == posture:
+            if (await self.intake.catch_up()).posture == posture:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"the posture never became {posture}")

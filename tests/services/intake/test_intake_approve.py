@@ -19,7 +19,6 @@ from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
 from schemas.events.verdicts import Outcome, Verdict
 from services.intake.handlers import Handlers
-from services.kernel.control import ControlState
 from services.kernel.errors import Exit, Refused
 from services.kernel.ledger import Conflict
 from services.kernel.signing import Signer, new_seed
@@ -221,27 +220,26 @@ async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(tow
     assert caught.value.code == "request.already_cleared"
 
 
-async def test_a_submission_is_fenced_on_control(town: Town) -> None:
-    """A posture that changes between look and append is seen: the request is made anew under it."""
+async def test_a_submission_counts_under_the_posture_where_it_stands(town: Town) -> None:
+    """Control changes between look and append: the entry says what intake knew, the fold what holds."""
     handlers = Handlers(town.intake)
-    refresh, looks = town.intake.control.refresh, 0
+    append = town.intake.ledger.append
 
-    async def look_then_change() -> ControlState:
-        nonlocal looks
-        looks += 1
-        state = await refresh()
-        if looks == 1:
-            assert "error" not in await town.order("pio", action="crisis_declare", incident="Slide")
-        return state
+    async def change_first(*args: Any, **options: Any) -> Any:
+        town.intake.ledger.append = append  # type: ignore[method-assign]
+        assert "error" not in await town.order("pio", action="crisis_declare", incident="Slide")
+        return await append(*args, **options)
 
-    town.intake.control.refresh = look_then_change  # type: ignore[method-assign]
+    town.intake.ledger.append = change_first  # type: ignore[method-assign]
     try:
         reply = await handlers.on_submit(SubmissionEvent.from_value(event()), "clerk")
     finally:
-        del town.intake.control.refresh
+        town.intake.ledger.append = append  # type: ignore[method-assign]
+        await town.intake.projection.at_least(reply.seq)
+        counts = town.intake.fold.requests[reply.request_id].request.submitted_posture
         ended = await town.order("pio", action="crisis_end")
-    assert looks > 1
-    assert (await town.stored(reply.request_id)).submitted_posture == "crisis"
+    assert (await town.stored(reply.request_id)).submitted_posture == "routine"
+    assert counts == "crisis"
     assert "error" not in ended
 
 

@@ -96,7 +96,7 @@ async def test_all_departments_is_frozen_at_submission(town: Town) -> None:
     """Every official departmental profile, none of the city's own."""
     answer = await town.submit("clerk", event(targets="all-departments"))
     request = await town.stored(answer["request_id"])
-    state = await town.intake.control.refresh()
+    state = await town.intake.catch_up()
     assert request.scope == "all-departments"
     assert request.targets == state.departmental_profiles()
     assert len(request.targets) >= 12
@@ -208,10 +208,12 @@ async def test_control_characters_in_the_events_name(town: Town) -> None:
 async def test_a_request_submitted_under_eoc_says_so(town: Town) -> None:
     """Stand-down later does not lift what was submitted under EOC."""
     assert "error" not in await town.order("eoc-director", action="eoc_activate", level=2, incident="Flood")
+    await town.intake.catch_up()
     under = await town.submit("drivebc", event())
     assert (await town.stored(under["request_id"])).submitted_posture in ("eoc_activating", "eoc_active")
     await town.wait_for_posture("eoc_active")
     assert "error" not in await town.order("eoc-director", action="eoc_stand_down")
+    await town.intake.catch_up()
     after = await town.submit("drivebc", event())
     assert (await town.stored(after["request_id"])).submitted_posture == "routine"
     again = await town.submit("drivebc", event())

@@ -347,10 +347,10 @@ async def test_a_signal_ends_a_running_service_cleanly(mission: Mission) -> None
 
 async def test_drift_ends_a_program_with_one_clear_error(mission: Mission) -> None:
     provisioner = await mission.provisioner()
-    await provisioner.ledger.js.delete_consumer(streams.LEDGER, streams.BOARD_FEED.durable)
-    status, text = await ended(await program(mission.url, mission.city))
+    await provisioner.ledger.js.delete_consumer(streams.LEDGER, streams.EOC_STATE_CONTROL.durable)
+    status, text = await ended(await program(mission.url, mission.city, "eoc_state"))
     assert (status, "Traceback" in text) == (2, False)
-    assert "durable board-feed of LEDGER is missing" in text
+    assert "durable eoc-state-control of LEDGER is missing" in text
     assert "onevoice provision" in text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from nats.aio.client import Client
 from schemas.events.authority import Realm
 from services.kernel.city import City, load_city
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.mission import flushed
 from tests.ports import free_port
 
 
@@ -75,15 +75,13 @@ class User:
         """Publish, and say whether the server denied it: it does so before it answers the ping of the flush."""
         before = len(self.denials)
         await self.nc.publish(subject, body, reply=reply)
-        await self.nc.flush()
-        await asyncio.sleep(0.02)
+        await flushed(self.nc)
         return len(self.denials) > before
 
     async def subscribe_denied(self, subject: str) -> bool:
         before = len(self.denials)
         await self.nc.subscribe(subject)
-        await self.nc.flush()
-        await asyncio.sleep(0.02)
+        await flushed(self.nc)
         return len(self.denials) > before
 
 

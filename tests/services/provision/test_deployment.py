@@ -70,7 +70,6 @@ RUN = (flow.REGISTRY, flow.FANOUT, flow.AUDIT, flow.GATEKEEPER)
 """The one that begins the ledger, those that are bound more than their key, and one for all that are not."""
 
 
-@pytest.mark.timeout(240)
 async def test_a_service_runs_with_what_its_unit_binds(demo_city: City, tmp_path: Path, started: Started) -> None:
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from services.fanout.connectors.site.writer import Change, Unfinished, Work, Wri
 from services.kernel.clock import Clock
 
 _AT_ONCE = 500
+NO_TIME = "the website had no time to begin"
 Result = TypeVar("Result")
 
 
@@ -23,12 +25,24 @@ class Failed:
 
 
 class _Item:
-    def __init__(self, change: Callable[[Work], Any]) -> None:
+    """A change that waits. Who claims it first has it: the writer, in its thread, or the caller whose time is over."""
+
+    def __init__(self, change: Callable[[Work], Any], until: float, clock: Clock) -> None:
         self.change = change
         self.answer: Any = None
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._until, self._clock = until, clock
+        self._claim = threading.Lock()
+
+    def claim(self) -> bool:
+        """Return True once."""
+        return self._claim.acquire(blocking=False)
 
     def run(self, work: Work) -> None:
+        """Make the change, unless its time is over: also for a process that was stopped while it waited."""
+        if not self.claim() or self._clock.monotonic() >= self._until:
+            self.answer = Failed(NO_TIME, begun=False)
+            return
         try:
             self.answer = self.change(work)
         except Broken as error:
@@ -46,7 +60,7 @@ class Queue:
 
     async def ask(self, change: Callable[[Work], Result], seconds: float) -> Result | Failed:
         """Have a change made and return its answer once all is on the disk."""
-        item = _Item(change)
+        item = _Item(change, self._clock.monotonic() + seconds, self._clock)
         self._waiting.append(item)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
@@ -55,10 +69,12 @@ class Queue:
                 answer: Result | Failed = await asyncio.shield(item.done)
                 return answer
         except TimeoutError:
-            if item in self._waiting:
-                self._waiting.remove(item)
-                return Failed("the website had no time to begin", begun=False)
+            if item.claim():
+                return Failed(NO_TIME, begun=False)
             return Failed("the website is still being written", begun=True)
+        except asyncio.CancelledError:
+            item.claim()  # nobody waits for it any more, and nobody would hear of it
+            raise
 
     async def close(self) -> None:
         """Finish what waits."""
