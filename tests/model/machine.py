@@ -145,6 +145,7 @@ class ModelFold(LedgerFold):
         if entry[0] == "control":
             self.controls = (*self.controls, (seq, entry))
             self.control, self.control_seq, self.seq = cast.control(self.controls), seq, seq
+            self.revisions.append((seq, self.control.posture))
             return ""
         if "effective_off" in self.plants:
             with_all = fold_module.void_because
@@ -159,7 +160,9 @@ class ModelFold(LedgerFold):
         void = self.apply(cast.stored(seq, entry), entry[6] if entry[0] == "attempt" else 0.0).void
         frees = entry[0] == "receipt" and entry[3] == "lapsed" and "lapsed_frees_the_same" in self.plants
         if frees and not void:
-            self.requests[REQUESTS[entry[1]]].targets[PROFILE].answered = True
+            state = self.requests[REQUESTS[entry[1]]]
+            state.targets[PROFILE].answered = True
+            state.note(PROFILE)
         return void
 
     def _forget(self, request_id: str) -> None:
@@ -634,14 +637,16 @@ class Machine:
                 moments |= {target.folded_at + age for age in ages}
             if target.receipt is not None and target.receipt.retry_at is not None:
                 moments.add((target.receipt.retry_at - cast.START).total_seconds())
-        moments |= {_drowsy(local) for local in state.workers if local is not None}
+        busy = [local for local in state.workers if local is not None]
+        moments |= {local[2] + LEASE if local[0] == "calling" and state.held else _drowsy(local) for local in busy}
         if now.activating:
             moments |= {entry[6] + LEASE + 2.0 for entry in state.ledger if entry[0] == "attempt"}
         later = [moment for moment in moments if moment > state.clock]
         if not later:
             return
         then = min(later)
-        stands = [local for local in state.workers if local is not None and local[0] != "sending"]
+        waits = ("sending", "calling") if state.held else ("sending",)
+        stands = [local for local in busy if local[0] not in waits]
         asleep = sum(state.clock < _drowsy(local) <= then for local in stands)
         over = [call for call in state.calls if call.status == "sent" and then >= call.stored_at + LEASE]
         much = any(then >= call.stored_at + LEASE + SETTLE for call in over)

@@ -81,6 +81,7 @@ def _lapsed_frees_the_same() -> list[Patch]:
         said, (_, request_id, profile) = parse(Receipt, entry.data), place_of(entry.subject)
         if said.outcome is ReceiptOutcome.LAPSED:
             self.requests[request_id].targets[profile].answered = True
+            self.requests[request_id].note(profile)
 
     return [(fold, "_FOLDS", {**fold._FOLDS, "receipt": receipt})]
 
