@@ -7,6 +7,7 @@ is looked for before anything is tried again.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from services.fanout.connectors.contract import (
     CannotTell,
     Connector,
     Intent,
+    Posted,
     PublishResult,
     ReconcileResult,
     Retryable,
@@ -192,11 +194,14 @@ class Posting:
             lease, decided_under = Lease(self._runtime.clock, self._settings.lease), self._runtime.control.posture
             known = place.state.target(place.profile).receipt_last
             attempt_seq = await self._attempt(place, profile, number)
+            attempt = place.state.target(place.profile).attempt
             if not attempt_seq:
                 return Wait(VOID_PAUSE, "its attempt did not count")
             call = _Call(place, attempt_seq, connector, profile, host, slot, start, lease, decided_under)
             result = await self._call(call)
             crash_point("fanout.call.ended")
+            if attempt is not None and isinstance(result, Unknown) and lease.age() > lease.length:
+                return await self._look_after_sleep(place, attempt, attempt_seq, known)
             return await self._conclude(place, attempt_seq, result, lease, known)
 
     async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
@@ -289,6 +294,20 @@ class Posting:
         await self._record(place, receipt, known)
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)
+        return None
+
+    async def _look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> Outcome:
+        """Look what has become of a call that this process stood still over.
+
+        What it sent may have landed only when it woke, and others had asked the platform before, and answered.
+        """
+        settling = settling_of(attempt.platform, self._settings.lease)
+        await asyncio.sleep(min(settling.settle, self._settings.lease))
+        found = await self._look(place, attempt)
+        if isinstance(found, Posted):
+            now = self._runtime.clock.now()
+            receipt = receipts.of_look(attempt, attempt_seq, found, now, idempotent=settling.idempotent)
+            await self._record(place, receipt, known)
         return None
 
     def _bounded(self, place: Place, receipt: Receipt, number: int, after: float | None) -> Receipt:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from services.fanout.connectors.contract import Absent
+from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.posting import Posting, Settings
 from services.fanout.domain.step import Place, Settle
@@ -30,8 +33,11 @@ class Rig:
 
     def __init__(self) -> None:
         self.records, self.clock = Records(), ManualClock(NOW)
+        self.found: Posted | Absent = Absent()
         made = attempt()
-        self.target = TargetState(attempt=made, attempt_seq=50, answered=False, receipt_last=44, effective=[50], number=1)
+        self.target = TargetState(
+            attempt=made, attempt_seq=50, answered=False, receipt_last=44, effective=[50], number=1
+        )
         of = request()
         self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
         self.state.targets[made.profile] = self.target
@@ -46,12 +52,19 @@ class Rig:
         records: Any = self.records
         connectors: Any = {"mastodon": object()}
         self.posting = Posting(
-            runtime, connectors, hosts, records, caller, None, read_back, Settings(15.0)  # type: ignore[arg-type]
+            runtime,
+            connectors,
+            hosts,
+            records,
+            caller,
+            None,
+            read_back,
+            Settings(15.0),  # type: ignore[arg-type]
         )
 
-    async def look(self, *_: object) -> Absent:
+    async def look(self, *_: object) -> Posted | Absent:
         self.another_delivers()
-        return Absent()
+        return self.found
 
     def another_delivers(self) -> None:
         """The fold of this very worker sees another one's attempt and its receipt."""
@@ -74,3 +87,21 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     result = NotAttempted("another worker took it over")
     await rig.posting._conclude(rig.place, 50, result, lease, known)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
+@pytest.mark.parametrize("found", [Posted("https://x.example/1", "1"), Absent()])
+async def test_who_stood_still_over_its_call_looks_what_became_of_it(
+    monkeypatch: pytest.MonkeyPatch, found: Posted | Absent
+) -> None:
+    """Found by the model: another one had looked, found nothing and said so, and then the post landed."""
+    rig = Rig()
+    rig.found = found
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert await rig.posting._look_after_sleep(rig.place, attempt(), 50, 44) is None
+    assert waited == [15.0]
+    assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])
