@@ -21,11 +21,10 @@ Times are seconds from the beginning. A worker that dies is another one when it 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from schemas.events.deliveries import ReceiptOutcome
 from services.eoc_state.activation import Barrier, Flight, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
 from services.fanout.delivery.caller import NotAttempted
@@ -70,6 +69,7 @@ PLANTS: dict[str, str] = {
     "receipt_without_cas": "a receipt is appended whichever receipt stands",
     "barrier_does_not_wait": "eoc_active is appended at once",
     "barrier_forgets_lapsed": "the barrier takes a lapsed attempt for an answered one",
+    "wakes_unlooked": "who stood still over its call does not look what became of it",
     "sleeper_forgotten": "the barrier forgets who was answered for by another",
     "no_lease_wait": "an open attempt is settled before its lease is over",
     "absence_is_believed_at_once": "a post that is not there yet counts as absent within its lease",
@@ -98,8 +98,8 @@ class Call(NamedTuple):
 class State(NamedTuple):
     """Everything that matters for what may happen next.
 
-    ``crashes``, ``lies`` (of the platform), ``naps`` (of a process that stands still), ``held`` (calls that a proxy keeps
-    beyond their lease) and ``stuck`` (workers that stop between their look and their call) are how many are left.
+    ``crashes``, ``lies`` (of the platform), ``naps`` (of a process that stands still), ``held`` (calls that a proxy
+    keeps beyond their lease) and ``stuck`` (workers that stop between their look and their call) are how many are left.
     ``lives`` counts the deaths of each worker; ``keyed``: the platform makes one post of the same key.
     """
 
@@ -326,10 +326,12 @@ class Machine:
 
     def _heard(self, state: State) -> dict[str, float]:
         """When each worker was last heard of: one that stands still says nothing, and one that died never again."""
-        return {
-            _worker(state, number): state.clock if local is None else min(state.clock, _drowsy(local))
-            for number, local in enumerate(state.workers)
-        }
+        found = {}
+        for number, local in enumerate(state.workers):
+            # Who stood still over its call counts as awake only when what it sent as it woke has landed.
+            slept = local is not None and (local[0] in ("sending", "overslept") or state.clock >= local[2] + LEASE)
+            found[_worker(state, number)] = min(state.clock, _drowsy(local)) if slept and local else state.clock
+        return found
 
     # --- fanout: verdicts become posts --------------------------------------------------------------------
 
@@ -458,7 +460,9 @@ class Machine:
         local = ("attempted", head, began, attempt, len(state.ledger) + 1, posture, known)
         ledger = (*state.ledger, entry)
         broken = _attempt_breaks(ledger) if len(ledger) not in self.view(ledger).void else ()
-        yield Move(f"{who} appends attempt {attempt} on {name}", _with(state, number, local)._replace(ledger=ledger), broken)
+        yield Move(
+            f"{who} appends attempt {attempt} on {name}", _with(state, number, local)._replace(ledger=ledger), broken
+        )
 
     def _attempted(
         self, state: State, number: int, head: int, began: float, attempt: int, seq: int, posture: str, known: int
@@ -528,12 +532,31 @@ class Machine:
             free = mine.late or not cut or state.clock >= began + LEASE
             after = state._replace(calls=calls, lies=state.lies - (not free))
             if "blind_repeat" in self.plants:
-                yield Move(f"{who} hears nothing and repeats", _with(after, number, ("ready", head, began, attempt, seq, known)))
+                yield Move(
+                    f"{who} hears nothing and repeats",
+                    _with(after, number, ("ready", head, began, attempt, seq, known)),
+                )
+                return
+            if state.clock >= began + LEASE:
+                yield Move(
+                    f"{who} wakes and hears nothing", _with(after, number, ("overslept", head, began, seq, known))
+                )
                 return
             yield Move(f"{who} hears nothing", _with(after, number, None))
             if any(post == (mine.request, seq) for post in state.posts):
                 found = self._end(after, number, head, seq, known, Posted(cast.URL, "1"))
                 yield Move(f"{who} hears nothing, and finds it on the timeline", found)
+
+    def _overslept(self, state: State, number: int, head: int, began: float, seq: int, known: int) -> Iterator[Move]:
+        """Look what became of a call that one stood still over, once nothing of it can land any more."""
+        if any(call.attempt_seq == seq and call.status == "sent" for call in state.calls):
+            return
+        name = state.ledger[head - 1][1]
+        if "wakes_unlooked" in self.plants or not any(post == (name, seq) for post in state.posts):
+            yield Move(f"worker {number} does not find it", _with(state, number, ("again", head, state.clock)))
+            return
+        found = self._end(state, number, head, seq, known, Posted(cast.URL, "1"))
+        yield Move(f"worker {number} finds what it sent", found)
 
     def _end(self, state: State, number: int, head: int, seq: int, known: int, result: Any) -> State:
         """Write the receipt of a call that ended, or was not made."""
@@ -645,7 +668,7 @@ class Machine:
         if not later:
             return
         then = min(later)
-        waits = ("sending", "calling") if state.held else ("sending",)
+        waits = ("sending", "overslept", "calling") if state.held else ("sending", "overslept")
         stands = [local for local in busy if local[0] not in waits]
         asleep = sum(state.clock < _drowsy(local) <= then for local in stands)
         over = [call for call in state.calls if call.status == "sent" and then >= call.stored_at + LEASE]

@@ -66,7 +66,7 @@ FULL: dict[str, State] = SHORT | {
     "two requests, and an activation": both("activate"),
     "two requests, a worker stands still": both(naps=1),
     "a worker stops between look and call, activate": approved("activate", stuck=1, naps=1, keyed=True),
-    "two requests, a proxy holds a call, activate": both("activate", held=1, keyed=True),
+    "two requests, a proxy holds a call": both(held=1, keyed=True),
 }
 """Explored by ``make faults``; minutes."""
 
@@ -80,6 +80,7 @@ PLANTED: dict[tuple[str, ...], State] = {
     ("barrier_does_not_wait",): scene("activate"),
     ("barrier_forgets_lapsed",): both("activate", held=1, keyed=True),
     ("sleeper_forgotten",): approved("activate", stuck=1, keyed=True),
+    ("wakes_unlooked",): approved("hold", stuck=1, keyed=True),
     ("lapsed_frees_the_same",): both(crashes=1),
     ("no_lease_wait", "absence_is_believed_at_once"): approved(crashes=1),
     ("blind_repeat",): approved(lies=1),

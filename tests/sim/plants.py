@@ -338,6 +338,20 @@ def _barrier_forgets_lapsed() -> list[Patch]:
     return [(flights.Flights, "_answered", answered)]
 
 
+def _wakes_unlooked() -> list[Patch]:
+    """Who stood still over its call does not look what became of it."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    return [(posting.Posting, "_look_after_sleep", nothing)]
+
+
+def _first_beat_is_enough() -> list[Patch]:
+    """A worker counts as awake with its first heartbeat after a silence."""
+    return [(flights, "AWAKE_SECONDS", 0.0)]
+
+
 def _barrier_names_nothing() -> list[Patch]:
     real = eoc.barrier
 
@@ -391,6 +405,8 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
     "barrier_does_not_wait": ("eoc_active is appended while posts are in flight", _barrier_does_not_wait),
     "barrier_forgets_lapsed": ("the barrier takes a lapsed attempt for an answered one", _barrier_forgets_lapsed),
     "barrier_names_nothing": ("eoc_active names no unknown post", _barrier_names_nothing),
+    "wakes_unlooked": ("who stood still over its call does not look what became of it", _wakes_unlooked),
+    "first_beat_is_enough": ("a worker counts as awake with its first heartbeat", _first_beat_is_enough),
     "sleeper_forgotten": ("who was answered for by another is forgotten", _sleeper_forgotten),
 }
 """Each bug: what it is, and what it replaces."""
