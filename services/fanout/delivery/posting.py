@@ -33,7 +33,7 @@ from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.settling import settling_of
-from services.fanout.domain.step import Done, End, Lapse, Place, Settle, Wait
+from services.fanout.domain.step import LEASE_SLACK, Done, End, Lapse, Place, Settle, Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.fanout.hosts.starts import Start, Starts
@@ -302,7 +302,7 @@ class Posting:
         What it sent may have landed only when it woke, and others had asked the platform before, and answered.
         """
         settling = settling_of(attempt.platform, self._settings.lease)
-        await asyncio.sleep(min(settling.settle, self._settings.lease))
+        await asyncio.sleep(min(max(settling.settle, LEASE_SLACK), self._settings.lease))
         found = await self._look(place, attempt)
         if isinstance(found, Posted):
             now = self._runtime.clock.now()
