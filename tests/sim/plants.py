@@ -347,11 +347,6 @@ def _wakes_unlooked() -> list[Patch]:
     return [(posting.Posting, "_look_after_sleep", nothing)]
 
 
-def _first_beat_is_enough() -> list[Patch]:
-    """A worker counts as awake with its first heartbeat after a silence."""
-    return [(flights, "AWAKE_SECONDS", 0.0)]
-
-
 def _barrier_names_nothing() -> list[Patch]:
     real = eoc.barrier
 
@@ -406,7 +401,6 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
     "barrier_forgets_lapsed": ("the barrier takes a lapsed attempt for an answered one", _barrier_forgets_lapsed),
     "barrier_names_nothing": ("eoc_active names no unknown post", _barrier_names_nothing),
     "wakes_unlooked": ("who stood still over its call does not look what became of it", _wakes_unlooked),
-    "first_beat_is_enough": ("a worker counts as awake with its first heartbeat", _first_beat_is_enough),
     "sleeper_forgotten": ("who was answered for by another is forgotten", _sleeper_forgotten),
 }
 """Each bug: what it is, and what it replaces."""
