@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.desk import ServiceHealth
 from services.eoc_state.activation import Flight
@@ -12,19 +10,26 @@ from services.kernel.projection.fold import Applied, parse, place_of
 from services.kernel.projection.state import TargetState
 from services.kernel.service import Runtime
 
-REMEMBERED = 3_600.0
-"""Seconds for which an attempt that another answered is remembered: a worker that is stopped for longer counts as
-dead."""
+SILENCE_SECONDS = 6.0
+"""After so long without a heartbeat, three of them, a worker may have been stopped."""
+
+AWAKE_SECONDS = 5.0
+"""So long a worker has to be heard of again before it counts as awake: what it sends as it wakes has landed by then,
+for its call's time is over and the connection is reset."""
 
 
 class Flights:
-    """The attempts that may be under way, as one instance of eoc_state sees them."""
+    """The attempts that may be under way, as one instance of eoc_state sees them.
+
+    ``heard``: until when each worker was awake, in boot-time seconds.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.heard: dict[str, float] = {}
         self._runtime = runtime
         self._open: dict[int, Flight] = {}
-        self._taken_over: dict[int, Flight] = {}
+        self._last: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         for state in runtime.fold.requests.values():
             for profile, target in state.targets.items():
                 if target.is_open:
@@ -32,19 +37,21 @@ class Flights:
         runtime.projection.listen(self._on_folded)
 
     async def on_health(self, event: ServiceHealth) -> None:
-        """Remember when a worker was heard of; whoever answers in its place need not be afraid of it any more."""
-        now = self._runtime.clock.monotonic()
-        self.heard[event.instance] = now
-        lease = self._runtime.lease_seconds
-        for seq, flight in list(self._taken_over.items()):
-            awake = self.heard.get(flight.worker, 0.0) >= flight.folded_at + lease
-            if awake or now - flight.folded_at > REMEMBERED:
-                del self._taken_over[seq]
+        """Remember until when a worker was awake; after a silence its first heartbeats say nothing of that."""
+        now, worker = self._runtime.clock.monotonic(), event.instance
+        if now - self._last.get(worker, float("-inf")) > SILENCE_SECONDS:
+            self._since[worker] = now
+        self._last[worker] = now
+        if now - self._since[worker] >= AWAKE_SECONDS:
+            self.heard[worker] = now
 
     def before(self, seq: int) -> tuple[Flight, ...]:
         """Return those that stand before a sequence and may still land, or were answered by another."""
-        found = (*self._open.values(), *self._taken_over.values())
-        return tuple(flight for flight in found if flight.seq < seq)
+        taken_over = (
+            Flight(at, one.profile, one.request_id, one.worker, one.folded_at, one.answered_by)
+            for at, one in self._runtime.fold.taken_over.items()
+        )
+        return tuple(flight for flight in (*self._open.values(), *taken_over) if flight.seq < seq)
 
     @property
     def under_way(self) -> int:
@@ -72,6 +79,4 @@ class Flights:
         receipt = parse(Receipt, entry.data)
         if receipt.outcome is ReceiptOutcome.LAPSED:
             return
-        flight = self._open.pop(receipt.attempt_seq, None)
-        if flight is not None and receipt.worker not in (None, flight.worker):
-            self._taken_over[flight.seq] = replace(flight, answered_by=str(receipt.worker))
+        self._open.pop(receipt.attempt_seq, None)

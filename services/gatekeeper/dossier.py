@@ -80,5 +80,7 @@ def _is_mirrored(verdict: Verdict, facts: Facts) -> bool:
     if verdict.outcome is not Outcome.CLEARED:
         return False
     rendered = any(one.platform == WEBSITE for one in facts.request.renderings)
-    profiles = facts.control.profiles
-    return rendered and not any(profiles[name].platform == WEBSITE for name in verdict.targets if name in profiles)
+    profiles = [facts.control.profiles[name] for name in verdict.targets if name in facts.control.profiles]
+    elsewhere = not any(profile.platform == WEBSITE for profile in profiles)
+    # What goes to no official profile is nothing that the website could mirror.
+    return rendered and elsewhere and any(profile.official for profile in profiles)

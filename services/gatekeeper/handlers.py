@@ -133,11 +133,18 @@ class Handlers:
     # --- when to look again -------------------------------------------------------------------------------
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        """A person who has a post made again reopens its request: it is judged on the facts of now."""
+        """Judge a request anew that a receipt may have changed.
+
+        A person who has a post made again reopens it; and what stood in its way may have been on a profile that carries
+        it by now.
+        """
         if applied.kind != "receipt" or applied.void:
             return
         state = self.runtime.fold.requests.get(entry.subject.rsplit(".", 1)[1])
-        if state is not None and state.fact_seq == entry.seq:
+        if state is None:
+            return
+        posted_meanwhile = not state.is_cleared and not state.is_refused
+        if state.fact_seq == entry.seq or posted_meanwhile:
             self._reopened.add(state.request_id)
 
     def _remember(self, state: RequestState, decision: Decision) -> None:

@@ -1,32 +1,33 @@
-"""The cast of the model: real signed events for the few people and the one request that it plays with.
+"""The cast of the model: real signed events for the few people and the two requests that it plays with.
 
-A ledger entry of the model is a short tuple; this module turns it into the contract that the pure cores take, and
-remembers it: the same entry is always the same object. All keys come from names, so each run is like the last.
+A ledger entry of the model is a short tuple; this module turns it into the bytes that services fold, and remembers
+them: the same entry is always the same object. All keys come from names, so each run is like the last.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from services.fanout.plan import plan
-
+from schemas import subjects
 from schemas.events import control as c
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Manifest, Officer, Profile
 from schemas.events.control import ControlEvent, Posture
-from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.control import ControlState, fold
+from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
 from services.kernel.signing import seal
 from tests.pure.gate.town import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
 
 PROFILE = "fire-town"
 PLATFORM = "townsquare"
-REQUEST = "rmodelmodel"
+REQUESTS = {"a": "rmodel-a", "b": "rmodel-b"}
 LEASE = 15.0
 URL = "https://townsquare.example/1"
 
@@ -35,7 +36,7 @@ ORDERS: dict[str, tuple[str, Any]] = {
     "stand_down": ("eoc-director", c.EocStandDown()),
     "hold": ("pio", c.Hold(on=True)),
     "release": ("pio", c.Hold(on=False)),
-    "withdraw": ("clerk", c.Withdraw(request_id=REQUEST)),
+    "withdraw": ("clerk", c.Withdraw(request_id=REQUESTS["a"])),
     "revoke": ("cao", c.Revoke(officer="office")),
 }
 """Each control action of the model: who orders it, and what. ``revoke`` takes the approver's key back."""
@@ -53,41 +54,39 @@ def profiles() -> dict[str, Profile]:
 
 
 @cache
-def request(posture: str) -> Request:
-    """The request, as intake would append it in a posture."""
-    renderings = tuple(
-        Rendering.of(PlatformContent(platform=name, parts=("Road closed.",), created_at=START))
-        for name in (PLATFORM, "website")
-    )
+def request(name: str, posture: str) -> Request:
+    """A request, as intake would append it in a posture."""
+    request_id, text = REQUESTS[name], f"Road closed, notice {name}."
+    renderings = (Rendering.of(PlatformContent(platform=PLATFORM, parts=(text,), created_at=START)),)
     return Request(
         at=START,
         realm="live",
-        request_id=REQUEST,
+        request_id=request_id,
         author="clerk",
         author_kind="officer",
         source="model",
-        event_id="1",
+        event_id=name,
         content_sha256="0" * 64,
-        text="Road closed.",
+        text=text,
         scope="profiles",
         targets=(PROFILE,),
         crisis=False,
         expires_at=at(14_400),
         submitted_posture=posture,  # type: ignore[arg-type]
         renderings=renderings,
-        digest=digest_of(REQUEST, 1, renderings),
+        digest=digest_of(request_id, 1, renderings),
     )
 
 
 @cache
-def approval(officer: str) -> Approval:
-    """An officer's approval of the request's content."""
-    of = request("routine")
-    statement = ApprovalStatement(
+def statement(name: str, officer: str, decision: str = "approve") -> Approval:
+    """An officer's decision on a request's content."""
+    of = request(name, "routine")
+    said = ApprovalStatement(
         realm="live",
-        request_id=REQUEST,
+        request_id=of.request_id,
         revision=1,
-        decision="approve",
+        decision=decision,  # type: ignore[arg-type]
         scope=of.scope,
         targets=of.targets,
         renderings={one.platform: one.sha256 for one in of.renderings},
@@ -95,21 +94,22 @@ def approval(officer: str) -> Approval:
         officer=officer,
         issued_at=START,
         expires_at=at(1_500),
-        nonce=f"{sum(officer.encode()):032x}",
+        nonce=f"{sum(f'{name}{officer}{decision}'.encode()):032x}",
+        reason="not true" if decision == "reject" else "",
     )
     return Approval(
-        at=START, request_id=REQUEST, officer=officer, envelope=signer(officer).sign(APPROVAL_TYPE, statement)
+        at=START, request_id=of.request_id, officer=officer, envelope=signer(officer).sign(APPROVAL_TYPE, said)
     )
 
 
 @cache
-def control(events: tuple[tuple[int, str], ...]) -> ControlState:
-    """Fold control events, each its sequence and its name; raises ControlFault where one may not be."""
+def control(events: tuple[tuple[int, tuple[Any, ...]], ...]) -> ControlState:
+    """Fold control events, each its sequence and its entry; raises ControlFault where one may not be."""
     if len(events) == 1:
         return _fold(ControlState(), _genesis(), events[0][0])
     before = control(events[:-1])
-    seq, name = events[-1]
-    return _fold(before, _event(before, name, seq), seq)
+    seq, entry = events[-1]
+    return _fold(before, _event(before, entry, seq), seq)
 
 
 def _fold(state: ControlState, event: ControlEvent, seq: int) -> ControlState:
@@ -133,9 +133,13 @@ def _genesis() -> c.Genesis:
     return c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, ROOTS))
 
 
-def _event(state: ControlState, name: str, seq: int) -> ControlEvent:
+def _event(state: ControlState, entry: tuple[Any, ...], seq: int) -> ControlEvent:
+    name = entry[1]
     if name == "eoc_active":
-        return c.EocActive(at=START, activating_seq=state.activating_seq)
+        named = tuple(
+            c.UnknownPost(profile=PROFILE, request_id=REQUESTS[of], attempt_seq=attempt) for of, attempt in entry[2]
+        )
+        return c.EocActive(at=START, activating_seq=state.activating_seq, unknown=named or None)
     officer, action = ORDERS[name]
     order = c.Order(
         realm="live", officer=officer, action=action, issued_at=START, expires_at=at(240), nonce=f"{seq:032x}"
@@ -144,13 +148,13 @@ def _event(state: ControlState, name: str, seq: int) -> ControlEvent:
 
 
 @cache
-def verdict(outcome: str, control_seq: int, posture: str, as_of: int, until: datetime | None) -> Verdict:
+def verdict(name: str, outcome: str, control_seq: int, posture: str, as_of: int, until: datetime | None) -> Verdict:
     """A verdict as the gate appends it; its findings play no part here."""
     return Verdict(
         at=START,
-        request_id=REQUEST,
+        request_id=REQUESTS[name],
         revision=1,
-        digest=request("routine").digest,
+        digest=request(name, "routine").digest,
         outcome=Outcome(outcome),
         posture=Posture(posture),
         control_seq=control_seq,
@@ -162,38 +166,34 @@ def verdict(outcome: str, control_seq: int, posture: str, as_of: int, until: dat
 
 
 @cache
-def delivery(of: Request, on: Verdict, verdict_seq: int) -> Delivery:
-    """The delivery that the plan makes of a cleared verdict."""
-    (planned,) = plan(of, on, verdict_seq, profiles(), {}, START).deliveries
-    return planned
-
-
-@cache
-def attempt(number: int, verdict_seq: int, control_seq: int, worker: int) -> Attempt:
+def attempt(name: str, number: int, verdict_seq: int, control_seq: int, worker: str, _at: float = 0.0) -> Attempt:
     """An attempt as a worker appends it."""
-    of = request("routine")
+    of = request(name, "routine")
     return Attempt(
         at=START,
-        request_id=REQUEST,
+        request_id=of.request_id,
         revision=1,
         profile=PROFILE,
         platform=PLATFORM,
         number=number,
-        worker=f"worker-{worker}",
+        worker=worker,
         verdict_seq=verdict_seq,
         control_seq=control_seq,
         digest=of.digest,
         rendering_sha256=of.renderings[0].sha256,
-        idempotency_key="model",
+        idempotency_key=f"model {name}",
+        rule=2,
     )
 
 
 @cache
-def receipt(attempt_seq: int, outcome: str, final: bool, retry_at: float | None) -> Receipt:
+def receipt(
+    name: str, attempt_seq: int, outcome: str, final: bool, retry_at: float | None, worker: str = ""
+) -> Receipt:
     """A receipt as a worker appends it."""
     return Receipt(
         at=START,
-        request_id=REQUEST,
+        request_id=REQUESTS[name],
         revision=1,
         profile=PROFILE,
         platform=PLATFORM,
@@ -201,5 +201,49 @@ def receipt(attempt_seq: int, outcome: str, final: bool, retry_at: float | None)
         outcome=ReceiptOutcome(outcome),
         final=final,
         url=URL if outcome == "delivered" else None,
+        remote_id="1" if outcome == "delivered" else None,
         retry_at=None if retry_at is None else at(retry_at),
+        worker=worker or None,
     )
+
+
+# --- entries as they stand in the ledger ------------------------------------------------------------------
+
+
+def _of_request(entry: tuple[Any, ...]) -> tuple[str, bytes]:
+    return subjects.request(REQUESTS[entry[1]]), request(*entry[1:]).to_bytes()
+
+
+def _of_approval(entry: tuple[Any, ...]) -> tuple[str, bytes]:
+    return subjects.approval(REQUESTS[entry[1]], entry[2]), statement(*entry[1:]).to_bytes()
+
+
+def _of_verdict(entry: tuple[Any, ...]) -> tuple[str, bytes]:
+    return subjects.verdict(REQUESTS[entry[1]]), verdict(*entry[1:]).to_bytes()
+
+
+def _of_attempt(entry: tuple[Any, ...]) -> tuple[str, bytes]:
+    return subjects.attempt(PROFILE, REQUESTS[entry[1]]), attempt(*entry[1:]).to_bytes()
+
+
+def _of_receipt(entry: tuple[Any, ...]) -> tuple[str, bytes]:
+    return subjects.receipt(PROFILE, REQUESTS[entry[1]]), receipt(*entry[1:]).to_bytes()
+
+
+_BYTES: dict[str, Callable[[tuple[Any, ...]], tuple[str, bytes]]] = {
+    "control": lambda _entry: (subjects.CONTROL, b"{}"),
+    "request": _of_request,
+    "approval": _of_approval,
+    "verdict": _of_verdict,
+    "attempt": _of_attempt,
+    "receipt": _of_receipt,
+}
+
+
+@cache
+def stored(seq: int, entry: tuple[Any, ...]) -> Entry:
+    """Return an entry of the model as the ledger holds it; control is folded apart, by ``control``."""
+    subject, raw = _BYTES[entry[0]](entry)
+    fenced = entry[0] == "attempt"
+    headers = {FENCE_SUBJECT: subjects.CONTROL, EXPECTED: str(entry[4])} if fenced else {}
+    return Entry(seq, subject, at(entry[6] if fenced else 0.0), raw, headers)

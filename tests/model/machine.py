@@ -1,20 +1,21 @@
 """The machine of the model: states, and every step that any process may take next.
 
-One request to one profile; the pure cores decide (the gate's policy, the plan, ``next_step``, the receipts, the
-warrant, the control fold, the barrier). What is left to the model is what the shells do between two awaits: each step
-here is one that another process may come before or after. The only magic is the ledger's order, compare-and-set and the
-fence, as the server keeps them.
+Two requests to one profile, two workers; the pure cores decide (the gate's policy, ``next_step``, the receipts, post
+authorization, the control fold, the barrier), and the fold of the services says what counts. What is left to the model
+is what the shells do between two awaits: each step here is one that another process may come before or after, so that
+whatever was decided may be decided on a fold that is behind. The only magic is the ledger's order, compare-and-set, the
+fence and message ids, as the server keeps them.
 
-A ledger entry is a tuple, its sequence its place from 1::
+A ledger entry is a tuple, its sequence its place from 1; REQUEST is ``a`` or ``b``::
 
-    ("control", NAME)                       genesis, eoc_active, or one of cast.ORDERS
-    ("request", POSTURE)  ("approval", OFFICER)
-    ("verdict", OUTCOME, CONTROL_SEQ, POSTURE, AS_OF, UNTIL)
-    ("delivery", VERDICT_SEQ)
-    ("attempt", NUMBER, VERDICT_SEQ, CONTROL_SEQ, WORKER, AT)
-    ("receipt", ATTEMPT_SEQ, OUTCOME, FINAL, RETRY_AT)
+    ("control", NAME)                       genesis, or one of cast.ORDERS
+    ("control", "eoc_active", ((REQUEST, ATTEMPT_SEQ), ...))
+    ("request", REQUEST, POSTURE)  ("approval", REQUEST, OFFICER, DECISION)
+    ("verdict", REQUEST, OUTCOME, CONTROL_SEQ, POSTURE, AS_OF, UNTIL)
+    ("attempt", REQUEST, NUMBER, VERDICT_SEQ, CONTROL_SEQ, WORKER, AT)
+    ("receipt", REQUEST, ATTEMPT_SEQ, OUTCOME, FINAL, RETRY_AT, WORKER)
 
-Times are seconds from the beginning.
+Times are seconds from the beginning. A worker that dies is another one when it comes back: its name has its life in it.
 """
 
 from __future__ import annotations
@@ -24,77 +25,100 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from services.fanout.standing import CLOCK_SLACK, Drop, End, Settle, Standing, Wait, next_step
-from services.fanout.worker import STALE
-from services.kernel.flight import Flight
-
-from schemas import subjects
-from schemas.events.requests import Request
-from schemas.events.verdicts import Outcome, Verdict
-from services.eoc_state.activation import advance
-from services.fanout import receipts, retry
+from services.eoc_state.activation import Barrier, Flight, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
-from services.fanout.delivery.caller import Held
-from services.fanout.delivery.records import _says_enough
-from services.fanout.domain.receipts import beside
+from services.fanout.delivery.caller import NotAttempted
+from services.fanout.delivery.posting import CHANGED, STALE
+from services.fanout.domain import receipts, retry
+from services.fanout.domain.receipts import reconcile_with_latest, says_enough
+from services.fanout.domain.step import (
+    LEASE_SLACK,
+    Busy,
+    Done,
+    End,
+    Lapse,
+    Occupied,
+    Place,
+    Settle,
+    Wait,
+    next_step,
+)
+from services.gatekeeper.dossier import facts_of, is_news, needs_decision
 from services.gatekeeper.policy.decide import decide, to_verdict
-from services.gatekeeper.policy.facts import ApprovalFact, Facts
-from services.kernel import in_flight
-from services.kernel.control import ControlFault, ControlState
+from services.kernel.control import ControlFault
+from services.kernel.projection import fold as fold_module
+from services.kernel.projection.fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.projection.state import RequestState
 from services.kernel.warrant import EOC_SIGNERS, WarrantFacts, objections
 from tests.model import cast
-from tests.model.cast import LEASE, PROFILE, REQUEST
+from tests.model.cast import LEASE, PROFILE, REQUESTS
 
 Entry = tuple[Any, ...]
 Local = tuple[Any, ...] | None
 
+SETTLE = LEASE
+"""So long after a lease a platform without keys proves nothing by not showing a post."""
+
 PLANTS: dict[str, str] = {
     "no_fence": "an attempt is appended whatever the control revision",
+    "effective_off": "each attempt on record counts",
+    "void_called": "an attempt that does not count is called",
+    "lapsed_frees_the_same": "a lapsed receipt frees the profile for the same request too",
     "no_second_look": "the call is made without judging again after the attempt",
     "verdict_without_cas": "a verdict is appended whichever verdict stands",
     "receipt_without_cas": "a receipt is appended whichever receipt stands",
     "barrier_does_not_wait": "eoc_active is appended at once",
+    "barrier_forgets_lapsed": "the barrier takes a lapsed attempt for an answered one",
+    "wakes_unlooked": "who stood still over its call does not look what became of it",
+    "sleeper_forgotten": "the barrier forgets who was answered for by another",
     "no_lease_wait": "an open attempt is settled before its lease is over",
     "absence_is_believed_at_once": "a post that is not there yet counts as absent within its lease",
     "blind_repeat": "an unknown outcome is answered by another call",
     "duplicate_is_mine": "a duplicate attempt counts as one's own",
     "late_call": "a call starts however old its attempt is",
-    "acked_before_receipt": "a delivery is acknowledged before its receipt stands",
-    "acked_beside_an_attempt": "who is held back by the fence acks the delivery beside another's open attempt",
-    "ack_without_a_look": "whose receipt is superfluous acks the delivery, whatever the other receipt says",
+    "acked_before_receipt": "a verdict is acknowledged before its receipt stands",
+    "acked_beside_an_attempt": "work on an older verdict ends beside its open attempt",
+    "no_look_after": "who wrote a receipt acks, whatever it says",
+    "forgets_cleared": "what was cleared is not decided anew after a control change",
 }
 """Bugs that can be planted, by name."""
 
 
 class Call(NamedTuple):
-    """A call to the platform: ``status`` is sent, ok, silent, busy or refused."""
+    """A call to the platform: ``status`` is sent, ok, silent, busy or refused; ``late``: a proxy keeps it."""
 
+    request: str
     attempt_seq: int
     stored_at: float
     worker: int
     status: str
+    late: bool = False
 
 
 class State(NamedTuple):
     """Everything that matters for what may happen next.
 
-    ``crashes``, ``lies`` (of the platform) and ``naps`` (of a process that stands still) are how many are left.
+    ``crashes``, ``lies`` (of the platform), ``naps`` (of a process that stands still), ``held`` (calls that a proxy
+    keeps beyond their lease) and ``stuck`` (workers that stop between their look and their call) are how many are left.
+    ``lives`` counts the deaths of each worker; ``keyed``: the platform makes one post of the same key.
     """
 
     ledger: tuple[Entry, ...] = (("control", "genesis"),)
     clock: float = 0.0
-    cursor: int = 0
-    queueing: int = 0
     acked: tuple[int, ...] = ()
     gates: tuple[Local, ...] = (None,)
     workers: tuple[Local, ...] = (None, None)
+    lives: tuple[int, ...] = (0, 0)
     eoc: Local = None
     calls: tuple[Call, ...] = ()
-    posts: tuple[int, ...] = ()
-    todo: tuple[str, ...] = ("request", "approve office")
+    posts: tuple[tuple[str, int], ...] = ()
+    todo: tuple[str, ...] = ("request a", "approve a office")
     crashes: int = 0
     lies: int = 0
     naps: int = 0
+    held: int = 0
+    stuck: int = 0
+    keyed: bool = False
 
 
 class Move(NamedTuple):
@@ -105,111 +129,76 @@ class Move(NamedTuple):
     broken: tuple[str, ...] = ()
 
 
+# --- what a ledger says -----------------------------------------------------------------------------------
+
+
+class ModelFold(LedgerFold):
+    """The fold of the services; control is folded once for all, and nothing is forgotten."""
+
+    def __init__(self, plants: frozenset[str]) -> None:
+        super().__init__(Authority("live", frozenset(), 0), EVERYTHING - {"control"})
+        self.controls: tuple[tuple[int, Entry], ...] = ()
+        self.plants = plants
+
+    def take(self, seq: int, entry: Entry) -> str:
+        """Fold the next entry; return why it is void, the empty text when it counts."""
+        if entry[0] == "control":
+            self.controls = (*self.controls, (seq, entry))
+            self.control, self.control_seq, self.seq = cast.control(self.controls), seq, seq
+            self.revisions.append((seq, self.control.posture))
+            return ""
+        if "effective_off" in self.plants:
+            with_all = fold_module.void_because
+            fold_module.void_because = lambda *_, **__: ""  # type: ignore[assignment]
+            try:
+                return self._folded(seq, entry)
+            finally:
+                fold_module.void_because = with_all
+        return self._folded(seq, entry)
+
+    def _folded(self, seq: int, entry: Entry) -> str:
+        void = self.apply(cast.stored(seq, entry), entry[6] if entry[0] == "attempt" else 0.0).void
+        frees = entry[0] == "receipt" and entry[3] == "lapsed" and "lapsed_frees_the_same" in self.plants
+        if frees and not void:
+            state = self.requests[REQUESTS[entry[1]]]
+            state.targets[PROFILE].answered = True
+            state.note(PROFILE)
+        return void
+
+    def _forget(self, request_id: str) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class View:
-    """What a ledger says, read once."""
+    """What a ledger says, read once: the fold, and which attempts and verdicts do not count."""
 
-    controls: tuple[tuple[int, str], ...]
-    request: Request | None
-    request_seq: int
-    approvals: tuple[tuple[str, int], ...]
-    verdict: Verdict | None
-    verdict_seq: int
-    attempt: Entry | None
-    attempt_seq: int
-    receipt: Entry | None
-    receipt_seq: int
-    answered: bool
-    ever_cleared: bool
+    fold: ModelFold
+    void: dict[int, str]
+
+    def state(self, name: str) -> RequestState | None:
+        """What is known of a request."""
+        return self.fold.requests.get(REQUESTS[name])
 
     @property
-    def control(self) -> ControlState:
-        """The fold of all control events."""
-        return cast.control(self.controls)
-
-    @property
-    def done(self) -> bool:
-        """True when the profile has its final receipt."""
-        return self.receipt is not None and bool(self.receipt[3])
-
-    def standing(self) -> Standing:
-        """The facts of the delivery, as the worker's reader gives them."""
-        attempt, receipt = self.attempt, self.receipt
-        return Standing(
-            request=self.request,
-            verdict=self.verdict,
-            verdict_seq=self.verdict_seq,
-            attempt=cast.attempt(*attempt[1:5]) if attempt else None,
-            attempt_seq=self.attempt_seq,
-            attempt_at=cast.at(attempt[5]) if attempt else None,
-            receipt=cast.receipt(*receipt[1:]) if receipt else None,
-            receipt_seq=self.receipt_seq,
-            answered=self.answered,
-        )
+    def activating(self) -> int:
+        """Where the activation stands that has not ended yet, 0 for none."""
+        return self.fold.control.activating_seq or 0
 
 
 @lru_cache(maxsize=200_000)
-def view(ledger: tuple[Entry, ...]) -> View:
-    """Read a ledger."""
-    controls: list[tuple[int, str]] = []
-    approvals: dict[str, int] = {}
-    last: dict[str, tuple[Entry | None, int]] = dict.fromkeys(("request", "verdict", "attempt", "receipt"), (None, 0))
-    cleared = False
+def view(ledger: tuple[Entry, ...], plants: frozenset[str] = frozenset()) -> View:
+    """Read a ledger as the services do; with ``plants`` as those do that have these bugs."""
+    fold, void = ModelFold(plants), {}
     for seq, entry in enumerate(ledger, 1):
-        kind = entry[0]
-        if kind == "control":
-            controls.append((seq, entry[1]))
-        elif kind == "approval":
-            approvals[entry[1]] = seq
-        elif kind in last:
-            last[kind] = (entry, seq)
-            cleared = cleared or (kind == "verdict" and entry[1] == "cleared")
-    asked, said = last["request"][0], last["verdict"][0]
-    return View(
-        controls=tuple(controls),
-        request=cast.request(asked[1]) if asked else None,
-        request_seq=last["request"][1],
-        approvals=tuple(approvals.items()),
-        verdict=cast.verdict(*said[1:]) if said else None,
-        verdict_seq=last["verdict"][1],
-        attempt=last["attempt"][0],
-        attempt_seq=last["attempt"][1],
-        receipt=last["receipt"][0],
-        receipt_seq=last["receipt"][1],
-        answered=any(entry[0] == "receipt" and entry[1] == last["attempt"][1] for entry in ledger),
-        ever_cleared=cleared,
-    )
+        why = fold.take(seq, entry)
+        if why:
+            void[seq] = why
+    return View(fold, void)
 
 
-@lru_cache(maxsize=100_000)
-def decided(
-    controls: tuple[tuple[int, str], ...],
-    posture: str,
-    request_seq: int,
-    approvals: tuple[tuple[str, int], ...],
-    clock: float,
-    done: bool,
-) -> Entry:
-    """What the gate's policy says, as the entry that it appends."""
-    facts = Facts(
-        request=cast.request(posture),
-        request_seq=request_seq,
-        approvals=tuple(
-            ApprovalFact(cast.approval(name), seq, subjects.approval(REQUEST, name)) for name, seq in approvals
-        ),
-        control=cast.control(controls),
-        now=cast.at(clock),
-        delivered=frozenset({PROFILE}) if done else frozenset(),
-    )
-    verdict = to_verdict(decide(facts), facts, facts.now, max((request_seq, *(seq for _, seq in approvals))))
-    return (
-        "verdict",
-        str(verdict.outcome),
-        verdict.control_seq,
-        str(verdict.posture),
-        verdict.as_of,
-        verdict.valid_until,
-    )
+FOLDED = frozenset({"effective_off", "lapsed_frees_the_same"})
+"""The bugs that a fold has."""
 
 
 @dataclass
@@ -218,13 +207,19 @@ class Machine:
 
     plants: frozenset[str] = field(default_factory=frozenset)
 
+    def __post_init__(self) -> None:
+        self._folded = self.plants & FOLDED
+
+    def view(self, ledger: tuple[Entry, ...]) -> View:
+        """What the services know."""
+        return view(ledger, self._folded)
+
     def moves(self, state: State) -> Iterator[Move]:
         """Yield everything that may happen next."""
         yield from self._people(state)
         for number in range(len(state.gates)):
             yield from self._gate(state, number)
         yield from self._eoc(state)
-        yield from self._queue(state)
         for number in range(len(state.workers)):
             yield from self._worker(state, number)
         yield from self._platform(state)
@@ -234,7 +229,7 @@ class Machine:
     # --- people -------------------------------------------------------------------------------------------
 
     def _people(self, state: State) -> Iterator[Move]:
-        now = view(state.ledger)
+        now = self.view(state.ledger)
         for what in state.todo:
             entry = self._said(what, now, len(state.ledger) + 1)
             if entry is not None:
@@ -243,205 +238,285 @@ class Machine:
 
     def _said(self, what: str, now: View, seq: int) -> Entry | None:
         """The entry of something that people do, None if it cannot be done now."""
-        if what == "request":
-            return ("request", str(now.control.posture))
-        if what.startswith("approve"):
-            return ("approval", what.split()[1]) if now.request else None
-        if what == "withdraw" and now.request is None:
+        words = what.split()
+        if words[0] == "request":
+            return ("request", words[1], str(now.fold.control.posture))
+        if words[0] in ("approve", "reject"):
+            known = now.state(words[1])
+            late = words[0] == "reject" and known is not None and known.is_cleared
+            return ("approval", words[1], words[2], words[0]) if known is not None and not late else None
+        if what == "withdraw" and now.state("a") is None:
             return None
+        entry = ("control", what)
         try:
-            cast.control((*now.controls, (seq, what)))
+            cast.control((*now.fold.controls, (seq, entry)))
         except ControlFault:
             return None
-        return ("control", what)
+        return entry
 
     # --- the gate -----------------------------------------------------------------------------------------
 
     def _gate(self, state: State, number: int) -> Iterator[Move]:
-        local, now = state.gates[number], view(state.ledger)
+        local, now = state.gates[number], self.view(state.ledger)
         if local is None:
-            entry = self._judge(state, now)
-            if entry is not None:
-                gates = _put(state.gates, number, (entry, now.verdict_seq))
-                yield Move(f"gate {number} decides: {entry[1]}", state._replace(gates=gates))
+            for name in REQUESTS:
+                entry = self._judge(now, name)
+                if entry is not None:
+                    known = now.state(name)
+                    gates = _put(state.gates, number, (entry, known.verdict_last if known else 0))
+                    yield Move(f"gate {number} decides: {name} {entry[2]}", state._replace(gates=gates))
             return
         entry, standing_seq = local
         gates = _put(state.gates, number, None)
-        if now.verdict_seq != standing_seq and "verdict_without_cas" not in self.plants:
+        known = now.state(entry[1])
+        assert known is not None
+        if known.verdict_last != standing_seq and "verdict_without_cas" not in self.plants:
             yield Move(f"gate {number} is refused by compare-and-set", state._replace(gates=gates))
             return
-        broken = _revision_went_back(now, entry)
         after = state._replace(gates=gates, ledger=(*state.ledger, entry))
-        yield Move(f"gate {number} appends: {entry[1]}", after, broken)
+        broken = _verdict_breaks(state.ledger, entry)
+        yield Move(f"gate {number} appends: {entry[1]} {entry[2]}", after, broken)
 
-    def _judge(self, state: State, now: View) -> Entry | None:
-        if now.request is None or (now.verdict is not None and now.verdict.outcome is Outcome.REFUSED) or now.done:
+    def _judge(self, now: View, name: str) -> Entry | None:
+        known, control = now.state(name), now.fold.control
+        if known is None or not needs_decision(known, control.seq):
             return None
-        posture = str(now.request.submitted_posture)
+        if "forgets_cleared" in self.plants and known.is_cleared:
+            return None
         # An approval of 25 minutes outlasts every run, so that the time is the same for the policy.
-        entry = decided(now.controls, posture, now.request_seq, now.approvals, 0.0, now.done)
-        return None if now.verdict_seq and state.ledger[now.verdict_seq - 1] == entry else entry
+        facts = facts_of(known, control, cast.at(0))
+        made = to_verdict(decide(facts), facts, facts.now, known.fact_seq)
+        outcome, posture = str(made.outcome), str(made.posture)
+        entry = ("verdict", name, outcome, made.control_seq, posture, made.as_of, made.valid_until)
+        return entry if is_news(known, cast.verdict(*entry[1:])) else None
 
     # --- eoc_state ----------------------------------------------------------------------------------------
 
     def _eoc(self, state: State) -> Iterator[Move]:
-        now = view(state.ledger)
+        now = self.view(state.ledger)
         if state.eoc is None:
-            activating = now.control.activating_seq
-            if activating and self._barrier_passed(state, activating):
-                yield Move("eoc_state finds nothing in flight", state._replace(eoc=(now.control.seq,)))
+            if now.activating:
+                found = self._barrier(state, now)
+                if found.passed:
+                    named = tuple((_name_of(one.request_id), one.attempt_seq) for one in found.unknown)
+                    local = (now.fold.control.seq, named)
+                    yield Move(f"eoc_state finds the barrier passed, {len(named)} unknown", state._replace(eoc=local))
             return
-        (control_seq,) = state.eoc
-        if now.control.seq != control_seq:
+        control_seq, named = state.eoc
+        if now.fold.control.seq != control_seq:
             yield Move("eoc_state is refused by compare-and-set", state._replace(eoc=None))
             return
-        after = state._replace(eoc=None, ledger=(*state.ledger, ("control", "eoc_active")))
+        after = state._replace(eoc=None, ledger=(*state.ledger, ("control", "eoc_active", named)))
         yield Move("eoc_state appends eoc_active", after)
 
-    def _barrier_passed(self, state: State, activating: int) -> bool:
+    def _barrier(self, state: State, now: View) -> Barrier:
         if "barrier_does_not_wait" in self.plants:
-            return True
-        since = state.clock - LEASE - in_flight.CLOCK_SLACK.total_seconds()
-        settled = max((entry[1] for entry in state.ledger if entry[0] == "receipt"), default=0)
-        flights = tuple(
-            Flight(seq, cast.at(entry[5]), PROFILE, REQUEST)
-            for seq, entry in enumerate(state.ledger[: activating - 1], 1)
-            if entry[0] == "attempt" and entry[5] >= since and settled < seq
-        )
-        return advance({flight.seq: flight for flight in flights}, flights, frozenset()).passed
+            return Barrier((), 0, ())
+        flights = []
+        for seq, entry in enumerate(state.ledger[: now.activating - 1], 1):
+            if entry[0] != "attempt" or seq in now.void:
+                continue
+            said = [one for one in state.ledger if one[0] == "receipt" and one[2] == seq]
+            ends = [one for one in said if one[3] != "lapsed" or "barrier_forgets_lapsed" in self.plants]
+            by = ends[0][6] if ends else ""
+            if ends and (by == entry[5] or "sleeper_forgotten" in self.plants or ends[0][3] == "lapsed"):
+                continue
+            flights.append(Flight(seq, PROFILE, REQUESTS[entry[1]], entry[5], entry[6], by))
+        return barrier(flights, self._heard(state), state.clock, LEASE)
 
-    # --- fanout: verdicts become deliveries ---------------------------------------------------------------
+    def _heard(self, state: State) -> dict[str, float]:
+        """When each worker was last heard of: one that stands still says nothing, and one that died never again."""
+        found = {}
+        for number, local in enumerate(state.workers):
+            # Who stood still over its call counts as awake only when what it sent as it woke has landed.
+            slept = local is not None and (local[0] in ("sending", "overslept") or state.clock >= local[2] + LEASE)
+            found[_worker(state, number)] = min(state.clock, _drowsy(local)) if slept and local else state.clock
+        return found
 
-    def _queue(self, state: State) -> Iterator[Move]:
-        if state.queueing:
-            ledger, entry = state.ledger, ("delivery", state.queueing)
-            if entry not in ledger:
-                ledger = (*ledger, entry)
-            after = state._replace(ledger=ledger, queueing=0, cursor=state.queueing)
-            yield Move("fanout queues the delivery", after)
-            return
-        now = view(state.ledger)
-        seq, verdict = now.verdict_seq, now.verdict
-        # What is not the newest or not cleared is passed over, which nobody else can see.
-        if seq > state.cursor and verdict is not None and verdict.outcome is Outcome.CLEARED and not now.done:
-            yield Move("fanout plans the delivery", state._replace(queueing=seq))
-
-    # --- fanout: deliveries become posts ------------------------------------------------------------------
+    # --- fanout: verdicts become posts --------------------------------------------------------------------
 
     def _worker(self, state: State, number: int) -> Iterator[Move]:
         local = state.workers[number]
         if local is None:
-            if None not in state.workers[:number]:  # idle workers are alike
+            idle = [one for one in range(number) if state.workers[one] is None and state.lives[one] == 0]
+            if not idle or state.lives[number]:  # idle workers are alike
                 yield from self._take(state, number)
         else:
             yield from getattr(self, f"_{local[0]}")(state, number, *local[1:])
 
     def _take(self, state: State, number: int) -> Iterator[Move]:
-        head = next((s for s, e in enumerate(state.ledger, 1) if e[0] == "delivery" and s not in state.acked), 0)
-        if head and not _in_other_hands(state, head):
-            yield from self._again(state, number, head, state.clock)
+        """Take a verdict in that nobody has in hand; what is void or blocked is let go of unseen."""
+        now = self.view(state.ledger)
+        for seq, entry in enumerate(state.ledger, 1):
+            if entry[0] != "verdict" or seq in state.acked or _in_other_hands(state, seq):
+                continue
+            known = now.state(entry[1])
+            if known is None or entry[2] == "blocked" or not (known.wanted or known.target(PROFILE).is_open):
+                continue
+            yield from self._again(state, number, seq, state.clock)
+
+    def _place(self, ledger: tuple[Entry, ...], head: int) -> Place:
+        now, name = self.view(ledger), ledger[head - 1][1]
+        known = now.state(name)
+        assert known is not None
+        seq, other = now.fold.busy.get(PROFILE, (0, ""))
+        busy = None
+        if seq and other != REQUESTS[name]:
+            target = now.fold.requests[other].target(PROFILE)
+            busy = Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None
+        return Place(head, PROFILE, known, known.target(PROFILE), now.fold.control.seq, busy)
 
     def _again(self, state: State, number: int, head: int, _began: float) -> Iterator[Move]:
-        """Look at a delivery, also once more at one that is in hand, whoever acked it meanwhile."""
-        now, name = view(state.ledger), f"worker {number}"
-        assert now.request is not None
-        verdict_seq = state.ledger[head - 1][1]
-        delivery = cast.delivery(now.request, cast.verdict(*state.ledger[verdict_seq - 1][1:]), verdict_seq)
-        lease = -CLOCK_SLACK if "no_lease_wait" in self.plants else LEASE
-        step = next_step(delivery, now.standing(), cast.at(state.clock), cast.at(state.clock), lease)
-        if isinstance(step, Drop):
-            yield Move(f"{name} drops it: {step.reason}", _acked(state, number, head))
+        """Look at the work on a verdict, also once more at one that is in hand."""
+        place, who = self._place(state.ledger, head), f"worker {number}"
+        lease = -LEASE_SLACK if "no_lease_wait" in self.plants else LEASE
+        step = next_step(place, cast.at(state.clock), state.clock, lease)
+        if "acked_beside_an_attempt" in self.plants and place.state.verdict_seq != head:
+            step = Done("a newer verdict stands")
+        name, last = state.ledger[head - 1][1], place.target.receipt_last
+        if isinstance(step, Done):
+            yield Move(f"{who} is done with {name}: {step.reason}", _acked(state, number, head))
+        elif isinstance(step, Wait | Occupied):
+            if state.workers[number] is not None:
+                yield Move(f"{who} waits with {name}", _with(state, number, None))
         elif isinstance(step, End):
-            entry = ("receipt", 0, str(step.outcome), step.final, None)
-            local = ("record", head, state.clock, entry, now.receipt_seq, "ack")
-            yield Move(f"{name} ends it: {step.outcome}", _with(state, number, local))
+            entry = ("receipt", name, 0, str(step.outcome), step.final, None, _worker(state, number))
+            yield Move(f"{who} ends {name}: {step.outcome}", self._to_record(state, number, head, entry, last, "again"))
+        elif isinstance(step, Lapse):
+            other = _name_of(step.busy.request_id)
+            known = self.view(state.ledger).state(other)
+            assert known is not None
+            entry = ("receipt", other, step.busy.seq, "lapsed", False, None, _worker(state, number))
+            last = known.target(PROFILE).receipt_last
+            yield Move(f"{who} frees the profile", self._to_record(state, number, head, entry, last, "again"))
         elif isinstance(step, Settle):
-            yield from self._settle(state, number, head, step, now)
-        elif isinstance(step, Wait):
-            if state.workers[number] is not None:
-                yield Move(f"{name} waits", _with(state, number, None))
+            yield from self._settle(state, number, head, step, place)
         else:
-            found = _objections(now, verdict_seq, delivery.control_seq, state.clock)
-            if set(found) & STALE:
-                yield Move(f"{name} finds a newer control", _acked(state, number, head))
+            found = set(self._objections(state.ledger, place))
+            if found & STALE:
+                yield Move(f"{who} finds a newer control for {name}", _acked(state, number, head))
                 return
-            broken = (f"the warrant objects to what the gate cleared: {found}",) if found else ()
-            local = ("post", head, state.clock, step.number, now.receipt_seq)
-            yield Move(f"{name} finds it warranted", _with(state, number, local), broken)
+            if found == {"warrant.rejected"} and place.state.rejections:
+                # The rejection came beside the verdict, which is decided anew; it is held back until then.
+                entry = ("receipt", name, 0, "withheld", False, None, _worker(state, number))
+                yield Move(f"{who} holds {name}", self._to_record(state, number, head, entry, last, "ack"))
+                return
+            broken = (f"post authorization objects to what the gate cleared: {found}",) if found else ()
+            posture = str(self.view(state.ledger).fold.control.posture)
+            local = ("post", head, state.clock, step.number, posture, place.target.receipt_last)
+            yield Move(f"{who} finds {name} authorized", _with(state, number, local), broken)
 
-    def _settle(self, state: State, number: int, head: int, step: Settle, now: View) -> Iterator[Move]:
-        landed = step.attempt_seq in state.posts
-        if not landed and step.over_for < LEASE and "absence_is_believed_at_once" not in self.plants:
+    def _objections(self, ledger: tuple[Entry, ...], place: Place) -> tuple[str, ...]:
+        """The codes of what post authorization objects to; no run is long enough for anything to expire."""
+        known, verdict = place.state, place.state.verdict
+        facts = WarrantFacts(
+            request=known.request,
+            verdict=verdict,
+            verdict_seq=known.verdict_seq,
+            approvals=tuple(approval for _, approval in known.approvals.values()),
+            control=self.view(ledger).fold.control,
+            profile_id=PROFILE,
+            rendering_sha256=known.request.renderings[0].sha256,
+            control_seq=verdict.control_seq if verdict is not None else 0,
+            now=cast.at(0),
+            realm="live",
+        )
+        return tuple(found.code for found in objections(facts))
+
+    def _settle(self, state: State, number: int, head: int, step: Settle, place: Place) -> Iterator[Move]:
+        name = _name_of(step.attempt.request_id)
+        landed = any(post[0] == name for post in state.posts)
+        if not landed and step.over_for < SETTLE and "absence_is_believed_at_once" not in self.plants:
             if state.workers[number] is not None:
-                yield Move(f"worker {number} waits", _with(state, number, None))
+                yield Move(f"worker {number} waits with {name}", _with(state, number, None))
             return  # not there yet proves nothing so early
         found = Posted(cast.URL, "1") if landed else Absent()
-        receipt = receipts.of_look(step.attempt, step.attempt_seq, found, cast.at(state.clock), natural=False)
-        entry = ("receipt", step.attempt_seq, str(receipt.outcome), receipt.final, None)
-        local = ("record", head, state.clock, entry, now.receipt_seq, "again")
-        yield Move(f"worker {number} looks at the platform: {receipt.outcome}", _with(state, number, local))
+        said = receipts.of_look(step.attempt, step.attempt_seq, found, cast.at(state.clock), idempotent=False)
+        said = reconcile_with_latest(said, place.target.receipt)
+        entry = ("receipt", name, step.attempt_seq, str(said.outcome), said.final, None, _worker(state, number))
+        after = self._to_record(state, number, head, entry, place.target.receipt_last, self._then("again"))
+        yield Move(f"worker {number} looks at the platform: {said.outcome}", after)
 
-    def _post(self, state: State, number: int, head: int, began: float, attempt: int, known: int) -> Iterator[Move]:
+    def _then(self, usual: str) -> str:
+        return "ack" if "no_look_after" in self.plants else usual
+
+    def _post(
+        self, state: State, number: int, head: int, began: float, attempt: int, posture: str, known: int
+    ) -> Iterator[Move]:
         """Append the attempt under the fence; the message id lets one attempt of a number in."""
-        now, name = view(state.ledger), f"worker {number}"
-        verdict_seq = state.ledger[head - 1][1]
-        control_seq = state.ledger[verdict_seq - 1][2]
-        taken = next((s for s, e in enumerate(state.ledger, 1) if e[0] == "attempt" and e[1] == attempt), 0)
-        if now.control.seq != control_seq and "no_fence" not in self.plants:
-            # The server may say so also of a duplicate. The delivery is let go of only if no attempt is open.
-            is_open = now.attempt_seq > now.receipt_seq and "acked_beside_an_attempt" not in self.plants
-            after = _with(state, number, None) if is_open else _acked(state, number, head)
-            yield Move(f"{name} is held back by the fence", after)
+        now, who = self.view(state.ledger), f"worker {number}"
+        _, name, _, control_seq, *_ = state.ledger[head - 1]
+        if now.fold.control_seq != control_seq and "no_fence" not in self.plants:
+            yield Move(f"{who} is held back by the fence", _with(state, number, ("again", head, state.clock)))
             return
+        same = (seq for seq, one in enumerate(state.ledger, 1) if one[0] == "attempt" and one[1:3] == (name, attempt))
+        taken = next(same, 0)
         if taken:
-            local = ("attempted", head, began, attempt, taken, known) if "duplicate_is_mine" in self.plants else None
-            yield Move(f"{name}: attempt {attempt} belongs to another", _with(state, number, local))
+            mine = "duplicate_is_mine" in self.plants
+            local: Local = ("attempted", head, began, attempt, taken, posture, known) if mine else None
+            yield Move(f"{who}: attempt {attempt} on {name} belongs to another", _with(state, number, local))
             return
-        entry = ("attempt", attempt, verdict_seq, control_seq, number, state.clock)
-        local = ("attempted", head, began, attempt, len(state.ledger) + 1, known)
-        after = _with(state, number, local)._replace(ledger=(*state.ledger, entry))
-        yield Move(f"{name} appends attempt {attempt}", after, _attempt_breaks(state.ledger, entry))
+        entry = ("attempt", name, attempt, head, control_seq, _worker(state, number), state.clock)
+        local = ("attempted", head, began, attempt, len(state.ledger) + 1, posture, known)
+        ledger = (*state.ledger, entry)
+        broken = _attempt_breaks(ledger) if len(ledger) not in self.view(ledger).void else ()
+        yield Move(
+            f"{who} appends attempt {attempt} on {name}", _with(state, number, local)._replace(ledger=ledger), broken
+        )
 
     def _attempted(
-        self, state: State, number: int, head: int, began: float, attempt: int, seq: int, known: int
+        self, state: State, number: int, head: int, began: float, attempt: int, seq: int, posture: str, known: int
     ) -> Iterator[Move]:
-        """Judge again on fresh facts."""
-        now, name = view(state.ledger), f"worker {number}"
-        verdict_seq = state.ledger[head - 1][1]
-        control_seq = state.ledger[verdict_seq - 1][2]
+        """See in the fold whether it counts, and judge again on the newest facts."""
+        now, who = self.view(state.ledger), f"worker {number}"
+        name, place = state.ledger[head - 1][1], self._place(state.ledger, head)
+        target = place.target
+        if seq in now.void and "void_called" not in self.plants:
+            yield Move(f"{who}: its attempt on {name} does not count", _with(state, number, None))
+            return
         reason = ""
-        if (now.attempt_seq, now.receipt_seq) != (seq, known):
+        if target.attempt_seq != seq or target.answered or target.lapsed:
             reason = "another worker took it over"
-        elif now.verdict_seq != verdict_seq:
-            reason = "a newer verdict stands"
-        elif found := _objections(now, verdict_seq, control_seq, state.clock):
-            reason = found[0]
-        if reason and "no_second_look" not in self.plants:
-            yield Move(f"{name} holds it: {reason}", self._end(state, number, head, began, seq, known, Held(reason)))
         else:
-            yield Move(
-                f"{name} finds it warranted again",
-                _with(state, number, ("ready", head, began, attempt, seq, known)),
-            )
+            same = str(now.fold.control.posture) == posture
+            found = [code for code in self._objections(state.ledger, place) if not (same and code == CHANGED)]
+            reason = found[0] if found else ""
+        if reason and not {"no_second_look", "void_called"} & self.plants:
+            held = self._end(state, number, head, seq, known, NotAttempted(reason))
+            yield Move(f"{who} holds {name}: {reason}", held)
+        else:
+            local = ("ready", head, began, attempt, seq, known)
+            yield Move(f"{who} finds {name} authorized again", _with(state, number, local))
 
     def _ready(
         self, state: State, number: int, head: int, began: float, attempt: int, seq: int, known: int
     ) -> Iterator[Move]:
         """Call the platform, if it is not too late for it."""
-        name = f"worker {number}"
+        who = f"worker {number}"
         if not retry.may_start(state.clock - began, LEASE) and "late_call" not in self.plants:
-            held = Held("too late", late=True)
-            yield Move(f"{name} is too late", self._end(state, number, head, began, seq, known, held))
+            late = self._end(state, number, head, seq, known, NotAttempted("too late", late=True))
+            yield Move(f"{who} is too late", late)
             return
-        call = Call(seq, state.ledger[seq - 1][5], number, "sent")
+        after = _with(state, number, ("sending", head, began, attempt, seq, known))
+        if state.stuck:
+            yield Move(f"{who} stops between its look and its call", after._replace(stuck=state.stuck - 1))
+        yield from self._sending(state, number, head, began, attempt, seq, known)
+
+    def _sending(
+        self, state: State, number: int, head: int, began: float, attempt: int, seq: int, known: int
+    ) -> Iterator[Move]:
+        """Send it, whatever has become of the attempt since the last look."""
+        name, at = state.ledger[head - 1][1], state.ledger[seq - 1][6]
+        call = Call(name, seq, at, number, "sent")
         after = _with(state, number, ("calling", head, began, attempt, seq, known))
-        yield Move(f"{name} calls the platform", after._replace(calls=(*state.calls, call)))
+        broken = _call_breaks(state, seq, call)
+        yield Move(f"worker {number} calls the platform", after._replace(calls=(*state.calls, call)), broken)
 
     def _calling(
         self, state: State, number: int, head: int, began: float, attempt: int, seq: int, known: int
     ) -> Iterator[Move]:
         """Hear what the platform says, or nothing."""
-        name = f"worker {number}"
+        who = f"worker {number}"
         mine = next(call for call in reversed(state.calls) if call.worker == number)
         if mine.status in ("ok", "busy", "refused"):
             after = state._replace(calls=tuple(call for call in state.calls if call != mine))
@@ -450,58 +525,95 @@ class Machine:
                 "busy": Retryable("too many requests"),
                 "refused": Permanent("no"),
             }[mine.status]
-            yield Move(f"{name} hears: {mine.status}", self._end(after, number, head, began, seq, known, result))
-        elif mine.status == "silent" or state.lies:
+            yield Move(f"{who} hears: {mine.status}", self._end(after, number, head, seq, known, result))
+        elif mine.status == "silent" or state.lies or mine.late or state.clock >= began + LEASE:
             cut = mine.status == "sent"
             calls = state.calls if cut else tuple(call for call in state.calls if call != mine)
-            after = state._replace(calls=calls, lies=state.lies - cut)
+            free = mine.late or not cut or state.clock >= began + LEASE
+            after = state._replace(calls=calls, lies=state.lies - (not free))
             if "blind_repeat" in self.plants:
-                local: Local = ("ready", head, began, attempt, seq, known)
-                yield Move(f"{name} hears nothing and repeats", _with(after, number, local))
+                yield Move(
+                    f"{who} hears nothing and repeats",
+                    _with(after, number, ("ready", head, began, attempt, seq, known)),
+                )
                 return
-            yield Move(f"{name} hears nothing", _with(after, number, None))
-            if seq in state.posts:
-                found = self._end(after, number, head, began, seq, known, Posted(cast.URL, "1"))
-                yield Move(f"{name} hears nothing, and finds it on the timeline", found)
+            if state.clock >= began + LEASE:
+                yield Move(
+                    f"{who} wakes and hears nothing", _with(after, number, ("overslept", head, began, seq, known))
+                )
+                return
+            yield Move(f"{who} hears nothing", _with(after, number, None))
+            if any(post == (mine.request, seq) for post in state.posts):
+                found = self._end(after, number, head, seq, known, Posted(cast.URL, "1"))
+                yield Move(f"{who} hears nothing, and finds it on the timeline", found)
 
-    def _end(self, state: State, number: int, head: int, began: float, seq: int, known: int, result: Any) -> State:
+    def _overslept(self, state: State, number: int, head: int, began: float, seq: int, known: int) -> Iterator[Move]:
+        """Look what became of a call that one stood still over, once nothing of it can land any more."""
+        if any(call.attempt_seq == seq and call.status == "sent" for call in state.calls):
+            return
+        name = state.ledger[head - 1][1]
+        if "wakes_unlooked" in self.plants or not any(post == (name, seq) for post in state.posts):
+            yield Move(f"worker {number} does not find it", _with(state, number, ("again", head, state.clock)))
+            return
+        found = self._end(state, number, head, seq, known, Posted(cast.URL, "1"))
+        yield Move(f"worker {number} finds what it sent", found)
+
+    def _end(self, state: State, number: int, head: int, seq: int, known: int, result: Any) -> State:
         """Write the receipt of a call that ended, or was not made."""
-        verdict_seq = state.ledger[head - 1][1]
-        of = cast.delivery(cast.request("routine"), cast.verdict(*state.ledger[verdict_seq - 1][1:]), verdict_seq)
-        receipt = receipts.of_result(of, seq, result, cast.at(state.clock))
+        entry = state.ledger[seq - 1]
+        made = cast.attempt(*entry[1:])
+        said = receipts.of_result(made, seq, result, cast.at(state.clock))
         at = state.clock + retry.BASE_SECONDS if isinstance(result, Retryable) else None
-        entry = ("receipt", seq, str(receipt.outcome), receipt.final, at)
-        later = isinstance(result, Retryable) or (isinstance(result, Held) and result.late)
-        then = "later" if later else "again" if isinstance(result, Held) else "ack"
-        after = _with(state, number, ("record", head, began, entry, known, then))
+        name, who = entry[1], _worker(state, number)
+        record = ("receipt", name, seq, str(said.outcome), said.final, at, who)
+        later = isinstance(result, NotAttempted) and result.late
+        then = "later" if later else self._then("again")
+        if "acked_before_receipt" in self.plants:
+            then = "ack"
+        after = self._to_record(state, number, head, record, known, then)
         if "acked_before_receipt" in self.plants:
             after = after._replace(acked=tuple(sorted({*after.acked, head})))
         return after
+
+    def _to_record(self, state: State, number: int, head: int, entry: Entry, expect: int, then: str) -> State:
+        return _with(state, number, ("record", head, state.clock, entry, expect, then))
 
     def _record(
         self, state: State, number: int, head: int, began: float, entry: Entry, expect: int, after: str
     ) -> Iterator[Move]:
         """Append a receipt by compare-and-set; what stands may make it superfluous."""
-        now, name = view(state.ledger), f"worker {number}"
-        then: Local = None if after == "later" else (after, head, began)
-        if now.receipt_seq == expect or "receipt_without_cas" in self.plants:
-            done = _with(state, number, then)._replace(ledger=(*state.ledger, entry))
-            yield Move(f"{name} appends the receipt: {entry[2]}", done, _receipt_breaks(state.ledger, entry))
+        now, who = self.view(state.ledger), f"worker {number}"
+        known = now.state(entry[1])
+        assert known is not None
+        last = known.target(PROFILE).receipt_last
+        then: Local = None if after == "later" else (after, head, state.clock)
+        if last == expect or "receipt_without_cas" in self.plants:
+            ledger = (*state.ledger, entry)
+            done = _with(state, number, then)._replace(ledger=ledger)
+            yield Move(f"{who} appends the receipt: {entry[3]}", done, self._receipt_breaks(state.ledger, entry))
             return
         mine = cast.receipt(*entry[1:])
-        others = [cast.receipt(*one[1:]) for one in state.ledger if one[0] == "receipt"]
-        if entry[1] == 0 or any(_says_enough(old, mine) for old in others):
-            if after == "ack" and "ack_without_a_look" not in self.plants:
-                then = ("again", head, began)
-            yield Move(f"{name}: another receipt stands", _with(state, number, then))
+        others = [cast.receipt(*one[1:]) for one in state.ledger if one[0] == "receipt" and one[1] == entry[1]]
+        if entry[2] == 0 or any(says_enough(old, mine) for old in others):
+            yield Move(f"{who}: another receipt stands", _with(state, number, then))
         else:
-            ours = beside(mine, others[-1] if others else None)
-            entry = ("receipt", ours.attempt_seq, str(ours.outcome), ours.final, entry[4] if ours is mine else None)
-            local = ("record", head, began, entry, now.receipt_seq, after)
-            yield Move(f"{name} looks at the newest receipt", _with(state, number, local))
+            ours = reconcile_with_latest(mine, others[-1] if others else None)
+            at = entry[5] if ours is mine else None
+            entry = ("receipt", entry[1], ours.attempt_seq, str(ours.outcome), ours.final, at, entry[6])
+            local = ("record", head, began, entry, last, after)
+            yield Move(f"{who} looks at the newest receipt", _with(state, number, local))
 
     def _ack(self, state: State, number: int, head: int, _began: float) -> Iterator[Move]:
         yield Move(f"worker {number} acks", _acked(state, number, head))
+
+    def _receipt_breaks(self, ledger: tuple[Entry, ...], entry: Entry) -> tuple[str, ...]:
+        """An attempt has one end, or a second one that says that it was delivered after all; a void one has none."""
+        if entry[2] and entry[2] in view(ledger).void:
+            return ("5: a receipt names an attempt that does not count",)
+        same = [one for one in ledger if one[0] == "receipt" and one[1] == entry[1] and one[2] == entry[2] != 0]
+        if any(says_enough(cast.receipt(*old[1:]), cast.receipt(*entry[1:])) for old in same):
+            return ("5: the attempt has a second receipt",)
+        return ()
 
     # --- the platform, time, crashes ----------------------------------------------------------------------
 
@@ -509,40 +621,64 @@ class Machine:
         for place, call in enumerate(state.calls):
             if call.status != "sent":
                 continue
-            posts = (*state.posts, call.attempt_seq)
-            broken = _post_breaks(state, call)
+            known = state.keyed and any(post[0] == call.request for post in state.posts)
+            posts = state.posts if known else (*state.posts, (call.request, call.attempt_seq))
+            broken = () if known else self._post_breaks(state, call)
             done = state._replace(calls=_answered(state, place, "ok"), posts=posts)
-            yield Move("the platform posts it", done, broken)
+            yield Move(f"the platform posts {call.request}", done, broken)
             if state.lies:
                 lied = state._replace(lies=state.lies - 1)
                 silent = lied._replace(calls=_answered(state, place, "silent"))
-                yield Move("the platform posts it and says nothing", silent._replace(posts=posts), broken)
+                yield Move(f"the platform posts {call.request} and says nothing", silent._replace(posts=posts), broken)
                 yield Move("the platform drops it", silent)
                 yield Move("the platform is busy", lied._replace(calls=_answered(state, place, "busy")))
                 yield Move("the platform refuses it", lied._replace(calls=_answered(state, place, "refused")))
 
+    def _post_breaks(self, state: State, call: Call) -> tuple[str, ...]:
+        wrong: list[str] = []
+        if any(post[0] == call.request for post in state.posts):
+            wrong.append("4: it is posted twice")
+        told = [(seq, entry) for seq, entry in enumerate(state.ledger, 1) if entry[:2] == ("control", "eoc_active")]
+        if told and call.attempt_seq < told[-1][0]:
+            named = {seq for _, seq in told[-1][1][2]}
+            if call.attempt_seq not in named and not _approved_for_eoc(state.ledger, call):
+                wrong.append("7: it lands unapproved and unnamed after the EOC was told active")
+        return tuple(wrong)
+
     def _time(self, state: State) -> Iterator[Move]:
         """Let time pass up to the next moment at which something may change.
 
-        A call never lasts longer than its lease: that is the one promise of the world outside.
+        A call never lasts longer than its lease: that is the one promise of the world outside, but for what a proxy
+        holds, and then not longer than the platform's settling time.
         """
         moments: set[float] = set()
-        now = view(state.ledger)
-        if now.attempt is not None and now.attempt_seq > now.receipt_seq:
-            moments |= {now.attempt[5] + age for age in (LEASE + 2.0, 2 * LEASE + 2.0)}
-        moments |= {_drowsy(local) for local in state.workers if local is not None}
-        if now.receipt is not None and now.receipt[4] is not None:
-            moments.add(now.receipt[4])
-        if now.control.activating_seq:
-            moments |= {entry[5] + LEASE + 2.0 for entry in state.ledger if entry[0] == "attempt"}
+        now = self.view(state.ledger)
+        for known in now.fold.requests.values():
+            target = known.target(PROFILE)
+            if target.is_open:
+                ages = (LEASE + LEASE_SLACK + 1.0, LEASE + LEASE_SLACK + SETTLE + 1.0)
+                moments |= {target.folded_at + age for age in ages}
+            if target.receipt is not None and target.receipt.retry_at is not None:
+                moments.add((target.receipt.retry_at - cast.START).total_seconds())
+        busy = [local for local in state.workers if local is not None]
+        moments |= {local[2] + LEASE if local[0] == "calling" and state.held else _drowsy(local) for local in busy}
+        if now.activating:
+            moments |= {entry[6] + LEASE + 2.0 for entry in state.ledger if entry[0] == "attempt"}
         later = [moment for moment in moments if moment > state.clock]
         if not later:
             return
         then = min(later)
-        asleep = sum(state.clock < _drowsy(local) <= then for local in state.workers if local is not None)
-        lasting = all(call.status != "sent" or then < call.stored_at + LEASE for call in state.calls)
-        if asleep <= state.naps and lasting:
-            yield Move(f"time passes to {then:g} s", state._replace(clock=then, naps=state.naps - asleep))
+        waits = ("sending", "overslept", "calling") if state.held else ("sending", "overslept")
+        stands = [local for local in busy if local[0] not in waits]
+        asleep = sum(state.clock < _drowsy(local) <= then for local in stands)
+        over = [call for call in state.calls if call.status == "sent" and then >= call.stored_at + LEASE]
+        much = any(then >= call.stored_at + LEASE + SETTLE for call in over)
+        new = [call for call in over if not call.late]
+        if asleep > state.naps or much or len(new) > state.held:
+            return
+        calls = tuple(call._replace(late=True) if call in new else call for call in state.calls)
+        after = state._replace(clock=then, naps=state.naps - asleep, held=state.held - len(new), calls=calls)
+        yield Move(f"time passes to {then:g} s", after)
 
     def _crashes(self, state: State) -> Iterator[Move]:
         if not state.crashes:
@@ -551,118 +687,87 @@ class Machine:
         for number, local in enumerate(state.workers):
             if local is not None:
                 calls = tuple(c for c in state.calls if c.worker != number or c.status == "sent")
-                yield Move(f"worker {number} dies", _with(less, number, None)._replace(calls=calls))
+                lives = (*state.lives[:number], state.lives[number] + 1, *state.lives[number + 1 :])
+                yield Move(f"worker {number} dies", _with(less, number, None)._replace(calls=calls, lives=lives))
         for number, local in enumerate(state.gates):
             if local is not None:
                 yield Move(f"gate {number} dies", less._replace(gates=_put(state.gates, number, None)))
         if state.eoc is not None:
             yield Move("eoc_state dies", less._replace(eoc=None))
-        if state.queueing:
-            yield Move("fanout dies before the delivery is queued", less._replace(queueing=0))
 
 
 # --- invariants -------------------------------------------------------------------------------------------
 
 
 def unfinished(state: State) -> tuple[str, ...]:
-    """Say what is wrong with a state in which nothing can happen any more."""
+    """Say what is wrong with a state in which nothing can happen any more. What counts is judged without any bug."""
     now = view(state.ledger)
     wrong: list[str] = []
-    if now.request is not None and now.verdict is None:
-        wrong.append("5: the request has no verdict")
-    if now.attempt_seq > now.receipt_seq:
-        wrong.append("5: the attempt has no receipt")
-    if now.control.activating_seq:
+    for request_id, known in now.fold.requests.items():
+        name, target = _name_of(request_id), known.target(PROFILE)
+        if known.verdict is None:
+            wrong.append(f"5: {name} has no verdict")
+        if target.is_open:
+            wrong.append(f"5: the attempt on {name} has no receipt")
+        if known.is_cleared and known.verdict and not target.is_final:
+            newest = known.verdict.control_seq == now.fold.control_seq
+            wrong.append(f"6: {name} is cleared, and nobody {'posts it' if newest else 'decides it anew'}")
+        public = any(post[0] == name for post in state.posts)
+        said = any(entry[:2] == ("receipt", name) and entry[3] == "delivered" for entry in state.ledger)
+        if public and not said:
+            wrong.append(f"5: {name} is public, and no receipt says so")
+        if said and not public:
+            wrong.append(f"5: a receipt says that {name} was delivered, and it is not public")
+    if now.activating:
         wrong.append("7: the barrier never ended")
-    cleared = now.verdict is not None and now.verdict.outcome is Outcome.CLEARED
-    if cleared and now.verdict and now.verdict.control_seq == now.control.seq and not now.done:
-        wrong.append("6: it is cleared, and nobody posts it")
-    if state.posts and not any(entry[0] == "receipt" and entry[2] == "delivered" for entry in state.ledger):
-        wrong.append("5: it is public, and no receipt says so")
     return tuple(wrong)
 
 
-def _attempt_breaks(ledger: tuple[Entry, ...], attempt: Entry) -> tuple[str, ...]:
-    now = view(ledger)
+def _attempt_breaks(ledger: tuple[Entry, ...]) -> tuple[str, ...]:
+    """What the services take for an attempt that counts must count by the rule."""
+    why = view(ledger).void.get(len(ledger))
+    return (f"1: an attempt is taken to count, and does not: {why}",) if why else ()
+
+
+def _call_breaks(state: State, seq: int, call: Call) -> tuple[str, ...]:
     wrong: list[str] = []
-    if now.control.seq != attempt[3]:
-        wrong.append(f"1: attempted at control revision {attempt[3]}, {now.control.seq} is in force")
-    later = [entry for entry in ledger[attempt[2] :] if entry[0] == "verdict" and entry[2] == attempt[3]]
-    if any(entry[1] != "cleared" for entry in later):
-        wrong.append("1: the last verdict is not a cleared one")
-    if any(entry[0] == "receipt" and entry[3] for entry in ledger):
-        wrong.append("4: attempted after its final receipt")
+    why = view(state.ledger).void.get(seq)
+    if why:
+        wrong.append(f"1: it calls for an attempt that does not count: {why}")
+    if state.ledger[seq - 1][5] != _worker(state, call.worker):
+        wrong.append("1: it calls for an attempt of another worker")
     return tuple(wrong)
 
 
-def _receipt_breaks(ledger: tuple[Entry, ...], receipt: Entry) -> tuple[str, ...]:
-    """An attempt has one receipt, or a second one that says that it was delivered after all."""
-    same = [entry for entry in ledger if entry[0] == "receipt" and entry[1] == receipt[1] != 0]
-    known = [cast.receipt(*entry[1:]) for entry in same]
-    if any(_says_enough(old, cast.receipt(*receipt[1:])) for old in known):
-        return ("5: the attempt has a second receipt",)
+def _verdict_breaks(ledger: tuple[Entry, ...], entry: Entry) -> tuple[str, ...]:
+    before = [one for one in ledger if one[:2] == ("verdict", entry[1])]
+    if before and entry[3] < before[-1][3]:
+        return ("1: a verdict of an older control revision follows on a newer one",)
+    if before and before[-1][2:5] == entry[2:5] and before[-1][5] == entry[5]:
+        return ("an unchanged verdict is repeated",)
     return ()
 
 
-def _revision_went_back(now: View, entry: Entry) -> tuple[str, ...]:
-    older = now.verdict is not None and entry[2] < now.verdict.control_seq
-    return ("1: a verdict of an older control revision follows on a newer one",) if older else ()
-
-
-def _post_breaks(state: State, call: Call) -> tuple[str, ...]:
-    wrong: list[str] = []
-    if state.posts:
-        wrong.append("4: it is posted twice")
-    told = [seq for seq, entry in enumerate(state.ledger, 1) if entry == ("control", "eoc_active")]
-    if told and call.attempt_seq < told[-1] and not _approved_for_eoc(state.ledger, call.attempt_seq):
-        wrong.append("7: it lands unapproved after the EOC was told active")
-    return tuple(wrong)
-
-
-def _approved_for_eoc(ledger: tuple[Entry, ...], before: int) -> bool:
-    control = view(ledger).control
-    names = {entry[1] for entry in ledger[:before] if entry[0] == "approval"}
-    return any(control.roles_of(name, cast.at(0)) & EOC_SIGNERS for name in names)
+def _approved_for_eoc(ledger: tuple[Entry, ...], call: Call) -> bool:
+    control = view(ledger).fold.control
+    said = {entry[2] for entry in ledger[: call.attempt_seq] if entry[:2] == ("approval", call.request)}
+    return any(control.roles_of(name, cast.at(0)) & EOC_SIGNERS for name in said)
 
 
 # --- small things -----------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=100_000)
-def _judged(
-    controls: tuple[tuple[int, str], ...],
-    posture: str,
-    approvals: tuple[str, ...],
-    verdict: Verdict | None,
-    verdict_seq: int,
-    control_seq: int,
-) -> tuple[str, ...]:
-    of = cast.request(posture)
-    facts = WarrantFacts(
-        request=of,
-        verdict=verdict,
-        verdict_seq=verdict_seq,
-        approvals=tuple(cast.approval(name) for name in approvals),
-        control=cast.control(controls),
-        profile_id=PROFILE,
-        rendering_sha256=of.renderings[0].sha256,
-        control_seq=control_seq,
-        now=cast.at(0),
-        realm="live",
-    )
-    return tuple(found.code for found in objections(facts))
+def _name_of(request_id: str) -> str:
+    return next(name for name, one in REQUESTS.items() if one == request_id)
 
 
-def _objections(now: View, verdict_seq: int, control_seq: int, _clock: float) -> tuple[str, ...]:
-    """The codes of the warrant's objections on these facts; no run is long enough for anything to expire."""
-    assert now.request is not None
-    names = tuple(name for name, _ in now.approvals)
-    posture = str(now.request.submitted_posture)
-    return _judged(now.controls, posture, names, now.verdict, now.verdict_seq, control_seq)
+def _worker(state: State, number: int) -> str:
+    """The name of a worker's present life."""
+    return f"worker-{number}.{state.lives[number]}"
 
 
 def _in_other_hands(state: State, head: int) -> bool:
-    """True while another worker has the delivery; one that was silent for long is believed dead."""
+    """True while another worker has the verdict; one that was silent for long is believed dead."""
     return any(local is not None and local[1] == head and state.clock - local[2] < 6.0 for local in state.workers)
 
 

@@ -127,7 +127,7 @@ def reject(world: World, process: Process) -> None:
 
 def activate_soon(world: World, process: Process) -> None:
     """The EOC is activated while the call is under way."""
-    world.loop.outside(world.rng.uniform(0.1, 16.0), world.change_control, "activate")
+    world.loop.outside(world.rng.uniform(0.1, 26.0), world.change_control, "activate")
 
 
 def restart_server(world: World, process: Process) -> None:
@@ -246,7 +246,7 @@ THEMES: dict[str, Theme] = {
         mischief=("held", "held", "silent"),
         lies=0.8,
         lasts=(3_600,),
-        targets="townsquare",
+        targets="parks-townsquare",
         approvers=("comms-officer",),
         says=(1,),
         chaos=60.0,

@@ -81,6 +81,7 @@ def _lapsed_frees_the_same() -> list[Patch]:
         said, (_, request_id, profile) = parse(Receipt, entry.data), place_of(entry.subject)
         if said.outcome is ReceiptOutcome.LAPSED:
             self.requests[request_id].targets[profile].answered = True
+            self.requests[request_id].note(profile)
 
     return [(fold, "_FOLDS", {**fold._FOLDS, "receipt": receipt})]
 
@@ -289,7 +290,7 @@ def _no_quota() -> list[Patch]:
 
 
 def _acked_before_verdict() -> list[Patch]:
-    """A request is acknowledged before its verdict stands."""
+    """A request is acknowledged before its verdict stands, and nobody looks for it after a restart."""
 
     async def on_request(self: Any, event: Any, entry: Any) -> None:
         await self.runtime.projection.at_least(entry.seq)
@@ -297,7 +298,7 @@ def _acked_before_verdict() -> list[Patch]:
 
     on_request.__annotations__ = dict(gate.Handlers.on_request.__annotations__)
     on_request.__globals__.update(Request=gate.Request, EntryOf=gate.EntryOf)
-    return [(gate.Handlers, "on_request", on_request)]
+    return [(gate.Handlers, "on_request", on_request), (gate.Handlers, "_remember_all", lambda _self: None)]
 
 
 def _repeats_unchanged() -> list[Patch]:
@@ -335,6 +336,15 @@ def _barrier_forgets_lapsed() -> list[Patch]:
         self._open.pop(parse(Receipt, entry.data).attempt_seq, None)
 
     return [(flights.Flights, "_answered", answered)]
+
+
+def _wakes_unlooked() -> list[Patch]:
+    """Who stood still over its call does not look what became of it."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    return [(posting.Posting, "_look_after_sleep", nothing)]
 
 
 def _barrier_names_nothing() -> list[Patch]:
@@ -390,6 +400,7 @@ PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
     "barrier_does_not_wait": ("eoc_active is appended while posts are in flight", _barrier_does_not_wait),
     "barrier_forgets_lapsed": ("the barrier takes a lapsed attempt for an answered one", _barrier_forgets_lapsed),
     "barrier_names_nothing": ("eoc_active names no unknown post", _barrier_names_nothing),
+    "wakes_unlooked": ("who stood still over its call does not look what became of it", _wakes_unlooked),
     "sleeper_forgotten": ("who was answered for by another is forgotten", _sleeper_forgotten),
 }
 """Each bug: what it is, and what it replaces."""

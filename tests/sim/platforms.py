@@ -166,7 +166,7 @@ class SimConnector:
             left = max(intent.call_timeout - 0.4, 0.0)
             world.loop.outside(rng.uniform(0.0, left), world.land, self.platform, intent)
             return None
-        if trick == "held":
+        if trick == "held" and self.platform != "website":  # its pages are files here, behind no proxy
             # A proxy keeps it until after the lease, and answers nothing; the platform shows it before it is settled.
             late = LEASE_SECONDS * ANSWER_MARGIN + rng.uniform(0.1, HELD_SECONDS)
             world.loop.outside(intent.call_timeout + late, world.land, self.platform, intent, late)

@@ -7,6 +7,7 @@ is looked for before anything is tried again.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from services.fanout.connectors.contract import (
     CannotTell,
     Connector,
     Intent,
+    Posted,
     PublishResult,
     ReconcileResult,
     Retryable,
@@ -31,7 +33,7 @@ from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.settling import settling_of
-from services.fanout.domain.step import Done, End, Lapse, Place, Settle, Wait
+from services.fanout.domain.step import LEASE_SLACK, Done, End, Lapse, Place, Settle, Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.fanout.hosts.starts import Start, Starts
@@ -119,6 +121,7 @@ class Posting:
     async def settle(self, place: Place, step: Settle, slot: Slot) -> Outcome:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
         attempt, settling = step.attempt, settling_of(step.attempt.platform, self._settings.lease)
+        known = place.target.receipt_last
         slot.calling()
         found = await self._look(place, attempt)
         profile = self.profile_of(place)
@@ -136,7 +139,7 @@ class Posting:
         receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
         if not receipt.final:
             receipt = self._bounded(place, receipt, attempt.number, None)
-        await self._record(place, receipt)
+        await self._record(place, receipt, known)
         return None
 
     async def lapse(self, step: Lapse) -> Outcome:
@@ -155,7 +158,7 @@ class Posting:
         receipt = receipts.without_attempt(
             place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
         )
-        await self._record(place, receipt)
+        await self._record(place, receipt, place.state.target(place.profile).receipt_last)
         return None
 
     def _patience_with(self, place: Place, found: CannotTell) -> float:
@@ -189,13 +192,17 @@ class Posting:
         crash_point("fanout.attempt.warranted")
         async with self._starts.one() as start:
             lease, decided_under = Lease(self._runtime.clock, self._settings.lease), self._runtime.control.posture
+            known = place.state.target(place.profile).receipt_last
             attempt_seq = await self._attempt(place, profile, number)
+            attempt = place.state.target(place.profile).attempt
             if not attempt_seq:
                 return Wait(VOID_PAUSE, "its attempt did not count")
             call = _Call(place, attempt_seq, connector, profile, host, slot, start, lease, decided_under)
             result = await self._call(call)
             crash_point("fanout.call.ended")
-            return await self._conclude(place, attempt_seq, result, lease)
+            if attempt is not None and isinstance(result, Unknown) and lease.age() > lease.length:
+                return await self._look_after_sleep(place, attempt, attempt_seq, known)
+            return await self._conclude(place, attempt_seq, result, lease, known)
 
     async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
         """Put the attempt on record; return its sequence if it is ours and counts there, else 0."""
@@ -273,9 +280,9 @@ class Posting:
         return NotAttempted(_sentences(found)) if found else None
 
     async def _conclude(
-        self, place: Place, attempt_seq: int, result: PublishResult | NotAttempted, lease: Lease
+        self, place: Place, attempt_seq: int, result: PublishResult | NotAttempted, lease: Lease, known: int
     ) -> Outcome:
-        """Write the receipt of an attempt."""
+        """Write the receipt of an attempt; ``known`` is the last one on its place before the attempt."""
         attempt = place.state.target(place.profile).attempt
         if isinstance(result, Unknown) or attempt is None:
             # No receipt yet, and nothing is sent again before the platform was asked how it ended.
@@ -284,9 +291,23 @@ class Posting:
         receipt = receipts.of_result(attempt, attempt_seq, result, self._runtime.clock.now())
         if isinstance(result, Retryable):
             receipt = self._bounded(place, receipt, attempt.number, result.after)
-        await self._record(place, receipt)
+        await self._record(place, receipt, known)
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)
+        return None
+
+    async def _look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> Outcome:
+        """Look what has become of a call that this process stood still over.
+
+        What it sent may have landed only when it woke, and others had asked the platform before, and answered.
+        """
+        settling = settling_of(attempt.platform, self._settings.lease)
+        await asyncio.sleep(min(max(settling.settle, LEASE_SLACK), self._settings.lease))
+        found = await self._look(place, attempt)
+        if isinstance(found, Posted):
+            now = self._runtime.clock.now()
+            receipt = receipts.of_look(attempt, attempt_seq, found, now, idempotent=settling.idempotent)
+            await self._record(place, receipt, known)
         return None
 
     def _bounded(self, place: Place, receipt: Receipt, number: int, after: float | None) -> Receipt:
@@ -336,9 +357,13 @@ class Posting:
 
     # --- receipts -----------------------------------------------------------------------------------------
 
-    async def _record(self, place: Place, receipt: Receipt) -> None:
-        """Write a receipt down, unless another worker's stands instead."""
-        written = await self._records.receipt(receipt, place.state.target(place.profile).receipt_last)
+    async def _record(self, place: Place, receipt: Receipt, known: int) -> None:
+        """Write a receipt down, unless another worker's stands instead.
+
+        ``known`` is the last receipt on the place when the work on this one began: whatever came since is looked at
+        before ours follows on it, and the fold, which knows it by now, is not asked.
+        """
+        written = await self._records.receipt(receipt, known)
         if written is not None:
             receipt = written.receipt
             self._read_back.watch(receipt, written.seq, self._runtime.clock.now())

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -30,11 +31,14 @@ from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
 from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
 from services.kernel.projection.effective import void_because
-from services.kernel.projection.state import RequestState, TargetState, wanted_by
+from services.kernel.projection.state import RequestState, TakenOver, TargetState, wanted_by
 from services.kernel.signing import verified_by
 
 Event = TypeVar("Event", bound=Contract)
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
+REMEMBERED = timedelta(hours=1)
+"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
+
 PARSED = 16_384
 """Parsed entries that are kept: several folds in one process read the same ones."""
 
@@ -70,6 +74,8 @@ class LedgerFold:
     all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
+    ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
+    are over.
     """
 
     authority: Authority
@@ -80,6 +86,7 @@ class LedgerFold:
     orders: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
+    taken_over: dict[int, TakenOver] = field(default_factory=dict)
     ruled_from: int = 0
     revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
@@ -122,7 +129,7 @@ class LedgerFold:
         Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
         over, none was open. Who is under way on its profiles stays as it is.
         """
-        busy = dict(self.busy)
+        busy, taken_over = dict(self.busy), dict(self.taken_over)
         found = sorted(entries, key=lambda entry: entry.seq)
         named = {parse(Receipt, one.data).attempt_seq for one in found if _is(one, "receipt") and _readable(one)}
         for entry in found:
@@ -134,7 +141,7 @@ class LedgerFold:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
-        self.busy = busy
+        self.busy, self.taken_over = busy, taken_over
 
     def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
         """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
@@ -168,7 +175,7 @@ class LedgerFold:
 
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
-        return replace(self, requests={}, busy={}, orders={})
+        return replace(self, requests={}, busy={}, orders={}, taken_over={})
 
     def _reopen_attempt(self, entry: Entry, boot: float, *, named: bool) -> None:
         attempt = parse(Attempt, entry.data)
@@ -321,12 +328,24 @@ class LedgerFold:
             target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
             return
         if receipt.attempt_seq == target.attempt_seq:
+            if not target.answered:
+                self._note_taken_over(entry, receipt, target)
             target.answered = True
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
         state.note(profile)
         if receipt.resolution_seq is not None:
             state.fact_seq = entry.seq
+
+    def _note_taken_over(self, entry: Entry, receipt: Receipt, target: TargetState) -> None:
+        attempt, at = target.attempt, target.attempt_at
+        if attempt is None or at is None or receipt.worker in (None, attempt.worker):
+            return
+        known = {seq: one for seq, one in self.taken_over.items() if entry.at - one.at < REMEMBERED}
+        known[target.attempt_seq] = TakenOver(
+            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, target.folded_at
+        )
+        self.taken_over = known
 
     def _resolution(self, entry: Entry, _boot: float) -> None:
         resolution = parse(Resolution, entry.data)

@@ -58,6 +58,21 @@ class TargetState:
         return self.is_final and self.receipt is not None and self.receipt.outcome is ReceiptOutcome.UNCONFIRMED
 
 
+@dataclass(frozen=True)
+class TakenOver:
+    """An attempt that another than its worker answered: that one may be stopped between its look and its call.
+
+    ``at`` is when the server stored the attempt, ``folded_at`` when it was folded here (boot-time seconds).
+    """
+
+    profile: str
+    request_id: str
+    worker: str
+    answered_by: str
+    at: datetime
+    folded_at: float
+
+
 @dataclass
 class RequestState:
     """One request with all that was said of it.

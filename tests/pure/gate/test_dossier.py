@@ -171,6 +171,16 @@ def test_what_goes_to_the_website_itself_is_not_mirrored_there() -> None:
     assert (found.outcome, found.mirror) == (Outcome.CLEARED, None)
 
 
+def test_what_stands_on_a_profile_that_was_suspended_since_is_not_mirrored() -> None:
+    """Seed 1225 of the simulation: post authorization would hold the page back, and the request stay open for ever."""
+    held = approved()
+    held.want(REQUEST.targets)
+    held.targets["fire-social"] = ended_target(receipt(outcome=ReceiptOutcome.DELIVERED, final=True))
+    held.note("fire-social")
+    found = decided(held, **{"fire-social": world.profile("fire-social", official=False)})
+    assert (found.outcome, found.mirror) == (Outcome.CLEARED, None)
+
+
 def test_what_was_not_rendered_for_the_website_is_not_mirrored() -> None:
     found = decided(approved(renderings=(rendering(),)))
     assert found.mirror is None
