@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many (default: 1000)")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default: 0)")
     parser.add_argument("--plant", action="append", default=[], choices=sorted(PLANTS), help="switch a known bug on")
-    parser.add_argument("--plants", action="store_true", help="try every known bug, on up to 150 seeds each")
+    parser.add_argument("--plants", action="store_true", help="try every known bug, on up to 250 seeds each")
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--json", action="store_true", help="say at the end what came of it, as one line of JSON")
     asked = parser.parse_args()
@@ -40,7 +40,7 @@ def main() -> int:
     return _play_many(range(asked.first, asked.first + asked.seeds), plants, asked.workers, as_json=asked.json)
 
 
-MOST_SEEDS = 150
+MOST_SEEDS = 250
 
 
 def _try_plants(most: int, workers: int) -> int:
