@@ -197,13 +197,15 @@ class World:
 
     async def _rest(self) -> None:
         """Wait until nothing is under way."""
-        quiet = 0.0
+        quiet, stood = 0.0, 0
         while quiet < GRACE:
             if self.loop.now > self.theme.chaos + self.theme.calm:
                 self.faults.append("it does not come to rest: " + ", ".join(self._busy()))
                 return
             await asyncio.sleep(1.0)
-            quiet = 0.0 if self._busy() else quiet + 1.0
+            length = len(self.server.ledger.entries)
+            quiet = 0.0 if self._busy() or length != stood else quiet + 1.0
+            stood = length
 
     def _busy(self) -> list[str]:
         found = [name for name, durable in self.server.durables.items() if durable.pending or durable.again]
