@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class Signals:
-    """The waiters of one projection."""
+    """The waiters of one projection; who waited first is woken first."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], None]] = {}
 
     def ring(self, keys: Iterable[str]) -> None:
         """Wake everybody who waits for one of these keys."""
@@ -28,7 +28,7 @@ class Signals:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         names = tuple(keys)
         for key in names:
-            self._waiting.setdefault(key, set()).add(future)
+            self._waiting.setdefault(key, {})[future] = None
         try:
             async with asyncio.timeout(max(seconds, 0.0)):
                 await future
@@ -38,7 +38,7 @@ class Signals:
             for key in names:
                 waiting = self._waiting.get(key)
                 if waiting is not None:
-                    waiting.discard(future)
+                    waiting.pop(future, None)
                     if not waiting:
                         del self._waiting[key]
         return True
