@@ -45,12 +45,12 @@ MOST_SEEDS = 250
 
 def _try_plants(most: int, workers: int) -> int:
     """Print for each known bug the first seed that catches it; 1 if one is not caught that should be."""
-    from tests.sim.plants import HARMLESS, PLANTS, with_those_behind
+    from tests.sim.plants import HARMLESS, PLANTS, SEEDS, with_those_behind
     from tests.sim.run import first_caught
 
     missed = 0
     for name in sorted(PLANTS):
-        caught = first_caught(with_those_behind(name), range(most), workers)
+        caught = first_caught(with_those_behind(name), (SEEDS.get(name, 0), *range(most)), workers)
         problem = (
             caught.problems[0] if caught else "not caught; another wall stands" if name in HARMLESS else "NOT CAUGHT"
         )

@@ -106,7 +106,7 @@ def many(seeds: Iterable[int], plants: tuple[str, ...] = (), workers: int = WORK
         return
     context = multiprocessing.get_context("fork")
     with context.Pool(workers) as pool:
-        yield from pool.imap(_Job(plants), seeds, chunksize=4)
+        yield from pool.imap(_Job(plants), seeds, chunksize=1 if plants else 4)
 
 
 def first_caught(plants: tuple[str, ...], seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:

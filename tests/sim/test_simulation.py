@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.plants import HARMLESS, PLANTS, with_those_behind
+from tests.sim.plants import SEEDS as PLANT_SEEDS
 from tests.sim.run import run
 
 SEEDS = range(4)
@@ -26,37 +27,15 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
 BOUND = 40
 """Seeds within which each of these bugs is caught, if not by the seed that caught it before."""
 
-CAUGHT = {
-    "ack_without_a_look": 99,
-    "acked_before_receipt": 11,
-    "acked_beside_an_attempt": 50,
-    "barrier_does_not_wait": 10,
-    "blind_repeat": 48,
-    "duplicate_is_mine": 16,
-    "expired_posted": 3,
-    "late_call": 7,
-    "never_marked": 0,
-    "no_fence": 0,
-    "no_lease_wait": 7,
-    "no_second_look": 9,
-    "receipt_lies": 6,
-    "receipt_without_cas": 35,
-    "redelivery_is_new": 3,
-    "stale_control": 0,
-    "unconfirmed_forgotten": 24,
-    "verdict_without_cas": 0,
-}
-"""Each with the seed to begin with; ``make sim-plants`` looks for them."""
 
-
-@pytest.mark.parametrize("name", CAUGHT)
+@pytest.mark.parametrize("name", PLANT_SEEDS)
 def test_a_planted_bug_is_caught(name: str) -> None:
     """By a seed that is whole without it."""
-    seeds = (CAUGHT[name], *range(BOUND))
+    seeds = (PLANT_SEEDS[name], *range(BOUND))
     caught = next((seed for seed in seeds if run(seed, with_those_behind(name)).problems), None)
     assert caught is not None, f"{name} was not caught within {BOUND} seeds"
     assert not run(caught).problems
 
 
 def test_each_bug_that_does_harm_is_caught() -> None:
-    assert set(CAUGHT) == set(PLANTS) - HARMLESS
+    assert set(PLANT_SEEDS) == set(PLANTS) - HARMLESS
