@@ -224,10 +224,11 @@ THEMES: dict[str, Theme] = {
         mischief=("late", "late", "silent", "accepted_500"),
         lies=0.7,
     ),
-    "death beside a receipt": Theme(
+    "death beside a receipt or a verdict": Theme(
         {
             "fanout.call.ended": ((0.6, lose_and_die), (0.2, die_within(0.1))),
             "fanout.attempt.stored": ((0.1, die_within(0.1)),),
+            "gatekeeper.verdict.decided": ((0.3, die_within(0.01)),),
         },
         mischief=_UNCLEAR,
         lies=0.2,
