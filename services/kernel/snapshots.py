@@ -49,6 +49,7 @@ class Snapshots:
         fold = LedgerFold(projection.fold.authority, EVERYTHING)
         fold.resume(await self._part(snapshot), frozenset(snapshot.counted), runtime.clock.monotonic())
         fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
+        fold.taken_over = snapshot.sleepers(runtime.clock.monotonic())
         projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq
         runtime.ledger.highest = max(runtime.ledger.highest, snapshot.seq)
         runtime.log.info("starts from a snapshot", seq=snapshot.seq, open=len(fold.requests))

@@ -63,6 +63,8 @@ def come(world: World) -> None:
         _later(world, rng.uniform(0, 36), _server_crash)
     if rng.random() < 0.15:
         _later(world, rng.uniform(0, 30), _suspend)
+    if rng.random() < 0.3:
+        _later(world, rng.uniform(5, 36), _damage)
 
 
 def _themed(world: World) -> None:
@@ -165,6 +167,18 @@ def _server_back(world: World) -> None:
         world.server.restart(world.loop.now)
         world.network.dispatch_all()
         world.network.reconnect()
+
+
+def _damage(world: World) -> None:
+    """A machine's snapshot is cut off, changed, or gone."""
+    slot = world.rng.choice(world.slots)
+    raw = slot.disk.raw
+    if raw is None or world.calm:
+        return
+    place = world.rng.randrange(len(raw))
+    changed = raw[:place] + bytes([raw[place] ^ (1 << world.rng.randrange(8))]) + raw[place + 1 :]
+    slot.disk.raw = world.rng.choice((None, raw[:place], changed))
+    world.tell(slot.name, "its snapshot is damaged")
 
 
 def _suspend(world: World) -> None:

@@ -113,7 +113,7 @@ def _replica_believed() -> list[Patch]:
     async def read(self: Any, pattern: str) -> list[Entry]:
         return [entry async for batch in self._source.entries(0, pattern) for entry in batch]
 
-    return [(Projection, "_all_of", read)]
+    return [(Projection, "all_of", read)]
 
 
 def _reopened_holds_the_profile() -> list[Patch]:

@@ -70,10 +70,32 @@ class SimLog:
         self._say(event, error=repr(error), **values)
 
 
+class SimFile:
+    """A file of one machine, which outlives its processes; what was written to it may be damaged."""
+
+    def __init__(self) -> None:
+        self.raw: bytes | None = None
+
+    def read_bytes(self) -> bytes:
+        """Return what it holds; raises FileNotFoundError."""
+        if self.raw is None:
+            raise FileNotFoundError
+        return self.raw
+
+
 class SimRuntime(Runtime):
     """A service instance in one simulated process."""
 
-    def __init__(self, name: str, city: City, network: Network, process: Process, clock: SimClock, log: SimLog) -> None:
+    def __init__(
+        self,
+        name: str,
+        city: City,
+        network: Network,
+        process: Process,
+        clock: SimClock,
+        log: SimLog,
+        disk: SimFile,
+    ) -> None:
         super().__init__(flow.service(name), city, clock)
         self.log = log  # type: ignore[assignment]
         self.network, self.process = network, process
@@ -83,6 +105,7 @@ class SimRuntime(Runtime):
         self.projection = Projection(
             self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, clock, self.log
         )
+        self.snapshots._path = disk  # type: ignore[assignment]
         network.links[process.name] = (process, self.projection.reconnected)
         self.tries = Counter(self.ledger, clock, self.log)
         self.instance = process.name
@@ -148,7 +171,7 @@ class SimRuntime(Runtime):
         while True:
             try:
                 if self.row.folds:
-                    await self.projection.start()
+                    await self._start_projection()
                 await self._await_manifest(genesis)
                 break
             except Exception as error:
@@ -157,7 +180,8 @@ class SimRuntime(Runtime):
         self._wire = wire
         self._register()
         beats = [self._beat] if self.row.posts else []
-        for work in (*([self.projection.run] if self.row.folds else []), *self._work, *beats):
+        following = [self.projection.run, self.snapshots.keep] if self.row.folds else []
+        for work in (*following, *self._work, *beats):
             self.process.spawn(self._keep(work))
 
     async def heartbeat(self) -> None:
@@ -229,4 +253,4 @@ async def _arguments(handler: Any, message: Any, decoder: Any) -> dict[str, Any]
     return filled
 
 
-__all__ = ["SimClock", "SimLog", "SimRuntime"]
+__all__ = ["SimClock", "SimFile", "SimLog", "SimRuntime"]

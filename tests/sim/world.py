@@ -28,7 +28,7 @@ from tests.sim.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.sim.network import Network
 from tests.sim.platforms import Platforms, SimConnector
 from tests.sim.record import Follower
-from tests.sim.runtime import SimClock, SimLog, SimRuntime
+from tests.sim.runtime import SimClock, SimFile, SimLog, SimRuntime
 from tests.sim.server import Server
 from tests.sim.town import START, Town
 
@@ -47,6 +47,7 @@ class Slot:
     starts: int = 0
     process: Process | None = None
     runtime: SimRuntime | None = None
+    disk: SimFile = field(default_factory=SimFile)
 
 
 @dataclass
@@ -118,7 +119,7 @@ class World:
         self.processes.append(process)
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
-        runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log)
+        runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log, slot.disk)
         slot.runtime = runtime
         self.tell(process.name, "START")
         process.spawn(runtime.run(self._wire(slot.service, process), self._genesis(slot.service, runtime)))

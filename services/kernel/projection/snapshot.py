@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from schemas import canonical
 from services.kernel.entry import Entry
 from services.kernel.files import write_atomically
 from services.kernel.projection.fold import Authority, LedgerFold
+from services.kernel.projection.state import TakenOver
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
 MOST_OPEN = 256
@@ -28,7 +30,8 @@ class Snapshot:
     """The fold after the entry ``seq``, whose subject and bytes have the hash ``entry``.
 
     ``root`` is the hash of the realm's pinned keys. ``counted`` are the attempts of the open ``requests`` that count;
-    ``ruled_from`` as in the fold.
+    ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, and when
+    the attempt was stored.
     """
 
     root: str
@@ -37,12 +40,20 @@ class Snapshot:
     requests: tuple[str, ...]
     counted: tuple[int, ...]
     ruled_from: int
+    taken_over: tuple[tuple[int, str, str, str, str, str], ...] = ()
     version: int = FOLD_VERSION
 
     def to_bytes(self) -> bytes:
         """Return the file's content: the snapshot and its own hash."""
         body = asdict(self)
         return canonical.dumps({"snapshot": body, "sha256": canonical.sha256(canonical.dumps(body))})
+
+    def sleepers(self, boot: float) -> dict[int, TakenOver]:
+        """Return what others answered, as a fold holds it; ``boot`` is the present in boot-time seconds."""
+        return {
+            seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot)
+            for seq, profile, request_id, worker, by, at in self.taken_over
+        }
 
     def write(self, path: Path) -> None:
         """Keep it; raises OSError."""
@@ -61,6 +72,10 @@ def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
         tuple(sorted(fold.requests)),
         tuple(sorted(counted)),
         fold.ruled_from,
+        tuple(
+            (seq, one.profile, one.request_id, one.worker, one.answered_by, one.at.isoformat())
+            for seq, one in sorted(fold.taken_over.items())
+        ),
     )
 
 
@@ -72,6 +87,7 @@ def read(raw: bytes, authority: Authority) -> Snapshot | None:
         if canonical.sha256(canonical.dumps(body)) != value["sha256"]:
             return None
         body |= {name: tuple(body[name]) for name in ("requests", "counted")}
+        body["taken_over"] = tuple(map(tuple, body["taken_over"]))
         found = Snapshot(**body)
     except (ValueError, KeyError, TypeError):
         return None

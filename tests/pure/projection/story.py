@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,6 +153,7 @@ class Story:
         """How an attempt ended."""
         final = outcome not in (ReceiptOutcome.WITHHELD, ReceiptOutcome.LAPSED)
         values = {"at": self.now, "profile": profile, "attempt_seq": attempt_seq, "outcome": outcome, "final": final}
+        values["worker"] = f"worker-{1 + len(self.entries) % 2}"  # who made the attempt, or another one
         made: Receipt = world.receipt(self.requests[name], **(values | changes))
         return self.put(subjects.receipt(profile, name), made)
 
@@ -252,4 +253,5 @@ def gist(state: RequestState) -> dict[str, Any]:
 def picture(fold: LedgerFold) -> dict[str, Any]:
     """Everything that a fold says, but when it was folded."""
     said = {name: value for name, value in vars(fold).items() if name not in ("requests", "authority")}
+    said["taken_over"] = {seq: replace(one, folded_at=0.0) for seq, one in fold.taken_over.items()}
     return {**said, "requests": {name: gist(state) for name, state in fold.requests.items()}}

@@ -25,6 +25,7 @@ def resumed(story: Story, at: int) -> Reader:
     reader = Reader()
     reader.fold.resume(part(prefix, snapshot), frozenset(snapshot.counted), 0.0)
     reader.fold.seq, reader.fold.ruled_from = snapshot.seq, snapshot.ruled_from
+    reader.fold.taken_over = snapshot.sleepers(0.0)
     reader._seen = list(prefix)
     return reader
 
@@ -107,7 +108,7 @@ def test_other_pinned_keys_or_another_version_begin_anew(monkeypatch: pytest.Mon
     raw = snapshot()
     assert read(raw, Authority("exercise", AUTHORITY.root_keys, 2)) is None
     assert read(raw, Authority("live", AUTHORITY.root_keys, 1)) is None
-    monkeypatch.setattr("services.kernel.projection.snapshot.FOLD_VERSION", 2)
+    monkeypatch.setattr("services.kernel.projection.snapshot.FOLD_VERSION", 99)
     assert read(raw, AUTHORITY) is None
 
 
