@@ -65,7 +65,7 @@ def run(seed: int, plants: tuple[str, ...] = (), *, whole: bool = False) -> Outc
         found = problems(world)
     outcome = _outcome(world, found, whole=whole)
     del world
-    _forget()
+    forget()
     return outcome
 
 
@@ -86,7 +86,7 @@ def _outcome(world: World, found: list[str], *, whole: bool) -> Outcome:
     )
 
 
-def _forget() -> None:
+def forget() -> None:
     """Let go of the tasks of killed processes: they end in the middle, as they should, and nobody need hear of it."""
     hook = sys.unraisablehook
     sys.unraisablehook = lambda _unraisable: None

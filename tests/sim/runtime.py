@@ -95,6 +95,7 @@ class SimRuntime(Runtime):
         clock: SimClock,
         log: SimLog,
         disk: SimFile,
+        anchor: SimFile,
     ) -> None:
         super().__init__(flow.service(name), city, clock)
         self.log = log  # type: ignore[assignment]
@@ -106,6 +107,7 @@ class SimRuntime(Runtime):
             self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, clock, self.log
         )
         self.snapshots._path = disk  # type: ignore[assignment]
+        self.watch.anchor = anchor if self.row.posts else None  # type: ignore[assignment]
         network.links[process.name] = (process, self.projection.reconnected)
         self.tries = Counter(self.ledger, clock, self.log)
         self.instance = process.name
@@ -170,6 +172,7 @@ class SimRuntime(Runtime):
         """Begin as the real one does: wait for the manifest, register, take up the background work."""
         while True:
             try:
+                await self.watch.begin()
                 if self.row.folds:
                     await self._start_projection()
                 await self._await_manifest(genesis)
@@ -179,7 +182,7 @@ class SimRuntime(Runtime):
                 await asyncio.sleep(1.0)
         self._wire = wire
         self._register()
-        beats = [self._beat] if self.row.posts else []
+        beats = [self._beat, self.watch.keep] if self.row.posts else []
         following = [self.projection.run, self.snapshots.keep] if self.row.folds else []
         for work in (*following, *self._work, *beats):
             self.process.spawn(self._keep(work))

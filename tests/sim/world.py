@@ -48,6 +48,7 @@ class Slot:
     process: Process | None = None
     runtime: SimRuntime | None = None
     disk: SimFile = field(default_factory=SimFile)
+    anchor: SimFile = field(default_factory=SimFile)
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Told:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, town: Town, seed: int) -> None:
+    def __init__(self, town: Town, seed: int, theme: moments.Theme | None = None) -> None:
         self.town, self.seed = town, seed
         self.rng = Random(seed)
         random.seed(seed)
@@ -86,7 +87,7 @@ class World:
         self.crash_rate = 0.0
         self.calm = False
         self.platforms.sending = self._at_sending
-        self.theme = moments.choose(self)
+        self.theme = theme or moments.choose(self)
 
     # --- telling ------------------------------------------------------------------------------------------
 
@@ -119,7 +120,8 @@ class World:
         self.processes.append(process)
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
-        runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log, slot.disk)
+        files = (slot.disk, slot.anchor)
+        runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log, *files)
         slot.runtime = runtime
         self.tell(process.name, "START")
         process.spawn(runtime.run(self._wire(slot.service, process), self._genesis(slot.service, runtime)))
@@ -254,10 +256,10 @@ class _Watch(dict[str, Any]):
         return default
 
 
-def play(town: Town, seed: int) -> World:
-    """Play one seed and return the world at its end."""
+def play(town: Town, seed: int, theme: moments.Theme | None = None) -> World:
+    """Play one seed and return the world at its end; ``theme``: instead of the one that the seed has."""
     gc.disable()
-    world = World(town, seed)
+    world = World(town, seed, theme)
     watch = _Watch()
     watch.world = world
     before = crashpoints._armed
