@@ -192,6 +192,26 @@ def an_approval(city: City, request: Request, officer: str, **changes: Any) -> A
     return Approval(at=now(), request_id=request.request_id, officer=officer, envelope=envelope)
 
 
+def an_attempt(control_seq: int, name: str | None = None, profile: str = FIRE, **changes: Any) -> Attempt:
+    """An attempt as fanout would append it at this control revision; by default on a request that is not there."""
+    name = name or "r" + secrets.token_hex(6)
+    fields: dict[str, Any] = {
+        "at": now(),
+        "request_id": name,
+        "revision": 1,
+        "profile": profile,
+        "platform": "townsquare",
+        "number": 1,
+        "worker": f"test-{secrets.token_hex(2)}",
+        "verdict_seq": 1,
+        "control_seq": control_seq,
+        "digest": canonical.sha256(name.encode()),
+        "rendering_sha256": canonical.sha256(name.encode()),
+        "idempotency_key": f"{name}.1.{profile}",
+    }
+    return Attempt(**(fields | changes))
+
+
 @dataclass
 class Writer:
     """A connection with a service's key: it appends what that service may append, and reads."""
@@ -230,19 +250,13 @@ class Writer:
         """Append an attempt as fanout does, fenced on the control revision; return its sequence."""
         state = await self.state()
         at = state.seq if control_seq is None else control_seq
-        event = Attempt(
-            at=now(),
-            request_id=request.request_id,
-            revision=1,
-            profile=profile,
+        event = an_attempt(
+            at,
+            request.request_id,
+            profile,
             platform=state.profiles[profile].platform,
-            number=1,
-            worker=f"test-{secrets.token_hex(2)}",
-            verdict_seq=1,
-            control_seq=at,
             digest=request.digest,
             rendering_sha256=request.renderings[0].sha256,
-            idempotency_key=f"{request.request_id}.1.{profile}",
         )
         subject = subjects.attempt(profile, request.request_id)
         return (await self.ledger.append(subject, event, fence=(subjects.CONTROL, at))).seq
@@ -305,11 +319,11 @@ class Mission:
         client = await self._client(path, user)
         return Desk(self.city, user, client, load_key(path))
 
-    async def writer(self, service: str) -> Writer:
-        """Connect with a service's key."""
+    async def writer(self, service: str, url: str | None = None) -> Writer:
+        """Connect with a service's key, to the broker or to what stands before it."""
         denials: list[str] = []
         path = self.city.service_key_path(service)
-        client = await self._client(path, service.replace("_", "-"), denials)
+        client = await self._client(path, service.replace("_", "-"), denials, url)
         return Writer(self.city, client, _ledger(client), denials)
 
     async def provisioner(self) -> Writer:
@@ -317,13 +331,13 @@ class Mission:
         client = await self._client(self.city.provision_key_path, "provision")
         return Writer(self.city, client, _ledger(client, streams.OWN_API))
 
-    async def _client(self, key: Path, user: str, denials: list[str] | None = None) -> Client:
+    async def _client(self, key: Path, user: str, denials: list[str] | None = None, url: str | None = None) -> Client:
         async def on_error(error: Exception) -> None:
             if denials is not None:
                 denials.append(str(error))
 
         client = await nats.connect(
-            servers_of(self.url),
+            servers_of(url or self.url),
             tls=client_context(self.city),
             nkeys_seed=str(key),
             inbox_prefix=f"_INBOX_{user}".encode(),

@@ -102,7 +102,9 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
             await broker.start(city, port)
             url = broker.url
             if (await provision(city, url)).accounts_changed:
-                await broker.reload()
+                # Not reloaded: accounts that are new get their imports of JetStream only at a start.
+                await broker.stop()
+                await broker.start(city, port)
         else:
             url = nats.address
         await _check_ledger(city, url)

@@ -12,7 +12,6 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -115,7 +114,7 @@ class Runtime:
             connect_timeout=5,
             drain_timeout=int(GRACEFUL_SECONDS),
             error_cb=self._on_error,
-            disconnected_cb=partial(self._on_link, "the broker is gone, waiting for it"),
+            disconnected_cb=self._on_disconnected,
             reconnected_cb=self._on_reconnected,
             middlewares=[middleware],
             graceful_timeout=GRACEFUL_SECONDS,
@@ -422,6 +421,10 @@ class Runtime:
 
     async def _on_error(self, error: Exception) -> None:
         self.log.warning("the broker says", error=str(error) or type(error).__name__)
+
+    async def _on_disconnected(self) -> None:
+        self.projection.disconnected()
+        await self._on_link("the broker is gone, waiting for it")
 
     async def _on_reconnected(self) -> None:
         self.projection.reconnected()

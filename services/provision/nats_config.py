@@ -27,6 +27,7 @@ from services.provision.permissions import (
     for_provisioning,
     for_service,
     for_system,
+    imported,
     imports_of,
 )
 
@@ -214,7 +215,7 @@ def _core(realm: RealmUsers) -> list[str]:
     one, several, heard = _Grants(), _Grants(), _Grants()
     for row in flow.SERVICES:
         account, imports = service_account(realm.realm, row), imports_of(row)
-        one.add(imports.services, account)
+        one.add(_filters(imports.services), account)
         several.add(imports.streaming, account)
         heard.add(imports.streams, account)
     exports = [f"service: {subject}, accounts: {accounts}" for subject, accounts in one.rows()]
@@ -228,7 +229,7 @@ def _service(realm: RealmUsers, row: flow.Service) -> list[str]:
     """A service's own account: what it takes from the ledger's and hears of others, what it serves and broadcasts."""
     core, desk = core_account(realm.realm), desk_account(realm.realm)
     taken = imports_of(row)
-    imports = [_import("service", core, subject) for subject in (*taken.services, *taken.streaming)]
+    imports = [_import("service", core, subject) for subject in (*_filters(taken.services), *taken.streaming)]
     imports += [_import("stream", core, subject) for subject in taken.streams]
     imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _heard_by(row)]
     exports = [f"service: {_quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
@@ -270,6 +271,10 @@ class _Grants:
 
     def rows(self) -> list[tuple[str, str]]:
         return [(_quoted(subject), f"[{', '.join(to)}]") for subject, to in sorted(self._accounts.items())]
+
+
+def _filters(taken: Iterable[str]) -> list[str]:
+    return sorted({imported(subject) for subject in taken})
 
 
 def _heard_by(row: flow.Service) -> list[tuple[flow.Service, str]]:

@@ -49,6 +49,17 @@ def exported(subject: str) -> str:
     return f"{streams.OWN_API}.{subject.removeprefix(prefix)}" if subject.startswith(prefix) else subject
 
 
+def imported(subject: str) -> str:
+    """Return the filter by which an account imports what its user may publish: never a subject of a stream, literally.
+
+    The server follows a literal import also for an answer that comes back into the account: a message of a durable with
+    ``reply=ledger.seal`` was stored again in the ledger, under the subject that it had there (measured, 2.15.1). It
+    does not do so for a filter. What the user may publish stays as narrow as its row says.
+    """
+    head, _, last = subject.partition(".")
+    return f"{head}.*" if head in ("ledger", "dead") and last and "." not in last else subject
+
+
 def inbox(user: str) -> str:
     """Return the filter of a user's own inbox."""
     return f"_INBOX_{user}.>"

@@ -66,6 +66,12 @@ class Drill:
                 return
             assert time.monotonic() < deadline, found
 
+    def until_over(self, request_id: str) -> None:
+        """Wait until a request is pending no more: the website's page is written a moment after the posts."""
+        deadline = time.monotonic() + PATIENCE
+        while found := [one for one in self.give.json("pending").body if one["request_id"] == request_id]:
+            assert time.monotonic() < deadline, found
+
     def deaf(self, *profiles: str) -> None:
         """Have the townsquare drop each post and each look for these profiles."""
         for profile in profiles:
@@ -174,7 +180,7 @@ def test_an_unconfirmed_post_is_shown_decided_and_followed_to_its_end(drill: Dri
     assert given_up.body["unconfirmed"] == []
     with urllib.request.urlopen(landed[WATER]["url"]) as page:
         assert "Lougheed" in page.read().decode()
-    assert [one["request_id"] for one in give.json("pending").body if one["request_id"] == name] == []
+    drill.until_over(name)
     verified = give.json("audit", "verify")
     assert verified.status == 0, verified
 

@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from services.kernel import logs
-from tests.faults import activation, cluster, crashes, server
+from tests.faults import activation, batches, cluster, crashes, server
 from tests.faults.platforms import platforms
 from tests.faults.poison import poison
 from tests.faults.restore import restore
@@ -33,6 +33,9 @@ Scenario = Callable[[Path, Scale], Awaitable[list[Row]]]
 SCENARIOS: dict[str, Scenario] = {
     "crashes": crashes.crashes,
     "broker-killed": server.broker_killed,
+    "batches-killed": batches.batches_killed,
+    "batches-disk-full": batches.batches_disk_full,
+    "batches-fsync": batches.batches_fsync,
     "broker-away": server.broker_away,
     "stopped": server.stopped,
     "disk-full": server.disk_full,

@@ -103,6 +103,10 @@ class Projection:
                 self._log.warning("the ledger cannot be followed, again soon", code=error.code, error=error.message)
                 await asyncio.sleep(LOOK_SECONDS)
 
+    def disconnected(self) -> None:
+        """Fold nothing more of the feed until the ledger was compared: what comes next may be another story."""
+        self._check = True
+
     def reconnected(self) -> None:
         """Look at once what was missed while the broker was away, and whether the ledger is still the same."""
         self._check = True
@@ -170,7 +174,8 @@ class Projection:
     def _heard(self, entry: Entry) -> None:
         if entry.seq <= self.fold.seq:
             return
-        if entry.seq == self.fold.seq + 1 and not self._filling.locked() and self.fold.missing(entry) is None:
+        busy = self._check or self._filling.locked()
+        if entry.seq == self.fold.seq + 1 and not busy and self.fold.missing(entry) is None:
             self._apply(entry)
             return
         if len(self._early) < BUFFERED:
@@ -269,6 +274,7 @@ class Projection:
         fault = anchor_fault(
             Anchor(known.seq, canonical.sha256(known.data)), canonical.sha256(found.data) if found else None
         ) or rewound(known.seq, known.seq)
+        self._check = True
         for ledger in self._ledgers:
             ledger.doubt = ledger.doubt or fault
         raise fault

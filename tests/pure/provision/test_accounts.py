@@ -84,8 +84,21 @@ def test_nothing_is_exported_to_everybody() -> None:
 def test_a_subject_of_the_ledger_leads_to_who_writes_it_alone() -> None:
     for kind, subject, _, accounts in CORE.exports:
         if subject.startswith("ledger."):
-            writers = [service_account("live", row) for row in flow.SERVICES if subject in row.writes]
+            writers = [
+                service_account("live", row)
+                for row in flow.SERVICES
+                if any(permissions.imported(wanted) == subject for wanted in row.writes)
+            ]
             assert (kind, accounts) == ("service", writers)
+
+
+def test_no_account_imports_a_subject_of_a_stream_literally() -> None:
+    """The server would follow such an import for an answer, too (tests.services.provision.test_accounts)."""
+    stored = [one for stream in streams.STREAMS for one in stream.subjects if not one.startswith("$")]
+    for account in OWN.values():
+        for kind, _, subject, _ in account.imports:
+            if kind == "service" and any(subjects.matches(one, subject) for one in stored):
+                assert "*" in subject
 
 
 def test_the_desk_reaches_services_and_never_the_ledgers_account() -> None:
