@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from schemas import canonical, subjects
 from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.requests import Request
-from services.fanout.domain.receipts import reconcile_with_latest, says_enough
+from services.fanout.domain.receipts import readable, reconcile_with_latest, says_enough
 from services.fanout.domain.step import Place
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
@@ -100,12 +100,11 @@ class Records:
                 crash_point("fanout.receipt.stored")
                 await self._folded(appended.seq)
                 return Written(appended.seq, receipt)
-            standing = await self._standing(receipt)
-            if receipt.attempt_seq == 0 or any(says_enough(old, receipt) for _, old in standing):
-                await self._folded(standing[-1][0] if standing else 0)
+            expect_last, standing = await self._standing(receipt)
+            if receipt.attempt_seq == 0 or any(says_enough(old, receipt) for old in standing):
+                await self._folded(expect_last)
                 return None
-            expect_last, last = standing[-1] if standing else (0, None)
-            receipt = reconcile_with_latest(receipt, last)
+            receipt = reconcile_with_latest(receipt, standing[-1] if standing else None)
 
     async def _folded(self, seq: int) -> None:
         try:
@@ -121,11 +120,11 @@ class Records:
         )
         return await self._until_done(append)
 
-    async def _standing(self, receipt: Receipt) -> list[tuple[int, Receipt]]:
-        """Return what stands on the subject by now: off the hot path, so from the leader."""
+    async def _standing(self, receipt: Receipt) -> tuple[int, list[Receipt]]:
+        """Return the last sequence on the subject by now, and its receipts: off the hot path, so from the leader."""
         subject = subjects.receipt(receipt.profile, receipt.request_id)
         entries = await self._until_done(partial(self._runtime.ledger.history, subject))
-        return [(entry.seq, Receipt.from_bytes(entry.data)) for entry in entries]
+        return (entries[-1].seq if entries else 0), readable(entry.data for entry in entries)
 
     async def _until_done(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Repeat without end: the append is idempotent, and an ack without its receipt would lose the outcome."""

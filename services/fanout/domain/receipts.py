@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -68,6 +69,17 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
     """Return the receipt that frees a profile for other requests: the lease is over, and nobody knows how it ended."""
     reason = "its lease is over and it is not known yet how it ended; other messages may go on"
     return _receipt(attempt, attempt_seq, now, outcome=ReceiptOutcome.LAPSED, final=False, reason=reason)
+
+
+def readable(bodies: Iterable[bytes]) -> list[Receipt]:
+    """Return the receipts among what stands on a receipt's subject; junk is passed over, as the fold does."""
+    found = []
+    for body in bodies:
+        try:
+            found.append(Receipt.from_bytes(body))
+        except ValueError:
+            continue
+    return found
 
 
 def reconcile_with_latest(receipt: Receipt, last: Receipt | None) -> Receipt:

@@ -129,3 +129,9 @@ def test_one_receipt_of_an_attempt_is_enough_unless_the_new_one_knows_that_it_st
     old: Receipt, new: Receipt, enough: bool
 ) -> None:
     assert receipts.says_enough(old, new) is enough
+
+
+def test_junk_among_the_receipts_of_a_place_is_passed_over() -> None:
+    first, second = (receipts.of_result(attempt(), seq, POSTED, NOW) for seq in (50, 60))
+    bodies = [b"{}", first.to_bytes(), b"\xff", second.to_bytes(), attempt().to_bytes()]
+    assert receipts.readable(bodies) == [first, second]
