@@ -8,7 +8,8 @@ from collections import deque
 from schemas import canonical, subjects
 from schemas.events.desk import BoardBeat, BoardEvent
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import Applied, place_of
+from services.kernel.projection.fold import Applied
+from services.kernel.projection.reading import place_of
 from services.kernel.service import Runtime
 
 BEAT_SECONDS = 1.0

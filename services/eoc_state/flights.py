@@ -6,7 +6,8 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.desk import ServiceHealth
 from services.eoc_state.activation import Flight
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import Applied, parse, place_of
+from services.kernel.projection.fold import Applied
+from services.kernel.projection.reading import parse, place_of
 from services.kernel.projection.state import TargetState
 from services.kernel.service import Runtime
 

@@ -18,7 +18,7 @@ from services.fanout.domain.resolution import Situation, check, genuine, outcome
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import Unreachable
 from services.kernel.ledger import Conflict
-from services.kernel.projection.fold import parse
+from services.kernel.projection.reading import parse
 from services.kernel.service import EntryOf, Runtime, Sender
 
 TRIES = 20

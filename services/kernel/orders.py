@@ -15,7 +15,7 @@ from services.kernel.control import ControlFault, ControlState, check_order, fol
 from services.kernel.crashpoints import crash_point
 from services.kernel.errors import BadInput, Refused, Unreachable
 from services.kernel.ledger import Conflict
-from services.kernel.projection.fold import order_hash
+from services.kernel.projection.reading import order_hash
 from services.kernel.service import Runtime
 
 TRIES = 20

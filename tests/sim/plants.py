@@ -23,8 +23,9 @@ from services.gatekeeper import handlers as gate
 from services.kernel import append_batch
 from services.kernel.ledger import Entry
 from services.kernel.projection import fold
-from services.kernel.projection.fold import LedgerFold, parse, place_of
+from services.kernel.projection.fold import LedgerFold
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.reading import parse, place_of
 from tests.sim import server
 
 Patch = tuple[Any, str, Any]

@@ -17,7 +17,8 @@ from services.kernel.city import City
 from services.kernel.control import ControlState
 from services.kernel.control_view import authority_of
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import EVERYTHING, Applied, LedgerFold, place_of
+from services.kernel.projection.fold import EVERYTHING, Applied, LedgerFold
+from services.kernel.projection.reading import place_of
 
 
 class WholeFold(LedgerFold):

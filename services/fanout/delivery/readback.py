@@ -24,7 +24,7 @@ from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.host import HostRegistry
 from services.kernel.ledger import Entry
-from services.kernel.projection.fold import parse
+from services.kernel.projection.reading import parse
 from services.kernel.service import Runtime
 
 AT_ONCE = 8

@@ -13,34 +13,37 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.base import Contract
 from schemas.events.control import ControlEvent, Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel import warrant
 from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.entry import EXPECTED, FENCE_SUBJECT, Entry
+from services.kernel.entry import Entry
 from services.kernel.projection.effective import void_because
+from services.kernel.projection.reading import (
+    is_first,
+    is_kind,
+    is_readable,
+    keys_of,
+    order_hash,
+    parse,
+    place_of,
+    signed,
+)
 from services.kernel.projection.state import RequestState, TakenOver, TargetState, wanted_by
-from services.kernel.signing import verified_by
 
-Event = TypeVar("Event", bound=Contract)
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 REMEMBERED = timedelta(hours=1)
 """How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
-
-PARSED = 16_384
-"""Parsed entries that are kept: several folds in one process read the same ones."""
 
 
 class Void(Exception):
@@ -97,7 +100,7 @@ class LedgerFold:
         version 0.3 none was, and what is so old is taken as it is.
         """
         kind, request_id, _ = place_of(entry.subject)
-        is_new = kind == "request" and (_is_first(entry) or not self.ruled_from)
+        is_new = kind == "request" and (is_first(entry) or not self.ruled_from)
         if kind not in self.kinds or request_id in self.requests or is_new:
             return None
         return request_id or None
@@ -112,7 +115,7 @@ class LedgerFold:
         kind, request_id, profile = place_of(entry.subject)
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
-        keys = _keys(kind, request_id, profile)
+        keys = keys_of(kind, request_id, profile)
         try:
             _FOLDS[kind](self, entry, boot)
             void = ""
@@ -131,7 +134,7 @@ class LedgerFold:
         """
         busy, taken_over = dict(self.busy), dict(self.taken_over)
         found = sorted(entries, key=lambda entry: entry.seq)
-        named = {parse(Receipt, one.data).attempt_seq for one in found if _is(one, "receipt") and _readable(one)}
+        named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
         for entry in found:
             kind = place_of(entry.subject)[0]
             try:
@@ -374,7 +377,7 @@ class LedgerFold:
         officer = self.control.officers.get(name)
         if officer is None or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = _signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
+        statement = signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
@@ -383,7 +386,7 @@ class LedgerFold:
         officer = self.control.officers.get(resolution.officer)
         if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
             return False
-        statement = _signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
+        statement = signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
         said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
         return statement is not None and said == (
             statement.request_id,
@@ -408,67 +411,6 @@ class LedgerFold:
             del self.requests[request_id]
 
 
-def place_of(subject: str) -> tuple[str, str, str]:
-    """Return a ledger subject's kind, request and profile (of an approval: its officer); empty where it has none."""
-    tokens = subject.split(".")
-    kind = tokens[1] if len(tokens) > 1 else ""
-    if kind in ("request", "verdict") and len(tokens) == 3:
-        return kind, tokens[2], ""
-    if kind == "approval" and len(tokens) == 4:
-        return kind, tokens[2], tokens[3]
-    if kind in ("attempt", "receipt", "resolution", "delivery") and len(tokens) == 4:
-        return kind, tokens[3], tokens[2]
-    return kind if len(tokens) == 2 else "", "", ""
-
-
-def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which a signed order is known again."""
-    return canonical.sha256(envelope.to_bytes())
-
-
-@lru_cache(maxsize=PARSED)
-def parse(contract: type[Event], raw: bytes) -> Event:
-    """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
-    return contract.from_bytes(raw)
-
-
-@lru_cache(maxsize=4_096)
-def _signed(envelope: Envelope, payload_type: str, contract: type[Event], public_key: str) -> Event | None:
-    """Return what a key signed, and nobody else; None for anything else. The same bytes are checked once."""
-    if verified_by(envelope, payload_type) != {public_key}:
-        return None
-    try:
-        return contract.from_bytes(envelope.payload_bytes())
-    except ValueError:
-        return None
-
-
-def _keys(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
-    """Return what an entry wakes: who waits for control, for a request as a whole, or for it on one profile."""
-    if kind == "control":
-        return (kind,)
-    if kind in ("attempt", "receipt", "resolution"):
-        return (f"{request_id}@{profile}", f"@{profile}")
-    return (request_id,) if request_id else ()
-
-
-def _is_first(entry: Entry) -> bool:
-    """Return whether the server was told to store it only as the first on its subject, and did."""
-    return entry.headers.get(EXPECTED) == "0" and FENCE_SUBJECT not in entry.headers
-
-
-def _is(entry: Entry, kind: str) -> bool:
-    return place_of(entry.subject)[0] == kind
-
-
-def _readable(entry: Entry) -> bool:
-    try:
-        parse(Receipt, entry.data)
-    except ValueError:
-        return False
-    return True
-
-
 _FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
     "control": LedgerFold._control,
     "request": LedgerFold._request,
@@ -480,4 +422,4 @@ _FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
 }
 
 EVERYTHING = frozenset(_FOLDS)
-__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void", "order_hash", "parse", "place_of"]
+__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void"]

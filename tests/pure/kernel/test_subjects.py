@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas import subjects
 from schemas.subjects import SubjectTokenError, matches, token
-from services.kernel.projection.fold import place_of
+from services.kernel.projection.reading import place_of
 
 BAD = [
     "",
