@@ -76,15 +76,15 @@ test: $(VENV)/.dev
 
 N ?= 10
 test-repeat: $(VENV)/.dev
-	@$(BIN)/python -m tests.repeat $(N) $(if $(filter-out 0,$(BUSY)),--busy) -- $(TESTS)
+	@$(BIN)/python -m tests.support.repeat $(N) $(if $(filter-out 0,$(BUSY)),--busy) -- $(TESTS)
 
 SEEDS ?= 1000
 FROM ?= 0
 sim: $(VENV)/.dev
-	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --from $(FROM))
 
 sim-plants: $(VENV)/.dev
-	@$(BIN)/python -m tests.sim --plants
+	@$(BIN)/python -m tests.simulation --plants
 
 faults-short: $(VENV)/.dev
 	@$(BIN)/pytest tests/faults

@@ -21,7 +21,7 @@ from schemas.events.desk import PreviewReply
 from schemas.events.envelope import pae
 from schemas.events.requests import Request, digest_of
 from services.desk import statements
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
 from services.provision import demo_plan, find_nats_server, make_city
 from services.provision.city_plan import Department, profile
 

@@ -10,9 +10,9 @@ import hypothesis
 import pytest
 import pytest_asyncio
 
-from services.kernel.city import City
+from services.kernel.base.city import City
 from services.provision import demo_plan, make_city
-from tests.mission import Mission, copy_city, provisioned_city
+from tests.support.mission import Mission, copy_city, provisioned_city
 
 # A busy machine is no reason to fail: how long an example may take is not what these tests are about.
 hypothesis.settings.register_profile("onevoice", deadline=None)
@@ -40,7 +40,13 @@ async def mission(demo_city: City) -> AsyncIterator[Mission]:
         yield running
 
 
-LONGEST_FIRST = ("tests/faults", "tests/command", "tests/services/fanout", "tests/services/audit", "tests/services")
+LONGEST_FIRST = (
+    "tests/faults",
+    "tests/cli",
+    "tests/integration/fanout",
+    "tests/integration/audit",
+    "tests/integration",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,7 @@ class Attempt(Contract):
 
     ``number`` counts the attempts of this request on this profile from 1. ``idempotency_key`` is the same for
     all attempts of a revision on a profile. ``rule`` 2: it counts only if it is effective where it stands in the
-    ledger (services.kernel.projection.effective); absent: written before version 0.3, it counts as it is.
+    ledger (services.kernel.fold.effective); absent: written before version 0.3, it counts as it is.
     """
 
     type: Literal["attempt"] = "attempt"

@@ -20,7 +20,7 @@ from services.audit.record import Record
 from services.audit.verify.compare import CHUNK, Comparison, add_all, against_shape
 from services.audit.verify.line import Line
 from services.audit.verify.report import Violation
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 if TYPE_CHECKING:
     from services.audit.handlers import Copyist

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.kernel.ledger import Entry
+from services.kernel.ledger.client import Entry
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from schemas import canonical
 from services.audit.verify.line import LedgerEntry
 from services.audit.verify.media import picture_path, pictures_of, read_picture
 from services.audit.verify.report import Violation
-from services.kernel.files import write_atomically
-from services.kernel.ledger import Ledger
+from services.kernel.base.files import write_atomically
+from services.kernel.ledger.client import Ledger
 
 
 class Gallery:

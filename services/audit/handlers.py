@@ -18,10 +18,10 @@ from services.audit.verify.alarms import Alarm
 from services.audit.verify.compare import Comparison, difference
 from services.audit.verify.line import Line, write_line
 from services.audit.verify.report import Violation
-from services.kernel.crashpoints import crash_point
-from services.kernel.ledger import Entry
-from services.kernel.service import Runtime
-from services.kernel.trust import AT_HEADER
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.ledger.client import Entry
+from services.kernel.ledger.integrity import AT_HEADER
+from services.kernel.runtime.service import Runtime
 
 _T = TypeVar("_T")
 CHUNK = 512

@@ -16,10 +16,10 @@ from services.audit.gallery import Gallery
 from services.audit.handlers import Copyist
 from services.audit.pull import Puller
 from services.audit.record import Lock, Record
-from services.kernel.clock import monotonic
-from services.kernel.errors import OneVoiceError, Unreachable
-from services.kernel.service import Runtime, Sender, to_entry
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.clock import monotonic
+from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.runtime.service import Runtime, Sender, to_entry
 
 BATCH = 512
 WAIT = 1.0

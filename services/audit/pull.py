@@ -16,8 +16,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from schemas.streams import SERVICE_API, Consumer
-from services.kernel.clock import monotonic
-from services.kernel.errors import Drift
+from services.kernel.base.clock import monotonic
+from services.kernel.base.errors import Drift
 
 EXPIRES = 5.0
 """Seconds that a pull request stands open; the server says when it ends."""

@@ -26,8 +26,8 @@ from services.audit.verify.files import CHECKPOINTS, LEDGER, LOCK, complete_line
 from services.audit.verify.line import LedgerEntry, Line, LineError, kept_headers, read_line, split_line, write_line
 from services.audit.verify.merkle import CompactRange
 from services.audit.verify.sealing import CheckpointError, read_checkpoint
-from services.kernel.errors import Unproven
-from services.kernel.signing import Signer
+from services.kernel.authority.signing import Signer
+from services.kernel.base.errors import Unproven
 
 _BLOCK = 262_144
 _SEQ = re.compile(rb'"seq":([0-9]+),"subject":')

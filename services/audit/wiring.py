@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas import subjects
 from services.audit.keeper import Keeper
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:

@@ -7,10 +7,10 @@ from collections import deque
 
 from schemas import canonical, subjects
 from schemas.events.desk import BoardBeat, BoardEvent
-from services.kernel.ledger import Entry
-from services.kernel.projection.fold import Applied
-from services.kernel.projection.reading import place_of
-from services.kernel.service import Runtime
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import place_of
+from services.kernel.ledger.client import Entry
+from services.kernel.runtime.service import Runtime
 
 BEAT_SECONDS = 1.0
 PAGE = 500

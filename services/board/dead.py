@@ -11,10 +11,10 @@ from schemas.canonical import StrictJsonError
 from schemas.events.authority import Role
 from schemas.events.dead import Closing, DeadLetter, Ending, LetterOrder, LetterReply, LetterView, SendAgain
 from schemas.events.desk import BoardQuery, BoardReply
-from services.board.dead_book import OVER, DeadBook, advisory, body_of, letter_view
-from services.kernel.errors import BadInput, Refused
-from services.kernel.ledger import Conflict, Entry
-from services.kernel.service import Runtime, Sender
+from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, letter_view
+from services.kernel.base.errors import BadInput, Refused
+from services.kernel.ledger.client import Conflict, Entry
+from services.kernel.runtime.service import Runtime, Sender
 
 MAY_ORDER = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 """The officers of the office, and those who approve. Nothing is decided here that the ledger did not hold already."""

@@ -18,11 +18,11 @@ from schemas.events.desk import (
 )
 from services.board.changes import Changes
 from services.board.dead import DeadLetters
-from services.board.views import is_pending, page_key, request_view
-from services.kernel.errors import BadInput
-from services.kernel.ledger import Entry
-from services.kernel.projection.state import RequestState
-from services.kernel.service import Runtime, Sender
+from services.board.domain.views import is_pending, page_key, request_view
+from services.kernel.base.errors import BadInput
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.client import Entry
+from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
 """A heartbeat older than this is of an instance that is gone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas import subjects
 from services.board.handlers import Handlers
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:

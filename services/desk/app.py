@@ -21,7 +21,7 @@ from typer.main import get_command, get_group
 from services.desk.menu import MENU, root_help
 
 if TYPE_CHECKING:
-    from services.kernel.city import City
+    from services.kernel.base.city import City
 
 Realm = Literal["live", "exercise"]
 
@@ -45,7 +45,7 @@ class Invocation:
 
     def city(self) -> City:
         """Read the city folder; raises BadInput as ``load_city`` does."""
-        from services.kernel.city import load_city
+        from services.kernel.base.city import load_city
 
         return load_city(self.folder, self.realm)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from services.desk.output import errors_console, interactive
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 
 DECLINED = BadInput("confirm.declined", "stopped: nothing was sent", "")
 

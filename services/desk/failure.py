@@ -14,8 +14,8 @@ from pathlib import Path
 
 import typer
 
-from services.kernel.clock import SystemClock
-from services.kernel.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError
 
 LOG_NAME = "desk-errors.log"
 

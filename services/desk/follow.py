@@ -14,8 +14,8 @@ from schemas.events.verdicts import Outcome
 from services.desk import outcome
 from services.desk.changes import Watch, of_request
 from services.desk.link import Link
-from services.kernel.clock import monotonic
-from services.kernel.errors import BadInput, OneVoiceError, Unreachable
+from services.kernel.base.clock import monotonic
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
 
 VERDICT_SECONDS = 15.0
 """How long the gatekeeper is given: it decides in milliseconds; longer means that it does not run."""

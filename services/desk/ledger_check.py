@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from services.audit.verify.compare import Look, compare_end
-from services.kernel.city import City
-from services.kernel.clock import monotonic
-from services.kernel.errors import Unproven
-from services.kernel.ledger import Ledger
+from services.kernel.base.city import City
+from services.kernel.base.clock import monotonic
+from services.kernel.base.errors import Unproven
+from services.kernel.ledger.client import Ledger
 from services.provision.connection import connected
 
 START_SECONDS = 8.0

@@ -21,10 +21,10 @@ from schemas import canonical, flow, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
 from services.desk.light_nats import Client, Msg, errors
-from services.kernel.city import City, servers_of
-from services.kernel.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
-from services.kernel.signing import load_key
-from services.kernel.tls import client_context
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City, servers_of
+from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
+from services.kernel.base.tls import client_context
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10.0

@@ -46,7 +46,7 @@ def run(args: list[str]) -> int:
 def _run(args: list[str]) -> int:
     garbled = next((n for n, word in enumerate(args, 1) if not _is_text(word)), None)
     if garbled is not None:
-        from services.kernel.errors import BadInput
+        from services.kernel.base.errors import BadInput
 
         raise BadInput(
             "input.encoding", f"argument {garbled} is not valid UTF-8", "type it anew, or save the file as UTF-8"

@@ -10,7 +10,7 @@ from schemas.events.desk import DeliveryView, EocView, OfficerView, RequestView
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk import unconfirmed
-from services.kernel.errors import Exit
+from services.kernel.base.errors import Exit
 
 DELIVERED = "delivered"
 

@@ -8,8 +8,8 @@ from schemas.canonical import StrictJsonError
 from schemas.events.authority import Manifest
 from schemas.events.envelope import Envelope
 from services.desk.words import check_id
-from services.kernel.city import City
-from services.kernel.errors import BadInput
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
 
 VARIABLE = "ONEVOICE_AS"
 

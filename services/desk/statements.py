@@ -18,9 +18,9 @@ from schemas.events.desk import PreviewReply
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
-from services.kernel.city import City
-from services.kernel.errors import Refused
-from services.kernel.signing import Signer
+from services.kernel.authority.signing import Signer
+from services.kernel.base.city import City
+from services.kernel.base.errors import Refused
 
 ORDER_SECONDS = 120
 """How long an order of the desk may be carried out: it is sent at once (the kernel allows five minutes)."""

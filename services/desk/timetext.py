@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 
 _PART = re.compile(r"([0-9]{1,9})(d|h|min|m|s)")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas import flow
-from services.kernel import logs
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Exit
-from services.kernel.run import run_services, running, until_asked_to_stop
+from services.kernel.base import logs
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Exit
+from services.kernel.runtime.run import run_services, running, until_asked_to_stop
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ async def _site(city: City, base: int, usual: int, stack: contextlib.AsyncExitSt
     section = city.settings.site
     if not section.serve:
         return None
-    from services.fanout.connectors.website_preview import serve_site
+    from services.fanout.connectors.website.preview import serve_site
 
     preview = await serve_site(city.site_folder, section.host, free_port(section.host, base + section.port - usual))
     stack.push_async_callback(preview.stop)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from schemas import subjects
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 
 MAX_TEXT_READ = 1_048_576
 """How much of standard input is read as a text; intake says what a text may be."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.desk import ServiceHealth
-from services.eoc_state.activation import Flight
-from services.kernel.ledger import Entry
-from services.kernel.projection.fold import Applied
-from services.kernel.projection.reading import parse, place_of
-from services.kernel.projection.state import TargetState
-from services.kernel.service import Runtime
+from services.eoc_state.domain.activation import Flight
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse, place_of
+from services.kernel.fold.state import TargetState
+from services.kernel.ledger.client import Entry
+from services.kernel.runtime.service import Runtime
 
 SILENCE_SECONDS = 6.0
 """After so long without a heartbeat, three of them, a worker may have been stopped."""

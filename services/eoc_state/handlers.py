@@ -8,13 +8,13 @@ from schemas.events.control import EocActive, Order, Posture, Withdraw
 from schemas.events.desk import EocBroadcast, OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
-from services.eoc_state.activation import Barrier, barrier
+from services.eoc_state.domain.activation import Barrier, barrier
 from services.eoc_state.flights import Flights
-from services.kernel.control import ControlFault, ControlState
-from services.kernel.crashpoints import crash_point
-from services.kernel.ledger import Conflict
-from services.kernel.orders import carry_out
-from services.kernel.service import EntryOf, Runtime, Sender
+from services.kernel.authority.orders import carry_out
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import EntryOf, Runtime, Sender
 
 ACTIONS = frozenset({"eoc_activate", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"})
 MAY_WITHDRAW_ANY = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})

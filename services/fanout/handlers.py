@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.events.verdicts import Outcome, Verdict
 from services.fanout.delivery.work import Work
-from services.kernel.service import EntryOf, Runtime
+from services.kernel.runtime.service import EntryOf, Runtime
 
 
 class Handlers:

@@ -15,11 +15,11 @@ from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR
 from services.fanout.delivery.work import Work
 from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement, standing_words
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import Unreachable
-from services.kernel.ledger import Conflict
-from services.kernel.projection.reading import parse
-from services.kernel.service import EntryOf, Runtime, Sender
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import Unreachable
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import EntryOf, Runtime, Sender
 
 TRIES = 20
 

@@ -8,7 +8,7 @@ from schemas import streams, subjects
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.website import WebsiteConnector, WebsiteMirror
+from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.posting import PATIENCE_SECONDS, Posting, Settings
@@ -19,7 +19,7 @@ from services.fanout.delivery.work import Work
 from services.fanout.handlers import Handlers
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.resolving import Resolving
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
 """Verdicts that one copy works on at a time: what waits for a platform holds up nobody else's."""

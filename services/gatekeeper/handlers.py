@@ -10,14 +10,14 @@ from schemas import subjects
 from schemas.events.approvals import Approval
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
-from services.gatekeeper.dossier import facts_of, is_news, needs_decision, undecided, verdict_of
+from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision, undecided, verdict_of
 from services.gatekeeper.policy.decide import Decision, decide
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import OneVoiceError, Unreachable
-from services.kernel.ledger import Conflict, Entry
-from services.kernel.projection.fold import Applied
-from services.kernel.projection.state import RequestState
-from services.kernel.service import EntryOf, Runtime
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.client import Conflict, Entry
+from services.kernel.runtime.service import EntryOf, Runtime
 
 SWEEP_SECONDS = 0.5
 TRIES = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas import streams
 from services.gatekeeper.handlers import Handlers
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 WORKERS = 64
 """Requests decided at the same time by one copy; compare-and-set keeps them apart."""

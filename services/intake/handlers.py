@@ -13,17 +13,17 @@ from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitR
 from schemas.events.requests import Picture, Request, SubmissionEvent
 from schemas.events.verdicts import Verdict
 from schemas.platforms import LIMITS
-from services.intake import screening
-from services.intake.approval import Standing, check, read_statement
-from services.intake.identity import Identity, identify
-from services.intake.media import clean_picture, media_type_of
-from services.intake.rendering import render
-from services.intake.submission import Draft, author_kind_of, draft_of, request_of
-from services.kernel.control import ControlState
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import BadInput, Refused, Unreachable
-from services.kernel.ledger import Conflict
-from services.kernel.service import Runtime, Sender
+from services.intake.domain import screening
+from services.intake.domain.approval import Standing, check, read_statement
+from services.intake.domain.identity import Identity, identify
+from services.intake.domain.media import clean_picture, media_type_of
+from services.intake.domain.rendering import render
+from services.intake.domain.submission import Draft, author_kind_of, draft_of, request_of
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.control.control_state import ControlState
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime, Sender
 
 TRIES = 20
 WARM_UP_AFTER = 2.0

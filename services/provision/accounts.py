@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from schemas import flow
 from schemas.events.authority import Manifest
-from services.kernel.city import City
-from services.kernel.control import ControlState
-from services.kernel.errors import BadInput
-from services.kernel.files import write_atomically
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import write_atomically
+from services.kernel.control.control_state import ControlState
 from services.provision.nats_config import RealmUsers, accounts_file, render_accounts
 
 

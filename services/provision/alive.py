@@ -17,9 +17,9 @@ import nats.errors
 from nats.js import JetStreamContext
 
 from schemas import flow, streams
-from services.kernel.city import City, load_city
-from services.kernel.drift import drift
-from services.kernel.errors import BadInput, Drift, Exit, OneVoiceError, Unreachable
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import BadInput, Drift, Exit, OneVoiceError, Unreachable
+from services.kernel.ledger.drift import drift
 from services.provision.connection import connected
 
 LOOKS = 10

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from services.kernel.city import City
-from services.kernel.clock import monotonic
-from services.kernel.errors import Unreachable
+from services.kernel.base.city import City
+from services.kernel.base.clock import monotonic
+from services.kernel.base.errors import Unreachable
 from services.provision.preflight import check_port, find_nats_server, prepare_store, take_lock
 
 READY_SECONDS = 20.0

@@ -11,10 +11,10 @@ from pathlib import Path
 from schemas import flow
 from schemas.events.authority import Manifest, Officer, Profile, Realm, System
 from schemas.events.envelope import MANIFEST_TYPE
-from services.kernel.city import City, load_city
-from services.kernel.clock import Clock, SystemClock
-from services.kernel.errors import BadInput
-from services.kernel.signing import Signer, new_seed, seal, write_key
+from services.kernel.authority.signing import Signer, new_seed, seal, write_key
+from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.errors import BadInput
 from services.provision.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.provision.city_toml import GITIGNORE, city_toml
 from services.provision.nats_config import (

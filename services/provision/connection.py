@@ -11,10 +11,10 @@ import nats
 import nats.errors
 from nats.aio.client import Client
 
-from services.kernel.city import City, servers_of
-from services.kernel.errors import Unreachable
-from services.kernel.signing import load_key
-from services.kernel.tls import client_context
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City, servers_of
+from services.kernel.base.errors import Unreachable
+from services.kernel.base.tls import client_context
 from services.provision.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0

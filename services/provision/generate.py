@@ -31,7 +31,7 @@ from schemas.events import (
     resolutions,
     verdicts,
 )
-from services.kernel.run import build
+from services.kernel.runtime.run import build
 from services.provision.city_init import make_city
 from services.provision.city_plan import demo_plan
 from services.provision.flow_diagram import mermaid

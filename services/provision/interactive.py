@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from schemas import subjects
 from schemas.events.authority import Grant, Profile, Role
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 from services.provision.city_plan import (
     MASTODON_PLATFORM,
     TOWNSQUARE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from schemas.canonical import StrictJsonError
 from schemas.events.authority import Manifest
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Unproven
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Unproven
 
 
 def read_envelope(city: City) -> Envelope:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from schemas import flow, streams, subjects
 from schemas.events.authority import Manifest, Realm
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 from services.provision.permissions import (
     PROVISION_USER,
     Permissions,

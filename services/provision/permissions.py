@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas import flow, streams, subjects
-from services.kernel.drift import needed_consumers, needed_streams
+from services.kernel.ledger.drift import needed_consumers, needed_streams
 
 IMPORTED_REPLIES = "_R_.>"
 """Reply subjects of requests that come through a service import, as nats-server makes them."""

@@ -10,8 +10,8 @@ import shutil
 import socket
 from pathlib import Path
 
-from services.kernel.city import City
-from services.kernel.errors import BadInput, OneVoiceError
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, OneVoiceError
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 

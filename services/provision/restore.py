@@ -26,11 +26,11 @@ from services.audit.verify.line import Line
 from services.audit.verify.media import pictures_of, read_picture
 from services.audit.verify.restoring import Put, puts, refuse_other_story, runs
 from services.audit.verify.whole import frame_of
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Unproven, Unreachable
-from services.kernel.ledger import Ledger
-from services.kernel.signing import load_key
-from services.kernel.tls import client_context
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Unproven, Unreachable
+from services.kernel.base.tls import client_context
+from services.kernel.ledger.client import Ledger
 from services.provision.connection import as_provisioner, connected
 from services.provision.manifests import read_manifest
 from services.provision.permissions import PROVISION_USER

@@ -15,18 +15,18 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from schemas import streams
-from services.kernel.city import City
-from services.kernel.control import ControlState
-from services.kernel.control_view import ControlView
-from services.kernel.drift import (
+from services.kernel.base.city import City
+from services.kernel.base.errors import Drift, Unreachable
+from services.kernel.control.control_state import ControlState
+from services.kernel.control.control_view import ControlView
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.drift import (
     Difference,
     consumer_config,
     consumer_differences,
     stream_config,
     stream_differences,
 )
-from services.kernel.errors import Drift, Unreachable
-from services.kernel.ledger import Ledger
 from services.provision.accounts import write_accounts
 from services.provision.connection import as_provisioner
 from services.provision.manifests import read_manifest

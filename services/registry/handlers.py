@@ -10,12 +10,12 @@ from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
-from services.kernel.control import ControlFault, ControlState, fold
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import BadInput
-from services.kernel.ledger import Conflict
-from services.kernel.orders import carry_out
-from services.kernel.service import Runtime, Sender
+from services.kernel.authority.orders import carry_out
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import BadInput
+from services.kernel.control.control_state import ControlFault, ControlState, fold
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime, Sender
 
 ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import subjects
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 from services.registry.handlers import Handlers, begin_ledger
 
 

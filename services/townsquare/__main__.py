@@ -8,10 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from services.kernel import logs
-from services.kernel.city import City, load_city
-from services.kernel.errors import OneVoiceError
-from services.kernel.run import until_asked_to_stop
+from services.kernel.base import logs
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import OneVoiceError
+from services.kernel.runtime.run import until_asked_to_stop
 from services.townsquare.server import start
 
 

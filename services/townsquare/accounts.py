@@ -11,8 +11,8 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from schemas import canonical
 from schemas.events.base import Contract, Id, Sha256
-from services.kernel.errors import BadInput
-from services.kernel.files import write_atomically
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import write_atomically
 
 
 class Account(Contract):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import canonical
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 
 
 class Journal:

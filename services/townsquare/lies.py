@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from services.kernel import logs
+from services.kernel.base import logs
 from services.townsquare.mischief import TRICK, Kind, Trick
 from services.townsquare.posts import Posts, Refusal
 

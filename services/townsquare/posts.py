@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.kernel.clock import Clock, SystemClock
-from services.kernel.files import write_atomically
+from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.files import write_atomically
 from services.townsquare.journal import Journal
 
 KEY_LIFE = timedelta(hours=1)

@@ -11,12 +11,12 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from schemas import canonical
-from services.kernel import logs
-from services.kernel import web as kernel_web
-from services.kernel.city import City
-from services.kernel.clock import Clock, SystemClock
-from services.kernel.errors import BadInput
-from services.kernel.files import write_atomically
+from services.kernel.base import logs
+from services.kernel.base import web as kernel_web
+from services.kernel.base.city import City
+from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import write_atomically
 from services.townsquare.accounts import Directory, accounts_path
 from services.townsquare.api import Api
 from services.townsquare.lies import Lies

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from importlib import metadata
 from pathlib import Path
 
-from services.kernel import logs
+from services.kernel.base import logs
 from tests.faults import activation, batches, cluster, crashes, server
 from tests.faults.platforms import platforms
 from tests.faults.poison import poison

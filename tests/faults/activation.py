@@ -18,8 +18,8 @@ from tests.faults.load import Load, Sent
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.mission import eventually
-from tests.model.gaps import Gap, gaps
+from tests.simulation.model.gaps import Gap, gaps
+from tests.support.mission import eventually
 
 TARGET = SQUARES[0]
 CITIES = 4

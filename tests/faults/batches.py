@@ -18,11 +18,11 @@ from pathlib import Path
 from unittest import mock
 
 from schemas import subjects
-from services.kernel import ledger as ledger_module
-from tests.batches import Told, attempts, everything, halves
+from services.kernel.ledger import client as ledger_module
 from tests.faults.harness import small_city
 from tests.faults.rows import Row, Scale
-from tests.mission import Mission, Writer, eventually, provisioned_city
+from tests.support.batches import Told, attempts, everything, halves
+from tests.support.mission import Mission, Writer, eventually, provisioned_city
 
 WRITERS = 4
 AT_ONCE = (2, 30, 100, 250)

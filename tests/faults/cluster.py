@@ -19,10 +19,10 @@ import nats.js.errors
 from schemas import canonical, streams, subjects
 from schemas.events.control import Hold, Ordered
 from schemas.events.deliveries import Attempt
-from services.kernel.city import City, load_city
-from services.kernel.errors import Unreachable
-from services.kernel.ledger import Conflict
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger.client import Conflict
 from services.provision import find_nats_server
 from services.provision.nats_config import Cluster, ServerSettings, Tls, render_server
 from tests.faults.crashes import delivered, flowing
@@ -30,8 +30,8 @@ from tests.faults.harness import ALL, SQUARES, FaultCity
 from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.mission import Mission, Writer, eventually, now, sign_order
-from tests.ports import free_port
+from tests.support.mission import Mission, Writer, eventually, now, sign_order
+from tests.support.ports import free_port
 
 NODES = ("nats-1", "nats-2", "nats-3")
 QUIET_SECONDS = 8.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kernel import logs
+from services.kernel.base import logs
 
 HERE = Path(__file__).parent
 

@@ -20,14 +20,14 @@ from schemas.events.resolutions import Resolution
 from services.desk import statements
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.domain import receipts
-from services.kernel.crashpoints import POINTS
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.crashpoints import POINTS
 from tests.faults.harness import ALL, SQUARES, FaultCity
 from tests.faults.load import Load, Sent
 from tests.faults.processes import ServiceProcess
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import Sets, compare
-from tests.mission import eventually, now
+from tests.support.mission import eventually, now
 
 TRIP_SECONDS = 40.0
 AGAIN = 3

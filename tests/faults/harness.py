@@ -19,16 +19,16 @@ import nats.errors
 
 from schemas import flow, subjects
 from schemas.events.authority import Grant, Role
-from services.kernel import web
-from services.kernel.city import City, load_city
-from services.kernel.errors import Unreachable
-from services.kernel.ledger import Ledger
+from services.kernel.base import web
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger.client import Ledger
 from services.provision import demo_plan, make_city, provision
 from services.provision.city_plan import Department, PlannedOfficer, local_profiles
 from services.townsquare.mischief import Kind, Trick
 from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess
-from tests.mission import Desk, Mission, Writer
+from tests.support.mission import Desk, Mission, Writer
 
 DEPARTMENTS = ("fire", "water", "parks")
 SQUARES = tuple(f"{name}-townsquare" for name in DEPARTMENTS)

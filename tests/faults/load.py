@@ -10,7 +10,7 @@ from typing import Any
 from schemas import canonical, subjects
 from schemas.events.requests import ALL_DEPARTMENTS, Request, SubmissionEvent
 from tests.faults.harness import SQUARES, FaultCity
-from tests.mission import an_approval, eventually
+from tests.support.mission import an_approval, eventually
 
 
 @dataclass

@@ -15,10 +15,10 @@ from typing import Any
 from schemas.events.requests import Request
 from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
-from services.kernel.clock import monotonic
+from services.kernel.base.clock import monotonic
 from tests.faults.rows import Row, Scale
 from tests.faults.square import Square, a_square, profile_of
-from tests.services.fanout.town import later
+from tests.integration.fanout.town import later
 
 SICK = 16
 DELAY = 1.0

@@ -16,7 +16,7 @@ from tests.faults.load import Load, Sent
 from tests.faults.poison_program import BuggyProcess, Bugs
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.mission import eventually
+from tests.support.mission import eventually
 
 FIRE, WATER = "fire-townsquare", "water-townsquare"
 BUGGED = ("gatekeeper", "fanout")

@@ -28,7 +28,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
     from services.fanout.delivery.posting import Posting
     from services.gatekeeper import handlers as gate
-    from services.kernel import poison
+    from services.kernel.runtime import retry_budget as poison
 
     decide, violations = gate.decide, Posting._violations
 
@@ -51,7 +51,7 @@ def _be(names: list[str], folder: str, url: str, log: str, bugs: Bugs, patience:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     plant(bugs, patience)
-    from services.kernel.run import run_until_stopped
+    from services.kernel.runtime.run import run_until_stopped
 
     sys.exit(run_until_stopped(names, Path(folder), "live", url))
 

@@ -13,11 +13,11 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from schemas import flow
-from services.kernel.crashpoints import VARIABLE
+from services.kernel.base.crashpoints import VARIABLE
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    [__name__, "services.kernel.run", *(f"services.{row.name}.wiring" for row in flow.SERVICES)]
+    [__name__, "services.kernel.runtime.run", *(f"services.{row.name}.wiring" for row in flow.SERVICES)]
 )
 START_SECONDS = 60.0
 
@@ -29,7 +29,7 @@ def _be(names: list[str], folder: str, url: str, log: str, crash_at: str, owner:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.environ[VARIABLE] = crash_at
-    from services.kernel.run import run_until_stopped
+    from services.kernel.runtime.run import run_until_stopped
 
     sys.exit(run_until_stopped(names, Path(folder), "live", url))
 

@@ -25,18 +25,18 @@ from services.desk.flows.audit import copied_seq
 from services.desk.flows.restore import Outcome as Restored
 from services.desk.flows.restore import _restore as restore_ledger
 from services.desk.ledger_check import check_ledger
-from services.kernel.city import City, load_city
-from services.kernel.clock import SystemClock
-from services.kernel.errors import Unproven
-from services.kernel.ledger import Ledger
-from services.kernel.projection.state import wanted_by
+from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import Unproven
+from services.kernel.fold.state import wanted_by
+from services.kernel.ledger.client import Ledger
 from services.provision import EmbeddedBroker, provision
 from tests.faults.harness import SQUARES, FaultCity
 from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare, settled
-from tests.mission import eventually
-from tests.ports import free_port
+from tests.support.mission import eventually
+from tests.support.ports import free_port
 
 DAMAGES = ("flipped bit", "truncated block", "deleted block")
 

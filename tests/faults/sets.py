@@ -12,12 +12,12 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.audit.verify import Report, verify_record
 from services.audit.verify.files import LEDGER, complete_lines
 from services.audit.verify.line import read_line
-from services.kernel.city import City
-from services.kernel.ledger import Ledger
+from services.kernel.base.city import City
+from services.kernel.ledger.client import Ledger
 from tests.faults.harness import FaultCity
 from tests.faults.load import Load, Sent
 from tests.faults.rows import Row
-from tests.mission import eventually, now
+from tests.support.mission import eventually, now
 
 SETTLE_SECONDS = 90.0
 """How long what was broken may take until it has mended itself; leases (15 s) and re-deliveries are in it."""

@@ -12,8 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.faults.rows import Row, Scale
-from tests.model.explore import Found, explore
-from tests.model.scenarios import FULL, PLANTED, SHORT
+from tests.simulation.model.explore import Found, explore
+from tests.simulation.model.scenarios import FULL, PLANTED, SHORT
 
 ROOT = Path(__file__).parents[2]
 SEEDS = {Scale.SHORT: 6, Scale.FULL: 1_000}
@@ -23,7 +23,7 @@ async def simulation(_folder: Path, scale: Scale) -> list[Row]:
     """Play seeds in a program of their own, since their order of things begins with its hash seed."""
     program = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.sim", "--json", "--seeds", str(SEEDS[scale])),
+        *("-m", "tests.simulation", "--json", "--seeds", str(SEEDS[scale])),
         cwd=ROOT,
         env=os.environ | {"PYTHONHASHSEED": "0"},
         stdout=asyncio.subprocess.PIPE,

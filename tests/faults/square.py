@@ -18,13 +18,13 @@ from schemas.events.deliveries import Receipt
 from schemas.events.requests import Request
 from services.fanout.connectors.registry import connectors
 from services.fanout.wiring import compose
-from services.kernel import web
-from services.kernel.clock import monotonic
-from services.kernel.service import Runtime
+from services.kernel.base import web
+from services.kernel.base.clock import monotonic
+from services.kernel.runtime.service import Runtime
 from services.townsquare.mischief import Trick
 from services.townsquare.server import Townsquare
-from tests.ports import free_port
-from tests.services.fanout.town import Town, a_town
+from tests.integration.fanout.town import Town, a_town
+from tests.support.ports import free_port
 
 
 @dataclass

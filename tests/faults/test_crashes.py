@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.kernel.crashpoints import POINTS
+from services.kernel.base.crashpoints import POINTS
 from tests.faults.crashes import AT_THE_BEGINNING, STRUCK, crashes, points_of
 from tests.faults.rows import Scale
 

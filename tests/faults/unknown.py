@@ -12,7 +12,7 @@ from tests.faults.harness import SQUARES, FaultCity
 from tests.faults.load import Load
 from tests.faults.rows import Row, Scale
 from tests.faults.sets import compare
-from tests.mission import eventually
+from tests.support.mission import eventually
 
 TARGET = SQUARES[0]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from schemas.events.base import Contract, Id, Sha256, Utc
 from services.audit.verify.files import ALARMS, CLOSED, complete_lines
 from services.audit.verify.report import Violation
-from services.kernel.files import flush_folder, write_atomically
+from services.kernel.base.files import flush_folder, write_atomically
 
 
 class Alarm(Contract):

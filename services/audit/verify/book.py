@@ -14,7 +14,7 @@ from services.audit.verify.effective import Places
 from services.audit.verify.frame import Pinned
 from services.audit.verify.report import Violation
 from services.audit.verify.standing import Standing
-from services.kernel.control import ControlState
+from services.kernel.control.control_state import ControlState
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from services.audit.verify.files import LEDGER, lines_backwards
 from services.audit.verify.line import LedgerEntry, Line, LineError, differences, read_line
 from services.audit.verify.report import Violation
 from services.audit.verify.whole import frame_of
-from services.kernel.city import City
-from services.kernel.trust import Shape, shape_fault
+from services.kernel.base.city import City
+from services.kernel.ledger.integrity import Shape, shape_fault
 
 CHUNK = 256
 """Entries that are asked for at a time."""
@@ -26,7 +26,7 @@ MOST = 20
 
 
 class LiveLedger(Protocol):
-    """What the comparison reads of the ledger (services.kernel.ledger.Ledger has it)."""
+    """What the comparison reads of the ledger (services.kernel.ledger.client.Ledger has it)."""
 
     async def get_many(self, seqs: Sequence[int]) -> Sequence[LedgerEntry | None]:
         """Return the entries at these sequences, None where there is none."""

@@ -1,6 +1,6 @@
 """When an attempt of version 0.3 counts: the audit's own reading of the rule. Pure.
 
-Services have it in services.kernel.projection.effective; nothing is shared, so that a mistake in either is found by
+Services have it in services.kernel.fold.effective; nothing is shared, so that a mistake in either is found by
 the other. An attempt counts by its bytes and what stands before it: one that does not is *void*. What no worker of ours
 would write is told; that another one was quicker is not. Source: design.md, Fan-out.
 """
@@ -15,8 +15,8 @@ from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.audit.verify.line import Line, header
 from services.audit.verify.standing import Standing
-from services.kernel.control import ControlState
-from services.kernel.warrant import counting_roles
+from services.kernel.authority.post_authorization import counting_roles
+from services.kernel.control.control_state import ControlState
 
 EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.kernel.errors import BadInput
+from services.kernel.base.errors import BadInput
 
 LEDGER = "ledger.jsonl"
 CHECKPOINTS = "checkpoints.jsonl"

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from schemas import canonical
 from services.audit.verify.merkle import leaf_hash
-from services.kernel.trust import LAST_HEADER
+from services.kernel.ledger.integrity import LAST_HEADER
 
 _HEAD = b'{"entry":'
 _LEAF = b',"leaf":"'

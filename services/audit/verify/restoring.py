@@ -14,9 +14,9 @@ from schemas import flow, subjects
 from services.audit.verify.alarms import alarms_as_violations
 from services.audit.verify.line import MSG_ID, OLD_MSG_ID, LedgerEntry, Line, differences
 from services.audit.verify.report import Report
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Unproven
-from services.kernel.trust import AT_HEADER, LAST_HEADER
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Unproven
+from services.kernel.ledger.integrity import AT_HEADER, LAST_HEADER
 
 PROVISION = "provision"
 """The provisioning user, which lives in the ledger's own account."""

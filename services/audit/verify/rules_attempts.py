@@ -15,8 +15,8 @@ from services.audit.verify.book import AttemptFacts, Book, Case
 from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT, forged_because, overruled_because
 from services.audit.verify.line import Line, header
 from services.audit.verify.report import Violation
-from services.kernel.control import ControlState
-from services.kernel.warrant import SKEW, WarrantFacts, objections
+from services.kernel.authority.post_authorization import SKEW, WarrantFacts, objections
+from services.kernel.control.control_state import ControlState
 
 LAG = timedelta(seconds=streams.LEASE_SECONDS / 3)
 """A worker drops an attempt that is older than a third of the lease, so its own time may be that much older."""
@@ -157,7 +157,7 @@ def _platform(book: Book, line: Line, event: Attempt) -> Iterator[Violation]:
 def violations(
     book: Book, facts: AttemptFacts, case: Case, basis: Basis, now: datetime, control: ControlState | None = None
 ) -> Iterator[Violation]:
-    """Invariants 1 to 3 and 8 at a time, by the function that the worker asks, too (services.kernel.warrant)."""
+    """Invariants 1 to 3 and 8 at a time, by the worker's own function (kernel.authority.post_authorization)."""
     event = facts.event
     asked = WarrantFacts(
         request=case.request,

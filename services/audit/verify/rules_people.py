@@ -18,8 +18,8 @@ from services.audit.verify.book import Book, Case
 from services.audit.verify.line import Line
 from services.audit.verify.report import Violation, plain
 from services.audit.verify.standing import Standing
-from services.kernel.control import ControlFault, fold, read_order
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
+from services.kernel.control.control_state import ControlFault, fold, read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 _MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})

@@ -19,7 +19,7 @@ from services.audit.verify.book import Book, Case, Decided, Target
 from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT
 from services.audit.verify.line import Line, header
 from services.audit.verify.report import Violation
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
 
 _SKEW = timedelta(seconds=60)
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)

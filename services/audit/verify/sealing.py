@@ -7,7 +7,7 @@ import binascii
 
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
 
 
 class CheckpointError(ValueError):

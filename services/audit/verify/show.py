@@ -17,8 +17,8 @@ from services.audit.verify.line import Line
 from services.audit.verify.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from services.audit.verify.sealing import CheckpointError, open_checkpoint
 from services.audit.verify.whole import frame_of
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Unproven
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Unproven
 
 _PROFILED = frozenset({"delivery", "attempt", "receipt", "resolution"})
 

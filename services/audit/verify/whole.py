@@ -12,8 +12,8 @@ from services.audit.verify.frame import Frame, Pinned
 from services.audit.verify.media import judge_pictures
 from services.audit.verify.replay import judge, overtaken, undecided, unsettled
 from services.audit.verify.report import Report, Violation
-from services.kernel.city import City
-from services.kernel.errors import Unproven
+from services.kernel.base.city import City
+from services.kernel.base.errors import Unproven
 
 _ORDER = "the audit service has not written anything here yet, or its folder is gone"
 

@@ -19,9 +19,9 @@ from services.desk.link import connect, run
 from services.desk.output import console, errors_console, print_json
 from services.desk.timetext import local
 from services.desk.words import check_id
-from services.kernel.city import City
-from services.kernel.clock import SystemClock, monotonic
-from services.kernel.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError
 
 CATCH_UP_SECONDS = 10.0
 """How long the copy is given to reach what the ledger had when the command began."""

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from services.desk.app import Invocation
 from services.desk.output import console, errors_console, interactive, print_json
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Exit
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Exit
 
 
 def init(invocation: Invocation, folder: Path, demo: bool) -> int:

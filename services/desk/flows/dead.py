@@ -13,8 +13,8 @@ from services.desk.flows.eoc import told_who
 from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
 from services.desk.timetext import duration
-from services.kernel.clock import SystemClock, monotonic
-from services.kernel.errors import BadInput, Exit
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import BadInput, Exit
 
 _LOOK_SECONDS = 0.2
 _UNDER_WAY = frozenset({"open", "sent_again"})

@@ -21,10 +21,10 @@ from services.desk.health import Level, Line
 from services.desk.light_nats import errors
 from services.desk.link import Link, broker_url, connect, run, running
 from services.desk.output import console, print_json
-from services.kernel.city import City
-from services.kernel.clock import SystemClock
-from services.kernel.drift import drift
-from services.kernel.errors import OneVoiceError, Unreachable
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.ledger.drift import drift
 
 PROBE_BYTES = 1_048_576
 COMPARE_SECONDS = 5.0

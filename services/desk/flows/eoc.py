@@ -15,8 +15,8 @@ from services.desk.link import connect, run
 from services.desk.live import messages, until_interrupted
 from services.desk.output import console, errors_console, print_json, print_json_line
 from services.desk.timetext import local
-from services.kernel.clock import SystemClock
-from services.kernel.errors import Exit
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import Exit
 
 
 def status(invocation: Invocation, given: str | None) -> int:

@@ -16,8 +16,8 @@ from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
 from services.desk.timetext import local, moment
 from services.desk.words import check_id
-from services.kernel.clock import SystemClock
-from services.kernel.errors import BadInput, Exit
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit
 
 
 def listing(invocation: Invocation, given: str | None) -> int:

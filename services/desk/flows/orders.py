@@ -26,9 +26,9 @@ from services.desk.follow import fetch
 from services.desk.link import Link, connect, run
 from services.desk.output import people_console, print_json
 from services.desk.words import check_id
-from services.kernel.clock import SystemClock, monotonic
-from services.kernel.errors import BadInput, Exit, Refused, Unreachable
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import BadInput, Exit, Refused, Unreachable
 
 ACTIVE_SECONDS = 45.0
 """How long to wait for the barrier: the lease is 15 s (schemas.streams.LEASE_SECONDS), so this is plenty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from schemas.events.authority import Profile
-from services.kernel.city import City
+from services.kernel.base.city import City
 
 AT_ONCE = 8
 ANSWER_SECONDS = 10.0

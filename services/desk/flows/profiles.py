@@ -22,8 +22,8 @@ from services.desk.health import Finding
 from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
 from services.desk.words import check_id
-from services.kernel.city import City
-from services.kernel.errors import BadInput, Exit
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Exit
 
 WEBSITE = "website"
 """The one platform that needs no credential: the city's own site."""

@@ -26,10 +26,10 @@ from services.desk.follow import fetch, follow, landing
 from services.desk.link import Link, connect, run
 from services.desk.output import interactive, people_console, print_json
 from services.desk.timetext import duration, moment
-from services.kernel.city import City
-from services.kernel.clock import SystemClock
-from services.kernel.errors import BadInput, Exit, OneVoiceError, Refused
-from services.kernel.signing import Signer, load_key
+from services.kernel.authority.signing import Signer, load_key
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
 
 SOURCE = "urn:onevoice:desk"
 

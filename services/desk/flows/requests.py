@@ -25,10 +25,10 @@ from services.desk.live import until, until_interrupted
 from services.desk.output import console, errors_console, interactive, people_console, print_json
 from services.desk.timetext import duration, local
 from services.desk.words import check_id
-from services.kernel.city import City
-from services.kernel.clock import SystemClock
-from services.kernel.errors import BadInput, Exit
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit
 
 
 def pending(invocation: Invocation, given: str | None) -> int:

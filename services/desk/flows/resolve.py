@@ -16,10 +16,10 @@ from services.desk.link import connect, run
 from services.desk.output import interactive, people_console
 from services.desk.timetext import duration
 from services.desk.words import check_id
-from services.kernel.city import City
-from services.kernel.clock import SystemClock
-from services.kernel.errors import BadInput, Refused
-from services.kernel.signing import load_key
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Refused
 
 TWICE = "If the first post stands after all, the message will stand twice. Post it again? [y/N]"
 

@@ -20,13 +20,13 @@ from services.desk.app import Invocation
 from services.desk.flows.audit import copied_seq
 from services.desk.link import broker_url, running
 from services.desk.output import console, errors_console, print_json
-from services.kernel.city import City
-from services.kernel.clock import SystemClock, monotonic
-from services.kernel.errors import BadInput, Exit, OneVoiceError, Unproven
-from services.kernel.files import flush_folder, make_folder
-from services.kernel.ledger import Ledger
-from services.kernel.run import running as services_running
-from services.kernel.trust import LedgerDoubted, anchor_fault, read_anchor
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Unproven
+from services.kernel.base.files import flush_folder, make_folder
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.integrity import LedgerDoubted, anchor_fault, read_anchor
+from services.kernel.runtime.run import running as services_running
 
 CATCH_UP_SECONDS = 60.0
 STANDSTILL_SECONDS = 8.0

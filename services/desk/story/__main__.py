@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.desk.story.scenes import SCENES, Memory, Told
 from services.desk.story.stage import SceneError, Stage
-from services.kernel.clock import monotonic
+from services.kernel.base.clock import monotonic
 
 
 def main() -> int:

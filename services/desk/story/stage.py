@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from services.desk.up import free_port
-from services.kernel.clock import monotonic
+from services.kernel.base.clock import monotonic
 
 READY_SECONDS = 30.0
 COMMAND_SECONDS = 60.0

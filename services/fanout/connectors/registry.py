@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.contract import Connector
-from services.fanout.connectors.mastodon import MastodonConnector
-from services.fanout.connectors.site.pages import Site
-from services.fanout.connectors.website import WebsiteConnector
-from services.kernel.city import City
+from services.fanout.connectors.mastodon.connector import MastodonConnector
+from services.fanout.connectors.website.connector import WebsiteConnector
+from services.fanout.connectors.website.pages import Site
+from services.kernel.base.city import City
 
 __all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
 

@@ -21,8 +21,8 @@ from services.fanout.domain.breaker import Stop
 from services.fanout.domain.step import Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
-from services.kernel.service import Runtime
-from services.kernel.warrant import content_of, rendering_for
+from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.runtime.service import Runtime
 
 LONGEST_WAIT = 5.0
 """Seconds after which a post that waits for a host or its quota is judged again."""

@@ -25,9 +25,9 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.domain import retry
-from services.kernel.clock import Clock
-from services.kernel.service import Runtime
-from services.kernel.warrant import content_of, rendering_for
+from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.base.clock import Clock
+from services.kernel.runtime.service import Runtime
 
 CHECK_SECONDS = 5.0
 """How long a platform may take to say whether a profile is let in."""

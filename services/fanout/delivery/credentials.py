@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 SHOWN = 3
 _KEY = "credentials"

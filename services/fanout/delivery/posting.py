@@ -37,11 +37,11 @@ from services.fanout.domain.step import LEASE_SLACK, Done, End, Lapse, Place, Se
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.fanout.hosts.starts import Start, Starts
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import OneVoiceError
-from services.kernel.ledger import Conflict
-from services.kernel.service import Runtime
-from services.kernel.warrant import EXPIRED, Objection, WarrantFacts, objections, rendering_for
+from services.kernel.authority.post_authorization import EXPIRED, Objection, WarrantFacts, objections, rendering_for
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import OneVoiceError
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime
 
 CHANGED = "warrant.control_changed"
 STALE = frozenset({CHANGED, "warrant.no_verdict"})

@@ -23,9 +23,9 @@ from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.host import HostRegistry
-from services.kernel.ledger import Entry
-from services.kernel.projection.reading import parse
-from services.kernel.service import Runtime
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Entry
+from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 8
 TRIES = 5

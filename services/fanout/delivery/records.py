@@ -13,10 +13,10 @@ from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.requests import Request
 from services.fanout.domain.receipts import readable, reconcile_with_latest, says_enough
 from services.fanout.domain.step import Place
-from services.kernel.crashpoints import crash_point
-from services.kernel.errors import Unreachable
-from services.kernel.ledger import Appended, Conflict
-from services.kernel.service import Runtime
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger.client import Appended, Conflict
+from services.kernel.runtime.service import Runtime
 
 Answer = TypeVar("Answer")
 

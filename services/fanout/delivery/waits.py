@@ -7,7 +7,7 @@ from datetime import timedelta
 from schemas.events.desk import PostWait
 from services.fanout.domain.step import Place, Wait
 from services.fanout.hosts.line import Priority
-from services.kernel.clock import Clock
+from services.kernel.base.clock import Clock
 
 SHOWN = 50
 

@@ -28,7 +28,7 @@ from services.fanout.domain.step import (
 )
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine, Slot
-from services.kernel.service import RetryLater, Runtime
+from services.kernel.runtime.service import RetryLater, Runtime
 
 HOLD_SECONDS = 30.0
 """A post that waits longer leaves this copy's hands: the verdict is handed out again when it is due."""

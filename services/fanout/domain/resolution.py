@@ -17,9 +17,9 @@ from schemas.events.envelope import RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from services.kernel.control import ControlState
-from services.kernel.errors import BadInput, Refused
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
+from services.kernel.base.errors import BadInput, Refused
+from services.kernel.control.control_state import ControlState
 
 CLOCK_SKEW = timedelta(seconds=60)
 """How far ahead of ours an officer's clock may be."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
-from services.kernel.projection.state import RequestState, TargetState
+from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
 """Seconds added to a lease before an attempt counts as over."""

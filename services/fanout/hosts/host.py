@@ -15,7 +15,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.domain.breaker import Breaker, Pass, Stop
 from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
 from services.fanout.hosts.line import HostLine
-from services.kernel.service import Runtime
+from services.kernel.runtime.service import Runtime
 
 Said = PublishResult | ReconcileResult | Health
 """Whatever a call to a platform ends with."""

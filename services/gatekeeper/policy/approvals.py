@@ -18,7 +18,7 @@ from services.gatekeeper.policy.authority import Regime, counting_roles, counts_
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.gatekeeper.policy.findings import noted
 from services.gatekeeper.policy.wording import both, moment
-from services.kernel.signing import verified_by
+from services.kernel.authority.signing import verified_by
 
 CLAUSE = "approval"
 SKEW = timedelta(seconds=60)

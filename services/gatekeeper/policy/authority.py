@@ -12,7 +12,7 @@ from schemas.events.control import Posture
 from schemas.events.requests import Request
 from services.gatekeeper.policy.facts import Facts, PolicyFault
 from services.gatekeeper.policy.wording import either
-from services.kernel.control import ControlState
+from services.kernel.control.control_state import ControlState
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """The end of what has no end."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from schemas.events.approvals import Approval
 from schemas.events.requests import Request
-from services.kernel.control import ControlState
+from services.kernel.control.control_state import ControlState
 
 
 class PolicyFault(Exception):

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import canonical, subjects
-from services.kernel.clock import Clock
-from services.kernel.entry import Entry
-from services.kernel.errors import OneVoiceError, Unreachable
-from services.kernel.ledger import Ledger
-from services.kernel.projection.fold import Applied, LedgerFold
+from services.kernel.base.clock import Clock
+from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.fold.ledger_fold import Applied, LedgerFold
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.entry import Entry
+from services.kernel.ledger.integrity import Anchor, anchor_fault, rewound
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
-from services.kernel.trust import Anchor, anchor_fault, rewound
 
 LOOK_SECONDS = 1.0
 """How often the leader is asked for its newest sequence."""
@@ -198,7 +198,7 @@ class Projection:
             await self._compare()
 
     async def _close_gap(self, before: int) -> None:
-        """Ask the leader for what an answer left out; what the ledger has lost is not there (services.kernel.watch)."""
+        """Ask the leader for what an answer left out; what the ledger has lost is not there (kernel.runtime.watch)."""
         for seq in range(self.fold.seq + 1, before):
             entry = await self._source.get(seq)
             if entry is not None and seq > self.fold.seq:

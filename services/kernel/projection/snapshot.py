@@ -13,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas import canonical
-from services.kernel.entry import Entry
-from services.kernel.files import write_atomically
-from services.kernel.projection.fold import Authority, LedgerFold
-from services.kernel.projection.state import TakenOver
+from services.kernel.base.files import write_atomically
+from services.kernel.fold.ledger_fold import Authority, LedgerFold
+from services.kernel.fold.state import TakenOver
+from services.kernel.ledger.entry import Entry
 
 FOLD_VERSION = 2
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""

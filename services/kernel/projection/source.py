@@ -16,10 +16,10 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import streams, subjects
-from services.kernel.entry import Entry
-from services.kernel.errors import Unreachable
-from services.kernel.ledger import Ledger, parse_time
-from services.kernel.trust import Shape, entry_time
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger.client import Ledger, parse_time
+from services.kernel.ledger.entry import Entry
+from services.kernel.ledger.integrity import Shape, entry_time
 
 BATCH = 1_000
 """Entries that are asked for at a time."""

@@ -8,7 +8,7 @@ from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.findings import blocked
 from services.gatekeeper.policy.wording import either
-from services.kernel.control import WHO_MAY_ORDER
+from services.kernel.control.control_state import WHO_MAY_ORDER
 
 CLAUSE = "setting: hold"
 

@@ -1,0 +1,124 @@
+"""Views of one request, pure: what the fold says of it, in the shape that people are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.events.authority import Profile
+from schemas.events.dead import LetterView
+from schemas.events.desk import DeliveryView, PostWait, RequestView
+from schemas.events.verdicts import Outcome
+from schemas.platforms import MIRROR, WEBSITE
+from services.kernel.fold.state import RequestState, TargetState
+
+
+def request_view(
+    state: RequestState,
+    profiles: Mapping[str, Profile],
+    *,
+    withdrawn: bool,
+    as_of: int,
+    letters: tuple[LetterView, ...] = (),
+    put_aside: LetterView | None = None,
+    waits: Mapping[str, PostWait] | None = None,
+) -> RequestView:
+    """Return a request with its verdict and how it stands on each profile.
+
+    Args:
+        state: what the fold holds of it.
+        profiles: what control knows of each profile.
+        withdrawn: whether it was taken back.
+        as_of: the sequence up to which the ledger is folded.
+        letters: the open dead letters that hold it up.
+        put_aside: the one by which the work on its verdict was put aside.
+        waits: what posts of it wait for, by profile.
+    """
+    return RequestView(
+        request=state.request,
+        request_seq=state.seq,
+        verdict=state.verdict,
+        verdict_seq=state.verdict_seq,
+        deliveries=tuple(_with_letter(view, put_aside) for view in _deliveries(state, profiles, waits or {})),
+        withdrawn=withdrawn,
+        dead_letters=letters,
+        as_of=as_of,
+    )
+
+
+def _deliveries(
+    state: RequestState, profiles: Mapping[str, Profile], waits: Mapping[str, PostWait]
+) -> list[DeliveryView]:
+    if state.verdict is None:
+        return []
+    names = dict.fromkeys((*state.request.targets, *state.wanted, *state.targets))
+    found = [delivery_view(name, _platform(name, profiles), state) for name in names]
+    return [_waiting(view, waits.get(view.profile)) for view in found if view is not None]
+
+
+def _waiting(view: DeliveryView, wait: PostWait | None) -> DeliveryView:
+    if wait is None or view.final or view.outcome == "posting":
+        return view
+    return view.model_copy(update={"reason": wait.reason, "retry_at": wait.until})
+
+
+def delivery_view(profile: str, platform: str, state: RequestState) -> DeliveryView | None:
+    """Return how one profile stands: not yet to be posted (None), queued, posting, or its newest receipt."""
+    target = state.target(profile)
+    if target.is_open:
+        reason = "its lease is over, and it is not known yet how it ended" if target.lapsed else ""
+        return DeliveryView(
+            profile=profile, platform=platform, outcome="posting", reason=reason, receipt_seq=target.receipt_seq
+        )
+    if target.receipt is not None:
+        return _of_receipt(profile, platform, target)
+    queued = state.is_cleared and profile in state.wanted
+    return DeliveryView(profile=profile, platform=platform, outcome="queued") if queued else None
+
+
+def _of_receipt(profile: str, platform: str, target: TargetState) -> DeliveryView | None:
+    receipt = target.receipt
+    if receipt is None:
+        return None
+    return DeliveryView(
+        profile=profile,
+        platform=platform,
+        outcome=str(receipt.outcome),
+        url=receipt.url,
+        reason=receipt.reason,
+        final=receipt.final,
+        receipt_seq=target.receipt_seq,
+        retry_at=None if receipt.final else receipt.retry_at,
+    )
+
+
+def _platform(name: str, profiles: Mapping[str, Profile]) -> str:
+    if name == MIRROR:
+        return WEBSITE
+    known = profiles.get(name)
+    return known.platform if known else "unknown"
+
+
+def _with_letter(view: DeliveryView, letter: LetterView | None) -> DeliveryView:
+    """Return a delivery's view that says when the work on its verdict was put aside, unless it has ended otherwise."""
+    if letter is None or view.final or letter.state == "failed_again":
+        return view
+    if letter.state == "dropped":
+        said = f"dropped by {letter.officer}: {letter.said}"
+    else:
+        said = f"{letter.reason} (onevoice dead again {letter.letter})"
+    return view.model_copy(update={"outcome": "put_aside", "url": None, "reason": said})
+
+
+def is_pending(state: RequestState) -> bool:
+    """True when a request still waits for something: a verdict, an approval, a delivery, or a person's look."""
+    if state.has_unconfirmed:
+        return True
+    if state.verdict is None or state.verdict.outcome is Outcome.BLOCKED:
+        return True
+    return state.is_cleared and not state.is_delivered
+
+
+def page_key(state: RequestState) -> str:
+    """Return a request's place in ``pending`` as text; keys compare as the requests are ordered."""
+    severity, crisis, seq = state.priority
+    return f"{severity}.{crisis}.{seq:020d}"

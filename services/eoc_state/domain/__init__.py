@@ -1,0 +1,1 @@
+"""When an activation is complete. Pure."""

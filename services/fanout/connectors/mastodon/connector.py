@@ -1,0 +1,283 @@
+"""Mastodon, and whatever speaks its API (docs.joinmastodon.org). Idempotency class B (docs/platforms.md).
+
+The Idempotency-Key helps for an hour and is not to be trusted alone: it holds the content's hash, and what has an
+unknown outcome is looked for among the account's own posts before it is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.platforms import Limits, counted_length
+from services.fanout.connectors import sockets
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.mastodon.instance import Instances
+from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
+from services.fanout.connectors.mastodon.text import Status
+from services.fanout.connectors.mastodon.timeline import find
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock, SystemClock
+
+_REMEMBERED = 10_000
+_SHARE = 0.95
+"""The part of a call's time that is used, so that the answer comes before the caller gives up."""
+_MEDIA_SHARE = 0.5
+_CHECK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class _Account:
+    """An account whose token was checked, and the endpoint that it opens."""
+
+    endpoint: Endpoint
+    id: str
+
+
+class MastodonConnector:
+    """Posts as the accounts of profiles of the form ``name@instance``.
+
+    ``base_of`` gives an instance's base URL or raises LookupError; ``token_path`` is where a profile's token lies;
+    ``language`` is ISO 639; ``connections`` may be open to one host at a time.
+    """
+
+    platform = "mastodon"
+
+    def __init__(
+        self,
+        base_of: Callable[[str], str],
+        token_path: Callable[[str], Path],
+        *,
+        language: str = "en",
+        clock: Clock | None = None,
+        connections: int = 512,
+    ) -> None:
+        self._base_of = base_of
+        self._token_path = token_path
+        self._language = language
+        self._clock = clock or SystemClock()
+        self._http = Http(connections)
+        self._instances = Instances(self._http, self._clock)
+        self._sent: dict[str, str] = {}
+
+    # --- publish ----------------------------------------------------------------------------------------------
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post it, part by part. A thread that stands in part is continued; a repeat finds what stands."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, _Account):
+            return account
+        objection = _objection(intent, await self._instances.limits(account.endpoint))
+        if objection is not None:
+            return Permanent(objection)
+        content = canonical.sha256(intent.content.to_bytes())
+        earlier = self._sent.get(intent.idempotency_key)
+        if earlier is not None and earlier != content:
+            return Permanent("this idempotency key was used for other content")
+        standing: list[Status] = []
+        if earlier is not None or intent.repeat or len(intent.content.parts) > 1:
+            found = await self._find(account, intent)
+            if isinstance(found, CannotTell):
+                # This call has sent nothing, and each later one looks first as well.
+                reason = f"it cannot be seen what stands already: {found.reason}"
+                return Retryable(reason, found.after, cause=found.cause or Cause.LIMIT)
+            standing = found
+        return await self._continue(account, intent, content, standing, fetch_media)
+
+    async def _continue(
+        self, account: _Account, intent: Intent, content: str, standing: list[Status], fetch_media: FetchMedia
+    ) -> PublishResult:
+        """Post the parts that do not stand yet, each in reply to the one before it."""
+        media_ids: list[str] = []
+        note = ""
+        if intent.content.pictures and not standing:
+            uploaded = await self._upload(account.endpoint, intent, fetch_media)
+            if isinstance(uploaded, NotSent):
+                return Retryable(uploaded.reason, cause=Cause.HOST)
+            media_ids, note = uploaded
+        stands = [(status.id, status.url) for status in standing]
+        for number in range(len(stands), len(intent.content.parts)):
+            body: dict[str, Any] = {
+                "status": intent.content.parts[number],
+                "visibility": "public",
+                "language": self._language,
+            }
+            if stands:
+                body["in_reply_to_id"] = stands[-1][0]
+            elif media_ids:
+                body["media_ids"] = media_ids
+            self._remember(intent.idempotency_key, content)
+            key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
+            done = await self._post(account.endpoint, body, key)
+            if not isinstance(done, tuple):
+                return self._give_up(intent, done, stands)
+            stands.append(done)
+        return _posted(stands, note)
+
+    async def _post(
+        self, endpoint: Endpoint, body: dict[str, Any], key: str
+    ) -> tuple[str, str] | Retryable | Permanent | Unknown:
+        outcome = await self._http.call(
+            endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key}
+        )
+        if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
+            return refusal(outcome, self._clock)
+        made = outcome.body if isinstance(outcome.body, dict) else {}
+        if not SAFE_ID.fullmatch(str(made.get("id", ""))):
+            return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
+        return str(made["id"]), str(made.get("url") or made.get("uri") or "")
+
+    def _give_up(
+        self, intent: Intent, result: Retryable | Permanent | Unknown, stands: list[tuple[str, str]]
+    ) -> Retryable | Permanent | Unknown:
+        if isinstance(result, Unknown):
+            return result
+        if not stands:
+            self._sent.pop(intent.idempotency_key, None)
+            return result
+        count = f"{len(stands)} of {len(intent.content.parts)} parts stand: {result.reason}"
+        if isinstance(result, Permanent):
+            return Permanent(count, begun=_posted(stands))
+        return Retryable(count, result.after, begun=_posted(stands), cause=result.cause)
+
+    async def _upload(
+        self, endpoint: Endpoint, intent: Intent, fetch_media: FetchMedia
+    ) -> tuple[list[str], str] | NotSent:
+        now = asyncio.get_running_loop().time()
+        sooner = Endpoint(endpoint.base, endpoint.token, now + (endpoint.deadline - now) * _MEDIA_SHARE)
+        return await upload_all(self._http, sooner, intent.content.pictures, fetch_media)
+
+    def _remember(self, key: str, content: str) -> None:
+        self._sent[key] = content
+        if len(self._sent) > _REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
+    # --- reconcile, retract, check ----------------------------------------------------------------------------
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the account's own posts since the request was made."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, _Account):
+            return _not_let_in(account)
+        standing = await self._find(account, intent)
+        if isinstance(standing, CannotTell):
+            return standing
+        if not standing:
+            return Absent()
+        posted = _posted([(status.id, status.url) for status in standing])
+        return posted if len(standing) == len(intent.content.parts) else Absent(begun=posted)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for each of its statuses by id (GET /api/v1/statuses/:id); Absent as soon as one is gone."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, _Account):
+            return _not_let_in(account)
+        url = ""
+        for one in remote_id.split(","):
+            if not SAFE_ID.fullmatch(one):
+                return CannotTell("that is not an id of this platform")
+            outcome = await self._http.call(account.endpoint, "GET", f"/api/v1/statuses/{one}")
+            if isinstance(outcome, Answer) and outcome.status in (404, 410):
+                return Absent()
+            stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
+            if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
+                return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            url = url or str(outcome.body.get("url") or outcome.body.get("uri") or "")
+        return Posted(url, remote_id)
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, _Account):
+            return account
+        ids = remote_id.split(",") if remote_id else []
+        if not ids:
+            standing = await self._find(account, intent)
+            if isinstance(standing, CannotTell):
+                return Unknown(standing.reason)
+            ids = [status.id for status in standing]
+        if not all(SAFE_ID.fullmatch(one) for one in ids):
+            return Permanent("that is not an id of this platform")
+        for one in reversed(ids):
+            outcome = await self._http.call(account.endpoint, "DELETE", f"/api/v1/statuses/{one}")
+            if not isinstance(outcome, Answer) or outcome.status not in (200, 202, 204, 404, 410):
+                return refusal(outcome, self._clock)
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Ask the server whose account the credential opens (verify_credentials)."""
+        account = await self._enter(profile, _CHECK_SECONDS, anew=True)
+        if not isinstance(account, _Account):
+            return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
+        await self._instances.limits(account.endpoint)
+        detail = f"@{profile.account.removeprefix('@')} can be posted to"
+        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._instances.close()
+        await self._http.close()
+
+    # --- the way in -------------------------------------------------------------------------------------------
+
+    async def _enter(self, profile: Profile, seconds: float, *, anew: bool = False) -> _Account | Retryable | Permanent:
+        """Find the server, read the token and make sure that it is this profile's (asked once, then remembered)."""
+        username, at, instance = profile.account.removeprefix("@").rpartition("@")
+        if not at or not username:
+            return Permanent(f"the account {profile.account!r} is not of the form name@instance")
+        try:
+            base = self._base_of(instance)
+            token = read_token(self._token_path(profile.id))
+        except LookupError:
+            return Permanent(f"city.toml, [mastodon.instances], has no address for {instance!r}")
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        endpoint = Endpoint(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
+        found = await self._instances.account_id(endpoint, username, anew=anew)
+        return _Account(endpoint, found) if isinstance(found, str) else found
+
+    async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
+        parts = intent.content.parts
+        return await find(self._http, self._clock, account.endpoint, account.id, parts, intent.author_time)
+
+
+def _not_let_in(why: Retryable | Permanent) -> CannotTell:
+    if isinstance(why, Permanent):
+        return CannotTell(why.reason)
+    return CannotTell(why.reason, why.cause, why.after)
+
+
+def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:
+    return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)
+
+
+def _objection(intent: Intent, limits: Limits) -> str | None:
+    """Say what this server would not take, before any part of it is sent."""
+    for number, part in enumerate(intent.content.parts, 1):
+        length = counted_length(part, limits)
+        if length > limits.characters:
+            return f"part {number} has {length} characters, this server takes {limits.characters}"
+    if len(intent.content.pictures) > limits.pictures:
+        return f"{len(intent.content.pictures)} pictures, this server takes {limits.pictures}"
+    return None

@@ -1,0 +1,208 @@
+"""One HTTP call to a Mastodon server, and what its outcome says about whether anything was done there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.sockets import CallConnector
+from services.fanout.connectors.waits import wait_of
+from services.kernel.base.clock import Clock
+
+_BODY_BYTES = 1024 * 1024
+"""More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
+_WORDS = 300
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The server answered; ``body`` is its JSON, None where there was none."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def words(self) -> str:
+        """The server's own words for a refusal, cut to a line."""
+        said = self.body.get("error_description") or self.body.get("error") if isinstance(self.body, dict) else None
+        line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
+        return f"{line[:_WORDS]} (HTTP {self.status})"
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """The request surely never left: no connection, no such host, no time to begin."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The request left, wholly or in part, and what became of it is not known."""
+
+    reason: str
+
+
+Outcome = Answer | NotSent | NoAnswer
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where and as whom to call, and until when (the loop's time)."""
+
+    base: str
+    token: str
+    deadline: float
+
+
+class Http:
+    """Calls servers; ``connections`` is how many may be open to one host."""
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._connector: CallConnector | None = None
+
+    async def call(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        path: str,
+        *,
+        value: Mapping[str, Any] | None = None,
+        form: aiohttp.FormData | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Make one call; never raises for what the network or the server does. Redirects are not followed.
+
+        When it has ended, also by cancellation, no byte of it is sent any more.
+        """
+        session, connector = self._open()
+        state = SimpleNamespace(sent=False)
+        try:
+            with connector.call(endpoint.deadline):
+                async with asyncio.timeout_at(endpoint.deadline):
+                    response = await session.request(
+                        method,
+                        endpoint.base + path,
+                        json=value,
+                        data=form,
+                        params=query,
+                        headers={"Authorization": f"Bearer {endpoint.token}", **(headers or {})},
+                        allow_redirects=False,
+                        trace_request_ctx=state,
+                    )
+                    return await _answer(response)
+        except TimeoutError:
+            return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
+        except aiohttp.ClientConnectorError as error:
+            return NotSent(f"no connection: {error.os_error.strerror or error}")
+        except aiohttp.InvalidURL:
+            return NotSent("the instance's address in city.toml is not a URL")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = f"the connection broke: {type(error).__name__}"
+            return NoAnswer(reason) if state.sent else NotSent(reason)
+
+    async def close(self) -> None:
+        """Close all connections; calls that are under way are aborted."""
+        if self._connector is not None:
+            self._connector.abort_calls()
+        if self._session is not None:
+            await self._session.close()
+        self._session = self._connector = None
+
+    def _open(self) -> tuple[aiohttp.ClientSession, CallConnector]:
+        if self._session is None or self._connector is None or self._session.closed:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_mark_sent)
+            self._connector = CallConnector(self._connections)
+            self._session = aiohttp.ClientSession(
+                connector=self._connector,
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # Uncompressed, so that a small answer cannot grow: what comes compressed all the same is not read.
+                headers={"User-Agent": "OneVoice", "Accept-Encoding": "identity"},
+                auto_decompress=False,
+                trace_configs=[trace],
+            )
+        return self._session, self._connector
+
+
+async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx.sent = True
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    try:
+        return Answer(response.status, await _body(response), response.headers)
+    finally:
+        # Its connection is back in the pool by now, unless the body was not read to its end.
+        response.close()
+
+
+async def _body(response: aiohttp.ClientResponse) -> Any:
+    """Read the body as JSON; a page of a proxy, say, or what is too long, is None.
+
+    Raises ClientPayloadError when it is cut off.
+    """
+    if (response.content_length or 0) > _BODY_BYTES:
+        return None
+    raw = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        raw += chunk
+        if len(raw) > _BODY_BYTES:
+            return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
+    """Say what an outcome other than success means for something that the call should have done.
+
+    A 401 surely did nothing, and a person can mend it: the token was revoked or replaced.
+    """
+    if isinstance(outcome, NotSent):
+        return Retryable(outcome.reason, cause=Cause.HOST)
+    if isinstance(outcome, NoAnswer):
+        return Unknown(outcome.reason, Cause.HOST)
+    if outcome.status == 429:
+        return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
+    if outcome.status == 401:
+        return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+    if 300 <= outcome.status < 500 and outcome.status != 408:
+        return Permanent(outcome.words)
+    if outcome.status < 300:
+        return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
+    reason = f"the server failed after the request was sent: {outcome.words}"
+    return Unknown(reason, Cause.HOST, after=wait_asked(outcome, clock))
+
+
+def cause_of(outcome: Outcome) -> Cause | None:
+    """Return whose trouble it is that an outcome does not say what was asked."""
+    if isinstance(outcome, Answer) and outcome.status in (401, 429):
+        return Cause.CREDENTIAL if outcome.status == 401 else Cause.LIMIT
+    return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
+
+
+def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:
+    """Say that a look ended without an answer to it; whose trouble it is and how long to wait follow the outcome."""
+    return CannotTell(reason, cause_of(outcome), after=wait_asked(outcome, clock))
+
+
+def wait_asked(outcome: Outcome, clock: Clock) -> float | None:
+    """Return the seconds that a refusal for now (429, 503) asks to wait, capped; None: it does not say."""
+    if not isinstance(outcome, Answer) or outcome.status not in (429, 503):
+        return None
+    return wait_of(outcome.headers, clock.now(), outcome.status)

@@ -1,0 +1,108 @@
+"""What a Mastodon server says of itself and of a token: its limits, and whose account a token opens. Both are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from schemas.platforms import LIMITS, Limits
+from services.fanout.connectors.contract import Cause, Permanent, Retryable
+from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, refusal
+from services.kernel.base.clock import Clock, monotonic
+
+_LIMITS_SECONDS = 3_600.0
+_AGAIN_SECONDS = 60.0
+_ASK_SECONDS = 10.0
+_WAIT_SECONDS = 0.5
+"""How long a post waits for the server's limits: one that hangs there must not keep a hundred profiles waiting."""
+
+
+class Instances:
+    """Asks servers about themselves, once for many callers."""
+
+    def __init__(self, http: Http, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+        self._limits: dict[str, tuple[float, Limits]] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._asking: dict[str, asyncio.Task[Limits]] = {}
+
+    async def limits(self, endpoint: Endpoint) -> Limits:
+        """Return the server's limits; Mastodon's usual ones where it does not say, or not soon."""
+        known = self._limits.get(endpoint.base)
+        if known is not None and known[0] > monotonic():
+            return known[1]
+        task = self._asking.get(endpoint.base)
+        if task is None or task.done():
+            task = self._asking[endpoint.base] = asyncio.create_task(self._ask(endpoint))
+        await asyncio.wait({task}, timeout=_WAIT_SECONDS)
+        return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
+
+    async def close(self) -> None:
+        """Stop asking."""
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    async def _ask(self, endpoint: Endpoint) -> Limits:
+        until = asyncio.get_running_loop().time() + _ASK_SECONDS
+        outcome = await self._http.call(Endpoint(endpoint.base, endpoint.token, until), "GET", "/api/v2/instance")
+        said = isinstance(outcome, Answer) and outcome.status == 200 and isinstance(outcome.body, dict)
+        limits = read_limits(outcome.body) if isinstance(outcome, Answer) and said else LIMITS["mastodon"]
+        self._limits[endpoint.base] = (monotonic() + (_LIMITS_SECONDS if said else _AGAIN_SECONDS), limits)
+        return limits
+
+    async def account_id(self, endpoint: Endpoint, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
+        """Return the id of the token's account, or why the token cannot be used for ``username``.
+
+        Asked once for each token, then remembered, unless ``anew``.
+        """
+        owner = None if anew else self._owners.get((endpoint.base, endpoint.token))
+        if owner is None:
+            outcome = await self._http.call(endpoint, "GET", "/api/v1/accounts/verify_credentials")
+            found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None
+            if found is None:
+                why = refusal(outcome, self._clock)
+                # Nothing was to be done yet, so nothing can have been done.
+                return (
+                    why
+                    if isinstance(why, Retryable | Permanent)
+                    else Retryable(why.reason, why.after, cause=Cause.HOST)
+                )
+            owner = self._owners[endpoint.base, endpoint.token] = found
+        if owner[1].casefold() != username.casefold():
+            reason = f"the credential belongs to @{owner[1]}, not to @{username}"
+            return Retryable(reason, cause=Cause.CREDENTIAL)
+        return owner[0]
+
+
+def _owner(body: Any) -> tuple[str, str] | None:
+    try:
+        return str(body["id"]), str(body["username"])
+    except (KeyError, TypeError):
+        return None
+
+
+def read_limits(body: Any) -> Limits:
+    """Read the limits out of an Instance entity (version 2); what it does not say is as usual."""
+    usual = LIMITS["mastodon"]
+    configuration = body.get("configuration") if isinstance(body, dict) else None
+    statuses = _section(configuration, "statuses")
+    media = _section(configuration, "media_attachments")
+    return Limits(
+        "mastodon",
+        characters=_count(statuses, "max_characters", usual.characters),
+        link_length=_count(statuses, "characters_reserved_per_url", usual.link_length or 23),
+        pictures=_count(statuses, "max_media_attachments", usual.pictures),
+        alt_characters=_count(media, "description_limit", usual.alt_characters),
+    )
+
+
+def _section(value: Any, name: str) -> dict[str, Any]:
+    section = value.get(name) if isinstance(value, dict) else None
+    return section if isinstance(section, dict) else {}
+
+
+def _count(section: dict[str, Any], name: str, usual: int) -> int:
+    value = section.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else usual

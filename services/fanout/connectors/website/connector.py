@@ -1,0 +1,139 @@
+"""The city's own website: real pages in a folder, with feeds. Idempotency class A (docs/platforms.md).
+
+A post is found again by request, revision and profile: the same bytes are the same post however often they come, other
+bytes are refused. All calls that wait are written together, so that a message for all profiles costs little more than
+one for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    FetchMedia,
+    Health,
+    Intent,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.website import changes
+from services.fanout.connectors.website.pages import Site
+from services.fanout.connectors.website.queue import Failed, Queue
+from services.fanout.connectors.website.writer import Work, Writer, can_write
+from services.kernel.base.clock import Clock, SystemClock
+
+_SHARE = 0.95
+"""The part of a call's time that is used, so that the answer comes before the caller gives up."""
+
+Result = TypeVar("Result")
+
+
+class WebsiteConnector:
+    """Publishes into ``folder`` (served to the public); ``state_folder`` is the memory, and is not served."""
+
+    platform = "website"
+
+    def __init__(self, folder: Path, state_folder: Path, site: Site, clock: Clock | None = None) -> None:
+        self._folder = folder
+        self._state_folder = state_folder
+        self._site = site
+        self._clock = clock or SystemClock()
+        self._writer = Writer(folder, state_folder, site)
+        self._queue = Queue(self._writer, self._clock)
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Put a message on a profile's page, on its own page, and into the feeds."""
+        pictures, note = await changes.fetch(intent, fetch_media)
+
+        def change(work: Work) -> PublishResult:
+            return changes.publish(work, intent, pictures, self._site, note)
+
+        return await self._write(change, intent.call_timeout)
+
+    async def mirror(
+        self, intent: Intent, posted_urls: Mapping[str, str | None], fetch_media: FetchMedia
+    ) -> PublishResult:
+        """Write the page of a message that stands elsewhere, without a post on a website profile.
+
+        ``intent.content`` is the request's website rendering; ``intent.profile`` one of the profiles it stands on.
+        ``posted_urls`` maps profile ids to URLs, None for a post that was taken back; the others stay as they were.
+        """
+        pictures, note = await changes.fetch(intent, fetch_media)
+
+        def change(work: Work) -> PublishResult:
+            return changes.mirror(work, intent, posted_urls, pictures, self._site, note)
+
+        return await self._write(change, intent.call_timeout)
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look into the state; pages that a crash left behind are written before the answer."""
+        done = await self._queue.ask(lambda work: changes.look(work, intent, self._site), intent.call_timeout * _SHARE)
+        return CannotTell(done.reason) if isinstance(done, Failed) else done
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Take it off the profile: its text goes, a notice stays, also in the feeds."""
+        return await self._write(lambda work: changes.retract(work, intent), intent.call_timeout)
+
+    async def check(self, profile: Profile) -> Health:
+        """Say whether the site's folders can be written."""
+        for folder in (self._folder, self._state_folder):
+            problem = await asyncio.to_thread(can_write, folder)
+            if problem is not None:
+                return Health(False, f"the website's folder {folder.name} cannot be written: {problem}")
+        return Health(True, f"pages go to {self._site.base}/profiles/{profile.id}/")
+
+    async def rebuild(self) -> None:
+        """Write all pages anew from the state, as after a change of their form. Raises OSError."""
+        await asyncio.to_thread(self._writer.apply, [], self._clock.now(), all_pages=True)
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await self._queue.close()
+        await asyncio.to_thread(self._writer.close)
+
+    async def _write(self, change: Callable[[Work], Result], seconds: float) -> Result | Retryable | Unknown:
+        done = await self._queue.ask(change, seconds * _SHARE)
+        if isinstance(done, Failed):
+            return Unknown(done.reason) if done.begun else Retryable(done.reason)
+        return done
+
+
+class WebsiteMirror:
+    """The page of a message that goes to other platforms only, as a connector: delivered once, and safe to repeat.
+
+    Source: HUM.11(A) section 1, Transparency (ii).
+    """
+
+    platform = "website"
+
+    def __init__(self, website: WebsiteConnector) -> None:
+        self._website = website
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Write the message's page, with the addresses of its posts."""
+        return await self._website.mirror(intent, {profile.id: url for profile, url in intent.also_at}, fetch_media)
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Have it written again: the same bytes are the same page."""
+        return Absent()
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """The page lists where the message stands; it goes with the posts."""
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Say whether the site's folders can be written."""
+        return await self._website.check(profile)
+
+    async def close(self) -> None:
+        """The website's own connector lets go of the files."""

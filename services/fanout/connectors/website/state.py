@@ -1,0 +1,220 @@
+"""What the website remembers: a JSON file per message, and the order of messages as names in folders.
+
+::
+
+    messages/<request_id>.json                       the truth: content, where it stands, what was taken back
+    profiles/<profile>.json                          what is known of a website profile
+    listing/<city or profile>/<month>/<time>-<request_id>    empty files: the order; made again from the messages
+    touched.json                                     pages that are being written; read after a crash
+    lock                                             one writer at a time, whatever process
+
+All methods are called under the lock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.base import Contract, Id, Sha256, Utc
+from schemas.events.requests import PlatformContent
+from services.kernel.base.files import flush_folder, write_atomically
+
+CITY = "_city"
+Stamp = tuple[int, int, int]
+"""By which a file is known not to have changed: inode, time, size. A file is replaced, never written into."""
+_KEPT = 5_000
+_STAMP = "%Y%m%dT%H%M%S%f"
+
+
+class Place(Contract):
+    """Where a message stands: ``here``, on a website profile, or by its ``url`` on another platform."""
+
+    here: bool
+    profile: Id
+    department: Id
+    platform: Id
+    departmental: bool = True
+    url: str | None = None
+    revision: int
+    listed_at: Utc
+    taken_back_at: Utc | None = None
+
+
+class Message(Contract):
+    """A message on the website. ``pictures`` are the file names beside its page, in the content's order."""
+
+    request_id: Id
+    revision: int
+    content: PlatformContent
+    content_sha256: Sha256
+    listed_at: Utc
+    changed_at: Utc
+    pictures: tuple[str | None, ...] = ()
+    places: dict[Id, Place] = Field(default_factory=dict)
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """When the last place took it back; None while it stands anywhere."""
+        times = [place.taken_back_at for place in self.places.values()]
+        standing = [time for time in times if time is None]
+        return None if standing or not times else max(time for time in times if time is not None)
+
+
+class Broken(OSError):
+    """A file of the state cannot be read; it says which."""
+
+
+class State:
+    """The files, read through a cache that lives as long as one piece of work under the lock.
+
+    ``read_before`` may live longer: what it holds is used only if the file is still the same.
+    """
+
+    def __init__(self, folder: Path, read_before: dict[str, tuple[Stamp, Message]] | None = None) -> None:
+        self.folder = folder
+        self._read_before = {} if read_before is None else read_before
+        self._messages: dict[str, Message | None] = {}
+        self._orders: dict[str, list[str]] = {}
+
+    # --- messages and profiles --------------------------------------------------------------------------------
+
+    def message(self, request_id: str) -> Message | None:
+        """Return a message; raises Broken."""
+        if request_id not in self._messages:
+            self._messages[request_id] = self._read_message(request_id)
+        return self._messages[request_id]
+
+    def _read_message(self, request_id: str) -> Message | None:
+        """Read a message's file, unless it is as it was when it was read before."""
+        path = self.folder / "messages" / f"{request_id}.json"
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        known = self._read_before.get(request_id)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        message: Message = _read(path, Message)
+        if len(self._read_before) >= _KEPT:
+            self._read_before.clear()
+        self._read_before[request_id] = (stamp, message)
+        return message
+
+    def put_message(self, message: Message) -> None:
+        """Keep a message in the cache; ``save`` writes it."""
+        self._messages[message.request_id] = message
+
+    def save(self, request_id: str) -> None:
+        """Write a message, and its names into the listings."""
+        message = self._messages[request_id]
+        assert message is not None
+        write_atomically(self.folder / "messages" / f"{request_id}.json", message.to_bytes())
+        for listing, time in listings_of(message):
+            folder = self.folder / "listing" / listing / f"{time:%Y-%m}"
+            name = folder / f"{time.strftime(_STAMP)}-{request_id}"
+            if not name.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                name.touch()
+                flush_folder(folder)
+        self._orders.clear()
+
+    def all_messages(self) -> Iterator[str]:
+        """Return the ids of all messages."""
+        yield from (path.stem for path in sorted((self.folder / "messages").glob("*.json")))
+
+    def profile(self, profile_id: str) -> Profile | None:
+        """Return what is known of a website profile."""
+        path = self.folder / "profiles" / f"{profile_id}.json"
+        return _read(path, Profile) if path.exists() else None
+
+    def profiles(self) -> list[Profile]:
+        """Return all website profiles that anything was posted to."""
+        return [_read(path, Profile) for path in sorted((self.folder / "profiles").glob("*.json"))]
+
+    def save_profile(self, profile: Profile) -> bool:
+        """Write what is known of a profile; True if it is new or changed."""
+        if self.profile(profile.id) == profile:
+            return False
+        write_atomically(self.folder / "profiles" / f"{profile.id}.json", profile.to_bytes())
+        return True
+
+    # --- order ------------------------------------------------------------------------------------------------
+
+    def next_time(self, listing: str, now: datetime) -> datetime:
+        """Return the time to list a message at: now, or just after the last one if a clock lags behind it."""
+        for month in reversed(self.months(listing)):
+            for name in reversed(self._names(listing, month)):
+                last = datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+                return max(now, last + timedelta(microseconds=1))
+        return now
+
+    def months(self, listing: str) -> list[str]:
+        """Return the months of a listing (``2026-01``), oldest first."""
+        if listing not in self._orders:
+            folder = self.folder / "listing" / listing
+            self._orders[listing] = sorted(os.listdir(folder)) if folder.is_dir() else []
+        return self._orders[listing]
+
+    def month(self, listing: str, month: str) -> list[str]:
+        """Return the ids of a month's messages, oldest first."""
+        return [name.partition("-")[2] for name in self._names(listing, month)]
+
+    def newest(self, listing: str, count: int) -> list[str]:
+        """Return the ids of the newest messages of a listing, newest first."""
+        found: list[str] = []
+        for month in reversed(self.months(listing)):
+            found += reversed(self.month(listing, month)[-(count - len(found)) :])
+            if len(found) >= count:
+                break
+        return found
+
+    def _names(self, listing: str, month: str) -> list[str]:
+        key = f"{listing}/{month}"
+        if key not in self._orders:
+            self._orders[key] = sorted(os.listdir(self.folder / "listing" / listing / month))
+        return self._orders[key]
+
+    # --- what is being written --------------------------------------------------------------------------------
+
+    def touched(self) -> set[str]:
+        """Return the messages whose pages a crash may have left behind the state."""
+        path = self.folder / "touched.json"
+        if not path.exists():
+            return set()
+        try:
+            return set(canonical.loads(path.read_bytes()))
+        except (canonical.StrictJsonError, TypeError) as error:
+            raise Broken(f"{path.name}: {error}") from error
+
+    def touch(self, request_ids: set[str]) -> None:
+        """Note which messages' pages are about to change."""
+        write_atomically(self.folder / "touched.json", canonical.dumps(sorted(request_ids)))
+
+    def settle(self) -> None:
+        """Note that all pages are as the state says."""
+        (self.folder / "touched.json").unlink(missing_ok=True)
+        flush_folder(self.folder)
+
+
+def listings_of(message: Message) -> Iterator[tuple[str, datetime]]:
+    """Return the listings that a message is in, with the time it is listed at: the city's, and website profiles'."""
+    yield CITY, message.listed_at
+    for place in message.places.values():
+        if place.here:
+            yield place.profile, place.listed_at
+
+
+def _read(path: Path, kind: type[Any]) -> Any:
+    try:
+        return kind.from_bytes(path.read_bytes())
+    except (canonical.StrictJsonError, ValidationError) as error:
+        raise Broken(f"{path.parent.name}/{path.name}: {error}") from error

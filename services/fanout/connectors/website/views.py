@@ -1,0 +1,178 @@
+"""What a page or feed shows of a message, in the public's words. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from markupsafe import Markup, escape
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.website.state import Message, Place
+
+_LINK = re.compile(r"https?://[^\s<>\"]+")
+_AFTER_LINK = ".,;:!?\"')]}>"
+_TITLE = 80
+_EXCERPT = 1_200
+
+SEVERITIES = {
+    "extreme": "Extreme",
+    "severe": "Severe",
+    "moderate": "Moderate",
+    "minor": "Minor",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A point in time: ``iso`` for machines, ``words`` for people, in the time zone of this machine."""
+
+    iso: str
+    words: str
+
+    @classmethod
+    def of(cls, time: datetime) -> Shown:
+        """Show a time."""
+        local = time.astimezone()
+        iso = time.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return cls(iso, f"{local.day} {local:%B %Y, %H:%M %Z}")
+
+
+@dataclass(frozen=True)
+class PlaceView:
+    """Where a message stands: ``path`` from the site's root for a profile's page, ``url`` elsewhere."""
+
+    anchor: str
+    name: str
+    where: str
+    path: str | None
+    url: str | None
+    since: Shown
+    taken_back: Shown | None
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message as the public sees it; a withdrawn one shows no text."""
+
+    id: str
+    path: str
+    title: str
+    severity: str | None
+    severity_word: str | None
+    listed: Shown
+    changed: Shown
+    html: Markup
+    text: str
+    excerpt: Markup | None
+    pictures: tuple[tuple[str, str], ...]
+    link: str | None
+    withdrawn: Shown | None
+    by: str
+    places: tuple[PlaceView, ...]
+
+
+def view_of(message: Message, city: str, profile: str | None = None) -> MessageView:
+    """Return what is shown of a message, on the pages of a profile or (None) of the city.
+
+    Where it was taken back, a notice stands in place of its text.
+    """
+    place = message.places.get(profile) if profile is not None else None
+    withdrawn = message.withdrawn_at or (place.taken_back_at if place is not None else None)
+    content = message.content
+    text = "\n\n".join(content.parts)
+    if withdrawn is not None:
+        text = f"This message was withdrawn on {Shown.of(withdrawn).words}. It no longer applies."
+        if message.withdrawn_at is None:
+            text = f"This message was taken off this page on {Shown.of(withdrawn).words}."
+    places = tuple(sorted((_place(one, city) for one in message.places.values()), key=lambda one: _rank(one, city)))
+    return MessageView(
+        id=message.request_id,
+        path=f"messages/{message.request_id}/",
+        title="Withdrawn message" if withdrawn else title_of(text),
+        severity=None if withdrawn else content.severity,
+        severity_word=None if withdrawn or content.severity is None else SEVERITIES[content.severity],
+        listed=Shown.of(message.listed_at),
+        changed=Shown.of(message.changed_at),
+        html=to_html(text),
+        text=text,
+        excerpt=to_html(_cut(text, _EXCERPT)) if len(text) > _EXCERPT + 200 else None,
+        pictures=() if withdrawn else tuple(_pictures(message)),
+        link=None if withdrawn or content.link is None or content.link in text else content.link,
+        withdrawn=None if withdrawn is None else Shown.of(withdrawn),
+        by=_by(places, city),
+        places=places,
+    )
+
+
+def name_of(profile: Profile | Place, city: str) -> str:
+    """Return the public name of a profile: its department's, or the city's."""
+    return profile.department.replace("-", " ").capitalize() if profile.departmental else city
+
+
+def title_of(text: str) -> str:
+    """Return a text's first line, cut at a word where it is long; for lists and feeds, never instead of the text."""
+    return _cut(text.strip().split("\n", 1)[0].strip(), _TITLE)
+
+
+def to_html(text: str) -> Markup:
+    """Return a text as paragraphs with line breaks and links; everything else is escaped."""
+    paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part.strip()]
+    return Markup("\n").join(Markup("<p>{}</p>").format(_inline(part)) for part in paragraphs)
+
+
+def _inline(text: str) -> Markup:
+    made, end = [], 0
+    for match in _LINK.finditer(text):
+        address = match.group().rstrip(_AFTER_LINK)
+        made.append(_lines(text[end : match.start()]))
+        made.append(Markup('<a href="{0}">{0}</a>').format(address))
+        end = match.start() + len(address)
+    return Markup("").join([*made, _lines(text[end:])])
+
+
+def _lines(text: str) -> Markup:
+    return Markup("<br>\n").join(escape(line) for line in text.split("\n"))
+
+
+def _cut(text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    return text[:length].rsplit(None, 1)[0].rstrip(" ,;:") + "…"
+
+
+def _pictures(message: Message) -> Iterator[tuple[str, str]]:
+    for name, picture in zip(message.pictures, message.content.pictures, strict=False):
+        if name is not None:
+            yield f"messages/{message.request_id}/{name}", picture.alt
+
+
+def _place(place: Place, city: str) -> PlaceView:
+    host = urlsplit(place.url).hostname if place.url else None
+    return PlaceView(
+        anchor=place.profile,
+        name=name_of(place, city),
+        where="this website" if place.here else (f"{place.platform.capitalize()}, {host}" if host else place.platform),
+        path=f"profiles/{place.profile}/" if place.here else None,
+        url=None if place.here or place.taken_back_at else place.url,
+        since=Shown.of(place.listed_at),
+        taken_back=None if place.taken_back_at is None else Shown.of(place.taken_back_at),
+    )
+
+
+def _rank(place: PlaceView, city: str) -> tuple[bool, str, bool, str]:
+    """Order places: the city's own first, then by name, the website before other platforms."""
+    return place.name != city, place.name, place.path is None, place.anchor
+
+
+def _by(places: tuple[PlaceView, ...], city: str) -> str:
+    """Say who publishes it: up to three names, then how many more."""
+    names = list(dict.fromkeys(place.name for place in places)) or [city]
+    if len(names) == 1:
+        return names[0]
+    if len(names) <= 3:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:2])} and {len(names) - 2} more"

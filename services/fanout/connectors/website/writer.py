@@ -1,0 +1,264 @@
+"""Writes the website: takes changes, keeps them in the state, and writes the pages that they touch, and no others.
+
+One writer at a time by a lock file, over all processes. What is touched is noted before, so that after a crash the next
+piece of work writes the pages that are behind the state. Calls block; the connector runs them in a thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.website.feeds import Feed, atom, json_feed
+from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Part, Site
+from services.fanout.connectors.website.state import CITY, Broken, Message, Stamp, State, listings_of
+from services.fanout.connectors.website.views import MessageView, name_of, view_of
+from services.kernel.base import logs
+from services.kernel.base.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
+
+NEWEST = 20
+"""How many messages the front page and a profile's page show; feeds hold as many."""
+PART = 100
+"""How many messages one page of a month's archive holds."""
+_AT_ONCE = 8
+_KEPT = 5_000
+
+Change = Callable[["Work"], None]
+
+
+class Work:
+    """One piece of work under the lock: changes are made here in memory, then written together."""
+
+    def __init__(self, state: State, now: datetime) -> None:
+        self.state = state
+        self.now = now
+        self.changed: set[str] = set()
+        self.files: dict[tuple[str, str], bytes] = {}
+        self.taken_files: set[tuple[str, str]] = set()
+        self.profiles: dict[str, Profile] = {}
+        self._times: dict[str, datetime] = {}
+
+    def put(self, message: Message) -> None:
+        """Change a message."""
+        self.state.put_message(message)
+        self.changed.add(message.request_id)
+
+    def time_for(self, listing: str) -> datetime:
+        """Return the next time in a listing; each message has its own."""
+        last = self._times.get(listing)
+        time = self.state.next_time(listing, self.now)
+        if last is not None and time <= last:
+            time = last + datetime.resolution
+        self._times[listing] = time
+        return time
+
+
+class Unfinished(OSError):
+    """The disk refused; ``begun``: changes may have been written down before, and are shown by the next work."""
+
+    def __init__(self, reason: str, *, begun: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.begun = begun
+
+
+class Writer:
+    """The writer of one site: ``folder`` is served to the public, ``state_folder`` is not."""
+
+    def __init__(self, folder: Path, state_folder: Path, site: Site) -> None:
+        self._folder = folder
+        self._state_folder = state_folder
+        self._site = site
+        self._pages = Pages(site)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="website")
+        self._read_before: dict[str, tuple[Stamp, Message]] = {}
+        self._seen_before: dict[tuple[str, str | None], tuple[Message, MessageView]] = {}
+
+    def apply(self, changes: Sequence[Change], now: datetime, *, all_pages: bool = False) -> None:
+        """Make changes, write them down, write their pages. A change tells its own caller what came of it.
+
+        Raises:
+            Unfinished: the disk is full or not writable; says whether anything may have been written down.
+        """
+        begun = False
+        try:
+            with locked(self._state_folder / "lock"):
+                work = Work(State(self._state_folder, self._read_before), now)
+                for change in changes:
+                    change(work)
+                behind = work.state.touched()
+                touched = behind | work.changed
+                if all_pages:
+                    touched |= set(work.state.all_messages())
+                if not touched:
+                    return
+                begun = True
+                self._write_down(work, touched, all_pages or bool(behind))
+        except OSError as error:
+            raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
+
+    def _write_down(self, work: Work, touched: set[str], all_pages: bool) -> None:
+        work.state.touch(touched)
+        self._keep(work)
+        self._show(work.state, touched, all_pages)
+        work.state.settle()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown()
+
+    def _keep(self, work: Work) -> None:
+        for (request_id, name), content in work.files.items():
+            write_atomically(self._folder / "messages" / request_id / name, content)
+        for profile in work.profiles.values():
+            work.state.save_profile(profile)
+        for request_id in sorted(work.changed):
+            work.state.save(request_id)
+        for request_id, name in work.taken_files:
+            (self._folder / "messages" / request_id / name).unlink(missing_ok=True)
+
+    def _show(self, state: State, touched: set[str], all_pages: bool) -> None:
+        """Write the pages of messages and of the listings that they are in.
+
+        ``all_pages`` after a crash, when it is not known which pages of a listing are there.
+        """
+        views = _Views(state, self._site.city, self._seen_before)
+        pages: dict[str, bytes] = {}
+        parts: dict[str, set[tuple[str, int]]] = {}
+        for request_id in touched:
+            message = views.message(request_id)
+            if message is None:
+                continue  # noted as touched, and the crash came before it was kept
+            pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(message))
+            for listing, time in listings_of(message):
+                found = parts.setdefault(listing, set())
+                found |= _parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
+        for listing, wanted in parts.items():
+            pages.update(self._listing(state, views, listing, wanted, all_pages))
+        if not (self._folder / STYLE_PATH).exists():
+            write_atomically(self._folder / STYLE_PATH, STYLE)
+        self._write(pages)
+
+    def _write(self, pages: Mapping[str, bytes]) -> None:
+        """Write pages, each whole or not at all, and flush each folder once."""
+        files = {self._folder / path: content for path, content in pages.items()}
+        folders = {path.parent for path in files}
+        for folder in folders:
+            make_folder(folder)
+        _all(self._pool.map(write_unflushed, files.keys(), files.values()))
+        _all(self._pool.map(flush_folder, folders))
+
+    def _listing(
+        self, state: State, views: _Views, listing: str, wanted: Iterable[tuple[str, int]], all_pages: bool
+    ) -> dict[str, bytes]:
+        """Return the pages and feeds of the city or of a profile: the newest, and the parts of months that changed."""
+        owner = None if listing == CITY else state.profile(listing)
+        if listing != CITY and owner is None:
+            raise Broken(f"the state does not know the profile {listing}")
+        home = "" if owner is None else f"profiles/{owner.id}/"
+        newest = views.of(state.newest(listing, NEWEST), owner)
+        months = state.months(listing)
+        feed = self._feed(owner, home, newest)
+        pages = {
+            f"{home}feed.atom": atom(feed),
+            f"{home}feed.json": json_feed(feed),
+            f"{home}index.html": self._pages.profile(owner, newest, months)
+            if owner is not None
+            else self._pages.front(newest, state.profiles(), months),
+        }
+        archive = f"{home}archive/index.html"
+        new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
+        if new_month or all_pages:
+            pages[archive] = self._pages.archive(owner, months)
+        for month, number in wanted:
+            ids = state.month(listing, month)
+            path, part = _part(f"{home}archive/{month}/", number, len(ids))
+            shown = views.of(reversed(ids[number * PART : (number + 1) * PART]), owner)
+            pages[path] = self._pages.month(owner, month, shown, part)
+        return pages
+
+    def _feed(self, owner: Profile | None, home: str, newest: Sequence[MessageView]) -> Feed:
+        city = self._site.city
+        title = city if owner is None or not owner.departmental else f"{city}: {name_of(owner, city)}"
+        title = f"EXERCISE {title}" if self._site.exercise else title
+        return Feed(title, f"{self._site.base}/{home}", self._site.base, city, self._site.language, newest)
+
+
+class _Views:
+    """Views of messages, made anew only when the message is another.
+
+    A file that cannot be read is left out and told: the others must go out.
+    """
+
+    def __init__(
+        self, state: State, city: str, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
+    ) -> None:
+        self._state = state
+        self._city = city
+        self._made = made
+
+    def message(self, request_id: str) -> Message | None:
+        """Return a message, None where there is none that can be read."""
+        try:
+            return self._state.message(request_id)
+        except Broken as error:
+            logs.logger().error("a message of the website cannot be read", request_id=request_id, error=str(error))
+            return None
+
+    def one(self, message: Message, profile: str | None = None) -> MessageView:
+        """Return the view of a message: the same everywhere but on a profile that took it back."""
+        place = message.places.get(profile) if profile is not None else None
+        whose = profile if place is not None and place.taken_back_at is not None else None
+        key = (message.request_id, whose)
+        known = self._made.get(key)
+        if known is not None and known[0] is message:
+            return known[1]
+        if len(self._made) >= _KEPT:
+            self._made.clear()
+        self._made[key] = (message, view_of(message, self._city, whose))
+        return self._made[key][1]
+
+    def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
+        """Return the views of messages on the pages of a profile or (None) of the city, in order."""
+        found = (self.message(request_id) for request_id in request_ids)
+        return [self.one(message, owner.id if owner else None) for message in found if message is not None]
+
+
+def _all(results: Iterable[None]) -> None:
+    """Wait for all; raises what one of them raised."""
+    for _ in results:
+        pass
+
+
+def _parts_with(ids: Sequence[str], month: str, request_id: str) -> set[tuple[str, int]]:
+    """Return the parts of a month's archive to write for a message: its own, and those that now link to it."""
+    position = ids.index(request_id)
+    number = position // PART
+    before = {number - 1, number - 2} if position % PART == 0 else set()
+    return {(month, one) for one in {number} | before if one >= 0}
+
+
+def _part(home: str, number: int, count: int) -> tuple[str, Part]:
+    """Return a part's file and its neighbours. The newest part is the month's own page, the full ones have numbers."""
+    last = (count - 1) // PART
+
+    def path(one: int) -> str | None:
+        if not 0 <= one <= last:
+            return None
+        return home if one == last else f"{home}{one + 1}/"
+
+    here = path(number) or home
+    return f"{here}index.html", Part(here, older=path(number - 1), newer=path(number + 1))
+
+
+def can_write(folder: Path) -> str | None:
+    """Say why a folder cannot be written, None if it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or "it cannot be made"
+    return None if os.access(folder, os.W_OK | os.X_OK) else "permission denied"

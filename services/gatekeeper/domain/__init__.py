@@ -1,0 +1,1 @@
+"""What the gate's decision needs, gathered from the fold. Pure."""

@@ -1,0 +1,86 @@
+"""The facts of one request, taken from the projection for the pure decision. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas import subjects
+from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import WEBSITE
+from services.gatekeeper.policy.decide import Decision, to_verdict
+from services.gatekeeper.policy.facts import ApprovalFact, Facts
+from services.kernel.control.control_state import ControlState
+from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.fold.state import RequestState
+
+
+def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts:
+    """Return what the policy looks at."""
+    return Facts(
+        request=state.request,
+        request_seq=state.seq,
+        approvals=tuple(
+            ApprovalFact(approval, seq, subjects.approval(state.request_id, officer))
+            for officer, (seq, approval) in state.approvals.items()
+        ),
+        control=control,
+        now=now,
+        delivered=frozenset(state.wanted) - state.left,
+    )
+
+
+def verdict_of(decision: Decision, facts: Facts, as_of: int) -> Verdict:
+    """Return the verdict that a decision becomes: with the website's mirror, where the message goes elsewhere only."""
+    verdict = to_verdict(decision, facts, facts.now, as_of)
+    return verdict.model_copy(update={"mirror": True}) if _is_mirrored(verdict, facts) else verdict
+
+
+def is_news(state: RequestState, verdict: Verdict) -> bool:
+    """True when a verdict has to be appended; an unchanged one is not repeated.
+
+    A cleared one belongs to its control revision, so each revision needs its own. What somebody said of the request
+    since the last verdict is always answered: they wait for it.
+    """
+    last = state.verdict
+    if last is None or state.fact_seq > last.as_of:
+        return True
+    if verdict.outcome is Outcome.CLEARED and last.control_seq != verdict.control_seq:
+        return True
+    return _gist(last) != _gist(verdict)
+
+
+def undecided(fold: LedgerFold) -> list[str]:
+    """Return the requests that wait for a decision at the control revision in force: cleared and urgent ones first."""
+    waiting = [state for state in fold.requests.values() if needs_decision(state, fold.control.seq)]
+    return [state.request_id for state in sorted(waiting, key=lambda state: (not state.is_cleared, state.priority))]
+
+
+def needs_decision(state: RequestState, control_seq: int) -> bool:
+    """True when a request is open and its verdict, if any, does not know of everything."""
+    if state.is_refused or state.is_delivered:
+        return False
+    verdict = state.verdict
+    return verdict is None or verdict.control_seq != control_seq or state.fact_seq > verdict.as_of
+
+
+def _gist(verdict: Verdict) -> tuple[object, ...]:
+    return (
+        verdict.outcome,
+        verdict.revision,
+        verdict.targets,
+        verdict.findings,
+        verdict.approved_by,
+        verdict.publisher_of_record,
+        verdict.valid_until,
+        verdict.mirror,
+    )
+
+
+def _is_mirrored(verdict: Verdict, facts: Facts) -> bool:
+    if verdict.outcome is not Outcome.CLEARED:
+        return False
+    rendered = any(one.platform == WEBSITE for one in facts.request.renderings)
+    profiles = [facts.control.profiles[name] for name in verdict.targets if name in facts.control.profiles]
+    elsewhere = not any(profile.platform == WEBSITE for profile in profiles)
+    # What goes to no official profile is nothing that the website could mirror.
+    return rendered and elsewhere and any(profile.official for profile in profiles)

@@ -1,0 +1,281 @@
+"""Whether an officer's signed decision goes on record: genuine, about exactly this request, in force, with a say.
+
+What it is worth for the policy is the gate's to judge; here it is refused at once, with the reason, what could
+not count in any case. Pure: the request's facts, the state of control and the time are arguments. Source:
+HUM.11(A) 1 Oversight (iii), 2(i)-(iv), 3(iv)(c); DSSE v1.0.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.canonical import StrictJsonError
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.authority import Role
+from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.requests import Request
+from schemas.events.verdicts import Outcome, Verdict
+from services.intake.domain.text import clean
+from services.kernel.authority.signing import verified_by
+from services.kernel.base.errors import BadInput, Refused
+from services.kernel.control.control_state import ControlState
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far ahead of ours an officer's clock may be."""
+
+UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
+IN_CRISIS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
+ROUTINE = frozenset({Role.MCPE, Role.COMMS_OFFICE})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the ledger holds on a request. ``approvals`` are all statements, each with its sequence.
+
+    ``spoken`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdicts'.
+    """
+
+    request: Request
+    approvals: tuple[tuple[int, Approval], ...] = ()
+    verdict: Verdict | None = None
+    verdict_seq: int = 0
+    spoken: Mapping[str, int] = field(default_factory=dict)
+
+    def repeated(self, approval: Approval) -> int:
+        """Return the sequence of this very envelope if it is on record already, else 0."""
+        return next((seq for seq, known in self.approvals if known.envelope == approval.envelope), 0)
+
+
+def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
+    """Read what was signed, and see that it is what the wrapper says and that its officer sent it.
+
+    Raises:
+        BadInput: ``approval.malformed``.
+        Refused: ``approval.sender``, ``approval.request``.
+    """
+    statement = _read(approval.envelope)
+    if not approval.officer == statement.officer == sender:
+        raise Refused(
+            "approval.sender",
+            f"{sender} sent a decision of {statement.officer}",
+            "officers send their own decisions: --as must be the one who signs",
+        )
+    if approval.request_id != statement.request_id:
+        raise Refused(
+            "approval.request",
+            f"the decision is signed for {statement.request_id}, not for {approval.request_id}",
+            f"onevoice show {approval.request_id}, and decide on that",
+        )
+    return statement
+
+
+def check(
+    approval: Approval, statement: ApprovalStatement, standing: Standing, control: ControlState, now: datetime
+) -> None:
+    """Say why a decision does not go on record; return when it does.
+
+    Args:
+        approval: as it came in.
+        statement: its payload, as ``read_statement`` returned it.
+        standing: what the ledger holds on the request.
+        control: the state of control now.
+        now: the time in UTC.
+
+    Raises:
+        BadInput: ``approval.times``, ``text.*`` for the reason.
+        Refused: ``approval.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.request``, ``.revision``,
+            ``.digest``, ``.targets``, ``.expired``, ``.future``, ``.too_long``, ``.replayed``, ``.no_authority``,
+            ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
+    """
+    _check_signer(approval, statement, control)
+    _check_subject(statement, standing.request)
+    _check_time(statement, control, now)
+    _check_nonce(statement, standing)
+    _check_open(standing, control, now)
+    _check_authority(statement, standing.request, control, now)
+    clean(statement.reason, "reason", required=False)
+    if statement.decision == "approve":
+        _check_acknowledged(statement, standing.request)
+    elif standing.verdict is not None and standing.verdict.outcome is Outcome.CLEARED:
+        raise Refused(
+            "request.already_cleared",
+            f"{statement.request_id} is cleared already, so a rejection comes too late",
+            f"take it back: onevoice withdraw {statement.request_id}",
+        )
+
+
+def may_decide(request: Request, officer: str, control: ControlState, now: datetime) -> bool:
+    """Say whether an officer's decision could count: the author's always, others' by role in this posture."""
+    if officer == request.author:
+        return True
+    roles = control.roles_of(officer, now)
+    if roles & _counting_roles(request, control):
+        return True
+    routine = not control.in_crisis and not _under_eoc(request, control)
+    return routine and any(control.may_publish_to(officer, target, now) for target in request.targets)
+
+
+def _read(envelope: Envelope) -> ApprovalStatement:
+    if envelope.payload_type != APPROVAL_TYPE:
+        raise BadInput(
+            "approval.malformed",
+            f"the envelope is of the type {envelope.payload_type!r}, not an approval",
+            "sign it with the onevoice command",
+        )
+    try:
+        raw = envelope.payload_bytes()
+        statement = ApprovalStatement.from_bytes(raw)
+    except (StrictJsonError, ValueError) as error:
+        raise BadInput(
+            "approval.malformed",
+            "what was signed cannot be read as a decision on a request",
+            "sign it with the onevoice command",
+        ) from error
+    if statement.to_bytes() != raw:
+        raise BadInput(
+            "approval.malformed",
+            "what was signed is not written in the canonical form (sorted keys, no white space)",
+            "sign it with the onevoice command",
+        )
+    return statement
+
+
+def _check_signer(approval: Approval, statement: ApprovalStatement, control: ControlState) -> None:
+    name = statement.officer
+    officer = control.officers.get(name)
+    if officer is None:
+        raise Refused(
+            "approval.officer_unknown",
+            f"there is no officer {name!r} in {control.city or 'this city'}",
+            "onevoice officers list",
+        )
+    if name in control.revoked:
+        raise Refused(
+            "approval.revoked",
+            f"the key of {name} is revoked since control revision {control.revoked[name]}",
+            "another officer has to decide",
+        )
+    alone = len(approval.envelope.signatures) == 1
+    if not alone or verified_by(approval.envelope, APPROVAL_TYPE) != {officer.public_key}:
+        raise Refused(
+            "approval.signature",
+            f"it is not signed by {name}'s key alone, over exactly this decision",
+            "sign it anew with the onevoice command and your own key",
+        )
+
+
+def _check_subject(statement: ApprovalStatement, request: Request) -> None:
+    renderings = {rendering.platform: rendering.sha256 for rendering in request.renderings}
+    for code, signed, stands, what in (
+        ("realm", statement.realm, request.realm, "the realm"),
+        ("request", statement.request_id, request.request_id, "the request"),
+        ("revision", statement.revision, request.revision, "revision"),
+        ("digest", statement.digest, request.digest, "the digest"),
+        ("digest", statement.renderings, renderings, "the renderings"),
+        ("targets", statement.scope, request.scope, "the scope"),
+        ("targets", sorted(statement.targets), sorted(request.targets), "the profiles"),
+    ):
+        if signed != stands:
+            raise Refused(
+                f"approval.{code}",
+                f"the decision is for {what} {_short(signed)}, and {request.request_id} has {_short(stands)}",
+                f"look at it as it is now and decide anew: onevoice show {request.request_id}",
+            )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{platform} {str(digest)[:12]}" for platform, digest in sorted(value.items()))
+    if isinstance(value, list):
+        return ", ".join(value[:4]) + (f" and {len(value) - 4} more" if len(value) > 4 else "")
+    return str(value)[:20]
+
+
+def _check_time(statement: ApprovalStatement, control: ControlState, now: datetime) -> None:
+    anew = "decide anew; if it happens again, check this machine's clock"
+    if statement.expires_at <= statement.issued_at:
+        raise BadInput("approval.times", "the decision expires before it was issued", anew)
+    if statement.issued_at > now + CLOCK_SKEW:
+        raise Refused("approval.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", anew)
+    if statement.expires_at <= now:
+        raise Refused("approval.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", anew)
+    longest = control.settings.approval_seconds
+    if statement.expires_at - statement.issued_at > timedelta(seconds=longest):
+        raise Refused(
+            "approval.too_long",
+            f"it claims to last until {statement.expires_at:%Y-%m-%d %H:%M} UTC; {longest // 60} minutes are allowed",
+            anew,
+        )
+
+
+def _check_nonce(statement: ApprovalStatement, standing: Standing) -> None:
+    for seq, known in standing.approvals:
+        if _read(known.envelope).nonce == statement.nonce:
+            raise Refused(
+                "approval.replayed",
+                f"its nonce stands in the decision at {seq} already",
+                "decide anew; each decision has a nonce of its own",
+            )
+
+
+def _check_open(standing: Standing, control: ControlState, now: datetime) -> None:
+    request = standing.request
+    anew = "submit it anew if it should still go out"
+    if request.request_id in control.withdrawn:
+        reason = control.withdrawn[request.request_id]
+        raise Refused("request.withdrawn", f"{request.request_id} was withdrawn: {reason}", anew)
+    if request.expires_at <= now:
+        raise Refused(
+            "request.expired",
+            f"{request.request_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+            anew,
+        )
+    if standing.verdict is not None and standing.verdict.outcome is Outcome.REFUSED:
+        raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", anew)
+
+
+def _check_authority(statement: ApprovalStatement, request: Request, control: ControlState, now: datetime) -> None:
+    if may_decide(request, statement.officer, control, now):
+        return
+    able = [name for name in sorted(control.officers) if may_decide(request, name, control, now)]
+    able = [name for name in able if name != request.author]
+    held = ", ".join(sorted(control.roles_of(statement.officer, now))) or "no role"
+    raise Refused(
+        "approval.no_authority",
+        f"{statement.officer} holds {held}, and {_clause(request, control)} asks for {_needed(request, control)}",
+        f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
+    )
+
+
+def _under_eoc(request: Request, control: ControlState) -> bool:
+    return control.under_eoc or request.submitted_posture in ("eoc_activating", "eoc_active")
+
+
+def _counting_roles(request: Request, control: ControlState) -> frozenset[Role]:
+    if _under_eoc(request, control):
+        return UNDER_EOC
+    return IN_CRISIS if control.in_crisis else ROUTINE
+
+
+def _clause(request: Request, control: ControlState) -> str:
+    if _under_eoc(request, control):
+        return "2(iii)"
+    return "2(i)" if control.in_crisis else "3(iv)(c)"
+
+
+def _needed(request: Request, control: ControlState) -> str:
+    roles = ", ".join(sorted(_counting_roles(request, control)))
+    routine = not control.in_crisis and not _under_eoc(request, control)
+    return f"one of {roles}" + (" or a publisher of the profile" if routine else "")
+
+
+def _check_acknowledged(statement: ApprovalStatement, request: Request) -> None:
+    unseen = sorted({finding.code for finding in request.screening} - set(statement.acknowledged))
+    if unseen:
+        raise Refused(
+            "approval.not_acknowledged",
+            f"screening found {', '.join(unseen)}, which the approval does not acknowledge",
+            f"look at it, and accept it if it is right: onevoice approve {request.request_id} --acknowledge",
+        )

@@ -1,0 +1,131 @@
+"""Which event this is: a submission in its final form, its name and the hash of its content.
+
+Found out before anything is asked of the control state or the clock, so that a repeat gets the same answer
+days later. Pure. Source: CloudEvents 1.0 section 3.1 (source and id name an event); RFC 3986 (links).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from schemas import canonical
+from schemas.events.requests import Picture, Submission, SubmissionEvent
+from services.intake.domain.text import clean
+from services.kernel.base.errors import BadInput, OneVoiceError
+
+MAX_EVENT_BYTES = 256 * 1024
+"""Bytes of a whole submission; pictures travel apart."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which request this is, before it is known whether it may be: a repeat has the same."""
+
+    request_id: str
+    content_sha256: str
+    submission: Submission
+
+
+def request_id_of(realm: str, user: str, source: str, event_id: str) -> str:
+    """Return the id that this event of this user has, always: ``r`` and 12 characters of base32 (60 bits)."""
+    name = canonical.dumps([realm, user, source, event_id])
+    return "r" + base64.b32encode(hashlib.sha256(name).digest())[:12].decode("ascii").lower()
+
+
+def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
+    """Bring a submission into its final form and name it.
+
+    Raises:
+        BadInput: ``input.too_large``, ``event.source``, ``event.id``, ``text.*``, ``link.*``, ``picture.*``.
+    """
+    size = len(_bytes_of(event))
+    if size > MAX_EVENT_BYTES:
+        raise BadInput(
+            "input.too_large",
+            f"the submission has {size} bytes; at most {MAX_EVENT_BYTES} are taken",
+            "shorten it; pictures are put beforehand, and named by their hash",
+        )
+    for name in ("source", "id"):
+        _check_attribute(name, getattr(event, name))
+    submission = _final_form(event.data)
+    content = submission.model_dump(mode="json", exclude_defaults=True)
+    return Identity(
+        request_id=request_id_of(realm, sender, event.source, event.id),
+        content_sha256=canonical.sha256(canonical.dumps(content)),
+        submission=submission,
+    )
+
+
+def _bytes_of(event: SubmissionEvent) -> bytes:
+    try:
+        return event.to_bytes()
+    except (UnicodeEncodeError, ValueError) as error:
+        raise BadInput("text.surrogate", "the submission has half a character in it", "send it as UTF-8") from error
+
+
+def _check_attribute(name: str, value: str) -> None:
+    try:
+        bad = clean(value, f"event's {name}") != value or "\n" in value
+    except OneVoiceError as error:
+        raise BadInput(f"event.{name}", error.message, "use plain visible characters") from error
+    if bad:
+        raise BadInput(
+            f"event.{name}",
+            f"the event's {name} has white space around it, a line break or uncomposed characters",
+            "use plain visible characters",
+        )
+
+
+def _final_form(data: Submission) -> Submission:
+    targets = data.targets if isinstance(data.targets, str) else tuple(dict.fromkeys(data.targets))
+    return data.model_copy(
+        update={
+            "text": clean(data.text),
+            "targets": targets,
+            "link": _link(data.link),
+            "variants": {platform: clean(text, f"variant for {platform}") for platform, text in data.variants.items()},
+            "pictures": _pictures(data.pictures),
+        }
+    )
+
+
+def _link(link: str | None) -> str | None:
+    if link is None:
+        return None
+    if clean(link, "link") != link:
+        raise BadInput("link.invalid", "the link has uncomposed characters or white space", "copy it anew")
+    try:
+        parts = urlsplit(link)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadInput("link.invalid", f"the link {link!r} is not an address: {error}", "copy it anew") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadInput("link.invalid", f"the link {link!r} is not http or https with a host", "copy it anew")
+    if parts.username is not None or parts.password is not None:
+        raise BadInput(
+            "link.userinfo",
+            "the link has a user name before its host, so readers take it for another site",
+            "use the link without what stands before the @",
+        )
+    return link
+
+
+def _pictures(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    seen: set[str] = set()
+    kept = []
+    for number, picture in enumerate(pictures, 1):
+        if picture.sha256 in seen:
+            raise BadInput("picture.twice", f"picture {number} is there already", "name each picture once")
+        seen.add(picture.sha256)
+        alt = clean(picture.alt, f"description of picture {number}", required=False)
+        if not alt:
+            raise BadInput(
+                "picture.alt_missing",
+                f"picture {number} has no description",
+                "say what it shows, for those who do not see it (--alt)",
+            )
+        kept.append(picture.model_copy(update={"alt": alt}))
+    return tuple(kept)

@@ -1,0 +1,131 @@
+"""Pictures: decoded and encoded anew, so that nothing but the picture is kept (no EXIF, no place, no comment).
+
+Pure but for loading Pillow on first use. Bytes in, bytes out; sizes in bytes and pixels.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from services.kernel.base.errors import BadInput
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_IN = 8 * 1024 * 1024
+MAX_OUT = 5 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+"""Pixels that a picture may claim before any is decoded: a small file may claim billions."""
+
+MAX_SIDE = 4_096
+
+MediaType = Literal["image/jpeg", "image/png", "image/webp"]
+_TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+@dataclass(frozen=True)
+class CleanPicture:
+    """A picture as it is kept."""
+
+    raw: bytes
+    media_type: MediaType
+    width: int
+    height: int
+
+
+def clean_picture(raw: bytes) -> CleanPicture:
+    """Return a picture without its metadata, upright, at most MAX_SIDE wide and high and MAX_OUT large.
+
+    Raises:
+        BadInput: ``picture.empty``, ``picture.too_large``, ``picture.type``, ``picture.too_many_pixels``,
+            ``picture.animated``, ``picture.broken``.
+    """
+    if not raw:
+        raise BadInput("picture.empty", "the picture has no bytes", "check the file")
+    if len(raw) > MAX_IN:
+        raise BadInput(
+            "picture.too_large", f"the picture has {len(raw)} bytes; at most {MAX_IN} are taken", "make it smaller"
+        )
+    image, kind = _opened(raw)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(f"{width} x {height}")
+    if getattr(image, "n_frames", 1) > 1:
+        raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
+    return _encoded(_upright(image), kind, len(raw))
+
+
+def _opened(raw: bytes) -> tuple[Image.Image, str]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(raw), formats=tuple(_TYPES))
+    except UnidentifiedImageError as error:
+        raise BadInput("picture.type", "the file is no JPEG, PNG or WebP picture", "save it as one of these") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels("far too many") from error
+    except Exception as error:  # decoders raise whatever a broken file makes them stumble over
+        raise _broken(error) from error
+    return image, str(image.format)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Decode, turn as its EXIF says, bring into plain RGB or RGBA, and forget all else."""
+    from PIL import Image, ImageOps
+
+    try:
+        turned = ImageOps.exif_transpose(image)
+        plain = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+        plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    except Exception as error:  # as in _opened
+        raise _broken(error) from error
+    plain.info = {}
+    return plain
+
+
+def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
+    for form, options in _forms(kind, size, transparent=image.mode == "RGBA"):
+        out = io.BytesIO()
+        image.save(out, format=form, **options)
+        if out.tell() <= MAX_OUT:
+            return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
+    raise BadInput(
+        "picture.too_large",
+        f"the picture needs more than {MAX_OUT} bytes even when packed tightly",
+        "use a smaller or plainer picture",
+    )
+
+
+def _forms(kind: str, size: int, *, transparent: bool) -> list[tuple[str, dict[str, Any]]]:
+    """Return the ways to encode a picture, best first: its own kind, then smaller ones."""
+    form = "WEBP" if transparent else "JPEG"
+    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70, 55)]
+    if kind != "PNG":
+        return [(kind, {"quality": 90}), *smaller]
+    # Without loss it gets no smaller than it came, and trying takes seconds.
+    return smaller if size > MAX_OUT else [("PNG", {"compress_level": 6}), *smaller]
+
+
+def _too_many_pixels(size: str) -> BadInput:
+    return BadInput(
+        "picture.too_many_pixels",
+        f"the picture claims {size} pixels; {MAX_PIXELS // 1_000_000} million are taken",
+        "make it smaller",
+    )
+
+
+def _broken(error: Exception) -> BadInput:
+    return BadInput("picture.broken", f"the picture cannot be decoded: {type(error).__name__}", "check the file")
+
+
+def media_type_of(raw: bytes) -> MediaType | None:
+    """Return what kind of picture bytes begin like, or None."""
+    if raw.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if raw.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if raw[:4] == b"RIFF" and raw[8:12] == b"WEBP":
+        return "image/webp"
+    return None

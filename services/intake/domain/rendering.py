@@ -1,0 +1,159 @@
+"""The exact content that each platform gets, made once, when the request is made.
+
+In order: the author's variant for the platform; the text as it is; a numbered thread whose first part stands
+alone and carries the link; else the request is refused, naming the platform and the overrun. Nothing is ever
+cut in silence (docs/platforms.md). Pure: the limits of the platforms are data (``schemas.platforms``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import regex
+
+from schemas.events.requests import PlatformContent, Rendering
+from schemas.platforms import Limits, counted_length
+from services.intake.domain.splitting import Splitter, WillNotSplit
+from services.intake.domain.submission import Draft
+from services.kernel.base.errors import BadInput
+
+MAX_PARTS = 25
+"""Parts of one thread; ``schemas.events.requests.PlatformContent`` takes no more."""
+
+_URL = r"https?://(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
+_URL_TAIL = r"(?<![.,;:!?'\")\]])"
+_UNITS = regex.compile(rf"(?P<url>{_URL}{_URL_TAIL})|\X")
+_GOES_ON = regex.compile(r"[/?#&=%~+\w-]|[.,:;!@][\w/]")
+
+
+def render(draft: Draft, limits: Mapping[str, Limits]) -> tuple[Rendering, ...]:
+    """Return the rendering of each platform of a draft, sorted by platform.
+
+    Args:
+        draft: a checked submission.
+        limits: what each platform takes, by its name.
+
+    Raises:
+        BadInput: ``platform.unknown``, ``text.too_long_for_platform``, ``picture.too_many``,
+            ``picture.alt_too_long``.
+    """
+    return tuple(_rendering(draft, platform, limits) for platform in sorted(draft.platforms))
+
+
+def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Rendering:
+    taken = limits.get(platform)
+    if taken is None:
+        raise BadInput(
+            "platform.unknown",
+            f"what {platform} takes is not known",
+            f"the platforms known here are {', '.join(sorted(limits))}",
+        )
+    _check_pictures(draft, taken)
+    return Rendering.of(
+        PlatformContent(
+            platform=platform,
+            parts=parts_of(draft.variants.get(platform, draft.text), draft.link, taken),
+            pictures=draft.pictures,
+            link=draft.link,
+            severity=draft.severity,
+            created_at=draft.created_at,
+        )
+    )
+
+
+def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
+    """Return the text with its link as one part, or as a numbered thread where one part does not hold it.
+
+    Args:
+        text: the author's variant, or the text; in its final form.
+        link: goes after the text, unless it stands in it.
+        limits: what the platform takes.
+
+    Raises:
+        BadInput: ``text.too_long_for_platform``.
+    """
+    whole = _with_link(text, link)
+    count = counted_length(whole, limits)
+    if count <= limits.characters:
+        return (whole,)
+    try:
+        return _thread(text, link, limits)
+    except WillNotSplit as error:
+        raise BadInput(
+            "text.too_long_for_platform",
+            f"{limits.platform} takes {limits.characters} characters and this has {count}, "
+            f"{count - limits.characters} too many; {error}",
+            f"shorten it, or give a shorter text for {limits.platform}: --variant {limits.platform}=TEXT",
+        ) from error
+
+
+def units(text: str, limits: Limits) -> list[tuple[str, int]]:
+    """Return the text in pieces that are never divided (addresses, graphemes), each with what it counts.
+
+    Together they count at least what ``counted_length`` says of the whole.
+    """
+    found: list[tuple[str, int]] = []
+    for match in _UNITS.finditer(text):
+        piece = match.group()
+        if match.group("url") is None:
+            found.append((piece, 1))
+        elif limits.link_length is not None:
+            found.append((piece, limits.link_length))
+        else:
+            found.append((piece, len(piece)))
+    return found
+
+
+def has_link(text: str, link: str) -> bool:
+    """Say whether exactly this link stands in the text, not only a longer one that begins like it."""
+    start = text.find(link)
+    while start >= 0:
+        if not _GOES_ON.match(text, start + len(link)):
+            return True
+        start = text.find(link, start + 1)
+    return False
+
+
+def _with_link(text: str, link: str | None) -> str:
+    return text if link is None or has_link(text, link) else f"{text}\n\n{link}"
+
+
+def _thread(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
+    if not limits.thread:
+        raise WillNotSplit("it is not a place for threads")
+    link_room = counted_length(f"\n\n{link}", limits) if link else 0
+    for digits in (1, 2):
+        room = limits.characters - len(" (/)") - 2 * digits
+        splitter = Splitter(room=room, first_room=room - link_room, most=min(MAX_PARTS, 10**digits - 1))
+        chunks = splitter.split(units(text, limits))
+        if chunks is not None:
+            return _numbered(chunks, link, limits)
+    raise WillNotSplit(f"a thread would have more than {MAX_PARTS} parts")
+
+
+def _numbered(chunks: list[str], link: str | None, limits: Limits) -> tuple[str, ...]:
+    total = len(chunks)
+    parts = [f"{chunk} ({number}/{total})" for number, chunk in enumerate(chunks, 1)]
+    parts[0] = _with_link(parts[0], link)
+    for part in parts:
+        # Counted once more, as a whole: pieces that meet may count otherwise than each alone.
+        if counted_length(part, limits) > limits.characters:
+            raise WillNotSplit("no place to divide it was found")
+    return tuple(parts)
+
+
+def _check_pictures(draft: Draft, limits: Limits) -> None:
+    if len(draft.pictures) > limits.pictures:
+        raise BadInput(
+            "picture.too_many",
+            f"{limits.platform} takes {limits.pictures} pictures and there are {len(draft.pictures)}",
+            "leave some out, or leave the platform out",
+        )
+    for number, picture in enumerate(draft.pictures, 1):
+        if len(picture.alt) > limits.alt_characters:
+            raise BadInput(
+                "picture.alt_too_long",
+                f"the description of picture {number} has {len(picture.alt)} characters; "
+                f"{limits.platform} takes {limits.alt_characters}",
+                "shorten the description",
+            )

@@ -1,0 +1,183 @@
+"""What a machine can find of what section 1 and the definitions forbid or ask for; an approver judges it.
+
+A finding stops nothing: the officer who approves must acknowledge it. Personal numbers are masked in what a
+finding quotes. Pure but for loading word lists and number plans on first use, which takes about a second
+(``warm_up``). Source: HUM.11(A) definitions ii (language), v (personal information), xi (topic); section 1
+Transparency (iii) (links to the city's website), Transparency (ii) (what the website shows must be readable
+for all).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from urllib.parse import urlsplit
+
+from schemas.events.requests import Rendering, ScreeningFinding
+from services.intake.domain import personal, profanity
+from services.intake.domain.submission import WEBSITE, Draft
+
+LANGUAGE = "definitions (ii)"
+PRIVACY = "definitions (v)"
+TOPIC = "definitions (xi)"
+WEBSITE_LINK = "1 Transparency (iii)"
+STANDARDS = "1 Transparency and Standards of Conduct"
+
+SHOUTED_SHARE = 0.7
+SHOUTED_LETTERS = 20
+
+MOST_HITS = 10
+"""Personal numbers and addresses of one text that are shown: more say nothing more."""
+
+_URL = re.compile(r"https?://[^\s<>\"]+")
+_FILE_NAME = re.compile(
+    r"^\s*(?:[\w() -]+\.(?:jpe?g|png|webp|gif|heic|tiff?|bmp)"
+    r"|(?:img|dsc[fn]?|dcim|pxl|image|photo|picture|screenshot|screen shot|untitled|scan)[\s_-]*[\d\s_.-]*)\s*$",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
+    topic needs (by profile or department), telephone numbers that it publishes itself.
+    """
+
+    website: str
+    region: str = "CA"
+    topics: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    published_numbers: tuple[str, ...] = ()
+
+    @property
+    def host(self) -> str:
+        """The website's host name, without a leading www."""
+        return _host(self.website)
+
+
+def screen(
+    draft: Draft, renderings: tuple[Rendering, ...], rules: Rules, departments: dict[str, str]
+) -> tuple[ScreeningFinding, ...]:
+    """Return what was found, each only once, in the order of the checks.
+
+    Args:
+        draft: the checked submission.
+        renderings: what the platforms get.
+        rules: the city's settings.
+        departments: the department of each target.
+    """
+    found: list[ScreeningFinding] = []
+    found.extend(_missing_link(renderings, rules))
+    for name, text in _passages(draft):
+        found.extend(_personal(name, text, rules))
+        found.extend(_profane(name, text))
+        found.extend(_shouted(name, text))
+    found.extend(_file_names(draft))
+    found.extend(_off_topic(draft, rules, departments))
+    return tuple(dict.fromkeys(found))
+
+
+def warm_up() -> None:
+    """Load the word lists and number plans, so that the first request need not wait for them."""
+    profanity.find("ready")
+    list(personal.find("ready 604 555 0100", "CA", "", ()))
+
+
+def _passages(draft: Draft) -> Iterator[tuple[str, str]]:
+    yield "text", draft.text
+    if draft.link:
+        yield "link", draft.link
+    for platform, text in sorted(draft.variants.items()):
+        yield f"variant for {platform}", text
+    for number, picture in enumerate(draft.pictures, 1):
+        yield f"description of picture {number}", picture.alt
+
+
+def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[ScreeningFinding]:
+    without = [
+        rendering.platform
+        for rendering in renderings
+        if rendering.platform != WEBSITE and not _links_to(rules.host, rendering.content().parts)
+    ]
+    if without:
+        yield ScreeningFinding(
+            code="link-missing",
+            clause=WEBSITE_LINK,
+            reason=f"no link leads back to {rules.host}",
+            where=", ".join(without),
+        )
+
+
+def _links_to(host: str, parts: tuple[str, ...]) -> bool:
+    links = (_host(match.group()) for part in parts for match in _URL.finditer(part))
+    return any(link == host or link.endswith(f".{host}") for link in links)
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
+    hits = personal.find(text, rules.region, rules.host, rules.published_numbers)
+    for hit in islice(hits, MOST_HITS):
+        yield ScreeningFinding(
+            code=hit.code,
+            clause=PRIVACY,
+            reason=f"it looks like {hit.what}: personal information is not published",
+            where=f"{name}: {hit.masked}",
+        )
+
+
+def _profane(name: str, text: str) -> Iterator[ScreeningFinding]:
+    words = profanity.find(_URL.sub(" ", text))
+    if words:
+        yield ScreeningFinding(
+            code="profanity",
+            clause=LANGUAGE,
+            reason="vulgar or profane language",
+            where=f"{name}: {', '.join(words)}"[:300],
+        )
+
+
+def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
+    letters = [letter for letter in _URL.sub(" ", text) if letter.isalpha()]
+    cased = [letter for letter in letters if letter.lower() != letter.upper()]
+    upper = sum(letter.isupper() for letter in cased)
+    if len(cased) >= SHOUTED_LETTERS and upper / len(cased) >= SHOUTED_SHARE:
+        yield ScreeningFinding(
+            code="shouting",
+            clause=STANDARDS,
+            reason="mostly capital letters: hard to read, and screen readers may spell it out",
+            where=name,
+        )
+
+
+def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:
+    for number, picture in enumerate(draft.pictures, 1):
+        if _FILE_NAME.match(picture.alt) or not _WORD.search(picture.alt):
+            yield ScreeningFinding(
+                code="alt-missing",
+                clause=STANDARDS,
+                reason="the description of a picture does not say what it shows",
+                where=f"picture {number}: {picture.alt}"[:300],
+            )
+
+
+def _off_topic(draft: Draft, rules: Rules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
+    said = " ".join([draft.text, *draft.variants.values()]).casefold()
+    for target in draft.targets:
+        words = rules.topics.get(target) or rules.topics.get(departments.get(target, ""), ())
+        if draft.crisis or not words:
+            continue
+        if not any(re.search(rf"\b{re.escape(word.casefold())}", said) for word in words):
+            yield ScreeningFinding(
+                code="topic",
+                clause=TOPIC,
+                reason="none of the words that this profile's topic is known by",
+                where=target,
+            )

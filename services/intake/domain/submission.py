@@ -1,0 +1,246 @@
+"""From what was submitted to a draft: who sends, to which profiles, until when; in its final form.
+
+Pure: the state of control and the time are arguments. Source: HUM.11(A) section 1 Transparency (i) (official
+profiles), 2(iv) (all departmental profiles).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from schemas.events.authority import Severity
+from schemas.events.requests import (
+    ALL_DEPARTMENTS,
+    Picture,
+    Rendering,
+    Request,
+    ScreeningFinding,
+    Submission,
+    SubmissionEvent,
+    digest_of,
+)
+from services.intake.domain.identity import Identity
+from services.kernel.base.errors import BadInput, Refused
+from services.kernel.control.control_state import ControlState
+
+WEBSITE = "website"
+"""The platform that each request has a rendering for (section 1, Transparency (ii))."""
+
+EXPIRY_FACTOR = 7
+"""A request may last at most this many times the city's ``request_seconds``."""
+
+PREVIEW_LIFETIME = timedelta(minutes=15)
+"""How old a preview may be that is submitted unchanged."""
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far ahead of ours the sender's clock may be."""
+
+Scope = Literal["profiles", "all-departments"]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A submission that passed all checks but those of the platforms. Times in UTC."""
+
+    request_id: str
+    content_sha256: str
+    author: str
+    author_kind: Literal["officer", "system"]
+    source: str
+    event_id: str
+    text: str
+    scope: Scope
+    targets: tuple[str, ...]
+    platforms: tuple[str, ...]
+    crisis: bool
+    link: str | None
+    severity: Severity | None
+    variants: dict[str, str]
+    pictures: tuple[Picture, ...]
+    expires_at: datetime
+    created_at: datetime
+
+
+def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
+    """Say whether the sender is an officer or a system.
+
+    Raises:
+        BadInput: ``sender.unknown``.
+        Refused: ``sender.revoked``.
+    """
+    if sender in state.revoked:
+        raise Refused(
+            "sender.revoked",
+            f"{sender} is revoked since control revision {state.revoked[sender]}",
+            "ask the cao or the mcpe; a new key needs a new manifest",
+        )
+    if sender in state.officers:
+        return "officer"
+    if sender in state.systems:
+        return "system"
+    raise BadInput(
+        "sender.unknown",
+        f"there is no officer or system {sender!r} in {state.city or 'this city'}",
+        _did_you_mean(sender, [*state.officers, *state.systems]) or "onevoice officers list",
+    )
+
+
+def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: ControlState, now: datetime) -> Draft:
+    """Check a submission against the state of control at a time (UTC).
+
+    Raises:
+        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
+            ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
+        Refused: ``sender.revoked``, ``profile.not_official``.
+    """
+    data = identity.submission
+    kind = author_kind_of(sender, state)
+    scope, targets = _targets(data, state)
+    platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
+    _check_variants(data, platforms)
+    return Draft(
+        request_id=identity.request_id,
+        content_sha256=identity.content_sha256,
+        author=sender,
+        author_kind=kind,
+        source=event.source,
+        event_id=event.id,
+        text=data.text,
+        scope=scope,
+        targets=targets,
+        platforms=platforms,
+        crisis=data.crisis,
+        link=data.link,
+        severity=data.severity,
+        variants=dict(data.variants),
+        pictures=data.pictures,
+        expires_at=_expiry(data, event.time, state, now),
+        created_at=_created_at(event.time, kind, now),
+    )
+
+
+def request_of(
+    draft: Draft,
+    state: ControlState,
+    now: datetime,
+    renderings: tuple[Rendering, ...],
+    screening: tuple[ScreeningFinding, ...],
+) -> Request:
+    """Return the event that the ledger keeps."""
+    return Request.model_validate(
+        {
+            "at": now,
+            "realm": state.realm,
+            "request_id": draft.request_id,
+            "revision": 1,
+            "author": draft.author,
+            "author_kind": draft.author_kind,
+            "source": draft.source,
+            "event_id": draft.event_id,
+            "content_sha256": draft.content_sha256,
+            "text": draft.text,
+            "scope": draft.scope,
+            "targets": draft.targets,
+            "crisis": draft.crisis,
+            "link": draft.link,
+            "severity": draft.severity,
+            "expires_at": draft.expires_at,
+            "submitted_posture": state.posture.value,
+            "renderings": renderings,
+            "digest": digest_of(draft.request_id, 1, renderings),
+            "screening": screening,
+        }
+    )
+
+
+def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:
+    if isinstance(data.targets, str):
+        everyone = state.departmental_profiles()
+        if not everyone:
+            raise BadInput(
+                "targets.empty",
+                f"{state.city} has no official departmental profile",
+                "have profiles sanctioned by the office first",
+            )
+        return ALL_DEPARTMENTS, everyone  # type: ignore[return-value]
+    if not data.targets:
+        raise BadInput(
+            "targets.empty",
+            "the request names no profile",
+            f"name profiles, or {ALL_DEPARTMENTS}; onevoice profiles list shows them",
+        )
+    for target in data.targets:
+        _check_target(target, state)
+    return "profiles", data.targets
+
+
+def _check_target(target: str, state: ControlState) -> None:
+    profile = state.profiles.get(target)
+    if profile is None:
+        raise BadInput(
+            "profile.unknown",
+            f"there is no profile {target!r}",
+            _did_you_mean(target, list(state.profiles)) or "onevoice profiles list",
+        )
+    if not profile.official:
+        raise Refused(
+            "profile.not_official",
+            f"{target} is not an official profile (section 1, Transparency (i))",
+            "the office sanctions profiles; leave it out, or ask the office",
+        )
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:
+    for platform in data.variants:
+        if platform not in platforms:
+            raise BadInput(
+                "variant.unused",
+                f"there is a variant for {platform}, which no target is on",
+                f"the platforms of this request are {', '.join(platforms)}",
+            )
+
+
+def _expiry(data: Submission, time: datetime | None, state: ControlState, now: datetime) -> datetime:
+    seconds = state.settings.request_seconds
+    if data.expires is None:
+        return now + timedelta(seconds=seconds)
+    if data.expires <= now or (time is not None and data.expires <= time):
+        raise BadInput(
+            "expires.past",
+            f"it expires at {data.expires:%Y-%m-%d %H:%M:%S} UTC, which is past",
+            "give a time that is still to come, or leave it out",
+        )
+    latest = now + timedelta(seconds=seconds * EXPIRY_FACTOR)
+    if data.expires > latest:
+        raise BadInput(
+            "expires.too_far",
+            f"it expires at {data.expires:%Y-%m-%d %H:%M} UTC; {latest:%Y-%m-%d %H:%M} UTC is the latest here",
+            "give an earlier time: a message that lasts longer is a page on the website",
+        )
+    return data.expires
+
+
+def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
+    """Freeze when the posts say that they were written, to the second.
+
+    A person submits the preview's own time, so that the digest is the one that they saw and sign: too old or
+    ahead of us, it is refused. A system's time is when something happened; far from now it is left aside.
+    """
+    if time is None:
+        return now.replace(microsecond=0)
+    stale, ahead = now - time > PREVIEW_LIFETIME, time - now > CLOCK_SKEW
+    if not stale and not ahead:
+        return time.replace(microsecond=0)
+    if kind == "system":
+        return now.replace(microsecond=0)
+    if stale:
+        raise BadInput("time.stale", f"the preview is of {time:%H:%M:%S} UTC, too long ago", "look at a new preview")
+    raise BadInput("time.future", f"the event's time {time:%Y-%m-%d %H:%M:%S} UTC is ahead", "set the clock")

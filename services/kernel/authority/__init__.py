@@ -1,0 +1,1 @@
+"""Who may do what, proven: signatures, officers' orders, and what a post must rest on."""

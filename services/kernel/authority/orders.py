@@ -1,0 +1,98 @@
+"""How an officer's order becomes a control event: checked against the fold, appended by compare-and-set.
+
+Shared by the two writers of ``ledger.control``, eoc_state and registry, which race without harm: whoever loses
+reads the new state and checks the order again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from schemas import subjects
+from schemas.events.control import ControlEvent, Order, Ordered
+from schemas.events.envelope import Envelope
+from services.kernel.base.crashpoints import crash_point
+from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.control.control_state import ControlFault, ControlState, check_order, fold, read_order
+from services.kernel.fold.reading import order_hash
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime
+
+TRIES = 20
+
+FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
+
+
+async def no_further_check(_state: ControlState, _order: Order) -> None:
+    """Ask nothing beyond the fold."""
+
+
+async def carry_out(
+    runtime: Runtime,
+    envelope: Envelope,
+    sender: str,
+    actions: frozenset[str],
+    further: FurtherCheck = no_further_check,
+) -> tuple[ControlState, Order]:
+    """Append an order to ``ledger.control``; return the state after it, and the order.
+
+    An order that stands there already (a repeat after a lost reply) is answered like the first time.
+
+    Raises:
+        BadInput: ``order.malformed``, ``order.action``: this service does not take that action.
+        Refused: the fold does not allow it (``order.signature``, ``order.role``, ``order.posture`` ...).
+        Unreachable: the broker did not acknowledge.
+    """
+    try:
+        order = read_order(envelope)
+    except ControlFault as fault:
+        raise BadInput(fault.code, fault.message, "sign the order with the onevoice command") from fault
+    if order.action.action not in actions:
+        raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
+    if order.officer != sender:
+        raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
+    event = Ordered(at=runtime.clock.now(), order=envelope)
+    state = await runtime.catch_up()
+    for _ in range(TRIES):
+        if order_hash(envelope) in runtime.orders:
+            return state, order
+        try:
+            check_order(state, envelope, order, event.at)
+            await further(state, order)
+            _after(runtime, state, event, state.seq + 1)
+        except ControlFault as fault:
+            raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
+        try:
+            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
+        except Conflict:
+            state = await runtime.catch_up()
+            continue
+        crash_point(f"{runtime.row.name}.order.stored")
+        return _after(runtime, state, event, appended.seq), order
+    raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
+def _after(runtime: Runtime, state: ControlState, event: ControlEvent, seq: int) -> ControlState:
+    authority = runtime.city.authority
+    return fold(
+        state,
+        event,
+        seq,
+        root_keys=frozenset(authority.root_keys),
+        threshold=authority.threshold,
+        realm=runtime.city.realm,
+    )
+
+
+def _hint(code: str) -> str:
+    hints = {
+        "order.role": "ask an officer who holds one of these roles: onevoice officers list",
+        "order.posture": "look at the posture first: onevoice eoc status",
+        "order.expired": "check this machine's clock, and give the command again",
+        "order.replayed": "give the command again; each order is signed anew",
+        "officer.unknown": "onevoice officers list",
+        "officer.revoked": "onevoice officers list",
+        "order.signature": "the key does not belong to that officer; check the keys folder",
+        "order.realm": "choose the realm with --realm",
+    }
+    return hints.get(code, "")

@@ -1,0 +1,1 @@
+"""The ledger folded into what services decide from. Pure: entries in, state out."""

@@ -1,0 +1,425 @@
+"""The fold of the ledger: control, and each request that is not over. A function of the entries in their order alone.
+
+Whether an entry counts is decided by its bytes and what stands before it. What does not count is *void*: junk, a
+statement whose signature is not right, a verdict whose control revision is not in force where it stands, an attempt
+that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
+
+What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from schemas import canonical
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.control import ControlEvent, Ordered, Posture
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.events.verdicts import Outcome, Verdict
+from services.kernel.authority import post_authorization as warrant
+from services.kernel.control.control_state import ControlFault, ControlState, fold
+from services.kernel.fold.effective import void_because
+from services.kernel.fold.reading import (
+    is_first,
+    is_kind,
+    is_readable,
+    keys_of,
+    order_hash,
+    parse,
+    place_of,
+    signed,
+)
+from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
+from services.kernel.ledger.entry import Entry
+
+_CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
+REMEMBERED = timedelta(hours=1)
+"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
+
+
+class Void(Exception):
+    """An entry that does not count, and why."""
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The pinned keys of the realm."""
+
+    realm: str
+    root_keys: frozenset[str]
+    threshold: int
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts)."""
+
+    seq: int
+    kind: str
+    keys: tuple[str, ...] = ()
+    void: str = ""
+
+
+@dataclass
+class LedgerFold:
+    """The state after the entry ``seq``.
+
+    ``control_seq`` is the last sequence of ``ledger.control``, of junk too: the control revision. ``revisions`` holds
+    all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
+    its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
+    the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
+    ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
+    are over.
+    """
+
+    authority: Authority
+    kinds: frozenset[str]
+    seq: int = 0
+    control: ControlState = field(default_factory=ControlState)
+    control_seq: int = 0
+    orders: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, RequestState] = field(default_factory=dict)
+    busy: dict[str, tuple[int, str]] = field(default_factory=dict)
+    taken_over: dict[int, TakenOver] = field(default_factory=dict)
+    ruled_from: int = 0
+    revisions: list[tuple[int, Posture]] = field(default_factory=list)
+
+    def missing(self, entry: Entry) -> str | None:
+        """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
+
+        Not of a request that was appended create-only: the server has seen that it is the first on its subject. Before
+        version 0.3 none was, and what is so old is taken as it is.
+        """
+        kind, request_id, _ = place_of(entry.subject)
+        is_new = kind == "request" and (is_first(entry) or not self.ruled_from)
+        if kind not in self.kinds or request_id in self.requests or is_new:
+            return None
+        return request_id or None
+
+    def apply(self, entry: Entry, boot: float) -> Applied:
+        """Fold the next entry; ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.
+
+        Returns:
+            What it changed. It raises nothing: what cannot be read is void.
+        """
+        self.seq = entry.seq
+        kind, request_id, profile = place_of(entry.subject)
+        if kind not in self.kinds:
+            return Applied(entry.seq, kind)
+        keys = keys_of(kind, request_id, profile)
+        try:
+            _FOLDS[kind](self, entry, boot)
+            void = ""
+        except Void as why:
+            void = str(why)
+        except ValueError as error:  # StrictJsonError and pydantic's ValidationError
+            void = f"it cannot be read: {error}"[:300]
+        self._forget(request_id)
+        return Applied(entry.seq, kind, keys, void)
+
+    def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
+        """Bring a request that was over back into memory, from the entries on its subjects, in order.
+
+        Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
+        over, none was open. Who is under way on its profiles stays as it is.
+        """
+        busy, taken_over = dict(self.busy), dict(self.taken_over)
+        found = sorted(entries, key=lambda entry: entry.seq)
+        named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
+        for entry in found:
+            kind = place_of(entry.subject)[0]
+            try:
+                if kind == "attempt":
+                    self._reopen_attempt(entry, boot, named=entry.seq in named)
+                else:
+                    _FOLDS[kind](self, entry, boot)
+            except (Void, ValueError):
+                continue
+        self.busy, self.taken_over = busy, taken_over
+
+    def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
+        """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
+
+        Args:
+            entries: all on ``ledger.control`` and on the subjects of the open requests.
+            counted: their attempts that count.
+            boot: the present in boot-time seconds; leases of attempts are counted from it.
+        """
+        for entry in sorted(entries, key=lambda entry: entry.seq):
+            kind, _, profile = place_of(entry.subject)
+            try:
+                if kind == "attempt":
+                    self._resume_attempt(entry, profile, boot, counts=entry.seq in counted)
+                else:
+                    _FOLDS[kind](self, entry, boot)
+            except (Void, ValueError):
+                continue
+
+    def _resume_attempt(self, entry: Entry, profile: str, boot: float, *, counts: bool) -> None:
+        attempt = parse(Attempt, entry.data)
+        state = self._state(place_of(entry.subject)[1])
+        if (attempt.profile, attempt.request_id) != (profile, state.request_id):
+            return
+        if counts:
+            self._note_attempt(state, entry, attempt, boot)
+            self.busy[profile] = (entry.seq, state.request_id)
+        else:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+
+    def apart(self) -> LedgerFold:
+        """Return a fold of the same control without requests, to reopen one there and look at it."""
+        return replace(self, requests={}, busy={}, orders={}, taken_over={})
+
+    def _reopen_attempt(self, entry: Entry, boot: float, *, named: bool) -> None:
+        attempt = parse(Attempt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if (attempt.profile, attempt.request_id) != (profile, request_id):
+            return
+        if attempt.rule is None:
+            counts = not 0 < self.ruled_from < entry.seq
+        else:
+            control_seq, _ = self._revision_at(entry.seq)
+            void = void_because(
+                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
+            )
+            counts = not void
+        if named and counts:
+            self._note_attempt(state, entry, attempt, boot)
+        else:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+
+    # --- each kind ----------------------------------------------------------------------------------------
+
+    def _control(self, entry: Entry, _boot: float) -> None:
+        self.control_seq = entry.seq
+        try:
+            self._change_control(entry)
+        finally:
+            self.revisions.append((entry.seq, self.control.posture))
+
+    def _change_control(self, entry: Entry) -> None:
+        try:
+            event = _CONTROL.validate_python(canonical.loads(entry.data))
+            after = fold(
+                self.control,
+                event,
+                entry.seq,
+                root_keys=self.authority.root_keys,
+                threshold=self.authority.threshold,
+                realm=self.authority.realm,
+            )
+        except (ControlFault, ValueError) as error:
+            if self.control.seq:  # before the manifest there is no revision at all
+                self.control = replace(self.control, seq=entry.seq)
+            raise Void(f"control event: {error}"[:300]) from error
+        self.control = after
+        if isinstance(event, Ordered):
+            self.orders[order_hash(event.order)] = entry.seq
+
+    def _request(self, entry: Entry, _boot: float) -> None:
+        request = parse(Request, entry.data)
+        _, request_id, _ = place_of(entry.subject)
+        known = self.requests.get(request_id)
+        if request.request_id != request_id or request.realm != self.authority.realm:
+            raise Void("the request stands under another name or realm")
+        if known is not None and request.revision <= known.request.revision:
+            raise Void("the request stands already")
+        # What counts is the posture where it stands, not the one that intake knew of when it wrote.
+        posture: Any = str(self._revision_at(entry.seq)[1])
+        if request.submitted_posture != posture:
+            request = request.model_copy(update={"submitted_posture": posture})
+        state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
+        if known is not None:
+            state.targets, state.verdict_last = known.targets, known.verdict_last
+        self.requests[request_id] = state
+
+    def _approval(self, entry: Entry, _boot: float) -> None:
+        _, request_id, officer = place_of(entry.subject)
+        state = self._state(request_id)
+        state.spoken[officer] = entry.seq
+        approval = parse(Approval, entry.data)
+        statement = self._genuine(approval, request_id, officer)
+        if statement is None:
+            raise Void(f"the statement of {officer} is not genuine")
+        if statement.nonce in state.nonces:
+            raise Void(f"the statement of {officer} stands already")
+        state.nonces.add(statement.nonce)
+        state.statements.append((entry.seq, approval))
+        state.approvals[officer] = (entry.seq, approval)
+        state.rejections.pop(officer, None)
+        if statement.decision == "reject":
+            state.rejections[officer] = (entry.seq, statement)
+        state.fact_seq = state.changed = entry.seq
+
+    def _verdict(self, entry: Entry, _boot: float) -> None:
+        state = self._state(place_of(entry.subject)[1])
+        state.verdict_last = entry.seq
+        verdict = parse(Verdict, entry.data)
+        control_seq, _ = self._revision_at(entry.seq)
+        if verdict.request_id != state.request_id or verdict.control_seq != control_seq:
+            raise Void(f"the verdict is not of control revision {control_seq}")
+        state.verdict, state.verdict_seq = verdict, entry.seq
+        state.changed = entry.seq
+        if verdict.outcome is Outcome.CLEARED:
+            state.want(wanted_by(verdict))
+
+    def _attempt(self, entry: Entry, boot: float) -> None:
+        attempt = parse(Attempt, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if (attempt.profile, attempt.request_id) != (profile, request_id):
+            raise Void("the attempt stands under another name")
+        if attempt.rule is None and not self.ruled_from:
+            self._note_attempt(state, entry, attempt, boot)
+            self.busy[profile] = (entry.seq, request_id)
+            return
+        self.ruled_from = self.ruled_from or entry.seq
+        busy = self.busy.get(profile, (0, ""))[0]
+        void = void_because(
+            attempt,
+            entry.at,
+            entry.headers,
+            state,
+            control_seq=self.control_seq,
+            rejected_by=self._rejected_by(state, attempt, entry),
+            busy=busy,
+        )
+        if attempt.rule is None:
+            void = void or "it is written as before version 0.3"
+        if void:
+            target = state.targets.setdefault(profile, TargetState())
+            target.number = max(target.number, attempt.number)
+            raise Void(f"the attempt on {profile} does not count: {void}")
+        self._note_attempt(state, entry, attempt, boot)
+        self.busy[profile] = (entry.seq, request_id)
+
+    def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
+        target = state.targets.setdefault(attempt.profile, TargetState())
+        target.attempt, target.attempt_seq, target.attempt_at = attempt, entry.seq, entry.at
+        target.folded_at, target.answered, target.lapsed = boot, False, False
+        target.number = max(target.number, attempt.number)
+        target.effective.append(entry.seq)
+        target.changed = state.changed = entry.seq
+        state.note(attempt.profile)
+
+    def _receipt(self, entry: Entry, _boot: float) -> None:
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        target = state.targets.setdefault(profile, TargetState())
+        target.receipt_last = entry.seq
+        receipt = parse(Receipt, entry.data)
+        if (receipt.profile, receipt.request_id) != (profile, request_id):
+            raise Void("the receipt stands under another name")
+        if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
+            raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
+        target.changed = state.changed = entry.seq
+        if receipt.attempt_seq and self.busy.get(profile, (0, ""))[0] == receipt.attempt_seq:
+            del self.busy[profile]
+        if receipt.outcome is ReceiptOutcome.LAPSED:
+            target.lapsed = target.lapsed or receipt.attempt_seq == target.attempt_seq
+            return
+        if receipt.attempt_seq == target.attempt_seq:
+            if not target.answered:
+                self._note_taken_over(entry, receipt, target)
+            target.answered = True
+        target.receipt, target.receipt_seq = receipt, entry.seq
+        target.receipts.append((entry.seq, receipt))
+        state.note(profile)
+        if receipt.resolution_seq is not None:
+            state.fact_seq = entry.seq
+
+    def _note_taken_over(self, entry: Entry, receipt: Receipt, target: TargetState) -> None:
+        attempt, at = target.attempt, target.attempt_at
+        if attempt is None or at is None or receipt.worker in (None, attempt.worker):
+            return
+        known = {seq: one for seq, one in self.taken_over.items() if entry.at - one.at < REMEMBERED}
+        known[target.attempt_seq] = TakenOver(
+            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, target.folded_at
+        )
+        self.taken_over = known
+
+    def _resolution(self, entry: Entry, _boot: float) -> None:
+        resolution = parse(Resolution, entry.data)
+        _, request_id, profile = place_of(entry.subject)
+        state = self._state(request_id)
+        if not self._is_genuine(resolution, request_id, profile):
+            raise Void(f"the decision of {resolution.officer} is not genuine")
+        target = state.targets.setdefault(profile, TargetState())
+        target.resolutions.append((entry.seq, resolution))
+        target.changed = state.changed = entry.seq
+
+    # --- small things -------------------------------------------------------------------------------------
+
+    def _state(self, request_id: str) -> RequestState:
+        state = self.requests.get(request_id)
+        if state is None:
+            raise Void(f"there is no request {request_id}")
+        return state
+
+    def _revision_at(self, seq: int) -> tuple[int, Posture]:
+        """Return the control revision in force before an entry, and its posture."""
+        place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
+        return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
+
+    def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
+        officer = self.control.officers.get(name)
+        if officer is None or (approval.request_id, approval.officer) != (request_id, name):
+            return None
+        statement = signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
+        said = (request_id, name, self.authority.realm)
+        return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
+
+    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str) -> bool:
+        """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
+        officer = self.control.officers.get(resolution.officer)
+        if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+            return False
+        statement = signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
+        said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
+        return statement is not None and said == (
+            statement.request_id,
+            statement.revision,
+            statement.profile,
+            statement.officer,
+            statement.realm,
+        )
+
+    def _rejected_by(self, state: RequestState, attempt: Attempt, entry: Entry) -> str:
+        """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
+        for name, (_, statement) in state.rejections.items():
+            if statement.revision != state.request.revision:
+                continue
+            if warrant.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
+                return name
+        return ""
+
+    def _forget(self, request_id: str) -> None:
+        state = self.requests.get(request_id)
+        if state is not None and state.is_over:
+            del self.requests[request_id]
+
+
+_FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
+    "control": LedgerFold._control,
+    "request": LedgerFold._request,
+    "approval": LedgerFold._approval,
+    "verdict": LedgerFold._verdict,
+    "attempt": LedgerFold._attempt,
+    "receipt": LedgerFold._receipt,
+    "resolution": LedgerFold._resolution,
+}
+
+EVERYTHING = frozenset(_FOLDS)
+__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void"]

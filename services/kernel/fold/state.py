@@ -1,0 +1,173 @@
+"""What a fold keeps of each request that is not over: plain data, changed by the fold alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution
+from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR
+from services.kernel.base.remember import by_identity
+
+SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
+"""Most urgent first; what has no severity comes last."""
+
+
+@dataclass
+class TargetState:
+    """One request on one profile. Sequences are 0 where there is nothing.
+
+    ``attempt`` is the newest effective attempt, ``folded_at`` when it was folded here (boot-time seconds): its lease
+    counts from then. ``answered``: a receipt says how it ended; ``lapsed``: one says that nobody knows yet.
+    ``number`` is the highest number of any attempt. ``receipt`` is the newest receipt that says how it ended,
+    ``receipts`` all of them; ``receipt_last`` is the last sequence on the subject, whatever stands there.
+    """
+
+    attempt: Attempt | None = None
+    attempt_seq: int = 0
+    attempt_at: datetime | None = None
+    folded_at: float = 0.0
+    answered: bool = True
+    lapsed: bool = False
+    number: int = 0
+    effective: list[int] = field(default_factory=list)
+    receipt: Receipt | None = None
+    receipt_seq: int = 0
+    receipt_last: int = 0
+    receipts: list[tuple[int, Receipt]] = field(default_factory=list)
+    resolutions: list[tuple[int, Resolution]] = field(default_factory=list)
+    changed: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True while the newest attempt may or may not have posted."""
+        return not self.answered
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing is to be posted any more, and nothing is open."""
+        return self.receipt is not None and self.receipt.final and self.answered
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """True when a person has to say how it ended."""
+        return self.is_final and self.receipt is not None and self.receipt.outcome is ReceiptOutcome.UNCONFIRMED
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """An attempt that another than its worker answered: that one may be stopped between its look and its call.
+
+    ``at`` is when the server stored the attempt, ``folded_at`` when it was folded here (boot-time seconds).
+    """
+
+    profile: str
+    request_id: str
+    worker: str
+    answered_by: str
+    at: datetime
+    folded_at: float
+
+
+@dataclass
+class RequestState:
+    """One request with all that was said of it.
+
+    ``request`` is as it counts: its ``submitted_posture`` is the one in force where it stands. ``approvals`` holds the
+    last genuine statement of each officer with its sequence, ``rejections`` those of them that say no, ``statements``
+    all genuine ones and ``spoken`` the last sequence on each officer's subject. ``verdict`` is
+    the newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
+    is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened`` and ``unconfirmed``
+    the targets that are so. ``fact_seq`` is the newest fact that the gate decides by.
+    """
+
+    request: Request
+    seq: int
+    at: datetime
+    approvals: dict[str, tuple[int, Approval]] = field(default_factory=dict)
+    rejections: dict[str, tuple[int, ApprovalStatement]] = field(default_factory=dict)
+    statements: list[tuple[int, Approval]] = field(default_factory=list)
+    nonces: set[str] = field(default_factory=set)
+    spoken: dict[str, int] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    verdict_seq: int = 0
+    verdict_last: int = 0
+    wanted: tuple[str, ...] = ()
+    targets: dict[str, TargetState] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
+    fact_seq: int = 0
+    changed: int = 0
+
+    @property
+    def request_id(self) -> str:
+        """The request's id."""
+        return self.request.request_id
+
+    @property
+    def is_cleared(self) -> bool:
+        """True when the newest verdict clears it."""
+        return self.verdict is not None and self.verdict.outcome is Outcome.CLEARED
+
+    @property
+    def is_refused(self) -> bool:
+        """True when it is refused for good."""
+        return self.verdict is not None and self.verdict.outcome is Outcome.REFUSED
+
+    @property
+    def priority(self) -> tuple[int, int, int]:
+        """Who goes first: severity, then crisis before routine, then the ledger's order; lower comes first."""
+        return (SEVERITIES.index(self.request.severity), 0 if self.request.crisis else 1, self.seq)
+
+    def target(self, profile: str) -> TargetState:
+        """Return what stands of it on a profile."""
+        return self.targets.get(profile) or TargetState()
+
+    def want(self, profiles: tuple[str, ...]) -> None:
+        """Note where it is to be posted."""
+        self.wanted = profiles
+        self.left = {profile for profile in profiles if not self.target(profile).is_final}
+
+    def note(self, profile: str) -> None:
+        """Note what has become of a target, after it changed."""
+        target = self.target(profile)
+        for names, holds in ((self.opened, target.is_open), (self.unconfirmed, target.is_unconfirmed)):
+            (names.add if holds else names.discard)(profile)
+        if target.is_final:
+            self.left.discard(profile)
+        elif profile in self.targets and profile in set_of(self.wanted):
+            self.left.add(profile)
+
+    @property
+    def is_delivered(self) -> bool:
+        """True when it was cleared and nothing is left to post."""
+        return bool(self.wanted) and not self.left
+
+    @property
+    def has_unconfirmed(self) -> bool:
+        """True when a person has to say how a post of it ended."""
+        return bool(self.unconfirmed)
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will come of it: refused and wound up, or delivered everywhere and known to be."""
+        if self.unconfirmed or self.opened:
+            return False
+        return self.is_delivered or (self.is_refused and not self.wanted)
+
+
+@by_identity(1_024)
+def set_of(profiles: tuple[str, ...]) -> frozenset[str]:
+    """Return the profiles as a set; of the same tuple the same set."""
+    return frozenset(profiles)
+
+
+def wanted_by(verdict: Verdict) -> tuple[str, ...]:
+    """Return where a cleared verdict has a request posted: its targets, and the website's mirror where it says so."""
+    targets = tuple(dict.fromkeys(verdict.targets))
+    return (*targets, MIRROR) if verdict.mirror else targets

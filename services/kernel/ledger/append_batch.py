@@ -1,0 +1,167 @@
+"""Gathers appends that wait at the same time and commits them as one atomic batch: one fsync for all of them.
+
+While a batch is on its way the next one gathers, so a single append waits for nobody and a thousand cost a handful of
+commits. A batch is stored whole or not at all (NATS ADR-50); what a refusal was about is found out here, so that each
+caller gets the answer that its own append would have got alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from nats.js import api
+
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, MESSAGE_ID
+
+MOST = 256
+"""Entries of one batch; the server takes 1,000."""
+
+
+class BatchRefused(Exception):
+    """The server did not take a batch; nothing of it was stored."""
+
+
+class BatchUnknown(Exception):
+    """No ack of a batch came; whether it is stored is unknown, and each entry is repeated with its message id."""
+
+
+class FenceStale(Exception):
+    """The entry's fence does not stand any more: nothing was stored."""
+
+
+@dataclass(eq=False)
+class PendingAppend:
+    """One entry that waits for its ack."""
+
+    subject: str
+    raw: bytes
+    headers: dict[str, str]
+    done: asyncio.Future[api.PubAck] = field(repr=False)
+
+    @property
+    def fence(self) -> tuple[str, str] | None:
+        """The subject that it is fenced on and its expected sequence, if that is another subject than its own."""
+        subject = self.headers.get(FENCE_SUBJECT)
+        return None if subject is None else (subject, self.headers[EXPECTED])
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How entries reach the server.
+
+    ``single`` appends one entry and returns its ack. ``batch`` commits several at once and returns the sequence of the
+    last one; raises BatchRefused or BatchUnknown. ``last_of`` returns the last sequence of a subject.
+    """
+
+    single: Callable[[PendingAppend], Awaitable[api.PubAck]]
+    batch: Callable[[list[PendingAppend]], Awaitable[api.PubAck]]
+    last_of: Callable[[str], Awaitable[int]]
+
+
+class AppendLane:
+    """Entries of one kind, committed batch after batch, in the order in which they came.
+
+    Fenced entries have a lane of their own, so that a change of the fence never delays a receipt.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._waiting: deque[PendingAppend] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    def put(self, item: PendingAppend) -> None:
+        """Let an entry wait for the next batch; its future gets the ack, or the error that it would get alone."""
+        self._waiting.append(item)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        await asyncio.sleep(0)  # whoever appends in this very turn of the loop comes along
+        while self._waiting:
+            batch = self._take()
+            if not batch:
+                continue
+            if len(batch) == 1:
+                await self._alone(batch[0])
+            else:
+                await self._together(batch)
+
+    def _take(self) -> list[PendingAppend]:
+        """Take what may share a batch: each subject and each message id once."""
+        batch: list[PendingAppend] = []
+        left: list[PendingAppend] = []
+        subjects: set[str] = set()
+        ids: set[str] = set()
+        while self._waiting and len(batch) < MOST:
+            item = self._waiting.popleft()
+            name = item.headers.get(MESSAGE_ID, "")
+            if item.done.done():
+                continue
+            if item.subject in subjects or name in ids:
+                left.append(item)
+                continue
+            subjects.add(item.subject)
+            ids.add(name)
+            batch.append(item)
+        self._waiting.extendleft(reversed(left))
+        return batch
+
+    async def _together(self, batch: list[PendingAppend]) -> None:
+        try:
+            await self._commit(batch)
+        except BatchRefused:
+            await self._after_refusal(batch)
+        except Exception:  # noqa: BLE001 - each append is repeated by itself, and gets its own answer
+            await self._singly(batch)
+
+    async def _after_refusal(self, batch: list[PendingAppend]) -> None:
+        """Answer those whose fence is stale; let the others go again as one batch, and singly only if that fails."""
+        try:
+            left = await self._without_stale(batch)
+        except Exception:  # noqa: BLE001 - each append finds out by itself, and reports it
+            left = batch
+        if len(left) == len(batch) or len(left) < 2:
+            await self._singly(left)
+            return
+        try:
+            await self._commit(left)
+        except Exception:  # noqa: BLE001 - as above
+            await self._singly(left)
+
+    async def _without_stale(self, batch: list[PendingAppend]) -> list[PendingAppend]:
+        fences = {item.fence for item in batch if item.fence is not None}
+        stands = {subject: await self._wire.last_of(subject) for subject in {subject for subject, _ in fences}}
+        left = []
+        for item in batch:
+            if item.fence is not None and str(stands[item.fence[0]]) != item.fence[1]:
+                _fail(item, FenceStale(f"{item.fence[0]} stands at {stands[item.fence[0]]}"))
+            else:
+                left.append(item)
+        return left
+
+    async def _commit(self, batch: list[PendingAppend]) -> None:
+        ack = await self._wire.batch(batch)
+        first = ack.seq - len(batch) + 1
+        for number, item in enumerate(batch):
+            if not item.done.done():
+                item.done.set_result(api.PubAck(stream=ack.stream, seq=first + number))
+
+    async def _singly(self, batch: list[PendingAppend]) -> None:
+        await asyncio.gather(*map(self._alone, batch))
+
+    async def _alone(self, item: PendingAppend) -> None:
+        try:
+            ack = await self._wire.single(item)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for this entry
+            _fail(item, error)
+        else:
+            if not item.done.done():
+                item.done.set_result(ack)
+
+
+def _fail(item: PendingAppend, error: Exception) -> None:
+    if not item.done.done():
+        item.done.set_exception(error)

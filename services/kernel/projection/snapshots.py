@@ -1,0 +1,117 @@
+"""Keeps a service's snapshot on its own disk, and starts from it (services.kernel.projection.snapshot)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from schemas import subjects
+from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.ledger.entry import Entry
+from services.kernel.ledger.integrity import MEND, REWOUND_CODE, LedgerDoubted
+from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
+
+if TYPE_CHECKING:
+    from services.kernel.runtime.service import Runtime
+
+KEEP_SECONDS = 10.0
+"""How often it is looked whether a new snapshot is worth its writing."""
+
+NEWS = 1_000
+"""So many new entries are worth one; a start reads fewer than that faster than anybody notices."""
+
+READS = 16
+"""Subjects that are read at the same time at the start."""
+
+
+class Snapshots:
+    """The snapshot of one process's fold."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._path = runtime.city.snapshot_path(runtime.row.user)
+        self._kept = 0
+        self._told = False
+
+    async def resume(self) -> LedgerDoubted | None:
+        """Start from the snapshot if there is one; return the error for a ledger that lacks its entry.
+
+        Raises:
+            Unreachable: the ledger cannot be read.
+        """
+        runtime, projection = self._runtime, self._runtime.projection
+        snapshot = await self._read()
+        if snapshot is None:
+            return None
+        newest = await runtime.source.get(snapshot.seq)
+        if newest is None or hash_of(newest) != snapshot.entry:
+            return self._doubt(snapshot, newest)
+        fold = LedgerFold(projection.fold.authority, EVERYTHING)
+        fold.resume(await self._part(snapshot), frozenset(snapshot.counted), runtime.clock.monotonic())
+        fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
+        fold.taken_over = snapshot.sleepers(runtime.clock.monotonic())
+        projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq
+        runtime.ledger.highest = max(runtime.ledger.highest, snapshot.seq)
+        runtime.log.info("starts from a snapshot", seq=snapshot.seq, open=len(fold.requests))
+        return None
+
+    async def keep(self) -> None:
+        """Take one now and then."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            if self._runtime.fold.seq >= self._kept + NEWS:
+                await self.take()
+
+    async def take(self) -> None:
+        """Take one of this moment, if there is anything new; none of a ledger that is in doubt."""
+        projection, ledger = self._runtime.projection, self._runtime.ledger
+        newest = projection.newest
+        if newest is None or newest.seq <= self._kept or ledger.doubt is not None:
+            return
+        snapshot = taken(projection.fold, newest)
+        if snapshot is None:
+            return
+        try:
+            await asyncio.to_thread(snapshot.write, self._path)
+        except OSError as error:
+            self._warn("the snapshot cannot be written: the next start reads the whole ledger", error.strerror)
+            return
+        self._kept = snapshot.seq
+
+    async def _read(self) -> Snapshot | None:
+        try:
+            raw = await asyncio.to_thread(self._path.read_bytes)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._warn("the snapshot cannot be read: the whole ledger is", error.strerror)
+            return None
+        found = read(raw, self._runtime.projection.fold.authority)
+        if found is None:
+            self._warn("the snapshot is damaged or of another version: the whole ledger is read", None)
+        return found
+
+    async def _part(self, snapshot: Snapshot) -> list[Entry]:
+        """Read control and what is open, as it stood at the snapshot."""
+        patterns = [subjects.CONTROL, *(one for name in snapshot.requests for one in subjects.all_of(name))]
+        few = asyncio.Semaphore(READS)
+
+        async def one(pattern: str) -> list[Entry]:
+            async with few:
+                return await self._runtime.projection.all_of(pattern)
+
+        found = await asyncio.gather(*(one(pattern) for pattern in patterns))
+        return [entry for batch in found for entry in batch if entry.seq <= snapshot.seq]
+
+    def _doubt(self, snapshot: Snapshot, found: Entry | None) -> LedgerDoubted:
+        what = "another entry there now" if found else "no such entry any more"
+        return LedgerDoubted(
+            REWOUND_CODE,
+            f"this service has a snapshot of entry {snapshot.seq}, and the ledger has {what}",
+            f"{MEND}; where what is lost is known and accepted, delete {self._path}",
+        )
+
+    def _warn(self, text: str, reason: str | None) -> None:
+        if not self._told:
+            self._runtime.log.warning(text, path=str(self._path), reason=reason)
+        self._told = True

@@ -1,0 +1,149 @@
+"""Run services: one alone, or several in one process, until a signal asks them to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+from faststream import FastStream
+
+from schemas import flow
+from services.kernel.base import logs
+from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import Clock
+from services.kernel.base.crashpoints import arm_from_environment
+from services.kernel.base.errors import Exit, OneVoiceError
+from services.kernel.runtime.service import Runtime
+
+GARBAGE = 20_000
+"""New objects after which the garbage collector looks for cycles."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def build(name: str, city: City, url: str | None = None, clock: Clock | None = None) -> tuple[Runtime, FastStream]:
+    """Return a service's runtime and application; nothing is started.
+
+    The service is found by its name: ``services.<name>.wiring`` with ``wire`` and, for the registry, ``genesis``.
+    """
+    wiring = importlib.import_module(f"services.{name}.wiring")
+    runtime = Runtime(flow.service(name), city, clock, url)
+    begin = getattr(wiring, "genesis", None)
+    genesis = (lambda: begin(runtime)) if begin is not None else None
+    return runtime, runtime.app(wiring.wire, genesis=genesis)
+
+
+@contextlib.asynccontextmanager
+async def running(names: Iterable[str], city: City, url: str | None = None) -> AsyncIterator[list[Runtime]]:
+    """Start services at once, in any order; stop all of them at the end, finishing what is in hand.
+
+    Raises:
+        OneVoiceError: a service refuses to start; those that started are stopped. ``crash.unknown``: the environment
+            names a crash point that is none.
+    """
+    _warn_of_crash_points()
+    built = [build(name, city, url) for name in names]
+    folding = [runtime for runtime, _ in built if runtime.row.folds]
+    for runtime in folding[1:]:
+        runtime.share(folding[0])
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _, app in built:
+                group.create_task(app.start())
+    except BaseException as failure:  # noqa: BLE001 - raised again; also a cancelled start lets go of what it began
+        await _stop([app for _, app in built])
+        raise (failure.exceptions[0] if isinstance(failure, BaseExceptionGroup) else failure) from None
+    _settle_memory()
+    try:
+        yield [runtime for runtime, _ in built]
+    finally:
+        await _stop([app for _, app in built])
+
+
+def _settle_memory() -> None:
+    """Have the garbage collector leave alone what stays until the end: it would walk it all during each fan-out."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 100)
+
+
+async def _stop(apps: list[FastStream]) -> None:
+    results = await asyncio.gather(*(app.stop() for app in apps), return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            logs.logger().error("a service did not stop cleanly", error=str(result))
+
+
+async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
+    """Wait for SIGINT or SIGTERM; raises what makes a service stop by itself."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    asked = asyncio.ensure_future(stop.wait())
+    endings: list[asyncio.Future[Any]] = [asked]
+    endings += [runtime.failed for runtime in runtimes if runtime.failed is not None]
+    try:
+        done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
+        for future in done:
+            future.result()
+    finally:
+        asked.cancel()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def run_services(names: Iterable[str], city: City, url: str | None = None) -> None:
+    """Run services until a signal asks them to stop, also one that comes while they wait for the broker."""
+    task, asked = asyncio.current_task(), asyncio.Event()
+    assert task is not None
+
+    def end_the_start() -> None:
+        asked.set()
+        task.cancel()
+
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, end_the_start)
+    try:
+        async with running(names, city, url) as runtimes:
+            await until_asked_to_stop(runtimes)
+    except asyncio.CancelledError:
+        if not asked.is_set():
+            raise
+
+
+def _warn_of_crash_points() -> None:
+    armed = arm_from_environment()
+    if armed:
+        logs.logger().warning("crash points are armed: this process will die or stop there", points=armed)
+
+
+def main(name: str, arguments: list[str] | None = None) -> None:
+    """Run one service as a program: ``python -m services.<name> --city DIR [--realm R] [--url URL]``."""
+    parser = argparse.ArgumentParser(prog=f"services.{name}", description=flow.service(name).summary)
+    parser.add_argument("--city", default=os.environ.get("ONEVOICE_CITY", "."), help="the city folder")
+    parser.add_argument("--realm", default=os.environ.get("ONEVOICE_REALM", "live"), choices=["live", "exercise"])
+    parser.add_argument("--url", help="the broker, if not as in city.toml")
+    chosen = parser.parse_args(arguments)
+    sys.exit(run_until_stopped([name], Path(chosen.city), chosen.realm, chosen.url))
+
+
+def run_until_stopped(names: list[str], folder: Path, realm: str, url: str | None) -> int:
+    """Run services in this process; return the exit status. Errors are one clear line on stderr."""
+    try:
+        city = load_city(folder, "exercise" if realm == "exercise" else "live")
+        logs.configure(city.settings.log.format, city.settings.log.level)
+        asyncio.run(run_services(names, city, url))
+    except OneVoiceError as error:
+        sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")
+        return int(error.exit_status)
+    return int(Exit.DONE)

@@ -1,0 +1,96 @@
+"""What can be typed, and what is said when it is typed wrongly."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ONEVOICE, Shell, environment
+
+HELP_SECONDS = 0.4
+
+
+def test_the_first_page_comes_within_its_budget() -> None:
+    """The budget is 0.4 s; processor time is what a busy machine does not falsify, the best of five counts."""
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([*ONEVOICE, "--help"], env=environment(), capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert "Usage: onevoice" in done.stdout
+    assert min(spent) < HELP_SECONDS
+
+
+@pytest.mark.parametrize("words", [["publish"], ["eoc", "activate"], ["officers", "designate"], ["audit", "verify"]])
+def test_each_page_has_an_example(words: list[str]) -> None:
+    done = Shell()(*words, "--help")
+    assert done.status == 0
+    assert f"Example:\n    onevoice {' '.join(words)}" in done.out
+    assert "--city" in done.out
+    assert "--json" in done.out
+
+
+WRONG = [
+    ["nonsense"],
+    ["status"],
+    ["eoc", "activate", "--level", "2"],
+    ["eoc", "activate", "--level", "4", "--incident", "x", "--as", "cao"],
+    ["eoc", "activate", "--level", "two", "--incident", "x", "--as", "cao"],
+    ["eoc", "nonsense"],
+    ["hold", "maybe", "--as", "pio"],
+    ["reject", "rabc", "--as", "pio"],
+    ["publish", "x", "--unknown"],
+    ["eoc", "status", "--realm", "mars"],
+    ["audit", "show", "x"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_wrong_use_is_status_2_and_one_block_or_an_error_object(words: list[str]) -> None:
+    plain = Shell()(*words)
+    assert plain.status == 2
+    assert plain.out == ""
+    assert plain.err.startswith("error: ")
+    assert "code: usage" in plain.err
+    said = Shell().json(*words)
+    assert (said.status, said.code, said.err) == (2, "usage", "")
+
+
+def test_a_slip_gets_a_suggestion() -> None:
+    assert "'publish'" in Shell()("publsh", "x").err
+
+
+def test_no_command_shows_the_help() -> None:
+    done = Shell()()
+    assert done.status == 2
+    assert "Usage: onevoice" in done.err
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    done = Shell().process("publish", b"a\xff", "--as", "pio", "--to", "fire-townsquare", "--json")
+    assert (done.status, done.code) == (2, "input.encoding")
+
+
+def test_completion_knows_commands_and_their_children() -> None:
+    def complete(line: str) -> list[str]:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ONEVOICE_COMPLETE": "complete_bash"}
+        return Shell().process(**words).out.split()
+
+    assert complete("onevoice wi") == ["withdraw"]
+    assert complete("onevoice eoc stand") == ["stand-down"]
+
+
+def test_a_reader_that_goes_away_is_no_error(made_folder: Path) -> None:
+    done = subprocess.run(
+        f"{' '.join(ONEVOICE)} publish --help | head -1", shell=True, env=environment(), capture_output=True, text=True
+    )
+    assert done.stderr == ""
+
+
+def test_a_realm_of_the_environment_must_be_one() -> None:
+    done = Shell()("eoc", "status", "--json", ONEVOICE_REALM="mars")
+    assert (done.status, done.code) == (2, "usage")

@@ -1,0 +1,171 @@
+"""Looking at a city that is up, its people and profiles, and the proof of its record."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.cli.messages import FIRE, request, words
+from tests.support.mission import PATIENCE
+
+
+def test_eoc_status_has_the_promised_fields(city: Shell) -> None:
+    done = city.json("eoc", "status")
+    assert done.status == 0
+    assert {"posture", "level", "incident", "control_seq", "in_flight"} <= set(done.body)
+    assert done.body["posture"] == "routine"
+    assert {one["service"] for one in done.body["services"]} == {
+        "eoc_state", "registry", "intake", "gatekeeper", "fanout", "board", "audit",
+    }  # fmt: skip
+
+
+def test_profiles_and_officers_are_lists_with_the_promised_fields(city: Shell) -> None:
+    profiles = city.json("profiles", "list").body
+    assert all({"id", "department", "platform", "official"} <= set(one) for one in profiles)
+    assert all(one["id"].startswith(one["department"]) for one in profiles)
+    for platform in ("website", "mastodon"):
+        assert len([one for one in profiles if one["platform"] == platform and one["departmental"]]) >= 12
+    officers = city.json("officers", "list").body
+    assert all({"id", "name", "roles", "valid_until"} <= set(one) for one in officers)
+    assert {"id": "pio", "roles": ["pio"]}.items() <= next(one for one in officers if one["id"] == "pio").items()
+
+
+def test_the_reader_is_named_with_verbose(city: Shell) -> None:
+    assert "asking as cao" in city("eoc", "status", "--verbose").err
+    assert "asking as clerk" in city("eoc", "status", "--verbose", "--as", "clerk").err
+    assert "asking as pio" in city("eoc", "status", "--verbose", ONEVOICE_AS="pio").err
+
+
+def test_all_is_well_says_the_doctor(city: Shell) -> None:
+    done = city.json("doctor")
+    assert done.status == 0, done
+    assert done.body["ok"] is True
+    levels = {line["check"]: line["level"] for line in done.body["checks"]}
+    assert {"broker", "service gatekeeper", "clock", "audit copy", "streams", "dead letters"} <= set(levels)
+    assert {level for check, level in levels.items() if not check.startswith("officer ")} == {"ok"}
+
+
+def test_profiles_check_finds_a_loose_credential(city: Shell) -> None:
+    assert city.json("profiles", "check").status == 0
+    assert city.folder is not None
+    token = city.folder / "secrets" / "live" / "waste-townsquare.token"
+    token.chmod(0o644)
+    try:
+        done = city.json("profiles", "check")
+    finally:
+        token.chmod(0o600)
+    assert done.status == 2
+    assert [one["id"] for one in done.body if not one["ok"]] == ["waste-townsquare"]
+
+
+def test_profiles_check_asks_the_platform(city: Shell) -> None:
+    assert city.folder is not None
+    token = city.folder / "secrets" / "live" / "waste-townsquare.token"
+    right = token.read_text()
+    token.write_text("a-token-that-the-platform-does-not-know\n")
+    try:
+        done = city.json("profiles", "check")
+    finally:
+        token.write_text(right)
+    assert done.status == 2
+    [line] = [one for one in done.body if not one["ok"]]
+    assert line["id"] == "waste-townsquare"
+    assert "401" in " ".join(line["problems"]) or "token" in " ".join(line["problems"]).lower()
+
+
+def test_the_doctor_tells_of_profiles_that_cannot_be_posted_to(city: Shell) -> None:
+    assert city.folder is not None
+    token, away = city.folder / "secrets" / "live" / "waste-townsquare.token", city.folder / "away.token"
+    token.rename(away)
+    try:
+        done = city.json("doctor")
+    finally:
+        away.rename(token)
+    warnings = [one for one in done.body["checks"] if one["level"] == "warn"]
+    [line] = [one for one in warnings if not one["check"].startswith("officer ")]
+    assert (line["check"], done.status) == ("profiles", 0)
+    assert "waste-townsquare" in line["detail"]
+
+
+@pytest.mark.parametrize("command", [["status"], ["show"], ["approve"]])
+def test_an_unknown_request(city: Shell, command: list[str]) -> None:
+    done = city.json(*command, "rzzzzzzzzzzzz", "--as", "pio")
+    assert (done.status, done.code) == (2, "request.unknown")
+
+
+@pytest.mark.parametrize("by_environment", [True, False])
+def test_the_exercise_realm_does_not_run_here(city: Shell, by_environment: bool) -> None:
+    if by_environment:
+        done = city("eoc", "status", "--json", ONEVOICE_REALM="exercise")
+    else:
+        done = city("eoc", "status", "--json", "--realm", "exercise", ONEVOICE_REALM="live")
+    assert (done.status, done.code) == (6, "service.unreachable")
+    assert "board" in done.body["error"]["message"]
+
+
+def test_designate_for_a_while(city: Shell) -> None:
+    for wrong in ("pio", "eoc-director"):
+        done = city.json("officers", "designate", "clerk", "--role", "designated", "--as", wrong)
+        assert (done.status, done.code) == (4, "order.role")
+    done = city.json("officers", "designate", "clerk", "--role", "designated", "--until", "2d", "--as", "mcpe")
+    assert done.status == 0
+    assert set(done.body["roles"]) == {"employee", "designated"}
+    assert done.body["valid_until"]
+    doctor = {line["check"]: line for line in city.json("doctor").body["checks"]}
+    assert doctor["officer clerk"]["level"] == "warn"
+    unknown = city.json("officers", "designate", "nobody", "--role", "pio", "--as", "mcpe")
+    assert (unknown.status, unknown.code) == (2, "officer.unknown")
+    nowhere = ["--role", "publisher", "--profile", "nix-website", "--as", "mcpe"]
+    assert city.json("officers", "designate", "clerk", *nowhere).code == "profile.unknown"
+
+
+def test_a_revoked_officer_is_out_at_once(city: Shell) -> None:
+    assert city.json("officers", "revoke", "comms-officer", "--as", "pio").status == 4
+    request_id = request(city)
+    done = city.json("officers", "revoke", "comms-officer", "--as", "cao")
+    assert (done.status, done.body["revoked"], done.body["roles"]) == (0, True, [])
+    assert city.json("approve", request_id, "--as", "comms-officer").status == 4
+    assert city.json("withdraw", request_id, "--as", "clerk").status == 0
+
+
+def test_a_suspended_profile_gets_nothing(city: Shell) -> None:
+    done = city.json("profiles", "suspend", "bylaw-townsquare", "--as", "mcpe")
+    assert (done.status, done.body["official"]) == (0, False)
+    refused = city.json("publish", words(), "--to", "bylaw-townsquare", "--as", "mcpe", "--yes")
+    assert (refused.status, refused.code) == (4, "profile.not_official")
+    assert city.json("profiles", "check").status == 2
+    profile = next(one for one in city.json("profiles", "list").body if one["id"] == "bylaw-townsquare")
+    statements = ["--purpose", "News.", "--identification", "The City's.", "--disclosure", "Write to us."]
+    fields = ["--department", "bylaw", "--platform", "mastodon", "--account", profile["account"], *statements]
+    assert city.json("profiles", "add", "bylaw-townsquare", *fields, "--as", "mcpe").body["official"] is True
+
+
+def test_the_record_verifies_up_to_the_last_event(city: Shell) -> None:
+    assert city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").status == 0
+    last = city.json("eoc", "status").body["last_seq"]
+    done = city.json("audit", "verify")
+    assert done.status == 0, done
+    assert (done.body["ok"], done.body["violations"]) == (True, [])
+    assert done.body["last_seq"] >= last
+    assert done.body["attempts"] > 0
+    assert "The record verifies." in city("audit", "verify").out
+
+
+def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
+    published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
+    assert city.json("audit", "verify").status == 0
+    entries = city.json("audit", "show", "--request", published).body
+    assert entries[0]["kind"] == "request"
+    assert {"approval", "verdict", "attempt", "receipt"} <= {one["kind"] for one in entries}
+    seq = entries[0]["seq"]
+    deadline = time.monotonic() + PATIENCE
+    while (proof := city.json("audit", "show", str(seq))).status != 0 and time.monotonic() < deadline:
+        assert proof.code == "record.unsealed"
+        time.sleep(0.5)
+    assert proof.body["subject"] == f"ledger.request.{published}"
+    assert re.fullmatch("[0-9a-f]{64}", proof.body["root"])
+    none = city.json("audit", "show", "999999")
+    assert (none.status, none.code) == (2, "record.no_entry")

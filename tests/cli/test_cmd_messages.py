@@ -1,0 +1,171 @@
+"""Publishing, requesting and deciding on a city that is up: real broker, services, townsquare and website."""
+
+from __future__ import annotations
+
+import io
+import urllib.request
+import uuid
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Shell
+from tests.cli.messages import FIRE, LINK, findings, request, words
+
+
+def test_publish_lands_where_it_was_sent(city: Shell) -> None:
+    text = words()
+    done = city.json("publish", text, *FIRE, "--to", "fire-website", "--as", "fire-publisher", "--yes")
+    assert done.status == 0, done
+    assert done.body["revision"] == 1
+    assert done.body["verdict"]["outcome"] == "cleared"
+    assert done.body["verdict"]["targets"] == ["fire-townsquare", "fire-website"]
+    assert {"1 Oversight (iii)"} <= findings(done, "satisfied")
+    landed = {one["profile"]: one for one in done.body["deliveries"]}
+    assert set(landed) == {"fire-townsquare", "fire-website"}
+    assert all(one["outcome"] == "delivered" for one in landed.values())
+    assert (landed["fire-townsquare"]["platform"], landed["fire-website"]["platform"]) == ("mastodon", "website")
+    with urllib.request.urlopen(landed["fire-townsquare"]["url"]) as page:
+        assert text.split()[4] in page.read().decode()
+    assert city.json("status", done.body["request_id"]).body["deliveries"] == done.body["deliveries"]
+
+
+def test_publish_for_people_shows_what_each_platform_gets_on_80_columns(city: Shell) -> None:
+    text = words("Hydrant flushing.")
+    done = city("publish", text, *FIRE, "--as", "fire-publisher", "--yes", "--variant", f"mastodon=Flushing. {LINK}")
+    assert done.status == 0, done
+    assert "mastodon, " in done.out
+    assert f"Flushing. {LINK}" in done.out
+    assert "CLEARED" in done.out
+    assert "Delivered to 1 of 1 profile." in done.out
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+    assert "\x1b" not in done.out + done.err
+
+
+def test_without_a_terminal_publishing_must_be_confirmed(city: Shell) -> None:
+    text = words()
+    done = city.json("publish", text, *FIRE, "--as", "fire-publisher")
+    assert (done.status, done.code) == (2, "confirm.needed")
+    assert text not in {one["text"] for one in city.json("pending").body}
+
+
+def test_a_repeat_with_the_same_id_is_the_same_request(city: Shell) -> None:
+    event = uuid.uuid4().hex
+    text = words()
+    publish = ["publish", text, *FIRE, "--as", "fire-publisher", "--yes", "--expires", "2h", "--id", event]
+    first, again = city.json(*publish), city.json(*publish)
+    assert (first.status, again.status) == (0, 0)
+    assert first.body["request_id"] == again.body["request_id"]
+    assert first.body["deliveries"] == again.body["deliveries"]
+    other = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes", "--id", event)
+    assert (other.status, other.code) == (2, "request.conflict")
+
+
+def test_a_picture_travels_with_its_description(city: Shell, tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    Image.new("RGB", (60, 40), "navy").save(raw, "PNG")
+    path = tmp_path / "map.png"
+    path.write_bytes(raw.getvalue())
+    picture = ["--image", str(path), "--alt", "A map of the closed road"]
+    done = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes", *picture)
+    assert done.status == 0, done
+    shown = city.json("show", done.body["request_id"]).body["renderings"]
+    assert {one["pictures"][0]["alt"] for one in shown} == {"A map of the closed road"}
+    path.write_bytes(b"no picture")
+    broken = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes", *picture)
+    assert (broken.status, broken.code) == (2, "picture.type")
+
+
+def test_a_text_from_standard_input(city: Shell) -> None:
+    text = words("Wählen Sie 9-1-1.\nZweite Zeile 🚒.")
+    done = city.json("publish", "-", *FIRE, "--as", "fire-publisher", "--yes", stdin=text.encode())
+    assert done.status == 0, done
+    assert done.body["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "code"),
+    [
+        ("", [], "text.empty"),
+        ("a\u202eb", [], "text.bidi"),
+        ("a\x07b", [], "text.control"),
+        ("x", ["--to", "nix-townsquare"], "profile.unknown"),
+        ("x", ["--severity", "huge"], "severity.invalid"),
+        ("x", ["--link", "ftp://a"], "link.invalid"),
+        ("x", ["--expires", "300d"], "expires.too_far"),
+        ("x", ["--variant", "myspace=y"], "variant.unused"),
+        ("x", ["--id", ""], "id.invalid"),
+    ],
+)
+def test_bad_messages_are_refused_and_nothing_is_kept(city: Shell, text: str, more: list[str], code: str) -> None:
+    before = city.json("eoc", "status").body["last_seq"]
+    done = city.json("publish", text, *FIRE, "--as", "fire-publisher", "--yes", *more)
+    assert (done.status, done.code) == (2, code)
+    assert done.body["error"]["hint"]
+    assert city.json("eoc", "status").body["last_seq"] <= before + 1  # a seal may come in between
+
+
+def test_a_text_of_more_than_64_kib(city: Shell) -> None:
+    done = city.json("publish", "-", *FIRE, "--as", "fire-publisher", "--yes", stdin=b"a" * 65_537)
+    assert (done.status, done.code) == (2, "text.too_long")
+
+
+def test_a_request_waits_until_it_is_approved(city: Shell) -> None:
+    request_id = request(city)
+    waiting = {one["request_id"]: one for one in city.json("pending").body}
+    assert waiting[request_id]["verdict"]["outcome"] == "blocked"
+    refused = city.json("approve", request_id, "--as", "clerk")
+    assert refused.status in (3, 4)
+    done = city.json("approve", request_id[:9], "--as", "mcpe")
+    assert done.status == 0, done
+    assert done.body["verdict"]["approved_by"] == ["mcpe"]
+    assert [one["outcome"] for one in done.body["deliveries"]] == ["delivered"]
+    assert request_id not in {one["request_id"] for one in city.json("pending").body}
+    assert city.json("status", request_id).body["verdict"]["outcome"] == "cleared"
+
+
+def test_a_system_requests_and_an_officer_looks(city: Shell) -> None:
+    request_id = request(city, *FIRE, "--crisis", "--severity", "severe", who="drivebc")
+    view = city.json("status", request_id).body
+    assert (view["author"], view["crisis"], view["severity"]) == ("drivebc", True, "severe")
+    assert city.json("withdraw", request_id, "--as", "mcpe").status == 0
+
+
+def test_what_screening_finds_must_be_acknowledged(city: Shell) -> None:
+    request_id = request(city, text=f"Call Ms. Doe at 604-555-0199. {uuid.uuid4().hex} {LINK}")
+    done = city.json("approve", request_id, "--as", "mcpe")
+    assert (done.status, done.code) == (2, "screening.unacknowledged")
+    assert city.json("status", request_id).body["verdict"]["outcome"] == "blocked"
+    assert city.json("approve", request_id, "--as", "mcpe", "--acknowledge").status == 0
+
+
+def test_reject_is_final(city: Shell) -> None:
+    request_id = request(city)
+    done = city.json("reject", request_id, "--as", "mcpe", "--reason", "settled otherwise")
+    assert (done.status, done.body["verdict"]["outcome"]) == (0, "refused")
+    late = city.json("approve", request_id, "--as", "mcpe")
+    assert late.status == 4, late
+
+
+def test_withdraw_takes_a_request_back(city: Shell) -> None:
+    request_id = request(city)
+    stranger = city.json("withdraw", request_id, "--as", "fire-publisher")
+    assert (stranger.status, stranger.code) == (4, "order.role")
+    done = city.json("withdraw", request_id, "--as", "clerk")
+    assert done.status == 0
+    assert done.body["withdrawn"] is True
+    assert done.body["control_seq"] > 0
+    assert city.json("approve", request_id, "--as", "mcpe").status == 4
+
+
+def test_show_for_people(city: Shell) -> None:
+    request_id = request(city)
+    done = city("show", request_id)
+    assert done.status == 0
+    assert f"Request {request_id} by clerk" in done.out
+    assert "3(iv)(c)" in done.out
+    assert f"onevoice approve {request_id}" in done.out
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+    assert request_id in city("pending").out
+    assert city.json("withdraw", request_id, "--as", "clerk").status == 0

@@ -1,0 +1,144 @@
+"""A demonstration city on a real nats-server, with appends straight into its ledger and audit processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+from schemas import flow, subjects
+from schemas.events.requests import digest_of
+from services.audit.copying import SealRule
+from services.audit.keeper import Keeper
+from services.audit.verify import Report, verify_record
+from services.audit.verify.files import LEDGER, count_lines
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.ledger.client import Ledger
+from services.kernel.runtime.service import Runtime
+from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.integration.audit.audit_process import AuditProcess
+from tests.support.ledger_builder import LedgerBuilder
+from tests.support.mission import PATIENCE
+from tests.support.ports import free_port
+
+
+def writer_of(subject: str) -> str:
+    """Return the service that the flow map lets write a subject."""
+    kind = subject.split(".")[1]
+    return next(row.name for row in flow.SERVICES if any(w.split(".")[1] == kind for w in row.writes))
+
+
+class Town:
+    """A provisioned city, its broker and the ledger as the provisioning user sees it."""
+
+    def __init__(self, city: City, broker: EmbeddedBroker) -> None:
+        self.city, self.broker = city, broker
+        self.ledger = Ledger()
+        self._clients: dict[str, Client] = {}
+        self.builder = LedgerBuilder(city)
+        self.builder.now = SystemClock().now()
+        self.sent = 0
+        self._audits: list[AuditProcess] = []
+
+    async def flush(self) -> int:
+        """Append what the builder has made and was not appended yet, in order; return the last sequence."""
+        for line in self.builder.entries[self.sent :]:
+            js = (await self.client(writer_of(line.subject))).jetstream()
+            ack = await js.publish(line.subject, line.data, stream="LEDGER", headers=dict(line.headers))
+            assert ack.seq == line.seq, "the builder and the ledger are out of step"
+        self.sent = len(self.builder.entries)
+        return self.sent
+
+    async def client(self, service: str) -> Client:
+        """Return a connection as one of the services, with its own permissions."""
+        if service not in self._clients:
+            self._clients[service] = await nats.connect(
+                self.broker.url,
+                nkeys_seed=str(self.city.service_key_path(service)),
+                inbox_prefix=f"_INBOX_{flow.service(service).user}".encode(),
+            )
+            self.ledger.bind(self._clients[service])
+        return self._clients[service]
+
+    async def flood(self, count: int, prefix: str) -> None:
+        """Append many requests at once, as intake, through the wall of its permissions."""
+        model = self.builder.request(f"{prefix}-model")
+        await self.flush()
+        js = (await self.client("intake")).jetstream()
+        gate = asyncio.Semaphore(64)
+
+        async def one(number: int) -> None:
+            name = f"{prefix}-{number}"
+            event = model.model_copy(update={"request_id": name, "digest": digest_of(name, 1, model.renderings)})
+            async with gate:
+                await js.publish(
+                    subjects.request(name), event.to_bytes(), stream="LEDGER", headers={"Nats-Msg-Id": name}
+                )
+
+        await asyncio.gather(*(one(number) for number in range(count)))
+
+    def audit(self, name: str = "audit") -> AuditProcess:
+        """Start the audit service as a process of its own."""
+        self._audits.append(AuditProcess(self.city.folder, self.broker.url, name))
+        return self._audits[-1]
+
+    @asynccontextmanager
+    async def audit_here(self, rule: SealRule | None = None) -> AsyncIterator[Runtime]:
+        """Run the audit service in this process."""
+        runtime = Runtime(flow.service("audit"), self.city, url=self.broker.url)
+        app = runtime.app(lambda runtime: runtime.background(Keeper(runtime, rule).run))
+        await app.start()
+        try:
+            yield runtime
+        finally:
+            await app.stop()
+
+    def copied(self) -> int:
+        return count_lines(self.city.audit_folder / LEDGER)
+
+    async def until_copied(self, count: int, seconds: float = PATIENCE) -> None:
+        for _ in range(int(seconds / 0.05)):
+            if self.copied() >= count:
+                return
+            await asyncio.sleep(0.05)
+        logs = "\n".join(one.log.read_text(errors="replace")[-3000:] for one in self._audits)
+        pytest.fail(f"{self.copied()} of {count} entries were copied\n{logs}")
+
+    def verify(self) -> Report:
+        return verify_record(self.city, SystemClock().now())
+
+    async def end(self) -> None:
+        for process in self._audits:
+            await process.end(signal.SIGKILL)
+        for client in self._clients.values():
+            await client.close()
+
+
+@asynccontextmanager
+async def make_town(folder: Path) -> AsyncIterator[Town]:
+    city = make_city(folder / "city", demo_plan())
+    broker = EmbeddedBroker()
+    await broker.start(city, free_port())
+    town = None
+    try:
+        await provision(city, broker.url)
+        town = Town(city, broker)
+        yield town
+    finally:
+        if town is not None:
+            await town.end()
+        await broker.stop()
+
+
+@pytest_asyncio.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with make_town(tmp_path) as made:
+        yield made

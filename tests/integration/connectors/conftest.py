@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
+
+
+async def _rig(kind: str, folder: Path) -> Rig:
+    if kind == "website":
+        return WebsiteRig(folder)
+    return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
+
+
+@pytest.fixture(params=["website", "mastodon", "fake"])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    """Each platform of the contract suite in turn."""
+    made = await _rig(request.param, tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["mastodon", "fake"])
+async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    """The platforms that lie behind a network and may misbehave."""
+    made = await _rig(request.param, tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def mastodon(tmp_path: Path) -> AsyncIterator[MastodonRig]:
+    made = await MastodonRig.open(tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def website(tmp_path: Path) -> AsyncIterator[WebsiteRig]:
+    made = WebsiteRig(tmp_path)
+    yield made
+    await made.close()

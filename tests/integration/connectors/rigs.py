@@ -1,0 +1,340 @@
+"""What the contract suite runs over: the website in real files, Mastodon against a real townsquare, and a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.requests import Picture, PlatformContent
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Connector,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.registry import connectors
+from services.kernel.base.city import City, CityFile
+from services.kernel.base.web import Running
+from services.townsquare import make_accounts
+from services.townsquare.server import start
+
+KEY = "U" + "A" * 55
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+PICTURE = Picture(sha256=canonical.sha256(PNG), media_type="image/png", alt="A map: the area lies <north> of the river")
+
+
+async def store(sha256: str) -> bytes:
+    """The media store: it has one picture."""
+    if sha256 != PICTURE.sha256:
+        raise LookupError(sha256)
+    return PNG
+
+
+def a_city(folder: Path, *, townsquare_port: int = 4223) -> City:
+    keys = {"root_keys": [KEY], "threshold": 1, "audit_key": KEY}
+    settings = CityFile.model_validate(
+        {
+            "city": {"name": "City of Mission", "website": "https://mission.example"},
+            "authority": {"live": keys, "exercise": keys},
+            "townsquare": {"port": townsquare_port},
+        }
+    )
+    return City(folder, settings)
+
+
+def a_profile(name: str, platform: str) -> Profile:
+    account = f"{name}@townsquare" if platform == "mastodon" else name
+    return Profile(
+        id=f"{name}-{platform}",
+        department=name,
+        platform=platform,
+        account=account,
+        purpose=f"News of {name}.",
+        identification="An official profile of the City of Mission.",
+        disclosure="Comments may be removed.",
+    )
+
+
+def an_intent(
+    profile: Profile,
+    *texts: str,
+    request_id: str = "raaaaaaaaaaaa",
+    pictures: tuple[Picture, ...] = (),
+    timeout: float = 30.0,
+    revision: int = 1,
+    **content: Any,
+) -> Intent:
+    made = PlatformContent(
+        platform=profile.platform,
+        parts=texts or ("Boil water in Cedar Valley until further notice.",),
+        pictures=pictures,
+        created_at=datetime(2026, 1, 31, 14, tzinfo=UTC),
+        **content,
+    )
+    return Intent(
+        request_id=request_id,
+        revision=revision,
+        profile=profile,
+        content=made,
+        rendering_sha256=canonical.sha256(made.to_bytes()),
+        idempotency_key=f"{request_id}-{revision}-{profile.id}",
+        author_time=datetime.now(UTC),
+        call_timeout=timeout,
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A post as the public sees it: its text, and the descriptions of its pictures."""
+
+    text: str
+    alts: tuple[str, ...] = ()
+
+
+class Rig(Protocol):
+    """A connector and its platform, looked at by other eyes than the connector's."""
+
+    connector: Connector
+
+    def profile(self, name: str) -> Profile:
+        """Return a profile that can be posted to."""
+        ...
+
+    async def stands(self, profile: Profile) -> list[Seen]:
+        """Return what the public sees on a profile, newest first."""
+        ...
+
+    async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
+        """Tell the platform to misbehave on the calls to come."""
+        ...
+
+    def restart(self) -> Connector:
+        """Return a fresh connector that remembers nothing of this process."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class WebsiteRig:
+    """The website, read back from its pages on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.city = a_city(folder)
+        self.connector = self.restart()
+
+    def restart(self) -> Connector:
+        return connectors(self.city, "https://mission.example")["website"]
+
+    def profile(self, name: str) -> Profile:
+        return a_profile(name, "website")
+
+    async def stands(self, profile: Profile) -> list[Seen]:
+        page = self.city.site_folder / "profiles" / profile.id / "index.html"
+        if not page.exists():
+            return []
+        found = []
+        for card in re.findall(r'<article class="card [a-z]+">.*?</article>', page.read_text(), re.DOTALL):
+            text = re.search(r'<div class="text">\s*(.*?)\s*</div>', card, re.DOTALL)
+            assert text is not None
+            plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace("</p>\n<p>", "\n\n"))).strip()
+            if not card.startswith('<article class="card withdrawn">'):
+                found.append(Seen(plain, tuple(_unescape(alt) for alt in re.findall(r'alt="([^"]*)"', card))))
+        return found
+
+    async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
+        raise NotImplementedError("a folder does not misbehave on order")
+
+    async def close(self) -> None:
+        await self.connector.close()
+
+
+class MastodonRig:
+    """A real townsquare over HTTP, read back through its public API without any token."""
+
+    def __init__(self, city: City, running: Running) -> None:
+        self.city = city
+        self.running = running
+        self.connector = self.restart()
+        self.others: list[Connector] = []
+
+    @classmethod
+    async def open(cls, folder: Path) -> MastodonRig:
+        city = a_city(folder)
+        names = ("fire", "water", "parks")
+        tokens = make_accounts(folder, [(name, f"City of Mission: {name}", "A note.") for name in names])
+        running = await start(city, 0)
+        city = a_city(folder, townsquare_port=int(running.url.rpartition(":")[2]))
+        for name, token in tokens.items():
+            path = city.token_path(f"{name}-mastodon")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(token + "\n")
+        return cls(city, running)
+
+    def restart(self) -> Connector:
+        return connectors(self.city, "https://mission.example")["mastodon"]
+
+    def profile(self, name: str) -> Profile:
+        return a_profile(name, "mastodon")
+
+    async def get(self, path: str) -> Any:
+        async with aiohttp.ClientSession() as session, session.get(self.running.url + path) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def statuses(self, profile: Profile) -> list[dict[str, Any]]:
+        name = profile.account.partition("@")[0]
+        account = await self.get(f"/api/v1/accounts/lookup?acct={name}")
+        found: list[dict[str, Any]] = await self.get(f"/api/v1/accounts/{account['id']}/statuses?limit=40")
+        return found
+
+    async def stands(self, profile: Profile) -> list[Seen]:
+        found = []
+        for status in await self.statuses(profile):
+            text = status["content"].replace("</p><p>", "\n\n").replace("<br>", "\n")
+            alts = tuple(media["description"] for media in status["media_attachments"])
+            found.append(Seen(_unescape(re.sub(r"<[^>]+>", "", text)), alts))
+        return found
+
+    async def misbehave(
+        self, kind: str, seconds: float | None = 0, on: str = "post", calls: int = 1, **changes: Any
+    ) -> None:
+        token = (self.city.var / "townsquare" / "admin.token").read_text().strip()
+        trick = {"kind": kind, "seconds": seconds, "on": on, "calls": calls, **changes}
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+            session.post(f"{self.running.url}/admin/mischief", data=json.dumps(trick)) as response,
+        ):
+            assert response.status == 201, await response.text()
+
+    async def close(self) -> None:
+        await self.connector.close()
+        await self.running.stop()
+
+
+@dataclass
+class FakePlatform:
+    """A platform in memory that takes keys, and misbehaves on order."""
+
+    posts: dict[str, list[tuple[str, Intent, tuple[str, ...]]]] = field(default_factory=lambda: defaultdict(list))
+    tricks: list[tuple[str, int]] = field(default_factory=list)
+    number: int = 0
+
+
+class FakeConnector:
+    """A connector to the platform in memory: the port's meaning in its shortest form."""
+
+    platform = "fake"
+
+    def __init__(self, place: FakePlatform) -> None:
+        self.place = place
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        try:
+            async with asyncio.timeout(intent.call_timeout * 0.9):
+                return await self._publish(intent, fetch_media)
+        except TimeoutError:
+            return Unknown("no answer in time")
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        kind, seconds = self.place.tricks.pop(0) if self.place.tricks else ("", 0)
+        if kind == "rate_limit":
+            return Retryable("too many requests", after=float(seconds))
+        if kind == "slow":
+            await asyncio.sleep(seconds)
+        if kind == "drop_before":
+            return Unknown("the connection broke")
+        alts, note = [], ""
+        for picture in intent.content.pictures:
+            try:
+                await fetch_media(picture.sha256)
+                alts.append(picture.alt)
+            except LookupError:
+                note = "picture 1 is missing"
+        known = self._known(intent)
+        if known is not None:
+            same = known[1].content == intent.content
+            return Posted(f"fake:{known[0]}", known[0]) if same else Permanent("the key was used for other content")
+        self.place.number += 1
+        self.place.posts[intent.profile.id].insert(0, (str(self.place.number), intent, tuple(alts)))
+        if kind in ("drop_after", "error_after"):
+            return Unknown("the connection broke")
+        return Posted(f"fake:{self.place.number}", str(self.place.number), note)
+
+    def _known(self, intent: Intent) -> tuple[str, Intent, tuple[str, ...]] | None:
+        keyed = (post for post in self.place.posts[intent.profile.id])
+        return next((post for post in keyed if post[1].idempotency_key == intent.idempotency_key), None)
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        known = self._known(intent)
+        if known is None:
+            return Absent()
+        return Posted(f"fake:{known[0]}", known[0]) if known[1].content == intent.content else CannotTell("other")
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        posts = self.place.posts[intent.profile.id]
+        posts[:] = [post for post in posts if post[0] != remote_id]
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        return Health(True, "it is in memory")
+
+    async def close(self) -> None:
+        return None
+
+
+class FakeRig:
+    """The fake, as a rig."""
+
+    def __init__(self) -> None:
+        self.place = FakePlatform()
+        self.connector: Connector = self.restart()
+
+    def restart(self) -> Connector:
+        return FakeConnector(self.place)
+
+    def profile(self, name: str) -> Profile:
+        return a_profile(name, "fake")
+
+    async def stands(self, profile: Profile) -> list[Seen]:
+        return [Seen("\n\n".join(post.content.parts), alts) for _, post, alts in self.place.posts[profile.id]]
+
+    async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
+        self.place.tricks += [(kind, seconds)] * calls
+
+    async def close(self) -> None:
+        return None
+
+
+def other(intent: Intent, *texts: str) -> Intent:
+    """The same key with other content."""
+    content = intent.content.model_copy(update={"parts": texts})
+    return replace(intent, content=content, rendering_sha256=canonical.sha256(content.to_bytes()))
+
+
+def _unescape(text: str) -> str:
+    return html.unescape(text)

@@ -1,0 +1,178 @@
+"""The connector contract: one suite over every platform (services/fanout/connectors/contract.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from schemas.events.requests import Picture
+from services.fanout.connectors.contract import Absent, Permanent, Posted, Retracted, Retryable, Unknown
+from services.kernel.base.clock import monotonic
+from tests.integration.connectors.rigs import PICTURE, Rig, Seen, an_intent, other, store
+
+TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
+
+
+async def test_a_post_stands_with_its_exact_text(rig: Rig) -> None:
+    """What the public sees is what was in the intent, with nothing of it taken for markup."""
+    fire = rig.profile("fire")
+    posted = await rig.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(posted, Posted)
+    assert posted.url
+    assert posted.remote_id
+    assert posted.note == ""
+    assert [Seen(TEXT)] == await rig.stands(fire)
+
+
+async def test_a_repeat_is_the_same_post(rig: Rig) -> None:
+    """Same key, same bytes: one post, and the repeat is told where it stands."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    first = await rig.connector.publish(intent, store)
+    again = await rig.connector.publish(intent, store)
+    assert isinstance(first, Posted)
+    assert first == again
+    assert len(await rig.stands(intent.profile)) == 1
+
+
+async def test_a_repeat_by_a_new_process_is_the_same_post(rig: Rig) -> None:
+    """A connector that remembers nothing makes no second post either."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    first = await rig.connector.publish(intent, store)
+    fresh = rig.restart()
+    assert first == await fresh.publish(intent, store)
+    assert len(await rig.stands(intent.profile)) == 1
+    await fresh.close()
+
+
+async def test_repeats_at_the_same_time_are_one_post(rig: Rig) -> None:
+    """Six calls with one key in parallel leave one post."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(6)))
+    assert {type(result) for result in results} <= {Posted, Unknown}
+    assert len(await rig.stands(intent.profile)) == 1
+
+
+async def test_other_content_under_the_same_key_is_refused(rig: Rig) -> None:
+    """A key stands for its bytes: other bytes never come back as if they were posted."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    await rig.connector.publish(intent, store)
+    result = await rig.connector.publish(other(intent, "Something else"), store)
+    assert isinstance(result, Permanent)
+    assert [Seen(TEXT)] == await rig.stands(intent.profile)
+
+
+async def test_reconcile_sees_what_stands_and_what_does_not(rig: Rig) -> None:
+    """Absent before, Posted with the same id after, also for a connector of another process."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    assert await rig.connector.reconcile(intent) == Absent()
+    posted = await rig.connector.publish(intent, store)
+    fresh = rig.restart()
+    assert posted == await fresh.reconcile(intent)
+    assert len(await rig.stands(intent.profile)) == 1
+    await fresh.close()
+
+
+async def test_reconcile_takes_no_other_message_for_it(rig: Rig) -> None:
+    """Another text on the same profile, or the same text on another one, is not it."""
+    await rig.connector.publish(an_intent(rig.profile("fire"), "Another text", request_id="rother"), store)
+    await rig.connector.publish(an_intent(rig.profile("water"), TEXT), store)
+    assert await rig.connector.reconcile(an_intent(rig.profile("fire"), TEXT)) == Absent()
+
+
+async def test_retract_takes_it_back_and_may_be_repeated(rig: Rig) -> None:
+    """After it nothing stands; a second time, and of what never stood, it is Retracted as well."""
+    intent = an_intent(rig.profile("fire"), TEXT)
+    posted = await rig.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
+    assert await rig.stands(intent.profile) == []
+    assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
+    assert await rig.connector.reconcile(intent) == Absent()
+
+
+async def test_a_message_for_several_profiles_stands_on_each(rig: Rig) -> None:
+    """Profiles do not mix, and to retract one leaves the other."""
+    fire, water = rig.profile("fire"), rig.profile("water")
+    results = await asyncio.gather(*(rig.connector.publish(an_intent(one, TEXT), store) for one in (fire, water)))
+    assert all(isinstance(result, Posted) for result in results)
+    assert len({result.url for result in results if isinstance(result, Posted)}) == 2
+    await rig.connector.retract(an_intent(fire, TEXT), results[0].remote_id)  # type: ignore[union-attr]
+    assert await rig.stands(fire) == []
+    assert [Seen(TEXT)] == await rig.stands(water)
+
+
+async def test_a_picture_carries_its_description(rig: Rig) -> None:
+    """Alt text arrives as it was written."""
+    fire = rig.profile("fire")
+    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert posted.note == ""
+    assert [Seen(TEXT, (PICTURE.alt,))] == await rig.stands(fire)
+
+
+async def test_a_picture_that_is_missing_blocks_nothing(rig: Rig) -> None:
+    """The text goes out, and the note says what is missing."""
+    gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
+    fire = rig.profile("fire")
+    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(gone,)), store)
+    assert isinstance(posted, Posted)
+    assert "picture 1" in posted.note
+    assert [Seen(TEXT)] == await rig.stands(fire)
+
+
+async def test_check_says_that_a_good_profile_can_be_posted_to(rig: Rig) -> None:
+    """And posts nothing."""
+    assert (await rig.connector.check(rig.profile("fire"))).ok
+    assert await rig.stands(rig.profile("fire")) == []
+
+
+# --- behind a network -------------------------------------------------------------------------------------
+
+
+async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
+    """The call ends in time, and what lands later is found, once."""
+    await remote.misbehave("slow", seconds=6)
+    intent = an_intent(remote.profile("fire"), TEXT, timeout=4.0)
+    began = monotonic()
+    assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    assert monotonic() - began < 4.0
+    again = await remote.connector.publish(replace(intent, call_timeout=60.0), store)
+    assert isinstance(again, Posted)
+    await asyncio.sleep(6.5 - (monotonic() - began))
+    assert again == await remote.connector.reconcile(intent)
+    assert [Seen(TEXT)] == await remote.stands(intent.profile)
+
+
+async def test_a_rate_limit_is_retryable_after_the_time_it_names(remote: Rig) -> None:
+    """Nothing stands, and the same call works later."""
+    await remote.misbehave("rate_limit", seconds=17)
+    intent = an_intent(remote.profile("fire"), TEXT)
+    result = await remote.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.after == 17
+    assert await remote.stands(intent.profile) == []
+    assert isinstance(await remote.connector.publish(intent, store), Posted)
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "error_after"])
+async def test_what_was_accepted_without_an_answer_is_found_again(remote: Rig, kind: str) -> None:
+    """Unknown, then reconcile finds exactly one, and a repeat adds none."""
+    await remote.misbehave(kind)
+    intent = an_intent(remote.profile("fire"), TEXT)
+    assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    found = await remote.connector.reconcile(intent)
+    assert isinstance(found, Posted)
+    assert found == await remote.connector.publish(intent, store)
+    assert [Seen(TEXT)] == await remote.stands(intent.profile)
+
+
+async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) -> None:
+    """Unknown, then Absent, then a repeat makes the one post."""
+    await remote.misbehave("drop_before")
+    intent = an_intent(remote.profile("fire"), TEXT)
+    assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    assert await remote.connector.reconcile(intent) == Absent()
+    assert isinstance(await remote.connector.publish(intent, store), Posted)
+    assert [Seen(TEXT)] == await remote.stands(intent.profile)

@@ -1,0 +1,258 @@
+"""What is Mastodon's own: threads, limits, media, credentials, and how sure its listing is. On a real townsquare."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.mastodon import timeline as mastodon_timeline
+from services.fanout.connectors.mastodon.connector import MastodonConnector
+from tests.integration.connectors.rigs import PICTURE, MastodonRig, Seen, an_intent, store
+
+PARTS = ("Leave Silverdale now. (1/3)", "Take medication and papers. (2/3)", "Reception: Leisure Centre. (3/3)")
+
+
+async def test_a_thread_is_a_chain_of_replies(mastodon: MastodonRig) -> None:
+    """Each part answers the one before; the URL is the first part's, the id names all."""
+    fire = mastodon.profile("fire")
+    posted = await mastodon.connector.publish(an_intent(fire, *PARTS), store)
+    assert isinstance(posted, Posted)
+    statuses = list(reversed(await mastodon.statuses(fire)))
+    assert [None, statuses[0]["id"], statuses[1]["id"]] == [status["in_reply_to_id"] for status in statuses]
+    assert posted.remote_id == ",".join(status["id"] for status in statuses)
+    assert posted.url == statuses[0]["url"]
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "error_after"])
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_a_thread_that_broke_off_is_continued_not_repeated(
+    mastodon: MastodonRig, kind: str, failing: int
+) -> None:
+    """Whichever part had no clear answer: in the end each part stands once, in order."""
+    intent = an_intent(mastodon.profile("fire"), *PARTS)
+    if failing > 1:
+        await mastodon.misbehave("slow", calls=failing - 1)
+    await mastodon.misbehave(kind)
+    assert isinstance(await mastodon.connector.publish(intent, store), Unknown)
+    fresh = mastodon.restart()
+    found = await fresh.reconcile(intent)
+    if isinstance(found, Absent):
+        stands = failing - 1 + (kind != "drop_before")
+        assert (found.begun is not None) == (stands > 0)
+        assert isinstance(await fresh.publish(intent, store), Posted)
+    assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
+    assert isinstance(await fresh.reconcile(intent), Posted)
+    await fresh.close()
+
+
+async def test_a_rate_limit_in_a_thread_says_what_stands_and_is_continued(mastodon: MastodonRig) -> None:
+    """Retryable, with the beginning that stands."""
+    intent = an_intent(mastodon.profile("fire"), *PARTS)
+    await mastodon.misbehave("slow")
+    await mastodon.misbehave("rate_limit", seconds=3)
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.begun is not None
+    assert "1 of 3" in result.reason
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
+
+
+async def test_retract_takes_all_parts_of_a_thread_also_without_its_id(mastodon: MastodonRig) -> None:
+    """What was recalled before its receipt is looked for and taken back."""
+    intent = an_intent(mastodon.profile("fire"), *PARTS)
+    await mastodon.connector.publish(intent, store)
+    assert await mastodon.connector.retract(intent, "") == Retracted()
+    assert await mastodon.stands(intent.profile) == []
+
+
+async def test_an_id_that_is_no_id_deletes_nothing(mastodon: MastodonRig) -> None:
+    """An id goes into a path, so it is checked."""
+    intent = an_intent(mastodon.profile("fire"))
+    assert isinstance(await mastodon.connector.retract(intent, "1/../../admin"), Permanent)
+
+
+async def test_too_long_for_the_instance_is_refused_before_anything_is_sent(mastodon: MastodonRig) -> None:
+    """No thread is begun whose second part would be refused."""
+    intent = an_intent(mastodon.profile("fire"), "Short.", "x" * 501)
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Permanent)
+    assert "part 2 has 501 characters" in result.reason
+    assert await mastodon.stands(intent.profile) == []
+
+
+async def test_links_count_as_the_instance_counts_them(mastodon: MastodonRig) -> None:
+    """A long link counts 23, so that this fits."""
+    text = "x" * 470 + " https://mission.example/" + "a" * 200
+    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("fire"), text), store), Posted)
+
+
+async def test_a_picture_that_is_still_processed_is_waited_for(mastodon: MastodonRig) -> None:
+    """202, then 206 until it is ready, then it is attached."""
+    await mastodon.misbehave("processing", seconds=1, on="media")
+    intent = an_intent(mastodon.profile("fire"), "With a map.", pictures=(PICTURE,))
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert posted.note == ""
+    assert [Seen("With a map.", (PICTURE.alt,))] == await mastodon.stands(intent.profile)
+
+
+@pytest.mark.parametrize("kind", ["error_before", "error_after", "drop_after", "rate_limit"])
+async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(mastodon: MastodonRig, kind: str) -> None:
+    """The text goes out at once, the note says what is missing."""
+    await mastodon.misbehave(kind, on="media")
+    intent = an_intent(mastodon.profile("fire"), "With a map.", pictures=(PICTURE,))
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert "picture 1 is missing" in posted.note
+    assert [Seen("With a map.")] == await mastodon.stands(intent.profile)
+
+
+async def test_a_server_that_is_not_there_is_retryable(mastodon: MastodonRig) -> None:
+    """A refused connection surely posted nothing."""
+    await mastodon.running.stop()
+    intent = an_intent(mastodon.profile("fire"))
+    assert isinstance(await mastodon.connector.publish(intent, store), Retryable)
+    assert isinstance(await mastodon.connector.reconcile(intent), CannotTell)
+    assert not (await mastodon.connector.check(intent.profile)).ok
+
+
+async def test_a_host_that_does_not_resolve_is_retryable(mastodon: MastodonRig) -> None:
+    """Nothing was sent where there is no such host."""
+    connector = MastodonConnector(lambda _: "http://nowhere.invalid", mastodon.city.token_path)
+    result = await connector.publish(an_intent(mastodon.profile("fire"), timeout=10), store)
+    assert isinstance(result, Retryable)
+    await connector.close()
+
+
+async def test_a_wrong_token_is_told_in_the_platforms_words(mastodon: MastodonRig) -> None:
+    """401: surely nothing was posted, and a person can mend it; the token is in no word of it."""
+    path = mastodon.city.token_path("fire-mastodon")
+    kept = path.read_text()
+    path.write_text("wrong-token-value")
+    intent = an_intent(mastodon.profile("fire"))
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    assert "access token is invalid" in result.reason
+    assert "wrong-token-value" not in result.reason
+    path.write_text(kept)
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+
+
+async def test_the_token_of_another_profile_posts_nothing(mastodon: MastodonRig) -> None:
+    """Two files mixed up do not put a message on the wrong profile."""
+    water = mastodon.city.token_path("water-mastodon").read_text()
+    mastodon.city.token_path("fire-mastodon").write_text(water)
+    result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    assert "@water" in result.reason
+    assert await mastodon.stands(mastodon.profile("water")) == []
+    assert not (await mastodon.connector.check(mastodon.profile("fire"))).ok
+
+
+@pytest.mark.parametrize("spoil", ["missing", "readable by others", "empty"])
+async def test_a_credential_that_cannot_be_used_says_how_to_mend_it(mastodon: MastodonRig, spoil: str) -> None:
+    """Missing, readable by others, empty: held back, named without the path of this machine."""
+    path = mastodon.city.token_path("fire-mastodon")
+    if spoil == "missing":
+        path.unlink()
+    elif spoil == "empty":
+        path.write_text("\n")
+    else:
+        path.chmod(0o644)
+    result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.OWN
+    assert "secrets/live/fire-mastodon.token" in result.reason
+    assert str(mastodon.city.folder) not in result.reason
+
+
+async def test_an_unknown_instance_is_permanent(mastodon: MastodonRig) -> None:
+    """The reason names where it would have to stand."""
+    profile = mastodon.profile("fire").model_copy(update={"account": "fire@elsewhere"})
+    result = await mastodon.connector.publish(an_intent(profile), store)
+    assert isinstance(result, Permanent)
+    assert "mastodon.instances" in result.reason
+
+
+async def test_a_post_is_found_behind_many_newer_ones(mastodon: MastodonRig) -> None:
+    """The listing is followed page by page, back to the time of the request."""
+    fire = mastodon.profile("fire")
+    intent = an_intent(fire, "The one that is looked for.")
+    posted = await mastodon.connector.publish(intent, store)
+    for number in range(45):
+        await mastodon.connector.publish(an_intent(fire, f"Newer {number}", request_id=f"r{number}"), store)
+    assert posted == await mastodon.connector.reconcile(intent)
+
+
+async def test_absent_is_said_only_when_the_listing_covers_the_time(
+    mastodon: MastodonRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When there are more posts since than are looked through, nobody can tell."""
+    monkeypatch.setattr(mastodon_timeline, "_PAGE", 2)
+    monkeypatch.setattr(mastodon_timeline, "_PAGES", 2)
+    fire = mastodon.profile("fire")
+    for number in range(5):
+        await mastodon.connector.publish(an_intent(fire, f"Newer {number}", request_id=f"r{number}"), store)
+    assert isinstance(await mastodon.connector.reconcile(an_intent(fire, "Never posted")), CannotTell)
+
+
+async def test_an_older_post_with_the_same_text_is_not_taken_for_it(mastodon: MastodonRig) -> None:
+    """What was posted before the request was made cannot be its post."""
+    fire = mastodon.profile("fire")
+    old = an_intent(fire, "Road closed.", request_id="rold")
+    await mastodon.connector.publish(old, store)
+    new = an_intent(fire, "Road closed.", request_id="rnew")
+    later = replace(new, author_time=new.author_time + timedelta(minutes=5))
+    assert await mastodon.connector.reconcile(later) == Absent()
+
+
+async def test_a_text_of_white_space_and_signs_is_found_again(mastodon: MastodonRig) -> None:
+    """Line breaks, emoji, mentions, marks and links come back as the same text."""
+    text = "a  b\n\n\nc & <d> @fire@other.example #mission 🚒 é https://mission.example/x?a=1&b=%20 — “end”"
+    intent = an_intent(mastodon.profile("fire"), text)
+    posted = await mastodon.connector.publish(intent, store)
+    assert posted == await mastodon.restart().reconcile(intent)
+
+
+async def test_a_listing_that_fails_is_cannot_tell(mastodon: MastodonRig) -> None:
+    """Never Absent for want of an answer."""
+    intent = an_intent(mastodon.profile("fire"))
+    await mastodon.connector.check(intent.profile)
+    await mastodon.misbehave("error_before", on="read")
+    assert isinstance(await mastodon.connector.reconcile(intent), CannotTell)
+
+
+async def test_one_slow_account_delays_no_other(mastodon: MastodonRig) -> None:
+    """While one call waits, another profile is posted to."""
+    await mastodon.misbehave("slow", seconds=60, account="fire")
+    slow = asyncio.create_task(mastodon.connector.publish(an_intent(mastodon.profile("fire"), timeout=6.0), store))
+    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("water")), store), Posted)
+    assert not slow.done()
+    assert isinstance(await slow, Unknown)
+
+
+async def test_no_token_in_any_log(mastodon: MastodonRig, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever happens, a credential is in no log line and in no representation."""
+    caplog.set_level(logging.DEBUG)
+    token = mastodon.city.token_path("fire-mastodon").read_text().strip()
+    await mastodon.misbehave("error_after")
+    result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
+    assert token not in caplog.text
+    assert token not in repr(result)

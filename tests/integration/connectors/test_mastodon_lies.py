@@ -1,0 +1,241 @@
+"""What the Mastodon connector makes of a server that lies: never a wrong certainty, never without bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    ReadsBack,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.mastodon.connector import MastodonConnector
+from services.kernel.base.clock import monotonic
+from tests.integration.connectors.rigs import MastodonRig, a_profile, an_intent, store
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "stands"),
+    [
+        ("html_before", {"status": 200}, False),
+        ("html_before", {"status": 502}, False),
+        ("html_after", {"status": 200}, True),
+        ("html_after", {"status": 502}, True),
+        ("flood_after", {}, True),
+        ("drip", {"seconds": 60}, True),
+        ("never_before", {}, False),
+        ("never_after", {}, True),
+    ],
+)
+async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
+    mastodon: MastodonRig, kind: str, changes: dict[str, Any], stands: bool
+) -> None:
+    """Within the call's time; then reconcile finds it or does not, and a repeat leaves one post."""
+    intent = an_intent(mastodon.profile("fire"), timeout=6.0)
+    await mastodon.connector.check(intent.profile)
+    await mastodon.misbehave(kind, **changes)
+    began = monotonic()
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Unknown)
+    assert result.cause is Cause.HOST
+    assert monotonic() - began < 6.0
+    found = await mastodon.connector.reconcile(intent)
+    assert isinstance(found, Posted if stands else Absent)
+    assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Posted)
+    assert len(await mastodon.stands(intent.profile)) == 1
+
+
+async def test_a_refused_token_is_a_credential_lost_and_nothing_stands(mastodon: MastodonRig) -> None:
+    await mastodon.connector.check(mastodon.profile("fire"))
+    await mastodon.misbehave("unauthorized")
+    intent = an_intent(mastodon.profile("fire"))
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert (result.cause, "access token is invalid" in result.reason) == (Cause.CREDENTIAL, True)
+    assert await mastodon.stands(intent.profile) == []
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+
+
+async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: MastodonRig) -> None:
+    await mastodon.misbehave("unauthorized", skip=1)
+    intent = an_intent(mastodon.profile("fire"), "One (1/2)", "Two (2/2)")
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    assert result.begun is not None
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    assert len(await mastodon.stands(intent.profile)) == 2
+
+
+async def test_a_suspended_profile_is_permanent_in_the_platforms_words(mastodon: MastodonRig) -> None:
+    await mastodon.misbehave("suspended", on="any", calls=2)
+    intent = an_intent(mastodon.profile("fire"))
+    health = await mastodon.connector.check(intent.profile)
+    assert (health.ok, health.cause) == (False, None)
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Permanent)
+    assert "Your login is currently disabled" in result.reason
+
+
+async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hour(mastodon: MastodonRig) -> None:
+    """It says Absent, wrongly; the key gives the first post again."""
+    intent = an_intent(mastodon.profile("fire"))
+    await mastodon.misbehave("error_after")
+    assert isinstance(await mastodon.connector.publish(intent, store), Unknown)
+    await mastodon.misbehave("lag", on="read", seconds=600, calls=100)
+    assert await mastodon.connector.reconcile(intent) == Absent()
+    fresh = mastodon.restart()
+    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
+    assert len(mastodon_posts(mastodon)) == 1
+    await fresh.close()
+
+
+def mastodon_posts(rig: MastodonRig) -> list[dict[str, Any]]:
+    lines = (rig.city.var / "townsquare" / "posts.jsonl").read_text().splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["type"] == "post"]
+
+
+async def test_a_repeat_sends_nothing_when_it_cannot_see_what_stands(mastodon: MastodonRig) -> None:
+    """A fresh process, an earlier attempt, a listing that fails: surely not posted by this call."""
+    intent = replace(an_intent(mastodon.profile("fire")), repeat=True)
+    await mastodon.connector.check(intent.profile)
+    await mastodon.misbehave("html_before", on="read", status=502)
+    result = await mastodon.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.HOST
+    assert mastodon_posts(mastodon) == []
+
+
+async def test_a_repeat_finds_what_an_earlier_process_posted(mastodon: MastodonRig) -> None:
+    """Also when the server has forgotten the key."""
+    intent = an_intent(mastodon.profile("fire"))
+    first = await mastodon.connector.publish(intent, store)
+    fresh = mastodon.restart()
+    again = replace(intent, repeat=True, idempotency_key="the server knows this one no more")
+    assert first == await fresh.publish(again, store)
+    assert len(mastodon_posts(mastodon)) == 1
+    await fresh.close()
+
+
+async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(mastodon: MastodonRig) -> None:
+    """By id, so that a listing that lags behind does not matter."""
+    assert isinstance(mastodon.connector, ReadsBack)
+    intent = an_intent(mastodon.profile("fire"), "One (1/2)", "Two (2/2)")
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    await mastodon.misbehave("lag", on="read", seconds=600, calls=2)
+    assert posted == await mastodon.connector.read_back(intent, posted.remote_id)
+    for kind in ("error_before", "html_before", "flood_after", "unauthorized"):
+        await mastodon.misbehave(kind, on="read")
+        assert isinstance(await mastodon.connector.read_back(intent, posted.remote_id), CannotTell)
+    last = posted.remote_id.partition(",")[2]
+    await mastodon.connector.retract(intent, last)
+    assert await mastodon.connector.read_back(intent, posted.remote_id) == Absent()
+
+
+# --- servers that townsquare does not play ----------------------------------------------------------------
+
+
+@asynccontextmanager
+async def a_server(tmp_path: Path, handlers: dict[str, Handler]) -> AsyncIterator[MastodonConnector]:
+    app = web.Application()
+    for place, handler in handlers.items():
+        method, path = place.split()
+        app.router.add_route(method, path, handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("token")
+    connector = MastodonConnector(lambda _: f"http://127.0.0.1:{runner.addresses[0][1]}", lambda _: token)
+    try:
+        yield connector
+    finally:
+        await connector.close()
+        await runner.cleanup()
+
+
+async def own(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"id": "1", "username": "fire"})
+
+
+async def test_an_endless_answer_is_read_up_to_a_bound(tmp_path: Path) -> None:
+    """The server could send a gigabyte; it is cut off after what the buffers hold."""
+    sent = 0
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        piece = b"x" * 65_536
+        while sent < 1_000_000_000:
+            await response.write(piece)
+            sent += len(piece)
+        return response
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": endless}
+    async with a_server(tmp_path, handlers) as connector:
+        result = await connector.publish(an_intent(a_profile("fire", "mastodon"), timeout=20.0), store)
+        assert isinstance(result, Unknown)
+        await asyncio.sleep(0.2)
+    assert sent < 24 * 1024 * 1024
+
+
+async def test_what_comes_packed_is_not_unpacked(tmp_path: Path) -> None:
+    """A small answer could unpack into a large one. It was not asked for packed, so it is not a good answer."""
+    packed = gzip.compress(b'{"id": "7", "url": "https://x.example/7"}')
+
+    async def made(request: web.Request) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return web.Response(body=packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own, "POST /api/v1/statuses": made}
+    async with a_server(tmp_path, handlers) as connector:
+        assert isinstance(await connector.publish(an_intent(a_profile("fire", "mastodon")), store), Unknown)
+
+
+async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_than_a_second(tmp_path: Path) -> None:
+    """Sixteen profiles ask at once, and none waits for another's asking."""
+
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.json_response({})
+
+    async def made(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"id": "7", "url": "https://x.example/7"})
+
+    handlers: dict[str, Handler] = {
+        "GET /api/v1/accounts/verify_credentials": own,
+        "GET /api/v2/instance": hang,
+        "POST /api/v1/statuses": made,
+    }
+    profile, took = a_profile("fire", "mastodon"), []
+    for _ in range(3):
+        async with a_server(tmp_path, handlers) as connector:
+            began = monotonic()
+            intents = [an_intent(profile, request_id=f"r{number}", timeout=60.0) for number in range(16)]
+            results = await asyncio.gather(*(connector.publish(intent, store) for intent in intents))
+            assert all(isinstance(result, Posted) for result in results)
+            took.append(monotonic() - began)
+        if took[-1] < 2.0:
+            break
+    assert min(took) < 2.0, "a busy machine only adds: the quickest of three shows how long it is made to wait"

@@ -1,0 +1,173 @@
+"""Orders of the EOC on the real path: who may, when, once; what is refused leaves the ledger untouched."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import nats.errors
+import pytest
+
+from schemas import subjects
+from schemas.events.authority import Grant, Role
+from schemas.events.control import CrisisDeclare, CrisisEnd, Designate, EocActivate, Hold, Posture, Revoke, Withdraw
+from services.kernel.authority.signing import load_key
+from tests.support.mission import ACTIVATE, STAND_DOWN, Desk, Mission, Writer, eventually, now
+
+
+@pytest.fixture
+async def writer(mission: Mission) -> Writer:
+    await mission.begin()
+    await mission.run("eoc_state")
+    return await mission.writer("intake")
+
+
+async def refused(writer: Writer, asked: Any) -> tuple[str, int]:
+    """The code and exit status of a refusal, after which the ledger is as it was."""
+    before = await writer.ledger.last_seq()
+    reply = await asked
+    assert await writer.ledger.last_seq() == before
+    error = reply["error"]
+    assert error["message"]
+    return error["code"], error["exit_status"]
+
+
+async def test_what_may_not_be_ordered_is_refused_and_not_recorded(mission: Mission, writer: Writer) -> None:
+    """Each reason with its code; the ledger does not grow by a single entry."""
+    director, clerk, cao = [await mission.desk(name) for name in ("eoc-director", "clerk", "cao")]
+    base = subjects.DESK_EOC_ORDER
+    assert await refused(writer, clerk.order(ACTIVATE)) == ("order.role", 4)
+    assert await refused(writer, clerk.order(Hold(on=True))) == ("order.role", 4)
+    assert await refused(writer, director.order(STAND_DOWN)) == ("order.posture", 4)
+    assert await refused(writer, director.order(CrisisEnd())) == ("order.posture", 4)
+    assert await refused(writer, director.order(ACTIVATE, realm="exercise")) == ("order.realm", 4)
+    past = {"issued_at": now() - timedelta(minutes=9), "expires_at": now() - timedelta(minutes=5)}
+    assert await refused(writer, director.order(ACTIVATE, **past)) == ("order.expired", 4)
+    long = {"issued_at": now(), "expires_at": now() + timedelta(hours=2)}
+    assert await refused(writer, director.order(ACTIVATE, **long)) == ("order.expired", 4)
+    ahead = {"issued_at": now() + timedelta(minutes=5), "expires_at": now() + timedelta(minutes=8)}
+    assert await refused(writer, director.order(ACTIVATE, **ahead)) == ("order.expired", 4)
+    assert await refused(writer, director.order(ACTIVATE, officer="stranger")) == ("order.sender", 4)
+    assert await refused(writer, clerk.ask(base, director.signed_order(ACTIVATE))) == ("order.sender", 4)
+    forged = director.signed_order(ACTIVATE, signer=clerk.signer)
+    assert await refused(writer, director.ask(base, forged)) == ("order.signature", 4)
+    swapped = director.signed_order(ACTIVATE).model_copy(update={"payload": cao.signed_order(ACTIVATE).payload})
+    assert await refused(writer, director.ask(base, swapped)) == ("order.sender", 4)
+    grant = Designate(officer="clerk", grant=Grant(role=Role.PIO))
+    assert await refused(writer, cao.order(grant)) == ("order.action", 2)
+    no_order = director.signed_order(ACTIVATE).model_copy(update={"payload": "e30="})
+    assert await refused(writer, director.ask(base, no_order)) == ("order.malformed", 2)
+    exercise = load_key(mission.city.folder / "keys" / "exercise" / "eoc-director.nk")
+    other_key = director.signed_order(ACTIVATE, signer=exercise)
+    assert await refused(writer, director.ask(base, other_key)) == ("order.signature", 4)
+    assert (await writer.state()).posture is Posture.ROUTINE
+
+
+async def test_an_officer_sends_under_their_own_name_only(mission: Mission, writer: Writer) -> None:
+    """The broker itself does not let a clerk send as the director."""
+    clerk = await mission.desk("clerk")
+    with pytest.raises(nats.errors.TimeoutError):
+        await clerk.client.request("desk.eoc.order.eoc-director", b"{}", timeout=1.0)
+
+
+async def test_a_revoked_officer_orders_nothing(mission: Mission, writer: Writer) -> None:
+    director = await mission.desk("eoc-director")
+    await mission.order("cao", Revoke(officer="eoc-director"), "registry")
+    assert await refused(writer, director.order(ACTIVATE)) == ("officer.revoked", 4)
+
+
+async def test_a_crisis_is_declared_and_ended(mission: Mission, writer: Writer) -> None:
+    pio = await mission.desk("pio")
+    assert (await pio.order(CrisisDeclare(incident="Flood")))["posture"] == "crisis"
+    state = await writer.state()
+    assert (state.posture, state.incident) == (Posture.CRISIS, "Flood")
+    assert await refused(writer, pio.order(CrisisDeclare(incident="Flood"))) == ("order.posture", 4)
+    assert (await pio.order(CrisisEnd()))["posture"] == "routine"
+
+
+async def test_the_stop_button_is_pressed_and_let_go(mission: Mission, writer: Writer) -> None:
+    office = await mission.desk("comms-officer")
+    assert (await office.order(Hold(on=True)))["accepted"]
+    assert (await writer.state()).hold
+    assert (await office.order(Hold(on=False)))["accepted"]
+    assert not (await writer.state()).hold
+
+
+async def test_a_request_is_withdrawn_by_its_author_or_by_role_and_by_nobody_else(
+    mission: Mission, writer: Writer
+) -> None:
+    clerk, other, pio, director = [
+        await mission.desk(name) for name in ("clerk", "fire-publisher", "pio", "eoc-director")
+    ]
+    mine, theirs, third = [await writer.submit() for _ in range(3)]
+    assert await refused(writer, other.order(Withdraw(request_id=mine.request_id))) == ("order.role", 4)
+    assert await refused(writer, clerk.order(Withdraw(request_id="rnone"))) == ("request.unknown", 4)
+    assert (await clerk.order(Withdraw(request_id=mine.request_id, reason="wrong street")))["accepted"]
+    assert await refused(writer, clerk.order(Withdraw(request_id=mine.request_id))) == ("withdraw.twice", 4)
+    assert (await pio.order(Withdraw(request_id=theirs.request_id)))["accepted"]
+    assert (await director.order(Withdraw(request_id=third.request_id)))["accepted"]
+    assert set((await writer.state()).withdrawn) == {mine.request_id, theirs.request_id, third.request_id}
+
+
+async def test_a_repeat_after_a_lost_answer_is_answered_and_carried_out_once(mission: Mission, writer: Writer) -> None:
+    """Also when control moved on meanwhile, as it does at once when the EOC becomes active."""
+    director = await mission.desk("eoc-director")
+    order = director.signed_order(ACTIVATE)
+    first = await director.ask(subjects.DESK_EOC_ORDER, order)
+
+    async def active() -> bool:
+        return (await writer.state()).posture is Posture.EOC_ACTIVE
+
+    await eventually(active)
+    before = await writer.ledger.last_seq()
+    again = await director.ask(subjects.DESK_EOC_ORDER, order)
+    assert (first["accepted"], again["accepted"], again["posture"]) == (True, True, "eoc_active")
+    assert await writer.ledger.last_seq() == before
+
+
+async def test_a_replay_of_an_order_does_not_bring_back_what_is_over(mission: Mission, writer: Writer) -> None:
+    director = await mission.desk("eoc-director")
+    order = director.signed_order(ACTIVATE)
+    await director.ask(subjects.DESK_EOC_ORDER, order)
+    await director.order(STAND_DOWN)
+    before = await writer.ledger.last_seq()
+    again = await director.ask(subjects.DESK_EOC_ORDER, order)
+    assert again.get("posture", "routine") == "routine"
+    assert await writer.ledger.last_seq() == before
+    nonce = "ab" * 16
+    await director.order(Hold(on=True), nonce=nonce)
+    assert await refused(writer, director.order(Hold(on=False), nonce=nonce)) == ("order.replayed", 4)
+
+
+async def test_many_orders_at_once_to_two_copies_are_each_carried_out_once(mission: Mission, writer: Writer) -> None:
+    """eoc_state and registry both write control: whoever loses the race checks anew."""
+    await mission.run("eoc_state", "registry")
+    people = [await mission.desk(name) for name in ("cao", "mcpe", "pio", "eoc-director", "comms-officer")]
+    start = (await writer.state()).seq
+    orders = [desk.order(Hold(on=number % 2 == 0)) for number in range(3) for desk in people]
+    grants = [people[0].register(Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED))) for _ in range(3)]
+    replies = await asyncio.gather(*orders, *grants)
+    assert all(reply.get("accepted") for reply in replies), replies
+    seqs = [reply["control_seq"] for reply in replies]
+    assert len(set(seqs)) == len(seqs) == 18
+    entries = await writer.ledger.history(subjects.CONTROL, start)
+    assert sorted(seqs) == [entry.seq for entry in entries]
+    assert len((await writer.state()).nonces) == 18
+
+
+async def test_of_two_activations_at_once_one_is_carried_out(mission: Mission, writer: Writer) -> None:
+    await mission.run("eoc_state")
+    director, cao = await mission.desk("eoc-director"), await mission.desk("cao")
+    replies = await asyncio.gather(director.order(ACTIVATE), cao.order(EocActivate(level=3, incident="Fire")))
+    assert sorted("accepted" in reply for reply in replies) == [False, True]
+    (error,) = [reply["error"] for reply in replies if "error" in reply]
+    assert error["code"] == "order.posture"
+
+
+async def test_garbage_is_answered(mission: Mission, writer: Writer) -> None:
+    director: Desk = await mission.desk("eoc-director")
+    for raw in (b"", b"{}", b"\xff", b"null", director.signed_order(ACTIVATE).to_bytes()[:-2]):
+        code, status = await refused(writer, director.ask(subjects.DESK_EOC_ORDER, raw))
+        assert code in {"input.malformed", "input.invalid"}
+        assert status == 2

@@ -1,0 +1,152 @@
+"""A platform in a folder, behind the connector contract: it keeps every post that it is sent, also the second of two.
+
+It knows no idempotency, so a post made twice is seen. It can be told to misbehave, call by call, from any process:
+``behave(profile, "slow 2", "rate_limit 0.1")``. Tricks on ``publish``:
+
+slow S        takes S seconds, then posts            rate_limit S  not posted, asks to wait for S seconds
+error_after   posts, and answers with an unknown     drop          not posted, and nobody knows
+refuse        not posted, for good                   crash         posts, and raises
+late S        answers unknown now, and posts behind   unreachable   not posted, may be tried again
+              the first look after S seconds
+wait          posts when ``open(profile)`` is called
+On ``reconcile``: blind (cannot tell).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from pathlib import Path
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.kernel.base.clock import monotonic
+
+ON_RECONCILE = frozenset({"blind"})
+
+
+class FolderPlatform:
+    """Implements ``Connector`` on a folder."""
+
+    def __init__(self, folder: Path, platform: str = "mastodon") -> None:
+        self.platform = platform
+        self.folder = folder / platform
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._later: dict[str, tuple[float, Intent]] = {}
+
+    # --- the connector ------------------------------------------------------------------------------------
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        profile = intent.profile.id
+        trick, _, argument = self._take(profile, reconcile=False).partition(" ")
+        self._note(profile, f"publish {trick}")
+        if trick == "slow":
+            await asyncio.sleep(float(argument))
+        while trick == "wait" and not (self.folder / f"{profile}.open").exists():  # noqa: ASYNC110 - across processes
+            await asyncio.sleep(0.02)
+        if trick == "rate_limit":
+            return Retryable("too many requests", after=float(argument))
+        if trick == "unreachable":
+            return Retryable("connection refused")
+        if trick == "refuse":
+            return Permanent("the platform refuses this text")
+        if trick == "drop":
+            return Unknown("the connection was dropped")
+        if trick == "late":
+            self._later[intent.idempotency_key] = (monotonic() + float(argument), intent)
+            return Unknown("the connection was dropped")
+        posted = self._post(intent)
+        if trick == "error_after":
+            return Unknown("500 after sending")
+        if trick == "crash":
+            raise RuntimeError("the connector has a bug")
+        return posted
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        trick = self._take(intent.profile.id, reconcile=True)
+        self._note(intent.profile.id, f"reconcile {trick}")
+        if trick == "blind":
+            return CannotTell("the timeline cannot be read")
+        for number, post in enumerate(self.posts(intent.profile.id)):
+            if post["key"] == intent.idempotency_key:
+                return self._where(intent.profile.id, number)
+        when, late = self._later.get(intent.idempotency_key, (0.0, None))
+        if late is not None and monotonic() >= when:
+            self._post(self._later.pop(intent.idempotency_key)[1])
+        return Absent()
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        return Health(True, "")
+
+    async def close(self) -> None:
+        self._later.clear()
+
+    # --- for tests ----------------------------------------------------------------------------------------
+
+    def behave(self, profile: str, *tricks: str) -> None:
+        """Tell what to do on the next calls for a profile."""
+        (self.folder / f"{profile}.tricks").write_text(json.dumps(list(tricks)))
+
+    def open(self, profile: str) -> None:
+        """Let the call go on that waits."""
+        (self.folder / f"{profile}.open").touch()
+
+    def posts(self, profile: str) -> list[dict[str, str]]:
+        """All posts on a profile, oldest first."""
+        path = self.folder / f"{profile}.posts"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def texts(self, profile: str) -> list[str]:
+        """The texts of all posts on a profile, oldest first."""
+        return [post["text"] for post in self.posts(profile)]
+
+    def calls(self, profile: str) -> list[str]:
+        """The calls for a profile, with the trick that was played."""
+        path = self.folder / f"{profile}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _post(self, intent: Intent) -> Posted:
+        post = {"key": intent.idempotency_key, "text": intent.content.parts[0], "id": secrets.token_hex(4)}
+        natural = self.platform == "website"
+        known = [number for number, old in enumerate(self.posts(intent.profile.id)) if old["key"] == post["key"]]
+        if natural and known:
+            return self._where(intent.profile.id, known[0])
+        with (self.folder / f"{intent.profile.id}.posts").open("a") as file:
+            file.write(json.dumps(post) + "\n")
+        return self._where(intent.profile.id, len(self.posts(intent.profile.id)) - 1)
+
+    def _where(self, profile: str, number: int) -> Posted:
+        return Posted(f"https://{self.platform}.example/{profile}/{number}", f"{profile}-{number}")
+
+    def _take(self, profile: str, *, reconcile: bool) -> str:
+        path = self.folder / f"{profile}.tricks"
+        tricks: list[str] = json.loads(path.read_text()) if path.exists() else []
+        mine = next((trick for trick in tricks if (trick.split()[0] in ON_RECONCILE) is reconcile), "")
+        if mine:
+            tricks.remove(mine)
+            path.write_text(json.dumps(tricks))
+        return mine
+
+    def _note(self, profile: str, what: str) -> None:
+        with (self.folder / f"{profile}.calls").open("a") as file:
+            file.write(what.strip() + "\n")

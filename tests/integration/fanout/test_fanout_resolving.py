@@ -1,0 +1,366 @@
+"""What a person decides on an unconfirmed post is on record once, and carried out once, also across a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+
+from schemas import canonical, flow, subjects
+from schemas.events.control import Hold
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.envelope import RESOLUTION_TYPE
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.platforms import MIRROR
+from services.fanout.domain.resolution import read_statement
+from services.fanout.resolving import Resolving
+from services.fanout.wiring import compose
+from services.kernel.authority.signing import load_key
+from services.kernel.base.crashpoints import VARIABLE
+from services.kernel.runtime.service import Runtime
+from tests.integration.fanout.platform import FolderPlatform
+from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout
+from tests.support.mission import PATIENCE
+
+FIRE, WATER, PARKS, WASTE, ROADS = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste", "roads"))
+URL = "https://mastodon.example/@fire/seen"
+Platforms = dict[str, FolderPlatform]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Desk:
+    """An officer at the desk, with the officer's own key and connection."""
+
+    town: Town
+    name: str
+
+    def signed(self, request: Request, profile: str, receipt_seq: int, decision: str, **changes: Any) -> Resolution:
+        now = self.town.clock.now()
+        values: dict[str, Any] = {
+            "realm": "live",
+            "request_id": request.request_id,
+            "revision": 1,
+            "profile": profile,
+            "receipt_seq": receipt_seq,
+            "decision": decision,
+            "url": URL if decision == "posted" else None,
+            "officer": self.name,
+            "issued_at": now,
+            "expires_at": now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ResolutionStatement(**(values | changes))
+        envelope = load_key(self.town.city.key_path(self.name)).sign(RESOLUTION_TYPE, statement)
+        outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
+        return Resolution(at=now, envelope=envelope, **outer)
+
+    async def send(self, resolution: Resolution, seconds: float = PATIENCE) -> dict[str, Any]:
+        client = await nats.connect(
+            self.town.broker.url,
+            nkeys_seed=str(self.town.city.key_path(self.name)),
+            inbox_prefix=f"_INBOX_{self.name}".encode(),
+        )
+        try:
+            subject = subjects.desk(subjects.DESK_DELIVERY_RESOLVE, self.name)
+            answer = await client.request(subject, resolution.to_bytes(), timeout=seconds)
+            said: dict[str, Any] = canonical.loads(answer.data)
+            return said
+        finally:
+            await client.close()
+
+    async def decide(self, request: Request, profile: str, seq: int, decision: str, **changes: Any) -> dict[str, Any]:
+        return await self.send(self.signed(request, profile, seq, decision, **changes))
+
+
+async def unconfirmed(
+    town: Town, platforms: Platforms, *profiles: str, text: str, mirror: bool = False
+) -> tuple[Request, dict[str, int]]:
+    """Post where the platform drops the call and shows no timeline, until nobody can find out any more."""
+    for profile in profiles:
+        platforms["mastodon"].behave(profile, "drop", *["blind"] * 20)
+    request = await town.approved(*profiles, text=text)
+    await town.verdict(request, mirror=True if mirror else None)
+    for profile in profiles:
+        assert str((await town.final(request, profile)).outcome) == "unconfirmed"
+        platforms["mastodon"].behave(profile)
+    return request, {profile: (await town.receipts(request, profile))[-1][0].seq for profile in profiles}
+
+
+async def resolutions(town: Town, request: Request, profile: str) -> list[int]:
+    entries = await (await town.ledger("board")).history(subjects.resolution(profile, request.request_id))
+    return [entry.seq for entry in entries]
+
+
+async def carried_out(town: Town, request: Request, profile: str, seq: int) -> Receipt:
+    """Wait for the receipt that carries a decision out, whatever follows on it."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = [one for _, one in await town.receipts(request, profile) if one.resolution_seq == seq]
+            if found:
+                return found[0]
+            await asyncio.sleep(0.05)
+
+
+async def done(town: Town) -> None:
+    """Wait until each decision on record is carried out and acknowledged."""
+    js = (await town.ledger("fanout")).js
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            info = await js.consumer_info("LEDGER", "fanout-resolutions")
+            if not info.num_pending and not info.num_ack_pending:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_each_decision_is_carried_out_and_a_repeat_answered_like_the_first_time(
+    town: Town, platforms: Platforms
+) -> None:
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, FIRE, WATER, PARKS, text="each decision")
+        pio, office = Desk(town, "pio"), Desk(town, "comms-officer")
+        employee = await Desk(town, "clerk").decide(request, FIRE, seqs[FIRE], "give_up")
+        assert employee["error"]["code"] == "resolution.no_authority"
+        assert await resolutions(town, request, FIRE) == []
+
+        posted = pio.signed(request, FIRE, seqs[FIRE], "posted")
+        first = await pio.send(posted)
+        assert first["accepted"], first
+        again, anew = await pio.send(posted), await pio.decide(request, FIRE, seqs[FIRE], "posted")
+        assert first["seq"] == again["seq"] == anew["seq"]
+        receipt = await carried_out(town, request, FIRE, first["seq"])
+        assert (str(receipt.outcome), receipt.final, receipt.url) == ("delivered", True, URL)
+        assert receipt.reason == "confirmed by pio"
+
+        given_up = await office.decide(request, WATER, seqs[WATER], "give_up")
+        receipt = await carried_out(town, request, WATER, given_up["seq"])
+        assert (str(receipt.outcome), receipt.final, receipt.url) == ("failed", True, None)
+
+        once_more = await pio.decide(request, PARKS, seqs[PARKS], "post_again")
+        await carried_out(town, request, PARKS, once_more["seq"])
+        assert str((await town.final(request, PARKS)).outcome) == "delivered"
+        assert await town.outcomes(request, PARKS) == ["unconfirmed", "withheld", "delivered"]
+        assert [one.number for _, one in await town.attempts(request, PARKS)] == [1, 2]
+        assert len({one.idempotency_key for _, one in await town.attempts(request, PARKS)}) == 1
+
+        late = await office.decide(request, PARKS, seqs[PARKS], "give_up")
+        assert late["error"]["code"] == "resolution.decided"
+        assert "pio decided it already: post it again" in late["error"]["message"]
+        over = await office.decide(request, FIRE, seqs[FIRE] + 1, "give_up")
+        assert over["error"]["code"] == "resolution.nothing_unconfirmed"
+        assert URL in over["error"]["message"]
+    assert [len(await resolutions(town, request, one)) for one in (FIRE, WATER, PARKS)] == [1, 1, 1]
+    assert [len(platforms["mastodon"].posts(one)) for one in (FIRE, WATER, PARKS)] == [0, 0, 1]
+
+
+async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Town, platforms: Platforms) -> None:
+    """The website's page waits for the first post that stands; a person's word that it does is as good."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, FIRE, text="mirrored", mirror=True)
+        assert await town.receipts(request, MIRROR) == []
+        await Desk(town, "mcpe").decide(request, FIRE, seqs[FIRE], "posted")
+        assert str((await town.final(request, MIRROR)).outcome) == "delivered"
+    assert platforms["website"].texts(MIRROR) == ["mirrored"]
+
+
+async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(town: Town, platforms: Platforms) -> None:
+    """Ten at the same moment, in two minds: one resolution, one receipt, and the others hear who was first."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, WATER, text="two officers")
+        pio, mcpe = Desk(town, "pio"), Desk(town, "mcpe")
+        answers = await asyncio.gather(
+            *(pio.decide(request, WATER, seqs[WATER], "post_again") for _ in range(5)),
+            *(mcpe.decide(request, WATER, seqs[WATER], "give_up") for _ in range(5)),
+        )
+        accepted = [one for one in answers if "accepted" in one]
+        refused = {one["error"]["code"] for one in answers if "error" in one}
+        assert (len(accepted), refused) == (5, {"resolution.decided"})
+        [seq] = await resolutions(town, request, WATER)
+        assert {one["seq"] for one in accepted} == {seq}
+        await carried_out(town, request, WATER, seq)
+        await done(town)
+        assert len([one for _, one in await town.receipts(request, WATER) if one.resolution_seq]) == 1
+        await town.idle()
+        if "post_again" in str(await _decision(town, seq)):
+            await town.final(request, WATER)
+    assert len(platforms["mastodon"].posts(WATER)) <= 1
+
+
+async def _decision(town: Town, seq: int) -> str:
+    entry = await (await town.ledger("board")).get(seq)
+    assert entry is not None
+    event = Resolution.from_bytes(entry.data)
+    return ResolutionStatement.from_bytes(event.envelope.payload_bytes()).decision
+
+
+async def test_posted_again_and_unconfirmed_anew_a_decision_on_the_first_time_is_stale(
+    town: Town, platforms: Platforms
+) -> None:
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, PARKS, text="twice in doubt")
+        platforms["mastodon"].behave(PARKS, "drop", *["blind"] * 20)
+        desk = Desk(town, "cao")
+        first = await desk.decide(request, PARKS, seqs[PARKS], "post_again")
+        await carried_out(town, request, PARKS, first["seq"])
+        await town.final(request, PARKS)
+        stands = (await town.receipts(request, PARKS))[-1][0].seq
+        stale = await desk.decide(request, PARKS, seqs[PARKS] + 1, "give_up")
+        assert stale["error"]["code"] == "resolution.receipt"
+        assert str(stands) in stale["error"]["message"]
+        second = await desk.decide(request, PARKS, stands, "post_again")
+        platforms["mastodon"].behave(PARKS)
+        assert str((await town.final(request, PARKS)).outcome) in ("delivered", "unconfirmed")
+        await carried_out(town, request, PARKS, second["seq"])
+        await town.until(request, PARKS, lambda one: str(one.outcome) == "delivered")
+    assert [one.number for _, one in await town.attempts(request, PARKS)] == [1, 2, 3]
+    assert len(platforms["mastodon"].posts(PARKS)) == 1
+
+
+async def test_posted_again_while_all_is_held_waits_for_the_next_clearance(town: Town, platforms: Platforms) -> None:
+    """The new post has no privilege: the fence holds it back, and a newer verdict brings it."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, WASTE, text="held")
+        await town.order("pio", Hold(on=True))
+        answer = await Desk(town, "pio").decide(request, WASTE, seqs[WASTE], "post_again")
+        await carried_out(town, request, WASTE, answer["seq"])
+        await done(town)
+        await town.idle()
+        assert len(await town.attempts(request, WASTE)) == 1
+        await town.order("pio", Hold(on=False))
+        await town.verdict(request)
+        assert str((await town.final(request, WASTE)).outcome) == "delivered"
+    assert len(platforms["mastodon"].posts(WASTE)) == 1
+
+
+async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_too_late(
+    town: Town, platforms: Platforms
+) -> None:
+    """The fence: a decision cannot be put on record behind a receipt that its officer did not see."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, ROADS, text="late word")
+        (_, standing) = (await town.receipts(request, ROADS))[-1]
+        late = standing.model_copy(
+            update={"outcome": ReceiptOutcome.DELIVERED, "url": URL, "remote_id": "7", "reason": ""}
+        )
+        writer = await town.ledger("fanout")
+        await writer.append(subjects.receipt(ROADS, request.request_id), late, expect_last=seqs[ROADS])
+        answer = await Desk(town, "pio").decide(request, ROADS, seqs[ROADS], "post_again")
+    assert answer["error"]["code"] == "resolution.nothing_unconfirmed"
+    assert await resolutions(town, request, ROADS) == []
+
+
+async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_on_the_same(town: Town) -> None:
+    """The fence and the message id alone: who looked before cannot write after, and of two the first is stored."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    work = compose(runtime, {})
+    runtime.ledger = writer = await town.ledger("fanout")
+    request = await town.cleared(ROADS, text="the server's word")
+    subject = subjects.receipt(ROADS, request.request_id)
+    receipt = Receipt(
+        at=town.clock.now(),
+        request_id=request.request_id,
+        revision=1,
+        profile=ROADS,
+        platform="mastodon",
+        attempt_seq=1,
+        outcome=ReceiptOutcome.UNCONFIRMED,
+        final=True,
+    )
+    seq = (await writer.append(subject, receipt)).seq
+
+    async def append(by: str, decision: str, receipt_seq: int) -> int:
+        signed = Desk(town, by).signed(request, ROADS, receipt_seq, decision)
+        return await Resolving(runtime, work)._append(signed, read_statement(signed, by))
+
+    first = await append("pio", "give_up", seq)
+    assert first > seq
+    assert await append("mcpe", "post_again", seq) == 0
+    late = receipt.model_copy(update={"outcome": ReceiptOutcome.DELIVERED, "url": URL, "remote_id": "7"})
+    stands = (await writer.append(subject, late, expect_last=seq)).seq
+    assert await append("cao", "post_again", stands - 1) == 0
+    assert await resolutions(town, request, ROADS) == [first]
+
+
+async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: Town, platforms: Platforms) -> None:
+    """Whoever got one into the ledger: it is carried out only with the officer's own signature on it."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, WASTE, text="forged")
+        forged = Desk(town, "clerk").signed(request, WASTE, seqs[WASTE], "post_again", officer="pio")
+        writer = await town.ledger("fanout")
+        await writer.append(subjects.resolution(WASTE, request.request_id), forged)
+        await done(town)
+        assert await town.outcomes(request, WASTE) == ["unconfirmed"]
+        assert len(await town.attempts(request, WASTE)) == 1
+
+
+@asynccontextmanager
+async def a_process(town: Town, folder: Path, crash_at: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A fanout process of its own that dies at a crash point."""
+    arguments = [
+        "--city",
+        str(town.city.folder),
+        "--url",
+        town.broker.url,
+        "--platforms",
+        str(folder),
+        "--lease",
+        str(SHORT_LEASE),
+    ]
+    with (folder / "log.txt").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.integration.fanout.program",
+            *arguments,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {VARIABLE: crash_at},
+        )
+    try:
+        await eventually(lambda: process.returncode is not None or (folder / f"{process.pid}.ready").exists())
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("point", ["fanout.resolution.stored", "fanout.resolution.done"])
+async def test_a_crash_after_the_decision_is_completed_by_the_next_start(
+    town: Town, platforms: Platforms, point: str
+) -> None:
+    """Killed before its officer had an answer, or before it was acknowledged: it is posted again exactly once."""
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        request, seqs = await unconfirmed(town, platforms, FIRE, text=point)
+    desk = Desk(town, "pio")
+    signed = desk.signed(request, FIRE, seqs[FIRE], "post_again")
+    async with a_process(town, platforms["mastodon"].folder.parent, point) as process:
+        if point.endswith("stored"):
+            with pytest.raises((nats.errors.TimeoutError, nats.errors.NoRespondersError)):
+                await desk.send(signed, 3.0)
+        else:
+            assert (await desk.send(signed))["accepted"]
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == -signal.SIGKILL
+    [seq] = await resolutions(town, request, FIRE)
+    async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
+        assert (await desk.send(signed))["seq"] == seq
+        assert str((await town.until(request, FIRE, lambda one: str(one.outcome) == "delivered")).outcome)
+        await done(town)
+        await town.idle()
+    assert await town.outcomes(request, FIRE) in (["unconfirmed", "withheld", "delivered"],)
+    assert await resolutions(town, request, FIRE) == [seq]
+    assert len(platforms["mastodon"].posts(FIRE)) == 1
+    assert len(await town.attempts(request, FIRE)) == 2

@@ -1,0 +1,171 @@
+"""Fan-out on the city's own platforms: the townsquare by its API, the website in its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from schemas import flow
+from services.fanout.connectors.registry import connectors
+from services.fanout.domain import retry
+from services.fanout.wiring import compose, wire
+from services.kernel.base import web
+from services.kernel.runtime.service import Runtime
+from services.townsquare.mischief import Kind, Trick
+from services.townsquare.server import Townsquare
+from tests.integration.fanout.town import Town, eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+LEASE = 6.0
+FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
+
+
+class Square:
+    """The running townsquare, seen from behind its counter."""
+
+    def __init__(self, inside: Townsquare, url: str) -> None:
+        self.inside = inside
+        self.url = url
+
+    def play(self, profile: str, kind: Kind, seconds: float | None = 0, **changes: Any) -> None:
+        """Play a trick on the next post of a profile."""
+        account = profile.removesuffix("-townsquare")
+        self.inside.mischief.add(Trick(kind=kind, account=account, seconds=seconds, **changes))
+
+    def texts(self, profile: str) -> list[str]:
+        """The texts of a profile, oldest first."""
+        posts = self.inside.posts.newest(profile.removesuffix("-townsquare"), 100)
+        return [post.draft.text for post in reversed(posts)]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def square(town: Town) -> AsyncIterator[Square]:
+    inside = Townsquare.of(town.city)
+    running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
+    town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
+    town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
+    yield Square(inside, running.url)
+    await running.stop()
+
+
+@asynccontextmanager
+async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Runtime]:
+    """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
+
+    def wire_with_lease(runtime: Runtime) -> None:
+        platforms = connectors(town.city, runtime.control.website)
+        runtime.lease_seconds = lease or 0.0
+        compose(runtime, platforms, lease=lease or 0.0)
+
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    app = runtime.app(wire_with_lease if lease else wire)
+    await app.start()
+    try:
+        yield runtime
+    finally:
+        await app.stop()
+
+
+async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town: Town, square: Square) -> None:
+    async with the_fanout(town):
+        both = await town.cleared(FIRE, WATER, "parks-website", text="Boil water advisory lifted.")
+        for profile in both.targets:
+            receipt = await town.final(both, profile)
+            assert str(receipt.outcome) == "delivered"
+            base = square.url if profile.endswith("townsquare") else "https://mission.example"
+            assert str(receipt.url).startswith(base)
+        only = await town.approved(WASTE, text="Collection moves to Tuesday.")
+        await town.verdict(only, mirror=True)
+        url = str((await town.final(only, WASTE)).url)
+        page = town.city.site_folder / "messages" / only.request_id / "index.html"
+        await eventually(page.exists)
+        await eventually(lambda: url in page.read_text())
+        assert "Collection moves to Tuesday." in page.read_text()
+    assert square.texts(FIRE) == square.texts(WATER) == ["Boil water advisory lifted."]
+
+
+async def test_an_answer_lost_after_posting_leaves_one_post(town: Town, square: Square) -> None:
+    """500 after accepting, and a connection dropped after accepting: found on the timeline."""
+    square.play(FIRE, Kind.ERROR_AFTER)
+    square.play(WATER, Kind.DROP_AFTER)
+    async with the_fanout(town):
+        request = await town.cleared(FIRE, WATER, text="One post only.")
+        for profile in (FIRE, WATER):
+            assert str((await town.final(request, profile)).outcome) == "delivered"
+            assert len(await town.attempts(request, profile)) == 1
+            assert square.texts(profile).count("One post only.") == 1
+
+
+async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> None:
+    square.play(FIRE, Kind.RATE_LIMIT, seconds=1)
+    async with the_fanout(town):
+        request = await town.cleared(FIRE, text="After the wait.")
+        assert str((await town.final(request, FIRE)).outcome) == "delivered"
+    assert square.texts(FIRE).count("After the wait.") == 1
+
+
+async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(town: Town, square: Square) -> None:
+    square.play(FIRE, Kind.DROP_BEFORE)
+    square.play(PARKS, Kind.ERROR_BEFORE)
+    async with the_fanout(town, lease=LEASE):
+        request = await town.cleared(FIRE, PARKS, text="In the end.")
+        for profile in (FIRE, PARKS):
+            assert str((await town.final(request, profile)).outcome) == "delivered"
+            assert square.texts(profile).count("In the end.") == 1
+    assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
+
+
+async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, square: Square) -> None:
+    """The platform posts two seconds after nobody waits for it any more."""
+    square.play(WATER, Kind.SLOW, seconds=LEASE + 2)
+    async with the_fanout(town, lease=LEASE):
+        request = await town.cleared(WATER, text="Late but once.")
+        assert str((await town.final(request, WATER)).outcome) == "delivered"
+    assert square.texts(WATER).count("Late but once.") == 1
+
+
+async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_mended(
+    town: Town, square: Square, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not lost: withheld, told in the heartbeat, asked for again without further attempts on record."""
+    monkeypatch.setattr(retry, "credential_look", lambda lost, chance: 0.5)
+    path = town.city.token_path(PARKS)
+    kept = path.read_bytes()
+    path.unlink()
+    async with the_fanout(town) as runtime:
+        request = await town.cleared(PARKS, text="No way in.")
+        receipt = await town.until(request, PARKS, lambda receipt: not receipt.final)
+        assert str(receipt.outcome) == "withheld"
+        assert kept.decode().strip() not in receipt.reason
+        await eventually(lambda: PARKS in runtime.troubles.get("credentials", ""))
+        await asyncio.sleep(4.0)
+        assert len(await town.attempts(request, PARKS)) == 1
+        path.write_bytes(kept)
+        path.chmod(0o600)
+        assert str((await town.final(request, PARKS)).outcome) == "delivered"
+        assert "credentials" not in runtime.troubles
+    assert len(await town.attempts(request, PARKS)) == 2
+
+
+async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: Town, square: Square) -> None:
+    """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
+    square.play(WASTE, Kind.VANISH, seconds=0.2)
+    async with the_fanout(town, lease=LEASE):
+        request = await town.cleared(WASTE, text="Here and gone.")
+        assert str((await town.final(request, WASTE)).outcome) == "delivered"
+    await eventually(lambda: "Here and gone." not in square.texts(WASTE))
+    async with the_fanout(town, lease=LEASE):
+        receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
+        assert receipt.final
+        assert "does not stand there any more" in receipt.reason
+        await town.idle()
+    assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
+    assert len(await town.attempts(request, WASTE)) == 1
+    assert square.texts(WASTE).count("Here and gone.") == 0

@@ -1,0 +1,397 @@
+"""A small city on a real nats-server, and a ledger that the tests write as the other services would."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+
+from schemas import canonical, flow, subjects
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.control import Genesis, Hold, Order, Ordered
+from schemas.events.deliveries import Attempt, Receipt
+from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR, WEBSITE
+from services.fanout.connectors.contract import Connector
+from services.fanout.delivery.records import key_of
+from services.fanout.wiring import compose
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.control.control_view import ControlView
+from services.kernel.ledger.client import Entry, Ledger
+from services.kernel.runtime.run import build
+from services.kernel.runtime.service import Runtime
+from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
+from services.provision.city_plan import Department, local_profiles
+from services.provision.connection import as_provisioner
+from tests.support import mission
+from tests.support.mission import PATIENCE
+from tests.support.ports import free_port
+
+WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
+LEASE = 30.0
+"""The lease where a test is not about its end, in seconds: a busy machine has a third of it to begin a call."""
+SHORT_LEASE = 4.5
+"""The lease where its end is waited for."""
+
+
+NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")
+
+
+def small_plan(names: Sequence[str] = NAMES) -> Any:
+    """The demonstration city with these departments instead of its own."""
+    plan = demo_plan()
+    made = local_profiles(plan.name, plan.website, [Department(name, name.title(), name) for name in names])
+    return replace(plan, profiles=made)
+
+
+class Town:
+    """A city, its broker, and connections as any service's user."""
+
+    def __init__(self, city: City, broker: EmbeddedBroker) -> None:
+        self.city = city
+        self.broker = broker
+        self.clock = SystemClock()
+        self._clients: dict[str, Client] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._numbers = itertools.count(1)
+        self._connecting = asyncio.Lock()
+        self.control_seq = 0
+
+    async def ledger(self, service: str) -> Ledger:
+        """The ledger as a service's own user sees it."""
+        async with self._connecting:  # one client for all who ask at once: another would be let go of by nobody
+            if service not in self._ledgers:
+                user = service.replace("_", "-")
+                self._clients[service] = await nats.connect(
+                    self.broker.url,
+                    nkeys_seed=str(self.city.service_key_path(service)),
+                    inbox_prefix=f"_INBOX_{user}".encode(),
+                )
+                self._ledgers[service] = Ledger()
+                self._ledgers[service].bind(self._clients[service])
+        return self._ledgers[service]
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+
+    async def append(self, subject: str, event: Any, **options: Any) -> int:
+        """Append as the service that writes this subject."""
+        ledger = await self.ledger(WRITERS[subject.split(".")[1]])
+        return (await ledger.append(subject, event, **options)).seq
+
+    # --- what the other services write --------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Begin the ledger with the manifest."""
+        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city))
+        self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
+
+    async def order(self, officer: str, action: Any) -> int:
+        """An officer's order; returns the new control revision."""
+        now = self.clock.now()
+        order = Order(
+            realm=self.city.realm,
+            officer=officer,
+            action=action,
+            issued_at=now,
+            expires_at=now + timedelta(minutes=2),
+            nonce=secrets.token_hex(16),
+        )
+        envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
+        event = Ordered(at=now, order=envelope)
+        self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
+        return self.control_seq
+
+    async def hold(self, on: bool = True) -> int:
+        return await self.order("pio", Hold(on=on))
+
+    async def request(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request by the clerk."""
+        now = self.clock.now()
+        number = next(self._numbers)
+        name = changes.get("request_id", f"r{number:012d}")
+        renderings = tuple(
+            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=now))
+            for platform in ("mastodon", "website")
+        )
+        values: dict[str, Any] = {
+            "at": now,
+            "realm": self.city.realm,
+            "request_id": name,
+            "author": "clerk",
+            "author_kind": "officer",
+            "source": "test",
+            "event_id": name,
+            "content_sha256": canonical.sha256(text.encode()),
+            "text": text,
+            "scope": "profiles",
+            "targets": targets,
+            "crisis": False,
+            "expires_at": now + timedelta(hours=4),
+            "submitted_posture": "routine",
+            "renderings": renderings,
+            "digest": digest_of(name, changes.get("revision", 1), renderings),
+        }
+        event = Request(**(values | changes))
+        await self.append(subjects.request(name), event)
+        return event
+
+    async def approve(self, request: Request, officer: str = "mcpe", **changes: Any) -> int:
+        """An officer's signed answer."""
+        now = self.clock.now()
+        values: dict[str, Any] = {
+            "realm": request.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "decision": "approve",
+            "scope": request.scope,
+            "targets": request.targets,
+            "renderings": {item.platform: item.sha256 for item in request.renderings},
+            "digest": request.digest,
+            "officer": officer,
+            "issued_at": now,
+            "expires_at": now + timedelta(minutes=20),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ApprovalStatement(**(values | changes))
+        envelope = load_key(self.city.key_path(officer)).sign(APPROVAL_TYPE, statement)
+        event = Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
+        return await self.append(subjects.approval(request.request_id, officer), event)
+
+    async def verdict(self, request: Request, outcome: Outcome = Outcome.CLEARED, **changes: Any) -> int:
+        """A verdict at the newest control revision."""
+        ledger = await self.ledger("gatekeeper")
+        last = await ledger.last(subjects.verdict(request.request_id))
+        values: dict[str, Any] = {
+            "at": self.clock.now(),
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "digest": request.digest,
+            "outcome": outcome,
+            "posture": "routine",
+            "control_seq": self.control_seq,
+            "as_of": 1,
+            "targets": request.targets,
+            "findings": (),
+            "valid_until": self.clock.now() + timedelta(minutes=20),
+        }
+        event = Verdict(**(values | changes))
+        subject = subjects.verdict(request.request_id)
+        return await self.append(subject, event, expect_last=last.seq if last else 0)
+
+    async def approved(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request that is approved; a gatekeeper that runs clears it."""
+        request = await self.request(*targets, text=text, **changes)
+        await self.approve(request)
+        return request
+
+    async def cleared(self, *targets: str, text: str = "Road closed at Wren Street.", **changes: Any) -> Request:
+        """A request that is approved and cleared."""
+        request = await self.approved(*targets, text=text, **changes)
+        await self.verdict(request)
+        return request
+
+    async def attempt_on(self, request: Request, profile: str, number: int = 1, **changes: Any) -> Attempt:
+        """An attempt as a worker of another copy makes it, resting on the newest verdict; nothing is written."""
+        verdict = await (await self.ledger("board")).last(subjects.verdict(request.request_id))
+        assert verdict is not None
+        rendering = next(item for item in request.renderings if item.platform == "mastodon")
+        values: dict[str, Any] = {
+            "at": self.clock.now(),
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": "mastodon",
+            "number": number,
+            "worker": "another-copy",
+            "verdict_seq": verdict.seq,
+            "control_seq": Verdict.from_bytes(verdict.data).control_seq,
+            "digest": request.digest,
+            "rendering_sha256": rendering.sha256,
+            "idempotency_key": key_of(request, profile, rendering.sha256),
+            "rule": 2,
+        }
+        return Attempt(**(values | changes))
+
+    # --- what fanout wrote --------------------------------------------------------------------------------
+
+    async def receipts(self, request: Request, profile: str) -> list[tuple[Entry, Receipt]]:
+        ledger = await self.ledger("board")
+        entries = await ledger.history(subjects.receipt(profile, request.request_id))
+        return [(entry, Receipt.from_bytes(entry.data)) for entry in entries]
+
+    async def attempts(self, request: Request, profile: str) -> list[tuple[Entry, Attempt]]:
+        ledger = await self.ledger("board")
+        entries = await ledger.history(subjects.attempt(profile, request.request_id))
+        return [(entry, Attempt.from_bytes(entry.data)) for entry in entries]
+
+    async def outcomes(self, request: Request, profile: str) -> list[str]:
+        return [str(receipt.outcome) for _, receipt in await self.receipts(request, profile)]
+
+    async def final(self, request: Request, profile: str, seconds: float = PATIENCE) -> Receipt:
+        """Wait until the last receipt of a request on a profile is final."""
+        ledger = await self.ledger("board")
+
+        async def look() -> Receipt | None:
+            entry = await ledger.last(subjects.receipt(profile, request.request_id))
+            receipt = Receipt.from_bytes(entry.data) if entry else None
+            return receipt if receipt and receipt.final else None
+
+        found: Receipt = await mission.eventually(look, seconds)
+        return found
+
+    async def until(self, request: Request, profile: str, done: Any, seconds: float = PATIENCE) -> Receipt:
+        """Wait for a receipt that is as wanted, whatever may have followed on it."""
+
+        async def look() -> Receipt | None:
+            return next((one for _, one in await self.receipts(request, profile) if done(one)), None)
+
+        found: Receipt = await mission.eventually(look, seconds)
+        return found
+
+    async def unheard(self) -> None:
+        """Wait until no fetch of fanout stands open: a stopped process would be handed what comes next, and keep it."""
+        async with as_provisioner(self.city, self.broker.url) as client:
+
+            async def look() -> bool:
+                found = await client.jetstream().consumers_info("LEDGER")
+                return not any(one.num_waiting for one in found if one.name.startswith("fanout"))
+
+            await mission.eventually(look)
+
+    async def idle(self, seconds: float = PATIENCE) -> None:
+        """Wait until each verdict was handed out and all that it asked for is done."""
+        js = (await self.ledger("fanout")).js
+        async with asyncio.timeout(seconds):
+            while True:
+                info = await js.consumer_info("LEDGER", "fanout-verdicts")
+                if not info.num_pending and not info.num_ack_pending:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def decided(self, request: Request) -> Verdict:
+        """Wait until the gate has decided a request at the control revision in force."""
+        ledger = await self.ledger("board")
+
+        async def look() -> Verdict | None:
+            entry = await ledger.last(subjects.verdict(request.request_id))
+            verdict = Verdict.from_bytes(entry.data) if entry else None
+            return verdict if verdict and verdict.control_seq == self.control_seq else None
+
+        found: Verdict = await mission.eventually(look)
+        return found
+
+    async def handed_out(self) -> None:
+        """Wait until each verdict that stands is in a copy's hands, and none is on its way."""
+        js = (await self.ledger("fanout")).js
+
+        async def look() -> bool:
+            info = await js.consumer_info("LEDGER", "fanout-verdicts")
+            return not info.num_pending
+
+        await mission.eventually(look)
+        await asyncio.sleep(0.2)  # from the server's hand into the copy's
+
+    async def control(self) -> ControlView:
+        view = ControlView(self.city, await self.ledger("board"))
+        await view.refresh()
+        return view
+
+
+@asynccontextmanager
+async def a_town(folder: Path, names: Sequence[str] = NAMES) -> AsyncIterator[Town]:
+    """A provisioned city whose ledger has begun."""
+    async with _running(make_city(folder / "city", small_plan(names))) as town:
+        await provision(town.city, town.broker.url)
+        await town.begin()
+        yield town
+
+
+@asynccontextmanager
+async def a_copy(made: City, folder: Path) -> AsyncIterator[Town]:
+    """A copy of a city whose ledger has begun and went no further."""
+    async with _running(mission.copy_city(made, folder)) as town:
+        town.control_seq = 1
+        yield town
+
+
+@asynccontextmanager
+async def _running(city: City) -> AsyncIterator[Town]:
+    broker = EmbeddedBroker()
+    await broker.start(city, free_port())
+    town = Town(city, broker)
+    try:
+        yield town
+    finally:
+        await town.close()
+        await broker.stop()
+
+
+@asynccontextmanager
+async def fanout(
+    town: Town,
+    platforms: Mapping[str, Connector],
+    lease: float = LEASE,
+    patience: float = 2.0,
+) -> AsyncIterator[Runtime]:
+    """A running fanout with these platforms."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    app = runtime.app(lambda it: _compose(it, platforms, lease, patience))
+    await app.start()
+    try:
+        yield runtime
+    finally:
+        await app.stop()
+
+
+@asynccontextmanager
+async def service(town: Town, name: str, lease: float = LEASE) -> AsyncIterator[Runtime]:
+    """Another service of the town, as it runs in a city."""
+    runtime, app = build(name, town.city, town.broker.url)
+    runtime.lease_seconds = lease
+    await app.start()
+    try:
+        yield runtime
+    finally:
+        await app.stop()
+
+
+@asynccontextmanager
+async def gatekeeper(town: Town) -> AsyncIterator[Runtime]:
+    """A running gatekeeper; the town need write no verdicts."""
+    async with service(town, "gatekeeper") as runtime:
+        yield runtime
+
+
+def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float, patience: float) -> None:
+    runtime.lease_seconds = lease
+    if WEBSITE in platforms:
+        platforms = {MIRROR: platforms[WEBSITE], **platforms}
+    compose(runtime, platforms, lease=lease, patience=patience)
+
+
+def later(seconds: float) -> datetime:
+    return SystemClock().now() + timedelta(seconds=seconds)
+
+
+async def eventually(check: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait until something outside of the ledger is so."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if check():
+                return
+            await asyncio.sleep(0.02)

@@ -1,0 +1,144 @@
+"""The ledger on a real nats-server: append, fence, compare-and-set, repeats, reads, and a broker that is gone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from schemas import canonical, subjects
+from schemas.events.control import EocActive, Hold
+from schemas.events.deliveries import Attempt
+from schemas.events.requests import Request
+from services.kernel.base.city import City
+from services.kernel.base.errors import Unreachable
+from services.kernel.control.control_state import ControlState
+from services.kernel.ledger import client as ledger_module
+from services.kernel.ledger.client import Conflict, Ledger, parse_time
+from services.kernel.projection.source import NatsSource
+from tests.support.ledger_contract import LedgerContract, Stage
+from tests.support.mission import FIRE, Mission, a_request, copy_city, eventually, now
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(made_city: City, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mission]:
+    """One broker for the tests that do not end it; each uses ids of its own."""
+    async with Mission(copy_city(made_city, tmp_path_factory.mktemp("ledger") / "mission")) as running:
+        await running.begin()
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def intake(shared: Mission) -> Ledger:
+    return (await shared.writer("intake")).ledger
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def state(shared: Mission) -> ControlState:
+    """The control state as the test finds it: others move the fence."""
+    return await (await shared.writer("intake")).state()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(intake: Ledger, state: ControlState) -> Stage:
+    return Stage(intake, state, NatsSource(intake))
+
+
+class TestOnNats(LedgerContract):
+    """The suite that the simulation's ledger passes too."""
+
+
+@pytest.fixture
+def request_event(state: ControlState) -> Request:
+    return a_request(state)
+
+
+async def test_the_fence_refuses_what_was_decided_before_the_last_control_change(shared: Mission) -> None:
+    fanout = await shared.writer("fanout")
+    intake = await shared.writer("intake")
+    request = await intake.submit()
+    before = (await fanout.state()).seq
+
+    after = await shared.order("cao", Hold(on=True))
+    last = await fanout.ledger.last_seq()
+    with pytest.raises(Conflict):
+        await fanout.attempt(request, control_seq=before)
+    with pytest.raises(Conflict):
+        await fanout.attempt(request, control_seq=after + 1)
+    assert await fanout.ledger.last_seq() == last
+    assert await fanout.ledger.last(subjects.attempt(FIRE, request.request_id)) is None
+    assert await fanout.attempt(request, control_seq=after) == last + 1
+
+
+async def test_a_repeat_after_a_lost_ack_finds_its_own_entry(intake: Ledger, request_event: Request) -> None:
+    """The first append is stored, but its ack never came; the repeat must neither fail nor store twice."""
+    subject = subjects.request(request_event.request_id)
+    raw = request_event.to_bytes()
+    headers = {
+        "Nats-Msg-Id": canonical.sha256(subject.encode() + b"\n" + raw),
+        "Nats-Expected-Last-Subject-Sequence": "0",
+    }
+    await intake.client.publish(subject, raw, headers=headers)
+    stored = await eventually(lambda: intake.last(subject))
+    repeat = await intake.append(subject, request_event, expect_last=0)
+    assert (repeat.seq, repeat.duplicate) == (stored.seq, False)
+    assert len(await intake.history(subject)) == 1
+
+
+async def test_a_fenced_repeat_is_found_also_when_control_moved_on_meanwhile(shared: Mission) -> None:
+    """It was stored in time; that the fence has moved since does not undo it."""
+    fanout, intake, eoc = [await shared.writer(name) for name in ("fanout", "intake", "eoc_state")]
+    request = await intake.submit()
+    state = await fanout.state()
+    seq = await fanout.attempt(request)
+    entry = await fanout.ledger.get(seq)
+    assert entry is not None
+
+    await shared.order("cao", Hold(on=False))
+    again = await fanout.ledger.append(
+        entry.subject, Attempt.from_bytes(entry.data), fence=(subjects.CONTROL, state.seq)
+    )
+    assert (again.seq, again.duplicate) == (seq, False)
+    assert len(await eoc.ledger.history(entry.subject)) == 1
+
+
+async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
+    """The stream refuses a second message for a hash; by then the deduplication has forgotten the first."""
+    raw = secrets.token_bytes(100)
+    subject = subjects.media(canonical.sha256(raw))
+    await intake.js.publish(subject, raw, stream="MEDIA", headers={"Nats-Msg-Id": secrets.token_hex(8)})
+    assert await intake.put_media(raw) == canonical.sha256(raw)
+
+
+async def test_an_append_without_the_right_is_not_told_as_done(
+    shared: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 0.3)
+    board = await shared.writer("board")
+    with pytest.raises(Unreachable):
+        await board.ledger.append(subjects.CONTROL, EocActive(at=now(), activating_seq=1))
+    assert any("permissions violation" in denial.lower() for denial in board.denials)
+
+
+async def test_a_ledger_that_is_not_connected_says_so() -> None:
+    with pytest.raises(Unreachable, match="not connected"):
+        await Ledger().last_seq()
+
+
+@pytest.mark.parametrize(
+    ("text", "micro"),
+    [
+        ("2026-01-31T14:00:00Z", 0),
+        ("2026-01-31T14:00:00.1Z", 100_000),
+        ("2026-01-31T14:00:00.123456789Z", 123_456),
+        ("2026-01-31T14:00:00.000001Z", 1),
+    ],
+)
+async def test_the_servers_times_are_read_to_the_microsecond(text: str, micro: int) -> None:
+    found = parse_time(text)
+    assert (found.microsecond, found.utcoffset(), found.hour) == (micro, timedelta(0), 14)

@@ -1,0 +1,119 @@
+"""A service starts from its snapshot, throws a damaged one away, and works on no ledger that lacks what it has seen."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from schemas import subjects
+from services.kernel.control.control_view import authority_of
+from services.kernel.projection import snapshots
+from services.kernel.projection.snapshot import Snapshot, read
+from services.kernel.runtime.service import Runtime
+from tests.support.mission import ACTIVATE, Mission, eventually
+from tests.unit.projection.story import picture
+
+
+def kept(mission: Mission) -> Snapshot:
+    """What the gatekeeper's file holds."""
+    found = read(mission.city.snapshot_path("gatekeeper").read_bytes(), authority_of(mission.city))
+    assert found is not None
+    return found
+
+
+async def a_day(mission: Mission) -> Runtime:
+    """A gatekeeper that has seen a refused, a cleared and an undecided request, and an activation."""
+    await mission.begin()
+    [runtime] = await mission.run("gatekeeper")
+    intake = await mission.writer("intake")
+    refused, cleared, _ = [await intake.submit() for _ in range(3)]
+    await intake.approve(refused, "mcpe", decision="reject")
+    await intake.approve(cleared, "mcpe")
+
+    async def decided() -> bool:
+        found = [await intake.verdict(one.request_id) for one in (refused, cleared)]
+        return [one and str(one.outcome) for one in found] == ["refused", "cleared"]
+
+    await eventually(decided)
+    await mission.order("eoc-director", ACTIVATE)
+    await runtime.catch_up()
+    return runtime
+
+
+async def test_a_start_from_a_snapshot_knows_what_the_whole_ledger_says(mission: Mission) -> None:
+    before = await a_day(mission)
+    await mission.stop(before)
+    snapshot = kept(mission)
+    assert len(snapshot.requests) == 2, "what is refused is over"
+    intake = await mission.writer("intake")
+    later = await intake.submit()
+    [after] = await mission.run("gatekeeper")
+    mission.city.snapshot_path("gatekeeper").unlink()
+    [whole] = await mission.run("gatekeeper")
+    for runtime in (after, whole):
+        await eventually(lambda runtime=runtime: settled(runtime, later.request_id))  # type: ignore[misc]
+        await runtime.catch_up()
+    assert after.snapshots._kept == snapshot.seq
+    assert whole.snapshots._kept == 0
+    await mission.stop(whole)
+    await after.catch_up()
+    assert picture(after.fold)["control"] == picture(whole.fold)["control"]
+    assert picture(after.fold)["requests"].keys() == picture(whole.fold)["requests"].keys()
+
+
+async def settled(runtime: Runtime, request_id: str) -> bool:
+    """Whether a request is decided at the control revision in force."""
+    state = runtime.fold.requests.get(request_id)
+    return state is not None and state.verdict is not None and state.verdict.control_seq == runtime.fold.control_seq
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", None])
+async def test_a_damaged_snapshot_is_thrown_away(mission: Mission, damage: bytes | None) -> None:
+    await mission.stop(await a_day(mission))
+    path = mission.city.snapshot_path("gatekeeper")
+    path.write_bytes(path.read_bytes()[:-9] if damage is None else damage)
+    [runtime] = await mission.run("gatekeeper")
+    assert (runtime.snapshots._kept, runtime.ledger.doubt) == (0, None)
+    assert len(runtime.fold.requests) == 2
+    await mission.stop(runtime)
+    assert kept(mission).seq == runtime.fold.seq, "and replaced by a sound one"
+
+
+@pytest.mark.parametrize("change", [{"seq": 10_000}, {"entry": "0" * 64}])
+async def test_a_ledger_that_lacks_its_entry_is_not_worked_on(mission: Mission, change: dict[str, object]) -> None:
+    await mission.stop(await a_day(mission))
+    path = mission.city.snapshot_path("gatekeeper")
+    dataclasses.replace(kept(mission), **change).write(path)  # type: ignore[arg-type]
+    stands = path.read_bytes()
+    [runtime] = await mission.run("gatekeeper")
+    doubt = runtime.ledger.doubt
+    assert doubt is not None
+    assert (doubt.code, str(path) in doubt.hint) == ("ledger.rewound", True)
+    intake = await mission.writer("intake")
+    later = await intake.submit()
+    assert await intake.verdict(later.request_id) is None
+    await mission.stop(runtime)
+    assert path.read_bytes() == stands, "what was seen is not forgotten by a restart"
+
+
+async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "KEEP_SECONDS", 0.1)
+    monkeypatch.setattr(snapshots, "NEWS", 5)
+    runtime = await a_day(mission)
+    path = mission.city.snapshot_path("gatekeeper")
+
+    async def written() -> bool:
+        return path.exists()
+
+    await eventually(written)
+    await mission.stop(runtime)
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.write_text("a file where a folder should be")
+    [again] = await mission.run("gatekeeper")
+    assert again.snapshots._kept == 0
+    await mission.stop(again)
+    assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None

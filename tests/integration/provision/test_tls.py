@@ -1,0 +1,83 @@
+"""A broker with TLS, as in a deployment: provisioning, services and the desk refuse a stranger's certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from services.desk.link import connect
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.runtime.run import running
+from services.provision import find_nats_server, make_city, provision
+from services.provision.city_plan import demo_plan
+from services.provision.nats_config import ServerSettings, Tls, render_server
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """Make a self-signed certificate for 127.0.0.1; return the paths of certificate and key."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return str(cert), str(key)
+
+
+@asynccontextmanager
+async def tls_server(city: City, folder: Path) -> AsyncIterator[int]:
+    """Run nats-server as a deployment does: its own configuration, the city's accounts, its own store."""
+    port = free_port()
+    settings = ServerSettings(port=port, store_dir=str(folder / "store"), tls=Tls(*certificate(folder, "server")))
+    conf = folder / "nats-server.conf"
+    conf.write_text(render_server(settings, "city/nats/"))
+    server = await asyncio.create_subprocess_exec(str(find_nats_server()), "-c", str(conf), "-l", str(folder / "log"))
+    try:
+        while not ((folder / "log").exists() and "Server is ready" in (folder / "log").read_text()):
+            assert server.returncode is None
+            await asyncio.sleep(0.05)
+        yield port
+    finally:
+        if server.returncode is None:
+            server.terminate()
+        await server.wait()
+
+
+def trusting(city: City, ca: str, url: str) -> City:
+    path = city.folder / "city.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("tls_ca", "url"))]
+    lines.insert(lines.index("[nats]") + 1, f'tls_ca = "{ca}"\nurl = "{url}"')
+    path.write_text("\n".join(lines))
+    return load_city(city.folder)
+
+
+async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificate(tmp_path: Path) -> None:
+    city = make_city(tmp_path / "city", demo_plan())
+    async with tls_server(city, tmp_path) as port:
+        url = f"tls://127.0.0.1:{port}"
+        city = trusting(city, str(tmp_path / "server.pem"), url)
+        assert (await provision(city, url)).created
+        async with running(["registry"], city, url) as (registry,):
+            assert registry.control.seq > 0
+        async with connect(city, "pio") as desk:
+            desk.raise_if_gone()
+
+        stranger, _ = certificate(tmp_path, "stranger")
+        with pytest.raises(Unreachable):
+            await provision(trusting(city, stranger, url), url)
+        with pytest.raises(Unreachable, match="certificate that is not trusted"):
+            async with connect(trusting(city, stranger, url), "pio"):
+                pass
+        with pytest.raises(BadInput) as caught:
+            await provision(trusting(city, "/nowhere/ca.pem", url), url)
+        assert caught.value.code == "nats.tls_ca"

@@ -1,0 +1,205 @@
+"""The registry on the real path: the ledger's beginning, designations, revocations, profiles."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas import subjects
+from schemas.events.authority import Grant, Profile, Role
+from schemas.events.control import Designate, Hold, ProfileAdd, ProfileSuspend, Revoke
+from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.kernel.authority.signing import load_key, seal
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
+from services.kernel.runtime.run import running
+from services.provision import read_manifest
+from tests.support.mission import ACTIVATE, Mission, Writer, now
+
+PIO = Grant(role=Role.PIO)
+
+
+async def refused(writer: Writer, asked: Any) -> str:
+    """The code of a refusal, after which the ledger is as it was."""
+    before = await writer.ledger.last_seq()
+    reply = await asked
+    assert await writer.ledger.last_seq() == before
+    return str(reply["error"]["code"])
+
+
+# --- the beginning ------------------------------------------------------------------------------------------
+
+
+async def test_two_copies_at_once_begin_the_ledger_once(mission: Mission) -> None:
+    runtimes = await mission.run("registry", "registry", "registry")
+    writer = await mission.writer("board")
+    assert len(await writer.ledger.history(subjects.CONTROL)) == 1
+    assert {runtime.control.seq for runtime in runtimes} == {1}
+    state = await writer.state()
+    assert state.officers["pio"].name
+    assert len(state.departmental_profiles()) >= 24
+
+
+async def test_a_later_start_leaves_the_beginning_as_it_is(mission: Mission) -> None:
+    (runtime,) = await mission.run("registry")
+    await mission.stop(runtime)
+    await mission.run("registry")
+    writer = await mission.writer("board")
+    assert await writer.ledger.last_seq() == 1
+
+
+def changed_payload(city: City) -> None:
+    """The clerk becomes the cao, in a manifest that was signed before."""
+    envelope = json.loads(city.manifest_path.read_bytes())
+    payload = base64.b64decode(envelope["payload"]).replace(b'"role":"employee"', b'"role":"cao"')
+    envelope["payload"] = base64.b64encode(payload).decode()
+    city.manifest_path.write_text(json.dumps(envelope))
+
+
+def one_signature(city: City) -> None:
+    envelope = json.loads(city.manifest_path.read_bytes())
+    envelope["signatures"] = envelope["signatures"][:1]
+    city.manifest_path.write_text(json.dumps(envelope))
+
+
+def strangers(city: City) -> None:
+    signers = (load_key(city.key_path("clerk")), load_key(city.key_path("pio")))
+    city.manifest_path.write_bytes(seal(MANIFEST_TYPE, read_manifest(city), signers).to_bytes())
+
+
+def other_realm(city: City) -> None:
+    city.manifest_path.write_bytes((city.folder / "authority" / "manifest.exercise.json").read_bytes())
+
+
+def other_realm_signed(city: City) -> None:
+    manifest = read_manifest(city).model_copy(update={"realm": "exercise"})
+    signers = (load_key(city.key_path("cao")), load_key(city.key_path("mcpe")))
+    city.manifest_path.write_bytes(seal(MANIFEST_TYPE, manifest, signers).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (changed_payload, "manifest.signature"),
+        (one_signature, "manifest.signature"),
+        (strangers, "manifest.signature"),
+        (other_realm, "manifest.signature"),
+        (other_realm_signed, "manifest.realm"),
+        (lambda city: city.manifest_path.write_text("{"), "manifest.malformed"),
+        (lambda city: city.manifest_path.write_text("{}"), "manifest.malformed"),
+        (lambda city: city.manifest_path.unlink(), "manifest.missing"),
+    ],
+    ids=["changed", "one signature", "strangers", "other realm", "other realm, signed", "no JSON", "empty", "missing"],
+)
+async def test_a_manifest_that_the_roots_did_not_sign_begins_nothing(mission: Mission, harm: Any, code: str) -> None:
+    harm(mission.city)
+    with pytest.raises(BadInput) as error:
+        async with running(["registry"], mission.city, mission.url):
+            pass
+    assert error.value.code == code
+    assert error.value.hint
+    writer = await mission.writer("board")
+    assert await writer.ledger.last_seq() == 0
+
+
+# --- officers and profiles ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def writer(mission: Mission) -> Writer:
+    await mission.run("registry")
+    return await mission.writer("board")
+
+
+async def test_cao_and_mcpe_designate_and_nobody_else(mission: Mission, writer: Writer) -> None:
+    """Policy 2(ii)."""
+    action = Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED))
+    for name in ("pio", "eoc-director", "comms-officer", "fire-publisher", "clerk"):
+        assert await refused(writer, (await mission.desk(name)).register(action)) == "order.role"
+    for name in ("cao", "mcpe"):
+        reply = await (await mission.desk(name)).register(action)
+        assert reply["control_seq"] == (await writer.state()).seq
+    assert Role.DESIGNATED in (await writer.state()).roles_of("clerk", now())
+
+
+async def test_a_designation_has_its_limits(mission: Mission, writer: Writer) -> None:
+    cao, mcpe = await mission.desk("cao"), await mission.desk("mcpe")
+    for desk, officer, grant, code in (
+        (mcpe, "clerk", Grant(role=Role.CAO), "order.role"),
+        (cao, "stranger", PIO, "officer.unknown"),
+        (cao, "clerk", Grant(role=Role.PUBLISHER), "designate.profiles"),
+        (cao, "clerk", Grant(role=Role.PUBLISHER, profiles=("no-profile",)), "profile.unknown"),
+        (cao, "clerk", Grant(role=Role.PIO, valid_until=now() - timedelta(minutes=1)), "designate.times"),
+    ):
+        assert await refused(writer, desk.register(Designate(officer=officer, grant=grant))) == code
+    until = now() + timedelta(hours=8)
+    action = Designate(officer="clerk", grant=Grant(role=Role.PIO, valid_until=until))
+    assert (await mcpe.register(action))["accepted"]
+    state = await writer.state()
+    assert Role.PIO in state.roles_of("clerk", now())
+    assert Role.PIO not in state.roles_of("clerk", until)
+
+
+async def test_a_revoked_officer_is_out_at_once(mission: Mission, writer: Writer) -> None:
+    cao, mcpe = await mission.desk("cao"), await mission.desk("mcpe")
+    assert (await cao.register(Revoke(officer="mcpe")))["accepted"]
+    designation = Designate(officer="clerk", grant=PIO)
+    assert await refused(writer, mcpe.register(designation)) == "officer.revoked"
+    assert await refused(writer, cao.register(Revoke(officer="mcpe"))) == "officer.revoked"
+    again = Designate(officer="mcpe", grant=Grant(role=Role.MCPE))
+    assert await refused(writer, cao.register(again)) == "officer.revoked"
+
+
+async def test_profiles_are_sanctioned_and_suspended_by_the_office(mission: Mission, writer: Writer) -> None:
+    """Section 1, Oversight (ii)."""
+    office, director = await mission.desk("comms-officer"), await mission.desk("eoc-director")
+    library = Profile(
+        id="library-townsquare",
+        department="library",
+        platform="mastodon",
+        account="library@townsquare",
+        purpose="what the library does",
+        identification="the City's library",
+        disclosure="the usual terms",
+    )
+    assert await refused(writer, director.register(ProfileAdd(profile=library))) == "order.role"
+    assert (await office.register(ProfileAdd(profile=library)))["accepted"]
+    assert "library-townsquare" in (await writer.state()).departmental_profiles()
+    assert (await office.register(ProfileSuspend(profile="library-townsquare")))["accepted"]
+    assert "library-townsquare" not in (await writer.state()).departmental_profiles()
+    assert await refused(writer, office.register(ProfileSuspend(profile="no-profile"))) == "profile.unknown"
+
+
+async def test_orders_of_the_eoc_are_not_taken_here(mission: Mission, writer: Writer) -> None:
+    cao = await mission.desk("cao")
+    for action in (ACTIVATE, Hold(on=True)):
+        assert await refused(writer, cao.register(action)) == "order.action"
+
+
+async def test_two_registries_and_eoc_state_keep_one_order(mission: Mission, writer: Writer) -> None:
+    await mission.run("registry", "eoc_state")
+    cao, mcpe = await mission.desk("cao"), await mission.desk("mcpe")
+    replies = await asyncio.gather(
+        *(cao.register(Designate(officer="clerk", grant=PIO)) for _ in range(4)),
+        *(mcpe.register(Designate(officer="fire-publisher", grant=PIO)) for _ in range(4)),
+        *(mcpe.order(Hold(on=True)) for _ in range(4)),
+    )
+    seqs = sorted(reply["control_seq"] for reply in replies)
+    assert seqs == list(range(2, 14))
+
+
+async def test_an_order_after_the_manifest_file_was_changed_still_follows_the_ledger(
+    mission: Mission, writer: Writer
+) -> None:
+    """The ledger's first event is the authority; a file that is swapped later changes nothing."""
+    changed_payload(mission.city)
+    clerk = await mission.desk("clerk")
+    assert await refused(writer, clerk.register(Designate(officer="clerk", grant=PIO))) == "order.role"
+    await mission.run("registry")
+    assert await refused(writer, clerk.register(Designate(officer="clerk", grant=PIO))) == "order.role"
+    assert isinstance(Envelope.from_bytes(mission.city.manifest_path.read_bytes()), Envelope)

@@ -1,4 +1,0 @@
-"""The seeded simulation: the real services on a simulated server, network, clock and platform; a seed replays a run.
-
-``python -m tests.sim --seed 7`` plays one seed with its whole trace; without it, a thousand. See docs/reliability.md.
-"""

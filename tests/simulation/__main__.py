@@ -1,0 +1,87 @@
+# ruff: noqa: T201 - a program that tells what it found
+"""``python -m tests.simulation [--seed N] [--seeds N] [--from N] [--plant NAME]``: see tests/simulation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+
+def main() -> int:
+    """Play what was asked for; the exit status is 1 when an invariant broke."""
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a run
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
+    from tests.simulation.plants import PLANTS
+    from tests.simulation.run import WORKERS, run
+
+    parser = argparse.ArgumentParser(prog="tests.simulation", description="Seeded simulation of all services.")
+    parser.add_argument("--seed", type=int, help="play this one, with its whole trace")
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many (default: 1000)")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default: 0)")
+    parser.add_argument("--plant", action="append", default=[], choices=sorted(PLANTS), help="switch a known bug on")
+    parser.add_argument("--plants", action="store_true", help="try every known bug, on up to 250 seeds each")
+    parser.add_argument("--workers", type=int, default=WORKERS)
+    parser.add_argument("--json", action="store_true", help="say at the end what came of it, as one line of JSON")
+    asked = parser.parse_args()
+    plants = tuple(asked.plant)
+    if asked.plants:
+        return _try_plants(min(asked.seeds, MOST_SEEDS), asked.workers)
+    if asked.seed is not None:
+        outcome = run(asked.seed, plants, whole=True)
+        print("\n".join(outcome.trace))
+        print(f"trace {outcome.hash}")
+        print(outcome.story(plants).splitlines()[0] if not outcome.problems else "")
+        for problem in outcome.problems:
+            print(f"  {problem}")
+        return bool(outcome.problems)
+    return _play_many(range(asked.first, asked.first + asked.seeds), plants, asked.workers, as_json=asked.json)
+
+
+MOST_SEEDS = 250
+
+
+def _try_plants(most: int, workers: int) -> int:
+    """Print for each known bug the first seed that catches it; 1 if one is not caught that should be."""
+    from tests.simulation.plants import HARMLESS, PLANTS, SEEDS, with_those_behind
+    from tests.simulation.run import first_caught
+
+    missed = 0
+    for name in sorted(PLANTS):
+        caught = first_caught(with_those_behind(name), (SEEDS.get(name, 0), *range(most)), workers)
+        problem = (
+            caught.problems[0] if caught else "not caught; another wall stands" if name in HARMLESS else "NOT CAUGHT"
+        )
+        print(f"{name:26} {caught.seed if caught else '-':>4}  {problem[:90]}", flush=True)
+        missed += caught is None and name not in HARMLESS
+    return bool(missed)
+
+
+def _play_many(seeds: range, plants: tuple[str, ...], workers: int, *, as_json: bool) -> int:
+    from tests.simulation.run import clock, many
+
+    began = clock()
+    sums = dict.fromkeys(("seeds", "acked", "stored", "posts", "kills", "stops"), 0)
+    broken: list[tuple[int, str]] = []
+    for outcome in many(seeds, plants, workers):
+        sums["seeds"] += 1
+        for name in ("acked", "stored", "posts", "kills", "stops"):
+            sums[name] += getattr(outcome, name)
+        broken += [(outcome.seed, problem) for problem in outcome.problems]
+        if outcome.problems:
+            print(outcome.story(plants), flush=True)
+        elif sums["seeds"] % 100 == 0:
+            print(f"{sums['seeds']} seeds, {clock() - began:.0f} s", flush=True)
+    said = sums | {"seconds": round(clock() - began, 1)}
+    failed = len({seed for seed, _ in broken})
+    if as_json:
+        print(json.dumps(said | {"broken": broken}))
+    else:
+        print(f"{failed} broken; " + ", ".join(f"{value} {name}" for name, value in said.items()))
+    return bool(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

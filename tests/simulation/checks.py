@@ -1,0 +1,317 @@
+"""What must hold when a run is over: the invariants of design.md, on ledger, public posts and what people were told.
+
+Each check yields sentences that begin with the number of the invariant.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from schemas import canonical, streams, subjects
+from schemas.events.control import Posture
+from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.verdicts import Outcome, Verdict
+from services.audit.verify.book import Authority, Book
+from services.audit.verify.line import Line
+from services.audit.verify.replay import judge, overtaken, undecided, unsettled
+from services.fanout.domain.resolution import signed
+from services.gatekeeper.domain.dossier import facts_of
+from services.gatekeeper.policy.decide import decide, to_verdict
+from services.kernel.authority.post_authorization import EOC_SIGNERS
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.client import Entry
+from tests.simulation.nemesis import SKEW
+from tests.simulation.record import Record
+from tests.simulation.town import START
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+LATE = streams.LEASE_SECONDS + 2 * SKEW
+"""Seconds after its expiry at which a post may still land: its call began in time, on a clock that may be wrong."""
+
+SETTLES = timedelta(seconds=10)
+"""What time alone has changed in the last moments of a run need not be decided yet."""
+
+
+def problems(world: World) -> list[str]:
+    """Return everything that is wrong with a run; the empty list when all invariants hold."""
+    entries = [entry for entry in world.server.ledger.entries if entry is not None]
+    record = Record.of(world.town.city, entries, lambda entry: _virtual(world, entry))
+    found = [f"a fault of a service: {fault}" for fault in world.faults]
+    for check in (
+        _acked,
+        _replayed,
+        _void,
+        _posts,
+        _calls,
+        _activation,
+        _receipts,
+        _repeats,
+        _liveness,
+        _folds,
+        _copied,
+    ):
+        found.extend(check(world, record))
+    for rule in world.theme.rules:
+        found.extend(rule(world, record))
+    return list(dict.fromkeys(found))
+
+
+def _acked(world: World, record: Record) -> Iterator[str]:
+    """Acked is stored (invariant 6)."""
+    by_seq = {entry.seq: entry for entry in record.entries}
+    for request_id, (_, seq) in world.told.requests.items():
+        if seq not in by_seq or by_seq[seq].subject != subjects.request(request_id):
+            yield f"6: {request_id} was accepted, and is not in the ledger at {seq}"
+    for _, request_id, seq in world.told.approvals:
+        if seq not in by_seq or not by_seq[seq].subject.startswith(f"ledger.approval.{request_id}."):
+            yield f"6: an approval of {request_id} was accepted, and is not in the ledger at {seq}"
+    for _, place, seq in world.told.resolutions:
+        if seq not in by_seq or by_seq[seq].subject != subjects.resolution(*place):
+            yield f"6: a resolution of {place} was accepted, and is not in the ledger at {seq}"
+    orders = [entry.data for entry in record.entries if entry.subject == subjects.CONTROL]
+    nonces = {_nonce(raw) for raw in orders}
+    for _, nonce, seq in world.told.orders:
+        if nonce not in nonces:
+            yield f"6: an order was accepted as {seq}, and is not in the ledger"
+
+
+def _nonce(raw: bytes) -> str:
+    order = canonical.loads(raw).get("order")
+    return str(canonical.loads(base64.b64decode(order["payload"]))["nonce"]) if order else ""
+
+
+def _replayed(world: World, record: Record) -> Iterator[str]:
+    """The audit's own replay finds nothing (invariants 1 to 5, 8 and 9)."""
+    pinned = world.town.city.authority
+    book = Book(Authority("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
+    for entry in record.entries:
+        for violation in judge(book, Line(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
+            yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
+    end = world.server.clock() + timedelta(hours=1)
+    for violation in (*overtaken(book), *unsettled(book, end), *undecided(book, end)):
+        yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
+
+
+def _void(world: World, record: Record) -> Iterator[str]:
+    """Services write nothing that is void, but what raced: attempts and verdicts."""
+    for entry in record.entries:
+        void = record.applied[entry.seq].void
+        raced = entry.subject.startswith(("ledger.attempt.", "ledger.verdict."))
+        if void and not raced:
+            yield f"void: {entry.subject} at {entry.seq}: {void}"
+
+
+def _posts(world: World, record: Record) -> Iterator[str]:
+    """At most one public post of a request on a profile; each after an attempt that counts; none long expired."""
+    seen: dict[tuple[str, str], list[int]] = {}
+    for post in world.platforms.posts:
+        place = (post.profile, post.request_id)
+        state = record.fold.requests[post.request_id]
+        gone = world.platforms.vanished
+        stand = [number for number in seen.get(place, ()) if gone.get(number, float("inf")) > post.at]
+        seen[place] = [*stand, post.number]
+        again = sum(
+            1
+            for _, resolution in state.target(post.profile).resolutions
+            if (said := signed(resolution.envelope)) is not None and said.decision == "post_again"
+        )
+        if len(seen[place]) > 1 + again:
+            yield f"4: {post.request_id} is public twice on {post.profile}: posts {seen[place]}"
+        if not any(one.at <= post.at for one in record.effective(place)):
+            yield f"1: {post.request_id} became public on {post.profile} without an attempt on record that counts"
+        if START + timedelta(seconds=post.at - LATE - post.held) > state.request.expires_at:
+            yield f"{post.request_id} became public on {post.profile} long after it had expired"
+
+
+def _calls(world: World, record: Record) -> Iterator[str]:
+    """A platform is called only by who has an attempt on record that counts."""
+    for when, worker, profile, request_id in world.platforms.called:
+        mine = [one for one in record.attempts if one.place == (profile, request_id) and one.event.worker == worker]
+        before = [one for one in mine if one.at <= when]
+        if not any(not one.void for one in before):
+            why = before[-1].void if before else "there is none"
+            yield f"1: {worker} called {profile} for {request_id} without an attempt that counts: {why}"
+
+
+def _activation(world: World, record: Record) -> Iterator[str]:
+    """After "active" is told, no unapproved post lands but those that were named (invariant 7)."""
+    times = record.active_times()
+    for began, ended, state in times:
+        named = {(one.profile, one.request_id) for one in state.unknown}
+        for post in world.platforms.posts:
+            if not began <= post.at < ended or (post.profile, post.request_id) in named:
+                continue
+            if not _approved(record, post.request_id, post.at):
+                yield f"7: {post.request_id} landed on {post.profile} unapproved, {post.at - began:.1f} s after active"
+    first = min((began for began, _, _ in times), default=float("inf"))
+    if any(told < first for told in world.told.active):
+        yield "7: people were told active before it was on record"
+
+
+def _approved(record: Record, request_id: str, at: float) -> bool:
+    """True when an officer whose role counts under the EOC had approved it when it landed."""
+    state = record.fold.requests[request_id]
+    said = {}
+    for seq, approval in state.statements:
+        entry = record.entries[seq - 1]
+        assert entry.seq == seq
+        if record.time_of(entry) <= at:
+            said[approval.officer] = approval
+    # A role that was revoked between the call and the landing does not undo the approval.
+    officers = record.control_at(at).officers
+    rejected = {name for name, (seq, _) in state.rejections.items() if record.time_of(record.entries[seq - 1]) <= at}
+    return any(name not in rejected and {grant.role for grant in officers[name].grants} & EOC_SIGNERS for name in said)
+
+
+def _receipts(world: World, record: Record) -> Iterator[str]:
+    """Each attempt that counts has its end; what is public is on record so, and the other way round (invariant 5)."""
+    ended = {
+        said.attempt_seq
+        for receipts in record.receipts.values()
+        for _, said in receipts
+        if said.outcome is not ReceiptOutcome.LAPSED
+    }
+    for attempt in record.attempts:
+        if not attempt.void and attempt.seq not in ended:
+            yield f"5: the attempt at {attempt.seq} ({attempt.place}) has no receipt"
+    public = {(post.profile, post.request_id) for post in world.platforms.posts}
+    stands = {place for place in public if world.platforms.stands(*place)}
+    known = (ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED)
+    for place in stands:
+        receipt = record.fold.requests[place[1]].target(place[0]).receipt
+        if receipt is None or receipt.outcome not in known:
+            outcome = receipt.outcome if receipt else "none"
+            yield f"5: {place[1]} is public on {place[0]}, and its receipt says {outcome}"
+    for request_id, state in record.fold.requests.items():
+        for profile, target in state.targets.items():
+            delivered = target.receipt is not None and target.receipt.outcome is ReceiptOutcome.DELIVERED
+            if delivered and (profile, request_id) not in public:
+                yield f"5: {request_id} on {profile} says delivered, and nothing is public"
+
+
+def gist(verdict: Verdict) -> tuple[object, ...]:
+    """Return what a verdict says, without when it was said."""
+    return (
+        verdict.outcome,
+        verdict.revision,
+        verdict.targets,
+        verdict.findings,
+        verdict.approved_by,
+        verdict.valid_until,
+        verdict.mirror,
+    )
+
+
+def _repeats(world: World, record: Record) -> Iterator[str]:
+    """An unchanged verdict is not repeated, but for a cleared one at another control revision."""
+    for request_id, verdicts in record.verdicts.items():
+        for (_, _, one), (seq, _, other) in pairwise(verdicts):
+            if gist(one) != gist(other) or _facts_between(record, request_id, one.as_of, seq):
+                continue
+            if one.outcome is Outcome.BLOCKED or one.control_seq == other.control_seq:
+                yield f"the verdict at {seq} on {request_id} repeats the last one: {other.outcome}"
+
+
+def _facts_between(record: Record, request_id: str, after: int, before: int) -> bool:
+    for entry in record.entries[after : before - 1]:
+        kind = entry.subject.split(".")[1]
+        names = request_id in entry.subject.split(".")
+        if names and kind in ("request", "approval", "resolution") and not record.applied[entry.seq].void:
+            return True
+        if names and kind == "receipt" and b'"resolution_seq"' in entry.data:
+            return True
+    return False
+
+
+def _liveness(world: World, record: Record) -> Iterator[str]:
+    """Each accepted request has a verdict, and what is cleared at the newest revision came to its end (5 and 6)."""
+    end = world.server.clock()
+    for request_id, state in record.fold.requests.items():
+        if state.verdict is None:
+            yield f"5: {request_id} has no verdict"
+            continue
+        if state.is_refused or state.is_delivered or state.request.expires_at <= end + SETTLES:
+            continue
+        yield from _decided(record, state, end)
+        yield from _ended(record, state, end)
+    if record.fold.control.posture is Posture.EOC_ACTIVATING:
+        yield "7: the activation never ended"
+
+
+def _decided(record: Record, state: RequestState, end: datetime) -> Iterator[str]:
+    """Say when the newest verdict is not what the policy says now."""
+    assert state.verdict is not None
+    wanted = []
+    for now in (end - SETTLES, end + SETTLES / 2):
+        facts = facts_of(state, record.fold.control, now)
+        wanted.append(to_verdict(decide(facts), facts, now, record.fold.seq))
+    if wanted[0].outcome is not wanted[1].outcome:
+        return
+    stale = wanted[1].outcome is Outcome.CLEARED and state.verdict.control_seq != record.fold.control_seq
+    if stale or wanted[1].outcome is not state.verdict.outcome:
+        says = f"{state.verdict.outcome} of {state.verdict.control_seq}"
+        yield f"5: {state.request_id} should be {wanted[1].outcome} at {record.fold.control_seq}, and is {says}"
+
+
+def _ended(record: Record, state: RequestState, end: datetime) -> Iterator[str]:
+    verdict = state.verdict
+    if verdict is None or verdict.outcome is not Outcome.CLEARED or verdict.control_seq != record.fold.control_seq:
+        return
+    if verdict.valid_until is None or verdict.valid_until <= end + SETTLES:
+        return
+    for profile in state.wanted:
+        if not state.target(profile).is_final:
+            receipt = state.target(profile).receipt
+            says = f"{receipt.outcome}: {receipt.reason}" if receipt else "nothing"
+            yield f"6: {state.request_id} is cleared, and its delivery to {profile} has no end ({says})"
+
+
+def _folds(world: World, record: Record) -> Iterator[str]:
+    """What each service knows at the end is what the ledger says."""
+    for slot in world.slots:
+        runtime = slot.runtime
+        if runtime is None or not runtime.row.folds or runtime.fold.seq == 0:
+            continue
+        fold, name = runtime.fold, slot.name
+        if fold.seq != record.fold.seq:
+            yield f"the fold of {name} ends at {fold.seq}, the ledger at {record.fold.seq}"
+            continue
+        same = (fold.control == record.fold.control, fold.orders == record.fold.orders, fold.busy == record.fold.busy)
+        if not all(same):
+            yield f"the fold of {name} has another control, orders or busy profiles: {same}"
+        for request_id, state in record.fold.requests.items():
+            known = fold.requests.get(request_id)
+            if known is None:
+                if not state.is_over:
+                    yield f"{name} forgot {request_id}, which is not over"
+            elif _shown(known) != _shown(state):
+                yield f"{name} sees {request_id} as {_shown(known)}, and it is {_shown(state)}"
+
+
+def _shown(state: RequestState) -> tuple[object, ...]:
+    targets = {
+        name: (one.attempt_seq, one.answered, one.lapsed, one.receipt_seq, one.receipt_last, one.number)
+        for name, one in sorted(state.targets.items())
+        if one.number or one.receipt_last
+    }
+    said = sorted((name, seq) for name, (seq, _) in state.approvals.items())
+    rejected = sorted((name, seq) for name, (seq, _) in state.rejections.items())
+    return state.seq, state.verdict_seq, state.verdict_last, state.wanted, targets, said, rejected, state.fact_seq
+
+
+def _copied(world: World, record: Record) -> Iterator[str]:
+    """The second copy is the ledger."""
+    if [(entry.seq, entry.data) for entry in world.copy] != [(entry.seq, entry.data) for entry in record.entries]:
+        yield f"6: the second copy has {len(world.copy)} entries, the ledger {len(record.entries)}, and they differ"
+
+
+def _virtual(world: World, entry: Entry) -> float:
+    """The virtual time at which an entry was stored."""
+    ahead: datetime = world.server.clock()
+    return world.loop.now - (ahead - entry.at).total_seconds()

@@ -1,0 +1,68 @@
+"""What is pure is computed once in a process: the same bytes are parsed once, the same signature is checked once.
+
+Contracts are frozen, so that all simulated processes may share them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from unittest import mock
+
+from schemas.events.base import Contract
+from services.eoc_state import handlers as eoc
+from services.gatekeeper import handlers as gate
+from services.kernel.authority import signing
+from services.kernel.ledger.integrity import Anchor
+from services.kernel.projection import snapshots
+from services.kernel.projection.snapshot import Snapshot
+
+MOST = 20_000
+
+
+class Read(dict[tuple[type[Contract], bytes], Any]):
+    """Contracts by their type and bytes; forgets all when it is full."""
+
+    def keep(self, kind: type[Contract], raw: bytes, read: Any) -> None:
+        """Keep what was read, if the same contract comes of the same bytes again."""
+        if len(self) >= MOST:
+            self.clear()
+        self[kind, raw] = read
+
+
+READ = Read()
+
+
+def _from_bytes(cls: type[Contract], raw: bytes) -> Any:
+    known = READ.get((cls, raw))
+    if known is None:
+        known = _REAL(cls, raw)
+        READ.keep(cls, raw, known)
+    return known
+
+
+_REAL: Any = Contract.from_bytes.__func__  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[None]:
+    """Share what is read, while one world plays."""
+    with (
+        mock.patch.object(gate, "SWEEP_SECONDS", 2.5),  # nothing waits for the idle looks: they may be rarer
+        mock.patch.object(eoc, "IDLE_LOOK_SECONDS", 3.0),
+        mock.patch.object(snapshots, "NEWS", 6),  # a run has some fifty entries
+        mock.patch.object(snapshots, "KEEP_SECONDS", 4.0),
+        mock.patch.object(Snapshot, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
+        mock.patch.object(Anchor, "write", lambda self, path: setattr(path, "raw", json.dumps(vars(self)).encode())),
+        mock.patch.object(Contract, "from_bytes", classmethod(_from_bytes)),
+    ):
+        yield
+
+
+def remember_signatures() -> None:
+    """The same signature over the same bytes is checked once in a process, not once for each fold."""
+    if not hasattr(signing._good, "cache_info"):
+        signing._good = lru_cache(maxsize=100_000)(signing._good)  # type: ignore[assignment]

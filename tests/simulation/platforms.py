@@ -1,0 +1,216 @@
+"""The simulated platforms: what is public, and every way to lie about it.
+
+A post lands where nobody can take it back. Between the call and the landing there is a connection to make, a request to
+carry and a platform at work; the answer may be lost, wrong or late, and a post may vanish again. What a call started is
+over within the lease, but for what a proxy holds: that lands before the platform's settling time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from schemas.events.authority import Profile
+from schemas.streams import LEASE_SECONDS
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.delivery.caller import ANSWER_MARGIN
+from tests.simulation.loop import Process, VirtualLoop
+
+HELD_SECONDS = 12.0
+"""So long after a lease a proxy may still let a post through."""
+
+MISCHIEF = ("accepted_500", "dropped", "silent", "late", "busy", "busy_after", "refused", "unreachable")
+
+
+@dataclass(frozen=True)
+class Post:
+    """One public post. ``at`` is the virtual time of its landing, ``held`` how long a proxy had kept it."""
+
+    number: int
+    at: float
+    profile: str
+    key: str
+    request_id: str
+    rendering_sha256: str
+    held: float = 0.0
+
+
+class Platforms:
+    """All platforms of the city. ``lies``: the chance of mischief in a call; ``keyed``: it honours idempotency keys."""
+
+    def __init__(self, loop: VirtualLoop, rng: Random, tell: Callable[[str, str], None]) -> None:
+        self.loop, self.rng, self._tell = loop, rng, tell
+        self.posts: list[Post] = []
+        self.lies = 0.0
+        self.mischief: tuple[str, ...] = MISCHIEF
+        self.trick: Callable[[Intent], str | None] = lambda _intent: None
+        self.blind = 0.0
+        self.lag = 0.0
+        self.vanish = 0.0
+        self.vanished: dict[int, float] = {}
+        self.sending: Callable[[Process], None] = lambda _process: None
+        self.answered: list[tuple[float, str, str, str]] = []
+        self.keyed = rng.random() < 0.5
+        self.suspended: set[str] = set()
+        self.called: list[tuple[float, str, str, str]] = []
+
+    def land(self, platform: str, intent: Intent, held: float = 0.0) -> Post:
+        """It is public now; a natural key, and an honoured one, make one post of two."""
+        same = [
+            post
+            for post in self.posts
+            if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)
+            and post.number not in self.vanished
+        ]
+        if same and (platform == "website" or self.keyed):
+            return same[0]
+        post = Post(
+            len(self.posts) + 1,
+            self.loop.now,
+            intent.profile.id,
+            intent.idempotency_key,
+            intent.request_id,
+            intent.rendering_sha256,
+            held,
+        )
+        self.posts.append(post)
+        self._tell("platform", f"PUBLIC {post.profile} {post.request_id} post={post.number}")
+        if platform != "website" and self.rng.random() < self.vanish:
+            self.loop.outside(self.rng.uniform(1.0, 15.0), self._take_down, post)
+        return post
+
+    def _take_down(self, post: Post) -> None:
+        self._tell("platform", f"VANISHED {post.profile} {post.request_id} post={post.number}")
+        self.vanished[post.number] = self.loop.now
+
+    def stands(self, profile: str, request_id: str) -> Post | None:
+        """Return what a person sees who looks at a profile."""
+        found = [post for post in self.posts if (post.profile, post.request_id) == (profile, request_id)]
+        return next((post for post in found if post.number not in self.vanished), None)
+
+    def visible(self, platform: str, intent: Intent) -> Post | None:
+        """What the profile's timeline shows of a post. The website's connector reads its own pages, which lag never."""
+        lag = 0.0 if platform == "website" else self.lag
+        for post in self.posts:
+            same = (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)
+            if same and post.at + lag <= self.loop.now and post.number not in self.vanished:
+                return post
+        return None
+
+
+class SimConnector:
+    """A connector, as the real ones behave: it translates, and an exception is never its answer."""
+
+    def __init__(self, platform: str, platforms: Platforms, process: Process) -> None:
+        self.platform = platform
+        self._platforms, self._process = platforms, process
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Connect, send, wait for the answer."""
+        world, rng = self._platforms, self._platforms.rng
+        await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
+        trick = world.trick(intent)
+        if trick is None:
+            trick = rng.choice(world.mischief) if rng.random() < world.lies else ""
+        world._tell(self._process.name, f"CALL {intent.profile.id} {intent.request_id} {trick}".rstrip())
+        answer: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
+        world.sending(self._process)
+        if self._process.stopped:
+            self._process.call(
+                self._send, intent, trick, answer
+            )  # stopped between look and call: it sends when it wakes
+        else:
+            self._send(intent, trick, answer)
+        result = await answer
+        world.answered.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
+        return result
+
+    def _send(self, intent: Intent, trick: str, answer: asyncio.Future[PublishResult]) -> None:
+        world, rng = self._platforms, self._platforms.rng
+        world.called.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
+        if trick == "unreachable":
+            self._reply(answer, Retryable("connection refused", cause=Cause.HOST))
+            return
+        world.loop.outside(rng.uniform(0.005, 0.3), self._arrive, intent, trick, answer)
+
+    def _arrive(self, intent: Intent, trick: str, answer: asyncio.Future[PublishResult]) -> None:
+        world, rng = self._platforms, self._platforms.rng
+        if intent.profile.id in world.suspended:
+            return self._reply(answer, Permanent("the account is suspended"))
+        if trick in ("busy", "busy_after", "busy_long"):
+            after = {"busy": None, "busy_after": 3.0, "busy_long": rng.uniform(60.0, 290.0)}[trick]
+            return self._reply(answer, Retryable("too many requests", after=after))
+        if trick == "refused":
+            return self._reply(answer, Permanent("the platform refuses this text"))
+        if trick == "dropped":
+            return self._reply(answer, Unknown("500 after sending")) if rng.random() < 0.5 else None
+        if trick == "late":
+            # It answers nothing, and posts as late as the call may last.
+            left = max(intent.call_timeout - 0.4, 0.0)
+            world.loop.outside(rng.uniform(0.0, left), world.land, self.platform, intent)
+            return None
+        if trick == "held" and self.platform != "website":  # its pages are files here, behind no proxy
+            # A proxy keeps it until after the lease, and answers nothing; the platform shows it before it is settled.
+            late = LEASE_SECONDS * ANSWER_MARGIN + rng.uniform(0.1, HELD_SECONDS)
+            world.loop.outside(intent.call_timeout + late, world.land, self.platform, intent, late)
+            return None
+        post = world.land(self.platform, intent)
+        if trick == "accepted_500":
+            return self._reply(answer, Unknown("500 after sending"))
+        return None if trick == "silent" else self._reply(answer, self._where(post))
+
+    def _reply(self, answer: asyncio.Future[PublishResult], result: PublishResult) -> None:
+        def arrived() -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        self._platforms.loop.outside(self._platforms.rng.uniform(0.005, 0.2), arrived)
+
+    def _where(self, post: Post) -> Posted:
+        return Posted(f"https://{self.platform}.example/{post.profile}/{post.number}", str(post.number))
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look at the timeline, which may lag behind."""
+        world, rng = self._platforms, self._platforms.rng
+        await asyncio.sleep(rng.uniform(0.005, 0.2))
+        if rng.random() < world.blind:
+            return CannotTell("the timeline cannot be read")
+        found = world.visible(self.platform, intent)
+        return self._where(found) if found is not None else Absent()
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Look whether a post still stands."""
+        world, rng = self._platforms, self._platforms.rng
+        await asyncio.sleep(rng.uniform(0.005, 0.2))
+        if rng.random() < world.blind:
+            return CannotTell("the timeline cannot be read")
+        post = next((one for one in world.posts if str(one.number) == remote_id), None)
+        return Absent() if post is None or post.number in world.vanished else self._where(post)
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Nothing is taken back here."""
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """All is well."""
+        return Health(True, "")
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""

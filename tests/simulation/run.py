@@ -1,0 +1,130 @@
+"""Plays seeds and says what came of them: one, many, with a bug planted or without."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tests.simulation.checks import problems
+from tests.simulation.once import shared
+from tests.simulation.plants import planted
+from tests.simulation.town import Town, make_town
+from tests.simulation.world import World, play
+
+WORKERS = 2
+TAIL = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed came to. ``problems`` is empty when every invariant holds."""
+
+    seed: int
+    problems: tuple[str, ...]
+    hash: str
+    acked: int
+    stored: int
+    posts: int
+    kills: int
+    stops: int
+    steps: int
+    trace: tuple[str, ...] = ()
+
+    def story(self, plants: tuple[str, ...] = ()) -> str:
+        """What broke, the end of the trace, and how to see it again."""
+        again = f"make sim SEED={self.seed}" if not plants else f"... python -m tests.simulation --seed {self.seed}"
+        again += "".join(f" --plant {name}" for name in plants)
+        lines = [f"seed {self.seed}: {len(self.problems)} broken", *(f"  {one}" for one in self.problems)]
+        return "\n".join([*lines, "the end of the trace:", *self.trace[-TAIL:], f"replay: {again}"])
+
+
+_TOWN: list[Town] = []
+
+
+def town() -> Town:
+    """The town, made once in a process and inherited by its children."""
+    if not _TOWN:
+        _TOWN.append(make_town())
+        gc.collect()
+        gc.freeze()
+    return _TOWN[0]
+
+
+def run(seed: int, plants: tuple[str, ...] = (), *, whole: bool = False) -> Outcome:
+    """Play one seed; ``whole`` keeps the trace also of a run without fault."""
+    here = town()
+    with shared(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # who is killed leaves coroutines behind that never began
+        with planted(plants):
+            world = play(here, seed)
+        found = problems(world)
+    outcome = _outcome(world, found, whole=whole)
+    del world
+    forget()
+    return outcome
+
+
+def _outcome(world: World, found: list[str], *, whole: bool) -> Outcome:
+    entries = [entry for entry in world.server.ledger.entries if entry is not None]
+    lines = (f"{when:9.3f} {who:16} {what}" for when, who, what in world.trace)
+    return Outcome(
+        seed=world.seed,
+        problems=tuple(found),
+        hash=world.hash(),
+        acked=len(world.told.requests),
+        stored=sum(entry.subject.startswith("ledger.request.") for entry in entries),
+        posts=len(world.platforms.posts),
+        kills=sum(what in ("KILLED", "CRASH") for _, _, what in world.trace),
+        stops=sum(what.startswith(("STOPPED", "CUT OFF")) for _, _, what in world.trace),
+        steps=world.loop.steps,
+        trace=tuple(lines) if found or whole else (),
+    )
+
+
+def forget() -> None:
+    """Let go of the tasks of killed processes: they end in the middle, as they should, and nobody need hear of it."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _unraisable: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
+
+
+def many(seeds: Iterable[int], plants: tuple[str, ...] = (), workers: int = WORKERS) -> Iterator[Outcome]:
+    """Play seeds, some at a time, and yield each outcome as it comes, in order."""
+    town()
+    if workers < 2:
+        yield from (run(seed, plants) for seed in seeds)
+        return
+    context = multiprocessing.get_context("fork")
+    with context.Pool(workers) as pool:
+        yield from pool.imap(_Job(plants), seeds, chunksize=1 if plants else 4)
+
+
+def first_caught(plants: tuple[str, ...], seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:
+    """Return the first seed that is broken by bugs, and whole without them; None if there is none."""
+    for outcome in many(seeds, plants, workers):
+        if outcome.problems and not run(outcome.seed).problems:
+            return outcome
+    return None
+
+
+@dataclass(frozen=True)
+class _Job:
+    plants: tuple[str, ...]
+
+    def __call__(self, seed: int) -> Outcome:
+        return run(seed, self.plants)
+
+
+def clock() -> float:
+    """Seconds, for telling how long it took."""
+    return time.monotonic()

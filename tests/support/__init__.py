@@ -1,0 +1,1 @@
+"""What tests share: a city, its people, ledgers, brokers and ports."""

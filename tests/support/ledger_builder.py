@@ -1,0 +1,465 @@
+"""Builds ledgers out of real signed events, as the services would append them, without a broker.
+
+A city folder made by ``services.provision`` gives the keys. Each method appends what one service appends and
+returns its sequence; ``overrides`` bend an event, for records that must not verify. ``old``: as version 0.2 wrote it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas import canonical, subjects
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.audit import Checkpoint, Seal
+from schemas.events.base import Contract
+from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
+from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR, WEBSITE
+from services.audit.record import Record
+from services.audit.verify.book import Authority, Book
+from services.audit.verify.line import Line, write_line
+from services.audit.verify.merkle import CompactRange
+from services.audit.verify.replay import judge
+from services.kernel.authority.signing import Signer, load_key, new_seed
+from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import ManualClock
+from services.kernel.control.control_state import ControlState
+from services.provision import demo_plan, make_city, read_envelope
+
+START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
+FIRE = "fire-townsquare"
+WEB = "fire-website"
+
+
+def authority_of(city: City) -> Authority:
+    """Return the pinned keys of a city, as the audit takes them."""
+    pinned = city.authority
+    return Authority(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+
+
+def demo_city(folder: Path) -> City:
+    """Make the demonstration city in a folder."""
+    return make_city(folder, demo_plan(), ManualClock(START))
+
+
+class LedgerBuilder:
+    """A ledger in memory. ``now`` is the time of the next entry; each entry takes 100 ms."""
+
+    def __init__(self, city: City, realm: str | None = None, *, old: bool = False) -> None:
+        self.city = load_city(city.folder, realm) if realm else city  # type: ignore[arg-type]
+        self.old = old
+        self.now = START
+        self.entries: list[Line] = []
+        self.last: dict[str, int] = {}
+        self._signers: dict[str, Signer] = {}
+        self._folded, self._control = 0, Book(authority_of(self.city))
+
+    def branch(self, entries: int) -> LedgerBuilder:
+        """Return another ledger that begins with the same entries, to tell another story from there."""
+        other = LedgerBuilder(self.city, old=self.old)
+        other.now, other.entries = self.now, self.entries[:entries]
+        other.last = {line.subject: line.seq for line in other.entries}
+        return other
+
+    # --- the ledger -----------------------------------------------------------------------------------------
+
+    def append(
+        self,
+        subject: str,
+        event: Contract | bytes,
+        *,
+        expect_last: int | None = None,
+        fence: tuple[str, int] | None = None,
+    ) -> int:
+        """Append an event with the headers that services.kernel.ledger.client gives it; return its sequence."""
+        data = event if isinstance(event, bytes) else event.to_bytes()
+        headers = {"Nats-Msg-Id": canonical.sha256(subject.encode() + b"\n" + data)}
+        if fence is not None:
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fence[0]
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(fence[1])
+        elif expect_last is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
+        seq = len(self.entries) + 1
+        self.entries.append(Line(seq, subject, self.now, data, headers))
+        self.last[subject] = seq
+        self.now += timedelta(milliseconds=100)
+        return seq
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def signer(self, name: str) -> Signer:
+        """Return the key of an officer in this realm."""
+        if name not in self._signers:
+            self._signers[name] = load_key(self.city.key_path(name))
+        return self._signers[name]
+
+    def state(self) -> ControlState:
+        """Return the control state now."""
+        for line in self.entries[self._folded :]:
+            if line.subject == subjects.CONTROL:
+                list(judge(self._control, line))
+        self._folded = len(self.entries)
+        return self._control.control
+
+    # --- control --------------------------------------------------------------------------------------------
+
+    def control(self, event: Contract) -> int:
+        """Append a control event by compare-and-set."""
+        return self.append(subjects.CONTROL, event, expect_last=self.last.get(subjects.CONTROL, 0))
+
+    def genesis(self, manifest: Envelope | None = None) -> int:
+        """Append the authority manifest."""
+        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city)))
+
+    def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
+        """Append an officer's signed order."""
+        fields = {
+            "realm": self.city.realm,
+            "officer": officer,
+            "action": action,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = Order(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
+        return self.control(Ordered(at=self.now, order=envelope))
+
+    def activate(self) -> int:
+        """Activate the EOC, wait for the lease, and tell it active."""
+        activating = self.order("eoc-director", EocActivate(level=2, incident="Freshet"))
+        return self.active(activating)
+
+    def active(self, activating_seq: int, *unknown: tuple[str, str, int]) -> int:
+        """Append eoc_active; ``unknown`` are profile, request and attempt of each post that is named."""
+        named = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
+        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=named or None))
+
+    def stand_down(self) -> int:
+        """Stand the EOC down."""
+        return self.order("eoc-director", EocStandDown())
+
+    # --- requests and approvals -----------------------------------------------------------------------------
+
+    def request(
+        self,
+        name: str = "r2a",
+        targets: Sequence[str] = (FIRE,),
+        *,
+        text: str = "Road closed at Lougheed; detour by Wren Street. https://mission.example/roads",
+        **overrides: Any,
+    ) -> Request:
+        """Append a request; ``all-departments`` as scope takes all departmental profiles."""
+        state = self.state()
+        if overrides.get("scope") == "all-departments":
+            targets = state.departmental_profiles()
+        platforms = sorted({state.profiles[t].platform for t in targets if t in state.profiles} | {"website"})
+        renderings = tuple(
+            Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=self.now))
+            for platform in platforms
+        )
+        fields = {
+            "at": self.now,
+            "realm": self.city.realm,
+            "request_id": name,
+            "author": "clerk",
+            "author_kind": "officer",
+            "source": "onevoice",
+            "event_id": name,
+            "content_sha256": canonical.sha256(text.encode()),
+            "text": text,
+            "scope": "profiles",
+            "targets": tuple(targets),
+            "crisis": False,
+            "expires_at": self.now + timedelta(hours=4),
+            "submitted_posture": str(state.posture),
+            "renderings": renderings,
+            "digest": digest_of(name, overrides.get("revision", 1), renderings),
+        }
+        event = Request(**(fields | overrides))
+        if self.old:
+            self.append(subjects.request(name), event, fence=(subjects.CONTROL, self.last[subjects.CONTROL]))
+        else:
+            self.append(subjects.request(name), event, expect_last=self.last.get(subjects.request(name), 0))
+        return event
+
+    def approve(
+        self,
+        request: Request,
+        officer: str,
+        *,
+        signer: Signer | None = None,
+        stands_as: str | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's signed statement on a request."""
+        fields = {
+            "realm": self.city.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "decision": "approve",
+            "scope": request.scope,
+            "targets": request.targets,
+            "renderings": {one.platform: one.sha256 for one in request.renderings},
+            "digest": request.digest,
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=30),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ApprovalStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(APPROVAL_TYPE, statement)
+        event = Approval(at=self.now, request_id=request.request_id, officer=stands_as or officer, envelope=envelope)
+        return self.append(subjects.approval(request.request_id, event.officer), event)
+
+    # --- verdicts and posts ---------------------------------------------------------------------------------
+
+    def verdict(self, request: Request, outcome: Outcome = Outcome.CLEARED, **overrides: Any) -> int:
+        """Append a verdict by compare-and-set, decided at the newest control revision."""
+        subject = subjects.verdict(request.request_id)
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "digest": request.digest,
+            "outcome": outcome,
+            "posture": self.state().posture,
+            "control_seq": self.last[subjects.CONTROL],
+            "as_of": len(self.entries),
+            "targets": request.targets,
+            "findings": (),
+            "valid_until": self.now + timedelta(minutes=20) if outcome is Outcome.CLEARED else None,
+            "mirror": True if outcome is Outcome.CLEARED and self._is_mirrored(request) else None,
+        }
+        event = Verdict(**(fields | overrides))
+        return self.append(subject, event, expect_last=self.last.get(subject, 0))
+
+    def delivery(self, request: Request, profile: str, **overrides: Any) -> int:
+        """Append a delivery for the last verdict, as versions before 0.3 did."""
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
+            "control_seq": self.last[subjects.CONTROL],
+            "rendering_sha256": self._rendering(request, profile),
+            "expires_at": request.expires_at,
+        }
+        event = Delivery(**(fields | overrides))
+        return self.append(f"ledger.delivery.{profile}.{request.request_id}", event)
+
+    def attempt(self, request: Request, profile: str = FIRE, **overrides: Any) -> int:
+        """Append an attempt, fenced on the control revision that it names."""
+        subject = subjects.attempt(profile, request.request_id)
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "number": sum(line.subject == subject for line in self.entries) + 1,
+            "worker": "worker-1",
+            "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
+            "control_seq": self.last[subjects.CONTROL],
+            "digest": request.digest,
+            "rendering_sha256": self._rendering(request, profile),
+            "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
+            "rule": None if self.old else 2,
+        }
+        event = Attempt(**(fields | overrides))
+        return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))
+
+    def receipt(
+        self,
+        request: Request,
+        attempt_seq: int,
+        profile: str = FIRE,
+        outcome: ReceiptOutcome = ReceiptOutcome.DELIVERED,
+        **overrides: Any,
+    ) -> int:
+        """Append how an attempt ended; delivered is final."""
+        delivered = outcome is ReceiptOutcome.DELIVERED
+        fields = {
+            "at": self.now,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "platform": self._platform(profile),
+            "attempt_seq": attempt_seq,
+            "outcome": outcome,
+            "final": delivered,
+            "url": f"http://127.0.0.1/{profile}/{attempt_seq}" if delivered else None,
+            "remote_id": f"{profile}-{attempt_seq}" if delivered else None,
+            "worker": None if self.old else "worker-1",
+        }
+        return self.append(subjects.receipt(profile, request.request_id), Receipt(**(fields | overrides)))
+
+    def lapsed(self, request: Request, attempt_seq: int, profile: str = FIRE, **more: Any) -> int:
+        """Append the receipt that frees a profile whose attempt nobody heard of until its lease was over."""
+        return self.receipt(request, attempt_seq, profile, ReceiptOutcome.LAPSED, **({"worker": "worker-2"} | more))
+
+    def unconfirmed(self, request: Request, attempt_seq: int, profile: str = FIRE) -> int:
+        """Append the final receipt of an attempt that nobody could find out about."""
+        return self.receipt(request, attempt_seq, profile, ReceiptOutcome.UNCONFIRMED, final=True)
+
+    def resolve(
+        self,
+        request: Request,
+        decision: str,
+        receipt_seq: int,
+        officer: str = "pio",
+        profile: str = FIRE,
+        *,
+        signer: Signer | None = None,
+        stands_as: dict[str, Any] | None = None,
+        fence: tuple[str, int] | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's decision on an unconfirmed receipt, fenced on it."""
+        fields = {
+            "realm": self.city.realm,
+            "request_id": request.request_id,
+            "revision": request.revision,
+            "profile": profile,
+            "receipt_seq": receipt_seq,
+            "decision": decision,
+            "url": "http://127.0.0.1/seen" if decision == "posted" else None,
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = ResolutionStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(RESOLUTION_TYPE, statement)
+        outer = {name: getattr(statement, name) for name in ("request_id", "revision", "profile", "officer")}
+        event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
+        fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
+        return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
+
+    def carry_out(self, request: Request, attempt_seq: int, resolution_seq: int, decision: str, **more: Any) -> int:
+        """Append the receipt that carries a decision out."""
+        outcome, final = {
+            "posted": (ReceiptOutcome.DELIVERED, True),
+            "give_up": (ReceiptOutcome.FAILED, True),
+            "post_again": (ReceiptOutcome.WITHHELD, False),
+        }[decision]
+        url = "http://127.0.0.1/seen" if decision == "posted" else None
+        said = {"final": final, "url": url, "remote_id": None, "resolution_seq": resolution_seq, "worker": None}
+        return self.receipt(request, attempt_seq, **({"outcome": outcome} | said | more))
+
+    def post(self, request: Request, *profiles: str) -> list[int]:
+        """Deliver to profiles, all of the request's targets by default; return the attempts."""
+        attempts = []
+        for profile in profiles or request.targets:
+            if self.old:
+                self.delivery(request, profile)
+            attempts.append(self.attempt(request, profile))
+            self.receipt(request, attempts[-1], profile)
+        return attempts
+
+    # --- the second copy ------------------------------------------------------------------------------------
+
+    def seal(self, *, signer: Signer | None = None, **overrides: Any) -> int:
+        """Append a seal: the audit service's checkpoint over all entries so far."""
+        tree = CompactRange()
+        for line in self.entries:
+            tree.append(write_line(line)[1])
+        fields = {
+            "realm": self.city.realm,
+            "size": tree.size,
+            "last_seq": tree.size,
+            "root": tree.root().hex(),
+            "at": self.now,
+        }
+        envelope = (signer or self.audit_signer()).sign(CHECKPOINT_TYPE, Checkpoint(**(fields | overrides)))
+        return self.append(subjects.SEAL, Seal(at=self.now, checkpoint=envelope))
+
+    def audit_signer(self) -> Signer:
+        """Return the audit service's key."""
+        return load_key(self.city.service_key_path("audit"))
+
+    def write(self, *, every: int = 5) -> Path:
+        """Write all entries as the audit service does, a checkpoint after each batch; return the folder."""
+        with Record(self.city.audit_folder, self.city.realm, self.audit_signer()) as record:
+            while record.size < len(self.entries):
+                record.append(self.entries[record.size : record.size + every])
+                record.seal(self.now)
+        return self.city.audit_folder
+
+    def _is_mirrored(self, request: Request) -> bool:
+        """True when the website shows a message too: it goes elsewhere only."""
+        return not self.old and not any(self._platform(name) == WEBSITE for name in request.targets)
+
+    def _platform(self, profile: str) -> str:
+        if profile == MIRROR:
+            return WEBSITE
+        known = self.state().profiles.get(profile)
+        return known.platform if known else "mastodon"
+
+    def _rendering(self, request: Request, profile: str) -> str:
+        platform = self._platform(profile)
+        return next((one.sha256 for one in request.renderings if one.platform == platform), "0" * 64)
+
+
+def stranger() -> Signer:
+    """Return a key that nobody knows."""
+    return Signer(new_seed())
+
+
+def story(builder: LedgerBuilder, *, sealed: bool = True, lapses: bool = True) -> LedgerBuilder:
+    """Build a day: routine post, EOC, the PIO on all departments, stand-down; clean by all rules.
+
+    As of version 0.3 an attempt lapses (unless the clock is not the builder's) and others are void on the way, and the
+    website mirrors what goes elsewhere.
+    """
+    builder.genesis()
+    routine = builder.request("r2a", (FIRE, WEB), author="fire-publisher")
+    builder.approve(routine, "fire-publisher")
+    builder.verdict(routine)
+    builder.post(routine)
+    held = builder.request("r3b", (FIRE,))
+    builder.verdict(held, Outcome.BLOCKED)
+    builder.activate()
+    builder.verdict(held, Outcome.BLOCKED)
+    update = builder.request("r4c", scope="all-departments", author="pio", crisis=True, severity="severe")
+    builder.approve(update, "pio")
+    builder.verdict(update)
+    builder.post(update, *update.targets[:4])
+    builder.approve(held, "cao")
+    builder.verdict(held)
+    builder.post(held)
+    if not builder.old:
+        builder.post(held, MIRROR)
+    if not builder.old and lapses:
+        _one_lapses(builder)
+    builder.stand_down()
+    if sealed:
+        builder.seal()
+    return builder
+
+
+def _one_lapses(builder: LedgerBuilder) -> None:
+    """Two others lose the race with an attempt, whose profile is then freed by a lapsed receipt."""
+    slow, quick = builder.request("r5d", (WEB,)), builder.request("r6e", (WEB,))
+    for request in (slow, quick):
+        builder.approve(request, "pio")
+        builder.verdict(request)
+    first = builder.attempt(slow, WEB)
+    builder.attempt(slow, WEB, worker="worker-2")
+    builder.attempt(quick, WEB, worker="worker-2")
+    builder.wait(17)
+    builder.lapsed(slow, first, WEB)
+    builder.post(quick)
+    builder.receipt(slow, first, WEB, worker="worker-2")

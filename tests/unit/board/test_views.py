@@ -1,0 +1,184 @@
+"""What the board shows of a request, from what the fold holds, and the order and the pages of ``pending``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.dead import Cause, LetterView
+from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.desk import BoardQuery, DeliveryView, PostWait, RequestView
+from schemas.events.verdicts import Outcome
+from schemas.platforms import MIRROR
+from services.board.domain.views import delivery_view, is_pending, page_key, request_view
+from services.kernel.fold.state import SEVERITIES, RequestState, TargetState
+from tests.unit.fanout.world import NOW, PROFILES, profile, receipt, request, verdict
+from tests.unit.states import ended_target, open_target, state, undecided_state
+
+FIRE, PARKS = "fire-social", "parks-social"
+BOTH = request(targets=(FIRE, PARKS))
+KNOWN = {name: profile(name) for name in PROFILES}
+DELIVERED = ended_target(receipt(outcome=ReceiptOutcome.DELIVERED, final=True, url="https://x.example/1"))
+UNSURE = ended_target(receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True))
+
+
+def view(of: RequestState, **changes: Any) -> RequestView:
+    return request_view(of, KNOWN, **({"withdrawn": False, "as_of": 99} | changes))
+
+
+def shown(of: RequestState, **changes: Any) -> dict[str, str]:
+    return {one.profile: one.outcome for one in view(of, **changes).deliveries}
+
+
+def with_fire(target: TargetState, said: Outcome = Outcome.CLEARED) -> RequestState:
+    return state(BOTH, verdict(BOTH, outcome=said), targets={FIRE: target})
+
+
+# --- one profile ------------------------------------------------------------------------------------------------
+
+
+def test_before_a_verdict_nothing_is_shown_and_after_it_each_target_is_queued() -> None:
+    assert shown(undecided_state(BOTH)) == {}
+    assert shown(state(BOTH)) == {FIRE: "queued", PARKS: "queued"}
+    blocked = verdict(BOTH, outcome=Outcome.BLOCKED)
+    assert shown(state(BOTH, blocked)) == {}
+    assert shown(state(BOTH, blocked, wanted=(FIRE,))) == {}, "cleared before, and not any more"
+
+
+def test_what_is_under_way_is_posting_and_says_when_nobody_knows() -> None:
+    (found, _) = view(with_fire(open_target())).deliveries
+    assert (found.outcome, found.reason, found.final) == ("posting", "", False)
+    (found, _) = view(with_fire(open_target(lapsed=True))).deliveries
+    assert found.outcome == "posting"
+    assert "not known" in found.reason
+
+
+def test_a_receipt_is_shown_as_it_stands_whatever_the_verdict() -> None:
+    for said in Outcome:
+        found = view(with_fire(DELIVERED, said)).deliveries[0]
+        assert (found.profile, found.outcome, found.url, found.final) == (
+            FIRE,
+            "delivered",
+            "https://x.example/1",
+            True,
+        )
+
+
+def test_the_receipt_that_a_resolution_has_to_name_is_shown() -> None:
+    found = delivery_view(FIRE, "mastodon", with_fire(UNSURE))
+    assert found is not None
+    assert (found.outcome, found.receipt_seq, found.final) == ("unconfirmed", 51, True)
+
+
+def test_when_it_is_tried_again_is_shown_while_it_may_be() -> None:
+    at = NOW + timedelta(minutes=1)
+    again = view(with_fire(ended_target(receipt(retry_at=at)))).deliveries[0]
+    assert (again.outcome, again.retry_at) == ("withheld", at)
+    done = view(with_fire(ended_target(receipt(retry_at=at, final=True)))).deliveries[0]
+    assert done.retry_at is None
+
+
+def test_the_mirror_is_shown_as_the_websites() -> None:
+    mirrored = view(state(BOTH, verdict(BOTH, mirror=True)))
+    assert [(one.profile, one.platform) for one in mirrored.deliveries][-1] == (MIRROR, "website")
+
+
+def test_a_profile_that_is_gone_is_still_shown() -> None:
+    found = request_view(with_fire(DELIVERED), {}, withdrawn=True, as_of=7)
+    assert (found.deliveries[0].platform, found.withdrawn, found.as_of) == ("unknown", True, 7)
+
+
+def test_what_a_post_waits_for_is_shown_unless_it_is_under_way_or_over() -> None:
+    until = NOW + timedelta(seconds=20)
+    waits = {FIRE: PostWait(request_id=BOTH.request_id, profile=FIRE, reason="the host is away", until=until)}
+    found = view(state(BOTH), waits=waits).deliveries
+    assert [(one.reason, one.retry_at) for one in found] == [("the host is away", until), ("", None)]
+    for target in (open_target(), DELIVERED):
+        assert view(with_fire(target), waits=waits).deliveries[0].reason != "the host is away"
+
+
+# --- dead letters -----------------------------------------------------------------------------------------------
+
+
+def letter(**changes: Any) -> LetterView:
+    fields = {
+        "letter": 4, "cause": Cause.FAILED, "service": "fanout", "subject": "ledger.verdict.r1", "seq": 9,
+        "reason": "a bug", "tries": 3, "first_at": NOW, "last_at": NOW,
+    }  # fmt: skip
+    return LetterView(**(fields | changes))
+
+
+def put_aside(of: RequestState, **changes: Any) -> DeliveryView:
+    return view(of, put_aside=letter(**changes)).deliveries[0]
+
+
+def test_work_that_was_put_aside_says_so_and_how_to_go_on() -> None:
+    found = put_aside(state(BOTH))
+    assert (found.outcome, found.reason, found.final) == ("put_aside", "a bug (onevoice dead again 4)", False)
+
+
+def test_a_dropped_letter_says_who_and_why() -> None:
+    found = put_aside(state(BOTH), state="dropped", officer="mcpe", said="too late")
+    assert (found.outcome, found.reason) == ("put_aside", "dropped by mcpe: too late")
+
+
+def test_what_ended_otherwise_and_what_failed_again_is_not_told_as_put_aside() -> None:
+    assert put_aside(with_fire(DELIVERED)).outcome == "delivered"
+    assert put_aside(state(BOTH), state="failed_again").outcome == "queued"
+
+
+# --- pending ----------------------------------------------------------------------------------------------------
+
+
+def test_a_request_waits_until_it_is_refused_or_delivered_and_known_to_be() -> None:
+    everywhere = {FIRE: DELIVERED, PARKS: DELIVERED}
+    assert is_pending(undecided_state(BOTH))
+    assert is_pending(state(BOTH, verdict(BOTH, outcome=Outcome.BLOCKED)))
+    assert is_pending(with_fire(DELIVERED))
+    assert not is_pending(state(BOTH, targets=everywhere))
+    assert not is_pending(state(BOTH, verdict(BOTH, outcome=Outcome.REFUSED)))
+
+
+@pytest.mark.parametrize("said", Outcome)
+def test_a_request_with_an_unconfirmed_post_waits_whatever_its_verdict(said: Outcome) -> None:
+    assert is_pending(state(BOTH, verdict(BOTH, outcome=said), targets={FIRE: UNSURE, PARKS: DELIVERED}))
+
+
+Told = tuple[str | None, bool, int]
+told = st.tuples(st.sampled_from(SEVERITIES), st.booleans(), st.integers(1, 10**15))
+
+
+def of(one: Told) -> RequestState:
+    return state(request(severity=one[0], crisis=one[1]), seq=one[2])
+
+
+@given(told, told)
+def test_keys_compare_as_the_requests_are_ordered(one: Told, other: Told) -> None:
+    """Severity, then crisis before routine, then age; as text, since a page is asked for by the key before it."""
+    first, second = of(one), of(other)
+    assert (page_key(first) < page_key(second)) == (first.priority < second.priority)
+    assert (page_key(first) == page_key(second)) == (first.priority == second.priority)
+    assert BoardQuery(query="pending", after=page_key(first)).after == page_key(first)
+
+
+def test_the_most_urgent_and_the_oldest_come_first() -> None:
+    ordered: list[Told] = [
+        ("extreme", True, 9), ("extreme", False, 2), ("severe", True, 1), ("minor", False, 1), (None, True, 1),
+        (None, False, 1), (None, False, 2), (None, False, 10),
+    ]  # fmt: skip
+    keys = [page_key(of(one)) for one in ordered]
+    assert keys == sorted(keys)
+
+
+@given(st.lists(told, max_size=30, unique_by=lambda one: one[2]), st.integers(1, 7))
+def test_page_after_page_shows_each_once_in_order(given_: list[Told], size: int) -> None:
+    keys = sorted(page_key(of(one)) for one in given_)
+    pages, after = [], ""
+    while page := [key for key in keys if key > after][:size]:
+        pages += page
+        after = page[-1]
+    assert pages == keys

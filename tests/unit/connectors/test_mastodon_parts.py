@@ -1,0 +1,153 @@
+"""The pure parts of the Mastodon connector: texts, chains, waits, limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from multidict import CIMultiDict
+
+from schemas.platforms import LIMITS, counted_length, limits_of
+from services.fanout.connectors.contract import Permanent, Retryable, Unknown
+from services.fanout.connectors.mastodon.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
+from services.fanout.connectors.mastodon.instance import read_limits
+from services.fanout.connectors.mastodon.text import Status, longest_chain, plain_text, read_status, same
+from services.kernel.base.clock import ManualClock
+
+NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("<p>One<br>two</p><p>three</p>", "One\ntwo\n\nthree"),
+        ("<p>a &amp; b &lt;c&gt; &quot;d&quot; &#39;e&#39;</p>", "a & b <c> \"d\" 'e'"),
+        (
+            '<p>See <a href="https://www.mission.example/a/long/path"><span class="invisible">https://www.</span>'
+            '<span class="ellipsis">mission.example/a/lon</span><span class="invisible">g/path</span></a></p>',
+            "See https://www.mission.example/a/long/path",
+        ),
+        (
+            '<p><span class="h-card"><a href="x">@<span>fire</span></a></span> <a href="t">#<span>flood</span></a></p>',
+            "@fire #flood",
+        ),
+        ('<p>Hi <img class="emoji" alt=":tada:" src="x"></p>', "Hi :tada:"),
+        ("", ""),
+    ],
+)
+def test_a_status_reads_as_its_text(content: str, text: str) -> None:
+    """As Mastodon writes its HTML, with links cut for the eye, mentions, tags and emoji."""
+    assert plain_text(content) == text
+
+
+def test_white_space_and_composition_do_not_make_a_text_another() -> None:
+    assert same("a  b\r\n\r\nc", "a b\n\nc")
+    assert same("e\u0301", "\u00e9")
+    assert not same("Boil water", "Boil water now")
+
+
+def status(number: int, text: str, reply_to: int | None = None) -> Status:
+    return Status(str(number), "", NOW + timedelta(seconds=number), text, None if reply_to is None else str(reply_to))
+
+
+def chain_of(found: list[Status], *parts: str) -> list[str]:
+    return [one.id for one in longest_chain(parts, found, lambda one, part: one.text == part)]
+
+
+def test_the_longest_chain_counts_and_of_equal_ones_the_oldest() -> None:
+    """A repeat that broke off does not hide the thread that went on."""
+    found = [status(5, "c", 4), status(4, "b", 1), status(3, "b", 2), status(2, "a"), status(1, "a")]
+    assert chain_of(found, "a", "b", "c") == ["1", "4", "5"]
+    assert chain_of(found, "a", "b") == ["1", "4"]
+    assert chain_of(found, "a") == ["1"]
+
+
+def test_a_part_that_answers_something_else_is_not_of_the_thread() -> None:
+    assert chain_of([status(3, "b", 9), status(1, "a")], "a", "b") == ["1"]
+    assert chain_of([status(1, "a", 7)], "a") == []
+    assert chain_of([], "a") == []
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"id": "1", "content": "x", "created_at": "no"}, {"id": "1", "created_at": "2026-01-31"}]
+)
+def test_what_is_no_status_is_refused(value: dict[str, str]) -> None:
+    with pytest.raises((KeyError, ValueError)):
+        read_status(value)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (NotSent("refused"), Retryable),
+        (NoAnswer("time"), Unknown),
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (301, 403, 404, 410, 422)],
+        *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
+    ],
+)
+def test_an_outcome_means_what_it_proves(outcome: Answer | NotSent | NoAnswer, kind: type) -> None:
+    """Surely not posted, final, or not known: never guessed."""
+    assert isinstance(refusal(outcome, ManualClock(NOW)), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "after"),
+    [
+        (429, {"Retry-After": "17"}, 17.0),
+        (429, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, 60.0),
+        (503, {"Retry-After": "17"}, 17.0),
+        (503, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, None),
+        (502, {"Retry-After": "17"}, None),
+        (429, {}, None),
+    ],
+)
+def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
+    status: int, headers: dict[str, str], after: float | None
+) -> None:
+    outcome = Answer(status, None, CIMultiDict(headers))
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable if status == 429 else Unknown)
+    assert (found.after, cannot_tell("no", outcome, ManualClock(NOW)).after) == (after, after)
+
+
+def test_the_platforms_words_are_one_short_line() -> None:
+    words = Answer(422, {"error": "Validation\x1b[31m failed\n" + "x" * 900}, CIMultiDict()).words
+    assert words.startswith("Validation [31m failed x")
+    assert words.isprintable()
+    assert len(words) < 330
+
+
+@pytest.mark.parametrize(
+    "body", [None, [], {"configuration": None}, {"configuration": {"statuses": {"max_characters": "x"}}}]
+)
+def test_an_instance_that_does_not_say_has_the_usual_limits(body: object) -> None:
+    assert read_limits(body) == LIMITS["mastodon"]
+
+
+def test_an_instance_has_its_own_limits() -> None:
+    body = {"configuration": {"statuses": {"max_characters": 5000, "characters_reserved_per_url": 25}}}
+    limits = read_limits(body)
+    assert (limits.characters, limits.link_length, limits.pictures) == (5000, 25, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("https://mission.example/" + "a" * 300, 23),
+        ("See https://mission.example.", 28),
+        ("http://localhost/x", 18),
+        ("👩‍👩‍👧‍👦 é", 3),
+        ("a\r\nb", 3),
+        ("(https://mission.example/a) https://b.example", 1 + 23 + 1 + 1 + 23),
+    ],
+)
+def test_length_is_counted_as_the_platform_counts(text: str, length: int) -> None:
+    assert counted_length(text, LIMITS["mastodon"]) == length
+
+
+def test_a_platform_without_a_connector_has_no_limits() -> None:
+    with pytest.raises(LookupError, match="website"):
+        limits_of("carrier-pigeon")

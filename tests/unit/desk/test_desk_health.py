@@ -1,0 +1,136 @@
+"""What the doctor makes of what was found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schemas import flow
+from schemas.events.authority import Grant, Officer, Role
+from schemas.events.control import Posture
+from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
+from services.desk import health
+from services.desk.health import Level, Line
+from services.kernel.base.errors import Exit
+from tests.unit.desk.views import NOW
+
+
+def _beat(service: str, control_seq: int = 9, seconds: float = 1) -> ServiceHealth:
+    return ServiceHealth(
+        service=service,
+        instance=f"{service}-1",
+        at=NOW - timedelta(seconds=seconds),
+        control_seq=control_seq,
+        version="0.1.0",
+    )
+
+
+def _view(*beats: ServiceHealth) -> EocView:
+    return EocView(
+        realm="live",
+        city="Mission",
+        website="https://mission.example",
+        posture=Posture.ROUTINE,
+        control_seq=9,
+        hold=False,
+        in_flight=0,
+        last_seq=100,
+        services=beats,
+    )
+
+
+def test_each_service_that_is_heard_is_well() -> None:
+    lines = health.services(_view(*(_beat(row.name) for row in flow.SERVICES)))
+    assert [line.level for line in lines] == [Level.OK] * len(flow.SERVICES)
+
+
+def test_a_silent_service_is_a_failure_that_counts_as_unreachable() -> None:
+    lines = health.services(_view(*(_beat(row.name) for row in flow.SERVICES if row.name != "eoc_state")))
+    bad = [line for line in lines if line.level is not Level.OK]
+    assert [(line.check, line.unreachable) for line in bad] == [("service eoc-state", True)]
+    assert health.exit_status(lines) is Exit.UNREACHABLE
+
+
+def test_a_service_behind_the_control_revision_is_a_warning() -> None:
+    beats = [_beat(row.name, 8 if row.name == "fanout" else 9) for row in flow.SERVICES]
+    lines = health.services(_view(*beats))
+    assert [line.check for line in lines if line.level is Level.WARN] == ["service fanout"]
+
+
+def test_a_service_in_trouble_says_so() -> None:
+    beats = [_beat(row.name) for row in flow.SERVICES]
+    beats[0] = beats[0].model_copy(update={"trouble": "the ledger is full"})
+    [line] = [line for line in health.services(_view(*beats)) if line.level is Level.WARN]
+    assert "the ledger is full" in line.detail
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(1, Level.OK), (6, Level.WARN), (-6, Level.WARN), (61, Level.FAIL), (-61, Level.FAIL)],
+)
+def test_clocks_apart(seconds: float, level: Level) -> None:
+    assert health.clock((_beat("board", seconds=seconds),), NOW).level is level
+
+
+def test_no_heartbeat_no_comparison() -> None:
+    assert health.clock((), NOW).level is Level.WARN
+
+
+@pytest.mark.parametrize(("days", "within"), [(31, None), (29, "30 days"), (6, "7 days"), (0.5, "1 days")])
+def test_roles_that_end_soon(days: float, within: str | None) -> None:
+    grant = Grant(role=Role.PIO, valid_until=NOW + timedelta(days=days))
+    officer = Officer(id="sam", name="Sam", public_key="U" + "A" * 55, grants=(grant,))
+    [line] = health.expiries((OfficerView(officer=officer, grants_now=(grant,), revoked=False),), NOW)
+    assert (line.level is Level.WARN) is (within is not None)
+    assert within is None or within in line.detail
+
+
+@pytest.mark.parametrize(
+    ("newest", "copied", "level"),
+    [
+        (100, 100, Level.OK),
+        (100, 99, Level.OK),
+        (100, 50, Level.WARN),
+        (5_000, 1, Level.FAIL),
+        (100, 0, Level.FAIL),
+        (100, 104, Level.OK),
+    ],
+)
+def test_the_copys_lag(newest: int, copied: int, level: Level) -> None:
+    assert health.copy_lag(newest, copied).level is level
+
+
+def test_exit_statuses_of_the_doctor() -> None:
+    ok, warn, fail = (Line("x", level, "") for level in (Level.OK, Level.WARN, Level.FAIL))
+    assert health.exit_status([ok, warn]) is Exit.DONE
+    assert health.exit_status([ok, fail]) is Exit.USAGE
+    assert health.exit_status([fail, Line("y", Level.FAIL, "", unreachable=True)]) is Exit.UNREACHABLE
+
+
+def test_loose_secret_files_are_named_with_how_to_mend_them() -> None:
+    line = health.modes("keys", ["keys/pio.nk"], [], 3)
+    assert line.level is Level.FAIL
+    assert "keys/pio.nk" in line.mend
+    assert health.modes("keys", [], [], 3).level is Level.OK
+    assert health.dead_letters(0).level is Level.OK
+    assert health.dead_letters(2).level is Level.WARN
+
+
+def test_official_profiles_that_lack_something_are_named() -> None:
+    good = health.Finding("a-website", True, ())
+    bad = health.Finding("b-website", False, ("the purpose statement is missing",))
+    assert health.profiles([good]).level is Level.OK
+    line = health.profiles([good, bad])
+    assert (line.level, line.detail) == (Level.WARN, "1 of 2 cannot be posted to: b-website")
+
+
+def test_posts_that_wait_are_told_with_what_they_wait_for() -> None:
+    until = NOW + timedelta(minutes=4)
+    wait = PostWait(request_id="r1", profile="fire-social", reason="the platform says: too many", until=until)
+    assert health.waits(()).level is Level.OK
+    line = health.waits((_beat("fanout"), _beat("fanout").model_copy(update={"waits": (wait,)})))
+    assert (line.level, "1, first r1 on fire-social: the platform says: too many, until" in line.detail) == (
+        Level.WARN,
+        True,
+    )

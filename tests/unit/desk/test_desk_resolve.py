@@ -1,0 +1,131 @@
+"""What the desk says and signs about an unconfirmed post."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
+from schemas.events.desk import DeliveryView, RequestView
+from schemas.events.envelope import RESOLUTION_TYPE
+from schemas.events.resolutions import ResolutionStatement
+from schemas.events.verdicts import Outcome
+from services.desk import outcome, show, statements, unconfirmed
+from services.desk.asked import Choice
+from services.desk.flows.resolve import decision_of, unconfirmed_on
+from services.kernel.authority.signing import Signer, new_seed, verified_by
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
+from tests.unit.desk.views import ID, NOW, delivery, request, view
+
+FIRE, SITE = "fire-townsquare", "fire-website"
+URL = "https://social.example/@fire/1"
+SIGNER = Signer(new_seed())
+
+
+def doubtful(profile: str = FIRE, *, final: bool = True) -> DeliveryView:
+    return delivery(profile, "unconfirmed", final).model_copy(update={"receipt_seq": 44, "reason": "it may stand"})
+
+
+def half() -> RequestView:
+    """One profile stands, the other is unconfirmed."""
+    return view(Outcome.CLEARED, doubtful(), delivery(SITE, "delivered"))
+
+
+def shown(draw: Any) -> str:
+    out = io.StringIO()
+    draw(Console(file=out, width=100, highlight=False, emoji=False))
+    return out.getvalue()
+
+
+COMMAND = f"onevoice resolve {ID} {FIRE} --posted URL | --post-again | --give-up"
+
+
+def test_status_and_pending_name_the_very_command() -> None:
+    status = shown(lambda console: show.result(console, half()))
+    pending = shown(lambda console: show.pending_table(console, (half(), view(Outcome.BLOCKED)), NOW))
+    for page in (status, pending):
+        assert f"  {COMMAND}\n" in page
+        assert "Look at the profile" in page
+        assert page.count("onevoice resolve") == 1
+    assert "--watch" not in status, "nothing more comes by itself"
+
+
+def test_nothing_is_said_where_nothing_is_unconfirmed() -> None:
+    for one in (
+        view(Outcome.CLEARED, delivery(FIRE, "delivered"), delivery(SITE, "delivered")),
+        view(Outcome.CLEARED, doubtful(final=False)),
+        view(None),
+    ):
+        assert unconfirmed.lines(one) == []
+        assert "resolve" not in shown(lambda console, one=one: show.result(console, one))
+
+
+def test_programs_see_which_profiles_wait_and_for_which_receipt() -> None:
+    body = outcome.request_json(half())
+    assert body["unconfirmed"] == [FIRE]
+    assert body["deliveries"][0]["receipt_seq"] == 44
+    assert outcome.exit_status(half()) is Exit.PARTLY
+
+
+@pytest.mark.parametrize(
+    ("choice", "decided"),
+    [
+        (Choice(posted=URL), ("posted", URL)),
+        (Choice(post_again=True), ("post_again", None)),
+        (Choice(give_up=True), ("give_up", None)),
+    ],
+)
+def test_each_decision_as_it_is_typed(choice: Choice, decided: tuple[str, str | None]) -> None:
+    assert decision_of(choice) == decided
+
+
+@pytest.mark.parametrize(
+    ("choice", "code"),
+    [
+        (Choice(), "resolve.choice"),
+        (Choice(posted=URL, give_up=True), "resolve.choice"),
+        (Choice(post_again=True, give_up=True), "resolve.choice"),
+        (Choice(posted=""), "url.invalid"),
+        (Choice(posted="javascript:alert(1)"), "url.invalid"),
+        (Choice(posted="https://social.example/\x1b[31m"), "url.invalid"),
+        (Choice(posted="https://" + "a" * 3_000), "url.invalid"),
+    ],
+)
+def test_what_is_typed_wrongly_is_said_before_anything_is_sent(choice: Choice, code: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        decision_of(choice)
+    assert caught.value.code == code
+    assert caught.value.hint
+
+
+def test_the_profile_must_be_one_that_waits() -> None:
+    assert unconfirmed_on(half(), FIRE).receipt_seq == 44
+
+    def refused(profile: str, one: RequestView) -> OneVoiceError:
+        with pytest.raises(OneVoiceError) as caught:
+            unconfirmed_on(one, profile)
+        return caught.value
+
+    unknown = refused("parks-townsquare", half())
+    assert (unknown.code, type(unknown)) == ("profile.not_a_target", BadInput)
+    assert FIRE in unknown.hint
+    stands = refused(SITE, half())
+    assert (stands.code, type(stands)) == ("resolution.nothing_unconfirmed", Refused)
+    assert f"it is delivered (http://127.0.0.1/{SITE})" in stands.message
+    assert FIRE in stands.hint
+    assert "still being looked for" in refused(FIRE, view(Outcome.CLEARED, doubtful(final=False))).message
+    assert "nothing was posted there yet" in refused(FIRE, view(Outcome.BLOCKED)).message
+
+
+def test_what_is_signed_answers_one_receipt() -> None:
+    fields: dict[str, Any] = {"realm": "live", "officer": "pio", "profile": FIRE, "receipt_seq": 44, "now": NOW}
+    signed = statements.resolution(SIGNER, request(), choice="posted", url=URL, **fields)
+    assert verified_by(signed.envelope, RESOLUTION_TYPE) == {SIGNER.public_key}
+    said = ResolutionStatement.from_bytes(signed.envelope.payload_bytes())
+    assert (said.request_id, said.profile, said.receipt_seq, said.decision, said.url) == (ID, FIRE, 44, "posted", URL)
+    assert (said.expires_at - said.issued_at).total_seconds() == statements.ORDER_SECONDS
+    with pytest.raises(ValidationError):
+        statements.resolution(SIGNER, request(), choice="posted", url=None, **fields)

@@ -1,0 +1,103 @@
+"""What people see fits 80 columns and shows texts as they are."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from schemas.events.control import Posture, UnknownPost
+from schemas.events.desk import EocView
+from schemas.events.requests import PlatformContent, Rendering
+from schemas.events.verdicts import Outcome
+from services.desk import outcome, show
+from tests.unit.desk.views import NOW, delivery, renderings, request, view
+
+
+def _console() -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(file=out, width=100, highlight=False, emoji=False), out
+
+
+def _lines(out: io.StringIO) -> list[str]:
+    return out.getvalue().splitlines()
+
+
+def test_everything_fits_80_columns() -> None:
+    console, out = _console()
+    stands = request(tuple(f"department-{n:02}-townsquare" for n in range(26)), screening=2)
+    show.request_head(console, stands, NOW)
+    show.message(console, renderings("word " * 80), stands.targets, "all-departments", stands.screening)
+    show.result(
+        console, view(Outcome.CLEARED, delivery("fire-townsquare", "delivered"), delivery("fire-website", "failed"))
+    )
+    show.pending_table(console, (view(Outcome.BLOCKED), view(None)), NOW)
+    assert max(len(line) for line in _lines(out)) <= 80
+
+
+def test_texts_are_not_markup() -> None:
+    console, out = _console()
+    show.message(console, renderings("[bold]Boil[/bold] water :fire: [link=x]y[/link]"), ("a-x",), "profiles", ())
+    assert "[bold]Boil[/bold] water :fire: [link=x]y[/link]" in out.getvalue()
+
+
+def test_a_thread_shows_each_part_and_its_length() -> None:
+    console, out = _console()
+    shown = Rendering.of(PlatformContent(platform="mastodon", parts=("1/2 Leave now.", "2/2 By road."), created_at=NOW))
+    console.print(show.rendering(shown))
+    text = out.getvalue()
+    assert "mastodon, 26 characters" in text
+    assert "part 1 of 2, 14 characters" in text
+    assert "2/2 By road." in text
+
+
+def test_a_blocked_request_says_how_to_go_on() -> None:
+    steps = show.next_steps(view(Outcome.BLOCKED))
+    assert steps[0].endswith("onevoice approve rabcdefghijkl --as OFFICER")
+
+
+def test_a_partly_delivered_request_says_how_to_follow_it() -> None:
+    steps = show.next_steps(view(Outcome.CLEARED, delivery("fire-townsquare", "delivered")))
+    assert steps[0] == "Delivered to 1 of 2 profiles."
+    assert "--watch" in steps[1]
+
+
+def test_every_finding_and_its_reason_is_shown() -> None:
+    console, out = _console()
+    show.verdict(console, view(Outcome.BLOCKED).verdict)
+    text = out.getvalue()
+    assert "BLOCKED" in text
+    assert "3(iv)(c)" in text
+    assert "an approval is missing" in text
+
+
+def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
+    late = delivery("fire-townsquare", "failed").model_copy(
+        update={"reason": "the platform asks to wait", "retry_at": NOW, "final": False, "url": None}
+    )
+    found = view(Outcome.CLEARED, late)
+    for shown in (lambda c: show.result(c, found), lambda c: show.pending_table(c, (found,), NOW)):
+        console, out = _console()
+        shown(console)
+        assert "the platform asks to wait, until " in out.getvalue()
+    assert outcome.request_json(found)["deliveries"][0]["retry_at"] == NOW.isoformat()
+
+
+def test_posts_that_nobody_can_account_for_are_named() -> None:
+    said = EocView(
+        realm="live",
+        city="Mission",
+        website="https://mission.example",
+        posture=Posture.EOC_ACTIVE,
+        level=2,
+        incident="Flood",
+        control_seq=9,
+        hold=False,
+        in_flight=0,
+        last_seq=100,
+        unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
+    )
+    console, out = _console()
+    show.eoc(console, said, NOW)
+    assert "UNKNOWN: r1 on fire-social may stand" in out.getvalue()
+    assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]

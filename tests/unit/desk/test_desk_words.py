@@ -1,0 +1,90 @@
+"""What is typed is checked before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.desk import words
+from services.desk.flows.officers import role_of
+from services.desk.flows.orders import named
+from services.kernel.base.errors import BadInput
+
+
+@pytest.mark.parametrize("word", ["a.b", "a*", ">", "a b", "", "-a", "a-", "A", "é", "a" * 64, "a\n"])
+def test_ids_that_may_not_stand_in_a_subject(word: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        words.check_id(word, "request")
+    assert caught.value.code == "request.id"
+
+
+def test_targets_are_kept_in_order_and_once() -> None:
+    assert words.targets(["b-x", "a-x", "b-x"], False) == ("b-x", "a-x")
+    assert words.targets([], True) == "all-departments"
+
+
+@pytest.mark.parametrize(
+    ("to", "everyone", "code"),
+    [([], False, "targets.missing"), (["a-x"], True, "targets.both"), (["a.x"], False, "profile.id")],
+)
+def test_reach_must_be_clear(to: list[str], everyone: bool, code: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        words.targets(to, everyone)
+    assert caught.value.code == code
+
+
+def test_variants_may_hold_equal_signs() -> None:
+    assert words.variants(["mastodon=a=b", "website="]) == {"mastodon": "a=b", "website": ""}
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [(["nothing"], "variant.malformed"), (["x=1", "x=2"], "variant.twice"), (["X.y=1"], "platform.id")],
+)
+def test_broken_variants(given: list[str], code: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        words.variants(given)
+    assert caught.value.code == code
+
+
+def test_each_picture_needs_its_description() -> None:
+    a, b = Path("a.png"), Path("b.png")
+    assert words.pictures([a, b], ["one", "two"]) == [(a, "one"), (b, "two")]
+    for images, alts in (([a], []), ([a], ["  "]), ([], ["one"])):
+        with pytest.raises(BadInput) as caught:
+            words.pictures(images, alts)
+        assert caught.value.code == "picture.alt"
+    with pytest.raises(BadInput, match="5 pictures"):
+        words.pictures([a] * 5, ["x"] * 5)
+
+
+def test_picture_files(tmp_path: Path) -> None:
+    """Missing, empty and huge files are told apart before anything is sent."""
+    with pytest.raises(BadInput) as caught:
+        words.read_picture(tmp_path / "none.png")
+    assert caught.value.code == "picture.unreadable"
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(BadInput, match="empty"):
+        words.read_picture(tmp_path / "empty.png")
+    (tmp_path / "huge.png").write_bytes(b"\0" * (words.MAX_PICTURE + 1))
+    with pytest.raises(BadInput, match="larger"):
+        words.read_picture(tmp_path / "huge.png")
+
+
+def test_roles_by_either_spelling() -> None:
+    assert role_of("eoc-director") is role_of("EOC_Director")
+    with pytest.raises(BadInput) as caught:
+        role_of("emperor")
+    assert caught.value.code == "role.unknown"
+    assert "pio" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a\x07b", "x" * 501])
+def test_an_incident_needs_a_visible_name(name: str) -> None:
+    with pytest.raises(BadInput):
+        named(name)
+
+
+def test_an_incidents_name_is_one_line() -> None:
+    assert named("  Fraser \n River  flood ") == "Fraser River flood"

@@ -1,0 +1,107 @@
+"""A receipt follows on what stood when the work on it began: what another worker wrote meanwhile is looked at first."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from services.fanout.connectors.contract import Absent, Posted
+from services.fanout.delivery.caller import Lease, NotAttempted
+from services.fanout.delivery.posting import Posting, Settings
+from services.fanout.domain.step import Place, Settle
+from services.kernel.base.clock import ManualClock
+from services.kernel.fold.state import RequestState, TargetState
+from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, request, verdict
+
+
+class Records:
+    """Notes behind which receipt each one is to be written."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[ReceiptOutcome, int]] = []
+
+    async def receipt(self, receipt: Receipt, expect_last: int) -> None:
+        self.written.append((receipt.outcome, expect_last))
+
+
+class Rig:
+    """A posting worker that stands beside another one, which delivers while this one is busy."""
+
+    def __init__(self) -> None:
+        self.records, self.clock = Records(), ManualClock(NOW)
+        self.found: Posted | Absent = Absent()
+        made = attempt()
+        self.target = TargetState(
+            attempt=made, attempt_seq=50, answered=False, receipt_last=44, effective=[50], number=1
+        )
+        of = request()
+        self.state = RequestState(of, 10, NOW, verdict=verdict(of), verdict_seq=VERDICT_SEQ)
+        self.state.targets[made.profile] = self.target
+        self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
+        quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
+        fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
+        runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
+        host: Any = SimpleNamespace(heard=lambda *_: None)
+        hosts: Any = SimpleNamespace(of=lambda _profile: host)
+        caller: Any = SimpleNamespace(look=self.look)
+        read_back: Any = SimpleNamespace(watch=lambda *_: None)
+        records: Any = self.records
+        connectors: Any = {"mastodon": object()}
+        self.posting = Posting(
+            runtime,
+            connectors,
+            hosts,
+            records,
+            caller,
+            None,
+            read_back,
+            Settings(15.0),  # type: ignore[arg-type]
+        )
+
+    async def look(self, *_: object) -> Posted | Absent:
+        self.another_delivers()
+        return self.found
+
+    def another_delivers(self) -> None:
+        """The fold of this very worker sees another one's attempt and its receipt."""
+        self.target.attempt_seq, self.target.receipt_last, self.target.answered = 60, 61, True
+        self.target.effective.append(60)
+
+
+async def test_what_was_found_in_a_look_follows_on_what_stood_before_the_look() -> None:
+    rig = Rig()
+    slot: Any = SimpleNamespace(calling=lambda: None)
+    await rig.posting.settle(rig.place, Settle(attempt(), 50, 20.0), slot)
+    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
+async def test_who_slept_before_its_call_takes_back_nothing_that_another_delivered() -> None:
+    """Found by the model (a worker dies, another stands still): it wrote ``withheld`` behind ``delivered``."""
+    rig = Rig()
+    lease, known = Lease(rig.clock, 15.0), rig.target.receipt_last
+    rig.another_delivers()
+    result = NotAttempted("another worker took it over")
+    await rig.posting._conclude(rig.place, 50, result, lease, known)
+    assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
+@pytest.mark.parametrize("found", [Posted("https://x.example/1", "1"), Absent()])
+async def test_who_stood_still_over_its_call_looks_what_became_of_it(
+    monkeypatch: pytest.MonkeyPatch, found: Posted | Absent
+) -> None:
+    """Found by the model: another one had looked, found nothing and said so, and then the post landed."""
+    rig = Rig()
+    rig.found = found
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert await rig.posting._look_after_sleep(rig.place, attempt(), 50, 44) is None
+    assert waited == [15.0]
+    assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])

@@ -1,0 +1,137 @@
+"""The receipt of each way in which an attempt can end."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
+from services.fanout.delivery.caller import NotAttempted
+from services.fanout.domain import receipts
+from tests.unit.fanout.world import NOW, attempt, request
+
+POSTED = Posted("https://x.example/1", "1", note="without its picture")
+BEGUN = Posted("https://x.example/1", "1")
+
+RESULTS = [
+    (POSTED, "delivered", True, "without its picture", POSTED.url),
+    (Permanent("too long"), "failed", True, "too long", None),
+    (Permanent("1 of 2 parts stand", begun=BEGUN), "failed", True, "1 of 2 parts stand", BEGUN.url),
+    (Retryable("busy"), "withheld", False, "busy", None),
+    (Retryable("1 of 2", begun=BEGUN), "withheld", False, "1 of 2", BEGUN.url),
+    (NotAttempted("a newer verdict stands"), "withheld", False, "a newer verdict stands", None),
+]
+
+
+@pytest.mark.parametrize(("result", "outcome", "final", "reason", "url"), RESULTS)
+def test_a_call_that_ended_clearly(
+    result: Posted | Permanent | Retryable | NotAttempted, outcome: str, final: bool, reason: str, url: str | None
+) -> None:
+    made = receipts.of_result(attempt(), 50, result, NOW)
+    assert (str(made.outcome), made.final, made.reason, made.url, made.attempt_seq) == (outcome, final, reason, url, 50)
+
+
+LOOKS = [
+    (POSTED, False, "delivered", True),
+    (Absent(), False, "withheld", False),
+    (Absent(begun=BEGUN), False, "withheld", False),
+    (CannotTell("no access"), False, "unconfirmed", True),
+    (CannotTell("no access"), True, "unconfirmed", False),
+]
+
+
+@pytest.mark.parametrize(("found", "idempotent", "outcome", "final"), LOOKS)
+def test_an_attempt_that_was_looked_for(
+    found: Posted | Absent | CannotTell, idempotent: bool, outcome: str, final: bool
+) -> None:
+    made = receipts.of_look(attempt(), 50, found, NOW, idempotent=idempotent)
+    assert (str(made.outcome), made.final, made.attempt_seq) == (outcome, final, 50)
+    assert made.reason
+
+
+def test_the_beginning_of_a_thread_that_stands_is_on_record() -> None:
+    made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, idempotent=False)
+    assert (made.url, made.remote_id) == (BEGUN.url, BEGUN.remote_id)
+    assert receipts.of_look(attempt(), 50, Absent(), NOW, idempotent=False).url is None
+
+
+LAST = receipts.of_result(attempt(), 40, POSTED, NOW)
+
+
+@pytest.mark.parametrize("stands", [LAST, receipts.vanished(LAST, NOW)])
+@pytest.mark.parametrize(
+    "result", [Retryable("busy"), NotAttempted("another worker took it over"), Permanent("too long")]
+)
+def test_what_surely_did_not_post_does_not_take_back_what_stands(
+    stands: Receipt, result: Retryable | NotAttempted | Permanent
+) -> None:
+    """Or it would be tried again, and stand twice."""
+    made = receipts.reconcile_with_latest(receipts.of_result(attempt(), 50, result, NOW), stands)
+    assert (made.attempt_seq, made.final, made.outcome) == (50, True, stands.outcome)
+    assert (made.url, made.remote_id, made.retry_at) == (POSTED.url, POSTED.remote_id, None)
+    assert made.reason.endswith(result.reason)
+
+
+def test_what_may_have_posted_speaks_for_itself_and_so_does_what_follows_nothing_final() -> None:
+    own = receipts.of_result(attempt(), 50, Retryable("busy"), NOW)
+    posted = receipts.of_result(attempt(), 50, Posted("https://x.example/2", "2"), NOW)
+    withheld = receipts.of_result(attempt(), 40, Retryable("busy"), NOW)
+    newer = LAST.model_copy(update={"revision": attempt().revision + 1})
+    ended = receipts.without_attempt(
+        request(), "fire-social", "mastodon", ReceiptOutcome.EXPIRED, NOW, final=True, reason="missed"
+    )
+    assert receipts.reconcile_with_latest(posted, LAST) is posted
+    assert receipts.reconcile_with_latest(ended, LAST) is ended
+    for last in (None, withheld, newer, own.model_copy(update={"outcome": ReceiptOutcome.DELIVERED, "final": True})):
+        assert receipts.reconcile_with_latest(own, last) is own
+
+
+def test_what_vanished_after_it_was_delivered_is_left_to_a_person() -> None:
+    """The same attempt, its address kept; final, so that nothing posts it again by itself."""
+    delivered = receipts.of_result(attempt(), 50, POSTED, NOW)
+    made = receipts.vanished(delivered, NOW)
+    assert (str(made.outcome), made.final, made.attempt_seq, made.url) == ("unconfirmed", True, 50, POSTED.url)
+    assert POSTED.url in made.reason
+
+
+@pytest.mark.parametrize(("result", "outcome"), [(Absent(), "failed"), (CannotTell("no access"), "unconfirmed")])
+def test_a_post_that_was_attempted_often_enough_ends_in_what_is_known(
+    result: Absent | CannotTell, outcome: str
+) -> None:
+    made = receipts.exhausted(receipts.of_look(attempt(), 50, result, NOW, idempotent=True), 24)
+    assert (str(made.outcome), made.final) == (outcome, True)
+    assert "24 attempts" in made.reason
+
+
+def test_a_lapsed_lease_frees_the_profile_and_ends_nothing() -> None:
+    made = receipts.lapsed(attempt(), 50, NOW)
+    assert (str(made.outcome), made.final, made.attempt_seq, made.retry_at) == ("lapsed", False, 50, None)
+
+
+DELIVERED = receipts.of_result(attempt(), 50, POSTED, NOW)
+WITHHELD = receipts.of_result(attempt(), 50, Retryable("busy"), NOW)
+LAPSED = receipts.lapsed(attempt(), 50, NOW)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "enough"),
+    [
+        (DELIVERED, WITHHELD, True),
+        (DELIVERED, DELIVERED, True),
+        (WITHHELD, WITHHELD, True),
+        (WITHHELD, DELIVERED, False),
+        (LAPSED, WITHHELD, False),
+        (LAPSED, DELIVERED, False),
+        (DELIVERED.model_copy(update={"attempt_seq": 40}), WITHHELD, False),
+    ],
+)
+def test_one_receipt_of_an_attempt_is_enough_unless_the_new_one_knows_that_it_stands(
+    old: Receipt, new: Receipt, enough: bool
+) -> None:
+    assert receipts.says_enough(old, new) is enough
+
+
+def test_junk_among_the_receipts_of_a_place_is_passed_over() -> None:
+    first, second = (receipts.of_result(attempt(), seq, POSTED, NOW) for seq in (50, 60))
+    bodies = [b"{}", first.to_bytes(), b"\xff", second.to_bytes(), attempt().to_bytes()]
+    assert receipts.readable(bodies) == [first, second]

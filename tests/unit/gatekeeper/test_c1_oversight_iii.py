@@ -1,0 +1,92 @@
+"""Clause 1 Oversight (iii): in routine a publisher clears content for the profiles delegated to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.events.authority import Grant, Role
+from services.gatekeeper.policy.clauses import c1_oversight_iii
+from tests.unit.gatekeeper.town import MINUTE, START, Town, one, said
+
+
+@pytest.mark.parametrize(
+    ("targets", "outcome"),
+    [
+        (("fire-town",), "cleared"),
+        (("fire-town", "fire-news"), "cleared"),
+        (("fire-news", "fire-town"), "cleared"),
+        (("police-town",), "blocked"),
+        (("fire-town", "police-town"), "blocked"),
+    ],
+)
+def test_a_publisher_clears_what_is_delegated_and_nothing_else(targets: tuple[str, ...], outcome: str) -> None:
+    """Every profile asked for must be delegated; a part of them does not do."""
+    town = Town()
+    assert town.outcome(town.request(author="fire-publisher", targets=targets), "fire-publisher") == outcome
+
+
+def test_the_reason_names_what_is_not_delegated() -> None:
+    """A publisher of only some of the targets reads which ones are missing."""
+    town = Town()
+    request = town.request(author="fire-publisher", targets=("fire-town", "police-town"))
+    town.approve(request, "fire-publisher")
+    assert "not of police-town" in one(town.decide(request), c1_oversight_iii.CLAUSE, "noted")
+
+
+def test_two_publishers_of_a_part_each_do_not_add_up() -> None:
+    """Each signature is judged alone; the office is who speaks for several departments."""
+    town = Town()
+    request = town.request(author="fire-publisher", targets=("fire-town", "police-town"))
+    assert town.outcome(request, "fire-publisher", "police-publisher") == "blocked"
+    assert town.outcome(request, "office") == "cleared"
+
+
+def test_delegation_may_come_in_several_grants() -> None:
+    """Grants add up, and the clearance ends with the first of them that is needed."""
+    officers = {
+        "two": (
+            Grant(role=Role.PUBLISHER, profiles=("fire-town",), valid_until=START + 9 * MINUTE),
+            Grant(role=Role.PUBLISHER, profiles=("police-town", "fire-town"), valid_until=START + 20 * MINUTE),
+        )
+    }
+    town = Town(officers)
+    request = town.request(author="two", targets=("fire-town", "police-town"))
+    assert town.outcome(request, "two") == "cleared"
+    assert town.decide(request).valid_until == START + 20 * MINUTE
+
+
+def test_a_delegation_not_begun_or_over_does_not_count() -> None:
+    """From its beginning, inclusive, until its end, exclusive."""
+    grant = Grant(
+        role=Role.PUBLISHER, profiles=("fire-town",), valid_from=START + MINUTE, valid_until=START + 2 * MINUTE
+    )
+    town = Town({"later": (grant,)})
+    request = town.request(author="later")
+    town.approve(request, "later")
+    for minutes, outcome in ((0, "blocked"), (1, "cleared"), (2, "blocked")):
+        town.now = START + minutes * MINUTE
+        assert town.decide(request).outcome == outcome
+
+
+def test_a_signature_is_needed_not_only_the_delegation() -> None:
+    """Submitting is not signing."""
+    town = Town()
+    assert town.decide(town.request(author="fire-publisher")).outcome == "blocked"
+
+
+def test_it_counts_in_routine_only() -> None:
+    """In crisis and EOC the clause is silent."""
+    for posture in ("crisis", "eoc_activating", "eoc_active"):
+        town = Town()
+        town.posture(posture)
+        request = town.request(author="fire-publisher")
+        assert town.outcome(request, "fire-publisher") == "blocked"
+        assert said(town.decide(request), c1_oversight_iii.CLAUSE) == []
+
+
+def test_crisis_content_takes_a_designation_too() -> None:
+    """The note says that 2(ii) is what is missing."""
+    town = Town()
+    request = town.request(author="fire-publisher", crisis=True)
+    town.approve(request, "fire-publisher")
+    assert "not designated" in one(town.decide(request), c1_oversight_iii.CLAUSE, "noted")

@@ -1,0 +1,140 @@
+"""Pictures are kept without anything but the picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from services.intake.domain import media
+from services.intake.domain.media import clean_picture, media_type_of
+from services.kernel.base.errors import OneVoiceError
+from tests.unit.intake.world import code_of
+
+SECRET = b"SECRET-PLACE"
+
+
+def encoded(form: str = "PNG", size: tuple[int, int] = (40, 20), mode: str = "RGB", **options: Any) -> bytes:
+    out = io.BytesIO()
+    image = Image.new(mode, size)
+    image.paste("red" if mode != "L" else 90, (0, 0, size[0] // 2, size[1]))
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    data = Image.Exif()
+    data[0x0112] = orientation
+    data[0x010E] = SECRET.decode()
+    data.get_ifd(0x8825)[1] = "N"
+    data.get_ifd(0x8825)[29] = SECRET.decode()
+    return data
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_exif_place_and_comments_are_gone(form: str) -> None:
+    """Nothing of the metadata is left in the bytes, and the picture is still one of its kind."""
+    notes = PngInfo()
+    notes.add_text("Comment", SECRET.decode())
+    extra: dict[str, Any] = {"JPEG": {"comment": SECRET}, "PNG": {"pnginfo": notes}, "WEBP": {"xmp": SECRET}}[form]
+    raw = encoded(form, exif=exif(), icc_profile=SECRET, **extra)
+    assert SECRET in raw
+    kept = clean_picture(raw)
+    assert SECRET not in kept.raw
+    with Image.open(io.BytesIO(kept.raw)) as image:
+        assert image.format == form
+        assert not image.getexif()
+        assert not {"exif", "icc_profile", "comment", "xmp"} & set(image.info)
+    assert media_type_of(kept.raw) == kept.media_type == f"image/{form.lower()}"
+    assert (kept.width, kept.height) == (40, 20)
+
+
+def test_a_picture_is_turned_upright_before_its_exif_goes() -> None:
+    """Orientation 6 is a quarter turn: the sides change places."""
+    kept = clean_picture(encoded("JPEG", exif=exif(6)))
+    assert (kept.width, kept.height) == (20, 40)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "I;16"])
+def test_other_modes(mode: str) -> None:
+    """Any still picture of the three kinds is taken; transparency is kept."""
+    out = io.BytesIO()
+    Image.new(mode, (8, 8)).save(out, "PNG")
+    with Image.open(io.BytesIO(clean_picture(out.getvalue()).raw)) as image:
+        assert image.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
+
+
+def test_a_large_picture_is_made_smaller() -> None:
+    kept = clean_picture(encoded(size=(5_000, 500)))
+    assert (kept.width, kept.height) == (media.MAX_SIDE, 410)
+
+
+def test_a_noisy_picture_is_packed_tighter() -> None:
+    """What would be over 5 MB as it is comes out as a kind that is smaller."""
+    side = 1_350
+    out = io.BytesIO()
+    Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(out, "PNG", compress_level=0)
+    assert media.MAX_OUT < out.tell() < media.MAX_IN
+    kept = clean_picture(out.getvalue())
+    assert len(kept.raw) <= media.MAX_OUT
+    assert kept.media_type == "image/jpeg"
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that claims a size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def animated() -> bytes:
+    out = io.BytesIO()
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "picture.empty"),
+        (b"x" * (media.MAX_IN + 1), "picture.too_large"),
+        (b"GIF89a" + b"\0" * 50, "picture.type"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "picture.type"),
+        (b"%PDF-1.7", "picture.type"),
+        (png_of(60_000, 60_000), "picture.too_many_pixels"),
+        (png_of(8_000, 8_000), "picture.too_many_pixels"),
+        (png_of(10_000, 10_000), "picture.too_many_pixels"),
+        (png_of(100, 100), "picture.broken"),
+        (encoded("JPEG")[:200], "picture.broken"),
+        (animated(), "picture.animated"),
+    ],
+)
+def test_refused(raw: bytes, code: str) -> None:
+    assert code_of(clean_picture, raw) == code
+
+
+def outcome(raw: bytes) -> str:
+    try:
+        return "picture" if clean_picture(raw).width else "nothing"
+    except OneVoiceError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_damage_anywhere_is_a_known_error_or_harmless(form: str) -> None:
+    """Each byte changed in turn: a picture, or one clear error."""
+    raw = encoded(form)
+    for index in range(0, len(raw), 3):
+        damaged = raw[:index] + bytes([raw[index] ^ 0xFF]) + raw[index + 1 :]
+        assert outcome(damaged).startswith("picture")

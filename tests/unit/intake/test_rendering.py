@@ -1,0 +1,217 @@
+"""What each platform gets: variants, links, threads, and nothing cut in silence."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.platforms import LIMITS, Limits, counted_length
+from services.intake.domain.rendering import has_link, parts_of, render, units
+from services.kernel.base.errors import BadInput, OneVoiceError
+from tests.unit.intake.world import NOW, SITE, code_of, draft
+
+TOOT = LIMITS["mastodon"]
+LINK = f"{SITE}/evacuation"
+SENTENCE = "The crews work through the night to keep the water out of the lower town. "
+
+
+def rendered(**data: Any) -> dict[str, tuple[str, ...]]:
+    return {one.platform: one.content().parts for one in render(draft(**data), LIMITS)}
+
+
+def test_a_short_text_is_posted_as_it_is_everywhere() -> None:
+    """The website always gets a rendering, target or not."""
+    assert rendered(text="Road open.") == {"mastodon": ("Road open.",), "website": ("Road open.",)}
+
+
+def test_the_link_goes_after_the_text_unless_it_stands_in_it() -> None:
+    """The link is on the post exactly once."""
+    assert rendered(text="Leave now.", link=LINK)["mastodon"] == (f"Leave now.\n\n{LINK}",)
+    assert rendered(text=f"Leave now: {LINK}.", link=LINK)["mastodon"] == (f"Leave now: {LINK}.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("see https://a.ca/x", True),
+        ("see https://a.ca/x.", True),
+        ("(https://a.ca/x)", True),
+        ("https://a.ca/xy", False),
+        ("https://a.ca/x/y", False),
+        ("https://a.ca/x?y", False),
+        ("https://a.ca/xy and https://a.ca/x", True),
+        ("https://a.ca/x.html", False),
+    ],
+)
+def test_a_longer_link_is_another_link(text: str, there: bool) -> None:
+    assert has_link(text, "https://a.ca/x") is there
+
+
+def test_the_authors_variant_wins_on_its_platform_only() -> None:
+    parts = rendered(text="The long form.", variants={"mastodon": "Short."})
+    assert parts == {"mastodon": ("Short.",), "website": ("The long form.",)}
+
+
+def test_a_long_text_becomes_a_numbered_thread_with_the_link_in_its_first_part() -> None:
+    """Each part ends where a sentence does, and says which it is."""
+    parts = rendered(text=SENTENCE * 15, link=LINK)["mastodon"]
+    assert len(parts) == 3
+    assert parts[0].endswith(f"(1/3)\n\n{LINK}")
+    assert all(f". ({number}/3)" in part for number, part in enumerate(parts, 1))
+    assert [part.count(LINK) for part in parts] == [1, 0, 0]
+    assert all(counted_length(part, TOOT) <= 500 for part in parts)
+
+
+def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> None:
+    """Chinese is divided after its full stop; a word too long for a part is divided between letters."""
+    chinese = "请立即撤离低洼地区并前往市政厅。" * 70
+    parts = parts_of(chinese, LINK, TOOT)
+    assert len(parts) > 2
+    assert bare(parts, LINK) == chinese
+    assert all("。 (" in part for part in parts)
+    long_word = SENTENCE * 5 + "x" * 300 + "y" * 700
+    parts = parts_of(long_word, None, TOOT)
+    assert bare(parts, None) == re.sub(r"\s+", "", long_word)
+    assert [part.count("x") + part.count("y") for part in parts][1:] == [494, 494, 12]
+
+
+def test_paragraphs_are_kept_together() -> None:
+    """The end of a paragraph is the better place to divide."""
+    first, second = (SENTENCE * 5).strip(), (SENTENCE * 4).strip()
+    assert parts_of(f"{first}\n\n{second}", None, TOOT) == (f"{first} (1/2)", f"{second} (2/2)")
+
+
+def test_abbreviations_do_not_end_a_sentence() -> None:
+    """The first part does not end with "St."."""
+    text = (
+        SENTENCE * 5 + "Stay away from Main St. " + "between the river and the bridge, and from all of the fields. " * 3
+    )
+    assert "St. (1/" not in parts_of(text, None, TOOT)[0]
+
+
+def test_links_count_their_fixed_length() -> None:
+    """A long address fits where it counts 23."""
+    link = "https://mission.example/" + "a" * 400
+    text = ("word " * 90).strip()
+    assert parts_of(text, link, TOOT) == (f"{text}\n\n{link}",)
+
+
+def test_what_people_see_as_one_character_counts_as_one() -> None:
+    """Emoji sequences and marks are counted as readers see them."""
+    assert parts_of("👩‍🚒" * 500, None, TOOT) == ("👩‍🚒" * 500,)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x" * 501, "first part"),
+        ("word " * 200, "first part"),
+        ("Leave. " + "word " * 200, "first part"),
+        (SENTENCE * 400, "more than 25 parts"),
+    ],
+)
+def test_too_long_names_platform_overrun_and_remedy(text: str, why: str) -> None:
+    """What cannot be a thread is refused when the request is made."""
+    with pytest.raises(BadInput) as caught:
+        rendered(text=text)
+    assert caught.value.code == "text.too_long_for_platform"
+    over = counted_length(text.strip(), TOOT) - 500
+    assert "mastodon takes 500 characters" in caught.value.message
+    assert f"{over} too many" in caught.value.message
+    assert why in caught.value.message
+    assert "--variant mastodon=" in caught.value.hint
+
+
+def test_a_variant_mends_what_is_too_long() -> None:
+    assert rendered(text="word " * 200, variants={"mastodon": "Short."})["mastodon"] == ("Short.",)
+
+
+def test_an_address_is_never_divided() -> None:
+    """An address longer than a part, where addresses count as they are, is refused."""
+    plain = Limits("plain", characters=100)
+    text = "Leave the area now, all of you who live there. " * 2 + "https://mission.example/" + "a" * 100 + " ok."
+    assert code_of(parts_of, text, None, plain) == "text.too_long_for_platform"
+
+
+def test_unknown_platform_and_pictures_over_the_limits() -> None:
+    """Limits that are not known, or not kept, refuse."""
+    picture = {"sha256": "a" * 64, "media_type": "image/png", "alt": "A map of all zones"}
+    other = {"sha256": "b" * 64, "media_type": "image/png", "alt": "A photo of the river"}
+    made = draft(pictures=[picture, other])
+    few = {name: Limits(name, 500, pictures=1) for name in LIMITS}
+    short = {name: Limits(name, 500, alt_characters=5) for name in LIMITS}
+    assert code_of(render, made, {}) == "platform.unknown"
+    assert code_of(render, made, few) == "picture.too_many"
+    assert code_of(render, made, short) == "picture.alt_too_long"
+
+
+def test_the_content_carries_pictures_link_severity_and_the_frozen_time() -> None:
+    picture = {"sha256": "a" * 64, "media_type": "image/png", "alt": "A map"}
+    one = render(draft(link=LINK, severity="severe", pictures=[picture]), LIMITS)[0].content()
+    assert (one.link, one.severity, one.created_at, one.pictures[0].alt) == (LINK, "severe", NOW, "A map")
+
+
+piece = st.one_of(
+    st.text("abcdefgé漢👍🏽 ", min_size=1, max_size=60),
+    st.sampled_from(["\n", "\n\n", ". ", "! ", "。", "https://mission.example/a/b?c=d ", "e\u0301", "👩‍🚒", "St. "]),
+)
+prose = st.lists(piece, min_size=1, max_size=80).map("".join).map(str.strip).filter(bool)
+some_limits = st.builds(
+    Limits,
+    platform=st.just("mastodon"),
+    characters=st.integers(60, 300),
+    link_length=st.sampled_from([None, 23]),
+)
+
+
+def bare(parts: tuple[str, ...], link: str | None) -> str:
+    """The text of a thread without numbers, link and white space."""
+    total = len(parts)
+    chunks = []
+    for number, part in enumerate(parts, 1):
+        if number == 1 and link and part.endswith(f"\n\n{link}"):
+            part = part.removesuffix(f"\n\n{link}")
+        chunks.append(part.removesuffix(f" ({number}/{total})") if total > 1 else part)
+    return re.sub(r"\s+", "", "".join(chunks))
+
+
+@settings(max_examples=120)
+@given(text=prose, link=st.none() | st.just(LINK), limits=some_limits)
+def test_no_text_is_lost_and_each_part_fits(text: str, link: str | None, limits: Limits) -> None:
+    """Whatever is not refused is there to the last letter, within the limit, with the link in the first part."""
+    try:
+        parts = parts_of(text, link, limits)
+    except OneVoiceError as error:
+        assert error.code == "text.too_long_for_platform"  # noqa: PT017 - either end is right
+        assert counted_length(text if link is None else f"{text}\n\n{link}", limits) > limits.characters
+        return
+    assert all(counted_length(part, limits) <= limits.characters for part in parts)
+    assert len(parts) <= 25
+    assert link is None or has_link(parts[0], link)
+    if len(parts) > 1:
+        assert all(f"({number}/{len(parts)})" in part for number, part in enumerate(parts, 1))
+    assert bare(parts, link) == re.sub(r"\s+", "", text)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.sampled_from([SENTENCE, "Leave now! ", "Why? Because.\n\n", "漢字の文章です。"]), min_size=20, max_size=60
+    )
+)
+def test_prose_of_ordinary_sentences_always_becomes_a_thread(sentences: list[str]) -> None:
+    """Sentences of usual length never end in a refusal, and no part ends within one."""
+    parts = parts_of("".join(sentences).strip(), LINK, TOOT)
+    assert all(re.search(r"[.!?。] \(\d+/\d+\)", part) for part in parts) or len(parts) == 1
+
+
+@given(prose, some_limits)
+def test_pieces_make_up_the_text_and_never_count_too_little(text: str, limits: Limits) -> None:
+    """The pieces are the text, and count at least what the platform counts."""
+    pieces = units(text, limits)
+    assert "".join(one for one, _ in pieces) == text
+    assert sum(weight for _, weight in pieces) >= counted_length(text, limits)

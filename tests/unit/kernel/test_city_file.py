@@ -1,0 +1,132 @@
+"""A broken city.toml is told with its line and field; a whole one gives the paths of a realm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.kernel.base.city import load_city
+from services.kernel.base.errors import BadInput
+from tests.unit.gatekeeper.town import signer
+
+KEY = signer("root one").public_key
+WHOLE = f"""\
+# The city of the tests.
+[city]
+name = "Mission"
+website = "https://mission.example"
+
+[nats]
+port = 4222
+host = "127.0.0.1"
+
+[townsquare]
+port = 4223
+
+[authority.live]
+root_keys = ["{KEY}"]
+threshold = 1
+audit_key = "{KEY}"
+
+[authority.exercise]
+root_keys = [
+  "{KEY}",
+]
+audit_key = "{KEY}"
+"""
+
+
+def broken(folder: Path, text: str | bytes) -> BadInput:
+    (folder / "city.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadInput) as error:
+        load_city(folder)
+    assert error.value.hint
+    return error.value
+
+
+def test_a_whole_city_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE)
+    city = load_city(tmp_path)
+    assert (city.settings.city.name, city.settings.nats.port, city.realm) == ("Mission", 4222, "live")
+    assert city.authority.threshold == 1
+    assert load_city(tmp_path, "exercise").authority.threshold == 2
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "field"),
+    [
+        ("port = 4223", "port = 0", 11, "townsquare.port"),
+        ("port = 4222", 'port = "4222x"', 7, "nats.port"),
+        ("threshold = 1", "threshold = 0", 15, "authority.live.threshold"),
+        ('name = "Mission"', 'name = ""', 3, "city.name"),
+        ('website = "https://mission.example"', 'website = "mission.example"', 4, "city.website"),
+        ('name = "Mission"', 'nmae = "Mission"', 2, "city.name"),
+        ('host = "127.0.0.1"', 'hots = "127.0.0.1"', 8, "nats.hots"),
+        ("[townsquare]", "[townsqare]", 10, "townsqare"),
+        (f'  "{KEY}",', '  "U123",', 19, "authority.exercise.root_keys.0"),
+        ("[nats]\nport = 4222", "[nats]\nreplicas = 2", 7, "nats.replicas"),
+    ],
+)
+def test_what_is_wrong_is_named_by_line_and_field(tmp_path: Path, good: str, bad: str, line: int, field: str) -> None:
+    assert good in WHOLE
+    error = broken(tmp_path, WHOLE.replace(good, bad, 1))
+    assert error.code == "city.invalid"
+    assert f"line {line}:" in error.message
+    assert f" {field}: " in error.message
+
+
+def test_the_same_key_in_two_tables_is_told_apart(tmp_path: Path) -> None:
+    """[townsquare] port and [nats] port: the line is that of the wrong one."""
+    assert "line 11:" in broken(tmp_path, WHOLE.replace("4223", "-1")).message
+    assert "line 7:" in broken(tmp_path, WHOLE.replace("4222", "-1")).message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (WHOLE.replace('"Mission"', '"Mission'), "line 3"),
+        (WHOLE + "[city]\n", "line 2"),
+        ("name", "at end of document"),
+    ],
+)
+def test_what_is_no_toml_is_named_by_line(tmp_path: Path, text: str, says: str) -> None:
+    error = broken(tmp_path, text)
+    assert error.code == "city.syntax"
+    assert says in error.message
+
+
+def test_other_bytes_than_utf8_are_told_where(tmp_path: Path) -> None:
+    error = broken(tmp_path, WHOLE.encode().replace(b"Mission", b"Miss\xefon"))
+    assert error.code == "city.syntax"
+    assert "byte 44" in error.message
+
+
+def test_no_city_file_and_none_that_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as missing:
+        load_city(tmp_path)
+    assert missing.value.code == "city.missing"
+    assert "--city" in missing.value.hint
+    (tmp_path / "city.toml").mkdir()
+    with pytest.raises(BadInput) as unreadable:
+        load_city(tmp_path)
+    assert unreadable.value.code == "city.unreadable"
+
+
+def test_an_empty_city_file_says_what_is_missing(tmp_path: Path) -> None:
+    assert "city: Field required" in broken(tmp_path, "").message
+
+
+def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:
+    (tmp_path / "city.toml").write_text(WHOLE)
+    live, exercise = load_city(tmp_path), load_city(tmp_path, "exercise")
+    for of in (
+        lambda city: city.manifest_path,
+        lambda city: city.key_path("pio"),
+        lambda city: city.service_key_path("gatekeeper"),
+        lambda city: city.provision_key_path,
+        lambda city: city.token_path("fire"),
+        lambda city: city.audit_folder,
+        lambda city: city.site_folder,
+    ):
+        assert of(live) != of(exercise)

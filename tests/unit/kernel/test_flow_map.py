@@ -1,0 +1,221 @@
+"""The flow map: each subject has a stream, exactly the writers that it should, and a reader."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import services
+from schemas import flow, streams, subjects
+from services.kernel.base.clock import ManualClock
+from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.ledger.client import Entry, Ledger
+from services.kernel.ledger.integrity import Shape
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.source import OnEntry
+
+START = datetime(2026, 1, 31, 14, tzinfo=UTC)
+PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
+HEADS = ("ledger", "media", "dead", "tries")
+STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in HEADS}
+WRITERS = {
+    subjects.CONTROL: {"eoc_state", "registry"},
+    subjects.REQUESTS: {"intake"},
+    subjects.APPROVALS: {"intake"},
+    subjects.VERDICTS: {"gatekeeper"},
+    subjects.ATTEMPTS: {"fanout"},
+    subjects.RECEIPTS: {"fanout"},
+    subjects.RESOLUTIONS: {"fanout"},
+    subjects.SEAL: {"audit"},
+    subjects.MEDIA_ALL: {"intake"},
+    subjects.DEAD_AGAIN_ALL: {"board"},
+    subjects.DEAD_CLOSED_ALL: {"board"},
+}
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """True when a NATS pattern takes a subject (or a narrower pattern)."""
+    ours, theirs = pattern.split("."), subject.split(".")
+    for index, word in enumerate(ours):
+        if word == ">":
+            return len(theirs) > index
+        if index >= len(theirs) or (word not in ("*", theirs[index])) or theirs[index] == ">":
+            return False
+    return len(ours) == len(theirs)
+
+
+def test_each_ledger_subject_has_the_writers_that_it_should() -> None:
+    written = {row.name: set(row.writes) for row in flow.SERVICES}
+    found = {
+        subject: {name for name, mine in written.items() if subject in mine}
+        for subject in set().union(*written.values())
+    }
+    assert found == WRITERS
+
+
+def test_no_service_may_write_with_a_wildcard_over_several_kinds() -> None:
+    for row in flow.SERVICES:
+        for subject in row.writes:
+            assert subject in STORED.values()
+            assert subject != subjects.LEDGER_ALL
+
+
+@pytest.mark.parametrize("subject", sorted(STORED.values()))
+def test_each_stored_subject_lies_in_exactly_one_stream(subject: str) -> None:
+    assert len([stream for stream in streams.STREAMS if any(covers(one, subject) for one in stream.subjects)]) == 1
+
+
+def test_no_two_streams_overlap() -> None:
+    heads = [head for stream in streams.STREAMS for head in {subject.split(".")[0] for subject in stream.subjects}]
+    assert len(heads) == len(set(heads))
+
+
+@pytest.mark.parametrize("subject", sorted(WRITERS))
+def test_each_written_subject_has_a_reader(subject: str) -> None:
+    """Somebody consumes it, or folds the ledger, or reads its stream; the audit copies whatever is in the ledger."""
+    (stream,) = [one.name for one in streams.STREAMS if any(covers(s, subject) for s in one.subjects)]
+    consumed = {
+        row.name
+        for row in flow.SERVICES
+        for one in (*row.consumes, *((row.again,) if row.again else ()))
+        if one.stream == stream and (covers(one.filter_subject, subject) or covers(subject, one.filter_subject))
+    }
+    assert consumed | {row.name for row in flow.SERVICES if stream in row.reads}
+    if stream == streams.LEDGER:
+        assert "audit" in consumed
+
+
+def test_who_decides_or_answers_from_memory_folds_the_ledger() -> None:
+    """The audit reads the bytes themselves, and the registry needs nothing but control."""
+    assert {row.name for row in flow.SERVICES if not row.folds} == {"registry", "audit"}
+    assert [row.name for row in flow.SERVICES if row.posts] == ["fanout"]
+    for row in flow.SERVICES:
+        assert streams.LEDGER in row.reads, "a rewound ledger is found by comparing with the leader's"
+
+
+def test_the_feed_is_heard_by_projections_and_is_no_broadcast_of_a_service() -> None:
+    for row in flow.SERVICES:
+        assert not any(covers(subjects.FEED_ALL, one) for one in (*row.broadcasts, *row.hears, *row.writes))
+
+
+def test_each_durable_is_consumed_by_exactly_one_service_on_a_stream_that_is_there() -> None:
+    known = {stream.name: stream for stream in streams.STREAMS}
+    users: dict[str, list[str]] = {}
+    for row in flow.SERVICES:
+        for consumer in (*row.consumes, *((row.again,) if row.again else ())):
+            users.setdefault(consumer.durable, []).append(row.name)
+            assert any(covers(one, consumer.filter_subject) for one in known[consumer.stream].subjects)
+    assert {durable: len(names) for durable, names in users.items()} == {one.durable: 1 for one in streams.CONSUMERS}
+
+
+def test_who_consumes_from_the_ledger_through_handlers_gets_its_dead_letters_back() -> None:
+    """Audit has no handlers: what it cannot copy is an alarm, never a letter."""
+    again = {row.name: row.again for row in flow.SERVICES if row.again is not None}
+    assert set(again) == {row.name for row in flow.SERVICES if row.consumes} - {"audit"}
+    for name, consumer in again.items():
+        assert (consumer.stream, consumer.filter_subject) == (streams.DEAD, subjects.dead_again(name))
+        assert consumer.durable == f"{flow.service(name).user}-again"
+
+
+def test_a_durable_begins_with_its_service_or_says_what_it_delivers() -> None:
+    for row in flow.SERVICES:
+        for consumer in row.consumes:
+            assert consumer.durable.startswith(row.user)
+
+
+def test_each_desk_subject_is_served_once_and_may_be_sent() -> None:
+    desk = {value for name, value in PATTERNS.items() if name.startswith("DESK_") and name != "DESK_ALL"}
+    served = [base for row in flow.SERVICES for base in row.serves]
+    assert sorted(served) == sorted(desk)
+    assert set(flow.OFFICER_MAY_SEND) == desk
+    assert set(flow.SYSTEM_MAY_SEND) == {subjects.DESK_REQUEST_SUBMIT}
+
+
+def test_what_is_heard_is_broadcast() -> None:
+    spoken = {subject for row in flow.SERVICES for subject in (*row.broadcasts, row.heartbeat)}
+    for row in flow.SERVICES:
+        for heard in row.hears:
+            assert any(covers(heard, one) for one in spoken)
+    assert [row.name for row in flow.SERVICES if subjects.EOC_STATE not in row.hears] == ["eoc_state"]
+
+
+def test_only_the_working_set_may_be_purged() -> None:
+    kept = {stream.name for stream in streams.STREAMS if stream.deny_purge and stream.deny_delete}
+    assert kept == {streams.LEDGER, streams.MEDIA, streams.DEAD}
+
+
+def test_the_workers_live_are_heard_of_by_who_tells_that_the_eoc_is_active() -> None:
+    """The barrier names a post that another than its worker answered, unless that one was heard of since."""
+    assert subjects.health("fanout") in flow.EOC_STATE.hears
+
+
+class Never:
+    """A ledger that nobody reads: wiring a service asks the broker nothing."""
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        raise AssertionError("nothing is read before the service starts")
+
+    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        raise AssertionError("nothing is read before the service starts")
+
+    async def shape(self) -> Shape:
+        raise AssertionError("nothing is read before the service starts")
+
+    async def get(self, seq: int) -> Entry | None:
+        raise AssertionError("nothing is read before the service starts")
+
+
+class Recorder:
+    """Takes the registrations of a service's wiring in place of a runtime, which needs a broker."""
+
+    fold: LedgerFold
+    projection: Projection
+    ledger: Any
+    control: Any
+    city: Any
+    log: Any
+
+    def __init__(self, row: flow.Service) -> None:
+        self.row = row
+        self.consumed: set[str] = set()
+        self.served: set[str] = set()
+        self.heard: set[str] = set()
+
+    def consume(self, consumer: streams.Consumer, **_: Any) -> Any:
+        self.consumed.add(consumer.durable)
+        return lambda handler: handler
+
+    def serve(self, base: str, **_: Any) -> Any:
+        self.served.add(base)
+        return lambda handler: handler
+
+    def hear(self, subject: str, **_: Any) -> Any:
+        self.heard.add(subject)
+        return lambda handler: handler
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_args, **_kwargs: lambda handler: handler
+
+
+@pytest.mark.parametrize("name", [row.name for row in flow.SERVICES if row.name not in ("audit", "intake", "fanout")])
+def test_a_service_registers_what_its_row_says(name: str) -> None:
+    """The map is what the code does: no durable that nobody pulls, no desk subject that nobody answers."""
+    recorder = Recorder(flow.service(name))
+    wiring = importlib.import_module(f"services.{name}.wiring")
+    fold = LedgerFold(Authority("live", frozenset(), 1), EVERYTHING)
+    recorder.fold, recorder.projection = fold, Projection(Never(), fold, Ledger(), ManualClock(START), None)
+    recorder.ledger = recorder.control = recorder.city = recorder.log = None
+    wiring.wire(recorder)
+    assert recorder.consumed == {consumer.durable for consumer in recorder.row.consumes}
+    assert recorder.served == set(recorder.row.serves)
+    assert recorder.heard <= set(recorder.row.hears)
+
+
+def test_each_service_of_the_map_has_a_folder() -> None:
+    folders = {module.name for module in pkgutil.iter_modules(services.__path__)}
+    assert {row.name for row in flow.SERVICES} <= folders

@@ -1,0 +1,126 @@
+"""What a projection reads is whole: a replica may be behind its leader, and an answer may leave something out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from schemas import subjects
+from services.fanout.connectors.contract import Posted
+from services.fanout.domain import receipts
+from services.kernel.base import logs
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import Unreachable
+from services.kernel.fold.ledger_fold import Applied, Authority, LedgerFold
+from services.kernel.ledger.client import Entry, Ledger
+from services.kernel.ledger.integrity import Shape
+from services.kernel.projection import projection
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.source import OnEntry
+from tests.unit.fanout.world import attempt, request
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Leader:
+    """A source whose reads are answered by replicas: each answer is cut as ``cuts`` says, then they are whole."""
+
+    def __init__(self, *entries: str) -> None:
+        self.held = [Entry(seq, subject, AT, b"{}", {}) for seq, subject in enumerate(entries, 1)]
+        self.cuts: list[set[int]] = []
+
+    async def subscribe(self, on_entry: OnEntry) -> None:
+        """The feed brings nothing."""
+
+    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+        """Answer without what the next cut leaves out."""
+        cut = self.cuts.pop(0) if self.cuts else set()
+        found = [e for e in self.held if e.seq > after and e.seq not in cut and subjects.matches(pattern, e.subject)]
+        if found:
+            yield found
+
+    async def shape(self) -> Shape:
+        return Shape(1, len(self.held), len(self.held))
+
+    async def get(self, seq: int) -> Entry | None:
+        return self.held[seq - 1] if 0 < seq <= len(self.held) else None
+
+    async def last(self, pattern: str) -> int:
+        return max((e.seq for e in self.held if subjects.matches(pattern, e.subject)), default=0)
+
+
+class Noting(LedgerFold):
+    """Notes what it is given; all requests are over."""
+
+    def __init__(self) -> None:
+        super().__init__(Authority("live", frozenset(), 1), frozenset({"approval"}))
+        self.seen: list[int] = []
+        self.reopened: dict[str, list[int]] = {}
+
+    def apply(self, entry: Entry, boot: float) -> Applied:
+        self.seq = entry.seq
+        self.seen.append(entry.seq)
+        return Applied(entry.seq, "approval")
+
+    def reopen(self, request_id: str, entries: Any, boot: float) -> None:
+        self.reopened[request_id] = [entry.seq for entry in entries]
+
+
+def follow(leader: Leader) -> tuple[Projection, Noting]:
+    fold = Noting()
+    return Projection(leader, fold, Ledger(), SystemClock(), logs.logger()), fold
+
+
+async def test_catching_up_reaches_what_the_leader_has_though_a_replica_is_behind() -> None:
+    leader = Leader("ledger.seal", "ledger.seal", "ledger.seal")
+    leader.cuts = [{2, 3}, {2, 3}, {3}]
+    follower, fold = follow(leader)
+    assert await follower.catch_up() == 3
+    assert fold.seen == [1, 2, 3]
+
+
+async def test_a_replica_that_stays_behind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "LAGGING_SECONDS", 0.0)
+    leader = Leader("ledger.seal", "ledger.seal")
+    leader.cuts = [{2}] * 1_000
+    follower, _ = follow(leader)
+    with pytest.raises(Unreachable, match="ledger could not be read up to 2"):
+        await follower.catch_up()
+
+
+async def test_what_an_answer_left_out_in_the_middle_is_asked_of_the_leader() -> None:
+    leader = Leader("ledger.seal", "ledger.seal", "ledger.seal", "ledger.seal")
+    leader.cuts = [{2, 3}]
+    follower, fold = follow(leader)
+    await follower.catch_up()
+    assert fold.seen == [1, 2, 3, 4]
+
+
+async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_replica_is_behind() -> None:
+    """Seed 18 of the simulation: each service had reopened it with what its own replica knew."""
+    mine = ("ledger.request.r1", "ledger.approval.r1.mcpe", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
+    leader = Leader(*mine, "ledger.approval.r1.pio")
+    leader.cuts = [set(), {1}, {2, 5}, {5}, set(), {3}, {3}, {4}]
+    follower, fold = follow(leader)
+    await follower.catch_up()
+    assert sorted(fold.reopened["r1"]) == [1, 2, 3, 4]
+
+
+def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None:
+    """Seed 135 of the simulation: an approval of a message that was over freed the profile of another one's attempt."""
+    fold = LedgerFold(Authority("live", frozenset(), 1), frozenset({"request", "attempt", "receipt"}))
+    of, made = request(), attempt().model_copy(update={"rule": None})
+    place = (made.profile, of.request_id)
+    ended = receipts.of_result(made, 6, Posted("https://x.example/1", "1"), AT)
+    was_over = [
+        Entry(5, subjects.request(of.request_id), AT, of.to_bytes(), {}),
+        Entry(6, subjects.attempt(*place), AT, made.to_bytes(), {}),
+        Entry(7, subjects.receipt(*place), AT, ended.to_bytes(), {}),
+    ]
+    fold.busy[made.profile] = (8, "r-other")
+    fold.reopen(of.request_id, was_over, 0.0)
+    assert fold.busy == {made.profile: (8, "r-other")}
+    assert fold.requests[of.request_id].target(made.profile).is_final

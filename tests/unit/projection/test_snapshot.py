@@ -1,0 +1,125 @@
+"""A snapshot: who starts from it holds what who read the whole ledger holds; a damaged one is thrown away."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import subjects
+from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.projection.snapshot import MOST_OPEN, Snapshot, hash_of, read, taken
+from tests.unit.projection.story import AUTHORITY, FIRE, PARKS, Reader, Story, begun, folded, of_request, picture
+from tests.unit.projection.test_fold_properties import anything, tell
+
+
+def resumed(story: Story, at: int) -> Reader:
+    """A reader that starts from the snapshot that was taken at ``at``."""
+    prefix = story.entries[:at]
+    snapshot = taken(Reader().read(prefix).fold, prefix[-1])
+    assert snapshot is not None
+    found = read(snapshot.to_bytes(), AUTHORITY)
+    assert found == snapshot
+    reader = Reader()
+    reader.fold.resume(part(prefix, snapshot), frozenset(snapshot.counted), 0.0)
+    reader.fold.seq, reader.fold.ruled_from = snapshot.seq, snapshot.ruled_from
+    reader.fold.taken_over = snapshot.sleepers(0.0)
+    reader._seen = list(prefix)
+    return reader
+
+
+def part(entries: list, snapshot: Snapshot) -> list:  # type: ignore[type-arg]
+    """What is read at the start: control, and what is open."""
+    control = [one for one in entries if one.subject == subjects.CONTROL]
+    return control + [one for name in snapshot.requests for one in of_request(entries, name)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(anything, st.integers(1, 60))
+def test_a_start_from_any_snapshot_holds_what_the_whole_ledger_says(
+    moves: list[tuple[str, str, object]], at: int
+) -> None:
+    story, _ = tell(moves)
+    at = min(at, len(story.entries))
+    whole, short = Reader().read(story.entries[:at]), resumed(story, at)
+    assert picture(short.fold) == picture(whole.fold)
+    whole.read(story.entries)
+    short.read(story.entries)
+    assert picture(short.fold) == picture(whole.fold)
+    later = {seq: said for seq, said in whole.applied.items() if seq > at}
+    assert short.applied == later
+
+
+def test_a_void_attempt_stays_void_though_what_made_it_so_is_over() -> None:
+    story = begun().cleared("r1").cleared("r2")
+    first = story.attempt("r1")
+    void = story.attempt("r2")
+    story.receipt(first, name="r1")
+    reader = resumed(story, len(story.entries))
+    assert "r1" not in reader.fold.requests
+    assert reader.state("r2").target(FIRE).effective == []
+    assert reader.state("r2").target(FIRE).number == 1
+    assert void not in reader.fold.busy.values()
+
+
+def test_an_attempt_under_way_still_holds_its_profile() -> None:
+    story = begun().cleared("r1", FIRE, PARKS)
+    story.attempt("r1", PARKS)
+    assert resumed(story, len(story.entries)).fold.busy == {PARKS: (len(story.entries), "r1")}
+
+
+SAID = folded(begun().cleared())
+
+
+def snapshot() -> bytes:
+    found = taken(SAID.fold, SAID._seen[-1])
+    assert found is not None
+    return found.to_bytes()
+
+
+def changed(**values: object) -> bytes:
+    value = json.loads(snapshot())
+    value["snapshot"] |= values
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff\xfe",
+        snapshot()[:-7],
+        changed(seq=2),
+        changed(requests=[]),
+        changed(counted=[7]),
+        changed(version=99),
+    ],
+)
+def test_what_is_damaged_is_none(raw: bytes) -> None:
+    assert read(snapshot(), AUTHORITY) is not None
+    assert read(raw, AUTHORITY) is None
+
+
+def test_other_pinned_keys_or_another_version_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = snapshot()
+    assert read(raw, Authority("exercise", AUTHORITY.root_keys, 2)) is None
+    assert read(raw, Authority("live", AUTHORITY.root_keys, 1)) is None
+    monkeypatch.setattr("services.kernel.projection.snapshot.FOLD_VERSION", 99)
+    assert read(raw, AUTHORITY) is None
+
+
+def test_none_is_taken_while_too_much_is_open_or_of_another_moment() -> None:
+    newest = SAID._seen[-1]
+    assert taken(SAID.fold, SAID._seen[0]) is None
+    crowded = LedgerFold(AUTHORITY, EVERYTHING, seq=newest.seq)
+    crowded.requests = {f"r{number}": SAID.state() for number in range(MOST_OPEN + 1)}
+    assert taken(crowded, newest) is None
+
+
+def test_the_hash_is_of_the_subject_too() -> None:
+    one, other = begun().entries[0], begun().entries[0]
+    assert hash_of(one) != hash_of(Reader().read([other])._seen[0].__class__(1, "ledger.other", one.at, one.data, {}))

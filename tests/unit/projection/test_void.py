@@ -1,0 +1,303 @@
+"""Each kind of void entry: skipped by every reader in the same way, with a reason; nothing raises, nothing stops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import subjects
+from schemas.events import control as c
+from schemas.events.control import Posture
+from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.verdicts import Outcome
+from tests.unit.fanout.world import STRANGER
+from tests.unit.projection.story import FIRE, Reader, Story, begun, folded, gist
+
+JUNK = (
+    b"",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"a":1,"a":2}',
+    b"[" * 100,
+    b"9" * 5_000,
+    b'{"type":"request"}',
+    b'{"at":"0001-01-01T00:00:00+05:00"}',
+    b'{"at":"9999-12-31T23:59:59-05:00"}',
+)
+PLACES = (
+    subjects.CONTROL,
+    subjects.request("r1"),
+    subjects.request("r9"),
+    subjects.approval("r1", "mcpe"),
+    subjects.approval("r1", "nobody"),
+    subjects.verdict("r1"),
+    subjects.attempt(FIRE, "r1"),
+    subjects.receipt(FIRE, "r1"),
+    subjects.resolution(FIRE, "r1"),
+    subjects.verdict("r9"),
+    subjects.receipt("nowhere", "r9"),
+)
+
+
+@pytest.mark.parametrize("subject", PLACES)
+@pytest.mark.parametrize("data", JUNK, ids=range(len(JUNK)))
+def test_junk_is_void_wherever_it_stands_and_what_follows_is_folded(subject: str, data: bytes) -> None:
+    story = begun().cleared()
+    junk = story.put(subject, data)
+    story.verdict()
+    attempt = story.attempt()
+    reader = folded(story)
+    assert reader.void(junk)
+    assert [reader.void(seq) for seq in (junk + 1, attempt)] == ["", ""]
+
+
+def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
+    story = begun().cleared()
+    for subject in (subjects.SEAL, "ledger.delivery.fire-social.r1", "ledger.future.r1"):
+        seq = story.put(subject, b"\xff")
+        reader = folded(story)
+        assert (reader.void(seq), reader.fold.seq) == ("", seq)
+
+
+def test_the_control_revision_counts_junk_too() -> None:
+    """The server's fence does: an attempt is fenced on the last sequence of the subject, whatever stands there."""
+    story = begun().cleared()
+    junk = story.put(subjects.CONTROL, b"junk")
+    assert folded(story).fold.control_seq == junk
+    assert folded(story).fold.control.seq == junk
+    story.verdict()
+    seq = story.attempt()
+    assert folded(story).void(seq) == ""
+
+
+def test_before_the_manifest_there_is_no_revision_and_nothing_can_be_ordered() -> None:
+    story = Story()
+    story.put(subjects.CONTROL, b"junk")
+    story.order("cao", c.Hold(on=True))
+    reader = folded(story)
+    assert (reader.fold.control.seq, reader.fold.control.realm) == (0, "")
+    story.genesis()
+    assert folded(story).fold.control.realm == "live"
+
+
+def test_an_order_by_another_key_is_void_and_changes_nothing() -> None:
+    story = begun()
+    before = folded(story).fold.control
+    good = story.order("pio", c.Hold(on=True))
+    entry = story.entries.pop()
+    forged = json.loads(entry.data)
+    forged["order"]["signatures"] = [{"keyid": STRANGER.public_key, "sig": "AAAA"}]
+    seq = story.put(subjects.CONTROL, json.dumps(forged).encode())
+    reader = folded(story)
+    assert seq == good
+    assert reader.void(seq)
+    assert (reader.fold.control.hold, reader.fold.control.officers) == (before.hold, before.officers)
+    assert reader.fold.orders == {}
+
+
+def test_an_order_is_carried_out_once_for_ever() -> None:
+    story = begun()
+    first = story.order("pio", c.Hold(on=True))
+    story.put(subjects.CONTROL, story.entries[-1].data)
+    reader = folded(story)
+    assert (reader.void(first), bool(reader.void(first + 1))) == ("", True)
+    assert list(reader.fold.orders.values()) == [first]
+
+
+Put = Callable[[Story], int]
+
+
+def _other_name(story: Story) -> int:
+    story.request("r2")
+    return story.put(subjects.request("r3"), story.entries[-1].data)
+
+
+def _stolen_approval(story: Story) -> int:
+    story.approve(officer="office")
+    return story.put(subjects.approval("r1", "cao"), story.entries[-1].data)
+
+
+def _moved_approval(story: Story) -> int:
+    story.request("r2")
+    story.approve("r1", "office")
+    return story.put(subjects.approval("r2", "office"), story.entries[-1].data)
+
+
+def _repeated_approval(story: Story) -> int:
+    story.approve(officer="office")
+    return story.put(subjects.approval("r1", "office"), story.entries[-1].data)
+
+
+def _moved_verdict(story: Story) -> int:
+    story.request("r2")
+    return story.put(subjects.verdict("r2"), story.entries[3].data)
+
+
+def _overtaken_verdict(story: Story) -> int:
+    revision = story.revision
+    story.hold()
+    return story.verdict(control_seq=revision)
+
+
+def _moved_receipt(story: Story) -> int:
+    story.receipt(story.attempt(), ReceiptOutcome.WITHHELD)
+    return story.put(subjects.receipt("parks-social", "r1"), story.entries[-1].data)
+
+
+def _forged_resolution(story: Story) -> int:
+    receipt = story.receipt(story.attempt(), ReceiptOutcome.UNCONFIRMED)
+    return story.resolve(receipt, key=STRANGER)
+
+
+VOID: dict[str, Put] = {
+    "a request under another name": _other_name,
+    "a request of another realm": lambda story: story.request("r2", realm="exercise"),
+    "a request a second time": lambda story: story.request("r1"),
+    "an older revision": lambda story: (story.request("r1", revision=2), story.request("r1"))[1],
+    "an approval by another key": lambda story: story.approve(officer="cao", key=STRANGER),
+    "an approval of nobody": lambda story: story.put(subjects.approval("r1", "nobody"), story.entries[2].data),
+    "an approval under another officer": _stolen_approval,
+    "an approval under another request": _moved_approval,
+    "an approval for another realm": lambda story: story.approve(officer="cao", realm="exercise"),
+    "an approval said again": _repeated_approval,
+    "a verdict under another request": _moved_verdict,
+    "a verdict of an overtaken revision": _overtaken_verdict,
+    "a verdict of a revision to come": lambda story: story.verdict(control_seq=10_000),
+    "a verdict on nothing": lambda story: (_other_name(story), story.put(subjects.verdict("r9"), b"{}"))[1],
+    "a receipt of no attempt": lambda story: story.receipt(3),
+    "a receipt of an attempt that is void": lambda story: story.receipt(story.attempt(digest="f" * 64)),
+    "a receipt under another profile": _moved_receipt,
+    "a resolution by another key": _forged_resolution,
+}
+
+
+@pytest.mark.parametrize("name", VOID)
+def test_it_is_void_and_says_why_and_leaves_what_counts_as_it_was(name: str) -> None:
+    story = begun()
+    story.request()
+    story.approve()
+    story.verdict()
+    seq = VOID[name](story)
+    before = Reader().read(story.entries[: seq - 1])
+    kept = {request: _counts(gist(state)) for request, state in before.fold.requests.items()}
+    reader = before.read(story.entries)
+    assert reader.void(seq)
+    assert {request: _counts(gist(state)) for request, state in reader.fold.requests.items()} == kept
+
+
+def _counts(said: dict[str, object]) -> dict[str, object]:
+    """What decisions rest on: without the last sequences that compare-and-set needs, and empty places."""
+    left = {name: value for name, value in said.items() if name not in ("spoken", "verdict_last", "targets")}
+    targets = said["targets"]
+    assert isinstance(targets, dict)
+    for profile, target in targets.items():
+        left[profile] = {name: value for name, value in target.items() if name not in ("receipt_last", "number")}
+    return {name: value for name, value in left.items() if not _is_nothing(value)}
+
+
+def _is_nothing(value: object) -> bool:
+    return isinstance(value, dict) and value.get("attempt") is None and value.get("receipt") is None
+
+
+LASTS = {
+    "verdict": (subjects.verdict("r1"), lambda reader: reader.state().verdict_last),
+    "receipt": (subjects.receipt(FIRE, "r1"), lambda reader: reader.state().target(FIRE).receipt_last),
+    "approval": (subjects.approval("r1", "cao"), lambda reader: reader.state().spoken["cao"]),
+}
+
+
+@pytest.mark.parametrize("kind", LASTS)
+@pytest.mark.parametrize("data", [b"\xff", b"{}"])
+def test_the_last_sequence_of_a_subject_counts_what_is_void_too(kind: str, data: bytes) -> None:
+    """Compare-and-set asks for it: who left junk out could never append there again."""
+    subject, last = LASTS[kind]
+    story = begun().cleared()
+    seq = story.put(subject, data)
+    reader = folded(story)
+    assert reader.void(seq)
+    assert last(reader) == seq
+
+
+def test_the_posture_that_counts_is_the_one_where_the_request_stands() -> None:
+    story = begun()
+    story.activate()
+    story.request("r1", submitted_posture="routine")
+    story.stand_down()
+    story.request("r2", submitted_posture="eoc_active")
+    reader = folded(story)
+    assert reader.state("r1").request.submitted_posture == Posture.EOC_ACTIVE
+    assert reader.state("r2").request.submitted_posture == Posture.ROUTINE
+
+
+def test_an_officers_last_word_counts() -> None:
+    story = begun()
+    story.request()
+    story.approve()
+    no = story.reject()
+    state = folded(story).state()
+    assert (list(state.rejections), state.approvals["mcpe"][0], len(state.statements)) == (["mcpe"], no, 2)
+    yes = story.approve()
+    state = folded(story).state()
+    assert (state.rejections, state.approvals["mcpe"][0], state.fact_seq) == ({}, yes, yes)
+
+
+def test_a_newer_revision_begins_anew_and_keeps_what_was_posted() -> None:
+    story = begun().cleared("r1", FIRE, "parks-social")
+    story.receipt(story.attempt())
+    last = story.last(subjects.verdict("r1"))
+    seq = story.request("r1", FIRE, "parks-social", revision=2, first=False)
+    state = folded(story).state()
+    assert (state.seq, state.approvals, state.verdict, state.wanted) == (seq, {}, None, ())
+    assert (state.verdict_last, state.target(FIRE).is_final) == (last, True)
+    assert state.verdict_seq == 0
+
+
+def test_a_void_verdict_leaves_the_one_before_it_in_force() -> None:
+    story = begun().cleared()
+    good = story.last(subjects.verdict("r1"))
+    story.verdict(outcome=Outcome.REFUSED, control_seq=999)
+    attempt = story.attempt(verdict_seq=good)
+    assert folded(story).void(attempt) == ""
+
+
+texts = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.datetimes().map(str)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_entry_raises_whatever_is_changed_in_a_genuine_one(data: st.DataObject) -> None:
+    """Genuine bytes with fields exchanged, under any subject, with any headers."""
+    story = GENUINE
+    entry = story.entries[data.draw(st.integers(0, len(story.entries) - 1))]
+    value = json.loads(entry.data)
+    for _ in range(data.draw(st.integers(0, 3))):
+        name = data.draw(st.sampled_from([*sorted(value), "unknown"]))
+        odd = st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", 10**30, -1, "", {}, []])
+        value[name] = data.draw(st.one_of(texts, odd))
+    subject = data.draw(st.one_of(st.just(entry.subject), st.sampled_from(PLACES)))
+    reader = Reader().read(story.entries)
+    seq = len(story.entries) + 1
+    forged = type(entry)(seq, subject, story.now, json.dumps(value).encode(), dict(entry.headers))
+    reader.read([*story.entries, forged])
+    assert reader.fold.seq == seq
+
+
+def _everything() -> Story:
+    story = begun().cleared("r1", FIRE, "parks-social")
+    receipt = story.receipt(story.attempt(), ReceiptOutcome.UNCONFIRMED)
+    story.resolve(receipt)
+    story.hold()
+    return story
+
+
+GENUINE = _everything()

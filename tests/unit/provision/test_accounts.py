@@ -1,0 +1,149 @@
+"""The accounts as text: nobody but provisioning lives with the ledger, and each passage has two matching ends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from schemas import flow, streams, subjects
+from services.provision import permissions
+from services.provision.nats_config import render_accounts, service_account
+from tests.unit.provision.test_permissions import users
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account of the text. Exports: kind, subject, response type, to whom; imports: kind, from, subject, as."""
+
+    text: str
+    users: list[str]
+    exports: list[tuple[str, str, str, list[str]]]
+    imports: list[tuple[str, str, str, str]]
+
+
+def read(text: str) -> dict[str, Account]:
+    found = {}
+    for name, body in re.findall(r"^  ([A-Z_]+) \{\n(.*?)^  \}$", text, re.MULTILINE | re.DOTALL):
+        names = re.findall(r"^      # (\S+)$", body, re.MULTILINE)
+        exports = re.findall(
+            r'\{ (service|stream): "([^"]+)"(, response_type: stream)?, accounts: \[([^\]]*)\] \}', body
+        )
+        imports = re.findall(
+            r'\{ (service|stream): \{ account: ([A-Z_]+), subject: "([^"]+)" \}(?:, to: "([^"]+)")? \}', body
+        )
+        found[name] = Account(
+            body,
+            names,
+            [(kind, subject, kind_of, to.split(", ")) for kind, subject, kind_of, to in exports],
+            imports,
+        )
+    return found
+
+
+ACCOUNTS = read(render_accounts(users()))
+CORE, DESK = ACCOUNTS["LIVE_CORE"], ACCOUNTS["LIVE_DESK"]
+OWN = {row.name: ACCOUNTS[service_account("live", row)] for row in flow.SERVICES}
+ROWS = pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
+
+
+def test_each_service_has_an_account_of_its_own_and_people_share_one() -> None:
+    assert set(ACCOUNTS) == {"LIVE_CORE", "LIVE_DESK", *(service_account("live", row) for row in flow.SERVICES)}
+    assert {name: account.users for name, account in OWN.items()} == {row.name: [row.user] for row in flow.SERVICES}
+    assert DESK.users == ["cao", "drivebc"]
+
+
+def test_nobody_but_provisioning_lives_with_the_ledger() -> None:
+    """A reply subject of anybody who lived there could lead into it."""
+    assert CORE.users == [permissions.PROVISION_USER]
+    assert CORE.imports == []
+    assert [name for name, account in ACCOUNTS.items() if "jetstream: enabled" in account.text] == ["LIVE_CORE"]
+
+
+def test_each_import_has_its_export_and_each_export_is_imported() -> None:
+    taken = {
+        (source, kind, subject, name)
+        for name, account in ACCOUNTS.items()
+        for kind, source, subject, _ in account.imports
+    }
+    given = {
+        (name, kind, subject, to)
+        for name, account in ACCOUNTS.items()
+        for kind, subject, _, accounts in account.exports
+        for to in accounts
+    }
+    assert taken == given
+
+
+def test_nothing_is_exported_to_everybody() -> None:
+    for account in ACCOUNTS.values():
+        assert account.text.count('{ service: "') + account.text.count('{ stream: "') == len(account.exports)
+
+
+def test_a_subject_of_the_ledger_leads_to_who_writes_it_alone() -> None:
+    for kind, subject, _, accounts in CORE.exports:
+        if subject.startswith("ledger."):
+            writers = [
+                service_account("live", row)
+                for row in flow.SERVICES
+                if any(permissions.imported(wanted) == subject for wanted in row.writes)
+            ]
+            assert (kind, accounts) == ("service", writers)
+
+
+def test_no_account_imports_a_subject_of_a_stream_literally() -> None:
+    """The server would follow such an import for an answer, too (tests.integration.provision.test_accounts)."""
+    stored = [one for stream in streams.STREAMS for one in stream.subjects if not one.startswith("$")]
+    for account in OWN.values():
+        for kind, _, subject, _ in account.imports:
+            if kind == "service" and any(subjects.matches(one, subject) for one in stored):
+                assert "*" in subject
+
+
+def test_the_desk_reaches_services_and_never_the_ledgers_account() -> None:
+    assert "LIVE_CORE" not in DESK.text
+    served = {(service_account("live", row), subjects.every_user(one)) for row in flow.SERVICES for one in row.serves}
+    assert {(source, subject) for kind, source, subject, _ in DESK.imports if kind == "service"} == served
+    heard = {subject for kind, _, subject, _ in DESK.imports if kind == "stream"}
+    assert heard == {subjects.BOARD_ALL, subjects.EOC_STATE}
+
+
+@ROWS
+def test_services_take_from_each_other_broadcasts_alone(row: flow.Service) -> None:
+    """No service can ask another one, or be answered in its name."""
+    others = [one for one in OWN[row.name].imports if one[1] != "LIVE_CORE"]
+    assert {kind for kind, *_ in others} <= {"stream"}
+    said = {subject for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat)}
+    assert {subject for _, _, subject, _ in others} <= said
+    for _, _, subject, _ in others:
+        assert any(subjects.matches(wanted, subject) for wanted in row.hears)
+
+
+@ROWS
+def test_what_a_service_hears_reaches_it(row: flow.Service) -> None:
+    """Each broadcast that it hears is imported; its own reach it anyway."""
+    imported = {subject for kind, _, subject, _ in OWN[row.name].imports if kind == "stream"}
+    for wanted in row.hears:
+        said = {subject for one in flow.SERVICES if one != row for subject in (*one.broadcasts, one.heartbeat)}
+        assert {subject for subject in said if subjects.matches(wanted, subject)} <= imported
+
+
+@ROWS
+def test_the_ledgers_interface_has_a_name_of_its_own_in_a_services_account(row: flow.Service) -> None:
+    """Under $JS.API the server answers for the service's own account, which has no JetStream."""
+    for kind, source, subject, renamed in OWN[row.name].imports:
+        if kind == "service" and subject.startswith("$JS.API."):
+            assert source == "LIVE_CORE"
+            assert renamed == streams.SERVICE_API + subject.removeprefix("$JS.API")
+        else:
+            assert renamed == ""
+
+
+@ROWS
+def test_an_import_of_several_answers_is_exported_as_such(row: flow.Service) -> None:
+    streaming = set(permissions.imports_of(row).streaming)
+    several = {subject for kind, subject, kind_of, _ in CORE.exports if kind == "service" and kind_of}
+    for kind, source, subject, renamed in OWN[row.name].imports:
+        if kind == "service" and source == "LIVE_CORE":
+            assert ((renamed or subject) in streaming) == (subject in several)

@@ -1,0 +1,98 @@
+"""A city's plan from answers: what is taken, what is asked again, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.kernel.base.errors import BadInput
+from services.provision.city_init import check_plan
+from services.provision.city_plan import CityPlan, demo_plan
+from services.provision.interactive import interactive_plan, slug
+
+
+class Script:
+    """Answers by the start of the question; a list is used up, one answer for each time it is asked."""
+
+    def __init__(self, **changes: object) -> None:
+        self.answers: dict[str, object] = {
+            "Name of the city": "City of Example",
+            "Official website": "https://city.example",
+            "Departments": "Fire, Public Works",
+            "Name of the": "A. Person",
+        }
+        self.answers.update(changes)
+        self.told: list[str] = []
+
+    def ask(self, question: str, default: str) -> str:
+        for start, answer in self.answers.items():
+            if question.startswith(start):
+                return str(answer.pop(0)) if isinstance(answer, list) else str(answer)
+        return default
+
+    def plan(self) -> CityPlan:
+        return interactive_plan(self.ask, self.told.append)
+
+
+def test_a_plan_from_good_answers() -> None:
+    script = Script()
+    plan = script.plan()
+    assert script.told == []
+    assert [p.id for p in plan.profiles] == ["fire-website", "public-works-website", "city-website"]
+    assert {"cao", "mcpe", "pio", "eoc-director", "fire-publisher"} <= {o.id for o in plan.officers}
+    check_plan(plan)
+
+
+def test_a_wrong_answer_is_told_and_asked_again() -> None:
+    script = Script(**{"Official website": ["ftp://x", "https://city.example"]})
+    assert script.plan().website == "https://city.example"
+    assert len(script.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Name of the city", ""),
+        ("Name of the city", "a\x1b[31mb"),
+        ("Official website", "mission.example"),
+        ("Official website", "https://x/ y"),
+        ("Departments", ""),
+        ("Departments", "Fire, fire"),
+        ("Departments", "City"),
+        ("Departments", "***"),
+        ("Mastodon account of Fire", "fire"),
+        ("Mastodon account of Fire", "fi re@social.example"),
+        ("Mastodon account of Fire", "fire@bad host"),
+        ("Name of the Chief", "x" * 121),
+        ("Other systems", "Road, road"),
+    ],
+)
+def test_an_answer_that_stays_wrong_ends_it(question: str, answer: str) -> None:
+    script = Script()
+    script.answers = {question: answer, **script.answers}
+    if question in ("Name of the city", "Official website", "Departments"):
+        script.answers[question] = answer
+    with pytest.raises(BadInput) as caught:
+        script.plan()
+    assert caught.value.code == "init.answer"
+    assert len(script.told) == 3
+
+
+def test_an_account_for_two_profiles_is_refused() -> None:
+    plan = Script(**{"Mastodon account": "same@social.example"}).plan()
+    with pytest.raises(BadInput) as caught:
+        check_plan(plan)
+    assert caught.value.code == "init.twice"
+
+
+def test_a_system_named_like_an_officer_is_refused() -> None:
+    with pytest.raises(BadInput, match="cao"):
+        check_plan(Script(**{"Other systems": "CAO"}).plan())
+
+
+def test_the_demonstration_plan_is_sound() -> None:
+    check_plan(demo_plan())
+
+
+@pytest.mark.parametrize(("name", "id_"), [("Public Works", "public-works"), ("Été & Co.", "ete-co")])
+def test_names_become_ids(name: str, id_: str) -> None:
+    assert slug(name) == id_

@@ -1,0 +1,160 @@
+"""What each release wrote is read by today's contracts and written back byte for byte; a new event has a golden file.
+
+The rule for changing a contract is in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.audit import Checkpoint, Seal
+from schemas.events.authority import Manifest
+from schemas.events.base import Contract
+from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
+from schemas.events.deliveries import Attempt, Delivery, Receipt
+from schemas.events.requests import Request
+from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.events.verdicts import Outcome, Verdict
+from services.audit.verify import verify_record
+from services.kernel.base.city import load_city
+from services.kernel.control.control_view import parse_control_event
+from services.provision.generate import CONTRACTS
+from tests.support.golden.write import HERE, present_version
+
+VERSIONS = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())
+FILES = sorted(HERE.glob("*/events/*.json"))
+FAILING = sorted(path.parts[-2] for path in HERE.glob("*/must-fail"))
+NOT_WRITTEN = frozenset({"delivery"})
+"""Kinds that no service writes any more, and that the contracts still read."""
+
+HOW = "python -m tests.support.golden.write (--anew while the version is not released) writes the golden files"
+
+EVENTS: dict[str, type[Contract]] = {
+    "request": Request,
+    "approval": Approval,
+    "verdict": Verdict,
+    "delivery": Delivery,
+    "attempt": Attempt,
+    "receipt": Receipt,
+    "resolution": Resolution,
+    "seal": Seal,
+}
+STATEMENTS: dict[str, tuple[str, type[Contract]]] = {
+    "approval": ("envelope", ApprovalStatement),
+    "resolution": ("envelope", ResolutionStatement),
+    "seal": ("checkpoint", Checkpoint),
+    "control.ordered": ("order", Order),
+    "control.genesis": ("manifest", Manifest),
+}
+SEED = re.compile(rb"\bS[UAON][A-Z2-7]{56}\b")
+
+UPCAST: dict[tuple[str, str], bytes] = {}
+"""(version, kind): how today's code writes an event that it reads otherwise than it was written; none so far."""
+
+
+def read(name: str, raw: bytes) -> Contract:
+    """Read an event as its services do."""
+    kind = name.split(".")[0]
+    return parse_control_event(raw) if kind == "control" else EVENTS[kind].from_bytes(raw)
+
+
+def statement(name: str, event: Contract) -> tuple[Contract, bytes] | None:
+    """The signed statement within an event, as it is read today, and its bytes."""
+    for beginning, (field, contract) in STATEMENTS.items():
+        if name.startswith(beginning):
+            payload: bytes = getattr(event, field).payload_bytes()
+            return contract.from_bytes(payload), payload
+    return None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]} {path.stem}")
+def test_an_event_of_any_version_is_read_and_written_back_byte_for_byte(path: Path) -> None:
+    raw = path.read_bytes()
+    event = read(path.stem, raw)
+    assert event.to_bytes() == UPCAST.get((path.parts[-3], path.stem), raw)
+    found = statement(path.stem, event)
+    if found is not None:
+        assert found[0].to_bytes() == found[1]
+
+
+def wanted() -> set[str]:
+    """The name of each golden file that a version has to have; for events with outcomes one of each."""
+    actions = get_args(get_args(Action)[0])
+    names = {f"control.ordered.{action.model_fields['action'].default}" for action in actions}
+    names |= {f"control.{event.model_fields['type'].default}" for event in get_args(get_args(ControlEvent)[0])}
+    names.discard("control.ordered")
+    names |= {f"approval.{one}" for one in _choices(ApprovalStatement)}
+    names |= {f"resolution.{one}" for one in _choices(ResolutionStatement)}
+    names |= {f"verdict.{one}" for one in Outcome}
+    names |= {f"receipt.{one}" for one in Receipt.model_fields["outcome"].annotation}  # type: ignore[union-attr]
+    return names | (set(EVENTS) - {"approval", "resolution", "verdict", "receipt"} - NOT_WRITTEN)
+
+
+def _choices(contract: type[Contract]) -> tuple[str, ...]:
+    return get_args(contract.model_fields["decision"].annotation)
+
+
+def test_each_event_of_the_ledger_has_its_golden_file_in_the_present_version() -> None:
+    """A new event, action, decision or outcome fails here until its bytes are kept."""
+    there = {path.stem for path in FILES if path.parts[-3] == present_version()}
+    assert there == wanted(), HOW
+
+
+def test_each_contract_of_the_ledger_is_known_here() -> None:
+    kinds = {name.removeprefix("ledger.") for name in CONTRACTS if name.startswith("ledger.")}
+    assert kinds == {*EVENTS, "control"}, f"name the contract in EVENTS; {HOW}"
+
+
+def test_each_field_of_an_event_or_statement_is_in_some_golden_file_of_the_present_version() -> None:
+    """A new optional field fails here until a golden file has it: absent, it would prove nothing."""
+    seen: dict[type[Contract], set[str]] = {}
+    for path in (one for one in FILES if one.parts[-3] == present_version()):
+        event = read(path.stem, path.read_bytes())
+        found = statement(path.stem, event)
+        for one in (event, *((found[0],) if found else ())):
+            seen.setdefault(type(one), set()).update(json.loads(one.to_bytes()))
+    written = (contract for kind, contract in EVENTS.items() if kind not in NOT_WRITTEN)
+    for contract in (*written, *(one for _, one in STATEMENTS.values()), Genesis, Ordered, EocActive):
+        assert set(contract.model_fields) - seen.get(contract, set()) == set(), f"{contract.__name__}: {HOW}"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_record_of_any_version_verifies(version: str) -> None:
+    city = load_city(HERE / version / "record", "live")
+    report = verify_record(city, datetime(2026, 2, 1, tzinfo=UTC))
+    assert report.violations == ()
+    assert report.events > 30
+
+
+@pytest.mark.parametrize("version", FAILING)
+def test_in_the_record_that_must_fail_each_fault_is_found(version: str) -> None:
+    """A proof that would pass anything proves nothing; what is merely void is a warning there."""
+    folder = HERE / version / "must-fail"
+    report = verify_record(load_city(folder, "live"), datetime(2026, 2, 1, tzinfo=UTC))
+    assert [[one.seq, one.code] for one in report.violations] == json.loads((folder / "violations.json").read_bytes())
+    assert "event.malformed" in {one.code for one in report.warnings}
+
+
+def test_the_present_version_has_a_record_that_must_fail() -> None:
+    assert present_version() in FAILING
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_key_is_kept_beside_a_record(version: str) -> None:
+    for path in (HERE / version).rglob("*"):
+        assert path.suffix in ("", ".json", ".jsonl", ".toml"), path
+        assert not path.is_file() or SEED.search(path.read_bytes()) is None
+
+
+def test_an_unknown_key_is_refused_so_that_a_newer_event_is_put_aside_and_not_half_read() -> None:
+    raw: dict[str, Any] = json.loads((HERE / "0.1.0" / "events" / "delivery.json").read_bytes())
+    with pytest.raises(ValidationError, match="mood"):
+        Delivery.from_value(raw | {"mood": "calm"})
