@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Role
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import Request, digest_of
+from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.verify import barrier
 from services.audit.verify.book import Book, Case
 from services.audit.verify.line import Line
@@ -22,7 +22,6 @@ from services.kernel.authority.signing import verified_by
 from services.kernel.control.control_state import ControlFault, fold, read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
-_MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 
 
 def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
@@ -66,7 +65,7 @@ def _withdrawal(book: Book, line: Line, event: Ordered) -> Iterator[Violation]:
         yield Violation(line.seq, "withdraw.unknown", f"There is no request {order.action.request_id} to withdraw.")
         return
     roles = book.control.roles_of(order.officer, line.at)
-    if order.officer != case.request.author and not roles & _MAY_WITHDRAW:
+    if order.officer != case.request.author and not roles & OFFICE_OR_APPROVER:
         yield Violation(
             line.seq,
             "withdraw.right",

@@ -10,26 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.canonical import StrictJsonError
-from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.envelope import RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
 
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours an officer's clock may be."""
-
 LIFETIME = timedelta(minutes=5)
 """How long a signed decision may be carried out: it is sent at once, and what it answers may change."""
-
-MAY_RESOLVE = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
-UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
-"""Who may have it posted again while 2(iii) applies."""
 
 _SIGN_ANEW = "give the command again: onevoice resolve signs it anew"
 
@@ -228,7 +221,7 @@ def _check_place(statement: ResolutionStatement, situation: Situation) -> Reques
 def _check_authority(statement: ResolutionStatement, request: Request, control: ControlState, now: datetime) -> None:
     eoc = (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
     strict = statement.decision == "post_again" and (control.under_eoc or request.submitted_posture in eoc)
-    counting = UNDER_EOC if strict else MAY_RESOLVE
+    counting = EOC_APPROVERS if strict else OFFICE_OR_APPROVER
     held = control.roles_of(statement.officer, now)
     if held & counting:
         return

@@ -14,20 +14,14 @@ from datetime import datetime, timedelta
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
-from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours an officer's clock may be."""
-
-UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
-IN_CRISIS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
-ROUTINE = frozenset({Role.MCPE, Role.COMMS_OFFICE})
 
 
 @dataclass(frozen=True)
@@ -255,8 +249,8 @@ def _under_eoc(request: Request, control: ControlState) -> bool:
 
 def _counting_roles(request: Request, control: ControlState) -> frozenset[Role]:
     if _under_eoc(request, control):
-        return UNDER_EOC
-    return IN_CRISIS if control.in_crisis else ROUTINE
+        return EOC_APPROVERS
+    return CRISIS_APPROVERS if control.in_crisis else OFFICE
 
 
 def _clause(request: Request, control: ControlState) -> str:

@@ -15,11 +15,11 @@ from schemas.canonical import StrictJsonError
 from schemas.events import control as c
 from schemas.events.authority import Grant, Manifest, Officer, Profile, Role, Settings, System
 from schemas.events.control import Posture
-from schemas.events.envelope import MANIFEST_TYPE, ORDER_TYPE, Envelope
+from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE, ORDER_TYPE, Envelope
+from schemas.roles import WHO_MAY_ORDER
 from services.kernel.authority.signing import verified_by
 
 ORDER_LIFETIME = timedelta(minutes=5)
-CLOCK_SKEW = timedelta(seconds=60)
 
 
 class ControlFault(Exception):
@@ -99,22 +99,6 @@ def _counts(grant: Grant, now: datetime) -> bool:
     started = grant.valid_from is None or grant.valid_from <= now
     return started and (grant.valid_until is None or now < grant.valid_until)
 
-
-WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
-    "eoc_activate": frozenset({Role.EOC_DIRECTOR, Role.CAO}),
-    "eoc_stand_down": frozenset({Role.EOC_DIRECTOR, Role.CAO}),
-    "crisis_declare": frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR}),
-    "crisis_end": frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR}),
-    "hold": frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE}),
-    "withdraw": frozenset(Role),
-    "designate": frozenset({Role.CAO, Role.MCPE}),
-    "revoke": frozenset({Role.CAO, Role.MCPE}),
-    "profile_add": frozenset({Role.CAO, Role.MCPE, Role.COMMS_OFFICE}),
-    "profile_suspend": frozenset({Role.CAO, Role.MCPE, Role.COMMS_OFFICE}),
-}
-"""Who may order what: 2(ii) for designations, section 1 Oversight (i)-(iii) for profiles, else the city's plan.
-
-A withdrawal is checked once more by eoc_state, which sees the request: its author, or an approving role."""
 
 ALLOWED_IN: dict[str, frozenset[Posture]] = {
     "eoc_activate": frozenset({Posture.ROUTINE, Posture.CRISIS}),
