@@ -147,6 +147,8 @@ def approval(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
         book.void(line.seq, code, message)
 
 
+# Not through kernel.authority.statements: the record is judged apart from the doors that let it in, at the time of
+# the entry, and each of an entry's faults is named.
 def _signed(book: Book, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:
         yield "event.subject", f"The approval by {event.officer} stands under another subject."

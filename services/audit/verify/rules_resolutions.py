@@ -54,6 +54,7 @@ def resolution(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]
     target.decided[line.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
 
 
+# Not through kernel.authority.statements, for the reason that rules_people gives.
 def _signed(book: Book, line: Line, event: Resolution, statement: ResolutionStatement) -> Iterator[Violation]:
     officer = book.control.officers.get(event.officer)
     if officer is None:

@@ -9,7 +9,6 @@ from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt
 from schemas.events.envelope import Envelope
-from services.kernel.authority.signing import verified_by
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 
 Event = TypeVar("Event", bound=Contract)
@@ -39,17 +38,6 @@ def order_hash(envelope: Envelope) -> str:
 def parse(contract: type[Event], raw: bytes) -> Event:
     """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
     return contract.from_bytes(raw)
-
-
-@lru_cache(maxsize=4_096)
-def signed(envelope: Envelope, payload_type: str, contract: type[Event], public_key: str) -> Event | None:
-    """Return what a key signed, and nobody else; None for anything else. The same bytes are checked once."""
-    if verified_by(envelope, payload_type) != {public_key}:
-        return None
-    try:
-        return contract.from_bytes(envelope.payload_bytes())
-    except ValueError:
-        return None
 
 
 def keys_of(kind: str, request_id: str, profile: str) -> tuple[str, ...]:

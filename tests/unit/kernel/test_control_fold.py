@@ -15,9 +15,9 @@ from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE, ORDER_TYPE
 from schemas.roles import WHO_MAY_ORDER
 from services.kernel.authority.signing import Signer, seal
+from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.control.control_state import (
     ALLOWED_IN,
-    ORDER_LIFETIME,
     ControlFault,
     ControlState,
     fold,
