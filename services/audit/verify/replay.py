@@ -9,7 +9,8 @@ from services.audit.verify import rules_attempts, rules_people, rules_receipts, 
 from services.audit.verify.barrier import LEASE
 from services.audit.verify.book import Book
 from services.audit.verify.line import Line
-from services.audit.verify.report import Violation, plain
+from services.audit.verify.report import Violation
+from services.kernel.base.errors import describe
 
 Rule = Callable[[Book, Line, list[str]], Iterator[Violation]]
 
@@ -40,7 +41,7 @@ def judge(book: Book, line: Line) -> Iterator[Violation]:
     try:
         yield from known[1](book, line, tokens)
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-        book.void(line.seq, "event.malformed", f"The {kind} cannot be read: {plain(error)}.")
+        book.void(line.seq, "event.malformed", f"The {kind} cannot be read: {describe(error)}.")
 
 
 def unsettled(book: Book, now: datetime) -> Iterator[Violation]:

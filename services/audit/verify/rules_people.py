@@ -16,9 +16,10 @@ from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.verify import barrier
 from services.audit.verify.book import Book, Case
 from services.audit.verify.line import Line
-from services.audit.verify.report import Violation, plain
+from services.audit.verify.report import Violation
 from services.audit.verify.standing import Standing
 from services.kernel.authority.signing import verified_by
+from services.kernel.base.errors import describe
 from services.kernel.control.control_state import ControlFault, fold, read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -45,7 +46,7 @@ def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
         if isinstance(error, ControlFault):
             book.void(line.seq, error.code, f"This control change may not be: {error.message}.")
         else:
-            book.void(line.seq, "event.malformed", f"The control cannot be read: {plain(error)}.")
+            book.void(line.seq, "event.malformed", f"The control cannot be read: {describe(error)}.")
         book.control = replace(before, seq=line.seq) if before.seq else before
     else:
         if isinstance(event, EocActive):

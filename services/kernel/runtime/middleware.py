@@ -31,7 +31,6 @@ from services.kernel.runtime.failure_counter import Hopeless, is_shared
 from services.kernel.runtime.reasons import (
     RetryLater,
     UnreadableBody,
-    describe,
     is_unreadable,
     plain,
     why,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 MAX_SUBMISSION = 256 * 1024
 """Bytes of a JSON message from the desk; pictures travel apart."""
 
-__all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody", "describe"]
+__all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody"]
 
 DOUBT_SECONDS = 5.0
 """How long a message waits at a time while the ledger is doubted."""
