@@ -79,7 +79,7 @@ class DeadLetters:
 
     async def _again(self, view: LetterView, officer: str) -> None:
         row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)
-        if row is None or view.durable is None or not view.subject.startswith("ledger."):
+        if row is None or view.durable is None or not subjects.place_of(view.subject).kind:
             raise Refused(
                 "dead.no_way",
                 f"letter {view.letter} has no way back to {view.service}",

@@ -24,6 +24,7 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.subjects import place_of
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_state import ControlFault, ControlState, fold
@@ -35,7 +36,6 @@ from services.kernel.fold.reading import (
     keys_of,
     order_hash,
     parse,
-    place_of,
 )
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
 from services.kernel.ledger.entry import Entry
