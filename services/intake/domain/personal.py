@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas import links
+
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ")
 _JOIN = r"[ .\-/]{0,3}"
@@ -19,7 +21,6 @@ _NUMBER = re.compile(rf"(?<![\w+])(?:\d{_JOIN}){{8,9}}\d(?!\w|[.,]\d|-\d)")
 _EMAIL = re.compile(
     r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\])\s?(?P<host>(?:[\w-]+\.)+[^\W\d_]{2,})", re.IGNORECASE
 )
-_WEB = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def find(text: str, region: str, city_host: str, published_numbers: tuple[str, .
     for hit, start, end in list(_registered(plain)):
         yield hit
         plain = plain[:start] + "x" * (end - start) + plain[end:]
-    yield from _telephones(_WEB.sub(" ", plain), region, published_numbers)
+    yield from _telephones(links.without(plain), region, published_numbers)
     yield from _addresses(plain, city_host)
 
 
@@ -77,7 +78,7 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
 
 def _addresses(plain: str, city_host: str) -> Iterator[Hit]:
     for match in _EMAIL.finditer(plain):
-        host = match["host"].casefold()
+        host = links.host_of(f"https://{match['host']}") or match["host"].casefold()
         if city_host and (host == city_host or host.endswith(f".{city_host}")):
             continue
         yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
