@@ -17,7 +17,8 @@ _SCRIPTS = {
     "Han": "zh", "Gurmukhi": "pa", "Devanagari": "hi", "Bengali": "bn", "Gujarati": "gu", "Tamil": "ta", "Telugu": "te",
     "Kannada": "kn", "Malayalam": "ml", "Oriya": "or", "Sinhala": "si", "Thai": "th", "Lao": "lo", "Khmer": "km",
     "Myanmar": "my", "Tibetan": "bo", "Hangul": "ko", "Hiragana": "ja", "Katakana": "ja", "Arabic": "ar",
-    "Hebrew": "he", "Cyrillic": "ru", "Greek": "el", "Armenian": "hy", "Georgian": "ka", "Ethiopic": "am", "Canadian_Aboriginal": "iu",
+    "Hebrew": "he", "Cyrillic": "ru", "Greek": "el", "Armenian": "hy", "Georgian": "ka", "Ethiopic": "am",
+    "Canadian_Aboriginal": "iu",
 }  # fmt: skip
 _SCRIPT = regex.compile("|".join(rf"(?P<{script}>\p{{Script={script}}})" for script in [*_SCRIPTS, "Latin"]))
 
