@@ -66,7 +66,7 @@ KNOWN_TOPS = frozenset(_TOPS.split())
 """Tops of three and more letters that every platform's list has; ``example`` is that of drills (RFC 2606)."""
 
 
-class Link(NamedTuple):
+class FoundLink(NamedTuple):
     """A link in a text: ``text[start:end]`` is its address."""
 
     start: int
@@ -74,7 +74,7 @@ class Link(NamedTuple):
     address: str
 
 
-def find(text: str) -> Iterator[Link]:
+def find(text: str) -> Iterator[FoundLink]:
     """Yield the links of a text, in order. Takes time in proportion to the text, whatever is in it."""
     end = stop = 0
     partners: dict[int, int] = {}
@@ -87,7 +87,7 @@ def find(text: str) -> Iterator[Link]:
             end = _cut(text, end, stop, partners)
         while text[end - 1] in _AFTER:
             end -= 1
-        yield Link(head.start(), end, text[head.start() : end])
+        yield FoundLink(head.start(), end, text[head.start() : end])
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:

@@ -110,7 +110,8 @@ class LogSection(_Section):
 
 class CityFile(_Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
-    telephone numbers that the city publishes itself.
+    telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
+    may be published; ``screening_names``: names of people and places that look like profanity and are none.
     """
 
     city: CitySection
@@ -123,6 +124,8 @@ class CityFile(_Section):
     log: LogSection = LogSection()
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
+    screening_addresses: tuple[str, ...] = ()
+    screening_names: tuple[str, ...] = ()
 
 
 class City:
