@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from schemas import streams
 from schemas.canonical import StrictJsonError
 from schemas.events.base import Contract
-from services.kernel.base.errors import BadInput
+from services.kernel.base.errors import BadInput, describe
 from services.kernel.ledger.entry import Entry
-from services.kernel.runtime.reasons import Unreadable, describe
+from services.kernel.runtime.reasons import Unreadable
 
 T = TypeVar("T")
 

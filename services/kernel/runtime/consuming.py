@@ -15,10 +15,10 @@ from typing import Any
 
 import structlog
 
+from schemas import subjects
 from schemas.events.dead import Cause
 from schemas.events.working import Tries
 from services.kernel.base.errors import Unreachable
-from services.kernel.fold.reading import place_of
 from services.kernel.ledger.client import Ledger
 from services.kernel.runtime.bus import Delivery, Handle, Routes
 from services.kernel.runtime.dead_letters import DeadLetterQueue
@@ -51,7 +51,7 @@ class Consuming:
 
     async def handle(self, delivery: Delivery, handle: Handle) -> None:
         """Have a message handled, and settle it with the server; raises nothing."""
-        with structlog.contextvars.bound_contextvars(**log_context(delivery.entry.subject)):
+        with structlog.contextvars.bound_contextvars(**_log_context(delivery.entry.subject)):
             if self._ledger.doubt is not None:  # services.kernel.runtime.watch has said so in the log, once
                 await delivery.nak(DOUBT_SECONDS)
             else:
@@ -126,7 +126,7 @@ class Consuming:
             task.cancel()
 
 
-def log_context(subject: str) -> dict[str, str]:
+def _log_context(subject: str) -> dict[str, str]:
     """Return what each log line about a ledger entry carries: the request's id, where its subject has it."""
-    request_id = place_of(subject)[1] if subject.startswith("ledger.") else ""
+    request_id = subjects.place_of(subject).request_id
     return {"request_id": request_id} if request_id else {}

@@ -14,7 +14,6 @@ from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
 from schemas.events.working import Tries
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import BadInput, Unreachable
-from services.kernel.fold.reading import place_of
 from services.kernel.ledger.client import Conflict, Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime import retry_budget
@@ -110,7 +109,7 @@ class DeadLetterQueue:
                 "dead.no_handler",
                 f"no handler of {order.durable} runs here: onevoice provision, then restart {self._row.user}",
             )
-        with structlog.contextvars.bound_contextvars(request_id=place_of(entry.subject)[1]):
+        with structlog.contextvars.bound_contextvars(request_id=subjects.place_of(entry.subject).request_id):
             async with route.turn:
                 await route.handle(entry)
 

@@ -8,6 +8,7 @@ from faststream import Depends
 from faststream.nats.annotations import NatsMessage
 from nats.aio.msg import Msg
 
+from schemas import subjects
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity import entry_time
 
@@ -19,17 +20,12 @@ def to_entry(raw: Msg) -> Entry:
     return Entry(seq, raw.subject, entry_time(meta.timestamp, seq, headers), raw.data, headers)
 
 
-def sender_of(subject: str) -> str:
-    """Return the NATS user who sent a desk message: the subject's last token, which permissions prove."""
-    return subject.rsplit(".", 1)[-1]
-
-
 def _entry(message: NatsMessage) -> Entry:
     return to_entry(message.raw_message)
 
 
 def _sender(message: NatsMessage) -> str:
-    return sender_of(message.raw_message.subject)
+    return subjects.sender_of(message.raw_message.subject)
 
 
 EntryOf = Annotated[Entry, Depends(_entry, cast=False)]

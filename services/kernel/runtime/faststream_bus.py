@@ -37,7 +37,7 @@ from services.kernel.runtime.bus import (
     decode,
 )
 from services.kernel.runtime.consuming import Consuming
-from services.kernel.runtime.dependencies import sender_of, to_entry
+from services.kernel.runtime.dependencies import to_entry
 from services.kernel.runtime.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
@@ -115,7 +115,7 @@ class DeskMiddleware(BaseMiddleware[Any, Any]):
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> bytes:
         """Turn the handler's end into a reply."""
         subject = msg.raw_message.subject
-        return await self._serving.answer(sender_of(subject), subject, lambda: call_next(msg))
+        return await self._serving.answer(subjects.sender_of(subject), subject, lambda: call_next(msg))
 
 
 class BroadcastMiddleware(BaseMiddleware[Any, Any]):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from services.kernel.base import logs
-from services.kernel.base.errors import BadInput, OneVoiceError
+from services.kernel.base.errors import BadInput, OneVoiceError, describe
 
 MAX_REASON = 500
 """Characters of a reason that a dead letter keeps."""
@@ -27,13 +25,6 @@ class Unreadable(BadInput):
         super().__init__(code, message, "mend the message and send it again")
 
 
-def describe(error: ValidationError) -> str:
-    """Return the first fault of a pydantic error as ``field: reason``."""
-    first = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"])
-    return f"{location}: {first['msg']}" if location else first["msg"]
-
-
 def why(error: Exception) -> str:
     """Return what a handler raised: its type and what it says; for an unreadable message what is wrong with it."""
     if isinstance(error, Unreadable):
@@ -41,7 +32,7 @@ def why(error: Exception) -> str:
     name = type(error).__name__
     if isinstance(error, OneVoiceError):
         return shown(f"{name} ({error.code}): {error.message}")
-    said = describe(error) if isinstance(error, ValidationError) else str(error)
+    said = describe(error)
     return shown(f"{name}: {said}" if said else name)
 
 

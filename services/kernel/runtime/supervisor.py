@@ -9,11 +9,10 @@ from typing import Any
 import nats.errors
 
 from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.tasks import cancel_all
 
 AGAIN_SECONDS = 1.0
 """How long work that broke off rests before it is begun again."""
-
-CANCEL_AGAIN_SECONDS = 3.0
 
 Work = Callable[[], Awaitable[None]]
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
@@ -66,11 +65,11 @@ class Supervisor:
         self.stopping = True
         for work in self._at_stop:
             await work()
-        await _cancel(self._tasks)
+        await cancel_all(*self._tasks)
 
     async def end(self) -> None:
         """Stop the rest and let go of what is held; harmless when nothing was started."""
-        await _cancel(self._tasks_to_the_end)
+        await cancel_all(*self._tasks_to_the_end)
         for work in self._at_end:
             try:
                 await work()
@@ -100,12 +99,3 @@ class Supervisor:
 
 def _name(work: Work) -> str:
     return getattr(work, "__name__", "")
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    pending = set(tasks)
-    while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-    tasks.clear()
