@@ -15,6 +15,7 @@ from services.gatekeeper.policy.decide import Decision, decide
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.service import EntryOf, Runtime
@@ -60,7 +61,7 @@ class Handlers:
         runtime = self.runtime
         for _ in range(TRIES):
             state = runtime.fold.requests.get(request_id)
-            if state is None or state.is_refused or state.is_delivered:
+            if state is None or state.phase not in OPEN_TO_A_VERDICT:
                 return
             facts = facts_of(state, runtime.control, runtime.clock.now())
             decision = decide(facts)

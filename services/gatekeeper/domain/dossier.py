@@ -11,6 +11,7 @@ from services.gatekeeper.policy.decide import Decision, to_verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 
 
@@ -57,7 +58,7 @@ def undecided(fold: LedgerFold) -> list[str]:
 
 def needs_decision(state: RequestState, control_seq: int) -> bool:
     """True when a request is open and its verdict, if any, does not know of everything."""
-    if state.is_refused or state.is_delivered:
+    if state.phase not in OPEN_TO_A_VERDICT:
         return False
     verdict = state.verdict
     return verdict is None or verdict.control_seq != control_seq or state.fact_seq > verdict.as_of
