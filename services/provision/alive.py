@@ -20,7 +20,7 @@ from schemas import flow, streams
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, Drift, Exit, OneVoiceError, Unreachable
 from services.kernel.ledger.drift import drift
-from services.provision.connection import connected
+from services.provision.broker.connection import connected
 
 LOOKS = 10
 SECONDS_BETWEEN = 0.3

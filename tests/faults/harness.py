@@ -24,7 +24,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Ledger
 from services.provision import demo_plan, make_city, provision
-from services.provision.city_plan import Department, PlannedOfficer, local_profiles
+from services.provision.plan.city_plan import Department, PlannedOfficer, local_profiles
 from services.townsquare.mischief import Kind, Trick
 from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess

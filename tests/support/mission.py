@@ -41,7 +41,7 @@ from services.kernel.projection.source import NatsSource
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision, read_envelope
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
 from tests.support.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")

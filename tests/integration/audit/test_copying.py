@@ -17,7 +17,7 @@ from services.audit.record import Record
 from services.audit.verify import compare_record, list_entries, prove_entry, show_entry
 from services.audit.verify.files import ALARMS, CHECKPOINTS, LEDGER
 from services.kernel.runtime.service import Runtime
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
 from tests.integration.audit.conftest import Town
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.support.mission import PATIENCE, eventually

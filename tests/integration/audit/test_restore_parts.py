@@ -19,8 +19,8 @@ from services.kernel.ledger.integrity import Anchor, LedgerDoubted
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
-from services.provision.connection import connected
-from services.provision.restore import Writer, restore
+from services.provision.broker.connection import connected
+from services.provision.broker.restore import Writer, restore
 from tests.integration.audit.conftest import Town
 from tests.support.ledger_builder import story
 from tests.support.ports import free_port

@@ -15,7 +15,7 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.tls import client_context
-from services.provision.permissions import PROVISION_USER
+from services.provision.accounts.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0
 

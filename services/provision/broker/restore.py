@@ -31,10 +31,10 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.base.tls import client_context
 from services.kernel.ledger.client import Ledger
-from services.provision.connection import as_provisioner, connected
-from services.provision.manifests import read_manifest
-from services.provision.permissions import PROVISION_USER
-from services.provision.preflight import find_nats_server, prepare_store
+from services.provision.accounts.permissions import PROVISION_USER
+from services.provision.broker.connection import as_provisioner, connected
+from services.provision.broker.preflight import find_nats_server, prepare_store
+from services.provision.city.manifests import read_manifest
 
 ACK_SECONDS = 20.0
 LISTEN_SECONDS = 2.5

@@ -15,16 +15,10 @@ from services.kernel.authority.signing import Signer, new_seed, seal, write_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import BadInput
-from services.provision.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
-from services.provision.city_toml import GITIGNORE, city_toml
-from services.provision.nats_config import (
-    REALMS,
-    RealmUsers,
-    ServerSettings,
-    accounts_file,
-    render_accounts,
-    render_server,
-)
+from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.server_conf import ServerSettings, render_server
+from services.provision.city.city_toml import GITIGNORE, city_toml
+from services.provision.plan.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.townsquare.accounts import make_accounts
 
 ROOTS = ("cao", "mcpe")

@@ -1,8 +1,4 @@
-"""The NATS configuration, generated: accounts of each realm, users by nkey, permissions by the flow map.
-
-Three files: ``nats.conf`` says where the server listens and keeps its files, and includes ``accounts.live.conf`` and
-``accounts.exercise.conf``. The first is written once and may be edited (another port, TLS); the others are
-written anew by each provisioning of their realm.
+"""Writes a realm's accounts as NATS configuration: users by nkey, permissions and imports by the flow map.
 
 CORE holds the ledger, and nobody but the provisioning user lives there. Each service has an account of its own, which
 imports its subjects, its durables and the feed; DESK holds people and other systems, and imports what services serve.
@@ -12,14 +8,14 @@ the CORE accounts alone. SYS is the server's system account and has no users.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas import flow, streams, subjects
+from schemas import flow, subjects
 from schemas.events.authority import Manifest, Realm
 from services.kernel.base.errors import BadInput
-from services.provision.permissions import (
+from services.provision.accounts.conf_text import quoted
+from services.provision.accounts.permissions import (
     PROVISION_USER,
     Permissions,
     exported,
@@ -32,46 +28,6 @@ from services.provision.permissions import (
 )
 
 REALMS: tuple[Realm, ...] = ("live", "exercise")
-
-
-@dataclass(frozen=True)
-class Tls:
-    """Files of the server's certificate; with ``ca`` each client must show a certificate signed by it."""
-
-    cert: str
-    key: str
-    ca: str | None = None
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """How a server finds the others: ``listen`` and ``routes`` are ``host:port``, ``advertise`` what clients are told.
-
-    With ``tls`` the servers show each other certificates, and accept only those of its ``ca``.
-    """
-
-    listen: str
-    routes: tuple[str, ...]
-    advertise: str | None = None
-    name: str = "onevoice"
-    tls: Tls | None = None
-
-
-@dataclass(frozen=True)
-class ServerSettings:
-    """Where the server listens and keeps its files.
-
-    ``store_dir`` may be relative: to the folder that the server is started in. ``monitor`` is ``host:port``
-    of the server's own health page, for a deployment; the embedded broker has none.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 4222
-    store_dir: str = "var/nats"
-    name: str = "onevoice"
-    monitor: str | None = None
-    tls: Tls | None = None
-    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
@@ -127,24 +83,6 @@ def accounts_file(realm: Realm) -> str:
     return f"accounts.{realm}.conf"
 
 
-def render_server(settings: ServerSettings | None = None, accounts_folder: str = "") -> str:
-    """Return the text of nats.conf.
-
-    Args:
-        settings: where the server listens and keeps its files.
-        accounts_folder: where the accounts' files lie, ending with a slash; by default beside nats.conf. It is
-            relative to nats.conf: the server takes an absolute path of an include as relative, too.
-
-    Raises:
-        BadInput: ``nats.conf`` for a control character in a setting, or an absolute ``accounts_folder``.
-    """
-    if accounts_folder.startswith("/"):
-        raise BadInput("nats.conf", "an include cannot be an absolute path", "name it relative to nats.conf")
-    includes = [f"  include {_quoted(accounts_folder + accounts_file(realm))}" for realm in REALMS]
-    lines = [_SERVER_HEAD, *_server(settings or ServerSettings()), "system_account: SYS", "accounts {"]
-    return "\n".join([*lines, *includes, "  SYS {}", "}", ""])
-
-
 def render_accounts(users: RealmUsers) -> str:
     """Return the text of a realm's accounts, their users and what passes between them.
 
@@ -156,58 +94,9 @@ def render_accounts(users: RealmUsers) -> str:
     return "\n".join([_ACCOUNTS_HEAD, *_core(users), *accounts, *_desk(users), ""])
 
 
-_SERVER_HEAD = """\
-# Written once; edit what you need. Who may do what is in the accounts' files, which `onevoice provision` writes.
-"""
-
 _ACCOUNTS_HEAD = """\
 # Generated from schemas/flow.py and the authority manifest. Do not edit: `onevoice provision` writes it anew.
 """
-
-
-def _server(settings: ServerSettings) -> list[str]:
-    lines = [
-        f"server_name: {_quoted(settings.name)}",
-        f"listen: {_quoted(f'{settings.host}:{settings.port}')}",
-        f"max_payload: {streams.MAX_PAYLOAD}",
-        "logfile_size_limit: 16777216",
-        "logfile_max_num: 4",
-    ]
-    if settings.monitor:
-        lines.append(f"http: {_quoted(settings.monitor)}")
-    if settings.tls:
-        lines += _tls(settings.tls)
-    if settings.cluster:
-        lines += _cluster(settings.cluster)
-    lines += [
-        "jetstream {",
-        "  # A relative path is relative to the folder that nats-server is started in.",
-        f"  store_dir: {_quoted(settings.store_dir)}",
-        "  # An acknowledged event is on disk: fsync before the ack.",
-        '  sync_interval: "always"',
-        "}",
-    ]
-    return lines
-
-
-def _cluster(cluster: Cluster) -> list[str]:
-    lines = [*_advertised(cluster), "cluster {", f"  name: {_quoted(cluster.name)}"]
-    lines.append(f"  listen: {_quoted(cluster.listen)}")
-    if cluster.tls:
-        lines += [f"  {line}" for line in _tls(cluster.tls)]
-    lines += ["  routes: [", *(f"    {_quoted('nats-route://' + route)}" for route in cluster.routes), "  ]", "}"]
-    return lines
-
-
-def _advertised(cluster: Cluster) -> list[str]:
-    return [f"client_advertise: {_quoted(cluster.advertise)}"] if cluster.advertise else []
-
-
-def _tls(tls: Tls) -> list[str]:
-    lines = ["tls {", f"  cert_file: {_quoted(tls.cert)}", f"  key_file: {_quoted(tls.key)}"]
-    if tls.ca:
-        lines += [f"  ca_file: {_quoted(tls.ca)}", "  verify: true"]
-    return [*lines, '  min_version: "1.3"', "}"]
 
 
 def _core(realm: RealmUsers) -> list[str]:
@@ -232,12 +121,12 @@ def _service(realm: RealmUsers, row: flow.Service) -> list[str]:
     imports = [_import("service", core, subject) for subject in (*_filters(taken.services), *taken.streaming)]
     imports += [_import("stream", core, subject) for subject in taken.streams]
     imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _heard_by(row)]
-    exports = [f"service: {_quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
+    exports = [f"service: {quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
     for subject in (*row.broadcasts, row.heartbeat):
         to = [service_account(realm.realm, one) for one in flow.SERVICES if (row, subject) in _heard_by(one)]
         to += [desk] if subject in WATCHED else []
         if to:
-            exports.append(f"stream: {_quoted(subject)}, accounts: [{', '.join(to)}]")
+            exports.append(f"stream: {quoted(subject)}, accounts: [{', '.join(to)}]")
     users = _user(row.user, realm.services[row.user], for_service(row))
     return _account(service_account(realm.realm, row), users, exports=exports, imports=imports)
 
@@ -270,7 +159,7 @@ class _Grants:
             self._accounts.setdefault(exported(subject), []).append(account)
 
     def rows(self) -> list[tuple[str, str]]:
-        return [(_quoted(subject), f"[{', '.join(to)}]") for subject, to in sorted(self._accounts.items())]
+        return [(quoted(subject), f"[{', '.join(to)}]") for subject, to in sorted(self._accounts.items())]
 
 
 def _filters(taken: Iterable[str]) -> list[str]:
@@ -285,8 +174,8 @@ def _heard_by(row: flow.Service) -> list[tuple[flow.Service, str]]:
 
 def _import(kind: str, account: str, subject: str) -> str:
     there = exported(subject)
-    source = f"{kind}: {{ account: {account}, subject: {_quoted(there)} }}"
-    return source if there == subject else f"{source}, to: {_quoted(subject)}"
+    source = f"{kind}: {{ account: {account}, subject: {quoted(there)} }}"
+    return source if there == subject else f"{source}, to: {quoted(subject)}"
 
 
 def _account(
@@ -315,15 +204,8 @@ def _user(name: str, public_key: str, permissions: Permissions) -> list[str]:
 
 
 def _list(values: Iterable[str]) -> str:
-    rows = "".join(f"\n          {_quoted(value)}" for value in values)
+    rows = "".join(f"\n          {quoted(value)}" for value in values)
     return f"[{rows}\n        ]"
-
-
-def _quoted(value: str) -> str:
-    """Quote for NATS's configuration grammar, which knows JSON's short escapes but not its numeric ones."""
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
-        raise BadInput("nats.conf", f"{value!r} holds a control character", "use a plain name or path for the broker")
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _check_keys(users: RealmUsers) -> None:

@@ -27,9 +27,9 @@ from services.kernel.ledger.drift import (
     stream_config,
     stream_differences,
 )
-from services.provision.accounts import write_accounts
-from services.provision.connection import as_provisioner
-from services.provision.manifests import read_manifest
+from services.provision.accounts.accounts_file import write_accounts
+from services.provision.broker.connection import as_provisioner
+from services.provision.city.manifests import read_manifest
 
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 from schemas import subjects
 from schemas.events.authority import Grant, Profile, Role
 from services.kernel.base.errors import BadInput
-from services.provision.city_plan import (
+from services.provision.plan.city_plan import (
     MASTODON_PLATFORM,
     TOWNSQUARE,
     WEBSITE_PLATFORM,

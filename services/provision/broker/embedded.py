@@ -19,7 +19,7 @@ from pathlib import Path
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
-from services.provision.preflight import check_port, find_nats_server, prepare_store, take_lock
+from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, take_lock
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
