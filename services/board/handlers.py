@@ -1,4 +1,4 @@
-"""Handlers of the board: queries of the desk, answered from the fold; heartbeats."""
+"""BoardHandlers of the board: queries of the desk, answered from the fold; heartbeats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGE = 200
 """Requests of one page of ``pending``."""
 
 
-class Handlers:
+class BoardHandlers:
     """What the board answers."""
 
     def __init__(self, runtime: Runtime) -> None:

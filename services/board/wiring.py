@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from schemas import subjects
-from services.board.handlers import Handlers
+from services.board.handlers import BoardHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    handlers = BoardHandlers(runtime)
     runtime.serve(subjects.DESK_BOARD_QUERY, title="what stands where")(handlers.on_query)
     runtime.serve(subjects.DESK_DEAD_ORDER, title="dead letters, again or dropped")(handlers.dead.on_order)
     runtime.hear(subjects.HEALTH_ALL, title="heartbeats")(handlers.on_health)

@@ -1,4 +1,4 @@
-"""Handlers of eoc_state: orders of the EOC, the barrier of activation, the broadcast."""
+"""EocHandlers of eoc_state: orders of the EOC, the barrier of activation, the broadcast."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BARRIER_LOOK_SECONDS = 0.2
 IDLE_LOOK_SECONDS = 1.0
 
 
-class Handlers:
+class EocHandlers:
     """What eoc_state answers and does. ``flights``: the posts that may still land."""
 
     def __init__(self, runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""Handlers of the gatekeeper: take the facts from the fold, decide, append the verdict by compare-and-set."""
+"""GateHandlers of the gatekeeper: take the facts from the fold, decide, append the verdict by compare-and-set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AT_ONCE = 128
 """Decisions of one pass whose appends wait at the same time: they share a batch."""
 
 
-class Handlers:
+class GateHandlers:
     """What makes the gatekeeper decide."""
 
     def __init__(self, runtime: Runtime) -> None:

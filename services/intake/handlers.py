@@ -1,4 +1,4 @@
-"""Handlers of intake: previews, submissions, pictures, approvals."""
+"""IntakeHandlers of intake: previews, submissions, pictures, approvals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.events.requests import Picture, Request, SubmissionEvent
 from schemas.events.verdicts import Verdict
 from schemas.platforms import LIMITS
 from services.intake.domain import screening
-from services.intake.domain.approval import Standing, check, read_statement
+from services.intake.domain.approval import RequestContext, check, read_statement
 from services.intake.domain.identity import Identity, identify
 from services.intake.domain.media import clean_picture, media_type_of
 from services.intake.domain.rendering import render
@@ -32,7 +32,7 @@ WARM_UP_AFTER = 2.0
 T = TypeVar("T")
 
 
-class Handlers:
+class IntakeHandlers:
     """What intake answers."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -107,21 +107,21 @@ class Handlers:
     async def on_approval(self, approval: Approval, sender: Sender) -> ApprovalReply:
         """Put an officer's signed decision on record, or say why it cannot count."""
         statement = read_statement(approval, sender)
-        standing, caught_up = await self._standing(approval.request_id), False
+        context, caught_up = await self._context_of(approval.request_id), False
         for _ in range(TRIES):
-            if seq := standing.repeated(approval):
+            if seq := context.repeated(approval):
                 return ApprovalReply(request_id=approval.request_id, seq=seq)
             now = self.runtime.clock.now()
             try:
-                check(approval, statement, standing, self.runtime.control, now)
+                check(approval, statement, context, self.runtime.control, now)
                 stored = approval.model_copy(update={"at": now})
-                seq = await self._append_decision(stored, standing, rejects=statement.decision == "reject")
+                seq = await self._append_decision(stored, context, rejects=statement.decision == "reject")
             except (Refused, Conflict) as error:
                 if caught_up and isinstance(error, Refused):
                     raise
                 # Nothing is refused on what may be behind.
                 await self.runtime.catch_up()
-                standing, caught_up = await self._standing(approval.request_id), True
+                context, caught_up = await self._context_of(approval.request_id), True
                 continue
             crash_point("intake.approval.stored")
             self.runtime.log.info(
@@ -164,9 +164,9 @@ class Handlers:
 
         return await self._compute(compute), draft
 
-    def _rules(self, state: ControlState) -> screening.Rules:
+    def _rules(self, state: ControlState) -> screening.ScreeningRules:
         settings = self.runtime.city.settings
-        return screening.Rules(
+        return screening.ScreeningRules(
             website=state.website,
             region=settings.city.region,
             topics=dict(settings.screening_topics),
@@ -190,42 +190,42 @@ class Handlers:
                     "use the media type from the reply to desk.media.put",
                 )
 
-    async def _standing(self, request_id: str) -> Standing:
+    async def _context_of(self, request_id: str) -> RequestContext:
         """Return what is known of a request; one that is over is read from the ledger."""
         runtime = self.runtime
         if request_id not in runtime.fold.requests:
             await runtime.catch_up()
         state = runtime.fold.requests.get(request_id)
         if state is not None:
-            return Standing(
+            return RequestContext(
                 request=state.request,
                 approvals=tuple(state.statements),
                 verdict=state.verdict,
                 verdict_seq=state.verdict_last,
-                spoken=dict(state.spoken),
+                officer_seqs=dict(state.spoken),
             )
         entry = await runtime.ledger.last(subjects.request(request_id))
         if entry is None:
             raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
         verdict = await runtime.ledger.last(subjects.verdict(request_id))
         found = await runtime.ledger.history(subjects.approvals_of(request_id))
-        return Standing(
+        return RequestContext(
             request=Request.from_bytes(entry.data),
             approvals=tuple((one.seq, Approval.from_bytes(one.data)) for one in found),
             verdict=Verdict.from_bytes(verdict.data) if verdict else None,
             verdict_seq=verdict.seq if verdict else 0,
-            spoken={one.subject.rsplit(".", 1)[1]: one.seq for one in found},
+            officer_seqs={one.subject.rsplit(".", 1)[1]: one.seq for one in found},
         )
 
-    async def _append_decision(self, approval: Approval, standing: Standing, *, rejects: bool) -> int:
+    async def _append_decision(self, approval: Approval, context: RequestContext, *, rejects: bool) -> int:
         """Append by compare-and-set: a rejection cannot slip in behind a clearing, nor one decision by another."""
         subject = subjects.approval(approval.request_id, approval.officer)
         msg_id = canonical.sha256(subject.encode() + b"\n" + approval.envelope.to_bytes())
         if rejects:
-            fence = (subjects.verdict(approval.request_id), standing.verdict_seq)
+            fence = (subjects.verdict(approval.request_id), context.verdict_seq)
             appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, fence=fence)
         else:
-            last = standing.spoken.get(approval.officer, 0)
+            last = context.officer_seqs.get(approval.officer, 0)
             appended = await self.runtime.ledger.append(subject, approval, msg_id=msg_id, expect_last=last)
         return appended.seq
 

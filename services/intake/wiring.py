@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from schemas import subjects
-from services.intake.handlers import Handlers
+from services.intake.handlers import IntakeHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    handlers = IntakeHandlers(runtime)
     runtime.serve(subjects.DESK_REQUEST_PREVIEW, title="previews")(handlers.on_preview)
     runtime.serve(subjects.DESK_REQUEST_SUBMIT, title="submissions")(handlers.on_submit)
     runtime.serve(subjects.DESK_MEDIA_PUT, raw=True, workers=2, title="pictures")(handlers.on_media)

@@ -1,4 +1,4 @@
-"""Handlers of the registry: orders about officers and profiles, and the first control event."""
+"""RegistryHandlers of the registry: orders about officers and profiles, and the first control event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.kernel.runtime.service import Runtime, Sender
 ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend"})
 
 
-class Handlers:
+class RegistryHandlers:
     """What the registry answers."""
 
     def __init__(self, runtime: Runtime) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from schemas import subjects
 from services.kernel.runtime.service import Runtime
-from services.registry.handlers import Handlers, begin_ledger
+from services.registry.handlers import RegistryHandlers, begin_ledger
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    handlers = RegistryHandlers(runtime)
     runtime.serve(subjects.DESK_REGISTRY_ORDER, title="orders about officers and profiles")(handlers.on_order)
 
 

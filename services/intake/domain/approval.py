@@ -31,17 +31,17 @@ ROUTINE = frozenset({Role.MCPE, Role.COMMS_OFFICE})
 
 
 @dataclass(frozen=True)
-class Standing:
+class RequestContext:
     """What the ledger holds on a request. ``approvals`` are all statements, each with its sequence.
 
-    ``spoken`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdicts'.
+    ``officer_seqs`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdict's.
     """
 
     request: Request
     approvals: tuple[tuple[int, Approval], ...] = ()
     verdict: Verdict | None = None
     verdict_seq: int = 0
-    spoken: Mapping[str, int] = field(default_factory=dict)
+    officer_seqs: Mapping[str, int] = field(default_factory=dict)
 
     def repeated(self, approval: Approval) -> int:
         """Return the sequence of this very envelope if it is on record already, else 0."""
@@ -72,14 +72,14 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
 
 
 def check(
-    approval: Approval, statement: ApprovalStatement, standing: Standing, control: ControlState, now: datetime
+    approval: Approval, statement: ApprovalStatement, context: RequestContext, control: ControlState, now: datetime
 ) -> None:
     """Say why a decision does not go on record; return when it does.
 
     Args:
         approval: as it came in.
         statement: its payload, as ``read_statement`` returned it.
-        standing: what the ledger holds on the request.
+        context: what the ledger holds on the request.
         control: the state of control now.
         now: the time in UTC.
 
@@ -90,15 +90,15 @@ def check(
             ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
     """
     _check_signer(approval, statement, control)
-    _check_subject(statement, standing.request)
+    _check_subject(statement, context.request)
     _check_time(statement, control, now)
-    _check_nonce(statement, standing)
-    _check_open(standing, control, now)
-    _check_authority(statement, standing.request, control, now)
+    _check_nonce(statement, context)
+    _check_open(context, control, now)
+    _check_authority(statement, context.request, control, now)
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
-        _check_acknowledged(statement, standing.request)
-    elif standing.verdict is not None and standing.verdict.outcome is Outcome.CLEARED:
+        _check_acknowledged(statement, context.request)
+    elif context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
         raise Refused(
             "request.already_cleared",
             f"{statement.request_id} is cleared already, so a rejection comes too late",
@@ -210,8 +210,8 @@ def _check_time(statement: ApprovalStatement, control: ControlState, now: dateti
         )
 
 
-def _check_nonce(statement: ApprovalStatement, standing: Standing) -> None:
-    for seq, known in standing.approvals:
+def _check_nonce(statement: ApprovalStatement, context: RequestContext) -> None:
+    for seq, known in context.approvals:
         if _read(known.envelope).nonce == statement.nonce:
             raise Refused(
                 "approval.replayed",
@@ -220,8 +220,8 @@ def _check_nonce(statement: ApprovalStatement, standing: Standing) -> None:
             )
 
 
-def _check_open(standing: Standing, control: ControlState, now: datetime) -> None:
-    request = standing.request
+def _check_open(context: RequestContext, control: ControlState, now: datetime) -> None:
+    request = context.request
     anew = "submit it anew if it should still go out"
     if request.request_id in control.withdrawn:
         reason = control.withdrawn[request.request_id]
@@ -232,7 +232,7 @@ def _check_open(standing: Standing, control: ControlState, now: datetime) -> Non
             f"{request.request_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
             anew,
         )
-    if standing.verdict is not None and standing.verdict.outcome is Outcome.REFUSED:
+    if context.verdict is not None and context.verdict.outcome is Outcome.REFUSED:
         raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", anew)
 
 

@@ -41,7 +41,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
 @dataclass(frozen=True)
-class Rules:
+class ScreeningRules:
     """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
     topic needs (by profile or department), telephone numbers that it publishes itself.
     """
@@ -58,7 +58,7 @@ class Rules:
 
 
 def screen(
-    draft: Draft, renderings: tuple[Rendering, ...], rules: Rules, departments: dict[str, str]
+    draft: Draft, renderings: tuple[Rendering, ...], rules: ScreeningRules, departments: dict[str, str]
 ) -> tuple[ScreeningFinding, ...]:
     """Return what was found, each only once, in the order of the checks.
 
@@ -95,7 +95,7 @@ def _passages(draft: Draft) -> Iterator[tuple[str, str]]:
         yield f"description of picture {number}", picture.alt
 
 
-def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[ScreeningFinding]:
+def _missing_link(renderings: tuple[Rendering, ...], rules: ScreeningRules) -> Iterator[ScreeningFinding]:
     without = [
         rendering.platform
         for rendering in renderings
@@ -122,7 +122,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
+def _personal(name: str, text: str, rules: ScreeningRules) -> Iterator[ScreeningFinding]:
     hits = personal.find(text, rules.region, rules.host, rules.published_numbers)
     for hit in islice(hits, MOST_HITS):
         yield ScreeningFinding(
@@ -168,7 +168,7 @@ def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:
             )
 
 
-def _off_topic(draft: Draft, rules: Rules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
+def _off_topic(draft: Draft, rules: ScreeningRules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
     said = " ".join([draft.text, *draft.variants.values()]).casefold()
     for target in draft.targets:
         words = rules.topics.get(target) or rules.topics.get(departments.get(target, ""), ())

@@ -17,7 +17,7 @@ from schemas.events.requests import SUBMITTED_TYPE, Request, SubmissionEvent
 from schemas.platforms import LIMITS
 from services.intake.domain.identity import identify
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import Rules, screen
+from services.intake.domain.screening import ScreeningRules, screen
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import OneVoiceError
@@ -92,7 +92,7 @@ def request(sender: str = "clerk", state: ControlState | None = None, now: datet
     made = draft(sender, state, now, **data)
     renderings = render(made, LIMITS)
     departments = {target: state.profiles[target].department for target in made.targets}
-    return request_of(made, state, now, renderings, screen(made, renderings, Rules(SITE), departments))
+    return request_of(made, state, now, renderings, screen(made, renderings, ScreeningRules(SITE), departments))
 
 
 def approval(of: Request, name: str = "mcpe", signer: str | None = None, **changes: Any) -> Approval:
