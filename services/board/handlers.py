@@ -1,4 +1,4 @@
-"""BoardHandlers of the board: queries of the desk, answered from the fold; heartbeats."""
+"""Handlers of the board: queries of the desk, answered from the fold; heartbeats."""
 
 from __future__ import annotations
 

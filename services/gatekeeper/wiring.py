@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import streams
+from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
 from services.kernel.runtime.service import Runtime
 
@@ -12,7 +13,7 @@ WORKERS = 64
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = GateHandlers(runtime)
+    handlers = GateHandlers(runtime, Schedule())
     runtime.consume(streams.GATEKEEPER_REQUESTS, workers=WORKERS)(handlers.on_request)
     runtime.consume(streams.GATEKEEPER_APPROVALS, workers=WORKERS)(handlers.on_approval)
     runtime.consume(streams.GATEKEEPER_CONTROL)(handlers.on_control)

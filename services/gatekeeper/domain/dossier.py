@@ -64,6 +64,23 @@ def needs_decision(state: RequestState, control_seq: int) -> bool:
     return verdict is None or verdict.control_seq != control_seq or state.fact_seq > verdict.as_of
 
 
+def is_reopened_by(state: RequestState, receipt_seq: int) -> bool:
+    """True when a receipt may change the decision on its request.
+
+    A person has a post made again; or a profile that stood in the way carries the message by now.
+    """
+    posted_meanwhile = not state.is_cleared and not state.is_refused
+    return state.fact_seq == receipt_seq or posted_meanwhile
+
+
+def decide_again_at(state: RequestState, decision: Decision) -> datetime | None:
+    """Return when time alone may change a decision, in UTC; None when it is final."""
+    if decision.outcome is Outcome.REFUSED:
+        return None
+    times = (state.request.expires_at, decision.valid_until, decision.look_again)
+    return min(time for time in times if time is not None)
+
+
 def _gist(verdict: Verdict) -> tuple[object, ...]:
     return (
         verdict.outcome,

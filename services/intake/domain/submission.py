@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.events.authority import Severity
+from schemas.events.desk import SubmitReply
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
     Picture,
@@ -154,6 +155,22 @@ def request_of(
             "screening": screening,
         }
     )
+
+
+def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
+    """Return the first answer again for a submission whose request stands on the ledger.
+
+    Raises:
+        BadInput: ``request.conflict``: the same event id with other content.
+    """
+    if known.content_sha256 != identity.content_sha256:
+        raise BadInput(
+            "request.conflict",
+            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+            "this source used the same event id before",
+            "use a new id for a new message",
+        )
+    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
 
 
 def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:

@@ -18,7 +18,10 @@ from schemas.events.approvals import Approval
 from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
 from schemas.events.verdicts import Outcome, Verdict
+from services.intake.decisions import Decisions
+from services.intake.domain.approval import read_statement
 from services.intake.handlers import IntakeHandlers
+from services.intake.preparation import Preparation
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
@@ -208,13 +211,13 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: Town) -> Non
 
 async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: Town) -> None:
     """The server itself refuses the rejection; the next look tells the officer why."""
-    handlers = IntakeHandlers(town.intake)
+    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
     request = await submitted(town)
     no = approval_of(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
-    seen = await handlers._context_of(request.request_id)
+    seen = await handlers.decisions.context_of(request.request_id)
     await append_verdict(town, request, Outcome.CLEARED)
     with pytest.raises(Conflict):
-        await handlers._append_decision(no, seen, rejects=True)
+        await handlers.decisions.append(no, read_statement(no, "mcpe"), seen)
     with pytest.raises(Refused) as caught:
         await handlers.on_approval(no, "mcpe")
     assert caught.value.code == "request.already_cleared"
@@ -222,7 +225,7 @@ async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(tow
 
 async def test_a_submission_counts_under_the_posture_where_it_stands(town: Town) -> None:
     """Control changes between look and append: the entry says what intake knew, the fold what holds."""
-    handlers = IntakeHandlers(town.intake)
+    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
     append = town.intake.ledger.append
 
     async def change_first(*args: Any, **options: Any) -> Any:
