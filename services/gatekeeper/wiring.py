@@ -8,7 +8,7 @@ from services.gatekeeper.handlers import GateHandlers
 from services.kernel.runtime.service import Runtime
 
 WORKERS = 64
-"""Requests decided at the same time by one copy; compare-and-set keeps them apart."""
+"""Requests decided at the same time by one copy; compare-and-set keeps their verdicts apart."""
 
 
 def wire(runtime: Runtime) -> None:

@@ -2,7 +2,7 @@
 
 ``make_city(folder, demo_plan())`` makes a city folder (``interactive_plan(ask)`` asks for another plan);
 ``EmbeddedBroker`` runs nats-server on it; ``provision(city, url)`` makes the streams and durables of the city's
-realm, and says with ``accounts_changed`` whether the broker must ``reload``. ``read_envelope`` and
+realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read_envelope`` and
 ``read_manifest`` give the signed authority manifest, for the registry's first event.
 """
 

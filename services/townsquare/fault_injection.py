@@ -65,7 +65,7 @@ class FaultInjector:
 
 
 POST_ID = "X-Townsquare-StoredPost"
-"""The header of an answer that says which post it made."""
+"""The header of an answer that names the post it made."""
 
 
 # --- instead of the call ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ On = Literal["post", "media", "delete", "read"]
 
 
 class FaultKind(StrEnum):
-    """What happens to a call. ``after``: what was asked is done and kept, only the answer is damaged."""
+    """What happens to a call. ``after``: what was asked is done and stored, only the answer is damaged."""
 
     SLOW = "slow"
     NEVER_BEFORE = "never_before"

@@ -68,7 +68,7 @@ class PublicPages:
         store = self._api.posts
         post = store.posts.get(request.match_info["id"])
         if post is None or post.username != request.match_info["name"]:
-            return self._missing("This post is not here, or it was taken back.")
+            return self._missing("This post is not here, or it was deleted.")
         parent = store.posts.get(post.draft.in_reply_to or "")
         return self._html(
             "post.html",

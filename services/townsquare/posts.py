@@ -1,7 +1,7 @@
 """The townsquare's posts and pictures: in memory for reading, in a journal and files for good.
 
 The idempotency rule is Mastodon's (docs/platforms.md): within an hour the same key of the same account gives the first
-post again, whatever the body says; the key is looked at before anything is kept.
+post again, whatever the body says; the key is looked at before anything is stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class Refusal(Exception):
-    """The townsquare does not take it: the HTTP status, what is told, and seconds for Retry-After."""
+    """A request that the townsquare refuses: the HTTP status, the reason, and seconds for Retry-After."""
 
     def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
         super().__init__(reason)
@@ -58,7 +58,7 @@ class PostDraft:
 
 @dataclass(frozen=True)
 class StoredPost:
-    """A post as it is kept. ``created_at`` is ISO 8601 in UTC with milliseconds."""
+    """A post as it is stored. ``created_at`` is ISO 8601 in UTC with milliseconds."""
 
     id: str
     username: str
@@ -89,7 +89,7 @@ class Posts:
         self._journal = Journal(self.folder / "posts.jsonl")
 
     def open(self) -> None:
-        """Read back what is kept. Raises BadInput as ``Journal.open`` does."""
+        """Read what is stored. Raises BadInput as ``Journal.open`` does."""
         self.media_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for entry in self._journal.open():
             kind = entry.pop("type")
@@ -107,7 +107,7 @@ class Posts:
         await self._journal.close()
 
     async def create(self, username: str, draft: PostDraft, key: str | None) -> StoredPost:
-        """Keep a post and return it when it is on the disk; a repeated key returns the first one.
+        """Store a post and return it when it is on the disk; a repeated key returns the first one.
 
         Raises:
             Refusal: 422 or 404, in words like Mastodon's.
@@ -135,7 +135,7 @@ class Posts:
         return post
 
     async def delete(self, username: str, post_id: str) -> StoredPost:
-        """Take a post away; raises Refusal 404 when there is none of this account."""
+        """Delete a post; raises Refusal 404 when there is none of this account."""
         post = self.posts.get(post_id)
         if post is None or post.username != username:
             raise Refusal(404, "Record not found")
@@ -146,7 +146,7 @@ class Posts:
     async def add_media(
         self, username: str, content: bytes, media_type: str, description: str, delay: float = 0.0
     ) -> Media:
-        """Keep a picture; it may be attached after ``delay`` seconds."""
+        """Store a picture; it may be attached after ``delay`` seconds."""
         now = self.clock.now()
         media_id = self._next_id(now)
         name = f"{media_id}.{EXTENSIONS[media_type]}"
@@ -158,7 +158,7 @@ class Posts:
         return media
 
     def is_ready(self, media: Media) -> bool:
-        """Say whether a picture may be attached now."""
+        """Return whether a picture may be attached now."""
         return media.ready_at <= _iso(self.clock.now())
 
     def newest(

@@ -148,4 +148,4 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
     except OSError as error:
         logs.logger().error("the townsquare cannot write", path=request.path, error=error.strerror)
-        return web.json_response({"error": "This could not be kept"}, status=503)
+        return web.json_response({"error": "This could not be stored"}, status=503)

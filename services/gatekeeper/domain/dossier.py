@@ -1,4 +1,4 @@
-"""The facts of one request, taken from the projection for the pure decision. Pure: no clock, no I/O."""
+"""Takes the facts of one request from the fold, and tells when a decision is needed. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.kernel.fold.state import RequestState
 
 
 def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts:
-    """Return what the policy looks at."""
+    """Return the facts that the policy looks at."""
     return Facts(
         request=state.request,
         request_seq=state.seq,
@@ -39,8 +39,8 @@ def verdict_of(decision: Decision, facts: Facts, as_of: int) -> Verdict:
 def is_news(state: RequestState, verdict: Verdict) -> bool:
     """True when a verdict has to be appended; an unchanged one is not repeated.
 
-    A cleared one belongs to its control revision, so each revision needs its own. What somebody said of the request
-    since the last verdict is always answered: they wait for it.
+    A cleared one belongs to its control revision, so each revision needs its own. An approval or rejection since
+    the last verdict is always answered: its officer waits for it.
     """
     last = state.verdict
     if last is None or state.fact_seq > last.as_of:
@@ -57,7 +57,7 @@ def undecided(fold: LedgerFold) -> list[str]:
 
 
 def needs_decision(state: RequestState, control_seq: int) -> bool:
-    """True when a request is open and its verdict, if any, does not know of everything."""
+    """True when a request is open and its verdict, if any, does not know all facts."""
     if state.phase not in OPEN_TO_A_VERDICT:
         return False
     verdict = state.verdict

@@ -1,7 +1,8 @@
-"""Whether an officer's signed decision goes on record: genuine, about exactly this request, in force, with a say.
+"""Decides whether an officer's signed decision goes on record.
 
-What it is worth for the policy is the gate's to judge; here it is refused at once, with the reason, what could
-not count in any case. Pure: the request's facts, the state of control and the time are arguments. Source:
+It must be genuine, about exactly this request, in force, and by somebody who may decide. What it is worth by the policy
+is the gate's decision; here is refused, with the reason, what could not count in any case. Pure: the request's facts,
+the control state and the time are arguments. Source:
 HUM.11(A) 1 Oversight (iii), 2(i)-(iv), 3(iv)(c); DSSE v1.0.2.
 """
 
@@ -23,7 +24,7 @@ from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
 
 CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours an officer's clock may be."""
+"""How far an officer's clock may be ahead of ours."""
 
 UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
 IN_CRISIS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
@@ -49,7 +50,7 @@ class RequestContext:
 
 
 def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
-    """Read what was signed, and see that it is what the wrapper says and that its officer sent it.
+    """Return the signed statement, after checking that it agrees with its wrapper and that its officer sent it.
 
     Raises:
         BadInput: ``approval.malformed``.
@@ -74,13 +75,13 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
 def check(
     approval: Approval, statement: ApprovalStatement, context: RequestContext, control: ControlState, now: datetime
 ) -> None:
-    """Say why a decision does not go on record; return when it does.
+    """Check that a decision may go on record; it raises the reason when it may not.
 
     Args:
         approval: as it came in.
         statement: its payload, as ``read_statement`` returned it.
         context: what the ledger holds on the request.
-        control: the state of control now.
+        control: the control state now.
         now: the time in UTC.
 
     Raises:
@@ -107,7 +108,7 @@ def check(
 
 
 def may_decide(request: Request, officer: str, control: ControlState, now: datetime) -> bool:
-    """Say whether an officer's decision could count: the author's always, others' by role in this posture."""
+    """Return whether an officer's decision could count: the author's always, others' by role in this posture."""
     if officer == request.author:
         return True
     roles = control.roles_of(officer, now)
@@ -162,7 +163,7 @@ def _check_signer(approval: Approval, statement: ApprovalStatement, control: Con
         raise Refused(
             "approval.signature",
             f"it is not signed by {name}'s key alone, over exactly this decision",
-            "sign it anew with the onevoice command and your own key",
+            "sign it again with the onevoice command and your own key",
         )
 
 
@@ -181,7 +182,7 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
             raise Refused(
                 f"approval.{code}",
                 f"the decision is for {what} {_short(signed)}, and {request.request_id} has {_short(stands)}",
-                f"look at it as it is now and decide anew: onevoice show {request.request_id}",
+                f"look at it as it is now and decide again: onevoice show {request.request_id}",
             )
 
 
@@ -194,19 +195,19 @@ def _short(value: object) -> str:
 
 
 def _check_time(statement: ApprovalStatement, control: ControlState, now: datetime) -> None:
-    anew = "decide anew; if it happens again, check this machine's clock"
+    hint = "decide again; if this repeats, check this machine's clock"
     if statement.expires_at <= statement.issued_at:
-        raise BadInput("approval.times", "the decision expires before it was issued", anew)
+        raise BadInput("approval.times", "the decision expires before it was issued", hint)
     if statement.issued_at > now + CLOCK_SKEW:
-        raise Refused("approval.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", anew)
+        raise Refused("approval.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", hint)
     if statement.expires_at <= now:
-        raise Refused("approval.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", anew)
+        raise Refused("approval.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", hint)
     longest = control.settings.approval_seconds
     if statement.expires_at - statement.issued_at > timedelta(seconds=longest):
         raise Refused(
             "approval.too_long",
             f"it claims to last until {statement.expires_at:%Y-%m-%d %H:%M} UTC; {longest // 60} minutes are allowed",
-            anew,
+            hint,
         )
 
 
@@ -215,25 +216,25 @@ def _check_nonce(statement: ApprovalStatement, context: RequestContext) -> None:
         if _read(known.envelope).nonce == statement.nonce:
             raise Refused(
                 "approval.replayed",
-                f"its nonce stands in the decision at {seq} already",
-                "decide anew; each decision has a nonce of its own",
+                f"its nonce was used before, in the decision at sequence {seq}",
+                "decide again; each decision has a nonce of its own",
             )
 
 
 def _check_open(context: RequestContext, control: ControlState, now: datetime) -> None:
     request = context.request
-    anew = "submit it anew if it should still go out"
+    hint = "submit it again if it should still go out"
     if request.request_id in control.withdrawn:
         reason = control.withdrawn[request.request_id]
-        raise Refused("request.withdrawn", f"{request.request_id} was withdrawn: {reason}", anew)
+        raise Refused("request.withdrawn", f"{request.request_id} was withdrawn: {reason}", hint)
     if request.expires_at <= now:
         raise Refused(
             "request.expired",
             f"{request.request_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
-            anew,
+            hint,
         )
     if context.verdict is not None and context.verdict.outcome is Outcome.REFUSED:
-        raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", anew)
+        raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", hint)
 
 
 def _check_authority(statement: ApprovalStatement, request: Request, control: ControlState, now: datetime) -> None:

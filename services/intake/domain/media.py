@@ -1,4 +1,4 @@
-"""Pictures: decoded and encoded anew, so that nothing but the picture is kept (no EXIF, no place, no comment).
+"""Cleans pictures: decoded and encoded again, so that nothing but the picture is stored (no EXIF, place or comment).
 
 Pure but for loading Pillow on first use. Bytes in, bytes out; sizes in bytes and pixels.
 """
@@ -27,7 +27,7 @@ _TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP"
 
 @dataclass(frozen=True)
 class CleanPicture:
-    """A picture as it is kept."""
+    """A picture as it is stored."""
 
     raw: bytes
     media_type: MediaType
@@ -72,7 +72,7 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Decode, turn as its EXIF says, bring into plain RGB or RGBA, and forget all else."""
+    """Decode a picture, turn it as its EXIF asks, and return it as plain RGB or RGBA without anything else."""
     from PIL import Image, ImageOps
 
     try:

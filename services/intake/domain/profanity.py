@@ -1,6 +1,6 @@
 """Vulgar and profane words, also disguised ones (sh1t, f*ck), by the word list of ``glin-profanity``.
 
-Words inside words (Scunthorpe) are no hits. The list is made for chat rooms: what a city says plainly, as in
+Words inside words (Scunthorpe) are no hits. The list is made for chat rooms: what a city writes plainly, as in
 "fecal coliforms" or "a pilot car will escort you", is taken off it here.
 """
 
@@ -22,7 +22,7 @@ PLAIN_WORDS = (
 """Words of the list that a city's own messages may need: animals, medicine, policing, traffic, place names."""
 
 MORE_WORDS = ("damn", "goddamn", "crap", "crappy", "bugger")
-"""Words that the list leaves out and an official profile does not say."""
+"""Words that the list leaves out and an official profile does not use."""
 
 
 def find(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a machine can find of what section 1 and the definitions forbid or ask for; an approver judges it.
+"""Finds what a machine can find against section 1 and the definitions; an approver judges it.
 
 A finding stops nothing: the officer who approves must acknowledge it. Personal numbers are masked in what a
 finding quotes. Pure but for loading word lists and number plans on first use, which takes about a second
@@ -29,7 +29,7 @@ SHOUTED_SHARE = 0.7
 SHOUTED_LETTERS = 20
 
 MOST_HITS = 10
-"""Personal numbers and addresses of one text that are shown: more say nothing more."""
+"""Personal numbers and addresses of one text that are shown at most."""
 
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _FILE_NAME = re.compile(
@@ -80,7 +80,7 @@ def screen(
 
 
 def warm_up() -> None:
-    """Load the word lists and number plans, so that the first request need not wait for them."""
+    """Load the word lists and number plans, so that the first request does not wait for them."""
     profanity.find("ready")
     list(personal.find("ready 604 555 0100", "CA", "", ()))
 
@@ -169,12 +169,12 @@ def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:
 
 
 def _off_topic(draft: Draft, rules: ScreeningRules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
-    said = " ".join([draft.text, *draft.variants.values()]).casefold()
+    text = " ".join([draft.text, *draft.variants.values()]).casefold()
     for target in draft.targets:
         words = rules.topics.get(target) or rules.topics.get(departments.get(target, ""), ())
         if draft.crisis or not words:
             continue
-        if not any(re.search(rf"\b{re.escape(word.casefold())}", said) for word in words):
+        if not any(re.search(rf"\b{re.escape(word.casefold())}", text) for word in words):
             yield ScreeningFinding(
                 code="topic",
                 clause=TOPIC,

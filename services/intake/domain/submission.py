@@ -1,6 +1,6 @@
-"""From what was submitted to a draft: who sends, to which profiles, until when; in its final form.
+"""Checks a submission and makes a draft of it: who sends, to which profiles, until when.
 
-Pure: the state of control and the time are arguments. Source: HUM.11(A) section 1 Transparency (i) (official
+Pure: the control state and the time are arguments. Source: HUM.11(A) section 1 Transparency (i) (official
 profiles), 2(iv) (all departmental profiles).
 """
 
@@ -37,7 +37,7 @@ PREVIEW_LIFETIME = timedelta(minutes=15)
 """How old a preview may be that is submitted unchanged."""
 
 CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours the sender's clock may be."""
+"""How far the sender's clock may be ahead of ours."""
 
 Scope = Literal["profiles", "all-departments"]
 
@@ -66,7 +66,7 @@ class Draft:
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
-    """Say whether the sender is an officer or a system.
+    """Return whether the sender is an officer or a system.
 
     Raises:
         BadInput: ``sender.unknown``.
@@ -90,7 +90,7 @@ def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "syst
 
 
 def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: ControlState, now: datetime) -> Draft:
-    """Check a submission against the state of control at a time (UTC).
+    """Return the draft of a submission, checked against the control state at a time (UTC).
 
     Raises:
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
@@ -130,7 +130,7 @@ def request_of(
     renderings: tuple[Rendering, ...],
     screening: tuple[ScreeningFinding, ...],
 ) -> Request:
-    """Return the event that the ledger keeps."""
+    """Return the request event for the ledger."""
     return Request.model_validate(
         {
             "at": now,
@@ -246,10 +246,10 @@ def _expiry(data: Submission, time: datetime | None, state: ControlState, now: d
 
 
 def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
-    """Freeze when the posts say that they were written, to the second.
+    """Return the time that the posts carry, to the second.
 
-    A person submits the preview's own time, so that the digest is the one that they saw and sign: too old or
-    ahead of us, it is refused. A system's time is when something happened; far from now it is left aside.
+    A person submits the preview's own time, so that the digest is the one that they saw and sign; a time that is too
+    old or ahead of ours is refused. A system's time is when something happened; when it is far from now it is ignored.
     """
     if time is None:
         return now.replace(microsecond=0)

@@ -79,7 +79,7 @@ def desk_account(realm: Realm) -> str:
 
 
 def accounts_file(realm: Realm) -> str:
-    """Return the name of the file that holds a realm's accounts, beside nats.conf."""
+    """Return the name of the file that holds a realm's accounts, in the folder of nats.conf."""
     return f"accounts.{realm}.conf"
 
 
@@ -95,35 +95,35 @@ def render_accounts(users: RealmUsers) -> str:
 
 
 _ACCOUNTS_HEAD = """\
-# Generated from schemas/flow.py and the authority manifest. Do not edit: `onevoice provision` writes it anew.
+# Generated from schemas/flow.py and the authority manifest. Do not edit: `onevoice provision` writes it again.
 """
 
 
 def _core(realm: RealmUsers) -> list[str]:
     """The ledger's account: it exports to each service what the flow map gives it."""
-    one, several, heard = _Grants(), _Grants(), _Grants()
+    single, streaming, streams = _Grants(), _Grants(), _Grants()
     for row in flow.SERVICES:
         account, imports = service_account(realm.realm, row), imports_of(row)
-        one.add(_filters(imports.services), account)
-        several.add(imports.streaming, account)
-        heard.add(imports.streams, account)
-    exports = [f"service: {subject}, accounts: {accounts}" for subject, accounts in one.rows()]
-    exports += [f"service: {subject}, response_type: stream, accounts: {to}" for subject, to in several.rows()]
-    exports += [f"stream: {subject}, accounts: {accounts}" for subject, accounts in heard.rows()]
+        single.add(_filters(imports.services), account)
+        streaming.add(imports.streaming, account)
+        streams.add(imports.streams, account)
+    exports = [f"service: {subject}, accounts: {accounts}" for subject, accounts in single.rows()]
+    exports += [f"service: {subject}, response_type: stream, accounts: {to}" for subject, to in streaming.rows()]
+    exports += [f"stream: {subject}, accounts: {accounts}" for subject, accounts in streams.rows()]
     users = _user(PROVISION_USER, realm.provision, for_provisioning())
     return _account(core_account(realm.realm), users, exports=exports, jetstream=True)
 
 
 def _service(realm: RealmUsers, row: flow.Service) -> list[str]:
-    """A service's own account: what it takes from the ledger's and hears of others, what it serves and broadcasts."""
+    """A service's own account: what it imports from the ledger's and from others, what it serves and broadcasts."""
     core, desk = core_account(realm.realm), desk_account(realm.realm)
     taken = imports_of(row)
     imports = [_import("service", core, subject) for subject in (*_filters(taken.services), *taken.streaming)]
     imports += [_import("stream", core, subject) for subject in taken.streams]
-    imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _heard_by(row)]
+    imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _subscribed_by(row)]
     exports = [f"service: {quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
     for subject in (*row.broadcasts, row.heartbeat):
-        to = [service_account(realm.realm, one) for one in flow.SERVICES if (row, subject) in _heard_by(one)]
+        to = [service_account(realm.realm, one) for one in flow.SERVICES if (row, subject) in _subscribed_by(one)]
         to += [desk] if subject in WATCHED else []
         if to:
             exports.append(f"stream: {quoted(subject)}, accounts: [{', '.join(to)}]")
@@ -145,7 +145,7 @@ def _desk(realm: RealmUsers) -> list[str]:
 
 
 WATCHED = (subjects.BOARD_ALL, subjects.EOC_STATE)
-"""The broadcasts that people hear."""
+"""The broadcasts that people may subscribe to."""
 
 
 class _Grants:
@@ -166,10 +166,10 @@ def _filters(taken: Iterable[str]) -> list[str]:
     return sorted({imported(subject) for subject in taken})
 
 
-def _heard_by(row: flow.Service) -> list[tuple[flow.Service, str]]:
-    """Return what a service hears of the others: the service that says it, and the subject."""
-    said = [(one, subject) for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat) if one != row]
-    return [(one, subject) for one, subject in said if any(subjects.matches(wanted, subject) for wanted in row.hears)]
+def _subscribed_by(row: flow.Service) -> list[tuple[flow.Service, str]]:
+    """Return the broadcasts of other services that a service subscribes to: who sends it, and the subject."""
+    sent = [(one, subject) for one in flow.SERVICES for subject in (*one.broadcasts, one.heartbeat) if one != row]
+    return [(one, subject) for one, subject in sent if any(subjects.matches(wanted, subject) for wanted in row.hears)]
 
 
 def _import(kind: str, account: str, subject: str) -> str:
@@ -216,6 +216,6 @@ def _check_keys(users: RealmUsers) -> None:
                 raise BadInput(
                     "nats.user_twice",
                     f"{name} and {seen[key]} have the same public key in the realm {users.realm}",
-                    "each user has a key of its own; make one of the two anew",
+                    "each user has a key of its own; make a new key for one of the two",
                 )
             seen[key] = name

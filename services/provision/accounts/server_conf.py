@@ -1,4 +1,4 @@
-"""Writes nats.conf: where the server listens and keeps its files; it includes the accounts file of each realm.
+"""Writes nats.conf: where the server listens and stores its data; it includes the accounts file of each realm.
 
 nats.conf is written once and may be edited (another port, TLS); the accounts files are written by each provisioning.
 """
@@ -24,7 +24,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Cluster:
-    """How a server finds the others: ``listen`` and ``routes`` are ``host:port``, ``advertise`` what clients are told.
+    """How a server finds the others: ``listen`` and ``routes`` are ``host:port``; clients get ``advertise``.
 
     With ``tls`` the servers show each other certificates, and accept only those of its ``ca``.
     """
@@ -38,7 +38,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Where the server listens and keeps its files.
+    """Where the server listens and stores its data.
 
     ``store_dir`` may be relative: to the folder that the server is started in. ``monitor`` is ``host:port``
     of the server's own health page, for a deployment; the embedded broker has none.
@@ -57,8 +57,8 @@ def render_server(settings: ServerSettings | None = None, accounts_folder: str =
     """Return the text of nats.conf.
 
     Args:
-        settings: where the server listens and keeps its files.
-        accounts_folder: where the accounts' files lie, ending with a slash; by default beside nats.conf. It is
+        settings: where the server listens and stores its data.
+        accounts_folder: where the accounts' files lie, ending with a slash; by default the folder of nats.conf. It is
             relative to nats.conf: the server takes an absolute path of an include as relative, too.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A short connection to a city's broker, as the provisioning user or as a service."""
+"""Opens a short connection to a city's broker, as the provisioning user or as a service."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
 
 
 def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
-    said = " ".join([str(error), *denials]).lower()
-    if "authorization" in said or "authentication" in said:
+    text = " ".join([str(error), *denials]).lower()
+    if "authorization" in text or "authentication" in text:
         return Unreachable(
             "broker.refused_key",
             f"the broker at {url} does not know this key of {user}",

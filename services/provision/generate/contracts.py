@@ -96,7 +96,7 @@ def asyncapi() -> tuple[Path, str]:
             *brokers,
             title="OneVoice",
             version="1",
-            description="A city's crisis communications pipeline: subjects, and what each service hears there.",
+            description="A city's crisis communications pipeline: subjects, and what each service receives there.",
             license={"name": "Apache-2.0"},
         ).to_specification()
         # FastStream keeps subscribers in a set: sorted, so that the same flow gives the same document.
