@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -140,7 +139,7 @@ class BoardHandlers:
         Raises:
             BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``.
         """
-        if not re.fullmatch(subjects.TOKEN, beginning):
+        if not subjects.is_token(beginning):
             raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
         known = self.runtime.fold.requests.get(beginning) or await self._over(beginning)
         if known is not None:

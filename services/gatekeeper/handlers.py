@@ -9,6 +9,7 @@ from schemas import subjects
 from schemas.events.approvals import Approval
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.subjects import place_of
 from services.gatekeeper.domain.dossier import (
     decide_again_at,
     facts_of,
@@ -144,6 +145,6 @@ class GateHandlers:
         """Look again soon at a request that a receipt has reopened."""
         if applied.kind != "receipt" or applied.void:
             return
-        state = self.runtime.fold.requests.get(entry.subject.rsplit(".", 1)[1])
+        state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
         if state is not None and is_reopened_by(state, entry.seq):
             self.schedule.soon.add(state.request_id)

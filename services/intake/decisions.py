@@ -70,5 +70,5 @@ class Decisions:
             approvals=tuple((one.seq, Approval.from_bytes(one.data)) for one in found),
             verdict=Verdict.from_bytes(verdict.data) if verdict else None,
             verdict_seq=verdict.seq if verdict else 0,
-            officer_seqs={one.subject.rsplit(".", 1)[1]: one.seq for one in found},
+            officer_seqs={subjects.place_of(one.subject).name: one.seq for one in found},
         )

@@ -61,6 +61,9 @@ class Preparation:
             region=settings.city.region,
             topics=dict(settings.screening_topics),
             published_numbers=settings.screening_numbers,
+            published_addresses=settings.screening_addresses,
+            names=settings.screening_names,
+            language=settings.city.language.partition("-")[0],
         )
 
     async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas.events.authority import Role
 from schemas.events.control import Order, Withdraw
+from schemas.roles import OFFICE_OR_APPROVER
 from services.kernel.control.control_state import ControlFault, ControlState
-
-MAY_WITHDRAW_ANY = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 
 
 def check_withdrawal(order: Order, author: str, control: ControlState, now: datetime) -> None:
@@ -19,8 +17,6 @@ def check_withdrawal(order: Order, author: str, control: ControlState, now: date
     """
     if not isinstance(order.action, Withdraw) or author == order.officer:
         return
-    if not control.roles_of(order.officer, now) & MAY_WITHDRAW_ANY:
-        raise ControlFault(
-            "order.role",
-            f"{order.action.request_id} can be withdrawn by {author}, or by {', '.join(sorted(MAY_WITHDRAW_ANY))}",
-        )
+    if not control.roles_of(order.officer, now) & OFFICE_OR_APPROVER:
+        others = ", ".join(sorted(OFFICE_OR_APPROVER))
+        raise ControlFault("order.role", f"{order.action.request_id} can be withdrawn by {author}, or by {others}")

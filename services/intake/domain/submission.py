@@ -13,6 +13,7 @@ from typing import Literal
 
 from schemas.events.authority import Severity
 from schemas.events.desk import SubmitReply
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
     Picture,
@@ -35,9 +36,6 @@ EXPIRY_FACTOR = 7
 
 PREVIEW_LIFETIME = timedelta(minutes=15)
 """How old a preview may be that is submitted unchanged."""
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far the sender's clock may be ahead of ours."""
 
 Scope = Literal["profiles", "all-departments"]
 
