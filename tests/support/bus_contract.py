@@ -64,7 +64,8 @@ class Handlers:
 
 @dataclass
 class BusStage:
-    """``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending``: what waits for its ack."""
+    """``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending``:
+    what waits for its ack."""
 
     handlers: Handlers
     runtime: Runtime
