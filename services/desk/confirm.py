@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
+
 from rich.console import Console
 
-from services.desk.output import errors_console, interactive
+from services.desk.session import while_a_person_thinks
+from services.desk.views.output import errors_console
 from services.kernel.base.errors import BadInput
 
 DECLINED = BadInput("confirm.declined", "stopped: nothing was sent", "")
+YES = frozenset({"y", "yes"})
+
+
+def interactive() -> bool:
+    """True when a person can be asked: standard input and one of the outputs are terminals."""
+    return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
 
 
 def question(profiles: int, scope: str, incident: str | None) -> tuple[str, frozenset[str]]:
@@ -22,24 +33,36 @@ def question(profiles: int, scope: str, incident: str | None) -> tuple[str, froz
         return f'This goes to all {profiles} departmental profiles. Type "{sure}"{named}', frozenset(answers)
     if profiles > 1:
         return f"This goes to {profiles} profiles. Type {profiles} to go on", frozenset({str(profiles)})
-    return "Go on? [y/N]", frozenset({"y", "yes"})
+    return "Go on? [y/N]", YES
 
 
-def ask(prompt: str, answers: frozenset[str]) -> None:
+async def ask(prompt: str, answers: frozenset[str] = YES) -> None:
     """Ask a person, on standard error so that standard output stays the result.
+
+    The answer is read in a thread: the connection stays alive while a person thinks, and Ctrl-C ends the command at
+    once, so that nothing typed after it can be taken for an answer.
 
     Raises:
         BadInput: ``confirm.declined``.
     """
-    try:
-        said = errors_console().input(f"{prompt}: ", markup=False)
-    except EOFError as error:
-        raise DECLINED from error
+    with while_a_person_thinks():
+        said = await asyncio.get_running_loop().run_in_executor(None, _read, prompt)
     if " ".join(said.split()).casefold() not in answers:
         raise DECLINED
 
 
-def publishing(console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int) -> None:
+def _read(prompt: str) -> str:
+    """Return the line that a person types; empty at the end of input."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main thread
+    console = errors_console()
+    console.print(f"{prompt}: ", markup=False, end="")
+    console.file.flush()
+    return sys.stdin.readline()
+
+
+async def publishing(
+    console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int
+) -> None:
     """Have a person confirm, and acknowledge what screening found.
 
     Raises:
@@ -55,5 +78,5 @@ def publishing(console: Console, *, yes: bool, profiles: int, scope: str, incide
         )
     if findings:
         console.print("Read what screening found: your signature says that you accept it.", style="yellow")
-        ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]", frozenset({"y", "yes"}))
-    ask(*question(profiles, scope, incident))
+        await ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]")
+    await ask(*question(profiles, scope, incident))

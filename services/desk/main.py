@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+
+from services.desk import sent
 
 _INTERRUPTED = 130
 
@@ -23,11 +26,20 @@ def main() -> None:
         # The reader (head, less) has gone: not an error, but the interpreter must not flush once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    _leave(status)
+
+
+def _leave(status: int) -> None:
+    """End the process; at once where a thread still waits, for a host's name or at a prompt that nobody answers now."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 
 def run(args: list[str]) -> int:
     """Run one command line and return its exit status; raises nothing but BrokenPipeError."""
+    sent.begin()
     if args in (["--help"], ["-h"], ["help"]):
         from services.desk.menu import root_help
 
@@ -38,7 +50,7 @@ def run(args: list[str]) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return _stopped()
     except Exception as error:  # noqa: BLE001 - the last resort: a bug becomes one sentence, never a traceback
         return _report(error, args)
 
@@ -49,14 +61,18 @@ def _run(args: list[str]) -> int:
         from services.kernel.base.errors import BadInput
 
         raise BadInput(
-            "input.encoding", f"argument {garbled} is not valid UTF-8", "type it anew, or save the file as UTF-8"
+            "input.encoding", f"argument {garbled} is not valid UTF-8", "type it again, or save the file as UTF-8"
         )
     from services.desk.app import build
 
     status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
-    if status == _INTERRUPTED:
-        sys.stderr.write("\nstopped; what is on record already goes on: onevoice pending shows it\n")
-    return status
+    return _stopped() if status == _INTERRUPTED else status
+
+
+def _stopped() -> int:
+    """Say after Ctrl-C what goes on without the command."""
+    sys.stderr.write(f"\n{sent.when_stopped()}\n")
+    return _INTERRUPTED
 
 
 def _is_text(word: str) -> bool:
@@ -69,7 +85,7 @@ def _is_text(word: str) -> bool:
 
 
 def _report(error: Exception, args: list[str]) -> int:
-    from services.desk import failure
+    from services.desk.views import failure
 
     as_json = "--json" in args
     usage = failure.usage(error)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from schemas import subjects
+from schemas.events.authority import Role
 from services.kernel.base.errors import BadInput
 
 MAX_TEXT_READ = 1_048_576
@@ -116,3 +117,27 @@ def text_of(word: str) -> str:
         raise BadInput(
             "text.encoding", f"the text is not valid UTF-8 (byte {error.start})", "save it as UTF-8"
         ) from error
+
+
+def incident_name(incident: str) -> str:
+    """Return an incident's name with single spaces; raises BadInput ``incident.name``."""
+    name = " ".join(incident.split())
+    if not name or len(name) > 500 or not name.isprintable():
+        raise BadInput("incident.name", "an incident's name has 1 to 500 visible characters", "--incident 'Flood'")
+    return name
+
+
+def reason_text(reason: str) -> str:
+    """Return a reason as it was typed; raises BadInput ``reason.length``."""
+    if not reason.strip() or len(reason) > 500:
+        raise BadInput("reason.length", "a reason has 1 to 500 characters", "--reason 'why'")
+    return reason
+
+
+def role_of(word: str) -> Role:
+    """Return a role by its name, with hyphens or underscores; raises BadInput ``role.unknown``."""
+    try:
+        return Role(word.strip().lower().replace("-", "_"))
+    except ValueError as error:
+        names = ", ".join(role.value for role in Role)
+        raise BadInput("role.unknown", f"there is no role {word[:40]!r}", f"the roles are {names}") from error

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from pydantic import ValidationError
+
 from schemas.events.desk import ErrorBody, ErrorReply
 
 
@@ -81,3 +83,10 @@ def from_reply(body: ErrorBody) -> OneVoiceError:
     error = families.get(status, OneVoiceError)(body.code, body.message, body.hint)
     error.exit_status = status
     return error
+
+
+def describe_validation(error: ValidationError, skip: int = 0) -> str:
+    """Return the first fault of a pydantic error as ``field: reason``; ``skip`` leaves out outer names."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][skip:])
+    return f"{place}: {first['msg']}" if place else first["msg"]

@@ -1,0 +1,90 @@
+"""A message as it was typed, checked before anything is sent, and the submission made of it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.events.control import Posture
+from schemas.events.requests import Picture, Submission, SubmissionEvent
+from services.desk import words
+from services.desk.options import Manner, Message
+from services.desk.views.timetext import duration, moment
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, describe_validation
+
+SOURCE = "urn:onevoice:desk"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions."""
+
+    message: Message
+    text: str
+    targets: tuple[str, ...] | str
+    variants: dict[str, str]
+    pictures: list[tuple[Path, str]]
+    expires: datetime | None
+    wait: timedelta
+
+    @classmethod
+    def of(cls, message: Message, manner: Manner) -> Draft:
+        """Check the words of a command line; raises BadInput."""
+        expires = moment(message.expires, SystemClock().now(), None) if message.expires is not None else None
+        return cls(
+            message=message,
+            text=words.text_of(message.text),
+            targets=words.targets(message.to or [], message.all_departments),
+            variants=words.variants(message.variant or []),
+            pictures=words.pictures(message.image or [], message.alt or []),
+            expires=expires,
+            wait=duration(manner.wait, "wait.malformed"),
+        )
+
+    def crisis(self, posture: Posture) -> bool:
+        """Content is of the crisis unless it is said otherwise, whenever the posture is not routine."""
+        return self.message.crisis if self.message.crisis is not None else posture is not Posture.ROUTINE
+
+    def event(self, sender: str, crisis: bool, pictures: tuple[Picture, ...] = ()) -> SubmissionEvent:
+        """Return the CloudEvent of the submission; raises BadInput ``<field>.invalid``."""
+        message = self.message
+        try:
+            data = Submission.model_validate(
+                {
+                    "text": self.text,
+                    "targets": self.targets,
+                    "crisis": crisis,
+                    "link": message.link,
+                    "severity": message.severity,
+                    "expires": self.expires,
+                    "variants": self.variants,
+                    "pictures": pictures,
+                }
+            )
+            return SubmissionEvent(
+                specversion="1.0",
+                id=message.event_id if message.event_id is not None else str(uuid.uuid4()),
+                source=f"{SOURCE}:{sender}",
+                type="ca.onevoice.request.submitted.v1",
+                data=data,
+            )
+        except ValidationError as error:
+            raise _malformed(error) from error
+
+
+def _malformed(error: ValidationError) -> BadInput:
+    """Say which option a value was wrong in."""
+    place = error.errors()[0]["loc"]
+    field = str(place[0]) if place else "message"
+    hints = {
+        "link": "--link https://... , without spaces",
+        "severity": "--severity minor, moderate, severe or extreme",
+        "id": "--id takes 1 to 256 characters",
+    }
+    said = describe_validation(error, skip=1)
+    return BadInput(f"{field}.invalid", f"the {field} is not valid: {said}", hints.get(field, ""))
