@@ -72,7 +72,8 @@ _EXAMPLE = (
 
 EXIT_STATUSES = (
     "0 done as asked; 2 wrong use or bad input; 3 blocked, waiting; 4 refused;",
-    "5 partly delivered; 6 broker or service unreachable; 7 record does not verify.",
+    "5 partly delivered; 6 broker or service unreachable; 7 record does not verify;",
+    "130 stopped with Ctrl-C.",
 )
 
 
