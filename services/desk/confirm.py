@@ -13,12 +13,22 @@ from services.desk.views.output import errors_console
 from services.kernel.base.errors import BadInput
 
 DECLINED = BadInput("confirm.declined", "stopped: nothing was sent", "")
+TERMINAL = "/dev/tty"
 YES = frozenset({"y", "yes"})
 
 
-def interactive() -> bool:
-    """True when a person can be asked: standard input and one of the outputs are terminals."""
-    return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
+def interactive(piped: bool = False) -> bool:
+    """True when a person can be asked: standard input and one of the outputs are terminals.
+
+    ``piped``: the text came over standard input; then the terminal itself is asked, where there is one.
+    """
+    if not piped:
+        return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
+    try:
+        with open(TERMINAL, "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def question(profiles: int, scope: str, incident: str | None) -> tuple[str, frozenset[str]]:
@@ -36,7 +46,7 @@ def question(profiles: int, scope: str, incident: str | None) -> tuple[str, froz
     return "Go on? [y/N]", YES
 
 
-async def ask(prompt: str, answers: frozenset[str] = YES) -> None:
+async def ask(prompt: str, answers: frozenset[str] = YES, piped: bool = False) -> None:
     """Ask a person, on standard error so that standard output stays the result.
 
     The answer is read in a thread: the connection stays alive while a person thinks, and Ctrl-C ends the command at
@@ -46,14 +56,19 @@ async def ask(prompt: str, answers: frozenset[str] = YES) -> None:
         BadInput: ``confirm.declined``.
     """
     with while_a_person_thinks():
-        said = await asyncio.get_running_loop().run_in_executor(None, _read, prompt)
+        said = await asyncio.get_running_loop().run_in_executor(None, _read, prompt, piped)
     if " ".join(said.split()).casefold() not in answers:
         raise DECLINED
 
 
-def _read(prompt: str) -> str:
+def _read(prompt: str, piped: bool) -> str:
     """Return the line that a person types; empty at the end of input."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main thread
+    if piped:
+        with open(TERMINAL, "w", encoding="utf-8") as out, open(TERMINAL, encoding="utf-8", errors="replace") as typed:
+            out.write(f"{prompt}: ")
+            out.flush()
+            return typed.readline()
     console = errors_console()
     console.print(f"{prompt}: ", markup=False, end="")
     console.file.flush()
@@ -61,7 +76,7 @@ def _read(prompt: str) -> str:
 
 
 async def publishing(
-    console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int
+    console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int, piped: bool = False
 ) -> None:
     """Have a person confirm, and acknowledge what screening found.
 
@@ -70,7 +85,7 @@ async def publishing(
     """
     if yes:
         return
-    if not interactive():
+    if not interactive(piped):
         raise BadInput(
             "confirm.needed",
             "this publishes, and there is no terminal to ask on; nothing was sent",
@@ -78,5 +93,5 @@ async def publishing(
         )
     if findings:
         console.print("Read what screening found: your signature says that you accept it.", style="yellow")
-        await ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]")
-    await ask(*question(profiles, scope, incident))
+        await ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]", piped=piped)
+    await ask(*question(profiles, scope, incident), piped=piped)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from schemas import canonical
+from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.requests import Picture, Submission, SubmissionEvent
 from services.desk import words
@@ -38,8 +40,8 @@ class Draft:
         expires = moment(message.expires, SystemClock().now(), None) if message.expires is not None else None
         return cls(
             message=message,
-            text=words.text_of(message.text),
-            targets=words.targets(message.to or [], message.all_departments),
+            text=words.text_of(message.text, message.file),
+            targets=words.targets(message.to or [], message.all_departments, message.and_city),
             variants=words.variants(message.variant or []),
             pictures=words.pictures(message.image or [], message.alt or []),
             expires=expires,
@@ -50,14 +52,48 @@ class Draft:
         """Content is of the crisis unless it is said otherwise, whenever the posture is not routine."""
         return self.message.crisis if self.message.crisis is not None else posture is not Posture.ROUTINE
 
-    def event(self, sender: str, crisis: bool, pictures: tuple[Picture, ...] = ()) -> SubmissionEvent:
+    def piped(self) -> bool:
+        """True when the text came over standard input, so that nobody can be asked there."""
+        return self.message.text == "-"
+
+    def targets_among(self, profiles: Iterable[Profile]) -> tuple[str, ...] | str:
+        """Return the targets; with ``--and-city`` each official profile by its name."""
+        if not self.message.and_city:
+            return self.targets
+        return tuple(sorted(profile.id for profile in profiles if profile.official))
+
+    def fingerprint(self, sender: str) -> str:
+        """Return a hash of all that was typed, by which the desk knows a repeat of an unanswered submission."""
+        message = self.message
+        typed = {
+            "sender": sender,
+            "text": self.text,
+            "targets": list(self.targets) if isinstance(self.targets, tuple) else self.targets,
+            "and_city": message.and_city,
+            "link": message.link,
+            "severity": message.severity,
+            "crisis": message.crisis,
+            "expires": message.expires,
+            "variants": self.variants,
+            "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
+        }
+        return canonical.sha256(canonical.dumps(typed))
+
+    def event(
+        self,
+        sender: str,
+        crisis: bool,
+        event_id: str,
+        targets: tuple[str, ...] | str | None = None,
+        pictures: tuple[Picture, ...] = (),
+    ) -> SubmissionEvent:
         """Return the CloudEvent of the submission; raises BadInput ``<field>.invalid``."""
         message = self.message
         try:
             data = Submission.model_validate(
                 {
                     "text": self.text,
-                    "targets": self.targets,
+                    "targets": self.targets if targets is None else targets,
                     "crisis": crisis,
                     "link": message.link,
                     "severity": message.severity,
@@ -68,7 +104,7 @@ class Draft:
             )
             return SubmissionEvent(
                 specversion="1.0",
-                id=message.event_id if message.event_id is not None else str(uuid.uuid4()),
+                id=event_id,
                 source=f"{SOURCE}:{sender}",
                 type="ca.onevoice.request.submitted.v1",
                 data=data,

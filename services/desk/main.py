@@ -45,6 +45,11 @@ def run(args: list[str]) -> int:
 
         sys.stdout.write(root_help())
         return 0
+    if args in (["--version"], ["version"]):
+        from importlib.metadata import version
+
+        sys.stdout.write(f"onevoice {version('onevoice')}\n")
+        return 0
     try:
         return _run(args)
     except BrokenPipeError:

@@ -57,6 +57,7 @@ COMMON_OPTIONS = (
 )
 
 _OTHER_OPTIONS = (
+    ("--version", "Show the version."),
     ("--install-completion", "Install completion for this shell."),
     ("--show-completion", "Show the completion script."),
 )

@@ -36,9 +36,17 @@ Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The i
 class Message:
     """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
 
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to say; - reads it from standard input.")]
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")
+    ] = None
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="A file with what to say, in UTF-8.")] = (
+        None
+    )
     all_departments: Annotated[
         bool, typer.Option("--all-departments", help="All official departmental profiles (crisis or EOC only).")
+    ] = False
+    and_city: Annotated[
+        bool, typer.Option("--and-city", help="With --all-departments: the city's own profiles too.")
     ] = False
     to: Annotated[
         list[str] | None, typer.Option("--to", metavar="PROFILE", help="A profile to post to; once for each.")
@@ -80,3 +88,12 @@ class Manner:
     officer: ActsAs = None
     yes: Yes = False
     wait: Wait = "60s"
+
+
+@dataclass(frozen=True)
+class PublishManner(Manner):
+    """How to go about a new message: also whether to send it at all."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be posted where, and send nothing.")] = (
+        False
+    )

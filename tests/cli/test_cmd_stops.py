@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ONEVOICE, Shell
+from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, words
+from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
 
 MOST_SECONDS = 20.0
@@ -136,12 +134,12 @@ def test_ctrl_c_ends_a_command_that_waits_for_a_broker(shell: Shell) -> None:
 
 def test_ctrl_c_ends_a_command_at_its_prompt_and_a_late_yes_does_nothing(city: Shell) -> None:
     text = words()
-    leader, process, said = _ask(city, ["publish", text, *FIRE, "--as", "fire-publisher"], "Go on? [y/N]")
+    leader, process, said = ask(city, ["publish", text, *FIRE, "--as", "fire-publisher"], "Go on? [y/N]")
     os.write(leader, b"\x03")
     time.sleep(0.05)
     os.write(leader, b"y\n")
     assert process.wait(timeout=5) == 130, said
-    said += _read(leader, 0.5)
+    said += read(leader, 0.5)
     assert "Nothing was sent." in said
     assert "Traceback" not in said
     os.close(leader)
@@ -152,45 +150,9 @@ def test_ctrl_c_ends_a_command_at_its_prompt_and_a_late_yes_does_nothing(city: S
 def test_a_person_may_think_for_longer_than_the_commands_own_time(city: Shell) -> None:
     """Time at a prompt does not count, and the connection stays alive meanwhile."""
     words_ = ["publish", words(), *FIRE, "--as", "fire-publisher"]
-    leader, process, said = _ask(city, words_, "Go on? [y/N]")
+    leader, process, said = ask(city, words_, "Go on? [y/N]")
     time.sleep(5)
     os.write(leader, b"y\n")
-    said += _read(leader, 20, process)
+    said += read(leader, 20, process)
     assert process.wait(timeout=PATIENCE) == 0, said
     os.close(leader)
-
-
-def _ask(city: Shell, words_: list[str], prompt: str, **more: str) -> tuple[int, subprocess.Popen[bytes], str]:
-    """Start a command on a terminal of its own, whose Ctrl-C reaches it; return when it asks."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [*ONEVOICE, *words_],
-        env={**city.env, "TERM": "xterm-256color", "COLUMNS": "80", **more},
-        stdin=follower, stdout=follower, stderr=follower,
-        preexec_fn=lambda: _take_terminal(follower),
-    )  # fmt: skip
-    os.close(follower)
-    said, deadline = "", time.monotonic() + PATIENCE
-    while prompt not in said:
-        assert time.monotonic() < deadline, said
-        said += _read(leader, 0.2)
-    return leader, process, said
-
-
-def _take_terminal(follower: int) -> None:
-    import fcntl
-    import termios
-
-    os.setsid()
-    fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
-
-
-def _read(leader: int, seconds: float, process: subprocess.Popen[bytes] | None = None) -> str:
-    said, end = "", time.monotonic() + seconds
-    while time.monotonic() < end and (process is None or process.poll() is None):
-        if select.select([leader], [], [], 0.1)[0]:
-            try:
-                said += os.read(leader, 65_536).decode(errors="replace")
-            except OSError:
-                break
-    return said

@@ -67,7 +67,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
         show.whole_request(out, view.request, SystemClock().now())
         show.result(out, view)
 
-    desk.answer(outcome.request_json(view) | {"renderings": outcome.renderings_json(view)}, draw)
+    desk.answer(outcome.request_json(view) | {"renderings": outcome.renderings_json(view.request.renderings)}, draw)
     return Exit.DONE
 
 

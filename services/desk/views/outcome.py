@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from schemas.events.authority import Profile
-from schemas.events.desk import DeliveryView, EocView, OfficerView, RequestView
+from schemas.events.desk import DeliveryView, EocView, OfficerView, PreviewReply, RequestView
+from schemas.events.requests import Rendering, ScreeningFinding
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk.views import unconfirmed
@@ -65,10 +67,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "expires_at": request.expires_at.isoformat(),
         "digest": request.digest,
         "withdrawn": view.withdrawn,
-        "screening": [
-            {"code": found.code, "clause": found.clause, "reason": found.reason, "where": found.where}
-            for found in request.screening
-        ],
+        "screening": screening_json(request.screening),
         "verdict": verdict_json(view.verdict),
         "deliveries": [delivery_json(delivery) for delivery in view.deliveries if delivery.profile != MIRROR],
         "mirror": next((delivery_json(one) for one in view.deliveries if one.profile == MIRROR), None),
@@ -76,10 +75,29 @@ def request_json(view: RequestView) -> dict[str, Any]:
     }
 
 
-def renderings_json(view: RequestView) -> list[dict[str, Any]]:
+def preview_json(seen: PreviewReply) -> dict[str, Any]:
+    """Return what a submission would become, for programs."""
+    return {
+        "dry_run": True,
+        "request_id": seen.request_id,
+        "digest": seen.digest,
+        "scope": seen.scope,
+        "targets": list(seen.targets),
+        "expires_at": seen.expires_at.isoformat(),
+        "screening": screening_json(seen.screening),
+        "renderings": renderings_json(seen.renderings),
+    }
+
+
+def screening_json(found: Iterable[ScreeningFinding]) -> list[dict[str, Any]]:
+    """Return what screening found, for programs."""
+    return [{"code": one.code, "clause": one.clause, "reason": one.reason, "where": one.where} for one in found]
+
+
+def renderings_json(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
     """Return what each platform gets, for programs."""
     shown = []
-    for rendering in view.request.renderings:
+    for rendering in renderings:
         content = rendering.content()
         shown.append(
             {

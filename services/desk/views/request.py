@@ -32,6 +32,9 @@ _FINDING_STYLE = {
     FindingOutcome.REFUSED: "red",
     FindingOutcome.NOTED: "dim",
 }
+HOLD_CLAUSE = "setting: hold"
+"""The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
+
 _DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan"}
 
 
@@ -115,6 +118,10 @@ def verdict(console: Console, found: Verdict | None) -> None:
         Text(found.outcome.value.upper(), style=_VERDICT_STYLE[found.outcome]),
         Text(f"in posture {found.posture.value}, at control revision {found.control_seq}", style="dim"),
     )
+    _findings(console, found)
+
+
+def _findings(console: Console, found: Verdict) -> None:
     rows = table("clause", "finding", "reason")
     for finding in found.findings:
         style = _FINDING_STYLE[finding.outcome]
@@ -144,17 +151,23 @@ def waiting_for(item: DeliveryView) -> str:
 
 
 def result(console: Console, view: RequestView) -> None:
-    """Show what became of a request: the verdict, the deliveries, and what to do next."""
+    """Show what became of a request: the outcome, what to do next, the deliveries, and at the end the clauses."""
     if view.withdrawn:
         console.print(Text("WITHDRAWN", style="bold red"))
-    verdict(console, view.verdict)
-    deliveries(console, view.deliveries)
-    for letter in view.dead_letters:
-        said = f"{letter.service} put it aside: {letter.reason} (onevoice dead show {letter.letter})"
-        console.print(Text(said, style="red"), width=width(console))
+    if view.verdict is None:
+        console.print(Text("No verdict yet.", style="yellow"))
+    else:
+        console.print(Text(view.verdict.outcome.value.upper(), style=_VERDICT_STYLE[view.verdict.outcome]))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
+    deliveries(console, view.deliveries)
+    for letter in view.dead_letters:
+        said = f"{letter.service} could not handle it: {letter.reason} (onevoice dead show {letter.letter})"
+        console.print(Text(said, style="red"), width=width(console))
     _look(console, view)
+    if view.verdict is not None:
+        console.print(Text(f"Why, clause by clause (posture {view.verdict.posture.value}):", style="dim"))
+        _findings(console, view.verdict)
 
 
 def _look(console: Console, view: RequestView) -> None:
@@ -179,9 +192,14 @@ def next_steps(view: RequestView) -> list[str]:
     if found is None or view.withdrawn:
         return []
     if found.outcome is Outcome.BLOCKED:
-        return [f"It waits for what is marked blocked. An approval: onevoice approve {request_id} --as OFFICER"]
+        blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
+        reasons = [f"It waits: {one.reason} [{one.clause}]" for one in blocking]
+        if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
+            return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
+        return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
     if found.outcome is Outcome.REFUSED:
-        return ["This is final; a new request can be made."]
+        refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
+        return [*(f"{one.reason} [{one.clause}]" for one in refusing), "This is final; make a new request instead."]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
     line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
     if not outcome.settled(view):

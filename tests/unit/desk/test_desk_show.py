@@ -54,7 +54,8 @@ def test_a_thread_shows_each_part_and_its_length() -> None:
 
 def test_a_blocked_request_says_how_to_go_on() -> None:
     steps = show.next_steps(view(Outcome.BLOCKED))
-    assert steps[0].endswith("onevoice approve rabcdefghijkl --as OFFICER")
+    assert steps[0] == "It waits: an approval is missing [3(iv)(c)]"
+    assert steps[1].endswith("onevoice approve rabcdefghijkl --as OFFICER")
 
 
 def test_a_partly_delivered_request_says_how_to_follow_it() -> None:
