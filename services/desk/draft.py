@@ -17,7 +17,7 @@ from services.desk import words
 from services.desk.options import Manner, Message
 from services.desk.views.timetext import duration, moment
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, describe_validation
+from services.kernel.base.errors import BadInput, first_fault
 
 SOURCE = "urn:onevoice:desk"
 
@@ -115,12 +115,11 @@ class Draft:
 
 def _malformed(error: ValidationError) -> BadInput:
     """Say which option a value was wrong in."""
-    place = error.errors()[0]["loc"]
-    field = str(place[0]) if place else "message"
+    fault = first_fault(error)
+    field = fault.field.partition(".")[0] or "message"
     hints = {
         "link": "--link https://... , without spaces",
         "severity": "--severity minor, moderate, severe or extreme",
         "id": "--id takes 1 to 256 characters",
     }
-    said = describe_validation(error, skip=1)
-    return BadInput(f"{field}.invalid", f"the {field} is not valid: {said}", hints.get(field, ""))
+    return BadInput(f"{field}.invalid", f"the {field} is not valid: {fault.reason}", hints.get(field, ""))

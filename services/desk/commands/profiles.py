@@ -22,7 +22,7 @@ from services.desk.session import Session
 from services.desk.views import city as shown
 from services.desk.views import outcome
 from services.desk.words import check_id
-from services.kernel.base.errors import BadInput, Exit, describe_validation
+from services.kernel.base.errors import BadInput, Exit, describe
 
 app = group("See and check the official profiles.", "onevoice profiles check")
 
@@ -90,7 +90,7 @@ async def add(
             departmental=departmental,
         )
     except ValidationError as error:
-        raise BadInput("profile.invalid", describe_validation(error), "onevoice profiles add --help") from error
+        raise BadInput("profile.invalid", describe(error), "onevoice profiles add --help") from error
     return await _order(desk, as_, ProfileAdd(profile=added), added.id)
 
 

@@ -24,6 +24,7 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.base.run_file import running_city
+from services.kernel.base.tasks import cancel_all
 from services.kernel.base.tls import client_context
 
 CONNECT_SECONDS = 5
@@ -102,7 +103,7 @@ class Link:
         except (errors.Error, OSError, ValueError) as error:
             raise self._why(error) from error
         finally:
-            await _cancel(connecting, refused)
+            await _let_go(connecting, refused)
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
@@ -181,7 +182,7 @@ class Link:
                 )
             raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_UNKNOWN}", _DOCTOR)
         finally:
-            await _cancel(asked, denied, gone)
+            await _let_go(asked, denied, gone)
 
     def _data(self, asked: asyncio.Future[Msg], base: str) -> bytes:
         name = service_of(base)
@@ -256,11 +257,8 @@ async def _silence(_error: Exception) -> None:
     """Nothing that a closing connection says matters any more."""
 
 
-async def _cancel(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel tasks and wait a moment for them: some of nats-py's wait for a transport that is gone."""
-    for task in tasks:
-        task.cancel()
-    done, _ = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-    for task in done:
-        if not task.cancelled():
-            task.exception()
+async def _let_go(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait a moment: one of nats-py's may wait without end for a transport that is gone."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await cancel_all(*tasks)

@@ -6,6 +6,7 @@ mend it, and the exit status that the ``onevoice`` command ends with.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 from pydantic import ValidationError
@@ -72,6 +73,31 @@ class Drift(OneVoiceError):
     exit_status = Exit.USAGE
 
 
+@dataclass(frozen=True)
+class FieldFault:
+    """What is wrong with one field of an input: ``field`` is dotted, and empty for the input as a whole."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+def first_fault(error: ValidationError, skip: int = 0) -> FieldFault:
+    """Return what pydantic found first; ``skip`` leaves out the outer names of the field.
+
+    The value is never in it: it may be long, or secret.
+    """
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return FieldFault(".".join(str(part) for part in first["loc"][skip:]), first["msg"])
+
+
+def describe(error: Exception, skip: int = 0) -> str:
+    """Say in one sentence what is wrong with an input: the first fault of a pydantic error, or what the error says."""
+    return str(first_fault(error, skip)) if isinstance(error, ValidationError) else str(error)
+
+
 def from_reply(body: ErrorBody) -> OneVoiceError:
     """Return the error that a desk reply carries, in its family and with its exit status.
 
@@ -83,10 +109,3 @@ def from_reply(body: ErrorBody) -> OneVoiceError:
     error = families.get(status, OneVoiceError)(body.code, body.message, body.hint)
     error.exit_status = status
     return error
-
-
-def describe_validation(error: ValidationError, skip: int = 0) -> str:
-    """Return the first fault of a pydantic error as ``field: reason``; ``skip`` leaves out outer names."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][skip:])
-    return f"{place}: {first['msg']}" if place else first["msg"]
