@@ -25,7 +25,7 @@ _MORE = {
 
 
 def check_id(word: str, what: str) -> str:
-    """Return an id that may stand in a subject.
+    """Return an id that may be part of a subject.
 
     Raises:
         BadInput: ``<what>.id``, for dots, wildcards, spaces and whatever else an id does not have.

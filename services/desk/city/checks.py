@@ -100,7 +100,7 @@ async def _integrity(here: Session) -> Line:
         found = await here.link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerStanding)
     except OneVoiceError as error:
         return _failed("ledger against copy", error)
-    return health.standing(found, SystemClock().now())
+    return health.integrity(found, SystemClock().now())
 
 
 def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[Line]:

@@ -29,9 +29,9 @@ from services.kernel.runtime.run import running as services_running
 
 CATCH_UP_SECONDS = 60.0
 STANDSTILL_SECONDS = 8.0
-"""How long the copy may stand still before it is taken to have all that it can get."""
+"""How long the copy may stop growing before it is taken to have all that it can get."""
 
-Tell = Callable[[str], None]
+Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Outcome:
     warning: str = ""
 
 
-def restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
-    """Rebuild the ledger from the second copy; ``tell`` gets a line for each step.
+def restore(city: City, into_new_store: bool, report_step: Step) -> Outcome:
+    """Rebuild the ledger from the second copy; ``report_step`` gets a line for each step.
 
     Raises:
         OneVoiceError: the city runs, its store cannot be moved from here, or the copy does not verify.
@@ -62,27 +62,27 @@ def restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
             "stop the services, move the stream's folder aside on the broker, then: onevoice provision, onevoice "
             "audit restore, onevoice provision",
         )
-    return asyncio.run(_restore(city, into_new_store, tell))
+    return asyncio.run(_restore(city, into_new_store, report_step))
 
 
-async def _restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
+async def _restore(city: City, into_new_store: bool, report_step: Step) -> Outcome:
     from services.provision.restore import check_beforehand, check_copy, refuse_running, restore
 
     moved_to = None
     check_beforehand(city)
     if into_new_store:
-        await _salvage(city, tell)
+        await _salvage(city, report_step)
     with writing(city.audit_folder):
-        _refuse_unproven(city, tell)
+        _refuse_unproven(city, report_step)
         check_copy(city)
         if into_new_store:
             moved_to = _move_aside(city, SystemClock().now())
-            tell(f"the old store lies in {moved_to}")
+            report_step(f"the old store lies in {moved_to}")
         async with _broker(city) as (url, prepare):
             if not city.settings.nats.embedded:
                 await refuse_running(city, url)
             await prepare()
-            done = await restore(city, url, tell)
+            done = await restore(city, url, report_step)
             await prepare()  # now that control is back: its officers' and profiles' rights and durables
             _drop_snapshots(city)
             warning = await _anchor_warning(city, url)
@@ -97,11 +97,11 @@ async def _restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
     )
 
 
-def _refuse_unproven(city: City, tell: Tell) -> None:
-    tell("verifying the copy")
+def _refuse_unproven(city: City, report_step: Step) -> None:
+    report_step("verifying the copy")
     report = verify_record(city, SystemClock().now())
     refuse_unproven(city, report)
-    tell(f"the copy verifies: {report.events} entries up to {report.last_seq}")
+    report_step(f"the copy verifies: {report.events} entries up to {report.last_seq}")
 
 
 @asynccontextmanager
@@ -131,7 +131,7 @@ async def _broker(city: City) -> AsyncIterator[tuple[str, Callable[[], Awaitable
         await broker.stop()
 
 
-async def _salvage(city: City, tell: Tell) -> None:
+async def _salvage(city: City, report_step: Step) -> None:
     """Let the copy take what only the damaged ledger still has: acknowledged, and not copied when things went down.
 
     What cannot be had is said, and lies in the store that is moved aside.
@@ -148,16 +148,18 @@ async def _salvage(city: City, tell: Tell) -> None:
                 last = (await ledger.shape()).last
             if last <= copied_seq(city):
                 return
-            tell(f"the copy ends at {copied_seq(city)}, the damaged ledger at {last}: the copy takes what it can get")
+            report_step(
+                f"the copy ends at {copied_seq(city)}, the damaged ledger at {last}: the copy takes what it can get"
+            )
             async with asyncio.timeout(CATCH_UP_SECONDS), services_running(["audit"], city, url):
                 await _until_copied(city, last)
     except TimeoutError:
         pass
     except OneVoiceError as error:
-        tell(f"the damaged ledger could not be read: {error.message}")
+        report_step(f"the damaged ledger could not be read: {error.message}")
         return
     if copied_seq(city) < last:
-        tell(f"what the damaged ledger has above {copied_seq(city)} is another story, or cannot be read")
+        report_step(f"what the damaged ledger has above {copied_seq(city)} differs from the copy, or cannot be read")
 
 
 async def _until_copied(city: City, last: int) -> None:
@@ -188,7 +190,7 @@ def _move_aside(city: City, now: datetime) -> Path | None:
 
 
 def _drop_snapshots(city: City) -> None:
-    """Have each service fold the restored ledger from its begin; what was lost, the fan-out's anchor still tells."""
+    """Have each service fold the restored ledger from its beginning; the fan-out's anchor still shows what was lost."""
     for path in city.var.glob(f"fold/*/{city.realm}.json"):
         path.unlink()
 

@@ -1,7 +1,7 @@
 """``onevoice up`` and ``onevoice run``: the city on this machine, until Ctrl-C.
 
 The composition root of the embedded default: broker, streams, the demonstration platform, the website's pages and
-all services in one process. What it says of itself stands in ``var/run/up.json`` for the other commands.
+all services in one process. It describes itself in ``var/run/up.json`` for the other commands.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ async def again(
     as_: options.ActsAs = None,
     wait: options.WaitForAnswer = "15s",
 ) -> int:
-    """Send a dead letter again, once the cause is mended.
+    """Send a dead letter again, once the cause is fixed.
 
     Its service gets the same ledger entry once more, and does nothing twice. Exit status 5 means that it failed again
     (a new dead letter says why), 3 that it is still under way.

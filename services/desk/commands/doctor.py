@@ -12,14 +12,14 @@ from services.desk.views import health
 from services.desk.views.health import Level, Line
 from services.kernel.base.errors import Exit
 
-app = group("Look whether everything is well.")
+app = group("Check that everything is well.")
 
 
 @command(app, "doctor", "onevoice doctor --city mission")
 async def doctor(desk: Invocation, as_: options.AsksAs = None) -> int:
-    """Look whether everything is well, and say how to mend what is not.
+    """Check that everything is well, and say how to fix what is not.
 
-    Exit status 6 when the broker or a service cannot be reached, 2 when something else has to be mended.
+    Exit status 6 when the broker or a service cannot be reached, 2 when something else has to be fixed.
     """
     city = desk.city()
     lines = [Line("city folder", Level.OK, f"{city.settings.city.name}, realm {city.realm}, {city.folder}")]

@@ -69,12 +69,12 @@ async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
     """Show each change of the posture until Ctrl-C."""
     async with (
         session.asking(desk, as_) as here,
-        here.link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as heard,
+        here.link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as received,
     ):
         seen = _report(desk, _of_view(await here.eoc()), None)
         session.allow(math.inf)
         async with until_interrupted() as stop:
-            async for message in messages(here.link, heard, stop):
+            async for message in messages(here.link, received, stop):
                 if message is not None and message.subject == subjects.EOC_STATE:
                     seen = _report(desk, _of_broadcast(message.data), seen)
                 elif message is not None and _control_seq(message.data) > seen["control_seq"]:

@@ -227,12 +227,12 @@ async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:
 
 
 async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
-    async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as heard:
+    async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
         view = await fetch(here.link, beginning)
         request_id, changes = view.request.request_id, Changes(console())
         session.allow(math.inf)
         async with until_interrupted() as stop:
-            watch = Watch(here.link, heard, view.as_of)
+            watch = Watch(here.link, received, view.as_of)
             changes.show(view)
             while not outcome.over(view):
                 changed = await until(stop, of_request(watch, request_id, 3_600.0))

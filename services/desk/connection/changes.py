@@ -14,10 +14,10 @@ SILENT_SECONDS = 5.0
 
 
 class Watch:
-    """Follows the ledger from a sequence on, as the board tells it. Open it before asking for what stands."""
+    """Follows the ledger from a sequence on, as the board passes it on. Open it before asking for the state."""
 
-    def __init__(self, link: Link, heard: asyncio.Queue[Msg], since: int) -> None:
-        self._link, self._heard = link, heard
+    def __init__(self, link: Link, received: asyncio.Queue[Msg], since: int) -> None:
+        self._link, self._received = link, received
         self.seq = since
 
     async def events(self, wait: float) -> list[BoardEvent]:
@@ -32,7 +32,7 @@ class Watch:
             left = min(end, silent) - loop.time()
             try:
                 async with asyncio.timeout(max(left, 0.0)):
-                    message = await self._heard.get()
+                    message = await self._received.get()
             except TimeoutError:
                 self._link.raise_if_gone()
                 if loop.time() >= silent:
@@ -58,7 +58,7 @@ class Watch:
         return [event]
 
     async def _missed(self) -> list[BoardEvent]:
-        """Ask for what was not heard."""
+        """Ask for what was not received."""
         reply = await self._link.board(BoardQuery(query="changes", since=self.seq))
         found = [event for event in reply.changes or () if event.seq > self.seq]
         self.seq = max([self.seq, *(event.seq for event in found)])
@@ -66,7 +66,7 @@ class Watch:
 
 
 def about(event: BoardEvent, request_id: str) -> bool:
-    """True when an entry can change how a request stands: one of its own, or a control change."""
+    """True when an entry can change the state of a request: one of its own, or a control change."""
     return subjects.place_of(event.subject).request_id == request_id or event.subject == subjects.CONTROL
 
 

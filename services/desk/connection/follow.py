@@ -31,7 +31,7 @@ Look = Callable[[RequestView], None]
 
 
 async def fetch(link: Link, request_id: str, at_least: int | None = None) -> RequestView:
-    """Return a request as it stands; the beginning of its id is enough. Raises BadInput ``request.unknown``.
+    """Return a request as it is now; the beginning of its id is enough. Raises BadInput ``request.unknown``.
 
     ``at_least``: a ledger sequence that the answer knows of.
     """
@@ -57,9 +57,9 @@ async def follow(link: Link, request_id: str, since_seq: int, wait_seconds: floa
     started = monotonic()
     allow(wait_seconds + VERDICT_SECONDS)
     try:
-        async with link.listening(subjects.BOARD_ALL) as heard:
+        async with link.listening(subjects.BOARD_ALL) as received:
             view = await fetch(link, request_id, since_seq)
-            watch = Watch(link, heard, view.as_of)
+            watch = Watch(link, received, view.as_of)
             while True:
                 decided = outcome.decided(view, since_seq)
                 look(view)
@@ -82,9 +82,9 @@ async def carried_out(link: Link, reply: ResolutionReply) -> RequestView:
     end = monotonic() + VERDICT_SECONDS
     allow(VERDICT_SECONDS)
     try:
-        async with link.listening(subjects.BOARD_ALL) as heard:
+        async with link.listening(subjects.BOARD_ALL) as received:
             view = await fetch(link, reply.request_id, reply.seq)
-            watch = Watch(link, heard, view.as_of)
+            watch = Watch(link, received, view.as_of)
             while True:
                 if any(one.profile == reply.profile and one.receipt_seq > reply.receipt_seq for one in view.deliveries):
                     return view
@@ -114,9 +114,9 @@ async def until_active(here: Session, reply: OrderReply, report: Callable[[int],
     end, in_flight = monotonic() + ACTIVE_SECONDS, reply.in_flight
     allow(ACTIVE_SECONDS)
     report(in_flight)
-    async with here.link.listening(subjects.BOARD_ALL) as heard:
+    async with here.link.listening(subjects.BOARD_ALL) as received:
         view = await here.eoc(reply.control_seq)
-        watch = Watch(here.link, heard, view.last_seq)
+        watch = Watch(here.link, received, view.last_seq)
         while view.posture is Posture.EOC_ACTIVATING:
             if view.in_flight != in_flight:
                 in_flight = view.in_flight

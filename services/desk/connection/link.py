@@ -92,7 +92,7 @@ class Link:
                 closed_cb=self._on_closed,
             )
         )
-        # nats-py tries a refusing server again and again, and tells of it only here.
+        # nats-py tries a refusing server again and again, and reports it only here.
         refused = asyncio.ensure_future(self._errors.get())
         try:
             await asyncio.wait({connecting, refused}, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -143,15 +143,15 @@ class Link:
     @asynccontextmanager
     async def listening(self, *patterns: str) -> AsyncIterator[asyncio.Queue[Msg]]:
         """Subscribe while the block runs; broadcasts may be lost, so that a listener also asks now and then."""
-        heard: asyncio.Queue[Msg] = asyncio.Queue(maxsize=10_000)
+        received: asyncio.Queue[Msg] = asyncio.Queue(maxsize=10_000)
 
         async def put(message: Msg) -> None:
             with suppress(asyncio.QueueFull):
-                heard.put_nowait(message)
+                received.put_nowait(message)
 
         opened = [await self._client.subscribe(pattern, cb=put) for pattern in patterns]
         try:
-            yield heard
+            yield received
         finally:
             for subscription in opened:
                 with suppress(errors.Error, OSError):
@@ -163,7 +163,7 @@ class Link:
             raise Unreachable("broker.lost", f"the broker at {self.url} went away", _DOCTOR)
 
     async def _answer(self, base: str, subject: str, payload: bytes, seconds: float) -> bytes:
-        """Race the answer against a denial and the end of the connection, which nats-py tells elsewhere."""
+        """Race the answer against a denial and the end of the connection, which nats-py reports elsewhere."""
         self.raise_if_gone()
         while not self._denied.empty():
             self._denied.get_nowait()

@@ -29,8 +29,8 @@ async def until_interrupted() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def messages(link: Link, heard: asyncio.Queue[Msg], stop: asyncio.Event) -> AsyncIterator[Msg | None]:
-    """Yield what is heard until ``stop`` is set, and None each second in between.
+async def messages(link: Link, received: asyncio.Queue[Msg], stop: asyncio.Event) -> AsyncIterator[Msg | None]:
+    """Yield what is received until ``stop`` is set, and None each second in between.
 
     Raises:
         Unreachable: ``broker.lost``.
@@ -38,7 +38,7 @@ async def messages(link: Link, heard: asyncio.Queue[Msg], stop: asyncio.Event) -
     stopping = asyncio.ensure_future(stop.wait())
     try:
         while not stop.is_set():
-            getting = asyncio.ensure_future(heard.get())
+            getting = asyncio.ensure_future(received.get())
             await asyncio.wait({getting, stopping}, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if getting.done():
                 yield getting.result()

@@ -35,10 +35,10 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         facts.add_row(Text(name, style="dim"), Text(value))
     console.print(facts, width=width(console))
     for post in view.unknown:
-        said = f"UNKNOWN: {post.request_id} on {post.profile} may stand, or land yet, without the EOC's approval: look"
+        said = f"UNKNOWN: {post.request_id} on {post.profile} may be out, or come out yet, without an approval: look"
         console.print(Text(said, style="bold red"), soft_wrap=True)
     alive = sorted({health.service for health in view.services})
-    console.print(Text(f"services: {', '.join(alive) or 'none heard'}", style="dim"), width=width(console))
+    console.print(Text(f"services: {', '.join(alive) or 'none answers'}", style="dim"), width=width(console))
 
 
 def officers(console: Console, views: Sequence[OfficerView], now: datetime) -> None:
@@ -62,8 +62,8 @@ def profiles(console: Console, found: Sequence[Profile]) -> None:
 
 
 def profile_findings(console: Console, found: Sequence[Finding]) -> None:
-    """Show for each profile whether it can be posted to, and what to mend."""
-    rows = table("profile", "", "what to mend")
+    """Show for each profile whether it can be posted to, and what to fix."""
+    rows = table("profile", "", "what to fix")
     for one in found:
         state = Text("ok", style="green") if one.ok else Text("FAIL", style="bold red")
         rows.add_row(Text(one.id), state, Text("; ".join(one.problems)))
@@ -71,7 +71,7 @@ def profile_findings(console: Console, found: Sequence[Finding]) -> None:
 
 
 def checks(console: Console, lines: Sequence[Line]) -> None:
-    """Show the doctor's checks, and below what is not well how to mend it."""
+    """Show the doctor's checks, and below what is not well how to fix it."""
     rows = table("", "check", "")
     rows.show_header = False
     for line in lines:

@@ -79,7 +79,7 @@ def outcomes(console: Console, views: Sequence[LetterView]) -> None:
 def _lines(view: LetterView) -> list[str]:
     lines = [f"{view.subject} (ledger entry {view.seq})", view.reason]
     if view.state == "open":
-        lines.append(f"once the cause is mended: onevoice dead again {view.letter} --as OFFICER")
+        lines.append(f"once the cause is fixed: onevoice dead again {view.letter} --as OFFICER")
     else:
         by = f" by {view.officer}" if view.officer else ""
         lines.append(f"{_STATE[view.state]}{by}{f': {view.said}' if view.said else ''}")

@@ -1,4 +1,4 @@
-"""How errors are shown: what went wrong, how to mend it, and its code.
+"""How errors are shown: what went wrong, how to fix it, and its code.
 
 Imported only when something did go wrong.
 """

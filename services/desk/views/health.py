@@ -76,7 +76,7 @@ def exit_status(lines: Iterable[Line]) -> Exit:
 
 
 def services(view: EocView) -> list[Line]:
-    """Judge the heartbeats: each service is heard, has no trouble, and is not behind the control revision."""
+    """Judge the heartbeats: each service is alive, has no trouble, and is not behind the control revision."""
     return [
         _service(row.user, [beat for beat in view.services if beat.service.replace("_", "-") == row.user], view)
         for row in flow.SERVICES
@@ -87,7 +87,7 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
     name = f"service {user}"
     if not beats:
         mend = f"onevoice run {user}, or restart onevoice up; its log says why it stopped"
-        return Line(name, Level.FAIL, "not heard in the last seconds", mend, unreachable=True)
+        return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
         return Line(name, Level.WARN, f"says: {troubled[0]}", "its log says more; if it stays, restart it")
@@ -107,13 +107,13 @@ def waits(beats: tuple[ServiceHealth, ...]) -> Line:
     first = found[0]
     detail = f"{len(found)}, first {first.request_id} on {first.profile}: {first.reason}"
     detail += f", until {local(first.until, first.until)}"
-    return Line("waiting posts", Level.WARN, detail, "onevoice pending says of each what it waits for")
+    return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
 
 
 def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:
     """Compare this machine's clock with the services': signatures carry times."""
     if not beats:
-        return Line("clock", Level.WARN, "no service was heard to compare with", "start the services")
+        return Line("clock", Level.WARN, "no service answers to compare with", "start the services")
     apart = min((now - beat.at for beat in beats), key=abs)
     if abs(apart) >= CLOCK_FAIL:
         detail = f"{ago(apart.total_seconds())} apart from the services': what is signed here is refused"
@@ -150,8 +150,8 @@ def copy_lag(newest: int, copied: int) -> Line:
     return Line("audit copy", Level.OK, detail)
 
 
-def standing(found: LedgerStanding, now: datetime) -> Line:
-    """Judge how the ledger stands against its second copy, and say how much of it was compared, and when."""
+def integrity(found: LedgerStanding, now: datetime) -> Line:
+    """Judge whether the ledger agrees with its second copy, and say how much of it was compared, and when."""
     looked = f"{found.compared} of {found.entries} entries compared"
     if found.finished_at is not None:
         looked += f", {ago(max(0.0, (now - found.finished_at).total_seconds()))} ago"
@@ -170,7 +170,7 @@ def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
     """Judge secret files: none may be readable by others."""
     if loose:
         shown = ", ".join(loose[:3]) + (" ..." if len(loose) > 3 else "")
-        return Line(name, Level.FAIL, f"readable by others: {shown}", f"chmod 600 {shown}; if in doubt, make them anew")
+        return Line(name, Level.FAIL, f"readable by others: {shown}", f"chmod 600 {shown}; if in doubt, replace them")
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         return Line(name, Level.WARN, f"missing: {shown}", "put the credential there, mode 0600")
@@ -178,8 +178,8 @@ def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
 
 
 def dead_letters(count: int) -> Line:
-    """Judge the messages that a service put aside and nobody has closed."""
+    """Judge the messages that a service could not handle and nobody has closed."""
     if count == 0:
         return Line("dead letters", Level.OK, "none is open")
-    said = "1 message was put aside" if count == 1 else f"{count} messages were put aside"
-    return Line("dead letters", Level.WARN, f"{said}, and waits for a person", "onevoice dead list says what and why")
+    said = "1 message could not be handled" if count == 1 else f"{count} messages could not be handled"
+    return Line("dead letters", Level.WARN, f"{said}; a person has to look", "onevoice dead list")

@@ -147,7 +147,7 @@ def wanted(view: RequestView) -> tuple[str, ...]:
 
 
 def delivered(view: RequestView) -> int:
-    """Return on how many of the wanted profiles the message stands."""
+    """Return on how many of the wanted profiles the message is out."""
     asked = set(wanted(view))
     return sum(item.profile in asked and item.outcome == DELIVERED for item in view.deliveries)
 
@@ -182,7 +182,7 @@ def over(view: RequestView) -> bool:
 def exit_status(view: RequestView) -> Exit:
     """Return the exit status for a command that wanted this request to be published.
 
-    Something that stands on a profile makes "blocked" and "refused" into "partly": the city must know that.
+    A post that is out makes "blocked" and "refused" into "partly": the city must know that.
     """
     if view.verdict is None:
         return Exit.UNREACHABLE

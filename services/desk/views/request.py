@@ -131,7 +131,7 @@ def _findings(console: Console, found: Verdict) -> None:
 
 
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
-    """Show where the message stands on each profile; an address that does not fit beside it stands below, whole."""
+    """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
     names = max((len(item.profile) for item in views), default=0)
     outcomes = max((len(item.outcome) for item in views), default=0)
     for item in views:
@@ -144,7 +144,7 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
 
 
 def waiting_for(item: DeliveryView) -> str:
-    """Return why a profile's post stands as it does, and when it is tried again."""
+    """Return why a profile's post is not out, and when it is tried again."""
     if item.retry_at is None:
         return item.reason
     return f"{item.reason or 'it waits'}, until {local(item.retry_at, item.retry_at)}"

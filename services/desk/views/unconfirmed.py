@@ -13,12 +13,12 @@ def of(view: RequestView) -> tuple[DeliveryView, ...]:
 
 
 def command(request_id: str, profile: str) -> str:
-    """Return what to type, as it stands in ``onevoice resolve --help``."""
+    """Return what to type, as in ``onevoice resolve --help``."""
     return f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up"
 
 
 def lines(view: RequestView) -> list[str]:
-    """Return what a person is told of a request's unconfirmed posts, and to type; empty where there are none."""
+    """Return what a person reads of a request's unconfirmed posts, and what to type; empty where there are none."""
     found = of(view)
     if not found:
         return []

@@ -101,5 +101,5 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
     )
     console, out = _console()
     city.eoc(console, said, NOW)
-    assert "UNKNOWN: r1 on fire-social may stand" in out.getvalue()
+    assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
