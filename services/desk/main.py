@@ -6,6 +6,7 @@ standard output), an unknown one is a sentence and the place where its details w
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -13,6 +14,8 @@ import threading
 from services.desk import sent
 
 _INTERRUPTED = 130
+_UNWRITABLE = 2
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> None:
@@ -22,11 +25,23 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has gone: not an error, but the interpreter must not flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (head, less) has gone: not an error
         status = 0
+        _discard_output()
+    except OSError as error:
+        status = _UNWRITABLE
+        _discard_output()
+        sys.stderr.write(
+            f"error: the answer could not be written: {error.strerror}; what was asked may be done all the same\n"
+            "  hint: free space, or write it somewhere else; onevoice pending shows what waits\n"
+            "  code: output.unwritable\n"
+        )
     _leave(status)
+
+
+def _discard_output() -> None:
+    """Send what is left nowhere: the interpreter flushes once more at its end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(status: int) -> None:
@@ -38,7 +53,7 @@ def _leave(status: int) -> None:
 
 
 def run(args: list[str]) -> int:
-    """Run one command line and return its exit status; raises nothing but BrokenPipeError."""
+    """Run one command line and return its exit status; raises nothing but an OSError of standard output."""
     sent.begin()
     if args in (["--help"], ["-h"], ["help"]):
         from services.desk.menu import root_help
@@ -52,12 +67,12 @@ def run(args: list[str]) -> int:
         return 0
     try:
         return _run(args)
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
         return _stopped()
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug becomes one sentence, never a traceback
-        return _report(error, args)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS:
+            raise
+        return _report(error, args)  # the last resort: a bug becomes one sentence, never a traceback
 
 
 def _run(args: list[str]) -> int:
@@ -70,7 +85,10 @@ def _run(args: list[str]) -> int:
         )
     from services.desk.app import build
 
-    status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
+    try:
+        status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
+    except SystemExit as end:  # Typer's way to say that the reader has gone
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from end
     return _stopped() if status == _INTERRUPTED else status
 
 

@@ -127,6 +127,9 @@ def test_a_revoked_officer_is_out_at_once(city: Shell) -> None:
     request_id = request(city)
     done = city.json("officers", "revoke", "comms-officer", "--as", "cao")
     assert (done.status, done.body["revoked"], done.body["roles"]) == (0, True, [])
+    again = city("officers", "revoke", "comms-officer", "--as", "cao")
+    assert (again.status, "revoked already. Nothing was written." in again.out) == (0, True)
+    assert city.json("eoc", "status").body["control_seq"] == done.body["control_seq"]
     assert city.json("approve", request_id, "--as", "comms-officer").status == 4
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
 

@@ -173,3 +173,17 @@ def test_show_for_people(city: Shell) -> None:
     assert max(len(line) for line in done.out.splitlines()) <= 80
     assert request_id in city("pending").out
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
+
+
+def test_what_is_so_already_is_said_and_nothing_is_written(city: Shell) -> None:
+    request_id = request(city)
+    assert city.json("withdraw", request_id, "--as", "clerk").status == 0
+    revision = city.json("eoc", "status").body["control_seq"]
+    again = city("withdraw", request_id, "--as", "clerk")
+    assert (again.status, "withdrawn already. Nothing was written." in again.out) == (0, True)
+    assert city.json("eoc", "status").body["control_seq"] == revision
+
+    published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
+    late = city("approve", published, "--as", "mcpe")
+    assert (late.status, "posted everywhere already. Nothing was written." in late.out) == (0, True)
+    assert city.json("status", published).body["verdict"]["approved_by"] == ["fire-publisher"]

@@ -91,7 +91,11 @@ async def revoke(desk: Invocation, officer: Officer, as_: options.ActsAs = None)
 
 async def _order(desk: Invocation, as_: str | None, officer: str, action: Action) -> int:
     async with session.acting(desk, as_) as here:
-        await _check_known(here, officer, action)
+        before = await _check_known(here, officer, action)
+        if isinstance(action, Revoke) and before.revoked:  # for ever: no order is needed, however old this answer is
+            already = Text(f"{officer} is revoked already. Nothing was written.")
+            desk.answer(outcome.officer_json(before), lambda out: out.print(already))
+            return Exit.DONE
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
         views = [view for view in await _officers(here, reply.control_seq) if view.officer.id == officer]
 
@@ -103,9 +107,10 @@ async def _order(desk: Invocation, as_: str | None, officer: str, action: Action
     return Exit.DONE
 
 
-async def _check_known(here: Session, officer: str, action: Action) -> None:
-    """Raise BadInput ``officer.unknown`` or ``profile.unknown`` for what the city does not have."""
-    if officer not in {view.officer.id for view in await _officers(here)}:
+async def _check_known(here: Session, officer: str, action: Action) -> OfficerView:
+    """Return the officer; raises BadInput ``officer.unknown``, ``profile.unknown``."""
+    found = next((view for view in await _officers(here) if view.officer.id == officer), None)
+    if found is None:
         raise BadInput("officer.unknown", f"there is no officer {officer!r}", "onevoice officers list shows them")
     wanted = action.grant.profiles if isinstance(action, Designate) else ()
     if wanted:
@@ -113,6 +118,7 @@ async def _check_known(here: Session, officer: str, action: Action) -> None:
         missing = next((profile for profile in wanted if profile not in there), None)
         if missing is not None:
             raise BadInput("profile.unknown", f"there is no profile {missing!r}", "onevoice profiles list shows them")
+    return found
 
 
 async def _officers(here: Session, at_least: int | None = None) -> tuple[OfficerView, ...]:

@@ -88,6 +88,8 @@ async def approve(
     wait, talk = duration(manner.wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
     async with session.acting(desk, manner.officer) as here:
         view = await fetch(here.link, request_id)
+        if outcome.exit_status(view) is Exit.DONE and outcome.settled(view):
+            return _nothing_written(desk, view, f"{view.request.request_id} is posted everywhere already.")
         statements.checked_digest(view.request)
         if not desk.as_json:
             show.whole_request(talk, view.request, SystemClock().now())
@@ -156,7 +158,10 @@ async def withdraw(
     check_id(request_id, "request")
     reason_text(reason)
     async with session.acting(desk, as_) as here:
-        whole_id = (await fetch(here.link, request_id)).request.request_id
+        before = await fetch(here.link, request_id)
+        whole_id = before.request.request_id
+        if before.withdrawn:  # it stays withdrawn for ever: no order is needed, however old this answer is
+            return _nothing_written(desk, before, f"{whole_id} is withdrawn already.")
         reply = await here.order(subjects.DESK_EOC_ORDER, Withdraw(request_id=whole_id, reason=reason))
         view = await fetch(here.link, whole_id, reply.control_seq)
 
@@ -167,6 +172,11 @@ async def withdraw(
             out.print(Text("What is posted already stays there: delete it on the platform if it must go."))
 
     desk.answer(outcome.request_json(view) | {"control_seq": reply.control_seq}, draw)
+    return Exit.DONE
+
+
+def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
+    desk.answer(outcome.request_json(view), lambda out: out.print(Text(f"{why} Nothing was written.")))
     return Exit.DONE
 
 
