@@ -163,6 +163,10 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
     entries = city.json("audit", "show", "--request", published).body
     assert entries[0]["kind"] == "request"
     assert {"approval", "verdict", "attempt", "receipt"} <= {one["kind"] for one in entries}
+    assert city.json("audit", "show", "--request", published[:11]).body == entries
+    assert city.json("audit", "show", "--request", "rzzzzzzzzzzzz").code == "request.unknown"
+    assert city.json("audit", "show", "--request", "r").code == "request.ambiguous"
+    assert city.json("audit", "show", "--kind", "foo").code == "usage"
     seq = entries[0]["seq"]
     deadline = time.monotonic() + PATIENCE
     while (proof := city.json("audit", "show", str(seq))).status != 0 and time.monotonic() < deadline:

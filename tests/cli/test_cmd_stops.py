@@ -88,6 +88,8 @@ def test_a_broker_that_is_none_ends_the_command(shell: Shell, first: bytes | Non
         done = shell.json("eoc", "status")
         assert time.monotonic() - began < MOST_SECONDS
     assert (done.status, done.code) == (6, "broker.unreachable"), done
+    assert ("TLS" in done.body["error"]["message"]) == (first == NO_BROKERS["wants TLS"])
+    assert "onevoice up" not in done.body["error"]["hint"], "this broker is somebody else's"
 
 
 @pytest.mark.parametrize("command", ["pending", "hold on --as pio", "publish x --to fire-website --as pio --yes"])
@@ -116,6 +118,7 @@ def test_an_address_that_leads_nowhere_ends_the_command(shell: Shell, url: str) 
     assert time.monotonic() - began < MOST_SECONDS
     assert done.status in (2, 6)
     assert done.body["error"]["hint"]
+    assert ("name of the broker" in done.body["error"]["message"]) == ("no-such-host" in url)
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_a_broker(shell: Shell) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -18,8 +18,11 @@ from services.desk.session import run
 from services.desk.views import record
 from services.desk.views.output import note
 from services.desk.words import check_id
+from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
+
+Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt", "resolution", "seal", "delivery"]
 
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
@@ -46,10 +49,7 @@ def show(
     request: Annotated[
         str | None, typer.Option("--request", metavar="ID", help="Only the entries of this request.")
     ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", metavar="K", help="control, request, approval, verdict, attempt, receipt ..."),
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Only the entries of this kind.")] = None,
     last: Annotated[int, typer.Option("--last", metavar="N", help="The newest N entries.")] = 50,
 ) -> int:
     """Show entries of the record, or one with its proof of inclusion."""
@@ -58,15 +58,26 @@ def show(
         proof = show_entry(city, seq)
         desk.answer(record.proof_json(proof), lambda out: record.proof(out, proof))
         return Exit.DONE
-    if request is not None:
-        check_id(request, "request")
+    request_id = _whole_id(city, request) if request is not None else None
     if last < 1:
         raise BadInput("last.count", f"--last {last} shows nothing", "--last 20")
-    found = list(list_entries(city, request_id=request, kind=kind))[-last:]
+    found = list(list_entries(city, request_id=request_id, kind=kind))[-last:]
     desk.answer(
         [record.entry_json(view) for view in found], lambda out: record.entries(out, found, SystemClock().now())
     )
     return Exit.DONE
+
+
+def _whole_id(city: City, beginning: str) -> str:
+    """Return the request of the record whose id begins so; raises BadInput ``request.unknown``, ``.ambiguous``."""
+    check_id(beginning, "request")
+    found = {view.request_id for view in list_entries(city) if (view.request_id or "").startswith(beginning)}
+    if beginning in found or len(found) == 1:
+        return beginning if beginning in found else str(found.pop())
+    if found:
+        names = ", ".join(sorted(str(one) for one in found)[:5])
+        raise BadInput("request.ambiguous", f"{beginning} fits {names}", "give more of the id")
+    raise BadInput("request.unknown", f"the record has no request {beginning}", "onevoice audit show lists its entries")
 
 
 @command(app, "restore", "onevoice audit restore --into-new-store")

@@ -20,6 +20,7 @@ from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
 from services.desk import sent
 from services.desk.connection.light_nats import Client, Msg, errors
+from services.desk.connection.refusal import why_not_connected
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
@@ -59,7 +60,7 @@ class Link:
         self.user = user
         self.url = url
         self._client = Client()
-        self._tried = False
+        self._tried = self._encrypted = self._embedded = False
         self._denied: asyncio.Queue[str] = asyncio.Queue()
         self._errors: asyncio.Queue[Exception] = asyncio.Queue()
         self._gone = asyncio.Event()
@@ -69,7 +70,7 @@ class Link:
         path = city.key_path(self.user)
         load_key(path)
         tls = client_context(city)
-        self._tried = True
+        self._tried, self._encrypted, self._embedded = True, tls is not None, city.settings.nats.embedded
         *others, last = servers_of(self.url) or [self.url]
         for server in others:
             with suppress(Unreachable):
@@ -208,24 +209,9 @@ class Link:
         self._gone.set()
 
     def _why(self, error: Exception) -> OneVoiceError:
-        said = str(error).lower()
-        if "authorization" in said or "authentication" in said:
-            return Refused(
-                "broker.denied",
-                f"the broker at {self.url} does not know the key of {self.user}",
-                "is it the right city and realm? After a change of officers: onevoice provision, and restart it",
-            )
-        if isinstance(error, ssl.SSLError):
-            return Unreachable(
-                "broker.unreachable",
-                f"the broker at {self.url} shows a certificate that is not trusted here ({error.reason})",
-                "if it is the city's own broker, name the authority of its certificate in city.toml, [nats] tls_ca",
-            )
-        return Unreachable(
-            "broker.unreachable",
-            f"no broker answers at {self.url}",
-            "start the city with onevoice up; onevoice doctor says more",
-        )
+        # nats-py has no public word for what the server asked for.
+        wants_tls = bool(getattr(self._client, "_server_info", {}).get("tls_required")) and not self._encrypted
+        return why_not_connected(error, url=self.url, user=self.user, embedded=self._embedded, wants_tls=wants_tls)
 
 
 @asynccontextmanager
