@@ -104,7 +104,7 @@ def provision(desk: Invocation) -> int:
 
     def draw(out: Console) -> None:
         out.print(
-            Text(f"{len(done.created)} made, {len(done.updated)} changed, {done.kept} were right already, on {url}")
+            Text(f"{len(done.created)} made, {len(done.updated)} changed, {done.unchanged} right already, on {url}")
         )
         for what in (*done.created, *done.updated) if desk.verbose else done.updated:
             out.print(Text(f"  {what}"))
@@ -114,7 +114,7 @@ def provision(desk: Invocation) -> int:
     made = {
         "created": done.created,
         "updated": done.updated,
-        "kept": done.kept,
+        "kept": done.unchanged,
         "accounts_changed": done.accounts_changed,
     }
     desk.answer(made, draw)
