@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from services.kernel.base import state_table
 from services.kernel.fold import request_phase
 from services.provision.generate import flow_diagram
 
@@ -13,13 +12,9 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 END = "<!-- /generated -->"
 
 
-def _request_phases() -> str:
-    return state_table.mermaid(request_phase.TABLE, request_phase.RequestPhase.UNDECIDED)
-
-
 DIAGRAMS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"flow": flow_diagram.mermaid},
-    "states.md": {"request": _request_phases},
+    "states.md": {"request": request_phase.TABLE.mermaid},
 }
 """Each document with its diagrams, by the name in the comment that marks the place."""
 
