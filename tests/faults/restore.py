@@ -21,10 +21,10 @@ from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.verify import verify_record
 from services.audit.verify.alarms import close_alarms
-from services.desk.flows.audit import copied_seq
-from services.desk.flows.restore import Outcome as Restored
-from services.desk.flows.restore import _restore as restore_ledger
-from services.desk.ledger_check import check_ledger
+from services.desk.city.ledger_check import check_ledger
+from services.desk.city.restore import Outcome as Restored
+from services.desk.city.restore import _restore as restore_ledger
+from services.desk.city.second_copy import copied_seq
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unproven
