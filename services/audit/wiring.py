@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from schemas import subjects
-from services.audit.keeper import Keeper
+from services.audit.copy_service import CopyService
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the keeper."""
-    keeper = Keeper(runtime)
+    keeper = CopyService(runtime)
     runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(keeper.on_compare)
     runtime.background(keeper.run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.audit.verify.compare import Look, compare_end
+from services.audit.proof.compare import Look, compare_end
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unproven

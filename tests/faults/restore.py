@@ -19,8 +19,8 @@ from schemas import canonical, streams, subjects
 from schemas.events.audit import LedgerStanding
 from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import close_alarms
+from services.audit.proof import verify_record
+from services.audit.record.alarms import close_alarms
 from services.desk.flows.audit import copied_seq
 from services.desk.flows.restore import Outcome as Restored
 from services.desk.flows.restore import _restore as restore_ledger

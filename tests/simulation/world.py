@@ -17,7 +17,7 @@ from unittest import mock
 from schemas import streams, subjects
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
-from services.audit.copying import plan as copy_plan
+from services.audit.copy_plan import plan as copy_plan
 from services.fanout.hosts import host
 from services.fanout.wiring import compose
 from services.kernel.base import crashpoints

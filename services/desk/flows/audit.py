@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from services.audit.verify import EntryView, Report, list_entries, show_entry, verify_record
-from services.audit.verify.files import LEDGER, last_line
-from services.audit.verify.line import LineError, read_line
+from services.audit.proof import EntryView, Report, list_entries, show_entry, verify_record
+from services.audit.record.folder import LEDGER, last_line
+from services.audit.record.format import LineError, read_line
 from services.desk import people, show
 from services.desk.app import Invocation
 from services.desk.flows.orders import eoc_view

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import AlarmsUnreadable, alarms_as_violations, close_alarms
-from services.audit.verify.files import writing
-from services.audit.verify.restoring import refuse_unproven
+from services.audit.proof import verify_record
+from services.audit.proof.restore import refuse_unproven
+from services.audit.record.alarms import AlarmsUnreadable, alarms_as_violations, close_alarms
+from services.audit.record.folder import writing
 from services.desk import people
 from services.desk.app import Invocation
 from services.desk.flows.audit import copied_seq

@@ -15,10 +15,10 @@ from nats.aio.client import Client
 
 from schemas import flow, subjects
 from schemas.events.requests import digest_of
-from services.audit.copying import SealRule
-from services.audit.keeper import Keeper
-from services.audit.verify import Report, verify_record
-from services.audit.verify.files import LEDGER, count_lines
+from services.audit.copy_plan import SealRule
+from services.audit.copy_service import CopyService
+from services.audit.proof import Report, verify_record
+from services.audit.record.folder import LEDGER, count_lines
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.ledger.client import Ledger
@@ -94,7 +94,7 @@ class Town:
     async def audit_here(self, rule: SealRule | None = None) -> AsyncIterator[Runtime]:
         """Run the audit service in this process."""
         runtime = Runtime(flow.service("audit"), self.city, url=self.broker.url)
-        app = runtime.app(lambda runtime: runtime.background(Keeper(runtime, rule).run))
+        app = runtime.app(lambda runtime: runtime.background(CopyService(runtime, rule).run))
         await app.start()
         try:
             yield runtime

@@ -12,10 +12,10 @@ import pytest
 from schemas import flow, streams, subjects
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.desk import ServiceHealth
-from services.audit.copying import SealRule
-from services.audit.record import Record
-from services.audit.verify import compare_record, list_entries, prove_entry, show_entry
-from services.audit.verify.files import ALARMS, CHECKPOINTS, LEDGER
+from services.audit.copy_plan import SealRule
+from services.audit.proof import compare_record, list_entries, prove_entry, show_entry
+from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER
+from services.audit.record.writer import RecordWriter
 from services.kernel.runtime.service import Runtime
 from services.provision.connection import as_provisioner
 from tests.integration.audit.conftest import Town
@@ -183,7 +183,7 @@ async def test_a_forged_entry_that_nobody_signed_is_not_vouched_for(town: Town) 
     forged.request("r2a", text="Forged. https://mission.example")
     await town.flush()
     _take_times(forged, await _live(town))
-    with Record(town.city.audit_folder, "live", forged.audit_signer()) as record:
+    with RecordWriter(town.city.audit_folder, "live", forged.audit_signer()) as record:
         record.append(forged.entries[:1])
         record.seal(forged.now)
         record.append(forged.entries[1:])

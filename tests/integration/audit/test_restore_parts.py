@@ -10,7 +10,7 @@ import pytest
 
 from schemas import canonical, flow, subjects
 from schemas.events.audit import LedgerStanding
-from services.audit.verify import compare_record, verify_record
+from services.audit.proof import compare_record, verify_record
 from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unproven, Unreachable

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.events.requests import Request
-from services.audit.verify import Report
+from services.audit.proof import Report
 from tests.support.ledger_builder import LedgerBuilder
 
 Verify = Callable[[LedgerBuilder], Report]

@@ -12,12 +12,12 @@ import pytest
 from schemas import canonical, flow
 from schemas.events.audit import LedgerStanding
 from schemas.events.base import Contract
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import Alarm, close_alarms, read_closed
-from services.audit.verify.compare import MOST, Comparison, against_shape
-from services.audit.verify.files import ALARMS
-from services.audit.verify.line import Line, differences, read_line, write_line
-from services.audit.verify.restoring import PROVISION, puts, refuse_other_story, refuse_unproven, runs, writer_of
+from services.audit.proof import verify_record
+from services.audit.proof.compare import MOST, Comparison, against_shape
+from services.audit.proof.restore import PROVISION, puts, refuse_other_story, refuse_unproven, runs, writer_of
+from services.audit.record.alarms import Alarm, close_alarms, read_closed
+from services.audit.record.folder import ALARMS
+from services.audit.record.format import RecordEntry, differences, read_line, write_line
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 from services.kernel.ledger.integrity import (
@@ -38,16 +38,16 @@ from tests.unit.audit.conftest import moved
 AT = datetime(2026, 1, 31, 14, 0, 0, 123456, tzinfo=UTC)
 
 
-def line(seq: int, subject: str = "ledger.request.r1", message_id: str = "") -> Line:
+def line(seq: int, subject: str = "ledger.request.r1", message_id: str = "") -> RecordEntry:
     headers = {"Nats-Msg-Id": message_id or f"m{seq}", "Nats-Expected-Stream": "LEDGER"}
-    return read_line(write_line(Line(seq, subject, AT, b"{}", headers))[0])
+    return read_line(write_line(RecordEntry(seq, subject, AT, b"{}", headers))[0])
 
 
 def test_a_restored_entry_is_the_same_as_its_copy() -> None:
     """Subject, bytes, headers and the first time come back, although the server stamps anew."""
     for copy, put in zip([line(1), line(2)], puts([line(1), line(2)]), strict=True):
         stamped = entry_time(AT + timedelta(days=3), put.seq, put.headers)
-        live = Line(put.seq, put.subject, stamped, put.data, put.headers)
+        live = RecordEntry(put.seq, put.subject, stamped, put.data, put.headers)
         assert differences(copy, live) == ()
         assert write_line(live) == write_line(copy)
         refuse_other_story(copy, live)
@@ -58,7 +58,7 @@ def test_a_message_id_that_stood_before_travels_beside() -> None:
     first, second = puts([line(1, message_id="same"), line(2, message_id="same")])
     assert first.headers["Nats-Msg-Id"] == "same"
     assert "Nats-Msg-Id" not in second.headers
-    live = Line(2, second.subject, AT, second.data, second.headers)
+    live = RecordEntry(2, second.subject, AT, second.data, second.headers)
     assert differences(line(2, message_id="same"), live) == ()
 
 

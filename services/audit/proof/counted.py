@@ -13,7 +13,7 @@ from schemas.events.verdicts import Verdict
 
 
 @dataclass(slots=True)
-class Standing:
+class CountedRequest:
     """One revision of a request with what counts of all that was said of it.
 
     ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,

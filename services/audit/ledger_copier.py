@@ -1,4 +1,4 @@
-"""The copyist: takes batches from the ledger, puts them on disk, raises the alarm when the ledger wavers."""
+"""The copier: takes batches from the ledger, puts them on disk, raises the alarm when the ledger wavers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TypeVar
 from schemas import canonical, subjects
 from schemas.events.audit import Seal
 from schemas.events.envelope import Envelope
-from services.audit.alarm_log import AlarmLog
-from services.audit.copying import SealRule, plan
-from services.audit.gallery import Gallery, picture_lost
-from services.audit.record import Damaged, Record
-from services.audit.verify.alarms import Alarm
-from services.audit.verify.compare import Comparison, difference
-from services.audit.verify.line import Line, write_line
-from services.audit.verify.report import Violation
+from services.audit.copy_plan import SealRule, plan
+from services.audit.media_archive import MediaArchive, picture_lost
+from services.audit.proof.compare import Comparison, difference
+from services.audit.record.alarm_log import AlarmLog
+from services.audit.record.alarms import Alarm
+from services.audit.record.format import RecordEntry, write_line
+from services.audit.record.violation import Violation
+from services.audit.record.writer import Damaged, RecordWriter
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.ledger.client import Entry
 from services.kernel.ledger.integrity import AT_HEADER
@@ -28,7 +28,7 @@ CHUNK = 512
 """Entries that are written under one fsync at most; what a long gap is filled by."""
 
 
-class Copyist:
+class LedgerCopier:
     """Writes one open record. All disk work runs in one thread, in order, so that the event loop never waits.
 
     When a method raises OSError or Damaged, the record must be opened anew. ``joined``: the ledger has the copy's last
@@ -36,9 +36,11 @@ class Copyist:
     ``noted`` is told of each difference that is seen while copying.
     """
 
-    def __init__(self, runtime: Runtime, record: Record, alarms: AlarmLog, rule: SealRule, gallery: Gallery) -> None:
+    def __init__(
+        self, runtime: Runtime, record: RecordWriter, alarms: AlarmLog, rule: SealRule, archive: MediaArchive
+    ) -> None:
         self._runtime, self._record, self._alarms, self._rule = runtime, record, alarms, rule
-        self._gallery = gallery
+        self._archive = archive
         self.noted: Callable[[Violation], None] = lambda _what: None
         self.joined = True
         self._disk = ThreadPoolExecutor(1, "audit-disk")
@@ -126,7 +128,7 @@ class Copyist:
             crash_point("audit.entries.written")
             return record.seal(now)
 
-        for seq, sha256 in await self._gallery.keep(chunk):
+        for seq, sha256 in await self._archive.keep(chunk):
             await self.alarm(picture_lost(seq, sha256))
         await self._say_backdated(chunk)
         self._newest = await self.on_disk(write)
@@ -172,12 +174,12 @@ class Copyist:
                 await self._differs(unlike, entry)
                 await self._look_at_join()
 
-    async def _differs(self, what: Violation, live: Entry | Line | None = None) -> None:
+    async def _differs(self, what: Violation, live: Entry | RecordEntry | None = None) -> None:
         """Raise an alarm about what the ledger shows, and have everything compared."""
         await self.alarm(what, live)
         self.noted(what)
 
-    async def alarm(self, what: Violation, live: Entry | Line | None = None) -> None:
+    async def alarm(self, what: Violation, live: Entry | RecordEntry | None = None) -> None:
         """Put an alarm on record and into the log, once."""
         alarm = Alarm(
             at=self._runtime.clock.now(),

@@ -4,10 +4,11 @@ Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` 
 ``compare_record`` holds it against the live ledger, ``list_entries`` and ``show_entry`` are for looking at it.
 """
 
-from services.audit.verify.compare import LiveLedger, compare_record
-from services.audit.verify.report import Report, Violation
-from services.audit.verify.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
-from services.audit.verify.whole import verify_record
+from services.audit.proof.compare import LiveLedger, compare_record
+from services.audit.proof.report import Report
+from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
+from services.audit.proof.verify import verify_record
+from services.audit.record.violation import Violation
 
 __all__ = [
     "EntryProof",

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas import canonical
-from services.audit.verify.line import LedgerEntry
-from services.audit.verify.media import picture_path, pictures_of, read_picture
-from services.audit.verify.report import Violation
+from services.audit.record.format import LedgerEntry
+from services.audit.record.media import picture_path, pictures_of, read_picture
+from services.audit.record.violation import Violation
 from services.kernel.base.files import write_atomically
 from services.kernel.ledger.client import Ledger
 
 
-class Gallery:
+class MediaArchive:
     """The pictures of one audit folder. What is on disk and whole was looked at once, and is not read again."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:

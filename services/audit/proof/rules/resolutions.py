@@ -15,10 +15,10 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
-from services.audit.verify.book import Book, Case, Decided, Target
-from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT
-from services.audit.verify.line import Line, header
-from services.audit.verify.report import Violation
+from services.audit.proof.effective import EXPECT, EXPECT_SUBJECT
+from services.audit.proof.replay_state import Decided, DeliveryContext, ReplayState, Target
+from services.audit.record.format import RecordEntry, header
+from services.audit.record.violation import Violation
 from services.kernel.authority.signing import verified_by
 
 _SKEW = timedelta(seconds=60)
@@ -35,140 +35,144 @@ _CARRIES_OUT = {
 }
 
 
-def resolution(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]:
+def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
     """Check a resolution: signed, in time, by someone who may, fenced on the unconfirmed receipt that it answers."""
-    event = Resolution.from_bytes(line.data)
+    event = Resolution.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
-        yield Violation(line.seq, "event.subject", f"The resolution on {event.profile} stands elsewhere.")
-    case = book.cases.get(event.request_id)
-    if case is None:
-        yield Violation(line.seq, "resolution.request", f"There is no request {event.request_id}.")
+        yield Violation(entry.seq, "event.subject", f"The resolution on {event.profile} stands elsewhere.")
+    context = state.contexts.get(event.request_id)
+    if context is None:
+        yield Violation(entry.seq, "resolution.request", f"There is no request {event.request_id}.")
         return
     try:
         statement = ResolutionStatement.from_bytes(event.envelope.payload_bytes())
     except ValueError:
-        yield Violation(line.seq, "resolution.malformed", f"What {event.officer} signed cannot be read.")
+        yield Violation(entry.seq, "resolution.malformed", f"What {event.officer} signed cannot be read.")
         return
-    found = [*_signed(book, line, event, statement), *_in_time(line, statement)]
-    found += _by_whom(book, line, statement, case)
-    found += _answers(line, statement, case)
+    found = [*_signed(state, entry, event, statement), *_in_time(entry, statement)]
+    found += _by_whom(state, entry, statement, context)
+    found += _answers(entry, statement, context)
     yield from found
-    target = case.target(event.revision, event.profile)
-    target.decided[line.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
+    target = context.target(event.revision, event.profile)
+    target.decided[entry.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
 
 
-def _signed(book: Book, line: Line, event: Resolution, statement: ResolutionStatement) -> Iterator[Violation]:
-    officer = book.control.officers.get(event.officer)
+def _signed(
+    state: ReplayState, entry: RecordEntry, event: Resolution, statement: ResolutionStatement
+) -> Iterator[Violation]:
+    officer = state.control.officers.get(event.officer)
     if officer is None:
-        yield Violation(line.seq, "resolution.officer", f"There is no officer {event.officer}.")
+        yield Violation(entry.seq, "resolution.officer", f"There is no officer {event.officer}.")
     elif verified_by(event.envelope, RESOLUTION_TYPE) != {officer.public_key}:
         yield Violation(
-            line.seq, "resolution.signature", f"The resolution is not signed by the key of {event.officer}."
+            entry.seq, "resolution.signature", f"The resolution is not signed by the key of {event.officer}."
         )
     outer = (event.officer, event.request_id, event.revision, event.profile)
     if outer != (statement.officer, statement.request_id, statement.revision, statement.profile):
         yield Violation(
-            line.seq,
+            entry.seq,
             "resolution.other",
             f"The statement is by {statement.officer} on {statement.request_id} and {statement.profile}, and stands "
             f"as {event.officer} on {event.request_id} and {event.profile}.",
         )
-    if statement.realm != book.authority.realm:
-        yield Violation(line.seq, "resolution.realm", f"The resolution is for the realm {statement.realm}.")
+    if statement.realm != state.pinned.realm:
+        yield Violation(entry.seq, "resolution.realm", f"The resolution is for the realm {statement.realm}.")
 
 
-def _in_time(line: Line, statement: ResolutionStatement) -> Iterator[Violation]:
-    if not statement.issued_at - _SKEW <= line.at < statement.expires_at + _LAG:
+def _in_time(entry: RecordEntry, statement: ResolutionStatement) -> Iterator[Violation]:
+    if not statement.issued_at - _SKEW <= entry.at < statement.expires_at + _LAG:
         yield Violation(
-            line.seq, "resolution.expired", f"The resolution by {statement.officer} was not in force at this time."
+            entry.seq, "resolution.expired", f"The resolution by {statement.officer} was not in force at this time."
         )
 
 
-def _by_whom(book: Book, line: Line, statement: ResolutionStatement, case: Case) -> Iterator[Violation]:
+def _by_whom(
+    state: ReplayState, entry: RecordEntry, statement: ResolutionStatement, context: DeliveryContext
+) -> Iterator[Violation]:
     """The role must have been held then, for posting again under the EOC one that 2(iii) counts."""
-    if _holds(book, line, statement, case):
+    if _holds(state, entry, statement, context):
         return
-    if book.control_at is not None and line.at - book.control_at <= _LAG:
-        book.warnings.append(
+    if state.control_at is not None and entry.at - state.control_at <= _LAG:
+        state.warnings.append(
             Violation(
-                line.seq,
+                entry.seq,
                 "resolution.overtaken",
                 f"A control change came in while the decision of {statement.officer} was written down.",
             )
         )
         return
     yield Violation(
-        line.seq,
+        entry.seq,
         "resolution.role",
         f"{statement.officer} held no role at that time to decide {statement.decision} on {statement.profile}.",
     )
 
 
-def _holds(book: Book, line: Line, statement: ResolutionStatement, case: Case) -> bool:
-    control, eoc = book.control, (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
-    strict = statement.decision == "post_again" and (control.under_eoc or case.request.submitted_posture in eoc)
-    return bool(control.roles_of(statement.officer, line.at) & (_UNDER_EOC if strict else _MAY_RESOLVE))
+def _holds(state: ReplayState, entry: RecordEntry, statement: ResolutionStatement, context: DeliveryContext) -> bool:
+    control, eoc = state.control, (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
+    strict = statement.decision == "post_again" and (control.under_eoc or context.request.submitted_posture in eoc)
+    return bool(control.roles_of(statement.officer, entry.at) & (_UNDER_EOC if strict else _MAY_RESOLVE))
 
 
-def _answers(line: Line, statement: ResolutionStatement, case: Case) -> Iterator[Violation]:
-    target = case.target(statement.revision, statement.profile)
+def _answers(entry: RecordEntry, statement: ResolutionStatement, context: DeliveryContext) -> Iterator[Violation]:
+    target = context.target(statement.revision, statement.profile)
     place = f"{statement.request_id} on {statement.profile}"
     if target.unconfirmed_seq == 0 or target.unconfirmed_seq != statement.receipt_seq:
         stands = f"unconfirmed stands {target.unconfirmed_seq}" if target.unconfirmed_seq else "nothing is unconfirmed"
         yield Violation(
-            line.seq,
+            entry.seq,
             "resolution.receipt",
             f"The resolution answers the receipt {statement.receipt_seq} of {place}, and {stands}.",
         )
     first = next((seq for seq, one in target.decided.items() if one.receipt_seq == statement.receipt_seq), 0)
     if first:
-        yield Violation(line.seq, "resolution.twice", f"The receipt {statement.receipt_seq} was answered at {first}.")
-    fenced = (header(line, EXPECT_SUBJECT), header(line, EXPECT))
+        yield Violation(entry.seq, "resolution.twice", f"The receipt {statement.receipt_seq} was answered at {first}.")
+    fenced = (header(entry, EXPECT_SUBJECT), header(entry, EXPECT))
     subject = subjects.receipt(statement.profile, statement.request_id)
     if fenced != (subject, str(statement.receipt_seq)):
-        yield Violation(line.seq, "resolution.unfenced", f"The resolution on {place} was not fenced on its receipt.")
+        yield Violation(entry.seq, "resolution.unfenced", f"The resolution on {place} was not fenced on its receipt.")
 
 
-def receipt(line: Line, event: Receipt, target: Target) -> Iterator[Violation]:
+def receipt(entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:
     """Judge a receipt by what people decided, and note what is unconfirmed after it."""
     answered, target.unconfirmed_seq = target.unconfirmed_seq, 0
     if event.outcome is ReceiptOutcome.UNCONFIRMED and event.final:
-        target.unconfirmed_seq = line.seq
+        target.unconfirmed_seq = entry.seq
     if event.resolution_seq is not None:
-        yield from _carried_out(line, event, target, answered)
+        yield from _carried_out(entry, event, target, answered)
         return
     late = event.outcome is ReceiptOutcome.DELIVERED
     if answered and not late:
         yield Violation(
-            line.seq,
+            entry.seq,
             "receipt.unresolved",
             f"{event.profile} was unconfirmed at {answered}, and no officer had decided what becomes of it.",
         )
     if late and not event.remote_id:
         yield Violation(
-            line.seq,
+            entry.seq,
             "receipt.unproven",
             f"{event.profile} is said to be delivered, by no word of the platform and by no officer's.",
         )
 
 
-def _carried_out(line: Line, event: Receipt, target: Target, answered: int) -> Iterator[Violation]:
+def _carried_out(entry: RecordEntry, event: Receipt, target: Target, answered: int) -> Iterator[Violation]:
     """A receipt in the name of a resolution: there is one, sound and not used before, and it says just that."""
     decided = target.decided.get(event.resolution_seq or 0)
     if decided is None or decided.receipt_seq != answered or not answered:
         yield Violation(
-            line.seq,
+            entry.seq,
             "receipt.resolution",
             f"No resolution of the unconfirmed post on {event.profile} stands at {event.resolution_seq}.",
         )
         return
     if (event.outcome, event.final) != _CARRIES_OUT[decided.decision] or event.url != decided.url:
         yield Violation(
-            line.seq,
+            entry.seq,
             "receipt.resolution",
             f"The officer decided {decided.decision} on {event.profile}; the receipt says {event.outcome}.",
         )
         return
     if decided.good and decided.decision == "post_again":
-        target.again_seq, target.final_seq = line.seq, 0
+        target.again_seq, target.final_seq = entry.seq, 0
         target.delivered_seq = 0  # what had been delivered before does not stand any more: that is what it answers

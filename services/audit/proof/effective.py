@@ -13,8 +13,8 @@ from schemas import subjects
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
-from services.audit.verify.line import Line, header
-from services.audit.verify.standing import Standing
+from services.audit.proof.counted import CountedRequest
+from services.audit.record.format import RecordEntry, header
 from services.kernel.authority.post_authorization import counting_roles
 from services.kernel.control.control_state import ControlState
 
@@ -23,7 +23,7 @@ EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 
 @dataclass(slots=True)
-class Place:
+class ProfileProgress:
     """One request on one profile, in all revisions, by what counts.
 
     ``counted`` are its attempts that count, ``newest`` is the last of them (0: none), ``answered`` whether a receipt
@@ -39,15 +39,15 @@ class Place:
 
 
 @dataclass
-class Places:
+class Progress:
     """All places by request and profile. ``under_way``: the attempt on each profile that nothing was said of yet."""
 
-    at: dict[tuple[str, str], Place] = field(default_factory=dict)
+    at: dict[tuple[str, str], ProfileProgress] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
 
-    def of(self, request_id: str, profile: str) -> Place:
+    def of(self, request_id: str, profile: str) -> ProfileProgress:
         """Return a place."""
-        return self.at.setdefault((request_id, profile), Place())
+        return self.at.setdefault((request_id, profile), ProfileProgress())
 
     def attempted(self, seq: int, event: Attempt) -> None:
         """Take up an attempt that counts."""
@@ -70,19 +70,19 @@ class Places:
         place.final = event.final
 
 
-def forged_because(line: Line, event: Attempt, standing: Standing, control_seq: int) -> str:
+def forged_because(entry: RecordEntry, event: Attempt, counted: CountedRequest, control_seq: int) -> str:
     """Return why no worker of ours can have written an attempt so; the empty text where it could."""
     if event.rule is None:
         return "it is written as before version 0.3"
-    fenced = (header(line, EXPECT_SUBJECT), header(line, EXPECT))
+    fenced = (header(entry, EXPECT_SUBJECT), header(entry, EXPECT))
     if fenced != (subjects.CONTROL, str(event.control_seq)):
         return f"it is not fenced on the control revision {event.control_seq} that it names"
     if event.control_seq != control_seq:
         return f"it names control revision {event.control_seq}, and {control_seq} was in force"
-    if (event.revision, event.digest) != (standing.revision, standing.digest):
+    if (event.revision, event.digest) != (counted.revision, counted.digest):
         return "it is not on the request's content"
-    verdict = standing.verdict
-    if verdict is None or standing.verdict_seq != event.verdict_seq:
+    verdict = counted.verdict
+    if verdict is None or counted.verdict_seq != event.verdict_seq:
         return ""
     if verdict.control_seq != event.control_seq:
         return "its verdict was decided at another control revision"
@@ -93,17 +93,22 @@ def forged_because(line: Line, event: Attempt, standing: Standing, control_seq: 
 
 
 def overruled_because(
-    line: Line, event: Attempt, standing: Standing, place: Place, under_way: int, control: ControlState
+    entry: RecordEntry,
+    event: Attempt,
+    counted: CountedRequest,
+    place: ProfileProgress,
+    under_way: int,
+    control: ControlState,
 ) -> str:
     """Return what came before an attempt so that it does not count; the empty text when it counts."""
-    verdict = standing.verdict
-    if verdict is None or standing.verdict_seq != event.verdict_seq or verdict.outcome is not Outcome.CLEARED:
+    verdict = counted.verdict
+    if verdict is None or counted.verdict_seq != event.verdict_seq or verdict.outcome is not Outcome.CLEARED:
         return "its verdict is not the newest, or not a cleared one"
-    for officer, revision in standing.rejected.items():
-        roles = counting_roles(standing.request, event.profile, control, officer, line.at)
+    for officer, revision in counted.rejected.items():
+        roles = counting_roles(counted.request, event.profile, control, officer, entry.at)
         if revision == event.revision and roles:
             return f"{officer} had rejected it"
-    if verdict.valid_until is None or min(verdict.valid_until, standing.request.expires_at) <= line.at:
+    if verdict.valid_until is None or min(verdict.valid_until, counted.request.expires_at) <= entry.at:
         return "the request or its clearance had expired"
     if not place.answered:
         return f"the attempt {place.newest} on the same request was open"

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from schemas import flow, subjects
-from services.audit.verify.alarms import alarms_as_violations
-from services.audit.verify.line import MSG_ID, OLD_MSG_ID, LedgerEntry, Line, differences
-from services.audit.verify.report import Report
+from services.audit.proof.report import Report
+from services.audit.record.alarms import alarms_as_violations
+from services.audit.record.format import MSG_ID, OLD_MSG_ID, LedgerEntry, RecordEntry, differences
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 from services.kernel.ledger.integrity import AT_HEADER, LAST_HEADER
@@ -50,7 +50,7 @@ def writer_of(subject: str) -> str:
     raise Unproven("restore.no_writer", f"no service writes {subject}", "is the copy of a newer version of onevoice?")
 
 
-def puts(lines: Iterable[Line]) -> Iterator[Put]:
+def puts(entries: Iterable[RecordEntry]) -> Iterator[Put]:
     """Yield each entry as it is to be published, in order; the sequences must be 1, 2, 3 without a hole.
 
     A message id that stood before would make the server take the entry for a repeat: then it travels beside.
@@ -59,20 +59,20 @@ def puts(lines: Iterable[Line]) -> Iterator[Put]:
         Unproven: ``record.holes``, ``restore.no_writer``.
     """
     ids: set[str] = set()
-    for number, line in enumerate(lines, 1):
-        if line.seq != number:
+    for number, entry in enumerate(entries, 1):
+        if entry.seq != number:
             raise Unproven(
                 "record.holes",
-                f"the copy has no entry {number}; the next one is {line.seq}",
+                f"the copy has no entry {number}; the next one is {entry.seq}",
                 "take an older or another copy of the folder, which has it; a ledger with a hole is not made",
             )
-        headers = {**line.headers, LAST_HEADER: str(line.seq - 1), AT_HEADER: line.at.isoformat()}
+        headers = {**entry.headers, LAST_HEADER: str(entry.seq - 1), AT_HEADER: entry.at.isoformat()}
         message_id = headers.get(MSG_ID)
         if message_id in ids:
             headers[OLD_MSG_ID] = headers.pop(MSG_ID)
         elif message_id:
             ids.add(message_id)
-        yield Put(line.seq, writer_of(line.subject), line.subject, line.data, headers)
+        yield Put(entry.seq, writer_of(entry.subject), entry.subject, entry.data, headers)
 
 
 def runs(entries: Iterable[Put]) -> Iterator[list[Put]]:
@@ -103,7 +103,7 @@ def refuse_unproven(city: City, report: Report) -> None:
         )
 
 
-def refuse_other_story(copy: Line, live: LedgerEntry | None) -> None:
+def refuse_other_story(copy: RecordEntry, live: LedgerEntry | None) -> None:
     """Refuse to go on after an entry that no restore of this copy has put there.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The keeper: waits for the folder's lock, opens the record, and lets the copyist work until something breaks."""
+"""The keeper: waits for the folder's lock, opens the record, and lets the copier work until something breaks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import nats.errors
 
 from schemas import streams
 from schemas.events.audit import CompareQuery, LedgerStanding
-from services.audit.alarm_log import AlarmLog
-from services.audit.comparing import Comparer
-from services.audit.copying import SealRule
-from services.audit.gallery import Gallery
-from services.audit.handlers import Copyist
+from services.audit.copy_plan import SealRule
+from services.audit.integrity_checker import IntegrityChecker
+from services.audit.ledger_copier import LedgerCopier
+from services.audit.media_archive import MediaArchive
 from services.audit.pull import Puller
-from services.audit.record import Lock, Record
+from services.audit.record.alarm_log import AlarmLog
+from services.audit.record.writer import Lock, RecordWriter
 from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError, Unreachable
@@ -32,12 +32,12 @@ LONGEST_PAUSE = 30.0
 """Seconds between tries, once trying has failed for a while."""
 
 
-class Keeper:
+class CopyService:
     """One audit process's part in keeping the copy: standing by, or writing."""
 
     def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
         self._runtime, self._rule = runtime, rule or SealRule()
-        self._comparer: Comparer | None = None
+        self._checker: IntegrityChecker | None = None
 
     async def run(self) -> None:
         """Keep the copy until the task is cancelled; what fails is said aloud, and tried again ever more slowly."""
@@ -64,8 +64,8 @@ class Keeper:
         Raises:
             Unreachable: ``audit.not_open``, nobody compares at this moment.
         """
-        if self._comparer is not None:
-            return await self._comparer.answer(query.seconds)
+        if self._checker is not None:
+            return await self._checker.answer(query.seconds)
         heard = self._runtime.watch.heard
         if heard is None or self._runtime.clock.now() - heard.at > HEARD_LATELY:
             raise Unreachable(
@@ -106,47 +106,47 @@ class Keeper:
         signer = load_key(city.service_key_path("audit"))
         alarms = AlarmLog(city.audit_folder)
         try:
-            record = await asyncio.to_thread(Record, city.audit_folder, city.realm, signer)
+            record = await asyncio.to_thread(RecordWriter, city.audit_folder, city.realm, signer)
         except BaseException:
             alarms.close()
             raise
         self._say(record)
-        gallery = Gallery(city.audit_folder, self._runtime.ledger)
-        copyist = Copyist(self._runtime, record, alarms, self._rule, gallery)
-        comparer = self._comparer = Comparer(self._runtime, record, copyist, gallery, alarms.lasting)
-        copyist.noted = comparer.note
+        archive = MediaArchive(city.audit_folder, self._runtime.ledger)
+        copier = LedgerCopier(self._runtime, record, alarms, self._rule, archive)
+        checker = self._checker = IntegrityChecker(self._runtime, record, copier, archive, alarms.lasting)
+        copier.noted = checker.note
         puller = Puller(self._runtime.ledger.client, streams.AUDIT_COPY, BATCH)
         beside: list[asyncio.Task[None]] = []
         try:
-            await copyist.check_opening()
-            beside += [asyncio.create_task(comparer.say()), asyncio.create_task(comparer.run())]
-            await copyist.catch_up(streams.AUDIT_COPY.max_ack_pending)
+            await copier.check_opening()
+            beside += [asyncio.create_task(checker.say()), asyncio.create_task(checker.run())]
+            await copier.catch_up(streams.AUDIT_COPY.max_ack_pending)
             await puller.start()
             while True:
-                self._runtime.trouble = _trouble(len(alarms), comparer.standing)
-                await self._copy(puller, copyist)
+                self._runtime.trouble = _trouble(len(alarms), checker.standing)
+                await self._copy(puller, copier)
                 for task in beside:
                     if task.done():
                         task.result()
         finally:
-            self._comparer = None
+            self._checker = None
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await puller.stop()
-            await copyist.close()
+            await copier.close()
 
-    async def _copy(self, puller: Puller, copyist: Copyist) -> None:
+    async def _copy(self, puller: Puller, copier: LedgerCopier) -> None:
         messages = await puller.batch(WAIT)
         if messages:
             entries = [to_entry(message) for message in messages]
-            safe = await copyist.on_entries(entries)
+            safe = await copier.on_entries(entries)
             for message, entry in zip(messages, entries, strict=True):
                 if entry.seq <= safe:
                     await message.ack()
-        await copyist.seal_if_due()
+        await copier.seal_if_due()
 
-    def _say(self, record: Record) -> None:
+    def _say(self, record: RecordWriter) -> None:
         found = record.opening
         if found.cut_entries or found.cut_checkpoints:
             self._runtime.log.warning(

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.events.base import Contract, Id, Sha256, Utc
-from services.audit.verify.files import ALARMS, CLOSED, complete_lines
-from services.audit.verify.report import Violation
+from services.audit.record.folder import ALARMS, CLOSED, complete_lines
+from services.audit.record.violation import Violation
 from services.kernel.base.files import flush_folder, write_atomically
 
 
@@ -49,7 +49,7 @@ def read_alarms(folder: Path) -> Iterator[Alarm]:
         try:
             yield Alarm.from_bytes(raw)
         except ValueError as error:
-            raise AlarmsUnreadable(f"Line {number} of {ALARMS} cannot be read.") from error
+            raise AlarmsUnreadable(f"RecordEntry {number} of {ALARMS} cannot be read.") from error
 
 
 class AlarmsUnreadable(ValueError):

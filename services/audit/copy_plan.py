@@ -9,20 +9,20 @@ from services.kernel.ledger.client import Entry
 
 
 @dataclass(frozen=True)
-class Plan:
+class CopyPlan:
     """``new`` in rising order, each once; ``known``: at or below the copy's last entry, to be compared."""
 
     new: tuple[Entry, ...]
     known: tuple[Entry, ...]
 
 
-def plan(last_seq: int, batch: Iterable[Entry]) -> Plan:
+def plan(last_seq: int, batch: Iterable[Entry]) -> CopyPlan:
     """Return what to do with a batch, in whatever order and however often the entries came."""
     by_seq: dict[int, Entry] = {}
     for entry in batch:
         by_seq.setdefault(entry.seq, entry)
     ordered = sorted(by_seq.values(), key=lambda entry: entry.seq)
-    return Plan(
+    return CopyPlan(
         new=tuple(entry for entry in ordered if entry.seq > last_seq),
         known=tuple(entry for entry in ordered if entry.seq <= last_seq),
     )

@@ -1,4 +1,4 @@
-"""What a verification says: each violation with its sequence, a stable code and one plain sentence."""
+"""What a verification comes to, and how a fault of an entry is put into words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-
-@dataclass(frozen=True)
-class Violation:
-    """Something that may not be. ``seq`` is the ledger sequence that it stands at, 0 where there is none."""
-
-    seq: int
-    code: str
-    message: str
+from services.audit.record.violation import Violation
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from schemas import canonical
 from schemas.events.requests import Request
-from services.audit.verify.files import MEDIA
-from services.audit.verify.line import LedgerEntry
-from services.audit.verify.report import Violation
+from services.audit.record.folder import MEDIA
+from services.audit.record.format import LedgerEntry
 
 REQUEST = "ledger.request."
 
@@ -41,15 +39,3 @@ def read_picture(folder: Path, sha256: str) -> bytes | None:
     except OSError:
         return None
     return raw if canonical.sha256(raw) == sha256 else None
-
-
-def judge_pictures(folder: Path, entry: LedgerEntry, known: dict[str, bool]) -> Iterator[Violation]:
-    """Yield what is wrong with the pictures that an entry names; ``known`` keeps what was looked at before."""
-    for sha256 in pictures_of(entry):
-        if sha256 not in known:
-            known[sha256] = read_picture(folder, sha256) is not None
-            if not known[sha256]:
-                there = picture_path(folder, sha256).exists()
-                what = "is not what its name says" if there else "is not in the copy"
-                code = "media.damaged" if there else "media.missing"
-                yield Violation(entry.seq, code, f"The picture {sha256[:12]} of this request {what}.")

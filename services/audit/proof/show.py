@@ -11,12 +11,12 @@ from typing import Any
 from schemas import canonical
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
-from services.audit.verify.files import CHECKPOINTS, complete_lines
-from services.audit.verify.frame import Frame
-from services.audit.verify.line import Line
-from services.audit.verify.merkle import inclusion_proof, leaf_hash, verify_inclusion
-from services.audit.verify.sealing import CheckpointError, open_checkpoint
-from services.audit.verify.whole import frame_of
+from services.audit.proof.verify import reader_of
+from services.audit.record.checkpoints import CheckpointError, open_checkpoint
+from services.audit.record.folder import CHECKPOINTS, complete_lines
+from services.audit.record.format import RecordEntry
+from services.audit.record.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from services.audit.record.reader import RecordReader
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 
@@ -57,8 +57,8 @@ class EntryProof:
 
 def list_entries(city: City, *, request_id: str | None = None, kind: str | None = None) -> Iterator[EntryView]:
     """Yield the entries of the copy in order, of one request or one kind (control, request, attempt ...)."""
-    for line in frame_of(city).lines():
-        view = _view(line)
+    for entry in reader_of(city).entries():
+        view = _view(entry)
         if (request_id is None or view.request_id == request_id) and (kind is None or view.kind == kind):
             yield view
 
@@ -70,25 +70,25 @@ def show_entry(city: City, seq: int) -> EntryProof:
         BadInput: ``record.no_entry``.
         Unproven: ``record.unsealed``: no checkpoint covers it, or the record is damaged.
     """
-    frame, found = frame_of(city), None
-    for line in frame.lines():
-        if line.seq == seq:
-            found = (frame.size - 1, line)
+    reader, found = reader_of(city), None
+    for entry in reader.entries():
+        if entry.seq == seq:
+            found = (reader.size - 1, entry)
     if found is None:
         raise BadInput("record.no_entry", f"the record has no entry {seq}", "onevoice audit show")
-    frame.prove()
-    if frame.violations:
-        first = frame.violations[0]
+    reader.prove()
+    if reader.violations:
+        first = reader.violations[0]
         raise Unproven(first.code, first.message, "onevoice audit verify")
-    index, line = found
-    envelope, checkpoint = _newest(city, frame)
-    leaves = [frame.leaf(number) for number in range(checkpoint.size)]
+    index, entry = found
+    envelope, checkpoint = _newest(city, reader)
+    leaves = [reader.leaf(number) for number in range(checkpoint.size)]
     if index >= len(leaves):
         raise Unproven("record.unsealed", f"no checkpoint covers entry {seq} yet", "ask again in a moment")
     return EntryProof(
-        entry=_view(line),
-        leaf_input=line.raw.decode(),
-        leaf=line.leaf.hex(),
+        entry=_view(entry),
+        leaf_input=entry.raw.decode(),
+        leaf=entry.leaf.hex(),
         index=index,
         size=checkpoint.size,
         path=tuple(node.hex() for node in inclusion_proof(leaves, index)),
@@ -109,24 +109,24 @@ def prove_entry(proof: EntryProof, realm: str, audit_key: str) -> bool:
     return stated and verify_inclusion(leaf, proof.index, proof.size, path, bytes.fromhex(checkpoint.root))
 
 
-def _newest(city: City, frame: Frame) -> tuple[Envelope, Checkpoint]:
-    """Return the last checkpoint that the frame has read, in its envelope."""
-    count = len(frame.checkpoints)
+def _newest(city: City, reader: RecordReader) -> tuple[Envelope, Checkpoint]:
+    """Return the last checkpoint that the reader has read, in its envelope."""
+    count = len(reader.checkpoints)
     if count == 0:
         raise Unproven("record.unsealed", "there is no checkpoint yet", "ask again in a moment")
     raw = next(islice(complete_lines(city.audit_folder / CHECKPOINTS), count - 1, None))
-    return Envelope.from_bytes(raw), frame.checkpoints[-1].checkpoint
+    return Envelope.from_bytes(raw), reader.checkpoints[-1].checkpoint
 
 
-def _view(line: Line) -> EntryView:
-    _, kind, *tokens = [*line.subject.split("."), ""][:5]
+def _view(entry: RecordEntry) -> EntryView:
+    _, kind, *tokens = [*entry.subject.split("."), ""][:5]
     tokens = [token for token in tokens if token]
     profile = tokens[0] if kind in _PROFILED and len(tokens) == 2 else None
     request_id = (tokens[1] if profile else tokens[0]) if tokens else None
     try:
-        body = canonical.loads(line.data)
+        body = canonical.loads(entry.data)
     except canonical.StrictJsonError:
         body = None
     return EntryView(
-        line.seq, line.at, line.subject, kind, request_id, profile, body if isinstance(body, dict) else None
+        entry.seq, entry.at, entry.subject, kind, request_id, profile, body if isinstance(body, dict) else None
     )

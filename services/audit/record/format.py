@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from schemas import canonical
-from services.audit.verify.merkle import leaf_hash
+from services.audit.record.merkle import leaf_hash
 from services.kernel.ledger.integrity import LAST_HEADER
 
 _HEAD = b'{"entry":'
@@ -73,7 +73,7 @@ class LedgerEntry(Protocol):
 
 
 @dataclass(frozen=True)
-class Line:
+class RecordEntry:
     """An entry as the copy keeps it; ``raw`` are the bytes that its leaf hash ``leaf`` covers."""
 
     seq: int
@@ -95,8 +95,8 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def header(line: Line, name: str) -> str | None:
-    """Return a header of an entry, whatever the case of its name."""
+def header(line: RecordEntry, name: str) -> str | None:
+    """Return a header of an entry, whatever the context of its name."""
     found = line.headers.get(name)
     if found is not None:
         return found
@@ -135,7 +135,7 @@ def split_line(raw: bytes) -> tuple[bytes, bytes]:
     return entry, leaf
 
 
-def read_line(raw: bytes) -> Line:
+def read_line(raw: bytes) -> RecordEntry:
     """Parse a line strictly: it must be, byte for byte, what ``write_line`` makes of its content.
 
     Raises:
@@ -152,7 +152,7 @@ def read_line(raw: bytes) -> Line:
     return line
 
 
-def _parse(value: Any, raw: bytes, leaf: bytes) -> Line:
+def _parse(value: Any, raw: bytes, leaf: bytes) -> RecordEntry:
     extra = set(value) - _KEYS
     if set(value) != _KEYS | extra or extra not in ({"text"}, {"base64"}):
         raise ValueError("its fields are not those of an entry")
@@ -160,7 +160,7 @@ def _parse(value: Any, raw: bytes, leaf: bytes) -> Line:
         raise ValueError("its sequence or subject is not one")
     if any(type(item) is not str for pair in value["headers"].items() for item in pair):
         raise ValueError("its headers are not texts")
-    return Line(
+    return RecordEntry(
         seq=value["seq"],
         subject=value["subject"],
         at=datetime.fromisoformat(value["at"]),

@@ -1,4 +1,4 @@
-"""The frame of the record: lines, order, Merkle tree, checkpoints. What the events say is not looked at here.
+"""The reader of the record: lines, order, Merkle tree, checkpoints. What the events say is not looked at here.
 
 It may be read while the audit service writes: then entries that came after the reading began are left out.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.events.audit import Checkpoint
-from services.audit.verify.files import (
+from services.audit.record.checkpoints import CheckpointError, read_checkpoint
+from services.audit.record.folder import (
     CHECKPOINTS,
     LEDGER,
     complete_lines,
@@ -20,17 +21,16 @@ from services.audit.verify.files import (
     last_line,
     torn_bytes,
 )
-from services.audit.verify.line import Line, LineError, read_line
-from services.audit.verify.merkle import CompactRange, leaf_hash
-from services.audit.verify.report import Violation
-from services.audit.verify.sealing import CheckpointError, read_checkpoint
+from services.audit.record.format import LineError, RecordEntry, read_line
+from services.audit.record.merkle import CompactRange, leaf_hash
+from services.audit.record.violation import Violation
 
 PATIENCE = 3.0
 """Seconds that a running audit service gets to sign what it has just written."""
 
 
 @dataclass(frozen=True)
-class Pinned:
+class PinnedCheckpoint:
     """A checkpoint and where it stands: ``place`` names it, ``seq`` is the ledger sequence of a seal, or 0."""
 
     checkpoint: Checkpoint
@@ -38,14 +38,14 @@ class Pinned:
     seq: int = 0
 
 
-class Frame:
+class RecordReader:
     """Reads the files of one audit folder and keeps what the proofs need: 32 bytes for each entry."""
 
     def __init__(self, folder: Path, realm: str, audit_key: str) -> None:
         self.folder, self.realm, self.audit_key = folder, realm, audit_key
         self.leaves = bytearray()
         self.last_seq = 0
-        self.checkpoints: list[Pinned] = []
+        self.checkpoints: list[PinnedCheckpoint] = []
         self.violations: list[Violation] = []
         self.warnings: list[Violation] = []
 
@@ -58,7 +58,7 @@ class Frame:
         """Return the leaf hash of the entry at ``index`` (from 0)."""
         return bytes(self.leaves[32 * index : 32 * index + 32])
 
-    def lines(self) -> Iterator[Line]:
+    def entries(self) -> Iterator[RecordEntry]:
         """Yield each line that can be read, in the order of the file; faults go to ``violations``."""
         limit, checkpoint_bytes = self._extent()
         self._read_checkpoints(checkpoint_bytes)
@@ -78,7 +78,7 @@ class Frame:
                 )
             )
 
-    def prove(self, seals: tuple[Pinned, ...] = ()) -> str:
+    def prove(self, seals: tuple[PinnedCheckpoint, ...] = ()) -> str:
         """Check all checkpoints against the tree over what was read; return its root (hexadecimal)."""
         pinned = (*self.checkpoints, *seals)
         roots = self._roots({one.checkpoint.size for one in pinned} | {self.size})
@@ -119,13 +119,13 @@ class Frame:
         except CheckpointError:
             return 0  # named when the checkpoints are read
 
-    def _read(self, raw: bytes) -> Line | None:
+    def _read(self, raw: bytes) -> RecordEntry | None:
         number = self.size + 1
         try:
             line = read_line(raw)
         except LineError as error:
             self.leaves += leaf_hash(raw)
-            self._note(self.last_seq + 1, error.code, f"Line {number} of {LEDGER}: {error}.")
+            self._note(self.last_seq + 1, error.code, f"RecordEntry {number} of {LEDGER}: {error}.")
             self.last_seq += 1
             return None
         self.leaves += line.leaf
@@ -133,14 +133,14 @@ class Frame:
             self._note(
                 line.seq,
                 "record.order",
-                f"Line {number} holds entry {line.seq}, which may not stand after {self.last_seq}.",
+                f"RecordEntry {number} holds entry {line.seq}, which may not stand after {self.last_seq}.",
             )
             return None
         if line.seq != self.last_seq + 1:
             self._note(
                 self.last_seq + 1,
                 "record.gap",
-                f"Line {number} holds entry {line.seq}; the entries from {self.last_seq + 1} on are missing.",
+                f"RecordEntry {number} holds entry {line.seq}; the entries from {self.last_seq + 1} on are missing.",
             )
         self.last_seq = line.seq
         return line
@@ -152,16 +152,16 @@ class Frame:
             try:
                 checkpoint = read_checkpoint(raw, self.realm, self.audit_key)
             except CheckpointError as error:
-                self._note(0, error.code, f"Line {number} of {CHECKPOINTS}: {error}.")
+                self._note(0, error.code, f"RecordEntry {number} of {CHECKPOINTS}: {error}.")
                 continue
             if checkpoint.size < before:
                 self._note(
                     checkpoint.last_seq,
                     "checkpoint.order",
-                    f"Line {number} of {CHECKPOINTS} covers fewer entries than the one before.",
+                    f"RecordEntry {number} of {CHECKPOINTS} covers fewer entries than the one before.",
                 )
             before = checkpoint.size
-            self.checkpoints.append(Pinned(checkpoint, place))
+            self.checkpoints.append(PinnedCheckpoint(checkpoint, place))
         if torn_bytes(path):
             self.warnings.append(Violation(0, "checkpoint.torn", f"The last line of {CHECKPOINTS} was never finished."))
 

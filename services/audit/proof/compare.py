@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from services.audit.verify.files import LEDGER, lines_backwards
-from services.audit.verify.line import LedgerEntry, Line, LineError, differences, read_line
-from services.audit.verify.report import Violation
-from services.audit.verify.whole import frame_of
+from services.audit.proof.verify import reader_of
+from services.audit.record.folder import LEDGER, lines_backwards
+from services.audit.record.format import LedgerEntry, LineError, RecordEntry, differences, read_line
+from services.audit.record.violation import Violation
 from services.kernel.base.city import City
 from services.kernel.ledger.integrity import Shape, shape_fault
 
@@ -66,7 +66,7 @@ class Comparison:
         """True when ledger and copy tell different stories."""
         return bool(self.stretches)
 
-    def add(self, copy: Line, live: LedgerEntry | None) -> None:
+    def add(self, copy: RecordEntry, live: LedgerEntry | None) -> None:
         """Compare one entry."""
         self.compared += 1
         unlike = difference(copy, live)
@@ -114,13 +114,13 @@ async def compare_record(city: City, ledger: LiveLedger) -> tuple[Violation, ...
     Entries that the ledger got after the copy's last are no difference: they are on their way. Damage within the
     copy itself is told too, since what cannot be read cannot be compared.
     """
-    frame = frame_of(city)
-    found, lines = Comparison(), frame.lines()
+    reader = reader_of(city)
+    found, lines = Comparison(), reader.entries()
     while chunk := list(islice(lines, CHUNK)):
         await add_all(found, chunk, ledger)
-    frame.prove()
-    _note_shape(found, await ledger.shape(), frame.last_seq, whole=frame.size == frame.last_seq)
-    return tuple(sorted((*frame.violations, *found.told()), key=lambda one: one.seq))
+    reader.prove()
+    _note_shape(found, await ledger.shape(), reader.last_seq, whole=reader.size == reader.last_seq)
+    return tuple(sorted((*reader.violations, *found.told()), key=lambda one: one.seq))
 
 
 @dataclass(frozen=True)
@@ -159,14 +159,14 @@ def _note_shape(found: Comparison, shape: Shape, copy_last: int, *, whole: bool)
         found.note(unlike)
 
 
-async def add_all(found: Comparison, chunk: Sequence[Line], ledger: LiveLedger) -> None:
+async def add_all(found: Comparison, chunk: Sequence[RecordEntry], ledger: LiveLedger) -> None:
     """Read what the ledger has at the sequences of these entries, and compare."""
     live = await ledger.get_many([line.seq for line in chunk])
     for line, entry in zip(chunk, live, strict=True):
         found.add(line, entry)
 
 
-def _backwards(city: City) -> Iterable[Line]:
+def _backwards(city: City) -> Iterable[RecordEntry]:
     """Read the copy from its end; a line that cannot be read is skipped, since ``audit verify`` is there for it."""
     for raw in lines_backwards(city.audit_folder / LEDGER):
         try:
@@ -175,7 +175,7 @@ def _backwards(city: City) -> Iterable[Line]:
             continue
 
 
-def difference(copy: Line, live: LedgerEntry | None) -> Violation | None:
+def difference(copy: RecordEntry, live: LedgerEntry | None) -> Violation | None:
     """Return how one entry of the copy differs from the ledger's, if it does."""
     if live is None:
         return Violation(copy.seq, "ledger.missing", f"The ledger has no entry {copy.seq} any more.")

@@ -10,15 +10,15 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
-from services.audit.verify.effective import Places
-from services.audit.verify.frame import Pinned
-from services.audit.verify.report import Violation
-from services.audit.verify.standing import Standing
+from services.audit.proof.counted import CountedRequest
+from services.audit.proof.effective import Progress
+from services.audit.record.reader import PinnedCheckpoint
+from services.audit.record.violation import Violation
 from services.kernel.control.control_state import ControlState
 
 
 @dataclass(frozen=True)
-class Authority:
+class PinnedKeys:
     """The pinned keys of the realm that is verified."""
 
     realm: str
@@ -81,11 +81,11 @@ class Target:
 
 
 @dataclass(slots=True)
-class Case:
+class DeliveryContext:
     """A request with all that was said of it.
 
     ``request`` has the posture that was in force where it stands. ``counts``: False where it stands under another name
-    or realm. ``standing`` is what counts of what was said of it; the other fields are what stands, whether it counts or
+    or realm. ``counted`` is what counts of what was said of it; the other fields are what stands, whether it counts or
     not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
     """
@@ -93,7 +93,7 @@ class Case:
     request: Request
     request_seq: int
     request_at: datetime
-    standing: Standing
+    counted: CountedRequest
     counts: bool = True
     verdict: Verdict | None = None
     verdict_seq: int = 0
@@ -108,7 +108,7 @@ class Case:
 
 
 @dataclass
-class Book:
+class ReplayState:
     """All facts up to the entry that is judged next.
 
     ``control_seq`` is the newest entry on ``ledger.control``, also one that is void, ``control_at`` its time;
@@ -118,19 +118,19 @@ class Book:
     attempt of an older one.
     """
 
-    authority: Authority
+    pinned: PinnedKeys
     control: ControlState = field(default_factory=ControlState)
     control_seq: int = 0
     control_at: datetime | None = None
     revisions: dict[int, Posture] = field(default_factory=dict)
-    cases: dict[str, Case] = field(default_factory=dict)
+    contexts: dict[str, DeliveryContext] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     open_attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     void_attempts: dict[int, str] = field(default_factory=dict)
-    places: Places = field(default_factory=Places)
-    seals: list[Pinned] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+    seals: list[PinnedCheckpoint] = field(default_factory=list)
     warnings: list[Violation] = field(default_factory=list)
     ruled: bool = False
     old_until: int = 0
@@ -145,10 +145,10 @@ class Book:
         """Note what was a violation before version 0.3, and is none any more."""
         self._before.append(Violation(seq, code, message))
 
-    def case(self, request_id: str) -> Case | None:
+    def context(self, request_id: str) -> DeliveryContext | None:
         """Return a request that counts."""
-        case = self.cases.get(request_id)
-        return case if case is not None and case.counts else None
+        context = self.contexts.get(request_id)
+        return context if context is not None and context.counts else None
 
     def void_as_violations(self) -> tuple[Violation, ...]:
         """Return what did not count in the part of the ledger that an older version wrote, known at its end."""

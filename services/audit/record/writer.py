@@ -22,10 +22,18 @@ from typing import Self
 from schemas.events.audit import Checkpoint
 from schemas.events.authority import Realm
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
-from services.audit.verify.files import CHECKPOINTS, LEDGER, LOCK, complete_lines, lines_backwards
-from services.audit.verify.line import LedgerEntry, Line, LineError, kept_headers, read_line, split_line, write_line
-from services.audit.verify.merkle import CompactRange
-from services.audit.verify.sealing import CheckpointError, read_checkpoint
+from services.audit.record.checkpoints import CheckpointError, read_checkpoint
+from services.audit.record.folder import CHECKPOINTS, LEDGER, LOCK, complete_lines, lines_backwards
+from services.audit.record.format import (
+    LedgerEntry,
+    LineError,
+    RecordEntry,
+    kept_headers,
+    read_line,
+    split_line,
+    write_line,
+)
+from services.audit.record.merkle import CompactRange
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import Unproven
 
@@ -109,7 +117,7 @@ class Opening:
     unsealed: int
 
 
-class Record:
+class RecordWriter:
     """The open copy of one realm's ledger; the caller holds the folder's lock.
 
     ``last_seq`` is the newest entry's ledger sequence (0: empty), ``last`` that entry, ``size`` their number.
@@ -127,7 +135,7 @@ class Record:
         self._checkpoints = GrowingFile(folder / CHECKPOINTS)
         self._tree = CompactRange()
         self._marks: list[tuple[int, int, int]] = []
-        self.last: Line | None = None
+        self.last: RecordEntry | None = None
         with _closing_on_error(self._entries, self._checkpoints):
             sealed = self._last_checkpoint()
             self._scan(sealed)
@@ -173,7 +181,9 @@ class Record:
             self._mark(entry.seq, offset)
             self._tree.append(leaf)
         newest = entries[-1]
-        self.last = Line(newest.seq, newest.subject, newest.at, newest.data, kept_headers(newest.headers), leaves[-1])
+        self.last = RecordEntry(
+            newest.seq, newest.subject, newest.at, newest.data, kept_headers(newest.headers), leaves[-1]
+        )
 
     def seal(self, at: datetime) -> Envelope:
         """Sign a checkpoint over all entries and keep it; durable when it returns."""
@@ -185,18 +195,18 @@ class Record:
         self.sealed_size = self.size
         return envelope
 
-    def since(self, index: int) -> Iterator[Line]:
+    def since(self, index: int) -> Iterator[RecordEntry]:
         """Read the entries from the one at ``index`` (0 is the first) on, checked line by line."""
         yield from self._from(index // MARK_EVERY, lambda number, _seq: number >= index)
 
-    def find(self, seqs: set[int]) -> dict[int, Line]:
+    def find(self, seqs: set[int]) -> dict[int, RecordEntry]:
         """Return the entries with these sequences, by sequence; begins to read shortly before the first of them."""
         wanted = {seq for seq in seqs if seq <= self.last_seq}
         if not wanted:
             return {}
         if wanted == {self.last_seq} and self.last:
             return {self.last_seq: self.last}
-        first, last, found = min(wanted), max(wanted), dict[int, Line]()
+        first, last, found = min(wanted), max(wanted), dict[int, RecordEntry]()
         mark = bisect_right(self._marks, first, key=lambda one: one[0]) - 1
         for line in self._from(max(0, mark), lambda _number, seq: seq in wanted or seq >= last):
             if line.seq in wanted:
@@ -205,7 +215,7 @@ class Record:
                 break
         return found
 
-    def _from(self, mark: int, wanted: Callable[[int, int], bool]) -> Iterator[Line]:
+    def _from(self, mark: int, wanted: Callable[[int, int], bool]) -> Iterator[RecordEntry]:
         """Read on from a mark, and yield the lines whose number and sequence are wanted; those are parsed."""
         if not self._marks:
             return
@@ -267,7 +277,7 @@ class Record:
         except CheckpointError as error:
             raise Damaged("record.checkpoint", f"the last line of {path}: {error}", _MEND) from error
 
-    def _checked(self, raw: bytes, number: int | None) -> Line:
+    def _checked(self, raw: bytes, number: int | None) -> RecordEntry:
         try:
             return read_line(raw)
         except LineError as error:

@@ -1,4 +1,4 @@
-"""The comparer: holds the whole copy against the live ledger, again and again, and says how the ledger stands.
+"""The checker: holds the whole copy against the live ledger, again and again, and says how the ledger stands.
 
 It goes slowly, so that it costs the services nothing, and at full speed while somebody waits for its answer. What
 it finds is an alarm on record and in the log, and is broadcast (``audit.standing``): then no service accepts,
@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from schemas import subjects
 from schemas.events.audit import LedgerStanding
-from services.audit.gallery import Gallery, picture_lost
-from services.audit.record import Record
-from services.audit.verify.compare import CHUNK, Comparison, add_all, against_shape
-from services.audit.verify.line import Line
-from services.audit.verify.report import Violation
+from services.audit.media_archive import MediaArchive, picture_lost
+from services.audit.proof.compare import CHUNK, Comparison, add_all, against_shape
+from services.audit.record.format import RecordEntry
+from services.audit.record.violation import Violation
+from services.audit.record.writer import RecordWriter
 from services.kernel.runtime.service import Runtime
 
 if TYPE_CHECKING:
-    from services.audit.handlers import Copyist
+    from services.audit.ledger_copier import LedgerCopier
 
 BETWEEN_CHUNKS = 0.1
 """Seconds between two chunks while nobody waits."""
@@ -32,7 +32,7 @@ BETWEEN_PASSES = 600.0
 SAY_EVERY = 1.0
 
 
-class Comparer:
+class IntegrityChecker:
     """Compares one open record with the ledger. ``standing`` is what it came to so far.
 
     ``lasting`` returns an alarm that no comparison can answer, because the copy lacks the entry as well: the ledger
@@ -40,9 +40,14 @@ class Comparer:
     """
 
     def __init__(
-        self, runtime: Runtime, record: Record, desk: Copyist, gallery: Gallery, lasting: Callable[[], Violation | None]
+        self,
+        runtime: Runtime,
+        record: RecordWriter,
+        desk: LedgerCopier,
+        archive: MediaArchive,
+        lasting: Callable[[], Violation | None],
     ) -> None:
-        self._runtime, self._record, self._desk, self._gallery = runtime, record, desk, gallery
+        self._runtime, self._record, self._desk, self._archive = runtime, record, desk, archive
         self._lasting = lasting
         self._hurry, self._ended = asyncio.Event(), asyncio.Event()
         self._waiting = 0
@@ -59,7 +64,7 @@ class Comparer:
                 async with asyncio.timeout(BETWEEN_PASSES):
                     await self._hurry.wait()
             except TimeoutError:
-                self._gallery.forget()
+                self._archive.forget()
 
     async def say(self) -> None:
         """Broadcast how the ledger stands, again and again: a service that starts hears it soon."""
@@ -68,7 +73,7 @@ class Comparer:
             await asyncio.sleep(SAY_EVERY)
 
     def note(self, what: Violation) -> None:
-        """Take up what the copyist saw while it copied: the ledger is contradicted, and all is compared anew."""
+        """Take up what the copier saw while it copied: the ledger is contradicted, and all is compared anew."""
         self._noted.append(what)
         self._contradicted((what,), 1)
         self._hurry.set()
@@ -95,7 +100,7 @@ class Comparer:
         while index < end:
             lines = await self._desk.on_disk(partial(self._lines, index, min(CHUNK, end - index)))
             await add_all(found, lines, self._runtime.ledger)
-            for seq, sha256 in await self._gallery.keep(lines):
+            for seq, sha256 in await self._archive.keep(lines):
                 await self._desk.alarm(picture_lost(seq, sha256))
             index += len(lines)
             self._progress(found, end)
@@ -106,7 +111,7 @@ class Comparer:
             await self._desk.alarm(difference)
         self._conclude(found, end)
 
-    def _lines(self, start: int, count: int) -> list[Line]:
+    def _lines(self, start: int, count: int) -> list[RecordEntry]:
         return list(islice(self._record.since(start), count))
 
     async def _look_at_shape(self, found: Comparison) -> None:

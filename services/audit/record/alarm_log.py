@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.audit.record import Damaged, GrowingFile
-from services.audit.verify.alarms import Alarm, AlarmsUnreadable, read_alarms
-from services.audit.verify.files import ALARMS
-from services.audit.verify.report import Violation
+from services.audit.record.alarms import Alarm, AlarmsUnreadable, read_alarms
+from services.audit.record.folder import ALARMS
+from services.audit.record.violation import Violation
+from services.audit.record.writer import Damaged, GrowingFile
 
 _LASTING = frozenset({"ledger.hole", "ledger.late"})
 

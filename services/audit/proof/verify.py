@@ -1,0 +1,100 @@
+"""``verify_record``: the whole proof, in one pass over the files and one over the hashes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas.events.audit import Checkpoint
+from services.audit.proof.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.proof.report import Report
+from services.audit.proof.rules.pictures import judge_pictures
+from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
+from services.audit.record.folder import LEDGER
+from services.audit.record.reader import PinnedCheckpoint, RecordReader
+from services.audit.record.violation import Violation
+from services.kernel.base.city import City
+from services.kernel.base.errors import Unproven
+
+_ORDER = "the audit service has not written anything here yet, or its folder is gone"
+
+
+def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = ()) -> Report:
+    """Verify the second copy of a realm's ledger, offline.
+
+    Args:
+        city: the city folder and realm; its pinned keys are what the signatures are checked against.
+        now: the current time, for what may still be under way.
+        known: checkpoints that were kept elsewhere (a printout, another machine). The record must still hold
+            what they were signed over: that alone shows that nobody cut record and checkpoints together.
+
+    Raises:
+        Unproven: ``record.missing``: there is no record.
+    """
+    if not (city.audit_folder / LEDGER).exists():
+        raise Unproven(
+            "record.missing", f"there is no record in {city.audit_folder}", f"start the audit service; {_ORDER}"
+        )
+    reader, folder = reader_of(city), city.audit_folder
+    state = ReplayState(_authority(city))
+    events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
+    for entry in reader.entries():
+        events += 1
+        found.extend(judge(state, entry))
+        pictures.extend(judge_pictures(folder, entry, looked_at))
+    found.extend(one for one in pictures if one.code == "media.damaged")
+    found.extend((*overtaken(state), *state.void_as_violations()))
+    if state.control.seq == 0:
+        found.append(Violation(0, "control.no_manifest", "The record holds no valid authority manifest."))
+    root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
+    found.extend(_cut(reader, known))
+    violations = (*reader.violations, *found, *alarms_as_violations(city.audit_folder))
+    open_ones = [a.seq for a in state.attempts.values() if a.receipt_seq == 0 or a.outcome == "unconfirmed"]
+    return Report(
+        events=events,
+        attempts=len(state.attempts),
+        last_seq=reader.last_seq,
+        root=root,
+        checkpoints=len(reader.checkpoints),
+        violations=tuple(sorted(dict.fromkeys(violations), key=lambda one: one.seq)),
+        warnings=(
+            *reader.warnings,
+            *state.warnings,
+            *state.void_as_warnings(),
+            *unsettled(state, now),
+            *undecided(state, now),
+            *(one for one in pictures if one.code == "media.missing"),
+            *closed_as_warnings(city.audit_folder),
+        ),
+        unconfirmed=tuple(open_ones),
+    )
+
+
+def reader_of(city: City) -> RecordReader:
+    """Return a reader over the copy of a realm, to be read."""
+    return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
+
+
+def _authority(city: City) -> PinnedKeys:
+    pinned = city.authority
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+
+
+def _kept_elsewhere(reader: RecordReader, known: tuple[Checkpoint, ...]) -> tuple[PinnedCheckpoint, ...]:
+    return tuple(
+        PinnedCheckpoint(one, f"the checkpoint of {one.at:%Y-%m-%d %H:%M:%S} UTC that was kept elsewhere", one.last_seq)
+        for one in known
+        if one.size <= reader.size
+    )
+
+
+def _cut(reader: RecordReader, known: tuple[Checkpoint, ...]) -> list[Violation]:
+    return [
+        Violation(
+            reader.last_seq + 1,
+            "record.truncated",
+            f"The record ends at entry {reader.last_seq}; a checkpoint kept elsewhere reaches to {one.last_seq}.",
+        )
+        for one in known
+        if one.size > reader.size
+    ]
