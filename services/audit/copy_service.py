@@ -15,10 +15,12 @@ from services.audit.ledger_copier import LedgerCopier
 from services.audit.media_archive import MediaArchive
 from services.audit.pull import Puller
 from services.audit.record.alarm_log import AlarmLog
-from services.audit.record.writer import Lock, RecordWriter
+from services.audit.record.folder import writers_lock
+from services.audit.record.writer import RecordWriter
 from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.files import ExclusiveLock
 from services.kernel.runtime.service import Runtime, Sender, to_entry
 
 BATCH = 512
@@ -80,7 +82,7 @@ class CopyService:
             Damaged: the files are not as they were left; they stay as they are, and nothing is appended.
             OSError: the disk does not take what is written.
         """
-        lock = Lock(self._runtime.city.audit_folder)
+        lock = writers_lock(self._runtime.city.audit_folder)
         try:
             await self._stand_by(lock)
             await self._keep()
@@ -91,7 +93,7 @@ class CopyService:
         self._runtime.trouble = f"the second copy is not kept: {message}"
         self._runtime.log.error("the second copy is not kept", code=code, error=message)
 
-    async def _stand_by(self, lock: Lock) -> None:
+    async def _stand_by(self, lock: ExclusiveLock) -> None:
         told = False
         while not lock.take():
             if not told:

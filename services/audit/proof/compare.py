@@ -12,10 +12,11 @@ from itertools import islice
 from typing import Protocol
 
 from services.audit.proof.verify import reader_of
-from services.audit.record.folder import LEDGER, lines_backwards
+from services.audit.record.folder import LEDGER
 from services.audit.record.format import LedgerEntry, LineError, RecordEntry, differences, read_line
 from services.audit.record.violation import Violation
 from services.kernel.base.city import City
+from services.kernel.base.line_files import lines_backwards
 from services.kernel.ledger.integrity import Shape, shape_fault
 
 CHUNK = 256

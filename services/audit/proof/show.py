@@ -13,12 +13,13 @@ from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
 from services.audit.proof.verify import reader_of
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
-from services.audit.record.folder import CHECKPOINTS, complete_lines
+from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.format import RecordEntry
 from services.audit.record.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from services.audit.record.reader import RecordReader
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
+from services.kernel.base.line_files import complete_lines
 
 _PROFILED = frozenset({"delivery", "attempt", "receipt", "resolution"})
 

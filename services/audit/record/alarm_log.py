@@ -7,7 +7,7 @@ from pathlib import Path
 from services.audit.record.alarms import Alarm, AlarmsUnreadable, read_alarms
 from services.audit.record.folder import ALARMS
 from services.audit.record.violation import Violation
-from services.audit.record.writer import Damaged, GrowingFile
+from services.audit.record.writer import Damaged, RecordFile
 
 _LASTING = frozenset({"ledger.hole", "ledger.late"})
 
@@ -17,7 +17,7 @@ class AlarmLog:
 
     def __init__(self, folder: Path) -> None:
         """Open the file; raises Damaged when it cannot be read."""
-        self._file = GrowingFile(folder / ALARMS)
+        self._file = RecordFile(folder / ALARMS)
         try:
             self._alarms = list(read_alarms(folder))
         except AlarmsUnreadable as error:

@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.events.base import Contract, Id, Sha256, Utc
-from services.audit.record.folder import ALARMS, CLOSED, complete_lines
+from services.audit.record.folder import ALARMS, CLOSED
 from services.audit.record.violation import Violation
 from services.kernel.base.files import flush_folder, write_atomically
+from services.kernel.base.line_files import complete_lines
 
 
 class Alarm(Contract):

@@ -12,18 +12,11 @@ from pathlib import Path
 
 from schemas.events.audit import Checkpoint
 from services.audit.record.checkpoints import CheckpointError, read_checkpoint
-from services.audit.record.folder import (
-    CHECKPOINTS,
-    LEDGER,
-    complete_lines,
-    count_lines,
-    is_being_written,
-    last_line,
-    torn_bytes,
-)
+from services.audit.record.folder import CHECKPOINTS, LEDGER, is_being_written
 from services.audit.record.format import LineError, RecordEntry, read_line
 from services.audit.record.merkle import CompactRange, leaf_hash
 from services.audit.record.violation import Violation
+from services.kernel.base.line_files import complete_lines, count_lines, last_line, sizes
 
 PATIENCE = 3.0
 """Seconds that a running audit service gets to sign what it has just written."""
@@ -68,7 +61,7 @@ class RecordReader:
             line = self._read(raw)
             if line is not None:
                 yield line
-        if torn_bytes(self.folder / LEDGER):
+        if sizes(self.folder / LEDGER)[1]:
             self.warnings.append(
                 Violation(
                     self.last_seq,
@@ -109,8 +102,7 @@ class RecordReader:
             if sealed >= entries or time.monotonic() > deadline or not is_being_written(self.folder):
                 break
             time.sleep(0.05)
-        size = path.stat().st_size - torn_bytes(path) if path.exists() else 0
-        return max(entries, self._sealed_size(path)), size
+        return max(entries, self._sealed_size(path)), sizes(path)[0]
 
     def _sealed_size(self, path: Path) -> int:
         raw = last_line(path)
@@ -162,7 +154,7 @@ class RecordReader:
                 )
             before = checkpoint.size
             self.checkpoints.append(PinnedCheckpoint(checkpoint, place))
-        if torn_bytes(path):
+        if sizes(path)[1]:
             self.warnings.append(Violation(0, "checkpoint.torn", f"The last line of {CHECKPOINTS} was never finished."))
 
     def _check_cover(self) -> None:

@@ -7,9 +7,7 @@ damage is never repaired: the record refuses to grow, and the files stay as they
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +21,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Realm
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
 from services.audit.record.checkpoints import CheckpointError, read_checkpoint
-from services.audit.record.folder import CHECKPOINTS, LEDGER, LOCK, complete_lines, lines_backwards
+from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import (
     LedgerEntry,
     LineError,
@@ -36,8 +34,8 @@ from services.audit.record.format import (
 from services.audit.record.merkle import CompactRange
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import Unproven
+from services.kernel.base.line_files import ForeignWrite, GrowingFile, complete_lines, last_line
 
-_BLOCK = 262_144
 _SEQ = re.compile(rb'"seq":([0-9]+),"subject":')
 MARK_EVERY = 256
 """How many lines lie between two places whose offset is remembered."""
@@ -49,63 +47,15 @@ class Damaged(Unproven):
     """The copy's files are not as this service left them; it refuses to append. Nothing was changed."""
 
 
-class Lock:
-    """The writer's lock on an audit folder (flock: it is free as soon as its process is gone)."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.held = False
-
-    def take(self) -> bool:
-        """Take the lock if it is free; return whether it is held now."""
-        if not self.held:
-            try:
-                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            self.held = True
-        return True
-
-    def close(self) -> None:
-        """Let go of the lock."""
-        if self._handle >= 0:
-            os.close(self._handle)
-        self._handle, self.held = -1, False
-
-
-class GrowingFile:
-    """A file to which complete lines are added, each batch durable when ``add`` returns.
-
-    ``cut`` is the number of bytes of a torn last line that were taken away when it was opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self.size, self.cut = _whole_size(self._handle)
-        if self.cut:
-            os.ftruncate(self._handle, self.size)
-        os.fsync(self._handle)
-        _fsync_folder(path.parent)
+class RecordFile(GrowingFile):
+    """One of the copy's files that only grow."""
 
     def add(self, lines: bytes) -> None:
-        """Append complete lines and fsync; when that fails, nothing of them stays and OSError is raised."""
-        if os.fstat(self._handle).st_size != self.size:
-            raise Damaged("record.foreign_write", f"{self.path} was changed by another program while in use", _MEND)
+        """Append complete lines, durable when it returns; raises Damaged where another program wrote, OSError."""
         try:
-            rest = memoryview(lines)
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-            os.fsync(self._handle)
-        except OSError:
-            os.ftruncate(self._handle, self.size)  # never acknowledged, so it may go
-            raise
-        self.size += len(lines)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._handle)
+            super().add(lines)
+        except ForeignWrite as error:
+            raise Damaged("record.foreign_write", str(error), _MEND) from error
 
 
 @dataclass(frozen=True)
@@ -131,8 +81,8 @@ class RecordWriter:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.realm, self._signer = folder, realm, signer
-        self._entries = GrowingFile(folder / LEDGER)
-        self._checkpoints = GrowingFile(folder / CHECKPOINTS)
+        self._entries = RecordFile(folder / LEDGER)
+        self._checkpoints = RecordFile(folder / CHECKPOINTS)
         self._tree = CompactRange()
         self._marks: list[tuple[int, int, int]] = []
         self.last: RecordEntry | None = None
@@ -269,7 +219,7 @@ class RecordWriter:
 
     def _last_checkpoint(self) -> Checkpoint | None:
         path = self.folder / CHECKPOINTS
-        raw = next(lines_backwards(path, self._checkpoints.size), None)
+        raw = last_line(path, self._checkpoints.size)
         if raw is None:
             return None
         try:
@@ -294,28 +244,8 @@ def _seq_of(raw: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def _whole_size(handle: int) -> tuple[int, int]:
-    """Return the size up to the last line feed, and how many bytes stand after it."""
-    end = size = os.fstat(handle).st_size
-    while end > 0:
-        start = max(0, end - _BLOCK)
-        found = os.pread(handle, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1, size - (start + found + 1)
-        end = start
-    return 0, size
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
-def _closing_on_error(*files: GrowingFile) -> Iterator[None]:
+def _closing_on_error(*files: RecordFile) -> Iterator[None]:
     try:
         yield
     except BaseException:

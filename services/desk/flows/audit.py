@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from services.audit.proof import EntryView, Report, list_entries, show_entry, verify_record
-from services.audit.record.folder import LEDGER, last_line
+from services.audit.record.folder import LEDGER
 from services.audit.record.format import LineError, read_line
 from services.desk import people, show
 from services.desk.app import Invocation
@@ -22,6 +22,7 @@ from services.desk.words import check_id
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock, monotonic
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.line_files import last_line
 
 CATCH_UP_SECONDS = 10.0
 """How long the copy is given to reach what the ledger had when the command began."""

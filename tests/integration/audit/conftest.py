@@ -18,9 +18,10 @@ from schemas.events.requests import digest_of
 from services.audit.copy_plan import SealRule
 from services.audit.copy_service import CopyService
 from services.audit.proof import Report, verify_record
-from services.audit.record.folder import LEDGER, count_lines
+from services.audit.record.folder import LEDGER
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.line_files import count_lines
 from services.kernel.ledger.client import Ledger
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
