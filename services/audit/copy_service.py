@@ -1,81 +1,65 @@
-"""The keeper: waits for the folder's lock, opens the record, and lets the copier work until something breaks."""
+"""Keeps the copy: waits for the folder's lock, opens the record, and lets copier and checker work until one fails."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import nats.errors
 
 from schemas import streams
-from schemas.events.audit import CompareQuery, LedgerStanding
+from schemas.events.audit import LedgerIntegrity
 from services.audit.copy_plan import SealRule
 from services.audit.integrity_checker import IntegrityChecker
 from services.audit.ledger_copier import LedgerCopier
 from services.audit.media_archive import MediaArchive
+from services.audit.open_record import open_record
 from services.audit.pull import Puller
-from services.audit.record.alarm_log import AlarmLog
 from services.audit.record.folder import writers_lock
-from services.audit.record.writer import RecordWriter
-from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import monotonic
-from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.files import ExclusiveLock
-from services.kernel.runtime.service import Runtime, Sender, to_entry
+from services.kernel.runtime.service import Runtime, to_entry
 
 BATCH = 512
 WAIT = 1.0
 """Seconds between looks at whether a seal is due, when nothing comes."""
-
-HEARD_LATELY = timedelta(seconds=10)
-"""How old the other process's word may be for one that stands by to repeat it."""
 
 LONGEST_PAUSE = 30.0
 """Seconds between tries, once trying has failed for a while."""
 
 
 class CopyService:
-    """One audit process's part in keeping the copy: standing by, or writing."""
+    """One audit process's part in keeping the copy: standing by, or writing.
+
+    ``checker`` compares the record that is open; None while none is.
+    """
 
     def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
         self._runtime, self._rule = runtime, rule or SealRule()
-        self._checker: IntegrityChecker | None = None
+        self.checker: IntegrityChecker | None = None
 
     async def run(self) -> None:
-        """Keep the copy until the task is cancelled; what fails is said aloud, and tried again ever more slowly."""
+        """Keep the copy until the task is cancelled; what fails is logged, and tried again ever more slowly."""
         pause = 1.0
         while True:
             begun = monotonic()
             try:
-                await self._once()
+                await self._keep_copy()
             except OneVoiceError as error:
                 self._complain(error.message, error.code)
-            except (OSError, nats.errors.Error) as error:
-                self._complain(
-                    str(error), "broker.unreachable" if isinstance(error, nats.errors.Error) else "record.disk"
-                )
+            except nats.errors.Error as error:
+                self._complain(str(error), "broker.unreachable")
+            except OSError as error:
+                self._complain(str(error), "record.disk")
             except Exception as error:
                 self._complain(f"{type(error).__name__}: {error}", "internal")
                 raise  # a fault of ours: the runtime logs it whole, and starts again
             pause = 1.0 if monotonic() - begun > LONGEST_PAUSE else min(LONGEST_PAUSE, pause * 2)
             await asyncio.sleep(pause)
 
-    async def on_compare(self, query: CompareQuery, sender: Sender) -> LedgerStanding:
-        """Say how the ledger stands; who stands by says what the other process said last.
-
-        Raises:
-            Unreachable: ``audit.not_open``, nobody compares at this moment.
-        """
-        if self._checker is not None:
-            return await self._checker.answer(query.seconds)
-        heard = self._runtime.watch.heard
-        if heard is None or self._runtime.clock.now() - heard.at > HEARD_LATELY:
-            raise Unreachable(
-                "audit.not_open", self._runtime.trouble or "the record is not open yet", "look into the log of audit"
-            )
-        return heard
-
-    async def _once(self) -> None:
+    async def _keep_copy(self) -> None:
         """Take the lock, open the record, copy until something fails.
 
         Raises:
@@ -85,7 +69,7 @@ class CopyService:
         lock = writers_lock(self._runtime.city.audit_folder)
         try:
             await self._stand_by(lock)
-            await self._keep()
+            await self._write()
         finally:
             lock.close()
 
@@ -94,78 +78,73 @@ class CopyService:
         self._runtime.log.error("the second copy is not kept", code=code, error=message)
 
     async def _stand_by(self, lock: ExclusiveLock) -> None:
-        told = False
+        waited = False
         while not lock.take():
-            if not told:
+            if not waited:
                 self._runtime.log.info("another audit process writes the copy; standing by")
-            told = True
+            waited = True
             await asyncio.sleep(0.5)
-        if told:
+        if waited:
             self._runtime.log.info("the other audit process is gone; taking over")
 
-    async def _keep(self) -> None:
-        city = self._runtime.city
-        signer = load_key(city.service_key_path("audit"))
-        alarms = AlarmLog(city.audit_folder)
-        try:
-            record = await asyncio.to_thread(RecordWriter, city.audit_folder, city.realm, signer)
-        except BaseException:
-            alarms.close()
-            raise
-        self._say(record)
-        archive = MediaArchive(city.audit_folder, self._runtime.ledger)
-        copier = LedgerCopier(self._runtime, record, alarms, self._rule, archive)
-        checker = self._checker = IntegrityChecker(self._runtime, record, copier, archive, alarms.lasting)
-        copier.noted = checker.note
-        puller = Puller(self._runtime.ledger.client, streams.AUDIT_COPY, BATCH)
-        beside: list[asyncio.Task[None]] = []
+    async def _write(self) -> None:
+        """Write the record until something fails: copy what comes, compare what stands, report."""
+        runtime = self._runtime
+        record = await open_record(runtime)
+        archive = MediaArchive(runtime.city.audit_folder, runtime.ledger)
+        checker = self.checker = IntegrityChecker(runtime, record, archive)
+        copier = LedgerCopier(runtime, record, archive, self._rule, checker.note)
+        puller = Puller(runtime.ledger.client, streams.AUDIT_COPY, BATCH)
         try:
             await copier.check_opening()
-            beside += [asyncio.create_task(checker.say()), asyncio.create_task(checker.run())]
-            await copier.catch_up(streams.AUDIT_COPY.max_ack_pending)
-            await puller.start()
-            while True:
-                self._runtime.trouble = _trouble(len(alarms), checker.standing)
-                await self._copy(puller, copier)
-                for task in beside:
-                    if task.done():
-                        task.result()
+            async with _background(checker.broadcast, checker.run) as fail:
+                await copier.catch_up(streams.AUDIT_COPY.max_ack_pending)
+                await puller.start()
+                while True:
+                    runtime.trouble = _trouble(len(record.alarms), checker.report)
+                    await _copy(puller, copier)
+                    fail()
         finally:
-            self._checker = None
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            self.checker = None
             await puller.stop()
-            await copier.close()
-
-    async def _copy(self, puller: Puller, copier: LedgerCopier) -> None:
-        messages = await puller.batch(WAIT)
-        if messages:
-            entries = [to_entry(message) for message in messages]
-            safe = await copier.on_entries(entries)
-            for message, entry in zip(messages, entries, strict=True):
-                if entry.seq <= safe:
-                    await message.ack()
-        await copier.seal_if_due()
-
-    def _say(self, record: RecordWriter) -> None:
-        found = record.opening
-        if found.cut_entries or found.cut_checkpoints:
-            self._runtime.log.warning(
-                "a line that a crash had cut off was taken away; it was never acknowledged",
-                entry_bytes=found.cut_entries,
-                checkpoint_bytes=found.cut_checkpoints,
-            )
-        self._runtime.log.info(
-            "the record is open", entries=record.size, last_seq=record.last_seq, unsigned=found.unsealed
-        )
+            await record.close()
 
 
-def _trouble(alarms: int, standing: LedgerStanding) -> str | None:
+@asynccontextmanager
+async def _background(*work: Callable[[], Awaitable[None]]) -> AsyncIterator[Callable[[], None]]:
+    """Run work beside the block; yield a function that raises what one of them has failed with."""
+    tasks = [asyncio.ensure_future(one()) for one in work]
+
+    def fail() -> None:
+        for task in tasks:
+            if task.done():
+                task.result()
+
+    try:
+        yield fail
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _copy(puller: Puller, copier: LedgerCopier) -> None:
+    """Copy one batch; an entry is acknowledged when it is on disk, under a signed checkpoint."""
+    messages = await puller.batch(WAIT)
+    if messages:
+        entries = [to_entry(message) for message in messages]
+        safe = await copier.on_entries(entries)
+        for message, entry in zip(messages, entries, strict=True):
+            if entry.seq <= safe:
+                await message.ack()
+    await copier.seal_if_due()
+
+
+def _trouble(alarms: int, report: LedgerIntegrity) -> str | None:
     """Return what the heartbeat says, if anything."""
     said = []
-    if standing.standing == "contradicted":
-        said.append(f"THE LEDGER CONTRADICTS ITS COPY, first at {standing.first_seq}: {standing.message}")
+    if report.standing == "contradicted":
+        said.append(f"THE LEDGER CONTRADICTS ITS COPY, first at {report.first_seq}: {report.message}")
     if alarms:
         said.append(f"alarms on record: {alarms}; run onevoice audit verify")
     return "; ".join(said) or None

@@ -1,14 +1,16 @@
-"""Composition of the audit service: the task that keeps the record open, and the answer to how the ledger stands."""
+"""Composition of the audit service: the task that keeps the copy, and the answer to whether the ledger is sound."""
 
 from __future__ import annotations
 
 from schemas import subjects
 from services.audit.copy_service import CopyService
+from services.audit.handlers import AuditHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
-    """Register the keeper."""
-    keeper = CopyService(runtime)
-    runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(keeper.on_compare)
-    runtime.background(keeper.run)
+    """Register the service's task and its handler. What belongs to one open record is built when it is opened."""
+    service = CopyService(runtime)
+    handlers = AuditHandlers(runtime, service)
+    runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(handlers.on_compare)
+    runtime.background(service.run)

@@ -95,7 +95,7 @@ class SimRuntime(Runtime):
         clock: SimClock,
         log: SimLog,
         disk: SimFile,
-        anchor: SimFile,
+        mark: SimFile,
     ) -> None:
         super().__init__(flow.service(name), city, clock)
         self.log = log  # type: ignore[assignment]
@@ -107,7 +107,7 @@ class SimRuntime(Runtime):
             self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, clock, self.log
         )
         self.snapshots._path = disk  # type: ignore[assignment]
-        self.watch.anchor = anchor if self.row.posts else None  # type: ignore[assignment]
+        self.watch.mark_path = mark if self.row.posts else None  # type: ignore[assignment]
         network.links[process.name] = (process, self.projection.reconnected)
         self.tries = Counter(self.ledger, clock, self.log)
         self.instance = process.name
@@ -182,7 +182,7 @@ class SimRuntime(Runtime):
                 await asyncio.sleep(1.0)
         self._wire = wire
         self._register()
-        beats = [self._beat, self.watch.keep] if self.row.posts else []
+        beats = [self._beat, self.watch.run] if self.row.posts else []
         following = [self.projection.run, self.snapshots.keep] if self.row.folds else []
         for work in (*following, *self._work, *beats):
             self.process.spawn(self._keep(work))

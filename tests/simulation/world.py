@@ -48,7 +48,7 @@ class Slot:
     process: Process | None = None
     runtime: SimRuntime | None = None
     disk: SimFile = field(default_factory=SimFile)
-    anchor: SimFile = field(default_factory=SimFile)
+    mark: SimFile = field(default_factory=SimFile)
 
 
 @dataclass
@@ -120,7 +120,7 @@ class World:
         self.processes.append(process)
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
-        files = (slot.disk, slot.anchor)
+        files = (slot.disk, slot.mark)
         runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log, *files)
         slot.runtime = runtime
         self.tell(process.name, "START")

@@ -1,23 +1,23 @@
-"""Holding the copy against the live ledger, sequence by sequence.
+"""Comparing the second copy with the live ledger, sequence by sequence.
 
-``Comparison`` is the decision: copies and what the ledger shows go in, differences come out, neighbours of one kind
-as one. ``compare_record`` and ``compare_end`` do it for a whole copy and for its newest part.
+There is one procedure, ``compare``: entries of the copy and what the ledger shows go in, chunk by chunk, differences
+come out, neighbours of one kind as one. A restore compares all at once (``compare_record``), a start the newest part
+(``compare_end``), the audit service again and again in the background (services.audit.integrity_checker).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
 from services.audit.proof.verify import reader_of
-from services.audit.record.folder import LEDGER
-from services.audit.record.format import LedgerEntry, LineError, RecordEntry, differences, read_line
+from services.audit.record.format import LedgerEntry, RecordEntry, differences
+from services.audit.record.reader import read_backwards
 from services.audit.record.violation import Violation
 from services.kernel.base.city import City
-from services.kernel.base.line_files import lines_backwards
-from services.kernel.ledger.integrity import Shape, shape_fault
+from services.kernel.ledger.integrity.checks import Shape, miscount
 
 CHUNK = 256
 """Entries that are asked for at a time."""
@@ -47,7 +47,7 @@ class Stretch:
     code: str
     message: str
 
-    def told(self) -> Violation:
+    def violation(self) -> Violation:
         """Return the stretch as one violation, at its first sequence."""
         if self.first == self.last:
             return Violation(self.first, self.code, self.message)
@@ -67,12 +67,37 @@ class Comparison:
         """True when ledger and copy tell different stories."""
         return bool(self.stretches)
 
+    @property
+    def places(self) -> int:
+        """How many stretches differ."""
+        return len(self.stretches) + self.more
+
     def add(self, copy: RecordEntry, live: LedgerEntry | None) -> None:
         """Compare one entry."""
         self.compared += 1
         unlike = difference(copy, live)
         if unlike:
             self.note(unlike)
+
+    def add_count(self, shape: Shape, copy_last: int, *, whole: bool) -> Violation | None:
+        """Take up what the stream's own count says against it, if that is news, and return it.
+
+        Args:
+            shape: the stream's own count.
+            copy_last: the newest sequence of the copy.
+            whole: the copy has no gap itself, so a gap of the ledger is a difference.
+        """
+        if shape.last < copy_last:
+            unlike = lost_end(shape.last, copy_last)
+        else:
+            wrong = miscount(shape)
+            if wrong is None or self.differs or not whole:
+                return None
+            unlike = Violation(max(0, shape.first - 1), "ledger.gaps", f"Entries were lost: {wrong}.")
+        if any(one.code == unlike.code for one in self.stretches):
+            return None
+        self.note(unlike)
+        return unlike
 
     def note(self, unlike: Violation) -> None:
         """Take up a difference; it lengthens the last stretch where it belongs to it."""
@@ -87,93 +112,71 @@ class Comparison:
         else:
             self.more += 1
 
-    def told(self) -> tuple[Violation, ...]:
+    def differences(self) -> tuple[Violation, ...]:
         """Return the differences by sequence."""
-        found = sorted((one.told() for one in self.stretches), key=lambda one: one.seq)
+        found = sorted((one.violation() for one in self.stretches), key=lambda one: one.seq)
         if self.more:
             found.append(Violation(found[-1].seq, "ledger.more", f"And {self.more} entries more differ."))
         return tuple(found)
 
 
-def against_shape(shape: Shape, copy_last: int) -> Violation | None:
-    """Return what the stream's own count says against the ledger, given the newest sequence of the copy."""
-    if shape.last < copy_last:
-        return Violation(
-            shape.last + 1,
-            "ledger.lost",
-            f"The ledger ends at {shape.last}, and the copy holds entries up to {copy_last}.",
-        )
-    fault = shape_fault(shape)
-    if fault is None:
-        return None
-    return Violation(max(0, shape.first - 1), "ledger.gaps", f"Entries were lost: {fault}.")
+async def compare(
+    found: Comparison, chunks: AsyncIterator[Sequence[RecordEntry]], ledger: LiveLedger
+) -> AsyncIterator[Sequence[RecordEntry]]:
+    """Compare chunk by chunk, and yield each chunk once it has been compared: who iterates may wait, look or stop."""
+    async for chunk in chunks:
+        live = await ledger.get_many([copy.seq for copy in chunk])
+        for copy, entry in zip(chunk, live, strict=True):
+            found.add(copy, entry)
+        yield chunk
+
+
+async def chunks_of(entries: Iterable[RecordEntry]) -> AsyncIterator[Sequence[RecordEntry]]:
+    """Yield entries in chunks as large as ``compare`` wants them."""
+    left = iter(entries)
+    while chunk := list(islice(left, CHUNK)):
+        yield chunk
 
 
 async def compare_record(city: City, ledger: LiveLedger) -> tuple[Violation, ...]:
     """Return each difference between the copy and the ledger, by sequence; empty when the copy is a true one.
 
     Entries that the ledger got after the copy's last are no difference: they are on their way. Damage within the
-    copy itself is told too, since what cannot be read cannot be compared.
+    copy itself is reported too, since what cannot be read cannot be compared.
     """
-    reader = reader_of(city)
-    found, lines = Comparison(), reader.entries()
-    while chunk := list(islice(lines, CHUNK)):
-        await add_all(found, chunk, ledger)
+    reader, found = reader_of(city), Comparison()
+    async for _ in compare(found, chunks_of(reader.entries()), ledger):
+        pass
     reader.prove()
-    _note_shape(found, await ledger.shape(), reader.last_seq, whole=reader.size == reader.last_seq)
-    return tuple(sorted((*reader.violations, *found.told()), key=lambda one: one.seq))
+    found.add_count(await ledger.shape(), reader.last_seq, whole=reader.size == reader.last_seq)
+    return tuple(sorted((*reader.violations, *found.differences()), key=lambda one: one.seq))
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look at the newest part came to: how many of how many entries were compared, and what differs."""
+class EndComparison:
+    """What comparing the newest part came to: how many of how many entries were compared, and what differs."""
 
     compared: int
     entries: int
     differences: tuple[Violation, ...]
 
 
-async def compare_end(city: City, ledger: LiveLedger, enough: Callable[[], bool]) -> Look:
+async def compare_end(city: City, ledger: LiveLedger, enough: Callable[[], bool]) -> EndComparison:
     """Compare from the newest entry back, until all is done or ``enough()`` says so; differences by sequence.
 
     It is asked between chunks; the stream's own count, which shows whatever the server knows that it lost, always
     is looked at.
     """
-    found, lines, copy_last, entries = Comparison(), iter(_backwards(city)), 0, 0
-    while chunk := list(islice(lines, CHUNK)):
-        if copy_last == 0:
-            copy_last = chunk[0].seq
-            entries = copy_last
-        await add_all(found, chunk, ledger)
+    found, copy_last, done = Comparison(), 0, False
+    async for chunk in compare(found, chunks_of(read_backwards(city.audit_folder)), ledger):
+        copy_last = copy_last or chunk[0].seq
         if enough():
             break
     else:
-        entries = found.compared
-    _note_shape(found, await ledger.shape(), copy_last, whole=entries == copy_last)
-    return Look(found.compared, entries, found.told())
-
-
-def _note_shape(found: Comparison, shape: Shape, copy_last: int, *, whole: bool) -> None:
-    """Take up what the stream's own count says; gaps count where the copy has none (``whole``), and once."""
-    unlike = against_shape(shape, copy_last)
-    if unlike is not None and (unlike.code != "ledger.gaps" or (whole and not found.differs)):
-        found.note(unlike)
-
-
-async def add_all(found: Comparison, chunk: Sequence[RecordEntry], ledger: LiveLedger) -> None:
-    """Read what the ledger has at the sequences of these entries, and compare."""
-    live = await ledger.get_many([line.seq for line in chunk])
-    for line, entry in zip(chunk, live, strict=True):
-        found.add(line, entry)
-
-
-def _backwards(city: City) -> Iterable[RecordEntry]:
-    """Read the copy from its end; a line that cannot be read is skipped, since ``audit verify`` is there for it."""
-    for raw in lines_backwards(city.audit_folder / LEDGER):
-        try:
-            yield read_line(raw)
-        except LineError:
-            continue
+        done = True
+    entries = found.compared if done else copy_last
+    found.add_count(await ledger.shape(), copy_last, whole=entries == copy_last)
+    return EndComparison(found.compared, entries, found.differences())
 
 
 def difference(copy: RecordEntry, live: LedgerEntry | None) -> Violation | None:
@@ -184,3 +187,20 @@ def difference(copy: RecordEntry, live: LedgerEntry | None) -> Violation | None:
     if not what:
         return None
     return Violation(copy.seq, "ledger.rewritten", f"The ledger shows another {' and '.join(what)} at {copy.seq}.")
+
+
+def lost_end(last: int, copy_last: int) -> Violation:
+    """Return the difference of a ledger that ends before its copy does."""
+    return Violation(
+        last + 1, "ledger.lost", f"The ledger ends at {last}; the copy holds entries up to {copy_last} and keeps them."
+    )
+
+
+def hole(seq: int) -> Violation:
+    """Return the difference of an entry that neither ledger nor copy has."""
+    return Violation(seq, "ledger.hole", f"The ledger has no entry {seq}, and neither has the copy.")
+
+
+def late(seq: int) -> Violation:
+    """Return the difference of an entry that the ledger shows where the copy had found none."""
+    return Violation(seq, "ledger.late", f"The ledger shows an entry {seq} that was not there before.")

@@ -16,7 +16,7 @@ from services.audit.record.alarms import alarms_as_violations
 from services.audit.record.format import MSG_ID, OLD_MSG_ID, LedgerEntry, RecordEntry, differences
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
-from services.kernel.ledger.integrity import AT_HEADER, LAST_HEADER
+from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER
 
 PROVISION = "provision"
 """The provisioning user, which lives in the ledger's own account."""

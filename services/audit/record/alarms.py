@@ -50,7 +50,7 @@ def read_alarms(folder: Path) -> Iterator[Alarm]:
         try:
             yield Alarm.from_bytes(raw)
         except ValueError as error:
-            raise AlarmsUnreadable(f"RecordEntry {number} of {ALARMS} cannot be read.") from error
+            raise AlarmsUnreadable(f"Line {number} of {ALARMS} cannot be read.") from error
 
 
 class AlarmsUnreadable(ValueError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,12 +20,13 @@ from typing import Any, Protocol
 
 from schemas import canonical
 from services.audit.record.merkle import leaf_hash
-from services.kernel.ledger.integrity import LAST_HEADER
+from services.kernel.ledger.entry import LAST_HEADER
 
 _HEAD = b'{"entry":'
 _LEAF = b',"leaf":"'
 _END = b'"}\n'
 _TAIL = len(_LEAF) + 64 + len(_END)
+_SEQ = re.compile(rb'"seq":([0-9]+),"subject":')
 _KEYS = {"at", "headers", "seq", "subject"}
 
 MSG_ID = "Nats-Msg-Id"
@@ -96,7 +98,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def header(line: RecordEntry, name: str) -> str | None:
-    """Return a header of an entry, whatever the context of its name."""
+    """Return a header of an entry, whatever the case of its name."""
     found = line.headers.get(name)
     if found is not None:
         return found
@@ -133,6 +135,15 @@ def split_line(raw: bytes) -> tuple[bytes, bytes]:
     if raw[-_TAIL + len(_LEAF) : -len(_END)] != leaf.hex().encode():
         raise LineError("line.hash", "the line's hash does not fit its content")
     return entry, leaf
+
+
+def seq_of(raw: bytes) -> int:
+    """Return the sequence of a line without parsing it, 0 where it has none.
+
+    Canonical JSON escapes a quotation mark within a text, so that no header can pass for it.
+    """
+    found = _SEQ.search(raw)
+    return int(found[1]) if found else 0
 
 
 def read_line(raw: bytes) -> RecordEntry:

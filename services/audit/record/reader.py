@@ -13,10 +13,13 @@ from pathlib import Path
 from schemas.events.audit import Checkpoint
 from services.audit.record.checkpoints import CheckpointError, read_checkpoint
 from services.audit.record.folder import CHECKPOINTS, LEDGER, is_being_written
-from services.audit.record.format import LineError, RecordEntry, read_line
+from services.audit.record.format import LineError, RecordEntry, read_line, seq_of, split_line
 from services.audit.record.merkle import CompactRange, leaf_hash
 from services.audit.record.violation import Violation
-from services.kernel.base.line_files import complete_lines, count_lines, last_line, sizes
+from services.kernel.base.line_files import complete_lines, count_lines, last_line, lines_backwards, sizes
+
+HOLE = "record.gap"
+"""The fault of an entry that stands where it may, behind others that are missing."""
 
 PATIENCE = 3.0
 """Seconds that a running audit service gets to sign what it has just written."""
@@ -29,6 +32,75 @@ class PinnedCheckpoint:
     checkpoint: Checkpoint
     place: str
     seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """One line of ``ledger.jsonl``: its ``number`` from 1, its ``offset`` in bytes, its leaf hash.
+
+    ``entry`` is what it holds, None where that may not follow what stands before it; ``fault`` says what is wrong.
+    ``seq`` is the entry's sequence, or the one that an unreadable line stands for: the next.
+    """
+
+    number: int
+    offset: int
+    leaf: bytes
+    seq: int
+    entry: RecordEntry | None
+    fault: Violation | None = None
+
+
+def read_lines(folder: Path, size: int | None = None, sealed: int = 0) -> Iterator[ReadLine]:
+    """Read the record strictly, up to ``size`` bytes: each line in its one form, the sequences rising without a gap.
+
+    All readers of the record go through here; what to do about a fault is theirs. The first ``sealed`` lines are
+    checked by their hashes and not parsed (``entry`` is None): the caller compares their root with a signed one.
+    """
+    last_seq, offset = 0, 0
+    for number, raw in enumerate(complete_lines(folder / LEDGER, size), 1):
+        entry: RecordEntry | None = None
+        try:
+            if number > sealed:
+                entry = read_line(raw)
+                seq, leaf = entry.seq, entry.leaf
+            else:
+                seq, leaf = seq_of(raw), split_line(raw)[1]
+        except LineError as error:
+            seq, leaf = last_seq + 1, leaf_hash(raw)
+            fault: Violation | None = Violation(seq, error.code, f"Line {number} of {LEDGER}: {error}.")
+        else:
+            fault = _out_of_place(number, seq, last_seq)
+        yield ReadLine(number, offset, leaf, seq, entry if seq > last_seq else None, fault)
+        last_seq, offset = max(seq, last_seq), offset + len(raw)
+
+
+def _out_of_place(number: int, seq: int, last_seq: int) -> Violation | None:
+    """Return what is wrong with the place of an entry that stands behind ``last_seq``."""
+    if seq <= last_seq:
+        what = f"Line {number} holds entry {seq}, which may not stand after {last_seq}."
+        return Violation(seq, "record.order", what)
+    if seq > last_seq + 1:
+        what = f"Line {number} holds entry {seq}; the entries from {last_seq + 1} on are missing."
+        return Violation(last_seq + 1, HOLE, what)
+    return None
+
+
+def read_backwards(folder: Path) -> Iterator[RecordEntry]:
+    """Yield the entries that can be read, the newest first: for a look at the end. It proves nothing."""
+    for raw in lines_backwards(folder / LEDGER):
+        try:
+            yield read_line(raw)
+        except LineError:
+            continue  # `audit verify` names it
+
+
+def last_copied(folder: Path) -> int:
+    """Return the sequence of the record's newest entry; 0 where there is none, or it cannot be read."""
+    raw = last_line(folder / LEDGER)
+    try:
+        return read_line(raw).seq if raw is not None else 0
+    except LineError:
+        return 0
 
 
 class RecordReader:
@@ -55,12 +127,15 @@ class RecordReader:
         """Yield each line that can be read, in the order of the file; faults go to ``violations``."""
         limit, checkpoint_bytes = self._extent()
         self._read_checkpoints(checkpoint_bytes)
-        for raw in complete_lines(self.folder / LEDGER):
+        for line in read_lines(self.folder):
             if self.size == limit:
                 return
-            line = self._read(raw)
-            if line is not None:
-                yield line
+            self.leaves += line.leaf
+            self.last_seq = max(line.seq, self.last_seq)
+            if line.fault:
+                self.violations.append(line.fault)
+            if line.entry:
+                yield line.entry
         if sizes(self.folder / LEDGER)[1]:
             self.warnings.append(
                 Violation(
@@ -111,32 +186,6 @@ class RecordReader:
         except CheckpointError:
             return 0  # named when the checkpoints are read
 
-    def _read(self, raw: bytes) -> RecordEntry | None:
-        number = self.size + 1
-        try:
-            line = read_line(raw)
-        except LineError as error:
-            self.leaves += leaf_hash(raw)
-            self._note(self.last_seq + 1, error.code, f"RecordEntry {number} of {LEDGER}: {error}.")
-            self.last_seq += 1
-            return None
-        self.leaves += line.leaf
-        if line.seq <= self.last_seq:
-            self._note(
-                line.seq,
-                "record.order",
-                f"RecordEntry {number} holds entry {line.seq}, which may not stand after {self.last_seq}.",
-            )
-            return None
-        if line.seq != self.last_seq + 1:
-            self._note(
-                self.last_seq + 1,
-                "record.gap",
-                f"RecordEntry {number} holds entry {line.seq}; the entries from {self.last_seq + 1} on are missing.",
-            )
-        self.last_seq = line.seq
-        return line
-
     def _read_checkpoints(self, size: int) -> None:
         path, before = self.folder / CHECKPOINTS, 0
         for number, raw in enumerate(complete_lines(path, size), 1):
@@ -144,13 +193,13 @@ class RecordReader:
             try:
                 checkpoint = read_checkpoint(raw, self.realm, self.audit_key)
             except CheckpointError as error:
-                self._note(0, error.code, f"RecordEntry {number} of {CHECKPOINTS}: {error}.")
+                self._note(0, error.code, f"Line {number} of {CHECKPOINTS}: {error}.")
                 continue
             if checkpoint.size < before:
                 self._note(
                     checkpoint.last_seq,
                     "checkpoint.order",
-                    f"RecordEntry {number} of {CHECKPOINTS} covers fewer entries than the one before.",
+                    f"Line {number} of {CHECKPOINTS} covers fewer entries than the one before.",
                 )
             before = checkpoint.size
             self.checkpoints.append(PinnedCheckpoint(checkpoint, place))

@@ -7,8 +7,6 @@ damage is never repaired: the record refuses to grow, and the files stay as they
 
 from __future__ import annotations
 
-import json
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,15 +26,15 @@ from services.audit.record.format import (
     RecordEntry,
     kept_headers,
     read_line,
-    split_line,
+    seq_of,
     write_line,
 )
 from services.audit.record.merkle import CompactRange
+from services.audit.record.reader import HOLE, ReadLine, read_lines
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import Unproven
 from services.kernel.base.line_files import ForeignWrite, GrowingFile, complete_lines, last_line
 
-_SEQ = re.compile(rb'"seq":([0-9]+),"subject":')
 MARK_EVERY = 256
 """How many lines lie between two places whose offset is remembered."""
 
@@ -171,7 +169,7 @@ class RecordWriter:
             return
         _, number, offset = self._marks[min(mark, len(self._marks) - 1)]
         for raw in complete_lines(self.folder / LEDGER, self._entries.size, offset):
-            if wanted(number, _seq_of(raw)):
+            if wanted(number, seq_of(raw)):
                 yield self._checked(raw, number)
             number += 1
 
@@ -186,22 +184,17 @@ class RecordWriter:
         self._checkpoints.close()
 
     def _scan(self, sealed: Checkpoint | None) -> None:
-        last_raw, last_seq, offset = b"", 0, 0
-        for number, raw in enumerate(complete_lines(self.folder / LEDGER, self._entries.size)):
-            try:
-                entry, leaf = split_line(raw)
-                seq = json.loads(entry)["seq"]
-            except (LineError, ValueError, KeyError, TypeError) as error:
-                raise self._damage(number, str(error)) from error
-            if not isinstance(seq, int) or seq <= last_seq:
-                raise self._damage(number, f"sequence {seq} stands after {last_seq}")
-            self._mark(seq, offset)
-            self._tree.append(leaf)
-            last_raw, last_seq, offset = raw, seq, offset + len(raw)
+        """Build the tree over what stands, and find the last entry; holes are allowed, as the ledger may have some."""
+        last = ReadLine(0, 0, b"", 0, None)
+        for last in read_lines(self.folder, self._entries.size, sealed.size if sealed else 0):
+            if last.fault and last.fault.code != HOLE:
+                raise Damaged("record.damaged", f"{self.folder / LEDGER}: {last.fault.message}", _MEND)
+            self._mark(last.seq, last.offset)
+            self._tree.append(last.leaf)
             if sealed and self.size == sealed.size:
-                self._check_sealed(sealed, last_seq)
-        if last_raw:
-            self.last = self._checked(last_raw, self.size - 1)
+                self._check_sealed(sealed, last.seq)
+        if last.number:
+            self.last = last.entry or next(self.since(last.number - 1))
         if sealed and sealed.size > self.size:
             raise Damaged(
                 "record.truncated",
@@ -236,12 +229,6 @@ class RecordWriter:
     def _damage(self, number: int | None, why: str) -> Damaged:
         place = "" if number is None else f", line {number + 1}"
         return Damaged("record.damaged", f"{self.folder / LEDGER}{place}: {why}", _MEND)
-
-
-def _seq_of(raw: bytes) -> int:
-    """Return the sequence of a line without parsing it; the header names before it hold no such text."""
-    found = _SEQ.search(raw)
-    return int(found[1]) if found else 0
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from services.audit.proof import EntryView, Report, list_entries, show_entry, verify_record
-from services.audit.record.folder import LEDGER
-from services.audit.record.format import LineError, read_line
+from services.audit.record.reader import last_copied
 from services.desk import people, show
 from services.desk.app import Invocation
 from services.desk.flows.orders import eoc_view
@@ -22,7 +21,6 @@ from services.desk.words import check_id
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock, monotonic
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
-from services.kernel.base.line_files import last_line
 
 CATCH_UP_SECONDS = 10.0
 """How long the copy is given to reach what the ledger had when the command began."""
@@ -67,11 +65,7 @@ def entries(invocation: Invocation, request_id: str | None, kind: str | None, la
 
 def copied_seq(city: City) -> int:
     """Return the newest ledger sequence in the copy, 0 when there is none."""
-    line = last_line(city.audit_folder / LEDGER)
-    try:
-        return read_line(line).seq if line is not None else 0
-    except LineError:
-        return 0
+    return last_copied(city.audit_folder)
 
 
 def currency(city: City, given: str | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from schemas import flow, subjects
-from schemas.events.audit import CompareQuery, LedgerStanding
+from schemas.events.audit import CompareQuery, LedgerIntegrity
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import health, people, show
 from services.desk.app import Invocation
@@ -120,7 +120,7 @@ async def _broker(city: City, given: str | None, url: str, lines: list[Line]) ->
 async def _standing(link: Link) -> Line:
     """Ask the audit service to compare ledger and copy, for a few seconds."""
     try:
-        found = await link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerStanding)
+        found = await link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerIntegrity)
     except OneVoiceError as error:
         return _failed("ledger against copy", error)
     return health.standing(found, SystemClock().now())

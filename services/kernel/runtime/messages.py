@@ -10,7 +10,7 @@ from faststream.nats.annotations import NatsMessage
 from schemas import canonical
 from services.kernel.base.errors import BadInput
 from services.kernel.ledger.client import Entry
-from services.kernel.ledger.integrity import entry_time
+from services.kernel.ledger.entry import entry_time
 from services.kernel.runtime.middleware import MAX_SUBMISSION, UnreadableBody
 
 

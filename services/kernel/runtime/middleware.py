@@ -47,8 +47,8 @@ MAX_SUBMISSION = 256 * 1024
 
 __all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody", "describe"]
 
-DOUBT_SECONDS = 5.0
-"""How long a message waits at a time while the ledger is doubted."""
+FAULT_SECONDS = 5.0
+"""How long a message waits at a time while the ledger has an integrity fault."""
 
 _ACK = "$JS.ACK."
 _DESK = "desk."
@@ -75,8 +75,8 @@ class ServiceMiddleware(BaseMiddleware):
 
     async def _from_ledger(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any], raw: Msg) -> None:
         runtime, tries = self.runtime, self.runtime.tries
-        if runtime.ledger.doubt is not None:  # said aloud by services.kernel.runtime.watch, once
-            await _nak(raw, DOUBT_SECONDS)
+        if runtime.ledger.fault is not None:  # the watch says so, once
+            await _nak(raw, FAULT_SECONDS)
             return
         try:
             async with _beating(raw, runtime.beat_seconds), runtime.one_at_a_time(raw), tries.in_hand(raw):

@@ -37,6 +37,7 @@ from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift
+from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import NatsSource, Source
@@ -44,7 +45,6 @@ from services.kernel.runtime.dead_letters import Letters
 from services.kernel.runtime.failure_counter import Counter
 from services.kernel.runtime.messages import EntryOf, Sender, desk_json, raw_bytes, strict_json, to_entry
 from services.kernel.runtime.middleware import RetryLater, ServiceMiddleware
-from services.kernel.runtime.watch import LedgerWatch
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
@@ -86,7 +86,7 @@ class Runtime:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
-        self.watch = LedgerWatch(self)
+        self.watch = IntegrityWatch(self, lambda: self.projection.newest)
         self.snapshots = Snapshots(self)
         self._stopping = False
         self._wire: Callable[[Runtime], None] = lambda _runtime: None
@@ -288,15 +288,15 @@ class Runtime:
         await self._await_manifest(genesis)
 
     async def _start_projection(self) -> None:
-        self.watch.heed(await self.snapshots.resume())
+        self.watch.take_up(await self.snapshots.resume())
         await self.projection.start()
 
     def _register(self) -> None:
         if subjects.EOC_STATE in self.row.hears:
             self.hear(subjects.EOC_STATE, title=f"posture, heard by {self.row.name}")(self._on_posture)
         if subjects.AUDIT_STANDING in self.row.hears:
-            title = f"the ledger's standing, heard by {self.row.name}"
-            self.hear(subjects.AUDIT_STANDING, title=title)(self.watch.on_standing)
+            title = f"the ledger's integrity, heard by {self.row.name}"
+            self.hear(subjects.AUDIT_STANDING, title=title)(self.watch.on_report)
         self._wire(self)
         if self.row.again is not None:
             pull = PullSub(batch_size=1, timeout=FETCH_SECONDS)
@@ -315,7 +315,7 @@ class Runtime:
         if self.row.folds and self._own_projection:
             following = (self.projection.run, self.snapshots.keep)
             self._following = [asyncio.create_task(self._keep(work)) for work in following]
-        for work in (*self._work, self._beat, self._watch_durables, self.watch.keep):
+        for work in (*self._work, self._beat, self._watch_durables, self.watch.run):
             self._tasks.append(asyncio.create_task(self._keep(work)))
         self.log.info("ready", instance=self.instance, control_seq=self.control.seq)
 

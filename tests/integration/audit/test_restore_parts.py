@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from schemas import canonical, flow, subjects
-from schemas.events.audit import LedgerStanding
+from schemas.events.audit import LedgerIntegrity
 from services.audit.proof import compare_record, verify_record
 from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.ledger.client import Ledger
-from services.kernel.ledger.integrity import Anchor, LedgerDoubted
+from services.kernel.ledger.integrity.checks import IntegrityFault
+from services.kernel.ledger.integrity.high_water import HighWaterMark
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
@@ -90,8 +91,8 @@ async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:
     assert refused.value.code == "ledger.not_empty"
 
 
-async def test_while_the_ledger_is_doubted_nothing_is_accepted_and_the_end_is_remembered(town: Town) -> None:
-    """Told by the audit service, or by an anchor that the ledger does not have: only receipts are still taken."""
+async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_remembered(town: Town) -> None:
+    """By the audit service's report, or a high-water mark that the ledger lacks; only receipts are still taken."""
     town.builder.genesis()
     town.builder.request("r2a")
     await town.flush()
@@ -99,28 +100,28 @@ async def test_while_the_ledger_is_doubted_nothing_is_accepted_and_the_end_is_re
         runtime, app = build("fanout", town.city, town.broker.url)
         await app.start()
         try:
-            await _until(lambda: runtime.watch.heard is not None and runtime.watch.heard.standing == "sound")
-            assert runtime.ledger.doubt is None
-            told = LedgerStanding(
+            await _until(lambda: runtime.watch.report is not None and runtime.watch.report.standing == "sound")
+            assert runtime.ledger.fault is None
+            told = LedgerIntegrity(
                 at=SystemClock().now(), standing="contradicted", first_seq=2, message="The ledger has no entry 2."
             )
-            await runtime.watch.on_standing(told)
+            await runtime.watch.on_report(told)
             assert "holds everything back" in str(runtime.watch.trouble)  # the next broadcast says otherwise
-            with pytest.raises(LedgerDoubted):
+            with pytest.raises(IntegrityFault):
                 await runtime.ledger.append(subjects.attempt("fire-townsquare", "r2a"), told)
             await runtime.ledger.append(subjects.receipt("fire-townsquare", "r2a"), told)
-            await _until(lambda: runtime.ledger.doubt is None)  # the audit service says that all is sound
+            await _until(lambda: runtime.ledger.fault is None)  # the audit service says that all is sound
             await _until(town.city.ledger_seen_path.exists)
         finally:
             await app.stop()
-        assert audit.ledger.doubt is None
+        assert audit.ledger.fault is None
 
-    Anchor(40, canonical.sha256(b"an entry that was acknowledged")).write(town.city.ledger_seen_path)
+    HighWaterMark(40, canonical.sha256(b"an entry that was acknowledged")).write(town.city.ledger_seen_path)
     again = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
     again.ledger.bind(await town.client("fanout"))
     await again.watch.begin()
-    assert again.ledger.doubt is not None
-    assert "has seen entry 40" in again.ledger.doubt.message
+    assert again.ledger.fault is not None
+    assert "has seen entry 40" in again.ledger.fault.message
 
 
 async def test_an_ack_at_a_sequence_that_stood_already_is_the_end_of_trust(town: Town) -> None:
@@ -130,10 +131,10 @@ async def test_an_ack_at_a_sequence_that_stood_already_is_the_end_of_trust(town:
     ledger = Ledger()
     ledger.bind(await town.client("eoc_state"))
     ledger.highest = 50
-    event = LedgerStanding(at=SystemClock().now(), standing="sound")
-    with pytest.raises(LedgerDoubted, match="has seen 50 before"):
+    event = LedgerIntegrity(at=SystemClock().now(), standing="sound")
+    with pytest.raises(IntegrityFault, match="has seen 50 before"):
         await ledger.append(subjects.CONTROL, event)
-    with pytest.raises(LedgerDoubted):
+    with pytest.raises(IntegrityFault):
         await ledger.append(subjects.CONTROL, event)
 
 

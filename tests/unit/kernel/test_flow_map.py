@@ -15,7 +15,7 @@ from schemas import flow, streams, subjects
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
-from services.kernel.ledger.integrity import Shape
+from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import OnEntry
 
