@@ -20,6 +20,7 @@ from services.audit.record.folder import writers_lock
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.service import Runtime, to_entry
 
 BATCH = 512
@@ -123,9 +124,7 @@ async def _background(*work: Callable[[], Awaitable[None]]) -> AsyncIterator[Cal
     try:
         yield fail
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(*tasks)
 
 
 async def _copy(puller: Puller, copier: LedgerCopier) -> None:

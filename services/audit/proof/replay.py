@@ -5,43 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from schemas.subjects import place_of
 from services.audit.proof.replay_state import ReplayState
-from services.audit.proof.report import plain
 from services.audit.proof.rules import attempts, people, receipts, resolutions, verdicts
 from services.audit.proof.rules.barrier import LEASE
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
+from services.kernel.base.errors import describe
 
 Rule = Callable[[ReplayState, RecordEntry, list[str]], Iterator[Violation]]
 
-RULES: dict[str, tuple[int, Rule]] = {
-    "control": (0, people.control),
-    "request": (1, people.request),
-    "approval": (2, people.approval),
-    "verdict": (1, verdicts.verdict),
-    "delivery": (2, verdicts.delivery),
-    "attempt": (2, attempts.attempt),
-    "receipt": (2, receipts.receipt),
-    "resolution": (2, resolutions.resolution),
-    "seal": (0, verdicts.seal),
+RULES: dict[str, Rule] = {
+    "control": people.control,
+    "request": people.request,
+    "approval": people.approval,
+    "verdict": verdicts.verdict,
+    "delivery": verdicts.delivery,
+    "attempt": attempts.attempt,
+    "receipt": receipts.receipt,
+    "resolution": resolutions.resolution,
+    "seal": verdicts.seal,
 }
-"""Each kind of entry: how many tokens follow it in the subject, and its rule."""
+"""The rule of each kind of entry; it gets the tokens that follow the kind in the subject."""
 
 
 def judge(state: ReplayState, entry: RecordEntry) -> Iterator[Violation]:
     """Yield what is wrong with an entry, given all before it, and enter it into the state."""
-    root, _, rest = entry.subject.partition(".")
-    kind, *tokens = rest.split(".")
-    known = RULES.get(kind)
-    if root != "ledger" or known is None or len(tokens) != known[0]:
+    kind = place_of(entry.subject).kind
+    if not kind:
         state.void(entry.seq, "event.subject", f"No event belongs under the subject {entry.subject!r}.")
         return
     if kind != "control" and state.control.seq == 0:
         yield Violation(entry.seq, "control.no_manifest", "It stands before the authority manifest.")
     try:
-        yield from known[1](state, entry, tokens)
+        yield from RULES[kind](state, entry, entry.subject.split(".")[2:])
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-        state.void(entry.seq, "event.malformed", f"The {kind} cannot be read: {plain(error)}.")
+        state.void(entry.seq, "event.malformed", f"The {kind} cannot be read: {describe(error)}.")
 
 
 def unsettled(state: ReplayState, now: datetime) -> Iterator[Violation]:

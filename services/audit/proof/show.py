@@ -11,6 +11,7 @@ from typing import Any
 from schemas import canonical
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
+from schemas.subjects import place_of
 from services.audit.proof.verify import reader_of
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.folder import CHECKPOINTS
@@ -21,12 +22,10 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 from services.kernel.base.line_files import complete_lines
 
-_PROFILED = frozenset({"delivery", "attempt", "receipt", "resolution"})
-
 
 @dataclass(frozen=True)
 class EntryView:
-    """An entry for people: ``kind`` is the subject's second token, ``body`` the event as JSON, if it is."""
+    """An entry for people: ``kind`` is empty under a subject that has none, ``body`` is the event if it is JSON."""
 
     seq: int
     at: datetime
@@ -120,14 +119,12 @@ def _newest(city: City, reader: RecordReader) -> tuple[Envelope, Checkpoint]:
 
 
 def _view(entry: RecordEntry) -> EntryView:
-    _, kind, *tokens = [*entry.subject.split("."), ""][:5]
-    tokens = [token for token in tokens if token]
-    profile = tokens[0] if kind in _PROFILED and len(tokens) == 2 else None
-    request_id = (tokens[1] if profile else tokens[0]) if tokens else None
+    kind, request_id, name = place_of(entry.subject)
+    profile = name if name and kind != "approval" else None
     try:
         body = canonical.loads(entry.data)
     except canonical.StrictJsonError:
         body = None
     return EntryView(
-        entry.seq, entry.at, entry.subject, kind, request_id, profile, body if isinstance(body, dict) else None
+        entry.seq, entry.at, entry.subject, kind, request_id or None, profile, body if isinstance(body, dict) else None
     )

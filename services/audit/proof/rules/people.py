@@ -9,21 +9,20 @@ from pydantic import TypeAdapter
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Role
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import Request, digest_of
+from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
-from services.audit.proof.report import plain
 from services.audit.proof.rules import barrier
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
 from services.kernel.authority.signing import verified_by
+from services.kernel.base.errors import describe
 from services.kernel.control.control_state import ControlFault, fold, read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
-_MAY_WITHDRAW = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 
 
 def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Iterator[Violation]:
@@ -47,7 +46,7 @@ def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Itera
         if isinstance(error, ControlFault):
             state.void(entry.seq, error.code, f"This control change may not be: {error.message}.")
         else:
-            state.void(entry.seq, "event.malformed", f"The control cannot be read: {plain(error)}.")
+            state.void(entry.seq, "event.malformed", f"The control cannot be read: {describe(error)}.")
         state.control = replace(before, seq=entry.seq) if before.seq else before
     else:
         if isinstance(event, EocActive):
@@ -67,7 +66,7 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
         yield Violation(entry.seq, "withdraw.unknown", f"There is no request {order.action.request_id} to withdraw.")
         return
     roles = state.control.roles_of(order.officer, entry.at)
-    if order.officer != context.request.author and not roles & _MAY_WITHDRAW:
+    if order.officer != context.request.author and not roles & OFFICE_OR_APPROVER:
         yield Violation(
             entry.seq,
             "withdraw.right",
@@ -149,6 +148,8 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
         state.void(entry.seq, code, message)
 
 
+# Not through kernel.authority.statements: the record is judged apart from the doors that let it in, at the time of
+# the entry, and each of an entry's faults is named.
 def _signed(state: ReplayState, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:
         yield "event.subject", f"The approval by {event.officer} stands under another subject."

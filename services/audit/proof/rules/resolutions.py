@@ -10,23 +10,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from schemas import streams, subjects
-from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.envelope import RESOLUTION_TYPE
+from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.audit.proof.effective import EXPECT, EXPECT_SUBJECT
 from services.audit.proof.replay_state import Decided, DeliveryContext, ReplayState, Target
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
 from services.kernel.authority.signing import verified_by
 
-_SKEW = timedelta(seconds=60)
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)
 """How long the append of a decision may take; control may have changed meanwhile, as it is fenced on the receipt."""
-
-_MAY_RESOLVE = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
-_UNDER_EOC = _MAY_RESOLVE - {Role.COMMS_OFFICE}
 
 _CARRIES_OUT = {
     "posted": (ReceiptOutcome.DELIVERED, True),
@@ -57,6 +53,7 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
     target.decided[entry.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
 
 
+# Not through kernel.authority.statements, for the reason that rules.people gives.
 def _signed(
     state: ReplayState, entry: RecordEntry, event: Resolution, statement: ResolutionStatement
 ) -> Iterator[Violation]:
@@ -80,7 +77,7 @@ def _signed(
 
 
 def _in_time(entry: RecordEntry, statement: ResolutionStatement) -> Iterator[Violation]:
-    if not statement.issued_at - _SKEW <= entry.at < statement.expires_at + _LAG:
+    if not statement.issued_at - CLOCK_SKEW <= entry.at < statement.expires_at + _LAG:
         yield Violation(
             entry.seq, "resolution.expired", f"The resolution by {statement.officer} was not in force at this time."
         )
@@ -111,7 +108,7 @@ def _by_whom(
 def _holds(state: ReplayState, entry: RecordEntry, statement: ResolutionStatement, context: DeliveryContext) -> bool:
     control, eoc = state.control, (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
     strict = statement.decision == "post_again" and (control.under_eoc or context.request.submitted_posture in eoc)
-    return bool(control.roles_of(statement.officer, entry.at) & (_UNDER_EOC if strict else _MAY_RESOLVE))
+    return bool(control.roles_of(statement.officer, entry.at) & (EOC_APPROVERS if strict else OFFICE_OR_APPROVER))
 
 
 def _answers(entry: RecordEntry, statement: ResolutionStatement, context: DeliveryContext) -> Iterator[Violation]:
