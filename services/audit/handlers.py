@@ -1,4 +1,4 @@
-"""The audit service's desk handler: is the ledger what the second copy says?"""
+"""The audit service's desk handler: does the ledger hold what the second copy holds?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.runtime.service import Runtime, Sender
 
 LATELY = timedelta(seconds=10)
-"""How old the other process's report may be for one that stands by to repeat it."""
+"""How old the writing process's report may be for a standby to repeat it."""
 
 
 class AuditHandlers:

@@ -61,7 +61,7 @@ class IntegrityChecker:
             await asyncio.sleep(REPORT_SECONDS)
 
     def note(self, what: Violation) -> None:
-        """Take up what was seen while copying: the ledger is contradicted, and all is compared anew."""
+        """Take up what was seen while copying: the ledger is contradicted, and everything is compared again."""
         self._noted.append(what)
         self._contradicted((what,), 1)
         self._hurry.set()
@@ -105,7 +105,7 @@ class IntegrityChecker:
         return list(islice(self._record.writer.since(start), count))
 
     async def _look_at_count(self, found: Comparison) -> None:
-        """What the stream says of itself counts at once; gaps that the copy has too are no difference."""
+        """Take the stream's own count at its word, at once; gaps that the copy has too are no difference."""
         shape = await self._runtime.ledger.shape()
         unlike = found.add_count(shape, self._record.writer.last_seq, whole=False)
         if unlike is not None:

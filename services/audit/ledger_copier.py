@@ -1,4 +1,4 @@
-"""Copies the ledger: takes batches, puts them on disk, raises the alarm when the ledger changes its story."""
+"""Copies the ledger: takes batches, puts them on disk, raises the alarm when the ledger changes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CHUNK = 512
 class LedgerCopier:
     """Copies the ledger into one open record.
 
-    When a method raises OSError or Damaged, the record must be opened anew. ``joined``: the ledger has the copy's last
-    entry as the copy has it; what follows on another one is another story, and is not put on top of the copy's.
+    When a method raises OSError or Damaged, the record must be opened again. ``joined``: the ledger has the copy's last
+    entry as the copy has it. While it has not, nothing is copied: what follows on another entry is another history.
     ``on_difference`` is called with each difference that is seen while copying.
     """
 

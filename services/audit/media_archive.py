@@ -1,4 +1,4 @@
-"""Keeps the pictures that requests name beside the record, so that a restored city has those that are pending."""
+"""Keeps a copy of the pictures that requests name, so that a restored city has those that are still to be posted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MediaArchive:
         return True
 
     def forget(self) -> None:
-        """Look at each picture's bytes again the next time."""
+        """Check each picture's bytes again the next time."""
         self._whole.clear()
 
 

@@ -1,4 +1,4 @@
-"""Before services take up work: is the ledger still what its second copy says?"""
+"""Compares the ledger with its second copy before services take up work."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ async def restore(city: City, url: str, tell: Callable[[str], None]) -> Restored
         ledger.bind(await stack.enter_async_context(_as_service(city, url, "audit")))
         last = (await ledger.shape()).last
         stood = await _check_what_stands(ledger, reader_of(city).entries(), last)
-        writers = Writers(city, url, stack)
+        writers = ServiceWriters(city, url, stack)
         found, missing = await _pictures(city, writers, tell)
         entries = await _publish(writers, reader_of(city).entries(), stood, tell)
         tell("comparing ledger and copy")
@@ -129,23 +129,23 @@ async def restore(city: City, url: str, tell: Callable[[str], None]) -> Restored
     return Restored(entries, stood, found, missing)
 
 
-class Writers:
+class ServiceWriters:
     """Connections with the services' own keys, each made when it is first needed."""
 
     def __init__(self, city: City, url: str, stack: AsyncExitStack) -> None:
         self._city, self._url, self._stack = city, url, stack
-        self._writers: dict[str, Writer] = {}
+        self._writers: dict[str, ServiceWriter] = {}
 
-    async def get(self, service: str) -> Writer:
+    async def get(self, service: str) -> ServiceWriter:
         """Return the connection of a service, or of the provisioning user for what no service writes any more."""
         if service not in self._writers:
             connection = as_provisioner if service == PROVISION_USER else partial(_as_service, name=service)
             client = await self._stack.enter_async_context(connection(self._city, self._url))
-            self._writers[service] = await Writer(client).start()
+            self._writers[service] = await ServiceWriter(client).start()
         return self._writers[service]
 
 
-class Writer:
+class ServiceWriter:
     """Publishes runs of entries with one service's key, in order, and waits for all acks of a run."""
 
     def __init__(self, client: Client) -> None:
@@ -153,7 +153,7 @@ class Writer:
         self._inbox = client.new_inbox()
         self._acks: dict[int, asyncio.Future[Msg]] = {}
 
-    async def start(self) -> Writer:
+    async def start(self) -> ServiceWriter:
         """Begin to listen for acks."""
         await self.client.subscribe(f"{self._inbox}.*", cb=self._on_ack)
         return self
@@ -199,7 +199,9 @@ def _check_ack(put: Put, ack: Msg) -> None:
     )
 
 
-async def _publish(writers: Writers, lines: Iterator[RecordEntry], stood: int, tell: Callable[[str], None]) -> int:
+async def _publish(
+    writers: ServiceWriters, lines: Iterator[RecordEntry], stood: int, tell: Callable[[str], None]
+) -> int:
     last, told = stood, stood
     for run in runs(one for one in puts(lines) if one.seq > stood):
         writer = await writers.get(run[0].writer)
@@ -250,7 +252,7 @@ async def _refuse_used(city: City, url: str) -> None:
             )
 
 
-async def _pictures(city: City, writers: Writers, tell: Callable[[str], None]) -> tuple[int, int]:
+async def _pictures(city: City, writers: ServiceWriters, tell: Callable[[str], None]) -> tuple[int, int]:
     """Put the pictures of the copy back; return how many, and how many requests name that the copy has not."""
     ledger, done, missing = Ledger(), set[str](), set[str]()
     for line in reader_of(city).entries():

@@ -34,7 +34,7 @@ class LiveLedger(Protocol):
         ...
 
     async def shape(self) -> Shape:
-        """Return what the stream says of itself."""
+        """Return the stream's own count."""
         ...
 
 
@@ -64,7 +64,7 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """True when ledger and copy tell different stories."""
+        """True when ledger and copy differ."""
         return bool(self.stretches)
 
     @property
@@ -80,7 +80,7 @@ class Comparison:
             self.note(unlike)
 
     def add_count(self, shape: Shape, copy_last: int, *, whole: bool) -> Violation | None:
-        """Take up what the stream's own count says against it, if that is news, and return it.
+        """Take up what the stream's own count shows against the ledger; return it, if nothing else showed it yet.
 
         Args:
             shape: the stream's own count.
@@ -123,7 +123,7 @@ class Comparison:
 async def compare(
     found: Comparison, chunks: AsyncIterator[Sequence[RecordEntry]], ledger: LiveLedger
 ) -> AsyncIterator[Sequence[RecordEntry]]:
-    """Compare chunk by chunk, and yield each chunk once it has been compared: who iterates may wait, look or stop."""
+    """Compare chunk by chunk; yield each one that is compared, so that the caller may wait, look or stop."""
     async for chunk in chunks:
         live = await ledger.get_many([copy.seq for copy in chunk])
         for copy, entry in zip(chunk, live, strict=True):

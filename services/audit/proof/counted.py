@@ -1,4 +1,4 @@
-"""What counts of a request: its newest verdict at the control revision in force, and the genuine word of each officer.
+"""What counts of a request: its newest verdict at the control revision in force, and each officer's genuine decision.
 
 What does not count stands in the record all the same, and ledgers of before version 0.3 are judged by it.
 """
@@ -14,10 +14,10 @@ from schemas.events.verdicts import Verdict
 
 @dataclass(slots=True)
 class CountedRequest:
-    """One revision of a request with what counts of all that was said of it.
+    """One revision of a request, with the verdict and the decisions that count.
 
     ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
-    ``rejected`` the revision that was rejected by those who said no, ``nonces`` all that were used.
+    ``rejected`` the revision that each rejecting officer rejected, ``nonces`` all that were used.
     """
 
     request: Request
@@ -38,11 +38,11 @@ class CountedRequest:
         return self.request.digest
 
     def approvals(self) -> tuple[Approval, ...]:
-        """Return the last genuine word of each officer."""
+        """Return the last genuine decision of each officer."""
         return tuple(self.genuine.values())
 
-    def speak(self, approval: Approval, statement: ApprovalStatement) -> bool:
-        """Take up a genuine statement, and say so; one that was used before does not count again."""
+    def take_up(self, approval: Approval, statement: ApprovalStatement) -> bool:
+        """Take up a genuine statement; return False for one that was used before, which does not count again."""
         if statement.nonce in self.nonces:
             return False
         self.nonces.append(statement.nonce)

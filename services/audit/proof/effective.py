@@ -2,7 +2,7 @@
 
 Services have it in services.kernel.fold.effective; nothing is shared, so that a mistake in either is found by
 the other. An attempt counts by its bytes and what stands before it: one that does not is *void*. What no worker of ours
-would write is told; that another one was quicker is not. Source: design.md, Fan-out.
+would write is reported; that another one was quicker is not. Source: ADR 17.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class ProfileProgress:
 
 @dataclass
 class Progress:
-    """All places by request and profile. ``under_way``: the attempt on each profile that nothing was said of yet."""
+    """Each request's progress on each profile. ``under_way``: the attempt on each profile that has no receipt."""
 
     at: dict[tuple[str, str], ProfileProgress] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
 
     def of(self, request_id: str, profile: str) -> ProfileProgress:
-        """Return a place."""
+        """Return the progress of a request on a profile."""
         return self.at.setdefault((request_id, profile), ProfileProgress())
 
     def attempted(self, seq: int, event: Attempt) -> None:

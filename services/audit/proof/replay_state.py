@@ -82,10 +82,10 @@ class Target:
 
 @dataclass(slots=True)
 class DeliveryContext:
-    """A request with all that was said of it.
+    """A request with everything that was decided about it, and how each of its deliveries went.
 
     ``request`` has the posture that was in force where it stands. ``counts``: False where it stands under another name
-    or realm. ``counted`` is what counts of what was said of it; the other fields are what stands, whether it counts or
+    or realm. ``counted`` is what counts of it; the other fields are what stands in the record, whether it counts or
     not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
     """

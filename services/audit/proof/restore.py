@@ -53,7 +53,7 @@ def writer_of(subject: str) -> str:
 def puts(entries: Iterable[RecordEntry]) -> Iterator[Put]:
     """Yield each entry as it is to be published, in order; the sequences must be 1, 2, 3 without a hole.
 
-    A message id that stood before would make the server take the entry for a repeat: then it travels beside.
+    A message id that stood before would make the server take the entry for a repeat: then it travels in another header.
 
     Raises:
         Unproven: ``record.holes``, ``restore.no_writer``.

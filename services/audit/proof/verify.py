@@ -1,7 +1,8 @@
-"""``verify_record``: the whole proof, in one pass over the files and one over the hashes."""
+"""Verifies the whole record: one pass over the files, one over the hashes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from schemas.events.audit import Checkpoint
@@ -15,8 +16,6 @@ from services.audit.record.reader import PinnedCheckpoint, RecordReader
 from services.audit.record.violation import Violation
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
-
-_ORDER = "the audit service has not written anything here yet, or its folder is gone"
 
 
 def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = ()) -> Report:
@@ -33,49 +32,56 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
     """
     if not (city.audit_folder / LEDGER).exists():
         raise Unproven(
-            "record.missing", f"there is no record in {city.audit_folder}", f"start the audit service; {_ORDER}"
+            "record.missing",
+            f"there is no record in {city.audit_folder}",
+            "start the audit service; it has not written anything here yet, or its folder is gone",
         )
-    reader, folder = reader_of(city), city.audit_folder
-    state = ReplayState(_authority(city))
+    reader, state = reader_of(city), ReplayState(_keys(city))
     events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
     for entry in reader.entries():
         events += 1
         found.extend(judge(state, entry))
-        pictures.extend(judge_pictures(folder, entry, looked_at))
+        pictures.extend(judge_pictures(city.audit_folder, entry, looked_at))
     found.extend(one for one in pictures if one.code == "media.damaged")
-    found.extend((*overtaken(state), *state.void_as_violations()))
-    if state.control.seq == 0:
-        found.append(Violation(0, "control.no_manifest", "The record holds no valid authority manifest."))
+    found.extend(_at_the_end(state))
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
-    found.extend(_cut(reader, known))
-    violations = (*reader.violations, *found, *alarms_as_violations(city.audit_folder))
-    open_ones = [a.seq for a in state.attempts.values() if a.receipt_seq == 0 or a.outcome == "unconfirmed"]
+    found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(city.audit_folder)))
+    missing = (one for one in pictures if one.code == "media.missing")
     return Report(
         events=events,
         attempts=len(state.attempts),
         last_seq=reader.last_seq,
         root=root,
         checkpoints=len(reader.checkpoints),
-        violations=tuple(sorted(dict.fromkeys(violations), key=lambda one: one.seq)),
-        warnings=(
-            *reader.warnings,
-            *state.warnings,
-            *state.void_as_warnings(),
-            *unsettled(state, now),
-            *undecided(state, now),
-            *(one for one in pictures if one.code == "media.missing"),
-            *closed_as_warnings(city.audit_folder),
+        violations=tuple(sorted(dict.fromkeys(found), key=lambda one: one.seq)),
+        warnings=(*reader.warnings, *_warnings(state, now), *missing, *closed_as_warnings(city.audit_folder)),
+        unconfirmed=tuple(
+            one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
         ),
-        unconfirmed=tuple(open_ones),
     )
 
 
+def _at_the_end(state: ReplayState) -> Iterator[Violation]:
+    """Yield what is known to be wrong only when the whole record has been read."""
+    yield from overtaken(state)
+    yield from state.void_as_violations()
+    if state.control.seq == 0:
+        yield Violation(0, "control.no_manifest", "The record holds no valid authority manifest.")
+
+
+def _warnings(state: ReplayState, now: datetime) -> Iterator[Violation]:
+    yield from state.warnings
+    yield from state.void_as_warnings()
+    yield from unsettled(state, now)
+    yield from undecided(state, now)
+
+
 def reader_of(city: City) -> RecordReader:
-    """Return a reader over the copy of a realm, to be read."""
+    """Return a reader of the copy of a realm."""
     return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
 
 
-def _authority(city: City) -> PinnedKeys:
+def _keys(city: City) -> PinnedKeys:
     pinned = city.authority
     return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
 

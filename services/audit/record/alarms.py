@@ -1,4 +1,4 @@
-"""Alarms: what the audit service saw of a ledger that changed its story, with the evidence (``alarms.jsonl``).
+"""Alarms: what the audit service saw of a ledger that changed, with the evidence (``alarms.jsonl``).
 
 A person who has looked closes them with a name and a reason: then they stand in ``alarms-closed.jsonl``, and are a
 warning of each verification instead of a violation.
@@ -30,7 +30,7 @@ class Alarm(Contract):
     evidence_body: Sha256 | None = None
 
     def same_as(self, other: Alarm) -> bool:
-        """Return whether both say the same, whenever they were raised."""
+        """Return whether both mean the same, whenever they were raised."""
         mine, its = (self.seq, self.code, self.evidence_body), (other.seq, other.code, other.evidence_body)
         return mine == its
 
@@ -93,11 +93,11 @@ def close_alarms(folder: Path, by: str, reason: str, at: datetime) -> int:
         OSError: the disk does not take them; the alarms stand as they did.
     """
     alarms = tuple(read_alarms(folder))
-    standing = read_closed(folder)
-    done = [one.alarm for one in standing]  # by one that was interrupted between the two files
+    closed_before = read_closed(folder)
+    done = [one.alarm for one in closed_before]  # by a run that was interrupted between the two files
     closing = [ClosedAlarm(at=at, by=by, reason=reason, alarm=alarm) for alarm in alarms if alarm not in done]
     if alarms:
-        lines = b"".join(one.to_bytes() + b"\n" for one in (*standing, *closing))
+        lines = b"".join(one.to_bytes() + b"\n" for one in (*closed_before, *closing))
         write_atomically(folder / CLOSED, lines, mode=0o600)
         (folder / ALARMS).unlink()
         flush_folder(folder)

@@ -91,7 +91,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that say under which conditions the server stored a message."""
     wanted = ("nats-msg-id", "nats-expected-")
     kept = {name: value for name, value in headers.items() if name.lower().startswith(wanted)}
-    kept.pop(LAST_HEADER, None)  # how a restore pins an entry to its place; the first story did not have it
+    kept.pop(LAST_HEADER, None)  # how a restore pins an entry to its place; the first time it was stored it had none
     if OLD_MSG_ID in headers:
         kept[MSG_ID] = headers[OLD_MSG_ID]
     return kept

@@ -15,7 +15,7 @@ REQUEST = "ledger.request."
 def pictures_of(entry: LedgerEntry) -> tuple[str, ...]:
     """Return the hashes of the pictures that an entry names, each once; only requests do.
 
-    A request that cannot be read names none: the replay tells what is wrong with it.
+    A request that cannot be read names none: the replay reports what is wrong with it.
     """
     if not entry.subject.startswith(REQUEST) or b"media_type" not in entry.data:
         return ()
@@ -33,7 +33,7 @@ def picture_path(folder: Path, sha256: str) -> Path:
 
 
 def read_picture(folder: Path, sha256: str) -> bytes | None:
-    """Return a picture of the copy; None where it is not there, or is not what its name says."""
+    """Return a picture of the copy; None where it is missing, or its bytes do not have the hash that names it."""
     try:
         raw = picture_path(folder, sha256).read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""The reader of the record: lines, order, Merkle tree, checkpoints. What the events say is not looked at here.
+"""Reads the record and checks its lines, their order, the Merkle tree and the checkpoints; never what events mean.
 
 It may be read while the audit service writes: then entries that came after the reading began are left out.
 """
@@ -19,9 +19,9 @@ from services.audit.record.violation import Violation
 from services.kernel.base.line_files import complete_lines, count_lines, last_line, lines_backwards, sizes
 
 HOLE = "record.gap"
-"""The fault of an entry that stands where it may, behind others that are missing."""
+"""The fault of an entry before which others are missing; it may stand where it does."""
 
-PATIENCE = 3.0
+SIGN_SECONDS = 3.0
 """Seconds that a running audit service gets to sign what it has just written."""
 
 
@@ -86,7 +86,7 @@ def _out_of_place(number: int, seq: int, last_seq: int) -> Violation | None:
 
 
 def read_backwards(folder: Path) -> Iterator[RecordEntry]:
-    """Yield the entries that can be read, the newest first: for a look at the end. It proves nothing."""
+    """Yield the entries that can be read, the newest first: to compare the end of the record. It proves nothing."""
     for raw in lines_backwards(folder / LEDGER):
         try:
             yield read_line(raw)
@@ -151,12 +151,12 @@ class RecordReader:
         pinned = (*self.checkpoints, *seals)
         roots = self._roots({one.checkpoint.size for one in pinned} | {self.size})
         self._check_cover()
-        told = False
+        named = False
         for one in pinned:
-            if one.checkpoint.size > self.size or (told and not one.seq):
+            if one.checkpoint.size > self.size or (named and not one.seq):
                 continue  # what is missing was named; after the first broken root all later ones are broken too
             if roots[one.checkpoint.size] != one.checkpoint.root:
-                told = told or not one.seq
+                named = named or not one.seq
                 self._note(
                     one.seq or one.checkpoint.last_seq,
                     "record.root",
@@ -171,7 +171,7 @@ class RecordReader:
         """
         path = self.folder / CHECKPOINTS
         entries = count_lines(self.folder / LEDGER)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SIGN_SECONDS
         while True:
             sealed = self._sealed_size(path)
             if sealed >= entries or time.monotonic() > deadline or not is_being_written(self.folder):

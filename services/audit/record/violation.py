@@ -1,4 +1,4 @@
-"""What is wrong with the record or the ledger: a sequence, a stable code and one plain sentence."""
+"""A fault of the record or the ledger: a sequence, a stable code and one plain sentence."""
 
 from __future__ import annotations
 

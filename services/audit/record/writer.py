@@ -184,7 +184,7 @@ class RecordWriter:
         self._checkpoints.close()
 
     def _scan(self, sealed: Checkpoint | None) -> None:
-        """Build the tree over what stands, and find the last entry; holes are allowed, as the ledger may have some."""
+        """Build the tree, and find the last entry. Gaps are allowed: the ledger may have had them."""
         last = ReadLine(0, 0, b"", 0, None)
         for last in read_lines(self.folder, self._entries.size, sealed.size if sealed else 0):
             if last.fault and last.fault.code != HOLE:

@@ -37,7 +37,7 @@ def writer_of(subject: str) -> str:
     return next(row.name for row in flow.SERVICES if any(w.split(".")[1] == kind for w in row.writes))
 
 
-class Town:
+class AuditedCity:
     """A provisioned city, its broker and the ledger as the provisioning user sees it."""
 
     def __init__(self, city: City, broker: EmbeddedBroker) -> None:
@@ -124,22 +124,22 @@ class Town:
 
 
 @asynccontextmanager
-async def make_town(folder: Path) -> AsyncIterator[Town]:
+async def make_town(folder: Path) -> AsyncIterator[AuditedCity]:
     city = make_city(folder / "city", demo_plan())
     broker = EmbeddedBroker()
     await broker.start(city, free_port())
-    town = None
+    audited = None
     try:
         await provision(city, broker.url)
-        town = Town(city, broker)
-        yield town
+        audited = AuditedCity(city, broker)
+        yield audited
     finally:
-        if town is not None:
-            await town.end()
+        if audited is not None:
+            await audited.end()
         await broker.stop()
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+async def audited(tmp_path: Path) -> AsyncIterator[AuditedCity]:
     async with make_town(tmp_path) as made:
         yield made

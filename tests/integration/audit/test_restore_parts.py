@@ -21,8 +21,8 @@ from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
 from services.provision.connection import connected
-from services.provision.restore import Writer, restore
-from tests.integration.audit.conftest import Town
+from services.provision.restore import ServiceWriter, restore
+from tests.integration.audit.conftest import AuditedCity
 from tests.support.ledger_builder import story
 from tests.support.ports import free_port
 
@@ -31,19 +31,19 @@ def quiet(_text: str) -> None:
     """Nobody listens."""
 
 
-async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(town: Town, monkeypatch: Any) -> None:
+async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited: AuditedCity, monkeypatch: Any) -> None:
     """Copied by any tool in the middle of the writing, with the keys: a ledger that verifies, on another machine.
 
     An interruption leaves a part, and the next restore goes on from there; what is no part of it is refused.
     """
-    story(town.builder, sealed=False)
-    count = await town.flush()
-    backup = town.city.folder.parent / "backup"
-    async with town.audit_here():
-        await town.until_copied(count)
-        flood = asyncio.create_task(town.flood(150, "rb"))
-        await town.until_copied(count + 40)
-        shutil.copytree(town.city.folder, backup, ignore=shutil.ignore_patterns("nats-aside", "jetstream", "run"))
+    story(audited.builder, sealed=False)
+    count = await audited.flush()
+    backup = audited.city.folder.parent / "backup"
+    async with audited.audit_here():
+        await audited.until_copied(count)
+        flood = asyncio.create_task(audited.flood(150, "rb"))
+        await audited.until_copied(count + 40)
+        shutil.copytree(audited.city.folder, backup, ignore=shutil.ignore_patterns("nats-aside", "jetstream", "run"))
         await flood
     elsewhere = load_city(backup)
     assert verify_record(elsewhere, SystemClock().now()).violations == ()
@@ -66,18 +66,18 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(town: To
 
 async def _interrupted(city: Any, url: str, monkeypatch: Any) -> None:
     """The first restore ends after some runs, as by a power cut."""
-    whole, left = Writer.put, [6]
+    whole, left = ServiceWriter.put, [6]
 
-    async def put(self: Writer, run: Any) -> None:
+    async def put(self: ServiceWriter, run: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Unreachable("broker.unreachable", "the lights went out", "")
         await whole(self, run)
 
-    monkeypatch.setattr(Writer, "put", put)
+    monkeypatch.setattr(ServiceWriter, "put", put)
     with pytest.raises(Unreachable, match="lights"):
         await restore(city, url, quiet)
-    monkeypatch.setattr(Writer, "put", whole)
+    monkeypatch.setattr(ServiceWriter, "put", whole)
 
 
 async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:
@@ -91,13 +91,13 @@ async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:
     assert refused.value.code == "ledger.not_empty"
 
 
-async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_remembered(town: Town) -> None:
+async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_remembered(audited: AuditedCity) -> None:
     """By the audit service's report, or a high-water mark that the ledger lacks; only receipts are still taken."""
-    town.builder.genesis()
-    town.builder.request("r2a")
-    await town.flush()
-    async with town.audit_here() as audit:
-        runtime, app = build("fanout", town.city, town.broker.url)
+    audited.builder.genesis()
+    audited.builder.request("r2a")
+    await audited.flush()
+    async with audited.audit_here() as audit:
+        runtime, app = build("fanout", audited.city, audited.broker.url)
         await app.start()
         try:
             await _until(lambda: runtime.watch.report is not None and runtime.watch.report.standing == "sound")
@@ -111,25 +111,25 @@ async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_r
                 await runtime.ledger.append(subjects.attempt("fire-townsquare", "r2a"), told)
             await runtime.ledger.append(subjects.receipt("fire-townsquare", "r2a"), told)
             await _until(lambda: runtime.ledger.fault is None)  # the audit service says that all is sound
-            await _until(town.city.ledger_seen_path.exists)
+            await _until(audited.city.ledger_seen_path.exists)
         finally:
             await app.stop()
         assert audit.ledger.fault is None
 
-    HighWaterMark(40, canonical.sha256(b"an entry that was acknowledged")).write(town.city.ledger_seen_path)
-    again = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    again.ledger.bind(await town.client("fanout"))
+    HighWaterMark(40, canonical.sha256(b"an entry that was acknowledged")).write(audited.city.ledger_seen_path)
+    again = Runtime(flow.service("fanout"), audited.city, url=audited.broker.url)
+    again.ledger.bind(await audited.client("fanout"))
     await again.watch.begin()
     assert again.ledger.fault is not None
     assert "has seen entry 40" in again.ledger.fault.message
 
 
-async def test_an_ack_at_a_sequence_that_stood_already_is_the_end_of_trust(town: Town) -> None:
+async def test_an_ack_at_a_sequence_that_stood_already_is_the_end_of_trust(audited: AuditedCity) -> None:
     """The server hands a lost entry's sequence out again: whoever saw it before acts on nothing more."""
-    town.builder.genesis()
-    await town.flush()
+    audited.builder.genesis()
+    await audited.flush()
     ledger = Ledger()
-    ledger.bind(await town.client("eoc_state"))
+    ledger.bind(await audited.client("eoc_state"))
     ledger.highest = 50
     event = LedgerIntegrity(at=SystemClock().now(), standing="sound")
     with pytest.raises(IntegrityFault, match="has seen 50 before"):
@@ -138,16 +138,16 @@ async def test_an_ack_at_a_sequence_that_stood_already_is_the_end_of_trust(town:
         await ledger.append(subjects.CONTROL, event)
 
 
-async def test_an_empty_ledger_is_not_begun_anew_over_a_second_copy(town: Town) -> None:
+async def test_an_empty_ledger_is_not_begun_anew_over_a_second_copy(audited: AuditedCity) -> None:
     """A lost store must not look like a new city."""
-    town.builder.genesis()
-    town.builder.write()
-    _, app = build("registry", town.city, town.broker.url)
+    audited.builder.genesis()
+    audited.builder.write()
+    _, app = build("registry", audited.city, audited.broker.url)
     with pytest.raises(Unproven, match="not begun anew"):
         await app.start()
     await app.stop()
-    await town.client("registry")
-    assert await town.ledger.last_seq() == 0
+    await audited.client("registry")
+    assert await audited.ledger.last_seq() == 0
 
 
 async def _until(look: Any, seconds: float = 90.0) -> None:

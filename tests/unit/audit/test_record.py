@@ -14,6 +14,7 @@ from services.audit.record.alarm_log import AlarmLog
 from services.audit.record.alarms import Alarm
 from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import LineError, RecordEntry, differences, read_line, write_line
+from services.audit.record.merkle import leaf_hash
 from services.audit.record.writer import Damaged, RecordWriter
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
@@ -137,6 +138,32 @@ def test_any_other_damage_is_refused_and_left_alone(tmp_path: Path, signer: Sign
         with pytest.raises(Damaged):
             RecordWriter(tmp_path, "live", signer)
         assert path.read_bytes() == bent
+
+
+def test_what_no_checkpoint_covers_is_read_strictly(tmp_path: Path, signer: Signer) -> None:
+    """A line in the middle of the unsigned end whose hash fits, in another form than entries are written in."""
+    with RecordWriter(tmp_path, "live", signer) as record:
+        record.append([entry(1)])
+        record.seal(START)
+    raw = write_line(entry(2))[0].split(b',"leaf"')[0].removeprefix(b'{"entry":').replace(b'"seq":2,', b'"seq": 2,')
+    with (tmp_path / LEDGER).open("ab") as file:
+        file.write(
+            b'{"entry":' + raw + b',"leaf":"' + leaf_hash(raw).hex().encode() + b'"}\n' + write_line(entry(3))[0]
+        )
+    with pytest.raises(Damaged):
+        RecordWriter(tmp_path, "live", signer)
+
+
+def test_a_gap_that_the_ledger_had_is_no_damage(tmp_path: Path, signer: Signer) -> None:
+    """Signed or not, at the opening: the proof names it."""
+    for sealed in (True, False):
+        folder = tmp_path / str(sealed)
+        with RecordWriter(folder, "live", signer) as record:
+            record.append([entry(1), entry(4)])
+            if sealed:
+                record.seal(START)
+        with RecordWriter(folder, "live", signer) as again:
+            assert (again.size, again.last_seq, again.last) == (2, 4, next(again.since(1)))
 
 
 def test_a_shortened_record_and_a_foreign_checkpoint_are_refused(tmp_path: Path, signer: Signer, city: City) -> None:

@@ -24,7 +24,7 @@ LAG = timedelta(seconds=streams.LEASE_SECONDS / 3)
 
 
 class Basis(NamedTuple):
-    """What an attempt rests on: the verdict that counts there, and each officer's word."""
+    """What an attempt rests on: the verdict that counts there, and each officer's decision."""
 
     verdict: Verdict | None
     verdict_seq: int
@@ -43,7 +43,7 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         return
     context = state.context(event.request_id)
     if not here or context is None:
-        _void(state, entry, event, "it stands elsewhere" if not here else "there is no such request", told=True)
+        _void(state, entry, event, "it stands elsewhere" if not here else "there is no such request", reported=True)
         return
     state.ruled = True
     place = state.progress.of(event.request_id, event.profile)
@@ -52,7 +52,7 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     void = forged or overruled_because(entry, event, context.counted, place, under_way, state.control)
     if void:
         place.number = max(place.number, event.number)
-        _void(state, entry, event, void, told=bool(forged))
+        _void(state, entry, event, void, reported=bool(forged))
         return
     facts = _counted(state, entry, event)
     state.progress.attempted(entry.seq, event)
@@ -62,10 +62,10 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     yield from _once(entry, facts, context)
 
 
-def _void(state: ReplayState, entry: RecordEntry, event: Attempt, why: str, *, told: bool) -> None:
-    """Note an attempt that does not count; that another one was quicker is nothing to tell."""
+def _void(state: ReplayState, entry: RecordEntry, event: Attempt, why: str, *, reported: bool) -> None:
+    """Note an attempt that does not count; that another one was quicker is not worth a warning."""
     state.void_attempts[entry.seq] = why
-    if told:
+    if reported:
         message = f"The attempt to post {event.request_id} to {event.profile} does not count: {why}."
         state.void(entry.seq, "attempt.void", message)
 

@@ -1,4 +1,4 @@
-"""The barrier of activation, read back: when ACTIVE was told, could anything older still land that was not named?"""
+"""Checks the barrier of activation: when ACTIVE was announced, could anything older still land that was not named?"""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from services.audit.record.violation import Violation
 LEASE = timedelta(seconds=streams.LEASE_SECONDS)
 
 _LAG = LEASE / 3
-"""How long before ACTIVE a receipt may stand that whoever told it had not read."""
+"""How long before ACTIVE a receipt may be stored that eoc_state had not read yet."""
 
 
 def judge(state: ReplayState, entry: RecordEntry, event: EocActive) -> Iterator[Violation]:
-    """Design, section Activation: each attempt older than the activation is settled, or its lease is over.
+    """Each attempt older than the activation is settled, or its lease is over.
 
     Since version 0.3 each that is not settled is named as unknown, and besides only what another than its worker
     answered.

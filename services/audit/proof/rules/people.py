@@ -1,4 +1,4 @@
-"""Rules for what people say: control changes, requests, approvals."""
+"""Rules for what people send: control changes, requests, approvals."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
 
 
 def _enter(state: ReplayState, entry: RecordEntry, event: Request, *, counts: bool) -> None:
-    """Enter a request into the state; the one of its name that stands first counts, or a newer revision."""
+    """Add a request to the state; the first of its name counts, or a newer revision."""
     older = state.contexts.get(event.request_id)
     if older is None or (counts and not older.counts):
         state.contexts[event.request_id] = DeliveryContext(event, entry.seq, entry.at, CountedRequest(event), counts)
@@ -136,7 +136,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     else:
         faults += _says(state, event, statement)
         yield from _content(state, entry, event, statement, context, genuine=not faults)
-        counts = not faults and context.counts and context.counted.speak(event, statement)
+        counts = not faults and context.counts and context.counted.take_up(event, statement)
         first = state.nonces.setdefault(statement.nonce, entry.seq)
         if first != entry.seq:
             said = f"The statement by {event.officer} was used at {first} already."

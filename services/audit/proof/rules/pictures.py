@@ -1,4 +1,4 @@
-"""Rule for pictures: what a request names lies in the copy, and is what its hash says."""
+"""Rule for pictures: what a request names is in the copy, with the bytes that its hash promises."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _settle(state: ReplayState, entry: RecordEntry, event: Receipt, context: Del
 
 
 def _lapsed(state: ReplayState, entry: RecordEntry, event: Receipt) -> Iterator[Violation]:
-    """A lapsed receipt frees a profile whose attempt nobody heard of: it ends nothing, and never comes too early."""
+    """A lapsed receipt frees a profile whose attempt has no answer: it ends nothing, and never comes too early."""
     facts = _attempt_of(state, entry, event)
     if isinstance(facts, Violation):
         yield facts
@@ -142,7 +142,7 @@ def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Targ
             "receipt.double",
             f"{event.request_id} stands twice on {event.profile}: also by the receipt {target.delivered_seq}.",
         )
-        if target.again_seq:  # the officer who had it posted again was told that this may be
+        if target.again_seq:  # the officer who had it posted again was warned of this
             state.warnings.append(twice)
         else:
             yield twice

@@ -19,7 +19,7 @@ from services.audit.record.violation import Violation
 def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
     """Check a verdict: compare-and-set, the control revision it names, the content it is on.
 
-    One whose control revision is not in force where it stands is void: the gate decides anew.
+    One whose control revision is not in force where it stands is void: the gate decides again.
     """
     before, state.verdicts[tokens[0]] = state.verdicts.get(tokens[0], 0), entry.seq
     event = Verdict.from_bytes(entry.data)

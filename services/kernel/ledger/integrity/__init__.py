@@ -1,4 +1,4 @@
-"""Whether the ledger still tells the story that it told before.
+"""Whether the ledger still holds what it held before.
 
 A damaged store loses entries in silence, and the server gives their sequences to others (ADR 12). Five looks find that;
 each is one function of ``checks``, called where its facts are at hand:

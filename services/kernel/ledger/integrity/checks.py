@@ -20,7 +20,7 @@ class IntegrityFault(Unreachable):
 
 @dataclass(frozen=True)
 class Shape:
-    """What a stream says of itself; sequences are 0 where it holds nothing."""
+    """A stream's own count; sequences are 0 where it holds nothing."""
 
     first: int
     last: int

@@ -49,8 +49,8 @@ class IntegrityWatch:
     """One service instance's watch. ``newest`` returns the newest entry that the service has folded, or None.
 
     ``mark_path``: the file of the high-water mark, for who posts. ``judges_itself``: the audit service, which compares
-    with the copy, takes nobody's word, and works on a ledger in any state. ``report``: what the audit service said
-    last.
+    with the copy, relies on no report, and works on a ledger in any state. ``report``: the audit service's last
+    one.
     """
 
     def __init__(self, service: Watched, newest: Callable[[], Entry | None]) -> None:
@@ -66,7 +66,7 @@ class IntegrityWatch:
 
     @property
     def trouble(self) -> str | None:
-        """Return what the heartbeat says of it."""
+        """Return the heartbeat's words for it."""
         fault = self._service.ledger.fault
         return None if fault is None else f"holds everything back: {fault.message}"
 
