@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 
 from schemas import flow, streams, subjects
 from services.audit.proof.compare import CHUNK, compare_record
-from services.audit.proof.restore import Put, puts, refuse_other_story, runs
+from services.audit.proof.restore import Put, puts, refuse_foreign_entry, runs
 from services.audit.proof.verify import reader_of
 from services.audit.record.format import RecordEntry
 from services.audit.record.media import pictures_of, read_picture
@@ -225,7 +225,7 @@ async def _check_what_stands(ledger: Ledger, lines: Iterator[RecordEntry], last:
                 "let the audit service catch up (onevoice up); there is nothing to restore",
             )
         for line, live in zip(chunk, await ledger.get_many([one.seq for one in chunk]), strict=True):
-            refuse_other_story(line, live)
+            refuse_foreign_entry(line, live)
         stood += len(chunk)
     return stood
 

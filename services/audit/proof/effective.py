@@ -17,9 +17,7 @@ from services.audit.proof.counted import CountedRequest
 from services.audit.record.format import RecordEntry, header
 from services.kernel.authority.post_authorization import counting_roles
 from services.kernel.control.control_state import ControlState
-
-EXPECT = "Nats-Expected-Last-Subject-Sequence"
-EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
 
 @dataclass(slots=True)
@@ -51,30 +49,30 @@ class Progress:
 
     def attempted(self, seq: int, event: Attempt) -> None:
         """Take up an attempt that counts."""
-        place = self.of(event.request_id, event.profile)
-        place.counted.append(seq)
-        place.newest, place.answered, place.number = seq, False, max(place.number, event.number)
+        progress = self.of(event.request_id, event.profile)
+        progress.counted.append(seq)
+        progress.newest, progress.answered, progress.number = seq, False, max(progress.number, event.number)
         self.under_way[event.profile] = seq
 
     def answered(self, event: Receipt) -> None:
         """Take up a receipt, unless its attempt does not count. A lapsed one frees the profile and answers nothing."""
-        place = self.of(event.request_id, event.profile)
-        of_newest = event.attempt_seq != 0 and event.attempt_seq == place.newest
-        if event.attempt_seq and event.attempt_seq not in place.counted:
+        progress = self.of(event.request_id, event.profile)
+        of_newest = event.attempt_seq != 0 and event.attempt_seq == progress.newest
+        if event.attempt_seq and event.attempt_seq not in progress.counted:
             return
         if self.under_way.get(event.profile) == event.attempt_seq:
             del self.under_way[event.profile]
         if event.outcome is ReceiptOutcome.LAPSED:
             return
-        place.answered = place.answered or of_newest
-        place.final = event.final
+        progress.answered = progress.answered or of_newest
+        progress.final = event.final
 
 
 def forged_because(entry: RecordEntry, event: Attempt, counted: CountedRequest, control_seq: int) -> str:
     """Return why no worker of ours can have written an attempt so; the empty text where it could."""
     if event.rule is None:
         return "it is written as before version 0.3"
-    fenced = (header(entry, EXPECT_SUBJECT), header(entry, EXPECT))
+    fenced = (header(entry, FENCE_SUBJECT), header(entry, EXPECTED))
     if fenced != (subjects.CONTROL, str(event.control_seq)):
         return f"it is not fenced on the control revision {event.control_seq} that it names"
     if event.control_seq != control_seq:
@@ -96,7 +94,7 @@ def overruled_because(
     entry: RecordEntry,
     event: Attempt,
     counted: CountedRequest,
-    place: ProfileProgress,
+    progress: ProfileProgress,
     under_way: int,
     control: ControlState,
 ) -> str:
@@ -110,10 +108,10 @@ def overruled_because(
             return f"{officer} had rejected it"
     if verdict.valid_until is None or min(verdict.valid_until, counted.request.expires_at) <= entry.at:
         return "the request or its clearance had expired"
-    if not place.answered:
-        return f"the attempt {place.newest} on the same request was open"
-    if place.final:
+    if not progress.answered:
+        return f"the attempt {progress.newest} on the same request was open"
+    if progress.final:
         return "it had ended on the profile"
-    if event.number <= place.number:
-        return f"an attempt of number {place.number} stood already"
+    if event.number <= progress.number:
+        return f"an attempt of number {progress.number} stood already"
     return f"the attempt {under_way} on the profile was under way" if under_way else ""

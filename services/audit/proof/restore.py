@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from schemas import flow, subjects
 from services.audit.proof.report import Report
 from services.audit.record.alarms import alarms_as_violations
-from services.audit.record.format import MSG_ID, OLD_MSG_ID, LedgerEntry, RecordEntry, differences
+from services.audit.record.format import OLD_MSG_ID, LedgerEntry, RecordEntry, differences
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
-from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER
+from services.kernel.ledger.entry import AT_HEADER, LAST_HEADER, MESSAGE_ID
 
 PROVISION = "provision"
 """The provisioning user, which lives in the ledger's own account."""
@@ -67,9 +67,9 @@ def puts(entries: Iterable[RecordEntry]) -> Iterator[Put]:
                 "take an older or another copy of the folder, which has it; a ledger with a hole is not made",
             )
         headers = {**entry.headers, LAST_HEADER: str(entry.seq - 1), AT_HEADER: entry.at.isoformat()}
-        message_id = headers.get(MSG_ID)
+        message_id = headers.get(MESSAGE_ID)
         if message_id in ids:
-            headers[OLD_MSG_ID] = headers.pop(MSG_ID)
+            headers[OLD_MSG_ID] = headers.pop(MESSAGE_ID)
         elif message_id:
             ids.add(message_id)
         yield Put(entry.seq, writer_of(entry.subject), entry.subject, entry.data, headers)
@@ -103,7 +103,7 @@ def refuse_unproven(city: City, report: Report) -> None:
         )
 
 
-def refuse_other_story(copy: RecordEntry, live: LedgerEntry | None) -> None:
+def refuse_foreign_entry(copy: RecordEntry, live: LedgerEntry | None) -> None:
     """Refuse to go on after an entry that no restore of this copy has put there.
 
     Raises:

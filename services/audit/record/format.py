@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from schemas import canonical
 from services.audit.record.merkle import leaf_hash
-from services.kernel.ledger.entry import LAST_HEADER
+from services.kernel.ledger.entry import LAST_HEADER, MESSAGE_ID
 
 _HEAD = b'{"entry":'
 _LEAF = b',"leaf":"'
@@ -29,7 +29,6 @@ _TAIL = len(_LEAF) + 64 + len(_END)
 _SEQ = re.compile(rb'"seq":([0-9]+),"subject":')
 _KEYS = {"at", "headers", "seq", "subject"}
 
-MSG_ID = "Nats-Msg-Id"
 OLD_MSG_ID = "OneVoice-Msg-Id"
 """On a restored entry, instead of the message id, where an older entry has the same one."""
 
@@ -93,7 +92,7 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in headers.items() if name.lower().startswith(wanted)}
     kept.pop(LAST_HEADER, None)  # how a restore pins an entry to its place; the first time it was stored it had none
     if OLD_MSG_ID in headers:
-        kept[MSG_ID] = headers[OLD_MSG_ID]
+        kept[MESSAGE_ID] = headers[OLD_MSG_ID]
     return kept
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from schemas import flow
 from services.audit.proof import verify_record
-from services.audit.proof.restore import PROVISION, puts, refuse_other_story, refuse_unproven, runs, writer_of
+from services.audit.proof.restore import PROVISION, puts, refuse_foreign_entry, refuse_unproven, runs, writer_of
 from services.audit.record.alarms import Alarm, close_alarms, read_closed
 from services.audit.record.folder import ALARMS
 from services.audit.record.format import RecordEntry, differences, read_line, write_line
@@ -36,7 +36,7 @@ def test_a_restored_entry_is_the_same_as_its_copy() -> None:
         live = RecordEntry(put.seq, put.subject, stamped, put.data, put.headers)
         assert differences(copy, live) == ()
         assert write_line(live) == write_line(copy)
-        refuse_other_story(copy, live)
+        refuse_foreign_entry(copy, live)
 
 
 def test_a_message_id_that_stood_before_travels_beside() -> None:
@@ -73,7 +73,7 @@ def test_what_no_restore_put_there_is_refused() -> None:
     pinned = {**copy.headers, LAST_HEADER: "1"}
     for live in (copy, None, replace(copy, headers=pinned, data=b"[]")):
         with pytest.raises(BadInput) as refused:
-            refuse_other_story(copy, live)
+            refuse_foreign_entry(copy, live)
         assert refused.value.code == "ledger.not_empty"
 
 

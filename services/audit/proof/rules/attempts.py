@@ -12,12 +12,13 @@ from schemas.events.deliveries import Attempt
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR, WEBSITE
-from services.audit.proof.effective import EXPECT, EXPECT_SUBJECT, forged_because, overruled_because
+from services.audit.proof.effective import forged_because, overruled_because
 from services.audit.proof.replay_state import AttemptFacts, DeliveryContext, ReplayState
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
 from services.kernel.authority.post_authorization import WarrantFacts, objections
 from services.kernel.control.control_state import ControlState
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
 LAG = timedelta(seconds=streams.LEASE_SECONDS / 3)
 """A worker drops an attempt that is older than a third of the lease, so its own time may be that much older."""
@@ -46,12 +47,12 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         _void(state, entry, event, "it stands elsewhere" if not here else "there is no such request", reported=True)
         return
     state.ruled = True
-    place = state.progress.of(event.request_id, event.profile)
+    progress = state.progress.of(event.request_id, event.profile)
     forged = forged_because(entry, event, context.counted, state.control_seq)
     under_way = state.progress.under_way.get(event.profile, 0)
-    void = forged or overruled_because(entry, event, context.counted, place, under_way, state.control)
+    void = forged or overruled_because(entry, event, context.counted, progress, under_way, state.control)
     if void:
-        place.number = max(place.number, event.number)
+        progress.number = max(progress.number, event.number)
         _void(state, entry, event, void, reported=bool(forged))
         return
     facts = _counted(state, entry, event)
@@ -119,7 +120,7 @@ def _authorized(
 
 
 def _fence(state: ReplayState, entry: RecordEntry, event: Attempt) -> Iterator[Violation]:
-    fenced = (header(entry, EXPECT_SUBJECT), header(entry, EXPECT))
+    fenced = (header(entry, FENCE_SUBJECT), header(entry, EXPECTED))
     if fenced != (subjects.CONTROL, str(event.control_seq)):
         yield Violation(
             entry.seq,

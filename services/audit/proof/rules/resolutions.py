@@ -15,11 +15,11 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
-from services.audit.proof.effective import EXPECT, EXPECT_SUBJECT
 from services.audit.proof.replay_state import Decided, DeliveryContext, ReplayState, Target
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
 from services.kernel.authority.signing import verified_by
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)
 """How long the append of a decision may take; control may have changed meanwhile, as it is fenced on the receipt."""
@@ -124,7 +124,7 @@ def _answers(entry: RecordEntry, statement: ResolutionStatement, context: Delive
     first = next((seq for seq, one in target.decided.items() if one.receipt_seq == statement.receipt_seq), 0)
     if first:
         yield Violation(entry.seq, "resolution.twice", f"The receipt {statement.receipt_seq} was answered at {first}.")
-    fenced = (header(entry, EXPECT_SUBJECT), header(entry, EXPECT))
+    fenced = (header(entry, FENCE_SUBJECT), header(entry, EXPECTED))
     subject = subjects.receipt(statement.profile, statement.request_id)
     if fenced != (subject, str(statement.receipt_seq)):
         yield Violation(entry.seq, "resolution.unfenced", f"The resolution on {place} was not fenced on its receipt.")

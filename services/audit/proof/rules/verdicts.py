@@ -8,12 +8,12 @@ from schemas.events.audit import Seal
 from schemas.events.deliveries import Delivery
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import WEBSITE
-from services.audit.proof.effective import EXPECT, EXPECT_SUBJECT
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.reader import PinnedCheckpoint
 from services.audit.record.violation import Violation
+from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
 
 def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
@@ -30,7 +30,7 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     if context is None:
         state.void(entry.seq, "verdict.request", f"There is no request {event.request_id}.")
         return
-    if header(entry, EXPECT) != str(before) or header(entry, EXPECT_SUBJECT) is not None:
+    if header(entry, EXPECTED) != str(before) or header(entry, FENCE_SUBJECT) is not None:
         yield Violation(
             entry.seq,
             "verdict.unguarded",
