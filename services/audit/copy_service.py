@@ -75,7 +75,7 @@ class CopyService:
             lock.close()
 
     def _complain(self, message: str, code: str) -> None:
-        self._runtime.trouble = f"the second copy is not kept: {message}"
+        self._runtime.health.trouble = f"the second copy is not kept: {message}"
         self._runtime.log.error("the second copy is not kept", code=code, error=message)
 
     async def _stand_by(self, lock: ExclusiveLock) -> None:
@@ -102,7 +102,7 @@ class CopyService:
                 await copier.catch_up(streams.AUDIT_COPY.max_ack_pending)
                 await puller.start()
                 while True:
-                    runtime.trouble = _trouble(len(record.alarms), checker.report)
+                    runtime.health.trouble = _trouble(len(record.alarms), checker.report)
                     await _copy(puller, copier)
                     fail()
         finally:

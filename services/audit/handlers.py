@@ -30,6 +30,8 @@ class AuditHandlers:
         report = self._runtime.watch.report
         if report is None or self._runtime.clock.now() - report.at > LATELY:
             raise Unreachable(
-                "audit.not_open", self._runtime.trouble or "the record is not open yet", "look into the log of audit"
+                "audit.not_open",
+                self._runtime.health.trouble or "the record is not open yet",
+                "look into the log of audit",
             )
         return report

@@ -57,7 +57,7 @@ class IntegrityChecker:
     async def broadcast(self) -> None:
         """Broadcast the report, again and again: a service that starts gets it soon."""
         while True:
-            await self._runtime.broadcast(subjects.AUDIT_STANDING, self._now())
+            await self._runtime.bus.publish(subjects.AUDIT_STANDING, self._now())
             await asyncio.sleep(REPORT_SECONDS)
 
     def note(self, what: Violation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import subjects
+from schemas.events.audit import CompareQuery
 from services.audit.copy_service import CopyService
 from services.audit.handlers import AuditHandlers
 from services.kernel.runtime.service import Runtime
@@ -12,5 +13,6 @@ def wire(runtime: Runtime) -> None:
     """Register the service's task and its handler. What belongs to one open record is built when it is opened."""
     service = CopyService(runtime)
     handlers = AuditHandlers(runtime, service)
-    runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(handlers.on_compare)
-    runtime.background(service.run)
+    title = "how does the ledger stand?"
+    runtime.bus.serve(subjects.DESK_AUDIT_COMPARE, CompareQuery.from_bytes, handlers.on_compare, title=title)
+    runtime.supervisor.supervise(service.run)

@@ -46,7 +46,7 @@ class Changes:
         while True:
             now, control = self._runtime.clock.now(), self._runtime.control
             beat = BoardBeat(at=now, seq=self._told, control_seq=control.seq)
-            await self._runtime.broadcast(subjects.BOARD_BEAT, beat)
+            await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def since(self, seq: int) -> tuple[BoardEvent, ...]:

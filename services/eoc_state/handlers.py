@@ -43,7 +43,7 @@ class Handlers:
 
     async def broadcast(self, state: ControlState, waiting: int | None = None) -> None:
         """Tell services and watching people the posture."""
-        await self.runtime.broadcast(
+        await self.runtime.bus.publish(
             subjects.EOC_STATE,
             EocBroadcast(
                 at=self.runtime.clock.now(),
@@ -56,7 +56,7 @@ class Handlers:
                 unknown=state.unknown,
             ),
         )
-        await self.runtime.heartbeat()
+        await self.runtime.health.publish()
 
     async def keep_barrier(self) -> None:
         """Complete each activation once nothing older is in flight; also one that a crash left open."""

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from urllib.parse import urlsplit
 
+from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
 from services.intake.domain import personal, profanity
 from services.intake.domain.language import guess
@@ -32,7 +32,6 @@ SHOUTED_LETTERS = 20
 MOST_HITS = 10
 """Personal numbers and addresses of one text that are shown: more say nothing more."""
 
-_URL = re.compile(r"https?://[^\s<>\"]+")
 _FILE_NAME = re.compile(
     r"^\s*(?:[\w() -]+\.(?:jpe?g|png|webp|gif|heic|tiff?|bmp)"
     r"|(?:img|dsc[fn]?|dcim|pxl|image|photo|picture|screenshot|screen shot|untitled|scan)[\s_-]*[\d\s_.-]*)\s*$",
@@ -58,8 +57,8 @@ class Rules:
 
     @property
     def host(self) -> str:
-        """The website's host name, without a leading www."""
-        return _host(self.website)
+        """The website's host name, in ASCII and without a leading www."""
+        return links.host_of(self.website)
 
 
 def screen(
@@ -104,7 +103,7 @@ def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[S
     without = [
         rendering.platform
         for rendering in renderings
-        if rendering.platform != WEBSITE and not _links_to(rules.host, rendering.content().parts)
+        if rendering.platform != WEBSITE and not links.leads_to(rules.host, "\n".join(rendering.content().parts))
     ]
     if without:
         yield ScreeningFinding(
@@ -113,18 +112,6 @@ def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[S
             reason=f"no link leads back to {rules.host}",
             where=", ".join(without),
         )
-
-
-def _links_to(host: str, parts: tuple[str, ...]) -> bool:
-    links = (_host(match.group()) for part in parts for match in _URL.finditer(part))
-    return any(link == host or link.endswith(f".{host}") for link in links)
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
-    except ValueError:
-        return ""
 
 
 def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
@@ -139,7 +126,7 @@ def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
 
 
 def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
-    words = profanity.find(_URL.sub(" ", text), guess(text, rules.language), rules.names)
+    words = profanity.find(links.without(text), guess(text, rules.language), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",
@@ -150,7 +137,7 @@ def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
 
 
 def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
-    letters = [letter for letter in _URL.sub(" ", text) if letter.isalpha()]
+    letters = [letter for letter in links.without(text) if letter.isalpha()]
     cased = [letter for letter in letters if letter.lower() != letter.upper()]
     upper = sum(letter.isupper() for letter in cased)
     if len(cased) >= SHOUTED_LETTERS and upper / len(cased) >= SHOUTED_SHARE:

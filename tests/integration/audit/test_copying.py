@@ -16,6 +16,7 @@ from services.audit.copy_plan import SealRule
 from services.audit.proof import compare_record, list_entries, prove_entry, show_entry
 from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER
 from services.audit.record.writer import RecordWriter
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.provision.connection import as_provisioner
 from tests.integration.audit.conftest import AuditedCity
@@ -265,8 +266,10 @@ async def test_a_stop_is_not_lost_when_a_cancellation_is(audited: AuditedCity) -
             swallowed.append(1)
         await asyncio.sleep(60)
 
-    runtime = Runtime(flow.service("audit"), audited.city, url=audited.broker.url)
-    app = runtime.app(lambda runtime: runtime.background(stubborn))
+    def wire(runtime: Runtime) -> None:
+        runtime.supervisor.supervise(stubborn)
+
+    _, app = on_nats(flow.service("audit"), audited.city, wire, url=audited.broker.url)
     await app.start()
     await asyncio.wait_for(app.stop(), PATIENCE)
 

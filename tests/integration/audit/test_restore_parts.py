@@ -17,8 +17,8 @@ from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.ledger.integrity.high_water import HighWaterMark
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
-from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
 from services.provision.connection import connected
 from services.provision.restore import ServiceWriter, restore
@@ -117,7 +117,7 @@ async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_r
         assert audit.ledger.fault is None
 
     HighWaterMark(40, canonical.sha256(b"an entry that was acknowledged")).write(audited.city.ledger_seen_path)
-    again = Runtime(flow.service("fanout"), audited.city, url=audited.broker.url)
+    again, _ = on_nats(flow.service("fanout"), audited.city, lambda _: None, url=audited.broker.url)
     again.ledger.bind(await audited.client("fanout"))
     await again.watch.begin()
     assert again.ledger.fault is not None

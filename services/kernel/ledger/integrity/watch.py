@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
-
-from structlog.typing import FilteringBoundLogger
+from typing import Any
 
 from schemas import flow
 from schemas.events.audit import LedgerIntegrity
@@ -36,15 +34,6 @@ LOOKS_BETWEEN = 10
 """The stream's own count is looked at each so many marks."""
 
 
-class Watched(Protocol):
-    """The service instance that a watch belongs to (services.kernel.runtime.service.Runtime is one)."""
-
-    row: flow.Service
-    city: City
-    ledger: Ledger
-    log: FilteringBoundLogger
-
-
 class IntegrityWatch:
     """One service instance's watch. ``newest`` returns the newest entry that the service has folded, or None.
 
@@ -53,10 +42,12 @@ class IntegrityWatch:
     one.
     """
 
-    def __init__(self, service: Watched, newest: Callable[[], Entry | None]) -> None:
-        self._service, self._newest = service, newest
-        self.mark_path: Path | None = service.city.ledger_seen_path if service.row.posts else None
-        self.judges_itself = service.row.name == "audit"
+    def __init__(
+        self, row: flow.Service, city: City, ledger: Ledger, log: Any, newest: Callable[[], Entry | None]
+    ) -> None:
+        self._city, self._ledger, self._log, self._newest = city, ledger, log, newest
+        self.mark_path: Path | None = city.ledger_seen_path if row.posts else None
+        self.judges_itself = row.name == "audit"
         self.report: LedgerIntegrity | None = None
         self._seen: IntegrityFault | None = None
         self._counted: IntegrityFault | None = None
@@ -67,7 +58,7 @@ class IntegrityWatch:
     @property
     def trouble(self) -> str | None:
         """Return the heartbeat's words for it."""
-        fault = self._service.ledger.fault
+        fault = self._ledger.fault
         return None if fault is None else f"holds everything back: {fault.message}"
 
     async def begin(self) -> None:
@@ -90,7 +81,7 @@ class IntegrityWatch:
         Raises:
             Unproven: ``ledger.lost``.
         """
-        record = self._service.city.record_path
+        record = self._city.record_path
         if record.is_file() and record.stat().st_size:
             raise Unproven(
                 "ledger.lost",
@@ -122,13 +113,13 @@ class IntegrityWatch:
                 await self._write_mark(self.mark_path)
 
     async def _look_at_count(self) -> None:
-        fault = check_count(await self._service.ledger.shape())
+        fault = check_count(await self._ledger.shape())
         # Gaps that the copy has too were compared and found sound: the count alone does not hold the city back then.
         if fault is None or not self._vouched:
             self._counted = fault
 
     async def _look_at_mark(self, path: Path) -> None:
-        ledger = self._service.ledger
+        ledger = self._ledger
         try:
             mark = await asyncio.to_thread(read_mark, path)
         except IntegrityFault as fault:
@@ -152,7 +143,7 @@ class IntegrityWatch:
 
     def _settle(self) -> None:
         """Bring the ledger's fault up to date; what was seen by the service's own eyes stays."""
-        ledger, log = self._service.ledger, self._service.log
+        ledger, log = self._ledger, self._log
         raised = ledger.fault
         # An append or the projection may have raised one meanwhile; one that was only reported may pass.
         if raised is not None and raised not in (self._counted, self._reported) and raised.code != CONTRADICTED:
