@@ -18,7 +18,7 @@ from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER
 from services.audit.record.writer import RecordWriter
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
 from tests.integration.audit.conftest import AuditedCity
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.support.mission import PATIENCE, eventually
