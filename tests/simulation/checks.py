@@ -16,9 +16,9 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify.book import Authority, Book
-from services.audit.verify.line import Line
-from services.audit.verify.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.format import RecordEntry
 from services.gatekeeper.domain.dossier import facts_of
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS
@@ -90,12 +90,12 @@ def _nonce(raw: bytes) -> str:
 def _replayed(world: World, record: Record) -> Iterator[str]:
     """The audit's own replay finds nothing (invariants 1 to 5, 8 and 9)."""
     pinned = world.town.city.authority
-    book = Book(Authority("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
+    state = ReplayState(PinnedKeys("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
     for entry in record.entries:
-        for violation in judge(book, Line(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
+        for violation in judge(state, RecordEntry(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
             yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
     end = world.server.clock() + timedelta(hours=1)
-    for violation in (*overtaken(book), *unsettled(book, end), *undecided(book, end)):
+    for violation in (*overtaken(state), *unsettled(state, end), *undecided(state, end)):
         yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
 
 

@@ -23,7 +23,7 @@ import nats.js.errors
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import ACK_TIMEOUT, Entry, Ledger, _patiently
-from services.kernel.ledger.integrity import Shape
+from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
 from services.kernel.runtime.bus import ACK_SECONDS
 from tests.simulation.loop import OWNER, Process, VirtualLoop

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from schemas import flow, subjects
-from schemas.events.audit import CompareQuery, LedgerStanding
+from schemas.events.audit import CompareQuery, LedgerIntegrity
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import session
 from services.desk.app import Invocation
@@ -97,7 +97,7 @@ async def _board(here: Session) -> list[Line]:
 async def _integrity(here: Session) -> Line:
     """Ask the audit service to compare ledger and copy, for a few seconds."""
     try:
-        found = await here.link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerStanding)
+        found = await here.link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerIntegrity)
     except OneVoiceError as error:
         return _failed("ledger against copy", error)
     return health.integrity(found, SystemClock().now())

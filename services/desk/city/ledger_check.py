@@ -1,8 +1,8 @@
-"""Before services take up work: is the ledger still what its second copy says?"""
+"""Compares the ledger with its second copy before services take up work."""
 
 from __future__ import annotations
 
-from services.audit.verify.compare import Look, compare_end
+from services.audit.proof.compare import EndComparison, compare_end
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unproven
@@ -13,7 +13,7 @@ START_SECONDS = 8.0
 """How long a start waits for the comparison at most; the audit service goes on with the rest."""
 
 
-async def check_ledger(city: City, url: str, seconds: float = START_SECONDS) -> Look:
+async def check_ledger(city: City, url: str, seconds: float = START_SECONDS) -> EndComparison:
     """Compare the ledger with the second copy, from the newest entry back, for at most so many seconds.
 
     Raises:
@@ -24,10 +24,10 @@ async def check_ledger(city: City, url: str, seconds: float = START_SECONDS) -> 
     ledger = Ledger()
     async with connected(city, url, city.service_key_path("audit"), "audit") as client:
         ledger.bind(client)
-        look = await compare_end(city, ledger, lambda: monotonic() > end)
-    if look.differences:
-        first = look.differences[0]
-        more = f" {len(look.differences) - 1} more places differ." if len(look.differences) > 1 else ""
+        found = await compare_end(city, ledger, lambda: monotonic() > end)
+    if found.differences:
+        first = found.differences[0]
+        more = f" {len(found.differences) - 1} more places differ." if len(found.differences) > 1 else ""
         raise Unproven(
             "ledger.contradicted",
             f"the ledger contradicts its second copy, first at {first.seq}: {first.message}{more} Nothing was started",
@@ -35,4 +35,4 @@ async def check_ledger(city: City, url: str, seconds: float = START_SECONDS) -> 
             if city.settings.nats.embedded
             else "stop all services; onevoice audit restore rebuilds the ledger (deploy/README.md, Restoring)",
         )
-    return look
+    return found

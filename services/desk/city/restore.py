@@ -12,10 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import alarms_as_violations
-from services.audit.verify.files import writing
-from services.audit.verify.restoring import refuse_unproven
+from services.audit.proof import verify_record
+from services.audit.proof.restore import refuse_unproven
+from services.audit.record.alarms import alarms_as_violations
+from services.audit.record.folder import writing
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.link import broker_url
 from services.kernel.base.city import City
@@ -24,7 +24,8 @@ from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.base.files import flush_folder, make_folder
 from services.kernel.base.run_file import running_city
 from services.kernel.ledger.client import Ledger
-from services.kernel.ledger.integrity import LedgerDoubted, anchor_fault, read_anchor
+from services.kernel.ledger.integrity.checks import IntegrityFault
+from services.kernel.ledger.integrity.high_water import read_mark
 from services.kernel.runtime.run import running as services_running
 
 CATCH_UP_SECONDS = 60.0
@@ -85,7 +86,7 @@ async def _restore(city: City, into_new_store: bool, report_step: Step) -> Outco
             done = await restore(city, url, report_step)
             await prepare()  # now that control is back: its officers' and profiles' rights and durables
             _drop_snapshots(city)
-            warning = await _anchor_warning(city, url)
+            warning = await _end_warning(city, url)
     return Outcome(
         entries=done.entries,
         stood=done.stood,
@@ -190,26 +191,24 @@ def _move_aside(city: City, now: datetime) -> Path | None:
 
 
 def _drop_snapshots(city: City) -> None:
-    """Have each service fold the restored ledger from its beginning; the fan-out's anchor still shows what was lost."""
+    """Have each service fold the ledger from its beginning; the fan-out's high-water mark still shows a loss."""
     for path in city.var.glob(f"fold/*/{city.realm}.json"):
         path.unlink()
 
 
-async def _anchor_warning(city: City, url: str) -> str:
+async def _end_warning(city: City, url: str) -> str:
     """Say beforehand what the fan-out will say: it has seen an entry that the copy did not have."""
-    from schemas import canonical
     from services.provision.broker.connection import connected
 
     try:
-        anchor = read_anchor(city.ledger_seen_path)
-        if anchor is None:
+        mark = read_mark(city.ledger_seen_path)
+        if mark is None:
             return ""
         async with connected(city, url, city.service_key_path("audit"), "audit") as client:
             ledger = Ledger()
             ledger.bind(client)
-            found = await ledger.get(anchor.seq)
-        fault = anchor_fault(anchor, canonical.sha256(found.data) if found else None)
-    except LedgerDoubted as error:
+            fault = mark.check(await ledger.get(mark.seq))
+    except IntegrityFault as error:
         fault = error
     if fault is None:
         return ""

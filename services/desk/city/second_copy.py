@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.audit.verify.files import LEDGER, last_line
-from services.audit.verify.line import LineError, read_line
+from services.audit.record.reader import last_copied
 from services.desk import session
 from services.desk.app import Invocation
 from services.kernel.base.city import City
@@ -20,11 +19,7 @@ _LOOK_SECONDS = 0.1
 
 def copied_seq(city: City) -> int:
     """Return the newest ledger sequence in the copy, 0 when there is none."""
-    line = last_line(city.audit_folder / LEDGER)
-    try:
-        return read_line(line).seq if line is not None else 0
-    except LineError:
-        return 0
+    return last_copied(city.audit_folder)
 
 
 async def currency(desk: Invocation, given: str | None) -> str:

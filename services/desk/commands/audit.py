@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from services.audit.verify import list_entries, show_entry, verify_record
-from services.audit.verify.alarms import AlarmsUnreadable, close_alarms
-from services.audit.verify.files import writing
+from services.audit.proof import list_entries, show_entry, verify_record
+from services.audit.record.alarms import AlarmsUnreadable, close_alarms
+from services.audit.record.folder import writing
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
 from services.desk.city import restore as restoring

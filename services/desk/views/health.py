@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from schemas import flow
-from schemas.events.audit import LedgerStanding
+from schemas.events.audit import LedgerIntegrity
 from schemas.events.desk import EocView, OfficerView, ServiceHealth
 from services.desk.views.outcome import expiry_of
 from services.desk.views.timetext import ago, local
@@ -150,7 +150,7 @@ def copy_lag(newest: int, copied: int) -> Line:
     return Line("audit copy", Level.OK, detail)
 
 
-def integrity(found: LedgerStanding, now: datetime) -> Line:
+def integrity(found: LedgerIntegrity, now: datetime) -> Line:
     """Judge whether the ledger agrees with its second copy, and say how much of it was compared, and when."""
     looked = f"{found.compared} of {found.entries} entries compared"
     if found.finished_at is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from services.audit.verify import EntryProof, EntryView, Report
+from services.audit.proof import EntryProof, EntryView, Report
 from services.desk.views.layout import table, width
 from services.desk.views.timetext import local
 

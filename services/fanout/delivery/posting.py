@@ -267,9 +267,9 @@ class Posting:
         An attempt on record is called although control has changed since, unless the change takes it back: another
         posture does, and whatever the newest facts do not bear out.
         """
-        doubt = self._runtime.ledger.doubt
-        if doubt is not None:
-            return NotAttempted(doubt.message)
+        fault = self._runtime.ledger.fault
+        if fault is not None:
+            return NotAttempted(fault.message)
         state = self._runtime.fold.requests.get(place.request_id)
         target = state.target(place.profile) if state is not None else None
         if state is None or target is None or target.attempt_seq != attempt_seq or target.answered or target.lapsed:

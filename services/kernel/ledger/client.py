@@ -34,7 +34,8 @@ from services.kernel.ledger.append_batch import (
     Wire,
 )
 from services.kernel.ledger.entry import Entry as Entry
-from services.kernel.ledger.integrity import LedgerDoubted, Shape, entry_time, rewound
+from services.kernel.ledger.entry import entry_time
+from services.kernel.ledger.integrity.checks import IntegrityFault, Shape, check_ack
 
 Answer = TypeVar("Answer")
 
@@ -69,12 +70,12 @@ class Conflict(Exception):
 class Ledger:
     """Appends to and reads from one realm's ledger, and its pictures.
 
-    ``doubt``: why nothing may be appended now; receipts still are, since what was done has to be written down.
+    ``fault``: why nothing may be appended now; receipts still are, since what was done has to be written down.
     ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it.
     """
 
     def __init__(self) -> None:
-        self.doubt: LedgerDoubted | None = None
+        self.fault: IntegrityFault | None = None
         self.highest = 0
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
@@ -121,11 +122,11 @@ class Ledger:
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
-            LedgerDoubted: the ledger lost or changed what it had; it may be stored, and is not to be acted on.
+            IntegrityFault: the ledger lost or changed what it had; it may be stored, and is not to be acted on.
             Unreachable: no ack came; whether it is stored is unknown, and repeating is safe.
         """
-        if self.doubt is not None and not subject.startswith(_ALWAYS):
-            raise self.doubt
+        if self.fault is not None and not subject.startswith(_ALWAYS):
+            raise self.fault
         raw = event.to_bytes()
         message_id = msg_id or canonical.sha256(subject.encode() + b"\n" + raw)
         headers = {"Nats-Msg-Id": message_id}
@@ -198,9 +199,10 @@ class Ledger:
 
     def _saw(self, seq: int, before: int) -> None:
         """Take note of an ack: a sequence that stood already when it was asked for proves that the end was lost."""
-        if seq <= before:
-            self.doubt = self.doubt or rewound(seq, before)
-            raise rewound(seq, before)
+        fault = check_ack(seq, before)
+        if fault is not None:
+            self.fault = self.fault or fault
+            raise fault
         self.highest = max(self.highest, seq)
 
     async def last(self, subject: str) -> Entry | None:

@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from schemas import canonical, subjects
+from schemas import subjects
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity import Anchor, anchor_fault, rewound
+from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
 
@@ -260,23 +260,25 @@ class Projection:
         self._log.error("ALARM: a void entry", seq=entry.seq, subject=entry.subject, reason=applied.void)
 
     async def _compare(self) -> None:
-        """Compare the newest folded entry with the leader's: a rewound or changed ledger must not pass for rest.
+        """Compare the newest folded entry with the leader's: a check_ack or changed ledger must not pass for rest.
 
         Raises:
-            LedgerDoubted: it is another one, or none.
+            IntegrityFault: it is another one, or none.
         """
         known = self.newest
         if known is None:
             return
         found = await self._source.get(known.seq)
-        if found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at):
+        fault = check_remembered(
+            f"this service has folded entry {known.seq}",
+            same=found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at),
+            missing=found is None,
+        )
+        if fault is None:
             return
-        fault = anchor_fault(
-            Anchor(known.seq, canonical.sha256(known.data)), canonical.sha256(found.data) if found else None
-        ) or rewound(known.seq, known.seq)
         self._check = True
         for ledger in self._ledgers:
-            ledger.doubt = ledger.doubt or fault
+            ledger.fault = ledger.fault or fault
         raise fault
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.events.control import EocActivate
-from services.audit.verify import compare_record, verify_record
+from services.audit.proof import compare_record, verify_record
 from services.desk.city.restore import _restore as restore_flow
 from services.desk.city.restore import _store
 from services.kernel.base.city import City, load_city

@@ -22,7 +22,7 @@ from services.kernel.base.tasks import cancel_all
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
-from services.kernel.ledger.integrity import LedgerDoubted
+from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource, OnEntry
 from services.kernel.runtime.service import Runtime
@@ -111,7 +111,7 @@ async def test_it_folds_each_entry_once_and_in_order_over_a_broker_that_is_kille
             await _reached(one, max(ack.seq for ack in acks))
         last = await writer.ledger.last_seq()
         assert one.seen == list(range(1, last + 1))
-        assert one.ledger.doubt is None
+        assert one.ledger.fault is None
 
 
 async def _connected(one: Following) -> None:
@@ -196,13 +196,13 @@ async def test_a_ledger_that_was_rewound_stops_it(mission: Mission) -> None:
             await fenced(other.ledger, event)
         seen = list(one.seen)
 
-        async def doubted() -> bool:
-            return one.ledger.doubt is not None
+        async def faulty() -> bool:
+            return one.ledger.fault is not None
 
-        await eventually(doubted)
-        assert one.ledger.doubt is not None
-        assert one.ledger.doubt.code == "ledger.rewound"
-        with pytest.raises(LedgerDoubted):
+        await eventually(faulty)
+        assert one.ledger.fault is not None
+        assert one.ledger.fault.code == "ledger.rewound"
+        with pytest.raises(IntegrityFault):
             await fenced(one.ledger, attempts(control, 1)[0])
         assert one.seen == seen, "nothing of the other story is folded"
 
@@ -230,10 +230,10 @@ async def test_a_feed_that_is_quicker_than_the_look_at_a_rewound_ledger_is_not_f
             await other.ledger.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
         await one.ledger.client.flush()
         await asyncio.sleep(0.05)
-        with pytest.raises(LedgerDoubted):
+        with pytest.raises(IntegrityFault):
             await one.projection.catch_up()
         assert one.seen == [1, 2]
-        assert one.ledger.doubt is not None
+        assert one.ledger.fault is not None
 
 
 async def test_a_service_on_a_rewound_ledger_holds_everything_back_and_says_so(mission: Mission) -> None:

@@ -13,8 +13,8 @@ from schemas.events.control import Designate, EocActivate, Genesis, Hold, Ordere
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE
 from schemas.events.verdicts import Outcome
-from services.audit.verify import verify_record
-from services.audit.verify.restoring import puts, refuse_unproven
+from services.audit.proof import verify_record
+from services.audit.proof.restore import puts, refuse_unproven
 from services.kernel.authority.signing import seal
 from services.kernel.base.city import City
 from services.provision import read_envelope, read_manifest

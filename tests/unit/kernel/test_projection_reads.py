@@ -16,7 +16,7 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.ledger_fold import Applied, Authority, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
-from services.kernel.ledger.integrity import Shape
+from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection import projection
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import OnEntry
