@@ -66,8 +66,8 @@ class Handlers:
 class BusStage:
     """A running service and its surroundings.
 
-    ``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending`` counts what
-    waits for its ack.
+    ``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending`` counts
+    what waits for its ack.
     """
 
     handlers: Handlers
