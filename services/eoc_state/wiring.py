@@ -6,16 +6,18 @@ from schemas import streams, subjects
 from schemas.events.base import read_object
 from schemas.events.desk import ServiceHealth
 from schemas.events.envelope import Envelope
-from services.eoc_state.handlers import Handlers
+from services.eoc_state.flights import Flights
+from services.eoc_state.handlers import EocHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    flights = Flights(runtime)
+    handlers = EocHandlers(runtime, flights)
     bus = runtime.bus
     bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
     bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")
-    posts = subjects.health("fanout")
-    bus.subscribe(posts, ServiceHealth.from_bytes, handlers.flights.on_health, title="who posts, and lives")
+    workers = subjects.health("fanout")
+    bus.subscribe(workers, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
     runtime.supervisor.supervise(handlers.keep_barrier)

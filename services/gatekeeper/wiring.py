@@ -6,16 +6,17 @@ from schemas import streams
 from schemas.events.approvals import Approval
 from schemas.events.base import read_object
 from schemas.events.requests import Request
-from services.gatekeeper.handlers import Handlers
+from services.gatekeeper.domain.schedule import Schedule
+from services.gatekeeper.handlers import GateHandlers
 from services.kernel.runtime.service import Runtime
 
 WORKERS = 64
-"""Requests decided at the same time by one copy; compare-and-set keeps them apart."""
+"""Requests decided at the same time by one copy; compare-and-set keeps their verdicts apart."""
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    handlers = GateHandlers(runtime, Schedule())
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from schemas import streams, subjects
 from schemas.events.approvals import Approval
 from schemas.events.requests import SubmissionEvent
-from services.intake.handlers import Handlers
+from services.intake.decisions import Decisions
+from services.intake.handlers import IntakeHandlers
+from services.intake.preparation import Preparation
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
+    handlers = IntakeHandlers(runtime, Preparation(runtime), Decisions(runtime))
     bus, submission = runtime.bus, SubmissionEvent.from_bytes
     bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")
     bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, title="submissions")

@@ -9,7 +9,7 @@ from typing import Any
 from schemas import links
 from schemas.platforms import LIMITS
 from services.townsquare.accounts import Account
-from services.townsquare.posts import EXTENSIONS, Media, Post
+from services.townsquare.posts import EXTENSIONS, Media, StoredPost
 
 PICTURE_BYTES = 16 * 1024 * 1024
 
@@ -51,7 +51,9 @@ def media_entity(media: Media, base: str, *, ready: bool = True) -> dict[str, An
     return {"id": media.id, "type": "image", "url": url, "preview_url": url, "description": media.description}
 
 
-def status_entity(post: Post, account: Account, media: list[Media], base: str, parent: Post | None) -> dict[str, Any]:
+def status_entity(
+    post: StoredPost, account: Account, media: list[Media], base: str, parent: StoredPost | None
+) -> dict[str, Any]:
     """Return a Status."""
     draft = post.draft
     return {

@@ -105,7 +105,7 @@ async def platforms(folder: Path, scale: Scale) -> list[Row]:
             rows = list(
                 await asyncio.gather(*told, _host_away(square, away, elsewhere, lease), _reserve(square, *urgent))
             )
-            square.inside.mischief.clear()
+            square.inside.faults.clear()
             rows += await _sick_neighbours(square, names)
     return rows
 
@@ -139,7 +139,7 @@ async def _told(square: Square, lie: Lie, account: str, lease: float) -> Row:
     took = monotonic() - began
     if attempts > 4:
         wrong.append(f"{attempts} attempts")
-    played = sum(one.calls for one in square.inside.mischief.left if one.account == account)
+    played = sum(one.calls for one in square.inside.faults.left if one.account == account)
     if played >= sum(trick.get("calls", 1) for trick in lie.tricks):
         wrong.append("the lie was never told")
     remark = f"{' then '.join(lie.ends)}, {attempts} attempt{'s' if attempts > 1 else ''}"
@@ -218,7 +218,7 @@ async def _sick_neighbours(square: Square, names: list[str]) -> list[Row]:
             kind = ("never_before", "drip", "error_before", "never_after")[place % 4]
             square.play(name, kind=kind, calls=10_000, seconds=600)
         ill, beside = await _beside(square, sick, groups, f"Ill {number}")
-        square.inside.mischief.clear()
+        square.inside.faults.clear()
         ends += await asyncio.gather(*(square.end(ill, name, 180.0) for name in sick))
         counts += [square.count(name, f"Ill {number}") for name in sick]
         for where, usual in alone.items():

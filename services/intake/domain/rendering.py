@@ -1,4 +1,4 @@
-"""The exact content that each platform gets, made once, when the request is made.
+"""Renders the exact content that each platform gets, once, when the request is made.
 
 In order: the author's variant for the platform; the text as it is; a numbered thread whose first part stands
 alone and carries the link; else the request is refused, naming the platform and the overrun. Nothing is ever
@@ -119,7 +119,7 @@ def _numbered(chunks: list[str], link: str | None, limits: Limits) -> tuple[str,
     parts = [f"{chunk} ({number}/{total})" for number, chunk in enumerate(chunks, 1)]
     parts[0] = _with_link(parts[0], link)
     for part in parts:
-        # Counted once more, as a whole: pieces that meet may count otherwise than each alone.
+        # Counted again as a whole: pieces may count differently together than alone.
         if counted_length(part, limits) > limits.characters:
             raise WillNotSplit("no place to divide it was found")
     return tuple(parts)

@@ -18,7 +18,7 @@ from services.audit.verify import compare_record, list_entries, prove_entry, sho
 from services.audit.verify.files import ALARMS, CHECKPOINTS, LEDGER
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
 from tests.integration.audit.conftest import Town
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.support.mission import PATIENCE, eventually

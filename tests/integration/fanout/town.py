@@ -35,8 +35,8 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
-from services.provision.city_plan import Department, local_profiles
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
+from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port

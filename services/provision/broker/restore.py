@@ -31,16 +31,16 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.base.tls import client_context
 from services.kernel.ledger.client import Ledger
-from services.provision.connection import as_provisioner, connected
-from services.provision.manifests import read_manifest
-from services.provision.permissions import PROVISION_USER
-from services.provision.preflight import find_nats_server, prepare_store
+from services.provision.accounts.permissions import PROVISION_USER
+from services.provision.broker.connection import as_provisioner, connected
+from services.provision.broker.preflight import find_nats_server, prepare_store
+from services.provision.city.manifests import read_manifest
 
 ACK_SECONDS = 20.0
 LISTEN_SECONDS = 2.5
 """Heartbeats come every two seconds at most."""
 
-TELL_EVERY = 5_000
+REPORT_EVERY = 5_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Restored:
 
 
 def check_beforehand(city: City) -> None:
-    """Find out now what would make a restore fail half-way, before anything is moved or made.
+    """Check beforehand what would make a restore fail half-way; nothing is moved or made.
 
     The files that it needs: the TLS authority, the manifest, the keys of those who write, and for the embedded broker
     its binary, its configuration and room on the disk.
@@ -72,16 +72,16 @@ def check_beforehand(city: City) -> None:
         command = (str(binary), "-t", "-c", str(city.nats_conf_path))
         tried = subprocess.run(command, cwd=city.folder, capture_output=True, text=True, check=False)  # noqa: S603
         if tried.returncode:
-            said = (tried.stderr.strip() or tried.stdout.strip()).splitlines()
+            output = (tried.stderr.strip() or tried.stdout.strip()).splitlines()
             raise BadInput(
                 "broker.bad_conf",
-                f"the broker refuses {city.nats_conf_path}: {said[-1] if said else 'it said nothing'}",
+                f"the broker refuses {city.nats_conf_path}: {output[-1] if output else 'without a word'}",
                 "mend it, or take it from a backup; nothing was moved",
             )
 
 
 def check_copy(city: City) -> None:
-    """See that each entry of the copy has its place and its writer; raises Unproven as ``puts`` does."""
+    """Check that each entry of the copy has its place and its writer; raises Unproven as ``puts`` does."""
     for _ in puts(frame_of(city).lines()):
         pass
 
@@ -93,19 +93,19 @@ async def refuse_running(city: City, url: str) -> None:
         BadInput: ``city.running``.
     """
     async with _as_service(city, url, "board") as client:
-        heard = await client.subscribe(subjects.HEALTH_ALL)
+        heartbeats = await client.subscribe(subjects.HEALTH_ALL)
         try:
-            message = await heard.next_msg(LISTEN_SECONDS)
+            message = await heartbeats.next_msg(LISTEN_SECONDS)
         except nats.errors.TimeoutError:
             return
     name = message.subject.rsplit(".", 1)[-1]
     raise BadInput("city.running", f"the service {name} runs on {url}", "stop all services, then restore")
 
 
-async def restore(city: City, url: str, tell: Callable[[str], None]) -> Restored:
+async def restore(city: City, url: str, report: Callable[[str], None]) -> Restored:
     """Put the copy of a realm back into the empty ledger of a provisioned broker.
 
-    The copy must have been verified, and no service may run. ``tell`` hears of the progress.
+    The copy must have been verified, and no service may run. ``report`` is called with the progress.
 
     Raises:
         BadInput: ``ledger.not_empty``, ``durable.used``: it is not a new store, or one that a restore has begun.
@@ -118,10 +118,10 @@ async def restore(city: City, url: str, tell: Callable[[str], None]) -> Restored
         ledger.bind(await stack.enter_async_context(_as_service(city, url, "audit")))
         last = (await ledger.shape()).last
         stood = await _check_what_stands(ledger, frame_of(city).lines(), last)
-        writers = Writers(city, url, stack)
-        found, missing = await _pictures(city, writers, tell)
-        entries = await _publish(writers, frame_of(city).lines(), stood, tell)
-        tell("comparing ledger and copy")
+        writers = EntryWriters(city, url, stack)
+        found, missing = await _pictures(city, writers, report)
+        entries = await _publish(writers, frame_of(city).lines(), stood, report)
+        report("comparing ledger and copy")
         differences = await compare_record(city, ledger)
     if differences:
         first = differences[0]
@@ -129,23 +129,23 @@ async def restore(city: City, url: str, tell: Callable[[str], None]) -> Restored
     return Restored(entries, stood, found, missing)
 
 
-class Writers:
+class EntryWriters:
     """Connections with the services' own keys, each made when it is first needed."""
 
     def __init__(self, city: City, url: str, stack: AsyncExitStack) -> None:
         self._city, self._url, self._stack = city, url, stack
-        self._writers: dict[str, Writer] = {}
+        self._writers: dict[str, EntryWriter] = {}
 
-    async def get(self, service: str) -> Writer:
+    async def get(self, service: str) -> EntryWriter:
         """Return the connection of a service, or of the provisioning user for what no service writes any more."""
         if service not in self._writers:
             connection = as_provisioner if service == PROVISION_USER else partial(_as_service, name=service)
             client = await self._stack.enter_async_context(connection(self._city, self._url))
-            self._writers[service] = await Writer(client).start()
+            self._writers[service] = await EntryWriter(client).start()
         return self._writers[service]
 
 
-class Writer:
+class EntryWriter:
     """Publishes runs of entries with one service's key, in order, and waits for all acks of a run."""
 
     def __init__(self, client: Client) -> None:
@@ -153,7 +153,7 @@ class Writer:
         self._inbox = client.new_inbox()
         self._acks: dict[int, asyncio.Future[Msg]] = {}
 
-    async def start(self) -> Writer:
+    async def start(self) -> EntryWriter:
         """Begin to listen for acks."""
         await self.client.subscribe(f"{self._inbox}.*", cb=self._on_ack)
         return self
@@ -188,10 +188,10 @@ class Writer:
 
 
 def _check_ack(put: Put, ack: Msg) -> None:
-    said = json.loads(ack.data or b"{}")
-    if said.get("seq") == put.seq and not said.get("duplicate") and not said.get("error"):
+    answer = json.loads(ack.data or b"{}")
+    if answer.get("seq") == put.seq and not answer.get("duplicate") and not answer.get("error"):
         return
-    why = (said.get("error") or {}).get("description") or f"it was stored at {said.get('seq')}"
+    why = (answer.get("error") or {}).get("description") or f"it was stored at {answer.get('seq')}"
     raise Unreachable(
         "restore.refused",
         f"the ledger did not take entry {put.seq}: {why}",
@@ -199,15 +199,15 @@ def _check_ack(put: Put, ack: Msg) -> None:
     )
 
 
-async def _publish(writers: Writers, lines: Iterator[Line], stood: int, tell: Callable[[str], None]) -> int:
-    last, told = stood, stood
+async def _publish(writers: EntryWriters, lines: Iterator[Line], stood: int, report: Callable[[str], None]) -> int:
+    last, reported = stood, stood
     for run in runs(one for one in puts(lines) if one.seq > stood):
         writer = await writers.get(run[0].writer)
         await writer.put(run)
         last = run[-1].seq
-        if last - told >= TELL_EVERY:
-            told = last
-            tell(f"{last} entries are back")
+        if last - reported >= REPORT_EVERY:
+            reported = last
+            report(f"{last} entries are back")
     return last
 
 
@@ -250,7 +250,7 @@ async def _refuse_used(city: City, url: str) -> None:
             )
 
 
-async def _pictures(city: City, writers: Writers, tell: Callable[[str], None]) -> tuple[int, int]:
+async def _pictures(city: City, writers: EntryWriters, report: Callable[[str], None]) -> tuple[int, int]:
     """Put the pictures of the copy back; return how many, and how many requests name that the copy has not."""
     ledger, done, missing = Ledger(), set[str](), set[str]()
     for line in frame_of(city).lines():
@@ -265,7 +265,7 @@ async def _pictures(city: City, writers: Writers, tell: Callable[[str], None]) -
             await ledger.put_media(raw)
             done.add(sha256)
     if done:
-        tell(f"{len(done)} pictures are back")
+        report(f"{len(done)} pictures are back")
     return len(done), len(missing)
 
 

@@ -1,4 +1,4 @@
-"""What each NATS user may publish and subscribe to, derived from ``schemas.flow`` and from nothing else.
+"""Derives what each NATS user may publish and subscribe to from ``schemas.flow``, and from nothing else.
 
 Replies to the desk need no right of their own but ``_R_.>``: the server rewrites the reply subject of a
 request that comes through a service import to one under ``_R_``. The server's ``allow_responses`` would be
@@ -35,7 +35,7 @@ class Imports:
     """What a service's account takes from the ledger's account, by the names that it has in the service's own.
 
     ``services`` are requests that get one answer, ``streaming`` those that get several messages, ``streams`` is
-    what the account hears.
+    what the account receives.
     """
 
     services: tuple[str, ...]

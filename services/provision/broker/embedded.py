@@ -2,7 +2,7 @@
 
 It runs in its own session, so that Ctrl-C reaches the services first and they can still write what is in hand;
 on Linux the kernel ends it when its parent dies, however that happened. A lock on the city folder, which the
-child holds too, keeps a second server off the same store.
+child holds too, prevents a second server on the same store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
-from services.provision.preflight import check_port, find_nats_server, prepare_store, take_lock
+from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, take_lock
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -61,7 +61,7 @@ class EmbeddedBroker:
         self.url = f"nats://{host}:{chosen}"
         self._lock = take_lock(city)
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
-        # The store is named in nats.conf, relative to the city folder: the server refuses to be told it twice.
+        # The store is named in nats.conf, relative to the city folder: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -81,7 +81,7 @@ class EmbeddedBroker:
             raise
 
     async def reload(self) -> None:
-        """Let the server read its accounts anew; connections whose rights changed are made again by the clients.
+        """Make the server read its accounts again; clients whose rights changed connect again.
 
         Raises:
             Unreachable: ``broker.reload`` when the server refuses the configuration; it keeps the old one.
@@ -93,20 +93,20 @@ class EmbeddedBroker:
         process.send_signal(signal.SIGHUP)
         deadline = monotonic() + READY_SECONDS
         while monotonic() < deadline:
-            said = _tail(self.log_path, offset)
-            if b"Reloaded server configuration" in said:
+            output = _tail(self.log_path, offset)
+            if b"Reloaded server configuration" in output:
                 return
-            if b"Failed to reload" in said:
+            if b"Failed to reload" in output:
                 raise Unreachable(
                     "broker.reload",
-                    f"the broker refuses its configuration: {_last(said)}",
+                    f"the broker refuses its configuration: {_last(output)}",
                     f"nothing was changed; look into {self.log_path}",
                 )
             await asyncio.sleep(0.02)
         raise Unreachable("broker.reload", "the broker did not reload", f"look into {self.log_path}")
 
     async def wait(self) -> None:
-        """Return never while the server lives; raise when it dies without being asked to.
+        """Wait as long as the server lives; raise when it dies without being asked to.
 
         Raises:
             Unreachable: ``broker.died`` with the last line of its log.
@@ -119,7 +119,7 @@ class EmbeddedBroker:
             raise self._died("the broker ended by itself", await _words(process), 0)
 
     async def stop(self) -> None:
-        """Stop the server: ask it, wait, and end it only when it does not listen. Harmless when it is stopped."""
+        """Stop the server: ask it, wait, and kill it only when it does not end. Harmless when it is stopped."""
         process, self._process = self._process, None
         try:
             if process is not None and process.returncode is None:
@@ -146,9 +146,9 @@ class EmbeddedBroker:
         )
 
     def _died(self, what: str, words: str, offset: int) -> Unreachable:
-        said = words or _last_line(self.log_path, offset) or "it said nothing"
+        reason = words or _last_line(self.log_path, offset) or "it wrote nothing"
         return Unreachable(
-            "broker.died", f"{what}: {said}", f"its configuration is nats/nats.conf, its log {self.log_path}"
+            "broker.died", f"{what}: {reason}", f"its configuration is nats/nats.conf, its log {self.log_path}"
         )
 
 
@@ -168,7 +168,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 
 async def _greets(host: str, port: int) -> bool:
-    """True when a NATS server says INFO there: it does so only after JetStream is recovered."""
+    """Return True when a NATS server sends INFO there: it does so only after JetStream has recovered."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:

@@ -10,7 +10,7 @@ import pytest
 
 from schemas import subjects
 from schemas.events.desk import ServiceHealth
-from services.eoc_state import flights
+from services.eoc_state.domain import wakefulness
 from services.eoc_state.domain.activation import barrier
 from services.eoc_state.flights import Flights
 from services.kernel.base.clock import ManualClock
@@ -73,23 +73,22 @@ async def test_a_worker_is_awake_when_it_is_heard_of_for_a_while_after_a_silence
 
     def unknown() -> list[int]:
         flight = watch.before(7)[0]
-        found = barrier([flight], watch.heard, clock.monotonic() - start + 100.0, LEASE)
+        found = barrier([flight], watch.workers.awake_until, clock.monotonic() - start + 100.0, LEASE)
         return [one.attempt_seq for one in found.unknown]
 
-    watch.heard = {}
     for seconds in (0.0, 2.0, 4.0):
         clock.time = NOW + timedelta(seconds=200 + seconds)
         await beat(watch, clock, "worker-1")
         assert unknown() == [6]
-    clock.time = NOW + timedelta(seconds=200 + flights.AWAKE_SECONDS)
+    clock.time = NOW + timedelta(seconds=200 + wakefulness.AWAKE_SECONDS)
     await beat(watch, clock, "worker-1")
-    assert watch.heard["worker-1"] == clock.monotonic()
+    assert watch.workers.awake_until["worker-1"] == clock.monotonic()
 
 
-@pytest.mark.parametrize("silence", [flights.SILENCE_SECONDS - 0.1, flights.SILENCE_SECONDS + 0.1])
+@pytest.mark.parametrize("silence", [wakefulness.SILENCE_SECONDS - 0.1, wakefulness.SILENCE_SECONDS + 0.1])
 async def test_only_a_silence_makes_a_worker_doubtful(silence: float) -> None:
     watch, clock = watching(folded("worker-2"))
     for seconds in (0.0, 5.0, 5.0 + silence):
         clock.time = NOW + timedelta(seconds=seconds)
         await beat(watch, clock, "worker-1")
-    assert (watch.heard["worker-1"] == clock.monotonic()) is (silence < flights.SILENCE_SECONDS)
+    assert (watch.workers.awake_until["worker-1"] == clock.monotonic()) is (silence < wakefulness.SILENCE_SECONDS)

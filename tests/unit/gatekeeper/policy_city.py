@@ -1,4 +1,4 @@
-"""A small town for the gate's tests: real keys, a real signed manifest, real orders folded into control."""
+"""A small city for the gate's tests: real keys, a real signed manifest, real orders folded into control."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from services.gatekeeper.policy.decide import Decision, decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.control.control_state import ControlState, fold
+from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -76,7 +77,7 @@ PROFILES = (
 EVERY_DEPARTMENT = ("fire-town", "parks-town", "police-town")
 
 
-class Town:
+class PolicyCity:
     """One city's control and what people said, in one order of sequences; ``now`` is set by hand."""
 
     def __init__(
@@ -95,7 +96,7 @@ class Town:
         manifest = Manifest(
             realm="live",
             city="Test",
-            website="https://town.example",
+            website="https://city.example",
             issued_at=START,
             officers=tuple(
                 Officer(id=name, name=name, public_key=self.key(name).public_key, grants=grants)
@@ -208,22 +209,8 @@ class Town:
 
     def statement(self, request: Request, officer: str, /, **changes: Any) -> ApprovalStatement:
         """An officer's statement that fits the request, changed as told."""
-        values: dict[str, Any] = {
-            "realm": "live",
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "decision": "approve",
-            "scope": request.scope,
-            "targets": request.targets,
-            "renderings": {rendering.platform: rendering.sha256 for rendering in request.renderings},
-            "digest": request.digest,
-            "officer": officer,
-            "issued_at": self.now,
-            "expires_at": self.now + timedelta(minutes=30),
-            "nonce": self.nonce(),
-            "acknowledged": tuple(finding.code for finding in request.screening),
-        }
-        return ApprovalStatement(**(values | changes))
+        lasts = {"expires_at": self.now + timedelta(minutes=30), "nonce": self.nonce()}
+        return statement_on(request, officer, self.now, **(lasts | changes))
 
     def approve(self, request: Request, officer: str, /, *, key: str | None = None, **changes: Any) -> None:
         """Append an officer's statement, signed by the officer's key or that of ``key``."""

@@ -1,14 +1,8 @@
-"""Writes what is generated: JSON Schema and AsyncAPI (``schemas/json``), and the diagram of the flow map (docs).
-
-``python -m services.provision.generate [schemas|docs] [--check]``; with ``--check`` nothing is written and a
-difference ends with status 1.
-"""
+"""Writes the contracts out: the JSON Schema of each event, and the AsyncAPI document of all services."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,14 +26,10 @@ from schemas.events import (
     verdicts,
 )
 from services.kernel.runtime.run import described
-from services.provision.city_init import make_city
-from services.provision.city_plan import demo_plan
-from services.provision.flow_diagram import mermaid
+from services.provision.city.city_init import make_city
+from services.provision.plan.city_plan import demo_plan
 
-ROOT = Path(__file__).resolve().parents[2]
-JSON_FOLDER = ROOT / "schemas" / "json"
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
-BEGIN, END = "<!-- generated: flow -->", "<!-- /generated -->"
+JSON_FOLDER = Path(__file__).resolve().parents[3] / "schemas" / "json"
 
 CONTRACTS: dict[str, Any] = {
     "request.submitted.v1": requests.SubmissionEvent,
@@ -102,53 +92,12 @@ def asyncapi() -> tuple[Path, str]:
             *brokers,
             title="OneVoice",
             version="1",
-            description="A city's crisis communications pipeline: subjects, and what each service hears there.",
+            description="A city's crisis communications pipeline: subjects, and what each service receives there.",
             license={"name": "Apache-2.0"},
         ).to_specification()
         # FastStream keeps subscribers in a set: sorted, so that the same flow gives the same document.
         return JSON_FOLDER / "asyncapi.json", _text(json.loads(document.to_json()), ordered=True)
 
 
-def architecture() -> tuple[Path, str]:
-    """Return docs/architecture.md with the diagram of the flow map drawn anew."""
-    text = ARCHITECTURE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return ARCHITECTURE, f"{head}{BEGIN}\n\n```mermaid\n{mermaid()}\n```\n\n{END}{tail}"
-
-
-def generated(what: str | None) -> Iterator[tuple[Path, str]]:
-    """Yield each generated file with its text: ``schemas``, ``docs`` or, with None, both."""
-    if what in (None, "schemas"):
-        yield from json_schemas()
-        yield asyncapi()
-    if what in (None, "docs"):
-        yield architecture()
-
-
-def main() -> int:
-    """Write, or compare; return the exit status."""
-    parser = argparse.ArgumentParser(prog="generate", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["schemas", "docs"])
-    parser.add_argument("--check", action="store_true")
-    chosen = parser.parse_args()
-    stale = []
-    for path, text in generated(chosen.what):
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(path)
-        if not chosen.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    for path in stale:
-        verb = "is out of date; write it anew: make schemas docs" if chosen.check else "written"
-        sys.stdout.write(f"{path.relative_to(ROOT)} {verb}\n")
-    return 1 if chosen.check and stale else 0
-
-
 def _text(value: Any, *, ordered: bool = False) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=ordered) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

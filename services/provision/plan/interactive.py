@@ -1,7 +1,7 @@
 """A city's plan from questions and answers.
 
-``ask(question, default)`` returns an answer; ``tell(text)`` shows what was wrong with the last one. What asks may
-be a terminal or a test: nothing here reads or prints.
+``ask(question, default)`` returns an answer; ``report(text)`` shows what was wrong with the last one. Both may be
+a terminal or a test: nothing here reads or prints.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 from schemas import subjects
 from schemas.events.authority import Grant, Profile, Role
 from services.kernel.base.errors import BadInput
-from services.provision.city_plan import (
+from services.provision.plan.city_plan import (
     MASTODON_PLATFORM,
     TOWNSQUARE,
     WEBSITE_PLATFORM,
@@ -26,7 +26,7 @@ from services.provision.city_plan import (
 )
 
 Ask = Callable[[str, str], str]
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 _T = TypeVar("_T")
 
 TRIES = 3
@@ -39,13 +39,13 @@ _LEADS = (
 _ACCOUNT = re.compile(r"@?([A-Za-z0-9_]{1,30})@([a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)")
 
 
-def interactive_plan(ask: Ask, tell: Tell | None = None) -> CityPlan:
+def interactive_plan(ask: Ask, report: Report | None = None) -> CityPlan:
     """Ask for all that a city needs and return its plan.
 
     Raises:
         BadInput: ``init.answer`` when an answer is wrong three times.
     """
-    dialogue = _Dialogue(ask, tell)
+    dialogue = _Dialogue(ask, report)
     name = dialogue.get("Name of the city", "", _text)
     website = dialogue.get("Official website (https://...)", "", _website)
     departments = dialogue.get("Departments, separated by commas", "", _departments)
@@ -77,20 +77,20 @@ def interactive_plan(ask: Ask, tell: Tell | None = None) -> CityPlan:
 
 
 class _Dialogue:
-    """Asks until the answer is right, but not for ever."""
+    """Asks a question until the answer is right, three times at most."""
 
-    def __init__(self, ask: Ask, tell: Tell | None) -> None:
+    def __init__(self, ask: Ask, report: Report | None) -> None:
         self._ask = ask
-        self._tell = tell or (lambda _text: None)
+        self._report = report or (lambda _text: None)
 
     def get(self, question: str, default: str, read: Callable[[str], _T]) -> _T:
         for _ in range(TRIES):
             try:
                 return read(self._ask(question, default).strip())
             except ValueError as error:
-                self._tell(str(error))
+                self._report(str(error))
                 last = error
-        raise BadInput("init.answer", f"{question}: {last}", "run it again; nothing was made")
+        raise BadInput("init.answer", f"{question}: {last}", "run onevoice init again; nothing was made")
 
 
 def _officers(
@@ -144,14 +144,14 @@ def _departments(answer: str) -> tuple[Department, ...]:
     ids = [department.id for department in made]
     for id_ in ids:
         if ids.count(id_) > 1:
-            raise ValueError(f"two departments would get the id {id_!r}; name them apart")
+            raise ValueError(f"two departments would get the id {id_!r}; give each its own name")
     return made
 
 
 def _department(name: str) -> Department:
     id_ = slug(name)
     if id_ == "city":
-        raise ValueError("'city' stands for the city itself; name the department otherwise")
+        raise ValueError("'city' stands for the city itself; give the department another name")
     if len(id_) > 40:
         raise ValueError(f"the name {name!r} is too long for an id; shorten it")
     return Department(id_, name, f"the work of {name}")
@@ -174,5 +174,5 @@ def _systems(answer: str) -> tuple[PlannedSystem, ...]:
     names = [name.strip() for name in answer.split(",") if name.strip()]
     made = {slug(name): _text(name) for name in names}
     if len(made) != len(names):
-        raise ValueError("two systems would get the same id; name them apart")
+        raise ValueError("two systems would get the same id; give each its own name")
     return tuple(PlannedSystem(id_, name) for id_, name in made.items())

@@ -9,7 +9,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
 from services.kernel.control.control_state import ControlState
-from services.provision.nats_config import RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
 
 
 def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:

@@ -1,6 +1,6 @@
-"""Makes the streams and durables of a realm, as ``schemas.streams`` says; to repeat it is harmless.
+"""Makes the streams and durables of a realm, as ``schemas.streams`` describes them; repeating it is harmless.
 
-What stands is never altered in a way that could lose an event: then it is refused, naming the difference.
+A change of an existing stream or durable that could lose an event is refused, naming the difference.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from services.kernel.ledger.drift import (
     stream_config,
     stream_differences,
 )
-from services.provision.accounts import write_accounts
-from services.provision.connection import as_provisioner
-from services.provision.manifests import read_manifest
+from services.provision.accounts.accounts_file import write_accounts
+from services.provision.broker.connection import as_provisioner
+from services.provision.city.manifests import read_manifest
 
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
@@ -37,19 +37,19 @@ API_SECONDS = 30.0
 
 @dataclass
 class Provisioned:
-    """What was done, in plain words; ``kept`` counts what was right already.
+    """Lists what was done, in plain words; ``unchanged`` counts what was right already.
 
-    ``accounts_changed``: the realm's accounts file was written anew, and the broker must read it (reload).
+    ``accounts_changed``: the realm's accounts file was written again, and the broker must read it (reload).
     """
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
-    kept: int = 0
+    unchanged: int = 0
     accounts_changed: bool = False
 
 
 async def provision(city: City, url: str) -> Provisioned:
-    """Make what the realm's services need on the broker, and write the realm's accounts file anew.
+    """Make what the realm's services need on the broker, and write the realm's accounts file.
 
     Who is an officer comes from the signed manifest, and from the control events of the ledger if it has begun.
 
@@ -101,11 +101,11 @@ async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisio
     if present.num_replicas != wanted.num_replicas:
         differences.append(("num_replicas", present.num_replicas, wanted.num_replicas))
     if not differences and present.description == wanted.description:
-        done.kept += 1
+        done.unchanged += 1
         return
     _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change)])
     await js.update_stream(wanted)
-    done.updated.append(_told(what, differences))
+    done.updated.append(_described(what, differences))
 
 
 async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Provisioned) -> None:
@@ -119,11 +119,11 @@ async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Prov
         return
     differences = consumer_differences(wanted, present or api.ConsumerConfig())
     if not differences:
-        done.kept += 1
+        done.unchanged += 1
         return
     _refuse_loss(what, [change for change in differences if change[0] not in _SAFE_ON_CONSUMER])
     await js.add_consumer(consumer.stream, wanted)
-    done.updated.append(_told(what, differences))
+    done.updated.append(_described(what, differences))
 
 
 _SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
@@ -146,11 +146,11 @@ def _refuse_loss(what: str, differences: list[Difference]) -> None:
     if differences:
         raise Drift(
             "provision.would_lose",
-            f"{_told(what, differences)}; changing that could lose or repeat events",
+            f"{_described(what, differences)}; changing that could lose or repeat events",
             "nothing was changed; find out who made it so, back up var/nats, and mend it by hand with the nats tool",
         )
 
 
-def _told(what: str, differences: list[Difference]) -> str:
+def _described(what: str, differences: list[Difference]) -> str:
     changes = ", ".join(f"{name} is {present}, not {wanted}" for name, present, wanted in differences)
     return f"{what} ({changes or 'description'})"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from schemas.events.authority import Realm
-from services.provision.city_plan import CityPlan
+from services.provision.plan.city_plan import CityPlan
 
 GITIGNORE = """\
 # Keys, credentials and the record of a city never go into a repository.

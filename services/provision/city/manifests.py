@@ -11,7 +11,7 @@ from services.kernel.base.errors import BadInput, Unproven
 
 
 def read_envelope(city: City) -> Envelope:
-    """Return the signed manifest as it lies in the city folder.
+    """Return the signed manifest of the city folder.
 
     Raises:
         BadInput: ``manifest.missing``, ``manifest.malformed``.

@@ -1,4 +1,4 @@
-"""Makes a city folder, whole or not at all: it is built beside its place and moved there at the end."""
+"""Makes a city folder, whole or not at all: it is built in a folder of its own and moved into place at the end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,10 @@ from services.kernel.authority.signing import Signer, new_seed, seal, write_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import BadInput
-from services.provision.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
-from services.provision.city_toml import GITIGNORE, city_toml
-from services.provision.nats_config import (
-    REALMS,
-    RealmUsers,
-    ServerSettings,
-    accounts_file,
-    render_accounts,
-    render_server,
-)
+from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.server_conf import ServerSettings, render_server
+from services.provision.city.city_toml import GITIGNORE, city_toml
+from services.provision.plan.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.townsquare.accounts import make_accounts
 
 ROOTS = ("cao", "mcpe")
@@ -60,7 +54,7 @@ class _RealmKeys:
         )
 
     def write(self, city: City) -> None:
-        """Write them where the city folder keeps them, mode 0600 in folders of mode 0700."""
+        """Write the keys into the city folder, mode 0600 in folders of mode 0700."""
         files = {city.key_path(name): key for name, key in {**self.people, **self.systems}.items()}
         files |= {city.service_key_path(name): key for name, key in self.services.items()}
         files[city.provision_key_path] = self.provision
@@ -127,7 +121,7 @@ def check_plan(plan: CityPlan) -> None:
 def _refuse_twice(what: str, names: list[str]) -> None:
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "name each apart")
+        raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "give each its own name")
 
 
 def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:

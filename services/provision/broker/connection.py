@@ -1,4 +1,4 @@
-"""A short connection to a city's broker, as the provisioning user or as a service."""
+"""Opens a short connection to a city's broker, as the provisioning user or as a service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.tls import client_context
-from services.provision.permissions import PROVISION_USER
+from services.provision.accounts.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0
 
@@ -64,8 +64,8 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
 
 
 def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
-    said = " ".join([str(error), *denials]).lower()
-    if "authorization" in said or "authentication" in said:
+    text = " ".join([str(error), *denials]).lower()
+    if "authorization" in text or "authentication" in text:
         return Unreachable(
             "broker.refused_key",
             f"the broker at {url} does not know this key of {user}",

@@ -1,4 +1,4 @@
-"""Ways in which the townsquare can be told to misbehave, for drills and tests: tricks, used up call by call."""
+"""Faults that the townsquare injects into its calls, for drills and tests; each is used up call by call."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from schemas.events.base import Contract, Id
 On = Literal["post", "media", "delete", "read"]
 
 
-class Kind(StrEnum):
-    """What happens to a call. ``after``: what was asked is done and kept, only the answer is spoilt."""
+class FaultKind(StrEnum):
+    """What happens to a call. ``after``: what was asked is done and stored, only the answer is damaged."""
 
     SLOW = "slow"
     NEVER_BEFORE = "never_before"
@@ -36,8 +36,8 @@ class Kind(StrEnum):
     PROCESSING = "processing"
 
 
-class Trick(Contract):
-    """One order: for ``account`` (absent: everybody), on calls of kind ``on``, for the next ``calls`` of them.
+class Fault(Contract):
+    """One fault: for ``account`` (absent: everybody), on calls of kind ``on``, for the next ``calls`` of them.
 
     ``skip`` calls pass unharmed first. ``seconds`` is, by kind: how long ``slow`` waits before the call is carried
     out; over how long ``drip`` spreads its answer; what ``rate_limit`` puts into Retry-After (absent: no such header);
@@ -45,7 +45,7 @@ class Trick(Contract):
     of ``processing`` is ready. ``status`` is the one that a page of HTML comes with.
     """
 
-    kind: Kind
+    kind: FaultKind
     account: Id | None = None
     on: On | Literal["any"] = "post"
     skip: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -54,41 +54,41 @@ class Trick(Contract):
     status: Literal[200, 502] = 200
 
 
-TRICK = web.RequestKey("trick", Trick)
-"""Where the server leaves a call's trick for its handler."""
+FAULT = web.RequestKey("fault", Fault)
+"""Where the server leaves a call's fault for its handler."""
 
 
 @dataclass
 class _Left:
-    trick: Trick
+    fault: Fault
     skip: int
     calls: int
 
 
-class Mischief:
-    """The tricks that are still to be played, oldest first. ``played`` counts the calls that each kind has hit."""
+class FaultQueue:
+    """The faults that are still to be injected, oldest first. ``injected`` counts the calls that each kind has hit."""
 
     def __init__(self) -> None:
         self._left: list[_Left] = []
-        self.played: dict[Kind, int] = {}
+        self.injected: dict[FaultKind, int] = {}
 
     @property
-    def left(self) -> tuple[Trick, ...]:
-        """The tricks with the calls that each has left."""
-        return tuple(one.trick.model_copy(update={"skip": one.skip, "calls": one.calls}) for one in self._left)
+    def left(self) -> tuple[Fault, ...]:
+        """The faults with the calls that each has left."""
+        return tuple(one.fault.model_copy(update={"skip": one.skip, "calls": one.calls}) for one in self._left)
 
-    def add(self, trick: Trick) -> None:
-        """Play a trick on the calls to come."""
-        self._left.append(_Left(trick, trick.skip, trick.calls))
+    def add(self, fault: Fault) -> None:
+        """Inject a fault into the calls to come."""
+        self._left.append(_Left(fault, fault.skip, fault.calls))
 
     def clear(self) -> None:
-        """Behave again."""
+        """Inject no more faults."""
         self._left.clear()
 
-    def take(self, account: str | None, on: On) -> Trick | None:
-        """Return the trick for this call, and count it."""
+    def take(self, account: str | None, on: On) -> Fault | None:
+        """Return the fault for this call, and count it."""
         for one in self._left:
-            if one.trick.on not in (on, "any") or one.trick.account not in (None, account):
+            if one.fault.on not in (on, "any") or one.fault.account not in (None, account):
                 continue
             if one.skip:
                 one.skip -= 1
@@ -96,6 +96,6 @@ class Mischief:
             one.calls -= 1
             if not one.calls:
                 self._left.remove(one)
-            self.played[one.trick.kind] = self.played.get(one.trick.kind, 0) + 1
-            return one.trick
+            self.injected[one.fault.kind] = self.injected.get(one.fault.kind, 0) + 1
+            return one.fault
         return None
