@@ -433,13 +433,13 @@ SEEDS = {
     "repeats_unchanged": 0,
     "replica_believed": 4,
     "singles_without_ids": 13,
-    "sleeper_forgotten": 79,
+    "sleeper_forgotten": 1294,
     "stale_control": 0,
     "unconfirmed_forgotten": 17,
     "verdict_without_cas": 0,
     "void_called": 39,
     "waits_in_line": 3,
-    "wakes_unlooked": 79,
+    "wakes_unlooked": 351,
 }
 """Each with a seed that caught it; ``make sim-plants`` begins with it."""
 
