@@ -27,7 +27,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.control.control_state import ControlFault, ControlState, fold
-from services.kernel.fold.effective import void_because
+from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
     is_kind,
@@ -50,6 +50,10 @@ class Void(Exception):
     """An entry that does not count, and why."""
 
 
+class LostRace(Void):
+    """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
+
+
 @dataclass(frozen=True)
 class Authority:
     """The pinned keys of the realm."""
@@ -61,12 +65,16 @@ class Authority:
 
 @dataclass(frozen=True)
 class Applied:
-    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts)."""
+    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts).
+
+    ``lost_race``: it is void only because it came a moment too late, which calls for no alarm.
+    """
 
     seq: int
     kind: str
     keys: tuple[str, ...] = ()
     void: str = ""
+    lost_race: bool = False
 
 
 @dataclass
@@ -116,15 +124,16 @@ class LedgerFold:
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
         keys = keys_of(kind, request_id, profile)
+        lost_race = False
         try:
             _FOLDS[kind](self, entry, boot)
             void = ""
         except Void as why:
-            void = str(why)
+            void, lost_race = str(why), isinstance(why, LostRace)
         except ValueError as error:  # StrictJsonError and pydantic's ValidationError
             void = f"it cannot be read: {error}"[:300]
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys, void)
+        return Applied(entry.seq, kind, keys, void, lost_race)
 
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
@@ -268,8 +277,11 @@ class LedgerFold:
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
         control_seq, _ = self._revision_at(entry.seq)
-        if verdict.request_id != state.request_id or verdict.control_seq != control_seq:
-            raise Void(f"the verdict is not of control revision {control_seq}")
+        if verdict.request_id != state.request_id:
+            raise Void("the verdict stands under another name")
+        if verdict.control_seq != control_seq:
+            why = LostRace if self._was_overtaken(verdict) else Void
+            raise why(f"the verdict is not of control revision {control_seq}")
         state.verdict, state.verdict_seq = verdict, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
@@ -301,7 +313,8 @@ class LedgerFold:
         if void:
             target = state.targets.setdefault(profile, TargetState())
             target.number = max(target.number, attempt.number)
-            raise Void(f"the attempt on {profile} does not count: {void}")
+            forged = attempt.rule is None or is_forged(attempt, entry.headers, state, control_seq=self.control_seq)
+            raise (Void if forged else LostRace)(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
         self.busy[profile] = (entry.seq, request_id)
 
@@ -373,6 +386,12 @@ class LedgerFold:
         place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
         return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
 
+    def _was_overtaken(self, verdict: Verdict) -> bool:
+        """Return whether control moved on only after everything that the verdict says that it was decided by."""
+        place = bisect_left(self.revisions, verdict.control_seq, key=lambda revision: revision[0])
+        known = [seq for seq, _ in self.revisions[place : place + 2]]
+        return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
+
     def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
         officer = self.control.officers.get(name)
         if officer is None or (approval.request_id, approval.officer) != (request_id, name):
@@ -422,4 +441,4 @@ _FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
 }
 
 EVERYTHING = frozenset(_FOLDS)
-__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void"]
+__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "LostRace", "Posture", "Void"]

@@ -251,9 +251,8 @@ class Projection:
                 future.set_result(None)
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
-        if applied.kind == "attempt":
-            # Two copies raced, as they may; the ledger's order decided.
-            self._log.info("an attempt does not count", seq=entry.seq, subject=entry.subject, reason=applied.void)
+        if applied.lost_race:
+            self._log.info("an entry came too late to count", seq=entry.seq, subject=entry.subject, reason=applied.void)
             return
         self.void_count += 1
         self.voids.append((entry.seq, applied.void))

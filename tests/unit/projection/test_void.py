@@ -140,9 +140,9 @@ def _moved_verdict(story: Story) -> int:
 
 
 def _overtaken_verdict(story: Story) -> int:
-    revision = story.revision
+    revision, seen = story.revision, len(story.entries)
     story.hold()
-    return story.verdict(control_seq=revision)
+    return story.verdict(control_seq=revision, as_of=seen)
 
 
 def _moved_receipt(story: Story) -> int:
@@ -189,6 +189,50 @@ def test_it_is_void_and_says_why_and_leaves_what_counts_as_it_was(name: str) -> 
     reader = before.read(story.entries)
     assert reader.void(seq)
     assert {request: _counts(gist(state)) for request, state in reader.fold.requests.items()} == kept
+
+
+LOST_RACES: dict[str, Put] = {
+    "a verdict that control overtook": _overtaken_verdict,
+    "an attempt on a profile that is taken": lambda story: (story.attempt(), story.attempt())[1],
+    "an attempt of a verdict that is not the newest": lambda story: (story.verdict(), story.attempt(verdict_seq=4))[1],
+    "an attempt after a rejection": lambda story: (story.reject(), story.attempt())[1],
+}
+
+
+def _decided_later(story: Story) -> int:
+    revision = story.revision
+    story.hold()
+    return story.verdict(control_seq=revision, as_of=len(story.entries))
+
+
+FORGED: dict[str, Put] = {
+    "a verdict that knew of the change": _decided_later,
+    "a verdict of a revision that never was": lambda story: story.verdict(control_seq=2),
+    "a verdict of a revision to come": VOID["a verdict of a revision to come"],
+    "a verdict under another request": _moved_verdict,
+    "an attempt without its fence": lambda story: story.attempt(fence=0),
+    "an attempt fenced on an older revision": lambda story: (story.hold(), story.attempt(control_seq=1))[1],
+    "an attempt on other content": lambda story: story.attempt(digest="f" * 64),
+    "an attempt of junk": lambda story: story.put(subjects.attempt(FIRE, "r1"), b"junk"),
+    "an attempt under another profile": lambda story: story.put(
+        subjects.attempt("parks-social", "r1"), story.entries[story.attempt() - 1].data
+    ),
+    "an attempt on no request": lambda story: story.put(subjects.attempt(FIRE, "r9"), b"{}"),
+    "an attempt as before version 0.3": lambda story: (story.attempt(), story.attempt(rule=None))[1],
+}
+
+
+@pytest.mark.parametrize("name", [*LOST_RACES, *FORGED])
+def test_what_came_too_late_is_told_from_what_nobody_of_ours_wrote(name: str) -> None:
+    """Only the other kind calls for an alarm: a race is lost every day."""
+    story = begun()
+    story.request()
+    story.approve()
+    story.verdict()
+    seq = (LOST_RACES | FORGED)[name](story)
+    reader = folded(story)
+    assert reader.void(seq)
+    assert reader.applied[seq].lost_race is (name in LOST_RACES)
 
 
 def _counts(said: dict[str, object]) -> dict[str, object]:
