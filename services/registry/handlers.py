@@ -39,7 +39,7 @@ async def begin_ledger(runtime: Runtime) -> None:
     Raises:
         BadInput: ``manifest.missing``, or the manifest is not signed by the pinned root keys.
     """
-    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime))
+    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime), rule=2)
     check_manifest(runtime, event)
     try:
         appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=0)

@@ -41,6 +41,8 @@ def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
             root_keys=book.authority.root_keys,
             threshold=book.authority.threshold,
             realm=book.authority.realm,
+            stored_at=line.at,
+            carried_out=book.orders,
         )
     except (ControlFault, ValueError) as error:
         if isinstance(error, ControlFault):
@@ -52,6 +54,7 @@ def control(book: Book, line: Line, _tokens: list[str]) -> Iterator[Violation]:
         if isinstance(event, EocActive):
             yield from barrier.judge(book, line, event)
         elif isinstance(event, Ordered):
+            book.orders.add(canonical.sha256(event.order.payload_bytes()))
             yield from _withdrawal(book, line, event)
     finally:
         book.revisions[line.seq] = book.control.posture

@@ -26,14 +26,13 @@ from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority import post_authorization as warrant
-from services.kernel.control.control_state import ControlFault, ControlState, fold
+from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
 from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
     is_kind,
     is_readable,
     keys_of,
-    order_hash,
     parse,
     place_of,
     signed,
@@ -228,6 +227,8 @@ class LedgerFold:
                 root_keys=self.authority.root_keys,
                 threshold=self.authority.threshold,
                 realm=self.authority.realm,
+                stored_at=entry.at,
+                carried_out=self.orders,
             )
         except (ControlFault, ValueError) as error:
             if self.control.seq:  # before the manifest there is no revision at all

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
-from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt
 from schemas.events.envelope import Envelope
@@ -28,11 +27,6 @@ def place_of(subject: str) -> tuple[str, str, str]:
     if kind in ("attempt", "receipt", "resolution", "delivery") and len(tokens) == 4:
         return kind, tokens[3], tokens[2]
     return kind if len(tokens) == 2 else "", "", ""
-
-
-def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which a signed order is known again."""
-    return canonical.sha256(envelope.to_bytes())
 
 
 @lru_cache(maxsize=PARSED)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +110,63 @@ def test_an_order_is_carried_out_once_for_ever() -> None:
     reader = folded(story)
     assert (reader.void(first), bool(reader.void(first + 1))) == ("", True)
     assert list(reader.fold.orders.values()) == [first]
+
+
+def _again(story: Story, seq: int, **changes: object) -> int:
+    """Append an order once more as whoever holds a service's key can: bytes beside the signature are theirs."""
+    value = json.loads(story.entries[seq - 1].data)
+    value |= {name: value_ for name, value_ in changes.items() if name != "signature"}
+    if "signature" in changes:
+        value["order"]["signatures"].append(changes["signature"])
+    value = {name: one for name, one in value.items() if one is not None}
+    return story.put(subjects.CONTROL, json.dumps(value).encode())
+
+
+def test_an_order_is_not_carried_out_again_by_who_can_write_the_time_beside_it() -> None:
+    """A stand-down of last month, appended with a stolen key of eoc_state: void, whatever is changed around it."""
+    story = begun()
+    story.activate()
+    over = story.stand_down()
+    signed_at = json.loads(story.entries[over - 1].data)["at"]
+    story.wait(30 * 24 * 3_600)
+    story.hold()
+    story.activate()
+    bad = {"keyid": STRANGER.public_key, "sig": "AAAA"}
+    seqs = [
+        _again(story, over, at=signed_at),
+        _again(story, over, at=signed_at, rule=None),
+        _again(story, over, at=signed_at, signature=bad),
+        _again(story, over, at=story.now.isoformat(), signature=bad),
+    ]
+    reader = folded(story)
+    assert all(reader.void(seq) for seq in seqs)
+    assert reader.fold.control.posture == Posture.EOC_ACTIVE
+
+
+@pytest.mark.parametrize(("age", "counts"), [(-61, False), (-60, True), (0, True), (60, True), (61, False)])
+def test_an_order_is_fresh_by_the_servers_time(age: int, counts: bool) -> None:
+    """One that was signed and held back is not carried out when it suits somebody else."""
+    story = begun()
+    seq = story.order("pio", c.Hold(on=True))
+    entry = story.entries.pop()
+    story.entries.append(replace(entry, at=entry.at + timedelta(seconds=age)))
+    reader = folded(story)
+    assert (reader.void(seq) == "", reader.fold.control.hold) == (counts, counts)
+
+
+def test_the_ledger_of_an_older_version_is_judged_by_its_own_time_until_the_first_fresh_order() -> None:
+    story = Story()
+    story.genesis(rule=None)
+    story.order("pio", c.Hold(on=True), rule=None)
+    late = story.entries.pop()
+    story.entries.append(replace(late, at=late.at + timedelta(minutes=10)))
+    story.wait(600)
+    assert folded(story).fold.control.hold
+    story.order("pio", c.Hold(on=False))
+    old = story.order("pio", c.Hold(on=True), rule=None)
+    reader = folded(story)
+    assert reader.void(old).endswith("the order is written as before version 0.3")
+    assert not reader.fold.control.hold
 
 
 Put = Callable[[Story], int]
