@@ -25,6 +25,7 @@ from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
 from services.kernel.fold.effective import is_forged, void_because
@@ -37,7 +38,7 @@ from services.kernel.fold.reading import (
     place_of,
     signed,
 )
-from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
+from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -107,7 +108,8 @@ class LedgerFold:
         version 0.3 none was, and what is so old is taken as it is.
         """
         kind, request_id, _ = place_of(entry.subject)
-        is_new = kind == "request" and (is_first(entry) or not self.ruled_from)
+        is_old = not (self.ruled_from or self.control.ruled)
+        is_new = kind == "request" and (is_first(entry) or is_old)
         if kind not in self.kinds or request_id in self.requests or is_new:
             return None
         return request_id or None
@@ -181,7 +183,7 @@ class LedgerFold:
             self._note_attempt(state, entry, attempt, boot)
             self.busy[profile] = (entry.seq, state.request_id)
         else:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
     def apart(self) -> LedgerFold:
@@ -205,7 +207,7 @@ class LedgerFold:
         if named and counts:
             self._note_attempt(state, entry, attempt, boot)
         else:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
     # --- each kind ----------------------------------------------------------------------------------------
@@ -312,7 +314,7 @@ class LedgerFold:
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"
         if void:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
             forged = attempt.rule is None or is_forged(attempt, entry.headers, state, control_seq=self.control_seq)
             raise (Void if forged else LostRace)(f"the attempt on {profile} does not count: {void}")
@@ -320,7 +322,7 @@ class LedgerFold:
         self.busy[profile] = (entry.seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
-        target = state.targets.setdefault(attempt.profile, TargetState())
+        target = self._target(state, attempt.profile)
         target.attempt, target.attempt_seq, target.attempt_at = attempt, entry.seq, entry.at
         target.folded_at, target.answered, target.lapsed = boot, False, False
         target.number = max(target.number, attempt.number)
@@ -331,7 +333,7 @@ class LedgerFold:
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
-        target = state.targets.setdefault(profile, TargetState())
+        target = self._target(state, profile)
         target.receipt_last = entry.seq
         receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
@@ -370,7 +372,7 @@ class LedgerFold:
         state = self._state(request_id)
         if not self._is_genuine(resolution, request_id, profile):
             raise Void(f"the decision of {resolution.officer} is not genuine")
-        target = state.targets.setdefault(profile, TargetState())
+        target = self._target(state, profile)
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
 
@@ -381,6 +383,17 @@ class LedgerFold:
         if state is None:
             raise Void(f"there is no request {request_id}")
         return state
+
+    def _target(self, state: RequestState, profile: str) -> TargetState:
+        """Return a request's state on a profile; raises Void for one that it never named.
+
+        Who reads the request again reads the subjects of the profiles that it names, and no others.
+        """
+        if profile not in state.targets:
+            if profile not in set_of(state.request.targets) and profile not in (MIRROR, *state.wanted):
+                raise Void(f"{state.request_id} does not go to {profile}")
+            state.targets[profile] = TargetState()
+        return state.targets[profile]
 
     def _revision_at(self, seq: int) -> tuple[int, Posture]:
         """Return the control revision in force before an entry, and its posture."""

@@ -9,6 +9,7 @@ from schemas import subjects
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity import MEND, REWOUND_CODE, LedgerDoubted
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ KEEP_SECONDS = 10.0
 
 NEWS = 1_000
 """So many new entries are worth one; a start reads fewer than that faster than anybody notices."""
-
-READS = 16
-"""Subjects that are read at the same time at the start."""
 
 
 class Snapshots:
@@ -93,15 +91,11 @@ class Snapshots:
 
     async def _part(self, snapshot: Snapshot) -> list[Entry]:
         """Read control and what is open, as it stood at the snapshot."""
-        patterns = [subjects.CONTROL, *(one for name in snapshot.requests for one in subjects.all_of(name))]
-        few = asyncio.Semaphore(READS)
-
-        async def one(pattern: str) -> list[Entry]:
-            async with few:
-                return await self._runtime.projection.all_of(pattern)
-
-        found = await asyncio.gather(*(one(pattern) for pattern in patterns))
-        return [entry for batch in found for entry in batch if entry.seq <= snapshot.seq]
+        read = self._runtime.projection.all_of
+        found = await read(subjects.CONTROL)
+        for name in snapshot.requests:
+            found += await entries_on(name, read)
+        return [entry for entry in found if entry.seq <= snapshot.seq]
 
     def _doubt(self, snapshot: Snapshot, found: Entry | None) -> LedgerDoubted:
         what = "another entry there now" if found else "no such entry any more"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import subjects
+from schemas.events.deliveries import ReceiptOutcome
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.projection.snapshot import MOST_OPEN, Snapshot, hash_of, read, taken
 from tests.unit.projection.story import AUTHORITY, FIRE, PARKS, Reader, Story, begun, folded, of_request, picture
@@ -68,6 +69,19 @@ def test_an_attempt_under_way_still_holds_its_profile() -> None:
     story = begun().cleared("r1", FIRE, PARKS)
     story.attempt("r1", PARKS)
     assert resumed(story, len(story.entries)).fold.busy == {PARKS: (len(story.entries), "r1")}
+
+
+def test_a_request_that_comes_again_after_it_was_over_stays_over() -> None:
+    """Before the first attempt of a new city too: junk must not bring a message back."""
+    story = begun()
+    story.request()
+    story.approve()
+    story.verdict()
+    story.receipt(0, ReceiptOutcome.EXPIRED)
+    again = story.put(subjects.request("r1"), story.requests["r1"])
+    reader = folded(story)
+    assert reader.void(again) == "the request stands already"
+    assert picture(resumed(story, again).fold) == picture(reader.fold)
 
 
 SAID = folded(begun().cleared())

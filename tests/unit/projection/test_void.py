@@ -233,6 +233,7 @@ VOID: dict[str, Put] = {
     "a receipt of an attempt that is void": lambda story: story.receipt(story.attempt(digest="f" * 64)),
     "a receipt under another profile": _moved_receipt,
     "a resolution by another key": _forged_resolution,
+    "a receipt on a profile that nobody named": lambda story: story.receipt(0, profile="parks-social"),
 }
 
 
