@@ -19,6 +19,7 @@ from services.audit.record import Lock, Record
 from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.service import Runtime, Sender, to_entry
 
 BATCH = 512
@@ -69,7 +70,9 @@ class Keeper:
         heard = self._runtime.watch.heard
         if heard is None or self._runtime.clock.now() - heard.at > HEARD_LATELY:
             raise Unreachable(
-                "audit.not_open", self._runtime.trouble or "the record is not open yet", "look into the log of audit"
+                "audit.not_open",
+                self._runtime.health.trouble or "the record is not open yet",
+                "look into the log of audit",
             )
         return heard
 
@@ -88,7 +91,7 @@ class Keeper:
             lock.close()
 
     def _complain(self, message: str, code: str) -> None:
-        self._runtime.trouble = f"the second copy is not kept: {message}"
+        self._runtime.health.trouble = f"the second copy is not kept: {message}"
         self._runtime.log.error("the second copy is not kept", code=code, error=message)
 
     async def _stand_by(self, lock: Lock) -> None:
@@ -123,16 +126,14 @@ class Keeper:
             await copyist.catch_up(streams.AUDIT_COPY.max_ack_pending)
             await puller.start()
             while True:
-                self._runtime.trouble = _trouble(len(alarms), comparer.standing)
+                self._runtime.health.trouble = _trouble(len(alarms), comparer.standing)
                 await self._copy(puller, copyist)
                 for task in beside:
                     if task.done():
                         task.result()
         finally:
             self._comparer = None
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await cancel_all(*beside)
             await puller.stop()
             await copyist.close()
 

@@ -8,7 +8,6 @@ from collections import deque
 from schemas import canonical, subjects
 from schemas.events.desk import BoardBeat, BoardEvent
 from services.kernel.fold.ledger_fold import Applied
-from services.kernel.fold.reading import place_of
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
 
@@ -47,7 +46,7 @@ class Changes:
         while True:
             now, control = self._runtime.clock.now(), self._runtime.control
             beat = BoardBeat(at=now, seq=self._told, control_seq=control.seq)
-            await self._runtime.broadcast(subjects.BOARD_BEAT, beat)
+            await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def since(self, seq: int) -> tuple[BoardEvent, ...]:
@@ -65,7 +64,7 @@ class Changes:
 
 
 def _subject(entry: Entry) -> str:
-    kind, request_id, profile = place_of(entry.subject)
+    kind, request_id, profile = subjects.place_of(entry.subject)
     return subjects.board(kind or "other", request_id or profile or kind or "other")
 
 

@@ -31,7 +31,7 @@ from schemas.events import (
     resolutions,
     verdicts,
 )
-from services.kernel.runtime.run import build
+from services.kernel.runtime.run import described
 from services.provision.city_init import make_city
 from services.provision.city_plan import demo_plan
 from services.provision.flow_diagram import mermaid
@@ -97,11 +97,7 @@ def asyncapi() -> tuple[Path, str]:
     """Return the AsyncAPI 3 document of all services, from their FastStream subscribers."""
     with tempfile.TemporaryDirectory() as folder:
         city = make_city(Path(folder) / "city", demo_plan())
-        brokers = []
-        for row in flow.SERVICES:
-            runtime, _ = build(row.name, city, "nats://127.0.0.1:4222")
-            runtime.register_for_schema()
-            brokers.append(runtime.broker)
+        brokers = [described(row.name, city) for row in flow.SERVICES]
         document = AsyncAPI(
             *brokers,
             title="OneVoice",

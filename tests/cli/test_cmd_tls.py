@@ -17,7 +17,7 @@ from services.desk.app import build
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
 from services.kernel.base.tls import client_context
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.compose import on_nats
 from tests.cli.conftest import Done, Shell
 from tests.support.ledger_builder import LedgerBuilder
 
@@ -152,14 +152,14 @@ def test_there_is_one_reader() -> None:
     """Another one would fail in another way."""
     root = Path(__file__).parents[2] / "services"
     readers = [path.relative_to(root) for path in root.rglob("*.py") if "create_default_context" in path.read_text()]
-    assert readers == [Path("kernel/tls.py")]
+    assert readers == [Path("kernel/base/tls.py")]
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.user)
 def test_each_service_refuses_to_start_with_it(shell: Shell, row: flow.Service) -> None:
     assert shell.folder is not None
     with pytest.raises(BadInput) as caught:
-        Runtime(row, load_city(shell.folder))
+        on_nats(row, load_city(shell.folder), lambda _: None)
     assert caught.value.code == "nats.tls_ca"
 
 

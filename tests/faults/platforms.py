@@ -167,7 +167,7 @@ async def _host_away(square: Square, away: list[str], elsewhere: list[str], leas
     wrong = []
     try:
         async with asyncio.timeout(30.0):
-            while "away.example" not in str(square.runtime.troubles):  # noqa: ASYNC110 - it has no event
+            while "away.example" not in str(square.runtime.health.troubles):  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.05)
     except TimeoutError:
         wrong.append("no trouble was told")
@@ -183,8 +183,8 @@ async def _host_away(square: Square, away: list[str], elsewhere: list[str], leas
         wrong.append(f"{max(attempts)} attempts while the host was away")
     if meanwhile - usual >= DELAY:
         wrong.append(f"another host waited {meanwhile - usual:.2f} s longer")
-    if "away.example" in str(square.runtime.troubles):
-        wrong.append(f"still told: {square.runtime.troubles}")
+    if "away.example" in str(square.runtime.health.troubles):
+        wrong.append(f"still told: {square.runtime.health.troubles}")
     return Row(
         "platform: host away",
         times=1,

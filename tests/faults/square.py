@@ -20,6 +20,7 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.wiring import compose
 from services.kernel.base import web
 from services.kernel.base.clock import monotonic
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.mischief import Trick
 from services.townsquare.server import Townsquare
@@ -118,8 +119,7 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
             runtime.lease_seconds = lease
             compose(runtime, platforms, lease=lease, patience=patience)
 
-        runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-        app = runtime.app(wire)
+        runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
         await app.start()
         try:
             yield Square(town, inside, running.url, runtime, patience)

@@ -38,6 +38,7 @@ from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
+from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision, read_envelope
@@ -377,15 +378,11 @@ class Mission:
         await writer.client.close()
         return appended.seq
 
-    async def run_with(
-        self, name: str, wire: Callable[[Runtime], None], tune: Callable[[Runtime], None] | None = None
-    ) -> Runtime:
+    async def run_with(self, name: str, wire: Callable[[Runtime], None], timings: Timings | None = None) -> Runtime:
         """Start one service with handlers of the test's own."""
-        runtime = Runtime(flow.service(name), self.city, url=self.url)
-        if tune is not None:
-            tune(runtime)
-        await self._start([(runtime, runtime.app(wire))])
-        return runtime
+        built = on_nats(flow.service(name), self.city, wire, url=self.url, timings=timings)
+        await self._start([built])
+        return built[0]
 
     async def run(self, *names: str, tune: Callable[[Runtime], None] | None = None) -> list[Runtime]:
         """Start services in this process; they stop when the test ends, or by ``stop``."""

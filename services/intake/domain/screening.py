@@ -13,10 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from urllib.parse import urlsplit
 
+from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
 from services.intake.domain import personal, profanity
+from services.intake.domain.language import guess
 from services.intake.domain.submission import WEBSITE, Draft
 
 LANGUAGE = "definitions (ii)"
@@ -31,7 +32,6 @@ SHOUTED_LETTERS = 20
 MOST_HITS = 10
 """Personal numbers and addresses of one text that are shown: more say nothing more."""
 
-_URL = re.compile(r"https?://[^\s<>\"]+")
 _FILE_NAME = re.compile(
     r"^\s*(?:[\w() -]+\.(?:jpe?g|png|webp|gif|heic|tiff?|bmp)"
     r"|(?:img|dsc[fn]?|dcim|pxl|image|photo|picture|screenshot|screen shot|untitled|scan)[\s_-]*[\d\s_.-]*)\s*$",
@@ -43,18 +43,22 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 @dataclass(frozen=True)
 class Rules:
     """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
-    topic needs (by profile or department), telephone numbers that it publishes itself.
+    topic needs (by profile or department), telephone numbers and addresses that it publishes itself, names of
+    people and places that may stand in its texts, and the language of a text that does not tell (ISO 639-1).
     """
 
     website: str
     region: str = "CA"
     topics: dict[str, tuple[str, ...]] = field(default_factory=dict)
     published_numbers: tuple[str, ...] = ()
+    published_addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    language: str = "en"
 
     @property
     def host(self) -> str:
-        """The website's host name, without a leading www."""
-        return _host(self.website)
+        """The website's host name, in ASCII and without a leading www."""
+        return links.host_of(self.website)
 
 
 def screen(
@@ -72,7 +76,7 @@ def screen(
     found.extend(_missing_link(renderings, rules))
     for name, text in _passages(draft):
         found.extend(_personal(name, text, rules))
-        found.extend(_profane(name, text))
+        found.extend(_profane(name, text, rules))
         found.extend(_shouted(name, text))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
@@ -99,7 +103,7 @@ def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[S
     without = [
         rendering.platform
         for rendering in renderings
-        if rendering.platform != WEBSITE and not _links_to(rules.host, rendering.content().parts)
+        if rendering.platform != WEBSITE and not links.leads_to(rules.host, "\n".join(rendering.content().parts))
     ]
     if without:
         yield ScreeningFinding(
@@ -110,20 +114,8 @@ def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[S
         )
 
 
-def _links_to(host: str, parts: tuple[str, ...]) -> bool:
-    links = (_host(match.group()) for part in parts for match in _URL.finditer(part))
-    return any(link == host or link.endswith(f".{host}") for link in links)
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
-    except ValueError:
-        return ""
-
-
 def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
-    hits = personal.find(text, rules.region, rules.host, rules.published_numbers)
+    hits = personal.find(text, rules.region, rules.host, rules.published_numbers, rules.published_addresses)
     for hit in islice(hits, MOST_HITS):
         yield ScreeningFinding(
             code=hit.code,
@@ -133,8 +125,8 @@ def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
         )
 
 
-def _profane(name: str, text: str) -> Iterator[ScreeningFinding]:
-    words = profanity.find(_URL.sub(" ", text))
+def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
+    words = profanity.find(links.without(text), guess(text, rules.language), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",
@@ -145,7 +137,7 @@ def _profane(name: str, text: str) -> Iterator[ScreeningFinding]:
 
 
 def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
-    letters = [letter for letter in _URL.sub(" ", text) if letter.isalpha()]
+    letters = [letter for letter in links.without(text) if letter.isalpha()]
     cased = [letter for letter in letters if letter.lower() != letter.upper()]
     upper = sum(letter.isupper() for letter in cased)
     if len(cased) >= SHOUTED_LETTERS and upper / len(cased) >= SHOUTED_SHARE:

@@ -12,7 +12,8 @@ from schemas import subjects
 from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR
-from services.kernel.fold.reading import parse, place_of
+from schemas.subjects import place_of
+from services.kernel.fold.reading import parse
 from services.kernel.ledger.entry import Entry
 
 READS = 16

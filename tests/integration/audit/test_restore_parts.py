@@ -16,8 +16,8 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity import Anchor, LedgerDoubted
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
-from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
 from services.provision.connection import connected
 from services.provision.restore import Writer, restore
@@ -116,7 +116,7 @@ async def test_while_the_ledger_is_doubted_nothing_is_accepted_and_the_end_is_re
         assert audit.ledger.doubt is None
 
     Anchor(40, canonical.sha256(b"an entry that was acknowledged")).write(town.city.ledger_seen_path)
-    again = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    again, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
     again.ledger.bind(await town.client("fanout"))
     await again.watch.begin()
     assert again.ledger.doubt is not None

@@ -17,6 +17,7 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.domain import retry
 from services.fanout.wiring import compose, wire
 from services.kernel.base import web
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.mischief import Kind, Trick
 from services.townsquare.server import Townsquare
@@ -64,8 +65,8 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
         runtime.lease_seconds = lease or 0.0
         compose(runtime, platforms, lease=lease or 0.0)
 
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    app = runtime.app(wire_with_lease if lease else wire)
+    wiring = wire_with_lease if lease else wire
+    runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.broker.url)
     await app.start()
     try:
         yield runtime
@@ -144,13 +145,13 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
         receipt = await town.until(request, PARKS, lambda receipt: not receipt.final)
         assert str(receipt.outcome) == "withheld"
         assert kept.decode().strip() not in receipt.reason
-        await eventually(lambda: PARKS in runtime.troubles.get("credentials", ""))
+        await eventually(lambda: PARKS in runtime.health.troubles.get("credentials", ""))
         await asyncio.sleep(4.0)
         assert len(await town.attempts(request, PARKS)) == 1
         path.write_bytes(kept)
         path.chmod(0o600)
         assert str((await town.final(request, PARKS)).outcome) == "delivered"
-        assert "credentials" not in runtime.troubles
+        assert "credentials" not in runtime.health.troubles
     assert len(await town.attempts(request, PARKS)) == 2
 
 

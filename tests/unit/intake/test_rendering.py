@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.links import stands_in
 from schemas.platforms import LIMITS, Limits, counted_length
-from services.intake.domain.rendering import has_link, parts_of, render, units
+from services.intake.domain.rendering import parts_of, render, units
 from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import NOW, SITE, code_of, draft
 
@@ -48,7 +49,7 @@ def test_the_link_goes_after_the_text_unless_it_stands_in_it() -> None:
     ],
 )
 def test_a_longer_link_is_another_link(text: str, there: bool) -> None:
-    assert has_link(text, "https://a.ca/x") is there
+    assert stands_in(text, "https://a.ca/x") is there
 
 
 def test_the_authors_variant_wins_on_its_platform_only() -> None:
@@ -73,10 +74,40 @@ def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> N
     assert len(parts) > 2
     assert bare(parts, LINK) == chinese
     assert all("。 (" in part for part in parts)
-    long_word = SENTENCE * 5 + "x" * 300 + "y" * 700
+    long_word = SENTENCE * 5 + "X" * 300 + "y" * 700
     parts = parts_of(long_word, None, TOOT)
     assert bare(parts, None) == re.sub(r"\s+", "", long_word)
-    assert [part.count("x") + part.count("y") for part in parts][1:] == [494, 494, 12]
+    assert [part.count("X") + part.count("y") for part in parts][1:] == [494, 494, 12]
+
+
+@pytest.mark.parametrize(
+    "abbreviated",
+    [
+        "go by Nov. 28", "near Mt. Mary", "said Cst. Lee", "said Sgt. Lee", "on Sat. Nov. 28", "call Tel. 604",
+        "ask ext. 12", "on Maple Cres. North", "along Rte. 7", "by Mme. Roy", "until 6 p.m. Residents",
+        "in B.C. All", "item 3. Leave",
+        "le 3 janv. Tous", "by 10 a.m. Bring", "J. Smith", "see No. 5",
+        "closed etc. and so on", "about 5 km. north of it",
+    ],
+)  # fmt: skip
+def test_no_part_ends_where_no_sentence_does(abbreviated: str) -> None:
+    """An abbreviation, a bare number, and a stop before a small letter end no sentence."""
+    text = SENTENCE * 5 + f"Please {abbreviated} " + "and go on and on " * 30
+    assert parts_of(text, None, TOOT)[0].startswith((SENTENCE * 5).strip() + " (1/")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "ਹੜ੍ਹ ਦਾ ਖ਼ਤਰਾ ਹੈ, ਹੁਣੇ ਘਰ ਛੱਡੋ। ", "बाढ़ का खतरा है, अभी घर छोड़ दें। ", "غادر المنطقة الآن، هل تحتاج إلى مساعدة؟ ",
+        "سیلاب کا خطرہ ہے، ابھی نکل جائیں۔ ", "请立即撤离低洼地区！", "Evacuate now (all of you!) ", "የጎርፍ አደጋ አለ። ",
+    ],
+)  # fmt: skip
+def test_sentences_of_each_script_make_a_thread(sentence: str) -> None:
+    """Unicode's Sentence_Terminal says what ends a sentence, not a list of ours."""
+    parts = parts_of((sentence * 60).strip(), None, TOOT)
+    assert len(parts) > 1
+    assert parts[0].removesuffix(f" (1/{len(parts)})").endswith(sentence.strip())
 
 
 def test_paragraphs_are_kept_together() -> None:
@@ -191,7 +222,7 @@ def test_no_text_is_lost_and_each_part_fits(text: str, link: str | None, limits:
         return
     assert all(counted_length(part, limits) <= limits.characters for part in parts)
     assert len(parts) <= 25
-    assert link is None or has_link(parts[0], link)
+    assert link is None or stands_in(parts[0], link)
     if len(parts) > 1:
         assert all(f"({number}/{len(parts)})" in part for number, part in enumerate(parts, 1))
     assert bare(parts, link) == re.sub(r"\s+", "", text)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.events.dead import Cause
 from schemas.events.working import Tries
-from services.kernel.runtime import retry_budget as poison
+from services.kernel.runtime import retry_budget
 from services.kernel.runtime.reasons import why
-from services.kernel.runtime.retry_budget import Patience
+from services.kernel.runtime.retry_budget import RetryBudget
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def after(*seconds_and_kinds: tuple[float, str]) -> Tries:
     mark: Tries | None = None
     for seconds, kind in seconds_and_kinds:
         now = T0 + timedelta(seconds=seconds)
-        mark = poison.begun(mark, now) if kind == "death" else poison.failed(mark, now, kind)
+        mark = retry_budget.begun(mark, now) if kind == "death" else retry_budget.failed(mark, now, kind)
     assert mark is not None
     return mark
 
@@ -31,32 +31,34 @@ def after(*seconds_and_kinds: tuple[float, str]) -> Tries:
 def test_both_bounds_must_be_passed(kinds: list[str], apart: float) -> None:
     mark = after(*((index * apart, kind) for index, kind in enumerate(kinds)))
     elapsed = (mark.last_at - mark.first_at).total_seconds()
-    assert poison.hopeless(mark, Patience()) == (len(kinds) >= 8 and elapsed >= 30.0)
+    assert retry_budget.exhausted(mark, RetryBudget()) == (len(kinds) >= 8 and elapsed >= 30.0)
 
 
 def test_the_growing_pauses_alone_pass_both_bounds_within_two_minutes() -> None:
     at, mark, now = 0.0, None, T0
-    while not poison.hopeless(mark, Patience()):
+    while not retry_budget.exhausted(mark, RetryBudget()):
         now = T0 + timedelta(seconds=at)
-        mark = poison.failed(mark, now, "bug")
-        at += poison.pause(poison.count(mark))
+        mark = retry_budget.failed(mark, now, "bug")
+        at += retry_budget.pause(retry_budget.count(mark))
     assert (now - T0).total_seconds() < 120
 
 
 def test_trouble_that_all_share_is_waited_out_for_an_hour() -> None:
     minutes = after(*((60.0 * index, "disk full") for index in range(59)))
-    assert not poison.hopeless(minutes, Patience(), shared=True)
-    assert poison.hopeless(after(*((60.0 * index, "disk full") for index in range(62))), Patience(), shared=True)
+    assert not retry_budget.exhausted(minutes, RetryBudget(), shared=True)
+    assert retry_budget.exhausted(
+        after(*((60.0 * index, "disk full") for index in range(62))), RetryBudget(), shared=True
+    )
 
 
-def test_nothing_counted_is_never_hopeless() -> None:
-    assert not poison.hopeless(None, Patience())
-    assert not poison.needs_to_be_alone(None, Patience())
+def test_nothing_counted_is_never_exhausted() -> None:
+    assert not retry_budget.exhausted(None, RetryBudget())
+    assert not retry_budget.needs_to_be_alone(None, RetryBudget())
 
 
 def test_who_died_more_than_once_runs_alone() -> None:
-    assert not poison.needs_to_be_alone(after((0, "death")), Patience())
-    assert poison.needs_to_be_alone(after((0, "death"), (1, "death")), Patience())
+    assert not retry_budget.needs_to_be_alone(after((0, "death")), RetryBudget())
+    assert retry_budget.needs_to_be_alone(after((0, "death"), (1, "death")), RetryBudget())
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_who_died_more_than_once_runs_alone() -> None:
 )
 def test_the_reason_names_what_happened(kinds: list[str], cause: Cause, said: str) -> None:
     mark = after(*((float(index), kind) for index, kind in enumerate(kinds)))
-    assert poison.cause(mark) is cause
-    assert poison.reason(mark) == said
+    assert retry_budget.cause(mark) is cause
+    assert retry_budget.reason(mark) == said
 
 
 def test_a_reason_names_the_type_and_hides_secrets() -> None:
