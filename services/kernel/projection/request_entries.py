@@ -6,7 +6,7 @@ A filter with ``*`` before the request has it walk all subjects of that kind; on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from schemas import subjects
 from schemas.events.requests import Request
@@ -25,17 +25,18 @@ MOST_PROFILES = 100
 Read = Callable[[str], Awaitable[list[Entry]]]
 
 
-async def entries_on(request_id: str, read: Read) -> list[Entry]:
+async def entries_on(request_id: str, read: Read, profiles: Collection[str] | None = None) -> list[Entry]:
     """Return the entries on a request that any reader folds, subject by subject.
 
     Args:
         request_id: the request.
         read: returns all entries on a subject, in order; raises Unreachable.
+        profiles: where attempts and receipts of it stand; None: on any of those that it names.
     """
     patterns = subjects.all_of(request_id)
     walks = [one for one in patterns if place_of(one)[0] in ("attempt", "receipt")]
     found = await entries_of_all(set(patterns).difference(walks), read)
-    profiles = profiles_named(found)
+    profiles = profiles_named(found) if profiles is None else profiles
     if len(profiles) > MOST_PROFILES:
         return found + await entries_of_all(walks, read)
     places = [place(profile, request_id) for profile in profiles for place in (subjects.attempt, subjects.receipt)]

@@ -97,8 +97,8 @@ class Snapshots:
         """Read control and what is open, as it stood at the snapshot."""
         read = self._projection.all_of
         found = await read(subjects.CONTROL)
-        for name in snapshot.requests:
-            found += await entries_on(name, read)
+        for name, profiles in snapshot.requests:
+            found += await entries_on(name, read, profiles)
         return [entry for entry in found if entry.seq <= snapshot.seq]
 
     def _doubt(self, snapshot: Snapshot, found: Entry | None) -> LedgerDoubted:

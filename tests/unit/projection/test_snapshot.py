@@ -34,7 +34,13 @@ def resumed(story: Story, at: int) -> Reader:
 def part(entries: list, snapshot: Snapshot) -> list:  # type: ignore[type-arg]
     """What is read at the start: control, and what is open."""
     control = [one for one in entries if one.subject == subjects.CONTROL]
-    return control + [one for name in snapshot.requests for one in of_request(entries, name)]
+    found = [(one, profiles) for name, profiles in snapshot.requests for one in of_request(entries, name)]
+    return control + [one for one, profiles in found if _is_read(one.subject, profiles)]
+
+
+def _is_read(subject: str, profiles: tuple[str, ...]) -> bool:
+    place = subjects.place_of(subject)
+    return place.kind not in ("attempt", "receipt") or place.name in profiles
 
 
 @settings(max_examples=200, deadline=None)
