@@ -141,7 +141,7 @@ class LedgerFold:
         Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
         over, none was open. Who is under way on its profiles stays as it is.
         """
-        busy, taken_over = dict(self.busy), dict(self.taken_over)
+        taken_over = self.taken_over  # replaced by the fold, never changed in place
         found = sorted(entries, key=lambda entry: entry.seq)
         named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
         for entry in found:
@@ -153,7 +153,7 @@ class LedgerFold:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
-        self.busy, self.taken_over = busy, taken_over
+        self.taken_over = taken_over
 
     def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
         """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
