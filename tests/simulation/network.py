@@ -460,7 +460,6 @@ class SimSource:
         """Ask the leader."""
         return await self._ledger.get(seq)
 
-    async def last(self, pattern: str) -> int:
+    async def last(self, pattern: str) -> Entry | None:
         """Ask the leader."""
-        entry = await self._ledger.last(pattern)
-        return entry.seq if entry is not None else 0
+        return await self._ledger.last(pattern)

@@ -94,6 +94,11 @@ class LedgerBuilder:
         self.now += timedelta(milliseconds=100)
         return seq
 
+    @property
+    def rule(self) -> Any:
+        """The rule that an event names."""
+        return None if self.old else 2
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
@@ -120,7 +125,7 @@ class LedgerBuilder:
 
     def genesis(self, manifest: Envelope | None = None) -> int:
         """Append the authority manifest."""
-        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city)))
+        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
 
     def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
         """Append an officer's signed order."""
@@ -134,7 +139,7 @@ class LedgerBuilder:
         }
         statement = Order(**(fields | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
-        return self.control(Ordered(at=self.now, order=envelope))
+        return self.control(Ordered(at=self.now, order=envelope, rule=self.rule))
 
     def activate(self) -> int:
         """Activate the EOC, wait for the lease, and tell it active."""
@@ -264,7 +269,7 @@ class LedgerBuilder:
             "digest": request.digest,
             "rendering_sha256": self._rendering(request, profile),
             "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
-            "rule": None if self.old else 2,
+            "rule": self.rule,
         }
         event = Attempt(**(fields | overrides))
         return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))

@@ -112,10 +112,10 @@ class ReplayState:
     """All facts up to the entry that is judged next.
 
     ``control_seq`` is the newest entry on ``ledger.control``, also one that is void, ``control_at`` its time;
-    ``revisions`` are all of them, with the posture after each. ``verdicts`` are the last sequences on the subjects of
-    verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end of,
-    ``void_attempts`` the others, with the reason. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last
-    attempt of an older one.
+    ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
+    posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
+    count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
+    ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an older one.
     """
 
     pinned: PinnedKeys
@@ -125,6 +125,7 @@ class ReplayState:
     revisions: dict[int, Posture] = field(default_factory=dict)
     contexts: dict[str, DeliveryContext] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
+    orders: set[str] = field(default_factory=set)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)
     open_attempts: dict[int, AttemptFacts] = field(default_factory=dict)

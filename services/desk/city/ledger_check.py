@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from services.audit.proof.compare import EndComparison, compare_end
+from services.audit.proof.compare import CHUNK, EndComparison, compare_end
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unproven
 from services.kernel.ledger.client import Ledger
 from services.provision.broker.connection import connected
 
-START_SECONDS = 8.0
-"""How long a start waits for the comparison at most; the audit service goes on with the rest."""
+NEWEST = 2_048
+"""Entries that a start compares in any case, the newest first: what a crash or an old store changes is there."""
+
+START_SECONDS = 1.0
+"""How long it goes on with older ones. The audit service compares them all, and what it finds stops every service."""
 
 
-async def check_ledger(city: City, url: str, seconds: float = START_SECONDS) -> EndComparison:
-    """Compare the ledger with the second copy, from the newest entry back, for at most so many seconds.
+async def check_ledger(city: City, url: str, newest: int = NEWEST, seconds: float = START_SECONDS) -> EndComparison:
+    """Compare the ledger with the second copy, from the newest entry back: so many, and on for so many seconds.
+
+    What the stream itself counts is compared too, so entries that the server lost are found wherever they stood.
 
     Raises:
         Unproven: ``ledger.contradicted``, naming the first difference that was found.
         Unreachable: the broker does not answer.
     """
     end = monotonic() + seconds
-    ledger = Ledger()
+    ledger, looked = Ledger(), 0
+
+    def enough() -> bool:
+        nonlocal looked
+        looked += CHUNK
+        return looked >= newest and monotonic() > end
+
     async with connected(city, url, city.service_key_path("audit"), "audit") as client:
         ledger.bind(client)
-        found = await compare_end(city, ledger, lambda: monotonic() > end)
+        found = await compare_end(city, ledger, enough)
     if found.differences:
         first = found.differences[0]
         more = f" {len(found.differences) - 1} more places differ." if len(found.differences) > 1 else ""

@@ -5,21 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
-from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt
-from schemas.events.envelope import Envelope
 from schemas.subjects import place_of
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 
 Event = TypeVar("Event", bound=Contract)
 PARSED = 16_384
 """Parsed entries that are kept: several folds in one process read the same ones."""
-
-
-def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which a signed order is known again."""
-    return canonical.sha256(envelope.to_bytes())
 
 
 @lru_cache(maxsize=PARSED)

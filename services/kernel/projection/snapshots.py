@@ -13,6 +13,7 @@ from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import MEND, IntegrityFault, check_remembered
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
 from services.kernel.projection.source import Source
 
@@ -21,9 +22,6 @@ KEEP_SECONDS = 10.0
 
 NEWS = 1_000
 """So many new entries are worth one; a start reads fewer than that faster than anybody notices."""
-
-READS = 16
-"""Subjects that are read at the same time at the start."""
 
 
 class Snapshots:
@@ -98,15 +96,11 @@ class Snapshots:
 
     async def _part(self, snapshot: Snapshot) -> list[Entry]:
         """Read control and what is open, as it stood at the snapshot."""
-        patterns = [subjects.CONTROL, *(one for name in snapshot.requests for one in subjects.all_of(name))]
-        few = asyncio.Semaphore(READS)
-
-        async def one(pattern: str) -> list[Entry]:
-            async with few:
-                return await self._projection.all_of(pattern)
-
-        found = await asyncio.gather(*(one(pattern) for pattern in patterns))
-        return [entry for batch in found for entry in batch if entry.seq <= snapshot.seq]
+        read = self._projection.all_of
+        found = await read(subjects.CONTROL)
+        for name, profiles in snapshot.requests:
+            found += await entries_on(name, read, profiles)
+        return [entry for entry in found if entry.seq <= snapshot.seq]
 
     def _fault(self, snapshot: Snapshot, found: Entry | None) -> IntegrityFault | None:
         return check_remembered(

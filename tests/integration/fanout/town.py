@@ -98,7 +98,7 @@ class Town:
 
     async def begin(self) -> None:
         """Begin the ledger with the manifest."""
-        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city))
+        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city), rule=2)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
 
     async def order(self, officer: str, action: Any) -> int:
@@ -113,7 +113,7 @@ class Town:
             nonce=secrets.token_hex(16),
         )
         envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
-        event = Ordered(at=now, order=envelope)
+        event = Ordered(at=now, order=envelope, rule=2)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
         return self.control_seq
 

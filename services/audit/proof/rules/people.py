@@ -41,6 +41,8 @@ def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Itera
             root_keys=state.pinned.root_keys,
             threshold=state.pinned.threshold,
             realm=state.pinned.realm,
+            stored_at=entry.at,
+            carried_out=state.orders,
         )
     except (ControlFault, ValueError) as error:
         if isinstance(error, ControlFault):
@@ -52,6 +54,7 @@ def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Itera
         if isinstance(event, EocActive):
             yield from barrier.judge(state, entry, event)
         elif isinstance(event, Ordered):
+            state.orders.add(canonical.sha256(event.order.payload_bytes()))
             yield from _withdrawal(state, entry, event)
     finally:
         state.revisions[entry.seq] = state.control.posture
