@@ -39,8 +39,9 @@ from services.fanout.hosts.line import Slot
 from services.fanout.hosts.starts import Start, Starts
 from services.kernel.authority.post_authorization import EXPIRED, Objection, WarrantFacts, objections, rendering_for
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.integrity import LedgerDoubted
 from services.kernel.runtime.service import Runtime
 
 CHANGED = "warrant.control_changed"
@@ -210,16 +211,20 @@ class Posting:
         attempt = self._records.attempt_of(place, profile.platform, rendering.sha256 if rendering else "", number)
         try:
             appended = await self._records.attempt(attempt)
-        except Conflict:
-            self._runtime.log.info("held back by the fence", profile=place.profile, request_id=place.request_id)
+        except LedgerDoubted:
+            raise
+        except (Conflict, Unreachable) as error:
+            # No proof that it does not stand: a repeat may be refused after its first try was stored, and an ack may be
+            # lost. The newest fold shows whose bytes stand.
+            why = getattr(error, "message", str(error))
+            self._runtime.log.info("no ack of an attempt", profile=place.profile, request_id=place.request_id, why=why)
             await self._runtime.catch_up()
-            return 0
-        crash_point("fanout.attempt.stored")
-        await self._runtime.projection.at_least(appended.seq)
+        else:
+            crash_point("fanout.attempt.stored")
+            await self._runtime.projection.at_least(appended.seq)
         state = self._runtime.fold.requests.get(place.request_id, place.state)
         target = state.target(place.profile)
-        ours = target.attempt_seq == appended.seq and target.attempt == attempt
-        return appended.seq if ours else 0
+        return target.attempt_seq if target.attempt == attempt else 0
 
     async def _call(self, call: _Call) -> PublishResult | NotAttempted:
         place, profile = call.place, call.profile

@@ -347,9 +347,10 @@ async def fanout(
     platforms: Mapping[str, Connector],
     lease: float = LEASE,
     patience: float = 2.0,
+    url: str | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running fanout with these platforms."""
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    """A running fanout with these platforms; ``url``: another way to the broker."""
+    runtime = Runtime(flow.service("fanout"), town.city, url=url or town.broker.url)
     app = runtime.app(lambda it: _compose(it, platforms, lease, patience))
     await app.start()
     try:
