@@ -45,12 +45,13 @@ def compose(
     settings = Settings(lease, patience)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     caller = Caller(runtime, runtime.ledger.get_media)
-    admission = Admission(runtime, caller)
+    admission = Admission(runtime, hosts, caller)
     read_back = ReadBack(runtime, platforms, hosts, records, caller, lease)
     posting = Posting(runtime, platforms, hosts, records, caller, admission, read_back, settings)
     work = Work(runtime, posting, hosts, waits, settings)
     handlers, resolving = Handlers(runtime, work), Resolving(runtime, work)
     runtime.waits = waits.shown
+    runtime.projection.listen(admission.on_folded)
     runtime.consume(streams.FANOUT_VERDICTS, workers=VERDICTS_IN_HAND, title="verdicts to bring to their profiles")(
         handlers.on_verdict
     )
@@ -59,7 +60,7 @@ def compose(
     runtime.background(read_back.run)
 
     async def look_after_hosts() -> None:
-        await admission.look_after_idle_hosts(hosts, platforms)
+        await admission.look_after_idle_hosts(platforms)
 
     runtime.background(look_after_hosts)
     runtime.at_stop(work.release)

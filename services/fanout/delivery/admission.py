@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
+from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
 from services.fanout.delivery.caller import Caller
@@ -22,6 +23,9 @@ from services.fanout.domain.step import Wait
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import Slot
 from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
 LONGEST_WAIT = 5.0
@@ -43,8 +47,9 @@ def weight_of(request: Request, platform: str) -> float:
 class Admission:
     """Lets new attempts through; ``credentials`` are those that were refused."""
 
-    def __init__(self, runtime: Runtime, caller: Caller) -> None:
+    def __init__(self, runtime: Runtime, hosts: HostRegistry, caller: Caller) -> None:
         self.credentials = Credentials(runtime)
+        self._hosts = hosts
         self._runtime = runtime
         self._caller = caller
 
@@ -62,6 +67,19 @@ class Admission:
                 return refused
         return self._pay(request, profile, host)
 
+    def on_folded(self, entry: Entry, applied: Applied) -> None:
+        """Count what other copies post: a platform counts all of them together."""
+        if applied.kind != "attempt" or applied.void:
+            return
+        attempt, age = parse(Attempt, entry.data), self._runtime.clock.now() - entry.at
+        state = self._runtime.fold.requests.get(attempt.request_id)
+        profile = self._runtime.control.profiles.get(attempt.profile)
+        if attempt.worker == self._runtime.instance or state is None or profile is None:
+            return
+        at = self._runtime.clock.monotonic() - max(age.total_seconds(), 0.0)
+        weight = weight_of(state.request, profile.platform)
+        self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
+
     def heard(self, profile: str, result: PublishResult, host: Host) -> bool:
         """Note what a call says of the host and the credential; False: do not try again at once."""
         host.heard(profile, result)
@@ -73,11 +91,11 @@ class Admission:
             self.credentials.found(profile)
         return not host.breaker.is_open
 
-    async def look_after_idle_hosts(self, hosts: HostRegistry, connectors: Mapping[str, Connector]) -> None:
+    async def look_after_idle_hosts(self, connectors: Mapping[str, Connector]) -> None:
         """Ask hosts that are shut, and that nothing waits for, whether they are back: else nobody would find out."""
         while True:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-            for host in hosts.idle():
+            for host in self._hosts.idle():
                 profile = self._runtime.control.profiles.get(host.breaker.last_who)
                 connector = connectors.get(profile.platform) if profile is not None else None
                 if profile is not None and connector is not None:

@@ -149,18 +149,19 @@ class Work:
             self._waits.note(place, wait)
         signals, clock = self._runtime.projection.signals, self._runtime.clock
         due = clock.monotonic() + wait.delay
-        names: tuple[str, ...] = (place.profile,)
+        keys = [place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
         long = wait.delay > HOLD_SECONDS and not wait.hold
         if place.profile == MIRROR and not hand.brought:
-            names, long = (place.profile, *place.state.request.targets), False
+            long = False
+            if not place.state.standing:
+                keys.append(f"{place.request_id}@")  # it follows the first post, whoever makes it
         if long:
             hand.long.add(place.profile)
             if place.profile == MIRROR or hand.only_waits:
                 signals.ring((hand.key,))
                 return wait
         if not self._released:
-            keys = (place.request_id, *(f"{place.request_id}@{name}" for name in names), f"@{place.profile}", "control")
-            await signals.wait((*keys, hand.key) if long else keys, wait.delay)
+            await signals.wait([*keys, hand.key] if long else keys, wait.delay)
         if self._released or (long and hand.only_waits):
             return replace(wait, delay=max(due - clock.monotonic(), 0.0))
         hand.long.discard(place.profile)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.kernel.fold.state import RequestState, TargetState
@@ -179,24 +179,24 @@ def _over(place: Place) -> str:
 def _mirror(place: Place, now: datetime) -> Step | None:
     """Return what the website's page waits for; None when it is to be written.
 
-    It follows the first post, and is written once: with the addresses that are known a moment later.
+    It follows the first post, and is written once: with the addresses that are known a moment later. The fold has
+    counted for it: it is asked as often as a receipt comes.
     """
-    targets = {name: place.state.target(name) for name in place.state.request.targets}
-    stands = [one.receipt for one in targets.values() if _stands(one.receipt)]
+    state = place.state
     # What a person has yet to look for may stand, too.
-    left = [name for name, one in targets.items() if not one.is_final or one.is_unconfirmed]
-    if not stands and not left:
-        return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
-    first = min((receipt.at for receipt in stands if receipt is not None), default=None)
-    if first is None:
+    left = bool(_others(state.left) or _others(state.unconfirmed))
+    if not _others(state.standing):
+        if not left:
+            return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
         return Wait(3_600.0, "it follows the first post")
-    if left and now - first < MIRROR_GRACE:
-        return Wait((first + MIRROR_GRACE - now).total_seconds(), "it waits a moment for the other addresses")
+    ready = (state.first_delivered or now) + MIRROR_GRACE
+    if left and now < ready:
+        return Wait((ready - now).total_seconds(), "it waits a moment for the other addresses")
     return None
 
 
-def _stands(receipt: Receipt | None) -> bool:
-    return receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+def _others(profiles: set[str]) -> int:
+    return len(profiles) - (MIRROR in profiles)
 
 
 def _end(place: Place, now: datetime) -> End | None:

@@ -243,6 +243,8 @@ class LedgerFold:
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
         if known is not None:
             state.targets, state.verdict_last = known.targets, known.verdict_last
+            for profile in state.targets:
+                state.note(profile)
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
