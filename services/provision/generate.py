@@ -1,4 +1,5 @@
-"""Writes what is generated: JSON Schema and AsyncAPI (``schemas/json``), and the diagram of the flow map (docs).
+"""Writes what is generated: JSON Schema and AsyncAPI (``schemas/json``), and the diagrams of the flow map and
+the state tables (docs).
 
 ``python -m services.provision.generate [schemas|docs] [--check]``; with ``--check`` nothing is written and a
 difference ends with status 1.
@@ -10,7 +11,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from schemas.events import (
     resolutions,
     verdicts,
 )
+from services.fanout.domain import delivery_state
 from services.kernel.runtime.run import build
 from services.provision.city_init import make_city
 from services.provision.city_plan import demo_plan
@@ -39,7 +41,10 @@ from services.provision.flow_diagram import mermaid
 ROOT = Path(__file__).resolve().parents[2]
 JSON_FOLDER = ROOT / "schemas" / "json"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-BEGIN, END = "<!-- generated: flow -->", "<!-- /generated -->"
+END = "<!-- /generated -->"
+
+DIAGRAMS: dict[str, Callable[[], str]] = {"flow": mermaid, "delivery": delivery_state.TABLE.mermaid}
+"""The Mermaid diagrams of docs/architecture.md; each stands behind its marker, ``<!-- generated: NAME -->``."""
 
 CONTRACTS: dict[str, Any] = {
     "request.submitted.v1": requests.SubmissionEvent,
@@ -114,11 +119,16 @@ def asyncapi() -> tuple[Path, str]:
 
 
 def architecture() -> tuple[Path, str]:
-    """Return docs/architecture.md with the diagram of the flow map drawn anew."""
+    """Return docs/architecture.md with its diagrams drawn from the flow map and the state tables."""
     text = ARCHITECTURE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return ARCHITECTURE, f"{head}{BEGIN}\n\n```mermaid\n{mermaid()}\n```\n\n{END}{tail}"
+    for name, draw in DIAGRAMS.items():
+        begin = f"<!-- generated: {name} -->"
+        head, found, rest = text.partition(begin)
+        if not found:
+            raise LookupError(f"{ARCHITECTURE} has no place for the diagram {name}: {begin}")
+        _, _, tail = rest.partition(END)
+        text = f"{head}{begin}\n\n```mermaid\n{draw()}\n```\n\n{END}{tail}"
+    return ARCHITECTURE, text
 
 
 def generated(what: str | None) -> Iterator[tuple[Path, str]]:

@@ -15,7 +15,7 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
-from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.caller import AfterAnswer, Caller
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import retry
 from services.fanout.domain.breaker import Stop
@@ -47,8 +47,8 @@ def weight_of(request: Request, platform: str) -> float:
 class Admission:
     """Lets new attempts through; ``credentials`` are those that were refused."""
 
-    def __init__(self, runtime: Runtime, hosts: HostRegistry, caller: Caller) -> None:
-        self.credentials = Credentials(runtime)
+    def __init__(self, runtime: Runtime, hosts: HostRegistry, caller: Caller, credentials: Credentials) -> None:
+        self.credentials = credentials
         self._hosts = hosts
         self._runtime = runtime
         self._caller = caller
@@ -80,16 +80,16 @@ class Admission:
         weight = weight_of(state.request, profile.platform)
         self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
 
-    def heard(self, profile: str, result: PublishResult, host: Host) -> bool:
-        """Note what a call says of the host and the credential; False: do not try again at once."""
+    def heard(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
+        """Note what a call says of the host and the credential."""
         host.heard(profile, result)
         cause = result.cause if isinstance(result, Retryable) else None
         if cause in _CREDENTIAL and isinstance(result, Retryable):
             self.credentials.lose(profile, result.reason)
-            return False
+            return AfterAnswer.LEAVE_IT
         if isinstance(result, Posted | Permanent):
             self.credentials.found(profile)
-        return not host.breaker.is_open
+        return AfterAnswer.LEAVE_IT if host.breaker.is_open else AfterAnswer.MAY_REPEAT
 
     async def look_after_idle_hosts(self, connectors: Mapping[str, Connector]) -> None:
         """Ask hosts that are shut, and that nothing waits for, whether they are back: else nobody would find out."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
+from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, state_of
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -111,7 +112,15 @@ class Post:
     number: int
 
 
+@dataclass(frozen=True)
+class LookAgain:
+    """Something changed: look what is next now."""
+
+
 Step = Done | Wait | Occupied | Settle | Lapse | End | Post
+
+StepOutcome = Wait | Done | LookAgain
+"""What comes of a step."""
 
 
 def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
@@ -124,7 +133,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
         lease: how long an attempt may be under way, in seconds.
     """
     target = place.target
-    if target.is_open and target.attempt is not None:
+    if state_of(target) in OPEN and target.attempt is not None:
         return _open(target, target.attempt, boot, lease)
     if place.state.verdict_seq != place.verdict_seq:
         return Done("a newer verdict stands")
@@ -167,7 +176,7 @@ def _open(target: TargetState, attempt: Attempt, boot: float, lease: float) -> S
 
 def _over(place: Place) -> str:
     receipt = place.target.receipt
-    if place.target.is_final:
+    if state_of(place.target) in ENDED:
         return "it has its final receipt"
     if receipt is None or place.target.receipt_seq < place.verdict_seq:
         return ""
@@ -200,9 +209,14 @@ def _others(profiles: set[str]) -> int:
 
 
 def _end(place: Place, now: datetime) -> End | None:
-    """Return how it ends without another attempt. What may be public never ends as surely not posted."""
-    end, receipt = _ended(place, now), place.target.receipt
-    if end is None or receipt is None or receipt.outcome is not ReceiptOutcome.UNCONFIRMED:
+    """Return how it ends without another attempt."""
+    end = _ended(place, now)
+    return None if end is None else unless_public(place, end)
+
+
+def unless_public(place: Place, end: End) -> End:
+    """Return an end as it may be written down: what may be public never ends as surely not posted."""
+    if state_of(place.target) not in MAY_BE_PUBLIC:
         return end
     return End(ReceiptOutcome.UNCONFIRMED, end.final, f"it may stand or not, please look at the profile; {end.reason}")
 

@@ -72,10 +72,10 @@ class Wire:
     last_of: Callable[[str], Awaitable[int]]
 
 
-class AppendLane:
+class AppendQueue:
     """Entries of one kind, committed batch after batch, in the order in which they came.
 
-    Fenced entries have a lane of their own, so that a change of the fence never delays a receipt.
+    Fenced entries have a queue of their own, so that a change of the fence never delays a receipt.
     """
 
     def __init__(self, wire: Wire) -> None:

@@ -26,7 +26,7 @@ from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.append_batch import (
-    AppendLane,
+    AppendQueue,
     BatchRefused,
     BatchUnknown,
     PendingAppend,
@@ -81,7 +81,7 @@ class Ledger:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         wire = Wire(self._single, self._batch, self._last_seq_of)
-        self._fenced, self._unfenced = AppendLane(wire), AppendLane(wire)
+        self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
         self._pending = PendingAppends()
         self._api = streams.SERVICE_API
 

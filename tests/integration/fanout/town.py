@@ -382,7 +382,7 @@ def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float,
     runtime.lease_seconds = lease
     if WEBSITE in platforms:
         platforms = {MIRROR: platforms[WEBSITE], **platforms}
-    compose(runtime, platforms, lease=lease, patience=patience)
+    compose(runtime, platforms, lease=lease, ask_seconds=patience)
 
 
 def later(seconds: float) -> datetime:

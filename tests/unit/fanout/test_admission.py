@@ -9,6 +9,7 @@ import pytest
 
 from schemas import subjects
 from services.fanout.delivery.admission import Admission
+from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.hosts.host import HostRegistry
@@ -36,7 +37,7 @@ class City:
         self.hosts = HostRegistry(runtime)
         self.troubles: dict[str, str] = {}
         nobody: Any = None
-        self.admission = Admission(runtime, self.hosts, nobody)
+        self.admission = Admission(runtime, self.hosts, nobody, Credentials(runtime))
 
     def folded(self, worker: str, *, void: str = "", age: float = 0.0) -> None:
         made = attempt(worker=worker)

@@ -15,7 +15,7 @@ from nats.js import api
 
 from services.kernel.ledger.append_batch import (
     MOST,
-    AppendLane,
+    AppendQueue,
     BatchRefused,
     BatchUnknown,
     PendingAppend,
@@ -144,9 +144,9 @@ def play(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 async def put(server: Server, items: list[PendingAppend]) -> list[Answer]:
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for item in items:
-        lane.put(item)
+        queue.put(item)
     return await answers(items)
 
 
@@ -156,10 +156,10 @@ def seqs(found: list[Answer]) -> list[Any]:
 
 async def put_and_fold(server: Server, items: list[PendingAppend]) -> list[Answer]:
     """As the ledger client does it: the fold answers what it shows, too."""
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for item in items:
         server.feed.add(item)
-        lane.put(item)
+        queue.put(item)
     return await answers(items)
 
 
@@ -184,16 +184,16 @@ async def test_a_thousand_cost_a_handful_of_commits() -> None:
 
 
 async def test_what_comes_while_a_batch_is_under_way_goes_with_the_next_one() -> None:
-    server, lane = Server(), None
-    lane = AppendLane(server.wire)
+    server, queue = Server(), None
+    queue = AppendQueue(server.wire)
     first = [entry(f"a{n}", f"a{n}") for n in range(3)]
     for item in first:
-        lane.put(item)
+        queue.put(item)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     second = [entry(f"b{n}", f"b{n}") for n in range(4)]
     for item in second:
-        lane.put(item)
+        queue.put(item)
     await answers([*first, *second])
     assert server.calls == [("batch", 3), ("batch", 4)]
 
@@ -266,10 +266,10 @@ async def test_an_error_belongs_to_its_own_caller() -> None:
 
 async def test_who_gives_up_before_the_batch_goes_is_left_out_and_after_it_harms_nobody() -> None:
     server = Server()
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     early, late, kept, too = (entry(name, name) for name in ("early", "late", "kept", "too"))
     for item in (early, late, kept, too):
-        lane.put(item)
+        queue.put(item)
     early.done.cancel()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -280,10 +280,10 @@ async def test_who_gives_up_before_the_batch_goes_is_left_out_and_after_it_harms
 
 async def test_a_lane_that_was_at_rest_goes_on() -> None:
     server = Server()
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for number in range(1, 4):
         item = entry("s", f"m{number}")
-        lane.put(item)
+        queue.put(item)
         assert seqs(await answers([item])) == [number]
 
 
@@ -299,12 +299,12 @@ async def test_what_the_fold_shows_is_an_answer_although_the_ack_never_comes() -
 
 async def test_a_lane_whose_ack_never_comes_goes_on_with_the_next_batch() -> None:
     server = Server(["mute"])
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for name in ("a", "b"):
         items = [entry(f"{name}{n}", f"{name}{n}") for n in range(3)]
         for item in items:
             server.feed.add(item)
-            lane.put(item)
+            queue.put(item)
         assert len(seqs(await answers(items))) == 3
     assert server.calls == [("batch", 3), ("batch", 3)]
 
@@ -316,9 +316,9 @@ async def test_one_known_message_id_does_not_send_the_others_singly() -> None:
     for item in items:
         server.feed.add(item)
     server.store(PendingAppend(items[7].subject, b"of another copy", items[7].headers, asyncio.Future()))
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for item in items:
-        lane.put(item)
+        queue.put(item)
     found = await answers(items)
     assert found[7] == Stood(1, same=False)
     assert server.calls == [("batch", MOST - 1)]
@@ -336,10 +336,10 @@ async def test_a_known_message_id_that_is_folded_after_the_refusal_costs_one_mor
         server.feed.folded(Entry(1, other.subject, AT, other.raw, other.headers))
         return await real(subject)
 
-    lane = AppendLane(Wire(server.single, server.batch, last_of))
+    queue = AppendQueue(Wire(server.single, server.batch, last_of))
     for item in items:
         server.feed.add(item)
-        lane.put(item)
+        queue.put(item)
     found = await answers(items)
     assert found[7] == Stood(1, same=False)
     assert server.calls == [("batch", 20), ("last", 1), ("batch", 19)]
@@ -354,9 +354,9 @@ async def test_a_condition_that_the_fold_shows_stale_is_not_sent() -> None:
         server.feed.add(item)
     server.change_control()
     server.store(entry("r1", "another"))
-    lane = AppendLane(server.wire)
+    queue = AppendQueue(server.wire)
     for item in (*fenced, *own):
-        lane.put(item)
+        queue.put(item)
     found = await answers([*fenced, *own])
     assert seqs(found) == [*[StaleCondition] * 4, 3]
     assert server.calls == [("single", 1)]
@@ -393,7 +393,7 @@ def test_each_caller_gets_the_answer_that_it_would_have_got_alone(
     async def story() -> None:
         server = Server(list(happen))
         server.change_control()
-        lane, items = AppendLane(server.wire), []
+        queue, items = AppendQueue(server.wire), []
         for number, (subject, name, kind, behind) in enumerate(told):
             if kind == "fence":
                 item = entry(f"s{subject}", f"m{name}", max(0, server.last(CONTROL) - behind), CONTROL)
@@ -402,7 +402,7 @@ def test_each_caller_gets_the_answer_that_it_would_have_got_alone(
             items.append(item)
             if folds:
                 server.feed.add(item)
-            lane.put(item)
+            queue.put(item)
             if pause and number % pause == 0:
                 await asyncio.sleep(0)
         found = await answers(items)
