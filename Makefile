@@ -118,12 +118,13 @@ bench: $(VENV)/.bench
 bench-start: $(VENV)/.ready
 	@$(BIN)/python bench/start.py
 
+# A week of cool-down: a release that was tampered with is mostly found within days.
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra dev -o requirements-dev.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build -c requirements-dev.lock -o requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
 
 clean:

@@ -52,7 +52,7 @@ def clean_picture(raw: bytes) -> CleanPicture:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_many_pixels(f"{width} x {height}")
-    if getattr(image, "n_frames", 1) > 1:
+    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
     return _encoded(_upright(image), kind, len(raw))
 
@@ -68,16 +68,18 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
         raise _too_many_pixels("far too many") from error
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
         raise _broken(error) from error
-    return image, str(image.format)
+    # A phone's JPEG may hold a second picture (its depth, or the other eye's): Pillow calls it MPO and opens the first.
+    return image, "JPEG" if image.format == "MPO" else str(image.format)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Decode, turn as its EXIF says, bring into plain RGB or RGBA, and forget all else."""
+    """Decode, turn as its EXIF says, bring into plain sRGB with or without alpha, and forget all else."""
     from PIL import Image, ImageOps
 
+    from services.intake.domain.colour import to_srgb
+
     try:
-        turned = ImageOps.exif_transpose(image)
-        plain = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+        plain = to_srgb(ImageOps.exif_transpose(image), image.info.get("icc_profile"))
         plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     except Exception as error:  # as in _opened
         raise _broken(error) from error
