@@ -1,4 +1,4 @@
-"""Composition of fanout: connectors, hosts, records, the work on verdicts, and what runs beside it."""
+"""Composition of fanout: connectors, hosts, records, the work on verdicts, and what runs in the background."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from services.fanout.domain import retry
 from services.fanout.domain.breaker import Stop
 from services.fanout.domain.step import Wait
 from services.fanout.hosts.host import Host, HostRegistry
-from services.fanout.hosts.line import Slot
+from services.fanout.hosts.line import HostSlot
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
@@ -54,7 +54,7 @@ class Admission:
         self._caller = caller
 
     async def enter(
-        self, request: Request, profile: Profile, connector: Connector, host: Host, slot: Slot
+        self, request: Request, profile: Profile, connector: Connector, host: Host, slot: HostSlot
     ) -> Wait | None:
         """Return None when a new attempt may begin, else for what it waits; nothing was sent then."""
         entered = host.ask(profile.id)
@@ -80,9 +80,9 @@ class Admission:
         weight = weight_of(state.request, profile.platform)
         self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
 
-    def heard(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
+    def note_answer(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
         """Note what a call says of the host and the credential."""
-        host.heard(profile, result)
+        host.note_answer(profile, result)
         cause = result.cause if isinstance(result, Retryable) else None
         if cause in _CREDENTIAL and isinstance(result, Retryable):
             self.credentials.lose(profile, result.reason)
@@ -100,14 +100,14 @@ class Admission:
                 connector = connectors.get(profile.platform) if profile is not None else None
                 if profile is not None and connector is not None:
                     host.breaker.ask(profile.id, self._runtime.clock.monotonic())
-                    host.heard(profile.id, await self._caller.check(connector, profile))
+                    host.note_answer(profile.id, await self._caller.check(connector, profile))
                     host.breaker.gave_up(profile.id)
 
-    async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: Slot) -> Wait | None:
+    async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: HostSlot) -> Wait | None:
         """Ask something harmless first: a trial is to cost no attempt."""
         slot.calling()
         health = await self._caller.check(connector, profile)
-        host.heard_of_trial(profile.id, health)
+        host.note_trial(profile.id, health)
         if health.cause in _CREDENTIAL:
             self.credentials.lose(profile.id, health.detail)
             delay = retry.credential_look(len(self.credentials), _chance())

@@ -60,7 +60,7 @@ class AfterAnswer(Enum):
     """The host does not answer, or does not let the profile in: the next call would end in the same way."""
 
 
-Heard = Callable[[PublishResult], AfterAnswer]
+OnAnswer = Callable[[PublishResult], AfterAnswer]
 """Hears each answer of the platform."""
 
 
@@ -117,7 +117,7 @@ class Caller:
         self._fetch_media = fetch_media
 
     async def publish(
-        self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, heard: Heard
+        self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, on_answer: OnAnswer
     ) -> PublishResult | NotAttempted:
         """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted."""
 
@@ -125,7 +125,7 @@ class Caller:
         while result is None:
             tries += 1
             answer = await self._call(connector, intent, lease)
-            if heard(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
+            if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
                 return await self._resolved(connector, intent, lease, answer)
             pause = _pause(answer, tries)
             if not retry.may_start(lease.age() + pause, lease.length):

@@ -27,7 +27,7 @@ from services.fanout.domain import receipts, retry
 from services.fanout.domain.settings import Settings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
 from services.fanout.hosts.host import Host
-from services.fanout.hosts.line import Slot
+from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
 from services.kernel.authority.post_authorization import Objection, rendering_for
 from services.kernel.base.crashpoints import crash_point
@@ -50,7 +50,7 @@ class _Way:
     profile: Profile
     connector: Connector
     host: Host
-    slot: Slot
+    slot: HostSlot
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Posting:
         self._settler = settler
         self._settings = settings
 
-    async def post(self, place: Place, number: int, slot: Slot) -> StepOutcome:
+    async def post(self, place: Place, number: int, slot: HostSlot) -> StepOutcome:
         """Make one attempt."""
         profile, connector = self._routes.profile(place.profile), self._routes.connector(place.profile)
         if profile is None or connector is None:
@@ -167,11 +167,11 @@ class Posting:
                 call.start.over()
             return refused
 
-        def heard(result: PublishResult) -> AfterAnswer:
-            return self._admission.heard(place.profile, result, way.host)
+        def on_answer(result: PublishResult) -> AfterAnswer:
+            return self._admission.note_answer(place.profile, result, way.host)
 
         intent = self._intent(place, way.profile, attempt, call.lease)
-        return await self._caller.publish(way.connector, intent, call.lease, authorize, heard)
+        return await self._caller.publish(way.connector, intent, call.lease, authorize, on_answer)
 
     def _intent(self, place: Place, profile: Profile, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1

@@ -125,7 +125,7 @@ class ReadBack:
             return
         intent = intent_of(request, profile, "", min(self._lease, 5.0))
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
-        host.heard(profile.id, found)
+        host.note_answer(profile.id, found)
         await self._conclude(watched, found)
 
     async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:

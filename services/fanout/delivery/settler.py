@@ -15,7 +15,7 @@ from services.fanout.domain import receipts, retry
 from services.fanout.domain.settings import Settings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
-from services.fanout.hosts.line import Slot
+from services.fanout.hosts.line import HostSlot
 from services.kernel.runtime.service import Runtime
 
 AWAY = 10.0
@@ -41,7 +41,7 @@ class Settler:
         self._conclusion = conclusion
         self._settings = settings
 
-    async def settle(self, place: Place, step: Settle, slot: Slot) -> StepOutcome:
+    async def settle(self, place: Place, step: Settle, slot: HostSlot) -> StepOutcome:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
         attempt, settling = step.attempt, settling_of(step.attempt.platform, self._settings.lease)
         known = place.target.receipt_last
@@ -49,7 +49,7 @@ class Settler:
         found = await self.look(place, attempt)
         profile = self._routes.profile(place.profile)
         if profile is not None:
-            self._routes.host(profile).heard(attempt.profile, found)
+            self._routes.host(profile).note_answer(attempt.profile, found)
         if isinstance(found, CannotTell) and not settling.idempotent:
             delay = retry.look_again(step.over_for, self._ask_for(place, found))
             if delay is not None:

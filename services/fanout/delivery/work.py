@@ -28,7 +28,7 @@ from services.fanout.domain.step import (
     StepOutcome,
     Wait,
 )
-from services.fanout.hosts.line import HostLine, Slot
+from services.fanout.hosts.line import HostLine, HostSlot
 from services.kernel.runtime.service import RetryLater, Runtime
 
 HOLD_SECONDS = 30.0
@@ -193,7 +193,7 @@ class Work:
                 if host is not None:
                     host.breaker.gave_up(place.profile)
 
-    async def _in_turn(self, place: Place, slot: Slot) -> StepOutcome:
+    async def _in_turn(self, place: Place, slot: HostSlot) -> StepOutcome:
         """Look again, as it is this post's turn, and do what is next; a profile is freed by who posts then."""
         while True:
             newest = self._places.newest(place)

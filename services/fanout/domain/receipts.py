@@ -48,7 +48,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         attempt_seq: its ledger sequence.
         found: what the platform shows.
         now: the present time.
-        idempotent: the platform makes one post of the same key, so that what cannot be told may be repeated.
+        idempotent: the platform makes one post of the same key, so that what is not known may be repeated.
     """
     if isinstance(found, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}

@@ -63,7 +63,7 @@ class Done:
 class Wait:
     """Look again after ``delay`` seconds, or when something changes.
 
-    ``shown``: people are told that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
+    ``shown``: people see that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
     """
 
     delay: float
@@ -146,7 +146,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
     if not place.state.is_cleared:
         return Done("it is not cleared")
     if place.state.verdict is not None and place.state.verdict.control_seq != place.control_seq:
-        return Done("control has changed: the gate decides anew")
+        return Done("control has changed: the gate decides again")
     return _post(place, now, boot, lease)
 
 

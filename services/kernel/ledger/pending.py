@@ -36,7 +36,7 @@ class PendingAppends:
                     del index[key]
 
     def folded(self, entry: Entry) -> None:
-        """Answer the appends that this entry of the ledger settles. Entries are told in the ledger's order."""
+        """Answer the appends that this entry of the ledger settles. Entries come in the ledger's order."""
         if not self._by_id:
             return
         for item in self._by_id.get(entry.headers.get(MESSAGE_ID, ""), ()):

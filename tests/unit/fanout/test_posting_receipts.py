@@ -50,7 +50,7 @@ class Rig:
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
-        host: Any = SimpleNamespace(heard=lambda *_: None)
+        host: Any = SimpleNamespace(note_answer=lambda *_: None)
         routes: Any = SimpleNamespace(profile=profile, connector=lambda _name: object(), host=lambda _profile: host)
         caller: Any = SimpleNamespace(look=self.look)
         read_back: Any = SimpleNamespace(watch=lambda *_: None)

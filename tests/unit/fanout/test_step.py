@@ -127,7 +127,7 @@ def test_a_block_after_the_clearance_is_silent_for_it_can_be_cleared_again() -> 
 def test_after_a_control_change_the_gate_decides_anew_and_nothing_is_attempted() -> None:
     found = step(control_seq=CONTROL_SEQ + 1)
     assert isinstance(found, Done)
-    assert "decides anew" in found.reason
+    assert "decides again" in found.reason
 
 
 def test_a_refusal_after_the_clearance_ends_in_a_final_receipt() -> None:
