@@ -40,7 +40,10 @@ class Place:
 
 @dataclass
 class Places:
-    """All places by request and profile. ``under_way``: the attempt on each profile that nothing was said of yet."""
+    """All places by request and profile. ``under_way``: the attempt on each profile that nothing was said of yet.
+
+    The website's mirror is no such profile: the pages of several messages may be under way.
+    """
 
     at: dict[tuple[str, str], Place] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
@@ -54,7 +57,8 @@ class Places:
         place = self.of(event.request_id, event.profile)
         place.counted.append(seq)
         place.newest, place.answered, place.number = seq, False, max(place.number, event.number)
-        self.under_way[event.profile] = seq
+        if event.profile != MIRROR:  # each message has a page of its own there
+            self.under_way[event.profile] = seq
 
     def answered(self, event: Receipt) -> None:
         """Take up a receipt, unless its attempt does not count. A lapsed one frees the profile and answers nothing."""

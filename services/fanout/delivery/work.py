@@ -184,7 +184,7 @@ class Work:
         profile = self._routes.profile(place.profile)
         host = self._routes.host(profile) if profile is not None else None
         line = host.line if host is not None else self._nowhere
-        async with line.slot(place.profile, place.state.priority) as slot:
+        async with line.slot(place.one_at_a_time, place.state.priority) as slot:
             if self._released:
                 return Wait(LONGEST_HOLD, "the service stops")
             try:

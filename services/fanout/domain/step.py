@@ -47,6 +47,11 @@ class Place:
     busy: Busy | None = None
 
     @property
+    def one_at_a_time(self) -> str:
+        """What only one post at a time is made on: the profile; of the website's mirror the message's own page."""
+        return f"{MIRROR} {self.request_id}" if self.profile == MIRROR else self.profile
+
+    @property
     def request_id(self) -> str:
         """The request's id."""
         return self.state.request_id

@@ -24,6 +24,7 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR
 from schemas.subjects import place_of
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.authority.statements import signed_by
@@ -170,7 +171,7 @@ class LedgerFold:
             return
         if counts:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, state.request_id)
+            self._take_profile(profile, entry.seq, state.request_id)
         else:
             target = state.targets.setdefault(profile, TargetState())
             target.number = max(target.number, attempt.number)
@@ -284,7 +285,7 @@ class LedgerFold:
             raise Void("the attempt stands under another name")
         if attempt.rule is None and not self.ruled_from:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, request_id)
+            self._take_profile(profile, entry.seq, request_id)
             return
         self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
@@ -304,7 +305,16 @@ class LedgerFold:
             target.number = max(target.number, attempt.number)
             raise Void(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
-        self.busy[profile] = (entry.seq, request_id)
+        self._take_profile(profile, entry.seq, request_id)
+
+    def _take_profile(self, profile: str, seq: int, request_id: str) -> None:
+        """Note that a profile is taken until something is said of its attempt.
+
+        Not of the website's mirror: it stands for the whole site, where each message has a page of its own that may be
+        written again. Copies would race for it, and one that sleeps would hold every page back for a lease.
+        """
+        if profile != MIRROR:
+            self.busy[profile] = (seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
         target = state.targets.setdefault(attempt.profile, TargetState())
