@@ -18,9 +18,9 @@ class DeliveryState(StrEnum):
 
     WAITING = "waiting"
     """It is to be posted: nothing was attempted yet, or what was attempted was surely not posted."""
-    HELD_BACK = "held back"
+    HELD_BACK = "held_back"
     """It may not be posted behind this verdict; a newer one may change that."""
-    UNDER_WAY = "under way"
+    UNDER_WAY = "under_way"
     """An attempt counts, and nothing was said of it yet."""
     LAPSED = "lapsed"
     """Its lease is over and nobody knows how it ended; the profile is free for other requests."""
@@ -43,7 +43,7 @@ class DeliveryFact(StrEnum):
     NOT_POSTED = "not posted"
     NOT_KNOWN = "not known"
     HELD_BACK = "held back"
-    POST_AGAIN = "a person: post again"
+    POST_AGAIN = "post again, by a person"
     OF_AN_OLDER_ATTEMPT = "of an older attempt or none"
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -72,22 +72,19 @@ _FOUND_LATER = {_F.DELIVERED: _S.DELIVERED}
 """Who was away comes back with the platform's own word on its attempt."""
 _UNSURE = {_F.UNCONFIRMED: _S.UNCONFIRMED}
 
-TABLE: StateTable[DeliveryState, DeliveryFact] = StateTable(
-    _S.WAITING,
-    {
-        _S.WAITING: {_F.ATTEMPTED: _S.UNDER_WAY, **_WITHOUT_ATTEMPT, **_FOUND_LATER},
-        _S.HELD_BACK: {_F.ATTEMPTED: _S.UNDER_WAY, **_WITHOUT_ATTEMPT, **_FOUND_LATER},
-        _S.UNDER_WAY: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.UNDER_WAY},
-        _S.LAPSED: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.LAPSED},
-        _S.UNCERTAIN: {_F.ATTEMPTED: _S.UNDER_WAY, _F.NOT_KNOWN: _S.UNCERTAIN, **_UNSURE, **_FOUND_LATER},
-        _S.DELIVERED: {**_FOUND_LATER, **_UNSURE, _F.RECALLED: _S.RECALLED},
-        _S.FAILED: _FOUND_LATER,
-        _S.UNCONFIRMED: {**_UNSURE, **_FOUND_LATER, _F.FAILED: _S.FAILED, _F.POST_AGAIN: _S.WAITING},
-        _S.EXPIRED: _FOUND_LATER,
-        _S.WITHHELD: _FOUND_LATER,
-        _S.RECALLED: {},
-    },
-)
+TABLE: StateTable[DeliveryState, DeliveryFact] = {
+    _S.WAITING: {_F.ATTEMPTED: _S.UNDER_WAY, **_WITHOUT_ATTEMPT, **_FOUND_LATER},
+    _S.HELD_BACK: {_F.ATTEMPTED: _S.UNDER_WAY, **_WITHOUT_ATTEMPT, **_FOUND_LATER},
+    _S.UNDER_WAY: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.UNDER_WAY},
+    _S.LAPSED: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.LAPSED},
+    _S.UNCERTAIN: {_F.ATTEMPTED: _S.UNDER_WAY, _F.NOT_KNOWN: _S.UNCERTAIN, **_UNSURE, **_FOUND_LATER},
+    _S.DELIVERED: {**_FOUND_LATER, **_UNSURE, _F.RECALLED: _S.RECALLED},
+    _S.FAILED: _FOUND_LATER,
+    _S.UNCONFIRMED: {**_UNSURE, **_FOUND_LATER, _F.FAILED: _S.FAILED, _F.POST_AGAIN: _S.WAITING},
+    _S.EXPIRED: _FOUND_LATER,
+    _S.WITHHELD: _FOUND_LATER,
+    _S.RECALLED: {},
+}
 
 OPEN = frozenset({_S.UNDER_WAY, _S.LAPSED})
 ENDED = frozenset({_S.DELIVERED, _S.FAILED, _S.UNCONFIRMED, _S.EXPIRED, _S.WITHHELD, _S.RECALLED})
