@@ -18,6 +18,6 @@ def wire(runtime: Runtime) -> None:
     bus = runtime.bus
     bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
     bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")
-    posts = subjects.health("fanout")
-    bus.subscribe(posts, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
+    workers = subjects.health("fanout")
+    bus.subscribe(workers, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
     runtime.supervisor.supervise(handlers.keep_barrier)

@@ -24,7 +24,7 @@ from services.gatekeeper.domain.dossier import facts_of
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS
 from services.kernel.authority.statements import statement_on_record
-from services.kernel.base.state_table import IllegalTransition, next_state
+from services.kernel.base.state_table import IllegalTransition
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING
 from services.kernel.fold.reading import parse, place_of
@@ -129,7 +129,7 @@ def _states(world: World, record: Record) -> Iterator[str]:
         fold.apply(entry, 0.0)
         after = state_of(state.target(profile))
         try:
-            if next_state(TABLE, was, fact) is not after:
+            if TABLE.after(was, fact) is not after:
                 yield f"states: {entry.subject} at {entry.seq}: {fact} led from {was} to {after}"
         except IllegalTransition as illegal:
             yield f"states: {entry.subject} at {entry.seq}: {illegal}"

@@ -1,47 +1,51 @@
-"""A state machine as a table: which event leads from which state to which, and the diagram of it.
+"""A state machine as a table: which fact leads from which state to which. Anything else raises and changes nothing.
 
-The table is the truth: code looks transitions up in it, and the diagram in the documents is drawn from it. Pure.
-Pattern: h11 ``_state.py``.
+The table is the rule and the documentation: the diagram in docs is drawn from it (services.provision.generate).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 State = TypeVar("State", bound=StrEnum)
-Event = TypeVar("Event", bound=StrEnum)
-
-StateTable = Mapping[State, Mapping[Event, State]]
-"""Each state with the events that it takes, and the state that each leads to. A state that takes none is final."""
+Fact = TypeVar("Fact", bound=StrEnum)
 
 
-class IllegalTransition(Exception):
-    """An event that its state does not take. Nothing was changed."""
+class IllegalTransition(ValueError):
+    """A fact that cannot follow in a state."""
 
 
-def next_state(table: StateTable[State, Event], state: State, event: Event) -> State:
-    """Return the state that an event leads to.
+class StateTable(Generic[State, Fact]):
+    """The allowed transitions from ``start`` on; a state without any is an end."""
 
-    Raises:
-        IllegalTransition: the table has no such transition.
-    """
-    try:
-        return table[state][event]
-    except KeyError as error:
-        allowed = ", ".join(table.get(state, ())) or "nothing"
-        raise IllegalTransition(f"{state!s} does not take {event!s}; it takes {allowed}") from error
+    def __init__(self, start: State, transitions: Mapping[State, Mapping[Fact, State]]) -> None:
+        self.start = start
+        self.transitions = transitions
+
+    def after(self, state: State, fact: Fact) -> State:
+        """Return the state after a fact.
+
+        Raises:
+            IllegalTransition: the fact cannot follow in this state.
+        """
+        found = self.transitions[state].get(fact)
+        if found is None:
+            raise IllegalTransition(f"{fact} cannot follow on {state}")
+        return found
+
+    def mermaid(self) -> str:
+        """Return the table as a Mermaid state diagram; facts that lead the same way share an arrow."""
+        lines = ["stateDiagram-v2", f"  [*] --> {_name(self.start)}"]
+        for state, facts in self.transitions.items():
+            arrows: dict[State, list[str]] = {}
+            for fact, after in facts.items():
+                arrows.setdefault(after, []).append(str(fact))
+            lines += [f"  {_name(state)} --> {_name(after)}: {', '.join(names)}" for after, names in arrows.items()]
+        named = [f'  state "{state}" as {_name(state)}' for state in self.transitions if " " in state]
+        return "\n".join([lines[0], *named, *lines[1:]])
 
 
-def mermaid(table: StateTable[State, Event], start: State) -> str:
-    """Return the table as a Mermaid state diagram; events between the same two states share one arrow."""
-    lines = ["stateDiagram-v2", f"  [*] --> {start}"]
-    for state, row in table.items():
-        arrows: dict[State, list[str]] = {}
-        for event, target in row.items():
-            arrows.setdefault(target, []).append(str(event).replace("_", " "))
-        lines += [f"  {state} --> {target}: {', '.join(events)}" for target, events in arrows.items()]
-        if not row:
-            lines.append(f"  {state} --> [*]")
-    return "\n".join(lines)
+def _name(state: StrEnum) -> str:
+    return state.replace(" ", "_")

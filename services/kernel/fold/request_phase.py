@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RequestPhase(StrEnum):
     """Where a request stands.
 
-    ``taken_back``: it was cleared, and its newest verdict is blocked. ``winding_up``: it was cleared and is refused
+    ``taken back``: it was cleared, and its newest verdict is blocked. ``winding up``: it was cleared and is refused
     now; each profile gets a final receipt. ``unconfirmed``: each profile has one, and a person must say how a post
     ended. ``ended``: each profile has one, and it is known how each post ended.
     """
@@ -28,30 +28,31 @@ class RequestPhase(StrEnum):
     UNDECIDED = "undecided"
     BLOCKED = "blocked"
     CLEARED = "cleared"
-    TAKEN_BACK = "taken_back"
-    WINDING_UP = "winding_up"
+    TAKEN_BACK = "taken back"
+    WINDING_UP = "winding up"
     UNCONFIRMED = "unconfirmed"
     ENDED = "ended"
     REFUSED = "refused"
 
 
 class RequestEvent(StrEnum):
-    """What changes a request's phase: a verdict, the last profile's final receipt, a person's resolution."""
+    """What changes a request's phase: a verdict, the last profile's final receipt, what is found out about a post."""
 
-    VERDICT_CLEARED = "verdict_cleared"
-    VERDICT_BLOCKED = "verdict_blocked"
-    VERDICT_REFUSED = "verdict_refused"
-    LAST_RECEIPT = "last_receipt"
-    LAST_RECEIPT_UNCONFIRMED = "last_receipt_unconfirmed"
-    RESOLVED = "resolved"
-    POST_AGAIN = "post_again"
-    POST_AGAIN_WHILE_BLOCKED = "post_again_while_blocked"
+    VERDICT_CLEARED = "verdict cleared"
+    VERDICT_BLOCKED = "verdict blocked"
+    VERDICT_REFUSED = "verdict refused"
+    LAST_RECEIPT = "last receipt"
+    LAST_RECEIPT_UNCONFIRMED = "last receipt, one unconfirmed"
+    FOUND_OUT = "found out or resolved"
+    POST_AGAIN = "post again"
+    POST_UNSURE = "a post has become unsure"
+    POST_AGAIN_WHILE_BLOCKED = "post again while blocked"
 
 
 _P, _E = RequestPhase, RequestEvent
 _RECEIPTS = {_E.LAST_RECEIPT: _P.ENDED, _E.LAST_RECEIPT_UNCONFIRMED: _P.UNCONFIRMED}
 
-TABLE: StateTable[RequestPhase, RequestEvent] = {
+_TRANSITIONS: dict[RequestPhase, dict[RequestEvent, RequestPhase]] = {
     _P.UNDECIDED: {
         _E.VERDICT_CLEARED: _P.CLEARED,
         _E.VERDICT_BLOCKED: _P.BLOCKED,
@@ -63,18 +64,21 @@ TABLE: StateTable[RequestPhase, RequestEvent] = {
     _P.TAKEN_BACK: {_E.VERDICT_CLEARED: _P.CLEARED, _E.VERDICT_REFUSED: _P.WINDING_UP, **_RECEIPTS},
     _P.WINDING_UP: _RECEIPTS,
     _P.UNCONFIRMED: {
-        _E.RESOLVED: _P.ENDED,
+        _E.FOUND_OUT: _P.ENDED,
         _E.POST_AGAIN: _P.CLEARED,
         _E.POST_AGAIN_WHILE_BLOCKED: _P.TAKEN_BACK,
     },
-    _P.ENDED: {},
+    # A post may vanish later: its request comes back into memory.
+    _P.ENDED: {_E.POST_UNSURE: _P.UNCONFIRMED},
     _P.REFUSED: {},
 }
 
-OVER = frozenset(phase for phase, row in TABLE.items() if not row)
-"""The phases that nothing leads out of: such a request leaves memory."""
+TABLE = StateTable(_P.UNDECIDED, _TRANSITIONS)
 
-OPEN_TO_A_VERDICT = frozenset(phase for phase, row in TABLE.items() if _E.VERDICT_REFUSED in row)
+OVER = frozenset({_P.ENDED, _P.REFUSED})
+"""The phases in which nothing is waited for: such a request leaves memory."""
+
+OPEN_TO_A_VERDICT = frozenset(phase for phase, events in _TRANSITIONS.items() if _E.VERDICT_REFUSED in events)
 """The phases in which the gate decides."""
 
 

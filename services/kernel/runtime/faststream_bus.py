@@ -19,7 +19,7 @@ from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from schemas import flow, streams, subjects
+from schemas import cloudevents, flow, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import Unreachable
@@ -192,7 +192,7 @@ class FastStreamBus:
             queue=self._row.user,
             max_workers=workers,
             ack_policy=AckPolicy.MANUAL,
-            decoder=_decoder(read, most_bytes),
+            decoder=_desk_decoder(read, most_bytes),
             title=title or base,
         )(handler)
 
@@ -251,10 +251,20 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Link) -> N
     )
 
 
-def _decoder(read: Read[T], most_bytes: int | None = None) -> Callable[[NatsMessage], Awaitable[T]]:
+def _decoder(read: Read[T]) -> Callable[[NatsMessage], Awaitable[T]]:
     """Return FastStream's decoder for a subscriber: the handler gets what ``read`` makes of the body."""
 
     async def decoder(message: NatsMessage) -> T:
-        return decode(read, message.body, most_bytes)
+        return decode(read, message.body)
+
+    return decoder
+
+
+def _desk_decoder(read: Read[T], most_bytes: int) -> Callable[[NatsMessage], Awaitable[T]]:
+    """Return the decoder for what comes from outside, where a CloudEvent may have its attributes in headers."""
+
+    async def decoder(message: NatsMessage) -> T:
+        headers = message.raw_message.headers
+        return decode(lambda body: read(cloudevents.structured(body, headers)), message.body, most_bytes)
 
     return decoder

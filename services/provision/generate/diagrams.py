@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from services.fanout.domain import delivery_state
-from services.kernel.base import state_table
 from services.kernel.fold import request_phase
 from services.provision.generate import flow_diagram
 
@@ -14,17 +13,9 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 END = "<!-- /generated -->"
 
 
-def _request_phases() -> str:
-    return state_table.mermaid(request_phase.TABLE, request_phase.RequestPhase.UNDECIDED)
-
-
-def _deliveries() -> str:
-    return state_table.mermaid(delivery_state.TABLE, delivery_state.DeliveryState.WAITING)
-
-
 DIAGRAMS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"flow": flow_diagram.mermaid},
-    "states.md": {"request": _request_phases, "delivery": _deliveries},
+    "states.md": {"request": request_phase.TABLE.mermaid, "delivery": delivery_state.TABLE.mermaid},
 }
 """Each document with its diagrams, by the name in the comment that marks the place."""
 

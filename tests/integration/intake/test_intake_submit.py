@@ -218,3 +218,16 @@ async def test_a_request_submitted_under_eoc_says_so(town: IntakeCity) -> None:
     assert (await town.stored(after["request_id"])).submitted_posture == "routine"
     again = await town.submit("drivebc", event())
     assert again["accepted"] is True
+
+
+async def test_cloudevents_as_their_sdks_send_them(town: IntakeCity) -> None:
+    """Extension attributes, a charset, and binary mode with the attributes in headers, over the real broker."""
+    extended = event() | {"traceparent": "00-1", "datacontenttype": "application/json; charset=utf-8"}
+    accepted = await town.submit("drivebc", extended)
+    assert accepted["accepted"] is True
+    plain = {name: value for name, value in extended.items() if name not in ("data", "datacontenttype")}
+    headers = {f"ce-{name}": value for name, value in plain.items()} | {"Content-Type": "application/json"}
+    client = await town.user("drivebc")
+    subject = subjects.desk(subjects.DESK_REQUEST_SUBMIT, "drivebc")
+    answer = await client.request(subject, canonical.dumps(extended["data"]), timeout=10, headers=headers)
+    assert canonical.loads(answer.data)["request_id"] == accepted["request_id"]

@@ -18,36 +18,36 @@ from services.fanout.domain.delivery_state import (
     state_of,
 )
 from services.fanout.domain.step import End, Place, unless_public
-from services.kernel.base.state_table import IllegalTransition, mermaid, next_state
+from services.kernel.base.state_table import IllegalTransition
 from services.kernel.fold.state import TargetState
 from tests.unit.fanout.world import CONTROL_SEQ, VERDICT_SEQ, receipt
 from tests.unit.states import ended_target, open_target, state
 
 PAIRS = [(one, fact) for one in DeliveryState for fact in DeliveryFact]
-ALLOWED = {(one, fact) for one, facts in TABLE.items() for fact in facts}
+ALLOWED = {(one, fact) for one, facts in TABLE.transitions.items() for fact in facts}
 
 
 @pytest.mark.parametrize(("before", "fact"), [pair for pair in PAIRS if pair not in ALLOWED])
 def test_what_the_table_does_not_name_raises(before: DeliveryState, fact: DeliveryFact) -> None:
-    with pytest.raises(IllegalTransition, match=f"{before} does not take {fact}"):
-        next_state(TABLE, before, fact)
+    with pytest.raises(IllegalTransition, match=f"{fact} cannot follow on {before}"):
+        TABLE.after(before, fact)
 
 
 def test_each_state_has_its_row_and_is_reached() -> None:
-    assert set(TABLE) == set(DeliveryState)
-    reached = {DeliveryState.WAITING} | {after for facts in TABLE.values() for after in facts.values()}
+    assert set(TABLE.transitions) == set(DeliveryState)
+    reached = {DeliveryState.WAITING} | {after for facts in TABLE.transitions.values() for after in facts.values()}
     assert reached == set(DeliveryState)
 
 
 def test_an_attempt_is_made_only_of_what_is_not_open_and_has_not_ended() -> None:
-    may = {one for one in DeliveryState if DeliveryFact.ATTEMPTED in TABLE[one]}
+    may = {one for one in DeliveryState if DeliveryFact.ATTEMPTED in TABLE.transitions[one]}
     assert may == set(DeliveryState) - OPEN - ENDED
 
 
 def test_what_may_be_public_never_becomes_surely_not_posted_without_a_person() -> None:
     not_posted = {DeliveryState.WAITING, DeliveryState.HELD_BACK, DeliveryState.EXPIRED, DeliveryState.WITHHELD}
     for one in MAY_BE_PUBLIC:
-        for fact, after in TABLE[one].items():
+        for fact, after in TABLE.transitions[one].items():
             assert after not in not_posted or fact is DeliveryFact.POST_AGAIN, (one, fact)
 
 
@@ -89,9 +89,9 @@ def test_a_receipt_leads_where_the_table_says(outcome: ReceiptOutcome, final: bo
     before = open_target(lapsed=lapsed)
     said = receipt(outcome=outcome, final=final, attempt_seq=50 * named)
     fact = fact_of(said, before)
-    if fact not in TABLE[state_of(before)]:
+    if fact not in TABLE.transitions[state_of(before)]:
         return
-    expected = next_state(TABLE, state_of(before), fact)
+    expected = TABLE.after(state_of(before), fact)
     if outcome is ReceiptOutcome.LAPSED:
         before.lapsed = True
     else:
@@ -101,7 +101,7 @@ def test_a_receipt_leads_where_the_table_says(outcome: ReceiptOutcome, final: bo
 
 
 def test_the_diagram_names_each_state_and_each_fact() -> None:
-    drawn = mermaid(TABLE, DeliveryState.WAITING)
+    drawn = TABLE.mermaid()
     assert drawn.startswith("stateDiagram-v2")
     for name in (*DeliveryState, *{fact for _, fact in ALLOWED}):
         assert name in drawn, name
