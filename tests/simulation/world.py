@@ -136,7 +136,7 @@ class World:
             }
 
             def wire_fanout(runtime: Runtime) -> None:
-                compose(runtime, connectors, patience=PATIENCE)
+                compose(runtime, connectors, ask_seconds=PATIENCE)
 
             return wire_fanout
         if service == "audit":

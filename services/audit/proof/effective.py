@@ -38,7 +38,10 @@ class ProfileProgress:
 
 @dataclass
 class Progress:
-    """Each request's progress on each profile. ``under_way``: the attempt on each profile that has no receipt."""
+    """Each request's progress on each profile. ``under_way``: the attempt on each profile that has no receipt.
+
+    The website's mirror is no such profile: the pages of several messages may be under way.
+    """
 
     at: dict[tuple[str, str], ProfileProgress] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
@@ -52,7 +55,8 @@ class Progress:
         progress = self.of(event.request_id, event.profile)
         progress.counted.append(seq)
         progress.newest, progress.answered, progress.number = seq, False, max(progress.number, event.number)
-        self.under_way[event.profile] = seq
+        if event.profile != MIRROR:  # each message has a page of its own there
+            self.under_way[event.profile] = seq
 
     def answered(self, event: Receipt) -> None:
         """Take up a receipt, unless its attempt does not count. A lapsed one frees the profile and answers nothing."""

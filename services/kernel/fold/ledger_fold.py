@@ -180,7 +180,7 @@ class LedgerFold:
             return
         if counts:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, state.request_id)
+            self._take_profile(profile, entry.seq, state.request_id)
         else:
             target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
@@ -254,6 +254,8 @@ class LedgerFold:
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
         if known is not None:
             state.targets, state.verdict_last = known.targets, known.verdict_last
+            for profile in state.targets:
+                state.note(profile)
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
@@ -297,7 +299,7 @@ class LedgerFold:
             raise Void("the attempt stands under another name")
         if attempt.rule is None and not self.ruled_from:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, request_id)
+            self._take_profile(profile, entry.seq, request_id)
             return
         self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
@@ -318,7 +320,16 @@ class LedgerFold:
             forged = attempt.rule is None or is_forged(attempt, entry.headers, state, control_seq=self.control_seq)
             raise (Void if forged else LostRace)(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
-        self.busy[profile] = (entry.seq, request_id)
+        self._take_profile(profile, entry.seq, request_id)
+
+    def _take_profile(self, profile: str, seq: int, request_id: str) -> None:
+        """Note that a profile is taken until something is said of its attempt.
+
+        Not of the website's mirror: it stands for the whole site, where each message has a page of its own that may be
+        written again. Copies would race for it, and one that sleeps would hold every page back for a lease.
+        """
+        if profile != MIRROR:
+            self.busy[profile] = (seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
         target = self._target(state, attempt.profile)

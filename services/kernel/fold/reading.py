@@ -22,10 +22,14 @@ def parse(contract: type[Event], raw: bytes) -> Event:
 
 
 def keys_of(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
-    """Return what an entry wakes: who waits for control, for a request as a whole, or for it on one profile."""
+    """Return what an entry wakes: who waits for control, for a request as a whole, for it on one profile, or for any
+    receipt of it (``<request>@``).
+    """
     if kind == "control":
         return (kind,)
-    if kind in ("attempt", "receipt", "resolution"):
+    if kind == "receipt":
+        return (f"{request_id}@{profile}", f"@{profile}", f"{request_id}@")
+    if kind in ("attempt", "resolution"):
         return (f"{request_id}@{profile}", f"@{profile}")
     return (request_id,) if request_id else ()
 

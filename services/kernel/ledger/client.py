@@ -26,16 +26,18 @@ from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.append_batch import (
-    AppendLane,
+    AppendQueue,
     BatchRefused,
     BatchUnknown,
-    FenceStale,
     PendingAppend,
+    StaleCondition,
+    Stood,
     Wire,
 )
 from services.kernel.ledger.entry import Entry as Entry
 from services.kernel.ledger.entry import entry_time
 from services.kernel.ledger.integrity.checks import IntegrityFault, Shape, check_ack
+from services.kernel.ledger.pending import PendingAppends
 
 Answer = TypeVar("Answer")
 
@@ -80,7 +82,8 @@ class Ledger:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         wire = Wire(self._single, self._batch, self._last_seq_of)
-        self._fenced, self._unfenced = AppendLane(wire), AppendLane(wire)
+        self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
+        self._pending = PendingAppends()
         self._api = streams.SERVICE_API
 
     def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
@@ -137,7 +140,7 @@ class Ledger:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         try:
             return await self._append(subject, raw, headers)
-        except (Conflict, FenceStale) as refused:
+        except (Conflict, StaleCondition) as refused:
             # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
             stored = await self.last(subject) if look else None
             if stored is not None and stored.headers.get("Nats-Msg-Id") == message_id and stored.data == raw:
@@ -147,13 +150,24 @@ class Ledger:
     async def _append(self, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
         before = self.highest
         item = PendingAppend(subject, raw, headers, asyncio.get_running_loop().create_future())
+        self._pending.add(item)
         (self._unfenced if item.fence is None else self._fenced).put(item)
-        ack = await item.done
-        if not ack.duplicate:
-            self._saw(ack.seq, before)
-            return Appended(ack.seq)
-        stored = await self._get(streams.LEDGER, {"seq": ack.seq})
-        return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+        try:
+            answer = await item.done
+        finally:
+            self._pending.discard(item)
+        if isinstance(answer, Stood):
+            return Appended(answer.seq, duplicate=not answer.same)
+        if not answer.duplicate:
+            self._saw(answer.seq, before)
+            return Appended(answer.seq)
+        stored = await self._get(streams.LEDGER, {"seq": answer.seq})
+        return Appended(answer.seq, duplicate=stored is None or stored.data != raw)
+
+    def folded(self, entry: Entry) -> None:
+        """Take note of the next entry that the projection has folded: it may settle an append that waits."""
+        self.highest = max(self.highest, entry.seq)
+        self._pending.folded(entry)
 
     async def _single(self, item: PendingAppend) -> api.PubAck:
         return await self._acked(streams.LEDGER, item.subject, item.raw, item.headers)

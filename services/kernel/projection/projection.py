@@ -241,7 +241,7 @@ class Projection:
         applied = self.fold.apply(entry, self._clock.monotonic())
         self.newest = entry
         for ledger in self._ledgers:
-            ledger.highest = max(ledger.highest, entry.seq)
+            ledger.folded(entry)
         if applied.void:
             self._alarm(entry, applied)
         for listener in self._listeners:

@@ -348,13 +348,14 @@ async def fanout(
     platforms: Mapping[str, Connector],
     lease: float = LEASE,
     patience: float = 2.0,
+    url: str | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running fanout with these platforms."""
+    """A running fanout with these platforms; ``url``: another way to the broker."""
 
     def wire(runtime: Runtime) -> None:
         _compose(runtime, platforms, lease, patience)
 
-    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
+    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.broker.url)
     await app.start()
     try:
         yield runtime
@@ -385,7 +386,7 @@ def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float,
     runtime.lease_seconds = lease
     if WEBSITE in platforms:
         platforms = {MIRROR: platforms[WEBSITE], **platforms}
-    compose(runtime, platforms, lease=lease, patience=patience)
+    compose(runtime, platforms, lease=lease, ask_seconds=patience)
 
 
 def later(seconds: float) -> datetime:

@@ -137,6 +137,18 @@ def test_the_mirror_is_a_delivery_like_any_other(builder: LedgerBuilder, verify:
     assert (seq, "receipt.void_attempt") in named(verify(builder))
 
 
+def test_the_pages_of_two_messages_may_be_under_way_on_the_mirror(builder: LedgerBuilder, verify: Verify) -> None:
+    """Each has a page of its own: copies do not race for the site, and one that sleeps holds no other page back."""
+    first, second = (cleared(builder, name=name) for name in ("r3a", "r3b"))
+    attempts = []
+    for request in (first, second):
+        builder.post(request, FIRE)
+        attempts.append((request, builder.attempt(request, MIRROR)))
+    for request, seq in attempts:
+        builder.receipt(request, seq, MIRROR)
+    assert named(verify(builder)) == set()
+
+
 def test_the_mirror_needs_its_approval_and_its_platform(builder: LedgerBuilder, verify: Verify) -> None:
     """No message comes onto the website without what its other profiles need."""
     builder.activate()
