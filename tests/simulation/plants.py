@@ -12,21 +12,27 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from schemas.events.approvals import Approval
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import Request
 from schemas.subjects import place_of
 from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
-from services.eoc_state.domain.activation import Barrier
+from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout.connectors.contract import Permanent, Unknown
 from services.fanout.delivery import caller, conclusion, judge, places, posting, settler, work
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
+from services.gatekeeper.domain.dossier import undecided
+from services.kernel.authority.post_authorization import objections
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
 from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
+from services.kernel.ledger.entry import MESSAGE_ID
 from services.kernel.projection.projection import Projection
+from services.kernel.runtime.service import EntryOf
 from tests.simulation import server
 
 Patch = tuple[Any, str, Any]
@@ -62,7 +68,7 @@ def _singles_without_ids() -> list[Patch]:
 
     async def singly(self: Any, batch: list[Any]) -> None:
         for item in batch:
-            item.headers.pop(append_batch.MESSAGE_ID, None)
+            item.headers.pop(MESSAGE_ID, None)
         await real(self, batch)
 
     return [(append_batch.AppendQueue, "_singly", singly)]
@@ -222,7 +228,7 @@ def _acked_beside_an_attempt() -> list[Patch]:
 def _expired_posted() -> list[Patch]:
     from services.kernel.fold import effective
 
-    real = judge.objections
+    real = objections
     return [
         (step, "_end", lambda *_: None),
         (effective, "_expired", lambda *_: ""),
@@ -289,7 +295,7 @@ def _acked_before_verdict() -> list[Patch]:
             asyncio.create_task(self._try_to_judge(event.request_id))  # noqa: RUF006
 
         handler.__annotations__ = dict(getattr(gate.GateHandlers, name).__annotations__)
-        handler.__globals__.update(Request=gate.Request, Approval=gate.Approval, EntryOf=gate.EntryOf)
+        handler.__globals__.update(Request=Request, Approval=Approval, EntryOf=EntryOf)
         return handler
 
     patches: list[Patch] = [(gate.GateHandlers, name, at_once(name)) for name in ("on_request", "on_approval")]
@@ -302,12 +308,12 @@ def _repeats_unchanged() -> list[Patch]:
 
 def _forgets_cleared() -> list[Patch]:
     """After a control change what was cleared is not decided anew."""
-    real = gate.undecided
+    real = undecided
 
-    def undecided(known: Any) -> list[str]:
+    def without_cleared(known: Any) -> list[str]:
         return [name for name in real(known) if not known.requests[name].is_cleared]
 
-    return [(gate, "undecided", undecided)]
+    return [(gate, "undecided", without_cleared)]
 
 
 def _no_sweep() -> list[Patch]:
@@ -343,7 +349,7 @@ def _wakes_unlooked() -> list[Patch]:
 
 
 def _barrier_names_nothing() -> list[Patch]:
-    real = eoc.barrier
+    real = barrier
 
     def nameless(*args: Any) -> Barrier:
         return replace(real(*args), unknown=())

@@ -46,7 +46,7 @@ def step(
     **changes: Any,
 ) -> Step:
     subject = of or state(REQUEST)
-    place = {"verdict_seq": VERDICT_SEQ, "profile": FIRE, "control_seq": CONTROL_SEQ} | changes
+    place: dict[str, Any] = {"verdict_seq": VERDICT_SEQ, "profile": FIRE, "control_seq": CONTROL_SEQ} | changes
     held = target or subject.target(place["profile"])
     return next_step(Place(state=subject, target=held, **place), now, boot, LEASE)
 
