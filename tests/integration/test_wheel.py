@@ -71,7 +71,7 @@ class Installed:
 def _done(command: list[str], **options: Any) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -334,3 +334,10 @@ def test_nothing_is_posted_that_is_open_final_expired_stale_or_not_cleared(
         assert row in ("cleared", "expired")
         assert now < min(of.request.expires_at, CLEARED_UNTIL)
         assert found.number > HELD[held].number
+
+
+def test_only_one_post_at_a_time_is_made_on_a_profile_and_on_a_page_of_the_mirror() -> None:
+    fire = Place(VERDICT_SEQ, FIRE, state(REQUEST), TargetState(), CONTROL_SEQ)
+    mirrored = Place(VERDICT_SEQ, MIRROR, state(REQUEST), TargetState(), CONTROL_SEQ)
+    assert fire.one_at_a_time == FIRE
+    assert mirrored.one_at_a_time == f"{MIRROR} {REQUEST.request_id}"
