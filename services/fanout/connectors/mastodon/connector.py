@@ -32,7 +32,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.text import Status
