@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import regex
@@ -23,6 +24,7 @@ class Limits:
     """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
+    ``bytes``: of UTF-8, where it counts them too.
     """
 
     platform: str
@@ -31,11 +33,14 @@ class Limits:
     pictures: int = 4
     alt_characters: int = 1_500
     thread: bool = True
+    bytes: int | None = None
 
 
 LIMITS: dict[str, Limits] = {
     "website": Limits("website", characters=65_536, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
+    # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
+    "bluesky": Limits("bluesky", characters=300, bytes=3_000),
 }
 
 
@@ -57,11 +62,27 @@ def counted_length(text: str, limits: Limits) -> int:
     if limits.link_length is None:
         return _graphemes(text)
     total, end = 0, 0
-    for match in _LINK.finditer(text):
-        link = match.group().rstrip(_AFTER_LINK)
-        total += _graphemes(text[end : match.start()]) + limits.link_length
-        end = match.start() + len(link)
+    for start, stop in link_spans(text):
+        total += _graphemes(text[end:start]) + limits.link_length
+        end = stop
     return total + _graphemes(text[end:])
+
+
+def overrun(text: str, limits: Limits) -> str | None:
+    """Say by how much a text is too long for one post of a platform, as half a sentence; None: it fits."""
+    counts = [(counted_length(text, limits), limits.characters, "characters")]
+    if limits.bytes is not None:
+        counts.append((len(text.encode()), limits.bytes, "bytes"))
+    for count, most, what in counts:
+        if count > most:
+            return f"takes {most} {what} and this has {count}, {count - most} too many"
+    return None
+
+
+def link_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each link begins and ends in a text: http or https, a host name with a dot, no sign after it."""
+    for match in _LINK.finditer(text):
+        yield match.start(), match.start() + len(match.group().rstrip(_AFTER_LINK))
 
 
 def _graphemes(text: str) -> int:

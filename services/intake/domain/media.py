@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_IN = 8 * 1024 * 1024
-MAX_OUT = 5 * 1024 * 1024
+MAX_OUT = 1_000_000
+"""What Bluesky takes, the least of all: so each platform gets the very bytes that were approved."""
+
 MAX_PIXELS = 50_000_000
 """Pixels that a picture may claim before any is decoded: a small file may claim billions."""
 
-MAX_SIDE = 4_096
+SIDES = (4_096, 2_560, 1_600, 1_000)
+"""Pixels that a picture may be wide or high; the smaller ones where it is too large however it is packed."""
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
 _TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -36,7 +39,7 @@ class CleanPicture:
 
 
 def clean_picture(raw: bytes) -> CleanPicture:
-    """Return a picture without its metadata, upright, at most MAX_SIDE wide and high and MAX_OUT large.
+    """Return a picture without its metadata, upright, at most SIDES wide and high and MAX_OUT large.
 
     Raises:
         BadInput: ``picture.empty``, ``picture.too_large``, ``picture.type``, ``picture.too_many_pixels``,
@@ -73,27 +76,37 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Decode, turn as its EXIF says, bring into plain RGB or RGBA, and forget all else."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     try:
         turned = ImageOps.exif_transpose(image)
         plain = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
-        plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        _shrink(plain, SIDES[0])
     except Exception as error:  # as in _opened
         raise _broken(error) from error
     plain.info = {}
     return plain
 
 
+def _shrink(image: Image.Image, side: int) -> None:
+    from PIL import Image
+
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
 def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
-    for form, options in _forms(kind, size, transparent=image.mode == "RGBA"):
-        out = io.BytesIO()
-        image.save(out, format=form, **options)
-        if out.tell() <= MAX_OUT:
-            return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
+    forms = _forms(kind, size, transparent=image.mode == "RGBA")
+    for side in SIDES:
+        _shrink(image, side)
+        for form, options in forms:
+            out = io.BytesIO()
+            image.save(out, format=form, **options)
+            if out.tell() <= MAX_OUT:
+                return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
+        forms = forms[-2:]
     raise BadInput(
         "picture.too_large",
-        f"the picture needs more than {MAX_OUT} bytes even when packed tightly",
+        f"the picture needs more than {MAX_OUT} bytes even when it is small and packed tightly",
         "use a smaller or plainer picture",
     )
 
