@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,7 +66,7 @@ class Endpoint:
     """Where and as whom to call (``token`` empty: as nobody), and until when (the loop's time)."""
 
     base: str
-    token: str
+    token: str = field(repr=False)
     deadline: float
 
 
