@@ -1,4 +1,11 @@
-"""Every NATS subject of OneVoice, and the grammar of what may stand in one (NATS ADR-6).
+"""Every NATS subject of OneVoice, and the grammar of what may stand in one (NATS ADR-6). Nothing else takes one apart.
+
+    subject  = token *("." token)
+    token    = 1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends
+    ledger   = "ledger." ( "control" / "seal" / ( "request" / "verdict" ) "." request / "approval." request "." officer
+             / ( "attempt" / "receipt" / "resolution" / "delivery" ) "." profile "." request )
+    desk     = "desk." noun "." verb "." user
+    filter   = a subject in which "*" stands for one token, and ">" at the end for one or more
 
 Tokens that come from outside are checked here before they enter a subject: the server stores publishes to
 ``s.*`` as they are, so a wildcard in an id would write where nobody looks.
@@ -7,6 +14,8 @@ Tokens that come from outside are checked here before they enter a subject: the 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 TOKEN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # noqa: S105 - a token of a subject
 _TOKEN = re.compile(TOKEN)
@@ -37,9 +46,14 @@ class SubjectTokenError(ValueError):
 
 def token(word: str) -> str:
     """Return the word if it may stand in a subject, else raise SubjectTokenError."""
-    if not _TOKEN.fullmatch(word):
+    if not is_token(word):
         raise SubjectTokenError(word)
     return word
+
+
+def is_token(word: str) -> bool:
+    """True when a word may stand in a subject."""
+    return _TOKEN.fullmatch(word) is not None
 
 
 def matches(pattern: str, subject: str) -> bool:
@@ -89,6 +103,36 @@ def receipt(profile: str, request_id: str) -> str:
 def resolution(profile: str, request_id: str) -> str:
     """Return the subject of people's decisions on an unconfirmed post of a request on a profile."""
     return f"ledger.resolution.{token(profile)}.{token(request_id)}"
+
+
+class LedgerPlace(NamedTuple):
+    """What a subject of the ledger is about; ``kind`` is empty when no entry belongs there.
+
+    ``name`` is the profile, of an approval the officer; ``request_id`` and ``name`` are empty where there is none.
+    """
+
+    kind: str
+    request_id: str
+    name: str
+
+
+_NOWHERE = LedgerPlace("", "", "")
+_BEFORE_REQUEST = frozenset({"attempt", "receipt", "resolution", "delivery"})
+
+
+@lru_cache(maxsize=4_096)
+def place_of(subject: str) -> LedgerPlace:
+    """Return what a subject of the ledger is about; tokens are counted, not checked: the event has to name them too."""
+    match subject.split("."):
+        case ["ledger", "control" | "seal" as kind]:
+            return LedgerPlace(kind, "", "")
+        case ["ledger", "request" | "verdict" as kind, request_id]:
+            return LedgerPlace(kind, request_id, "")
+        case ["ledger", "approval" as kind, request_id, officer]:
+            return LedgerPlace(kind, request_id, officer)
+        case ["ledger", kind, profile, request_id] if kind in _BEFORE_REQUEST:
+            return LedgerPlace(kind, request_id, profile)
+    return _NOWHERE
 
 
 def all_of(request_id: str) -> tuple[str, ...]:
@@ -182,6 +226,11 @@ DESK_DEAD_ORDER = "desk.dead.order"
 def desk(base: str, user: str) -> str:
     """Return a desk subject for one user."""
     return f"{base}.{token(user)}"
+
+
+def sender_of(subject: str) -> str:
+    """Return the user who sent a desk message; its permissions prove it."""
+    return subject.rpartition(".")[2]
 
 
 def every_user(base: str) -> str:

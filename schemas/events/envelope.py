@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -14,6 +15,9 @@ ORDER_TYPE = "application/vnd.onevoice.order.v1+json"
 RESOLUTION_TYPE = "application/vnd.onevoice.resolution.v1+json"
 MANIFEST_TYPE = "application/vnd.onevoice.manifest.v1+json"
 CHECKPOINT_TYPE = "application/vnd.onevoice.checkpoint.v1+json"
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far ahead of the reader's clock a signer's may be: from a minute after now on, a statement is of the future."""
 
 Base64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 

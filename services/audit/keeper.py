@@ -19,6 +19,7 @@ from services.audit.record import Lock, Record
 from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.service import Runtime, Sender, to_entry
 
 BATCH = 512
@@ -130,9 +131,7 @@ class Keeper:
                         task.result()
         finally:
             self._comparer = None
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await cancel_all(*beside)
             await puller.stop()
             await copyist.close()
 

@@ -8,7 +8,6 @@ from collections import deque
 from schemas import canonical, subjects
 from schemas.events.desk import BoardBeat, BoardEvent
 from services.kernel.fold.ledger_fold import Applied
-from services.kernel.fold.reading import place_of
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
 
@@ -65,7 +64,7 @@ class Changes:
 
 
 def _subject(entry: Entry) -> str:
-    kind, request_id, profile = place_of(entry.subject)
+    kind, request_id, profile = subjects.place_of(entry.subject)
     return subjects.board(kind or "other", request_id or profile or kind or "other")
 
 

@@ -8,16 +8,13 @@ from pydantic import ValidationError
 
 from schemas import flow, streams, subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.authority import Role
 from schemas.events.dead import Closing, DeadLetter, Ending, LetterOrder, LetterReply, LetterView, SendAgain
 from schemas.events.desk import BoardQuery, BoardReply
+from schemas.roles import OFFICE_OR_APPROVER
 from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, letter_view
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.service import Runtime, Sender
-
-MAY_ORDER = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
-"""The officers of the office, and those who approve. Nothing is decided here that the ledger did not hold already."""
 
 MAX_SHOWN = 500
 LOOK_SECONDS = 1.0
@@ -67,7 +64,7 @@ class DeadLetters:
         """
         runtime = self._runtime
         state = runtime.control
-        if not state.roles_of(sender, runtime.clock.now()) & MAY_ORDER:
+        if not state.roles_of(sender, runtime.clock.now()) & OFFICE_OR_APPROVER:
             raise Refused(
                 "dead.denied",
                 f"{sender} may look at dead letters, not send them again or drop them",
@@ -82,7 +79,7 @@ class DeadLetters:
 
     async def _again(self, view: LetterView, officer: str) -> None:
         row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)
-        if row is None or view.durable is None or not view.subject.startswith("ledger."):
+        if row is None or view.durable is None or not subjects.place_of(view.subject).kind:
             raise Refused(
                 "dead.no_way",
                 f"letter {view.letter} has no way back to {view.service}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -136,7 +135,7 @@ class Handlers:
 
     async def _find(self, beginning: str) -> RequestState:
         """Return the request whose id begins so; a whole id is found however old it is."""
-        if not re.fullmatch(subjects.TOKEN, beginning):
+        if not subjects.is_token(beginning):
             raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
         known = self.runtime.fold.requests.get(beginning) or await self._over(beginning)
         if known is not None:

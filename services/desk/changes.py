@@ -67,7 +67,7 @@ class Watch:
 
 def about(event: BoardEvent, request_id: str) -> bool:
     """True when an entry can change how a request stands: one of its own, or a control change."""
-    return request_id in event.subject.split(".") or event.subject == subjects.CONTROL
+    return subjects.place_of(event.subject).request_id == request_id or event.subject == subjects.CONTROL
 
 
 async def of_request(watch: Watch, request_id: str, wait: float, gather: float = 0.05) -> bool:

@@ -15,7 +15,7 @@ from services.desk.timetext import ago, local
 from services.kernel.base.errors import Exit
 
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
-"""Heartbeats are a second or two old; 60 s is what signatures allow (kernel.control.control_state.CLOCK_SKEW)."""
+"""Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
 
 EXPIRY_STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
 LAG_WARN, LAG_FAIL = 50, 1_000

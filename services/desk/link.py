@@ -24,6 +24,7 @@ from services.desk.light_nats import Client, Msg, errors
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
+from services.kernel.base.tasks import cancel_all
 from services.kernel.base.tls import client_context
 
 CONNECT_SECONDS = 5
@@ -110,7 +111,7 @@ class Link:
         except (errors.Error, OSError, ValueError) as error:
             raise self._why(error) from error
         finally:
-            await _cancel(connecting, refused)
+            await cancel_all(connecting, refused)
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
@@ -187,7 +188,7 @@ class Link:
                 )
             raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_AGAIN}", _DOCTOR)
         finally:
-            await _cancel(asked, denied, gone)
+            await cancel_all(asked, denied, gone)
 
     def _data(self, asked: asyncio.Future[Msg], base: str) -> bytes:
         name = service_of(base)
@@ -269,9 +270,3 @@ def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
 
 async def _silence(_error: Exception) -> None:
     """Nothing that a closing connection says matters any more."""
-
-
-async def _cancel(*tasks: asyncio.Future[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

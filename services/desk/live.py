@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from services.desk.light_nats import Msg
 from services.desk.link import Link
+from services.kernel.base.tasks import cancel_all
 
 _LOOK_SECONDS = 1.0
 Result = TypeVar("Result")
@@ -57,6 +58,4 @@ async def until(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Resul
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         return task.result() if task.done() else None
     finally:
-        for one in (task, stopping):
-            one.cancel()
-        await asyncio.gather(task, stopping, return_exceptions=True)
+        await cancel_all(task, stopping)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.desk import ServiceHealth
+from schemas.subjects import place_of
 from services.eoc_state.domain.activation import Flight
 from services.kernel.fold.ledger_fold import Applied
-from services.kernel.fold.reading import parse, place_of
+from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from schemas import subjects
-from schemas.events.authority import Role
 from schemas.events.control import EocActive, Order, Posture, Withdraw
 from schemas.events.desk import EocBroadcast, OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
+from schemas.roles import OFFICE_OR_APPROVER
 from services.eoc_state.domain.activation import Barrier, barrier
 from services.eoc_state.flights import Flights
 from services.kernel.authority.orders import carry_out
@@ -17,7 +17,6 @@ from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
 
 ACTIONS = frozenset({"eoc_activate", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"})
-MAY_WITHDRAW_ANY = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
 BARRIER_LOOK_SECONDS = 0.2
 IDLE_LOOK_SECONDS = 1.0
 
@@ -114,11 +113,9 @@ class Handlers:
             return
         author = await self._author_of(order.action.request_id)
         roles = state.roles_of(order.officer, self.runtime.clock.now())
-        if author != order.officer and not roles & MAY_WITHDRAW_ANY:
-            raise ControlFault(
-                "order.role",
-                f"{order.action.request_id} can be withdrawn by {author}, or by {', '.join(sorted(MAY_WITHDRAW_ANY))}",
-            )
+        if author != order.officer and not roles & OFFICE_OR_APPROVER:
+            others = ", ".join(sorted(OFFICE_OR_APPROVER))
+            raise ControlFault("order.role", f"{order.action.request_id} can be withdrawn by {author}, or by {others}")
 
     async def _author_of(self, request_id: str) -> str:
         """Return who wrote a request; one that is over is read from the ledger."""

@@ -10,6 +10,7 @@ from schemas import subjects
 from schemas.events.approvals import Approval
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.subjects import place_of
 from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision, undecided, verdict_of
 from services.gatekeeper.policy.decide import Decision, decide
 from services.kernel.base.crashpoints import crash_point
@@ -140,7 +141,7 @@ class Handlers:
         """
         if applied.kind != "receipt" or applied.void:
             return
-        state = self.runtime.fold.requests.get(entry.subject.rsplit(".", 1)[1])
+        state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
         if state is None:
             return
         posted_meanwhile = not state.is_cleared and not state.is_refused

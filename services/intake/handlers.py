@@ -171,6 +171,9 @@ class Handlers:
             region=settings.city.region,
             topics=dict(settings.screening_topics),
             published_numbers=settings.screening_numbers,
+            published_addresses=settings.screening_addresses,
+            names=settings.screening_names,
+            language=settings.city.language.partition("-")[0],
         )
 
     async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:
@@ -214,7 +217,7 @@ class Handlers:
             approvals=tuple((one.seq, Approval.from_bytes(one.data)) for one in found),
             verdict=Verdict.from_bytes(verdict.data) if verdict else None,
             verdict_seq=verdict.seq if verdict else 0,
-            spoken={one.subject.rsplit(".", 1)[1]: one.seq for one in found},
+            spoken={subjects.place_of(one.subject).name: one.seq for one in found},
         )
 
     async def _append_decision(self, approval: Approval, standing: Standing, *, rejects: bool) -> int:

@@ -11,7 +11,7 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from schemas import canonical
 from schemas.events.base import Contract, Id, Sha256
-from services.kernel.base.errors import BadInput
+from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import write_atomically
 
 
@@ -94,11 +94,7 @@ def read_accounts(path: Path) -> tuple[Account, ...]:
 
 
 def _broken(path: Path, error: Exception) -> BadInput:
-    detail = str(error)
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        detail = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return BadInput("townsquare.accounts", f"{path}: {detail}", "mend that field")
+    return BadInput("townsquare.accounts", f"{path}: {describe(error)}", "mend that field")
 
 
 class Directory:

@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.subjects import place_of
 from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier
@@ -22,7 +23,7 @@ from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.fold.reading import parse, place_of
+from services.kernel.fold.reading import parse
 from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
 from services.kernel.projection.projection import Projection

@@ -13,11 +13,11 @@ from schemas import subjects
 from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.verdicts import Verdict
+from schemas.subjects import place_of
 from services.kernel.base.city import City
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
-from services.kernel.fold.reading import place_of
 from services.kernel.ledger.client import Entry
 
 

@@ -5,42 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from schemas.subjects import place_of
 from services.audit.verify import rules_attempts, rules_people, rules_receipts, rules_resolutions, rules_verdicts
 from services.audit.verify.barrier import LEASE
 from services.audit.verify.book import Book
 from services.audit.verify.line import Line
-from services.audit.verify.report import Violation, plain
+from services.audit.verify.report import Violation
+from services.kernel.base.errors import describe
 
 Rule = Callable[[Book, Line, list[str]], Iterator[Violation]]
 
-RULES: dict[str, tuple[int, Rule]] = {
-    "control": (0, rules_people.control),
-    "request": (1, rules_people.request),
-    "approval": (2, rules_people.approval),
-    "verdict": (1, rules_verdicts.verdict),
-    "delivery": (2, rules_verdicts.delivery),
-    "attempt": (2, rules_attempts.attempt),
-    "receipt": (2, rules_receipts.receipt),
-    "resolution": (2, rules_resolutions.resolution),
-    "seal": (0, rules_verdicts.seal),
+RULES: dict[str, Rule] = {
+    "control": rules_people.control,
+    "request": rules_people.request,
+    "approval": rules_people.approval,
+    "verdict": rules_verdicts.verdict,
+    "delivery": rules_verdicts.delivery,
+    "attempt": rules_attempts.attempt,
+    "receipt": rules_receipts.receipt,
+    "resolution": rules_resolutions.resolution,
+    "seal": rules_verdicts.seal,
 }
-"""Each kind of entry: how many tokens follow it in the subject, and its rule."""
+"""The rule of each kind of entry; it gets the tokens that follow the kind in the subject."""
 
 
 def judge(book: Book, line: Line) -> Iterator[Violation]:
     """Yield what is wrong with an entry, given all before it, and enter it into the book."""
-    root, _, rest = line.subject.partition(".")
-    kind, *tokens = rest.split(".")
-    known = RULES.get(kind)
-    if root != "ledger" or known is None or len(tokens) != known[0]:
+    kind = place_of(line.subject).kind
+    if not kind:
         book.void(line.seq, "event.subject", f"No event belongs under the subject {line.subject!r}.")
         return
     if kind != "control" and book.control.seq == 0:
         yield Violation(line.seq, "control.no_manifest", "It stands before the authority manifest.")
     try:
-        yield from known[1](book, line, tokens)
+        yield from RULES[kind](book, line, line.subject.split(".")[2:])
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError
-        book.void(line.seq, "event.malformed", f"The {kind} cannot be read: {plain(error)}.")
+        book.void(line.seq, "event.malformed", f"The {kind} cannot be read: {describe(error)}.")
 
 
 def unsettled(book: Book, now: datetime) -> Iterator[Violation]:

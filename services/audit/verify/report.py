@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 
 @dataclass(frozen=True)
 class Violation:
@@ -39,12 +37,3 @@ class Report:
     def ok(self) -> bool:
         """True when nothing that may not be was found."""
         return not self.violations
-
-
-def plain(error: ValueError) -> str:
-    """Say in a few words what is wrong with an entry, and in which field; never the value, which may be long."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]

@@ -9,13 +9,14 @@ from typing import NamedTuple
 from schemas import streams, subjects
 from schemas.events.approvals import Approval
 from schemas.events.deliveries import Attempt
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.verify.book import AttemptFacts, Book, Case
 from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT, forged_because, overruled_because
 from services.audit.verify.line import Line, header
 from services.audit.verify.report import Violation
-from services.kernel.authority.post_authorization import SKEW, WarrantFacts, objections
+from services.kernel.authority.post_authorization import WarrantFacts, objections
 from services.kernel.control.control_state import ControlState
 
 LAG = timedelta(seconds=streams.LEASE_SECONDS / 3)
@@ -177,7 +178,7 @@ def violations(
 
 def _judged_at(stored: datetime, said: datetime) -> datetime:
     """Return the time at which an attempt is judged: the worker's own, if the ledger's clock bears it out."""
-    return said if stored - LAG <= said <= stored + SKEW else stored
+    return said if stored - LAG <= said <= stored + CLOCK_SKEW else stored
 
 
 def _once(line: Line, facts: AttemptFacts, case: Case) -> Iterator[Violation]:

@@ -10,23 +10,20 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from schemas import streams, subjects
-from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.envelope import RESOLUTION_TYPE
+from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.audit.verify.book import Book, Case, Decided, Target
 from services.audit.verify.effective import EXPECT, EXPECT_SUBJECT
 from services.audit.verify.line import Line, header
 from services.audit.verify.report import Violation
 from services.kernel.authority.signing import verified_by
 
-_SKEW = timedelta(seconds=60)
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)
 """How long the append of a decision may take; control may have changed meanwhile, as it is fenced on the receipt."""
 
-_MAY_RESOLVE = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
-_UNDER_EOC = _MAY_RESOLVE - {Role.COMMS_OFFICE}
 
 _CARRIES_OUT = {
     "posted": (ReceiptOutcome.DELIVERED, True),
@@ -57,6 +54,7 @@ def resolution(book: Book, line: Line, tokens: list[str]) -> Iterator[Violation]
     target.decided[line.seq] = Decided(statement.receipt_seq, statement.decision, statement.url, good=not found)
 
 
+# Not through kernel.authority.statements, for the reason that rules_people gives.
 def _signed(book: Book, line: Line, event: Resolution, statement: ResolutionStatement) -> Iterator[Violation]:
     officer = book.control.officers.get(event.officer)
     if officer is None:
@@ -78,7 +76,7 @@ def _signed(book: Book, line: Line, event: Resolution, statement: ResolutionStat
 
 
 def _in_time(line: Line, statement: ResolutionStatement) -> Iterator[Violation]:
-    if not statement.issued_at - _SKEW <= line.at < statement.expires_at + _LAG:
+    if not statement.issued_at - CLOCK_SKEW <= line.at < statement.expires_at + _LAG:
         yield Violation(
             line.seq, "resolution.expired", f"The resolution by {statement.officer} was not in force at this time."
         )
@@ -107,7 +105,7 @@ def _by_whom(book: Book, line: Line, statement: ResolutionStatement, case: Case)
 def _holds(book: Book, line: Line, statement: ResolutionStatement, case: Case) -> bool:
     control, eoc = book.control, (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
     strict = statement.decision == "post_again" and (control.under_eoc or case.request.submitted_posture in eoc)
-    return bool(control.roles_of(statement.officer, line.at) & (_UNDER_EOC if strict else _MAY_RESOLVE))
+    return bool(control.roles_of(statement.officer, line.at) & (EOC_APPROVERS if strict else OFFICE_OR_APPROVER))
 
 
 def _answers(line: Line, statement: ResolutionStatement, case: Case) -> Iterator[Violation]:

@@ -11,6 +11,7 @@ from typing import Any
 from schemas import canonical
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
+from schemas.subjects import place_of
 from services.audit.verify.files import CHECKPOINTS, complete_lines
 from services.audit.verify.frame import Frame
 from services.audit.verify.line import Line
@@ -20,12 +21,10 @@ from services.audit.verify.whole import frame_of
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
 
-_PROFILED = frozenset({"delivery", "attempt", "receipt", "resolution"})
-
 
 @dataclass(frozen=True)
 class EntryView:
-    """An entry for people: ``kind`` is the subject's second token, ``body`` the event as JSON, if it is."""
+    """An entry for people: ``kind`` is empty under a subject that has none, ``body`` is the event if it is JSON."""
 
     seq: int
     at: datetime
@@ -119,14 +118,12 @@ def _newest(city: City, frame: Frame) -> tuple[Envelope, Checkpoint]:
 
 
 def _view(line: Line) -> EntryView:
-    _, kind, *tokens = [*line.subject.split("."), ""][:5]
-    tokens = [token for token in tokens if token]
-    profile = tokens[0] if kind in _PROFILED and len(tokens) == 2 else None
-    request_id = (tokens[1] if profile else tokens[0]) if tokens else None
+    kind, request_id, name = place_of(line.subject)
+    profile = name if name and kind != "approval" else None
     try:
         body = canonical.loads(line.data)
     except canonical.StrictJsonError:
         body = None
     return EntryView(
-        line.seq, line.at, line.subject, kind, request_id, profile, body if isinstance(body, dict) else None
+        line.seq, line.at, line.subject, kind, request_id or None, profile, body if isinstance(body, dict) else None
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from schemas import flow, subjects
 from schemas.canonical import StrictJsonError, loads
 from schemas.events.dead import Cause, Closing, DeadLetter, Ending, LetterView, MessageGivenUp, SendAgain
+from schemas.subjects import DEAD_AGAIN_ALL, DEAD_CLOSED_ALL, matches, place_of
 
 _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER."
 OVER = frozenset(str(ending) for ending in Ending)
@@ -31,9 +31,9 @@ class DeadBook:
         """
         self.last_seq = seq
         try:
-            if subject.startswith("dead.closed."):
+            if matches(DEAD_CLOSED_ALL, subject):
                 self._close(Closing.from_bytes(data))
-            elif subject.startswith("dead.again."):
+            elif matches(DEAD_AGAIN_ALL, subject):
                 self._again(SendAgain.from_bytes(data))
             elif subject.startswith(_ADVISORY):
                 self._put(_given_up(seq, subject, at, advisory(data), given_up))
@@ -60,7 +60,7 @@ class DeadBook:
 
     def _put(self, view: LetterView) -> None:
         self.letters[view.letter] = view
-        request_id = request_of(view.subject)
+        request_id = place_of(view.subject).request_id
         if request_id:
             self._by_place.setdefault(request_id, set()).add(view.letter)
 
@@ -84,22 +84,13 @@ def advisory(data: bytes) -> MessageGivenUp:
     return MessageGivenUp.from_value({name: said[name] for name in known if isinstance(said, dict) and name in said})
 
 
-def request_of(subject: str) -> str | None:
-    """Return the request that a subject of the ledger is about, if it is about one."""
-    found = re.fullmatch(
-        r"ledger\.(?:request|verdict|approval)\.([^.]+)(?:\.[^.]+)?|ledger\.(?!control|seal)[a-z]+\.[^.]+\.([^.]+)",
-        subject,
-    )
-    return (found[1] or found[2]) if found else None
-
-
 def durable_of(service: str, subject: str) -> str | None:
     """Return the durable that a message of a subject reaches a service through, for letters that do not say it."""
     try:
         row = flow.service(service)
     except KeyError:
         return None
-    fitting = [one.durable for one in row.consumes if _covers(one.filter_subject, subject)]
+    fitting = [one.durable for one in row.consumes if matches(one.filter_subject, subject)]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -148,13 +139,6 @@ def _unreadable(number: int, subject: str, at: datetime, error: Exception) -> Le
     said = f"this record of the stream DEAD cannot be read itself: {type(error).__name__}"
     place = {"subject": subject, "seq": number, "service": "board", "reason": said}
     return LetterView(letter=number, cause=Cause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
-
-
-def _covers(pattern: str, subject: str) -> bool:
-    ours, theirs = pattern.split("."), subject.split(".")
-    if ours[-1] == ">":
-        return theirs[: len(ours) - 1] == ours[:-1]
-    return len(ours) == len(theirs) and all(a in ("*", b) for a, b in zip(ours, theirs, strict=True))
 
 
 def body_of(view: LetterView, data: bytes) -> LetterView:

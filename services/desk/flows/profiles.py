@@ -23,7 +23,7 @@ from services.desk.link import Link, connect, run
 from services.desk.output import console, print_json
 from services.desk.words import check_id
 from services.kernel.base.city import City
-from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.errors import BadInput, Exit, describe
 
 WEBSITE = "website"
 """The one platform that needs no credential: the city's own site."""
@@ -62,9 +62,7 @@ def add(invocation: Invocation, given: str | None, fields: dict[str, object]) ->
     try:
         profile = Profile.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise BadInput("profile.invalid", f"{field}: {first['msg']}", "onevoice profiles add --help") from error
+        raise BadInput("profile.invalid", describe(error), "onevoice profiles add --help") from error
     return _order(invocation, given, ProfileAdd(profile=profile), profile.id)
 
 

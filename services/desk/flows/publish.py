@@ -29,7 +29,7 @@ from services.desk.timetext import duration, moment
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused, first_fault
 
 SOURCE = "urn:onevoice:desk"
 
@@ -206,14 +206,14 @@ def _compose(
 
 def _malformed(error: ValidationError) -> BadInput:
     """Say which option a value was wrong in."""
-    first = error.errors()[0]
-    field = str(first["loc"][0]) if first["loc"] else "message"
+    fault = first_fault(error)
+    field = fault.field.partition(".")[0] or "message"
     hints = {
         "link": "--link https://... , without spaces",
         "severity": "--severity minor, moderate, severe or extreme",
         "id": "--id takes 1 to 256 characters",
     }
-    return BadInput(f"{field}.invalid", f"the {field} is not valid: {first['msg']}", hints.get(field, ""))
+    return BadInput(f"{field}.invalid", f"the {field} is not valid: {fault.reason}", hints.get(field, ""))
 
 
 def _show_preview(console: Console, seen: PreviewReply, state: EocView, crisis: bool) -> None:

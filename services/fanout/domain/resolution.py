@@ -7,29 +7,25 @@ design.md, section "Delivery, exactly once as the public sees it"; HUM.11(A) 2(i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from schemas.canonical import StrictJsonError
-from schemas.events.authority import Role
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from schemas.events.envelope import RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from services.kernel.authority.signing import verified_by
+from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
+from services.kernel.authority.statements import (
+    ORDER_LIFETIME,
+    Denied,
+    StatementFault,
+    check_signed,
+    read_signed,
+    signed_by,
+    statement_on_record,
+)
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours an officer's clock may be."""
-
-LIFETIME = timedelta(minutes=5)
-"""How long a signed decision may be carried out: it is sent at once, and what it answers may change."""
-
-MAY_RESOLVE = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR, Role.COMMS_OFFICE})
-UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
-"""Who may have it posted again while 2(iii) applies."""
 
 _SIGN_ANEW = "give the command again: onevoice resolve signs it anew"
 
@@ -51,27 +47,15 @@ class Situation:
     def repeated(self, statement: ResolutionStatement) -> int:
         """Return where the same decision by the same officer stands already, 0 where it does not."""
         for seq, known in self.decided:
-            said = signed(known.envelope)
+            said = statement_on_record(known.envelope, ResolutionStatement)
             if said is not None and _gist(said) == _gist(statement):
                 return seq
         return 0
 
     def taken(self, receipt_seq: int) -> ResolutionStatement | None:
         """Return the decision on this receipt that stands already, by whomever."""
-        said = (signed(known.envelope) for _, known in self.decided)
+        said = (statement_on_record(known.envelope, ResolutionStatement) for _, known in self.decided)
         return next((one for one in said if one is not None and one.receipt_seq == receipt_seq), None)
-
-
-def signed(envelope: Envelope) -> ResolutionStatement | None:
-    """Return the statement that an envelope holds, or None if it cannot be read; signatures are not looked at."""
-    if envelope.payload_type != RESOLUTION_TYPE:
-        return None
-    try:
-        raw = envelope.payload_bytes()
-        statement = ResolutionStatement.from_bytes(raw)
-    except (StrictJsonError, ValueError):
-        return None
-    return statement if statement.to_bytes() == raw else None
 
 
 def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
@@ -79,13 +63,12 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
 
     Raises:
         BadInput: ``resolution.malformed``.
-        Refused: ``resolution.sender``, ``resolution.other``.
+        Refused: ``resolution.signature``, ``resolution.sender``, ``resolution.other``.
     """
-    statement = signed(resolution.envelope)
-    if statement is None:
-        raise BadInput(
-            "resolution.malformed", "what was signed cannot be read as a decision on an unconfirmed post", _SIGN_ANEW
-        )
+    try:
+        statement = read_signed(resolution.envelope, ResolutionStatement)
+    except StatementFault as fault:
+        raise fault.error("resolution") from fault
     if not resolution.officer == statement.officer == sender:
         raise Refused(
             "resolution.sender",
@@ -105,10 +88,10 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
 def genuine(resolution: Resolution, control: ControlState) -> ResolutionStatement | None:
     """Return the statement if the officer's own key, and no other, signed exactly what the wrapper says; else None."""
     officer = control.officers.get(resolution.officer)
-    statement = signed(resolution.envelope)
-    if officer is None or statement is None or statement.realm != control.realm:
+    if officer is None:
         return None
-    if verified_by(resolution.envelope, RESOLUTION_TYPE) != {officer.public_key}:
+    statement = signed_by(officer.public_key, resolution.envelope, ResolutionStatement)
+    if statement is None or statement.realm != control.realm:
         return None
     return statement if _wrapper(resolution) == _wrapper(statement) else None
 
@@ -135,10 +118,18 @@ def check(
             ``.too_long``, ``.no_authority``, ``.decided``, ``.nothing_unconfirmed``, ``.receipt``, ``.revision``;
             for ``post_again`` also ``request.newer_revision``, ``.withdrawn``, ``.expired``, ``.refused``.
     """
-    _check_signer(resolution, statement, control)
-    _check_time(statement, now)
+    try:
+        check_signed(
+            resolution.envelope,
+            statement,
+            control,
+            now,
+            lifetime=ORDER_LIFETIME,
+            denied=_denied(statement, situation.request, control, now),
+        )
+    except StatementFault as fault:
+        raise fault.error("resolution") from fault
     request = _check_place(statement, situation)
-    _check_authority(statement, request, control, now)
     _check_receipt(statement, situation)
     if statement.decision == "post_again":
         _check_still_wanted(statement, request, situation, control, now)
@@ -182,34 +173,6 @@ def _wrapper(one: Resolution | ResolutionStatement) -> tuple[str, int, str, str]
     return (one.request_id, one.revision, one.profile, one.officer)
 
 
-def _check_signer(resolution: Resolution, statement: ResolutionStatement, control: ControlState) -> None:
-    name = statement.officer
-    officer = control.officers.get(name)
-    if officer is None:
-        raise Refused("resolution.officer_unknown", f"there is no officer {name!r}", "onevoice officers list")
-    if name in control.revoked:
-        raise Refused("resolution.revoked", f"the key of {name} is revoked", "another officer has to decide")
-    alone = len(resolution.envelope.signatures) == 1
-    if not alone or verified_by(resolution.envelope, RESOLUTION_TYPE) != {officer.public_key}:
-        raise Refused("resolution.signature", f"it is not signed by {name}'s key alone", _SIGN_ANEW)
-    if statement.realm != control.realm:
-        raise Refused(
-            "resolution.realm",
-            f"the decision is for the realm {statement.realm}, this is {control.realm}",
-            "choose the realm with --realm",
-        )
-
-
-def _check_time(statement: ResolutionStatement, now: datetime) -> None:
-    clock = f"{_SIGN_ANEW}; if it happens again, check this machine's clock"
-    if statement.issued_at > now + CLOCK_SKEW:
-        raise Refused("resolution.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", clock)
-    if statement.expires_at <= now:
-        raise Refused("resolution.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", clock)
-    if statement.expires_at - statement.issued_at > LIFETIME:
-        raise Refused("resolution.too_long", "such a decision may be valid for five minutes at most", clock)
-
-
 def _check_place(statement: ResolutionStatement, situation: Situation) -> Request:
     request = situation.request
     if request is None:
@@ -225,17 +188,19 @@ def _check_place(statement: ResolutionStatement, situation: Situation) -> Reques
     return request
 
 
-def _check_authority(statement: ResolutionStatement, request: Request, control: ControlState, now: datetime) -> None:
+def _denied(
+    statement: ResolutionStatement, request: Request | None, control: ControlState, now: datetime
+) -> Denied | None:
     eoc = (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
-    strict = statement.decision == "post_again" and (control.under_eoc or request.submitted_posture in eoc)
-    counting = UNDER_EOC if strict else MAY_RESOLVE
+    submitted_under_eoc = request is not None and request.submitted_posture in eoc
+    strict = statement.decision == "post_again" and (control.under_eoc or submitted_under_eoc)
+    counting = EOC_APPROVERS if strict else OFFICE_OR_APPROVER
     held = control.roles_of(statement.officer, now)
     if held & counting:
-        return
+        return None
     clause = "2(iii) asks" if strict else "deciding on an unconfirmed post asks"
     able = [name for name in sorted(control.officers) if control.roles_of(name, now) & counting]
-    raise Refused(
-        "resolution.no_authority",
+    return Denied(
         f"{statement.officer} holds {', '.join(sorted(held)) or 'no role'}, and {clause} for one of "
         f"{', '.join(sorted(counting))}",
         f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",

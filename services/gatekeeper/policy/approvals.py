@@ -11,7 +11,7 @@ from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.authority import Grant
-from schemas.events.envelope import APPROVAL_TYPE, Envelope, Signature
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
 from schemas.events.requests import Request
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.authority import Regime, counting_roles, counts_until, grants_of, regime_of
@@ -21,8 +21,6 @@ from services.gatekeeper.policy.wording import both, moment
 from services.kernel.authority.signing import verified_by
 
 CLAUSE = "approval"
-SKEW = timedelta(seconds=60)
-"""How far ahead of ours an approver's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,7 @@ def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
         return "it expires before it was issued"
     if statement.expires_at - statement.issued_at > longest:
         return f"it claims to last longer than the {longest.total_seconds() / 60:g} minutes that this city allows"
-    if statement.issued_at > facts.now + SKEW:
+    if statement.issued_at > facts.now + CLOCK_SKEW:
         return f"it is dated {moment(statement.issued_at)}, in the future; check the clock it was signed by"
     if facts.now >= statement.expires_at:
         return f"it expired at {moment(statement.expires_at)}; approve again if it should still go out"

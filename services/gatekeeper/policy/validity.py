@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.gatekeeper.policy.approvals import SKEW, Weighed, Weight, open_statement
+from schemas.events.envelope import CLOCK_SKEW
+from services.gatekeeper.policy.approvals import Weighed, Weight, open_statement
 from services.gatekeeper.policy.authority import ALL_PROFILES, FOREVER, role_until
 from services.gatekeeper.policy.clauses import c2_iv, setting_second_approver
 from services.gatekeeper.policy.facts import Facts
@@ -45,7 +46,7 @@ def look_again(facts: Facts) -> datetime | None:
         people.add(fact.approval.officer)
         statement = open_statement(fact.approval.envelope).statement
         if statement is not None:
-            times += [statement.expires_at, statement.issued_at - SKEW]
+            times += [statement.expires_at, statement.issued_at - CLOCK_SKEW]
     for name in people & facts.control.officers.keys():
         for grant in facts.control.officers[name].grants:
             times += [time for time in (grant.valid_from, grant.valid_until) if time is not None]

@@ -11,23 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from schemas.canonical import StrictJsonError
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
-from schemas.events.envelope import APPROVAL_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
-from services.kernel.authority.signing import verified_by
-from services.kernel.base.errors import BadInput, Refused
+from services.kernel.authority.statements import Denied, StatementFault, check_signed, read_signed, statement_on_record
+from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours an officer's clock may be."""
-
-UNDER_EOC = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
-IN_CRISIS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
-ROUTINE = frozenset({Role.MCPE, Role.COMMS_OFFICE})
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,10 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
         BadInput: ``approval.malformed``.
         Refused: ``approval.sender``, ``approval.request``.
     """
-    statement = _read(approval.envelope)
+    try:
+        statement = read_signed(approval.envelope, ApprovalStatement)
+    except StatementFault as fault:
+        raise fault.error("approval") from fault
     if not approval.officer == statement.officer == sender:
         raise Refused(
             "approval.sender",
@@ -89,12 +84,20 @@ def check(
             ``.digest``, ``.targets``, ``.expired``, ``.future``, ``.too_long``, ``.replayed``, ``.no_authority``,
             ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
     """
-    _check_signer(approval, statement, control)
+    try:
+        check_signed(
+            approval.envelope,
+            statement,
+            control,
+            now,
+            lifetime=timedelta(seconds=control.settings.approval_seconds),
+            used=_nonces(standing),
+            denied=_denied(statement, standing.request, control, now),
+        )
+    except StatementFault as fault:
+        raise fault.error("approval") from fault
     _check_subject(statement, standing.request)
-    _check_time(statement, control, now)
-    _check_nonce(statement, standing)
     _check_open(standing, control, now)
-    _check_authority(statement, standing.request, control, now)
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
         _check_acknowledged(statement, standing.request)
@@ -117,59 +120,14 @@ def may_decide(request: Request, officer: str, control: ControlState, now: datet
     return routine and any(control.may_publish_to(officer, target, now) for target in request.targets)
 
 
-def _read(envelope: Envelope) -> ApprovalStatement:
-    if envelope.payload_type != APPROVAL_TYPE:
-        raise BadInput(
-            "approval.malformed",
-            f"the envelope is of the type {envelope.payload_type!r}, not an approval",
-            "sign it with the onevoice command",
-        )
-    try:
-        raw = envelope.payload_bytes()
-        statement = ApprovalStatement.from_bytes(raw)
-    except (StrictJsonError, ValueError) as error:
-        raise BadInput(
-            "approval.malformed",
-            "what was signed cannot be read as a decision on a request",
-            "sign it with the onevoice command",
-        ) from error
-    if statement.to_bytes() != raw:
-        raise BadInput(
-            "approval.malformed",
-            "what was signed is not written in the canonical form (sorted keys, no white space)",
-            "sign it with the onevoice command",
-        )
-    return statement
-
-
-def _check_signer(approval: Approval, statement: ApprovalStatement, control: ControlState) -> None:
-    name = statement.officer
-    officer = control.officers.get(name)
-    if officer is None:
-        raise Refused(
-            "approval.officer_unknown",
-            f"there is no officer {name!r} in {control.city or 'this city'}",
-            "onevoice officers list",
-        )
-    if name in control.revoked:
-        raise Refused(
-            "approval.revoked",
-            f"the key of {name} is revoked since control revision {control.revoked[name]}",
-            "another officer has to decide",
-        )
-    alone = len(approval.envelope.signatures) == 1
-    if not alone or verified_by(approval.envelope, APPROVAL_TYPE) != {officer.public_key}:
-        raise Refused(
-            "approval.signature",
-            f"it is not signed by {name}'s key alone, over exactly this decision",
-            "sign it anew with the onevoice command and your own key",
-        )
+def _nonces(standing: Standing) -> set[str]:
+    said = (statement_on_record(known.envelope, ApprovalStatement) for _, known in standing.approvals)
+    return {one.nonce for one in said if one is not None}
 
 
 def _check_subject(statement: ApprovalStatement, request: Request) -> None:
     renderings = {rendering.platform: rendering.sha256 for rendering in request.renderings}
     for code, signed, stands, what in (
-        ("realm", statement.realm, request.realm, "the realm"),
         ("request", statement.request_id, request.request_id, "the request"),
         ("revision", statement.revision, request.revision, "revision"),
         ("digest", statement.digest, request.digest, "the digest"),
@@ -193,33 +151,6 @@ def _short(value: object) -> str:
     return str(value)[:20]
 
 
-def _check_time(statement: ApprovalStatement, control: ControlState, now: datetime) -> None:
-    anew = "decide anew; if it happens again, check this machine's clock"
-    if statement.expires_at <= statement.issued_at:
-        raise BadInput("approval.times", "the decision expires before it was issued", anew)
-    if statement.issued_at > now + CLOCK_SKEW:
-        raise Refused("approval.future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now", anew)
-    if statement.expires_at <= now:
-        raise Refused("approval.expired", f"it expired at {statement.expires_at:%Y-%m-%d %H:%M:%S} UTC", anew)
-    longest = control.settings.approval_seconds
-    if statement.expires_at - statement.issued_at > timedelta(seconds=longest):
-        raise Refused(
-            "approval.too_long",
-            f"it claims to last until {statement.expires_at:%Y-%m-%d %H:%M} UTC; {longest // 60} minutes are allowed",
-            anew,
-        )
-
-
-def _check_nonce(statement: ApprovalStatement, standing: Standing) -> None:
-    for seq, known in standing.approvals:
-        if _read(known.envelope).nonce == statement.nonce:
-            raise Refused(
-                "approval.replayed",
-                f"its nonce stands in the decision at {seq} already",
-                "decide anew; each decision has a nonce of its own",
-            )
-
-
 def _check_open(standing: Standing, control: ControlState, now: datetime) -> None:
     request = standing.request
     anew = "submit it anew if it should still go out"
@@ -236,14 +167,13 @@ def _check_open(standing: Standing, control: ControlState, now: datetime) -> Non
         raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", anew)
 
 
-def _check_authority(statement: ApprovalStatement, request: Request, control: ControlState, now: datetime) -> None:
+def _denied(statement: ApprovalStatement, request: Request, control: ControlState, now: datetime) -> Denied | None:
     if may_decide(request, statement.officer, control, now):
-        return
+        return None
     able = [name for name in sorted(control.officers) if may_decide(request, name, control, now)]
     able = [name for name in able if name != request.author]
     held = ", ".join(sorted(control.roles_of(statement.officer, now))) or "no role"
-    raise Refused(
-        "approval.no_authority",
+    return Denied(
         f"{statement.officer} holds {held}, and {_clause(request, control)} asks for {_needed(request, control)}",
         f"it can be decided by {', '.join(able)}" if able else "the cao or the mcpe must designate somebody",
     )
@@ -255,8 +185,8 @@ def _under_eoc(request: Request, control: ControlState) -> bool:
 
 def _counting_roles(request: Request, control: ControlState) -> frozenset[Role]:
     if _under_eoc(request, control):
-        return UNDER_EOC
-    return IN_CRISIS if control.in_crisis else ROUTINE
+        return EOC_APPROVERS
+    return CRISIS_APPROVERS if control.in_crisis else OFFICE
 
 
 def _clause(request: Request, control: ControlState) -> str:

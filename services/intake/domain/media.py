@@ -55,7 +55,7 @@ def clean_picture(raw: bytes) -> CleanPicture:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_many_pixels(f"{width} x {height}")
-    if getattr(image, "n_frames", 1) > 1:
+    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
         raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
     return _encoded(_upright(image), kind, len(raw))
 
@@ -71,16 +71,18 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
         raise _too_many_pixels("far too many") from error
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
         raise _broken(error) from error
-    return image, str(image.format)
+    # A phone's JPEG may hold a second picture (its depth, or the other eye's): Pillow calls it MPO and opens the first.
+    return image, "JPEG" if image.format == "MPO" else str(image.format)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Decode, turn as its EXIF says, bring into plain RGB or RGBA, and forget all else."""
+    """Decode, turn as its EXIF says, bring into plain sRGB with or without alpha, and forget all else."""
     from PIL import ImageOps
 
+    from services.intake.domain.colour import to_srgb
+
     try:
-        turned = ImageOps.exif_transpose(image)
-        plain = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+        plain = to_srgb(ImageOps.exif_transpose(image), image.info.get("icc_profile"))
         _shrink(plain, SIDES[0])
     except Exception as error:  # as in _opened
         raise _broken(error) from error
@@ -103,7 +105,6 @@ def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
             image.save(out, format=form, **options)
             if out.tell() <= MAX_OUT:
                 return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
-        forms = forms[-2:]
     raise BadInput(
         "picture.too_large",
         f"the picture needs more than {MAX_OUT} bytes even when it is small and packed tightly",
@@ -114,7 +115,7 @@ def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
 def _forms(kind: str, size: int, *, transparent: bool) -> list[tuple[str, dict[str, Any]]]:
     """Return the ways to encode a picture, best first: its own kind, then smaller ones."""
     form = "WEBP" if transparent else "JPEG"
-    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70, 55)]
+    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70)]
     if kind != "PNG":
         return [(kind, {"quality": 90}), *smaller]
     # Without loss it gets no smaller than it came, and trying takes seconds.

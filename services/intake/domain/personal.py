@@ -1,8 +1,10 @@
 """Personal information in a text: telephone numbers, e-mail addresses, social insurance and health numbers.
 
-Numbers count only with a right check digit, in each usual spelling (spaces, hyphens, dots, full-width digits).
-A hit is masked: the number itself goes into no finding. Toll-free numbers, the city's published numbers and
-addresses at the city's own domain are contact information, not personal information (FIPPA, Schedule 1).
+A number counts by its shape and by what stands around it: one number in ten has a right check digit by chance. Dates,
+times and what the city publishes are masked first. A hit is masked: the number itself goes into no finding. Toll-free
+numbers, the city's published numbers and addresses, and addresses of public bodies are contact information, not
+personal information (FIPPA, Schedule 1). Shapes: social insurance numbers are 3-3-3 and a person's never begins with 0
+or 8 (Service Canada), BC health numbers are 4-3-3 and begin with 9 (HealthLinkBC).
 """
 
 from __future__ import annotations
@@ -12,14 +14,39 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.intake.domain.masks import mask_dates, mask_digits
+
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " ")
-_JOIN = r"[ .\-/]{0,3}"
-_NUMBER = re.compile(rf"(?<![\w+])(?:\d{_JOIN}){{8,9}}\d(?!\w|[.,]\d|-\d)")
-_EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\])\s?(?P<host>(?:[\w-]+\.)+[^\W\d_]{2,})", re.IGNORECASE
+
+_GAP = r" ?[.\-/]? ?"
+_ALONE = r"(?<![\w+])(?<!\d[ .,\-/])"
+_ENDS = r"(?!\w|[ .,\-/]?\d)"
+_SIN = re.compile(rf"{_ALONE}(\d{{3}})(?P<gap>{_GAP})(\d{{3}})(?P=gap)(\d{{3}}){_ENDS}")
+_PHN = re.compile(rf"{_ALONE}(9\d{{3}})(?P<gap>{_GAP})(\d{{3}})(?P=gap)(\d{{3}}){_ENDS}")
+_SIN_WORD = re.compile(r"(?i)\b(?:s\.?i\.?n\.?|n\.?a\.?s\.?|social insurance|assurance sociale)\b[^\d\n]{0,30}$")
+_PHN_WORD = re.compile(
+    r"(?i)\b(?:phn|personal health|health (?:number|card)|care ?card|carte sant[eé])\b[^\d\n]{0,30}$"
+)
+_OTHER_WORD = re.compile(
+    r"(?i)\b(?:permits?|permis|pids?|parcels?|folios?|lots?|plans?|files?|dossier|tenders?|invoices?|orders?|"
+    r"ref(?:erence)?|units?|bylaws?|licen[cs]es?|serial|models?|parts?|cases?|incidents?|projects?|accounts?|isbn|barcode|"
+    r"event id|id|po|rfp|rfq)"
+    r"(?:\s+(?:no|number|nos|numbers|num[eé]ro|id))?\.?\s*[:#]?\s*$"
+)
+_NO_PERSONS = "08"
+"""First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
+
+_MONEY = re.compile(r"[$€£]\s?$")
+_BEFORE = 48
+"""Characters before a number that are looked at for what it is."""
+
+_ADDRESS = re.compile(
+    r"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\])\s?(?P<host>(?:[\w-]+\.)+[^\W\d_]{2,})", re.IGNORECASE
 )
 _WEB = re.compile(r"https?://\S+", re.IGNORECASE)
+PUBLIC_BODIES = re.compile(r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca)", re.IGNORECASE)
+"""Hosts of Canada's federal, provincial and territorial governments."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +58,13 @@ class Hit:
     masked: str
 
 
-def find(text: str, region: str, city_host: str, published_numbers: tuple[str, ...]) -> Iterator[Hit]:
+def find(
+    text: str,
+    region: str,
+    city_host: str,
+    published_numbers: tuple[str, ...],
+    published_addresses: tuple[str, ...] = (),
+) -> Iterator[Hit]:
     """Yield what looks like personal information, in the order health, insurance, telephone, e-mail.
 
     Args:
@@ -39,25 +72,37 @@ def find(text: str, region: str, city_host: str, published_numbers: tuple[str, .
         region: where a telephone number without a country code is from (ISO 3166, as in CA).
         city_host: the host of the city's website; addresses at it are the city's own.
         published_numbers: telephone numbers that the city publishes, as people write them.
+        published_addresses: e-mail addresses, or hosts of such, that may be published.
     """
     plain = unicodedata.normalize("NFKC", text).translate(_DASHES).translate(_SPACES)
-    for hit, start, end in list(_registered(plain)):
+    numbers = mask_digits(mask_dates(plain), published_numbers)
+    for hit, start, end in list(_registered(numbers)):
         yield hit
-        plain = plain[:start] + "x" * (end - start) + plain[end:]
-    yield from _telephones(_WEB.sub(" ", plain), region, published_numbers)
-    yield from _addresses(plain, city_host)
+        numbers = numbers[:start] + ";" * (end - start) + numbers[end:]
+    yield from _telephones(_WEB.sub(" ", numbers), region, published_numbers)
+    yield from _addresses(plain, city_host, published_addresses)
 
 
 def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
     from stdnum import luhn
     from stdnum.ca import bc_phn
 
-    for match in _NUMBER.finditer(plain):
-        digits = re.sub(r"\D", "", match.group())
-        if len(digits) == 10 and bc_phn.is_valid(digits):
-            yield Hit("phn", "a BC personal health number", _mask(digits)), match.start(), match.end()
-        elif len(digits) == 9 and luhn.is_valid(digits) and digits.strip("0"):
-            yield Hit("sin", "a social insurance number", _mask(digits)), match.start(), match.end()
+    for shape, word, code, what, valid in (
+        (_PHN, _PHN_WORD, "phn", "a BC personal health number", bc_phn.is_valid),
+        (_SIN, _SIN_WORD, "sin", "a social insurance number", luhn.is_valid),
+    ):
+        for match in shape.finditer(plain):
+            digits = re.sub(r"\D", "", match.group())
+            before = plain[max(0, match.start() - _BEFORE) : match.start()]
+            named = word.search(before) is not None
+            shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
+            if valid(digits) and digits.strip("0") and (named or (shaped and not _is_other(before))):
+                yield Hit(code, what, _mask(digits)), match.start(), match.end()
+
+
+def _is_other(before: str) -> bool:
+    """Say whether what stands before a number names it as something else: a permit, a parcel, money."""
+    return _OTHER_WORD.search(before) is not None or _MONEY.search(before) is not None
 
 
 def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator[Hit]:
@@ -71,16 +116,24 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
     for match in tel.PhoneNumberMatcher(plain, region):
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
-        if not free and number not in allowed:
+        other = _is_other(plain[max(0, match.start - _BEFORE) : match.start])
+        if not free and not other and number not in allowed:
             yield Hit("phone", "a telephone number", _mask(number.removeprefix("+")))
 
 
-def _addresses(plain: str, city_host: str) -> Iterator[Hit]:
-    for match in _EMAIL.finditer(plain):
+def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterator[Hit]:
+    allowed = tuple(one.casefold().removeprefix("@") for one in (city_host, *published) if one)
+    for match in _ADDRESS.finditer(plain):
         host = match["host"].casefold()
-        if city_host and (host == city_host or host.endswith(f".{city_host}")):
+        address = re.sub(r"\s?(?:\(at\)|\[at\]|@)\s?", "@", match.group().casefold())
+        if PUBLIC_BODIES.fullmatch(host) or any(_covers(one, host, address) for one in allowed):
             continue
         yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
+
+
+def _covers(published: str, host: str, address: str) -> bool:
+    """Say whether a published address, or a host with all below it, covers an address."""
+    return address == published if "@" in published else host == published or host.endswith(f".{published}")
 
 
 def _mask(digits: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from schemas.events.requests import Rendering, ScreeningFinding
 from services.intake.domain import personal, profanity
+from services.intake.domain.language import guess
 from services.intake.domain.submission import WEBSITE, Draft
 
 LANGUAGE = "definitions (ii)"
@@ -43,13 +44,17 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 @dataclass(frozen=True)
 class Rules:
     """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
-    topic needs (by profile or department), telephone numbers that it publishes itself.
+    topic needs (by profile or department), telephone numbers and addresses that it publishes itself, names of
+    people and places that may stand in its texts, and the language of a text that does not tell (ISO 639-1).
     """
 
     website: str
     region: str = "CA"
     topics: dict[str, tuple[str, ...]] = field(default_factory=dict)
     published_numbers: tuple[str, ...] = ()
+    published_addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    language: str = "en"
 
     @property
     def host(self) -> str:
@@ -72,7 +77,7 @@ def screen(
     found.extend(_missing_link(renderings, rules))
     for name, text in _passages(draft):
         found.extend(_personal(name, text, rules))
-        found.extend(_profane(name, text))
+        found.extend(_profane(name, text, rules))
         found.extend(_shouted(name, text))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
@@ -123,7 +128,7 @@ def _host(url: str) -> str:
 
 
 def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
-    hits = personal.find(text, rules.region, rules.host, rules.published_numbers)
+    hits = personal.find(text, rules.region, rules.host, rules.published_numbers, rules.published_addresses)
     for hit in islice(hits, MOST_HITS):
         yield ScreeningFinding(
             code=hit.code,
@@ -133,8 +138,8 @@ def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
         )
 
 
-def _profane(name: str, text: str) -> Iterator[ScreeningFinding]:
-    words = profanity.find(_URL.sub(" ", text))
+def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
+    words = profanity.find(_URL.sub(" ", text), guess(text, rules.language), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",

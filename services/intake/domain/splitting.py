@@ -6,23 +6,41 @@ Pure; works on pieces that are never divided themselves (``rendering.units``).
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
+import regex
+
 Unit = tuple[str, int]
 """A piece of text and what it counts."""
 
-_CLOSERS = "\"'”’»)\\]"
-_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
-_LINE = re.compile(r"\n\s*")
-_SENTENCE = re.compile(rf"(?:(?<=[.!?…])[{_CLOSERS}]*\s+)|(?:(?<=[。！？])[{_CLOSERS}]*\s*)")
-_WORD = re.compile(r"\s+")
-_ABBREVIATED = re.compile(
-    r"(?:^|[\s(])(?:[a-z]|[a-z]\.[a-z]|st|ave|rd|blvd|hwy|dr|mr|mrs|ms|no|nos|approx|dept|est|vs|cf|etc|inc|ltd|jr|sr|ft)\.$",
-    re.IGNORECASE,
+_CLOSERS = r"[\p{Pe}\p{Pf}\"'”’»]*"
+_PARAGRAPH = regex.compile(r"\n[ \t]*\n\s*")
+_LINE = regex.compile(r"\n\s*")
+_SENTENCE = regex.compile(rf"(?<=[\p{{Sentence_Terminal}}…])(?:{_CLOSERS}\s+|(?<=[。！？｡．]){_CLOSERS}\s*)")
+"""Where a sentence ends: behind a mark of any script (Unicode's Sentence_Terminal) and what closes quotes and brackets;
+the wide marks of Chinese and Japanese need no space behind them."""
+_WORD = regex.compile(r"\s+")
+
+_ABBREVIATIONS = (
+    r"st|ave?|rd|blvd|boul|hwy|rte|cres|crt|ct|pl|pk|pkwy|sq|terr|apt|bldg|fl|ste|mtn?|ft|jct|"
+    r"mrs?|ms|mx|dr|prof|rev|hon|gen|col|maj|capt|cpt|lt|sgt|cst|cpl|const|insp|supt|det|pte|coun|gov|pres|sen|rep|"
+    r"mmes?|mlles?|me|dre|pr|mgr|"
+    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|janv|f[eé]vr?|avr|juill|d[eé]c|"
+    r"mon|tues?|wed|thu|thurs?|fri|sat|sun|lun|mer|jeu|ven|sam|dim|"
+    r"nos?|nbr|num|approx|dept|est|govt|min|max|vs|cf|etc|inc|ltd|ltée|co|corp|jr|sr|tel|tél|ext|att|attn|fig|vol|ed|"
+    r"al|resp|env|pp?|ch|art|sec|hrs?|km|kg|lbs?|oz|temp|misc|incl|excl|ca|viz"
 )
+"""After these a full stop ends no sentence (English and French; CLDR's suppressions and what Canadian towns write)."""
+_ABBREVIATED = regex.compile(
+    rf"(?:^|[\s(«“\"'\[/-])(?:\p{{L}}|\p{{L}}(?:\.\p{{L}})+|{_ABBREVIATIONS})\.$",
+    regex.IGNORECASE,
+)
+_BARE_NUMBER = regex.compile(r"(?:^|[\s(])\p{Nd}{1,3}\.$")
+_GOES_ON = regex.compile(r"\s*\p{Ll}")
+_BEFORE = 14
+"""Characters before a sentence's end that are looked at for an abbreviation."""
 
 
 class WillNotSplit(Exception):
@@ -96,7 +114,7 @@ class _Ends:
         offsets = accumulate((len(piece) for piece, _ in units[: fit + 2]), initial=0)
         self._index_at = {offset: index for index, offset in enumerate(offsets)}
 
-    def last(self, *kinds: re.Pattern[str], least: int) -> int:
+    def last(self, *kinds: regex.Pattern[str], least: int) -> int:
         """Return the last place of one of the kinds, at or after ``least`` pieces, or 0."""
         places = [
             index
@@ -106,12 +124,20 @@ class _Ends:
         ]
         return max(places, default=0)
 
-    def _place(self, kind: re.Pattern[str], match: re.Match[str]) -> int:
+    def _place(self, kind: regex.Pattern[str], match: regex.Match[str]) -> int:
         closers = match.group().rstrip()
         offset = match.start() + len(closers)
-        if kind is _SENTENCE and _ABBREVIATED.search(self._text[max(0, match.start() - 12) : match.start()]):
+        if kind is _SENTENCE and not _ends(self._text, match.start(), match.end()):
             return 0
         return self._index_at.get(offset, 0)
+
+
+def _ends(text: str, mark: int, goes_on: int) -> bool:
+    """Say whether a sentence ends there: not behind an abbreviation or a bare number, nor before a small letter."""
+    before = text[max(0, mark - _BEFORE) : mark]
+    if not before.endswith("."):
+        return True
+    return not (_ABBREVIATED.search(before) or _BARE_NUMBER.search(before) or _GOES_ON.match(text, goes_on))
 
 
 def _text(units: list[Unit]) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.events.authority import Severity
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
     Picture,
@@ -34,9 +35,6 @@ EXPIRY_FACTOR = 7
 
 PREVIEW_LIFETIME = timedelta(minutes=15)
 """How old a preview may be that is submitted unchanged."""
-
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far ahead of ours the sender's clock may be."""
 
 Scope = Literal["profiles", "all-departments"]
 

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import regex
+
 from services.kernel.base.errors import BadInput
 
 MAX_BYTES = 64 * 1024
@@ -29,6 +31,13 @@ _HIDDEN = frozenset(
     | set(range(0x206A, 0x2070))
     | set(range(0xFFF9, 0xFFFD))
 )
+_SHAPED = regex.compile(
+    r"[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}\p{Indic_Syllabic_Category=Virama}"
+    r"\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Bengali}\p{Script=Devanagari}\p{Script=Gurmukhi}\p{Script=Gujarati}"
+    r"\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Oriya}]"
+)
+"""Letters and signs whose shape a joiner behind them changes (Unicode, chapters 9, 12 and 23.2)."""
+
 _BLACK_FLAG = "\U0001f3f4"
 _TAG_END = "\U000e007f"
 _VARIATION = frozenset({*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})
@@ -141,14 +150,16 @@ def _is_hidden(text: str, index: int) -> bool:
 
 def _joins(text: str, index: int) -> bool:
     """Emoji sequences and several scripts need joiners: between two visible characters they are meant."""
-    if index == 0 or index + 1 == len(text):
+    before, behind = text[:index][-1:], text[index + 1 :][:1]
+    if not _visible_letter(before):
         return False
-    return all(_visible_letter(neighbour) for neighbour in (text[index - 1], text[index + 1]))
+    # At the end of a word it shapes the letter before it: a Malayalam chillu, a Persian or Arabic letter's form.
+    return _visible_letter(behind) or (_SHAPED.match(before) is not None and behind not in (_ZWJ, _ZWNJ))
 
 
 def _visible_letter(character: str) -> bool:
     # Between plain ASCII a joiner changes nothing that one can see: it only hides a word from a reader's search.
-    return ord(character) > 0x7F and not character.isspace() and character not in (_ZWJ, _ZWNJ)
+    return character > "\x7f" and not character.isspace() and character not in (_ZWJ, _ZWNJ)
 
 
 def _in_flag(text: str, index: int) -> bool:

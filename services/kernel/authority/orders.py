@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from schemas import subjects
 from schemas.events.control import ControlEvent, Order, Ordered
 from schemas.events.envelope import Envelope
+from services.kernel.authority.statements import StatementFault, read_signed
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
-from services.kernel.control.control_state import ControlFault, ControlState, check_order, fold, read_order
+from services.kernel.control.control_state import ControlFault, ControlState, check_order, fold
 from services.kernel.fold.reading import order_hash
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime
@@ -44,9 +45,9 @@ async def carry_out(
         Unreachable: the broker did not acknowledge.
     """
     try:
-        order = read_order(envelope)
-    except ControlFault as fault:
-        raise BadInput(fault.code, fault.message, "sign the order with the onevoice command") from fault
+        order = read_signed(envelope, Order)
+    except StatementFault as fault:
+        raise fault.error("order") from fault
     if order.action.action not in actions:
         raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
     if order.officer != sender:

@@ -19,16 +19,13 @@ from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
 from schemas.events.control import Posture
-from schemas.events.envelope import APPROVAL_TYPE, Envelope
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.remember import by_identity
 from services.kernel.control.control_state import ControlState
-
-SKEW = timedelta(seconds=60)
-"""How far ahead of ours another machine's clock may be."""
 
 EOC_SIGNERS = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
 CRISIS_SIGNERS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
@@ -360,7 +357,7 @@ def _covers(request: Request, statement: ApprovalStatement) -> bool:
 
 def _in_time(facts: WarrantFacts, statement: ApprovalStatement) -> bool:
     longest = statement.issued_at + timedelta(seconds=facts.control.settings.approval_seconds)
-    return statement.issued_at <= facts.now + SKEW and facts.now < min(statement.expires_at, longest)
+    return statement.issued_at <= facts.now + CLOCK_SKEW and facts.now < min(statement.expires_at, longest)
 
 
 _CHECKS: tuple[Callable[[WarrantFacts], Iterator[Objection]], ...] = (

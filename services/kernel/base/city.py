@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from schemas.events.authority import Realm
 from schemas.events.base import Id, PublicKey
-from services.kernel.base.errors import BadInput
+from services.kernel.base.errors import BadInput, first_fault
 
 
 class _Section(BaseModel):
@@ -126,7 +126,8 @@ class LogSection(_Section):
 
 class CityFile(_Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
-    telephone numbers that the city publishes itself.
+    telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
+    may be published; ``screening_names``: names of people and places that look like profanity and are none.
     """
 
     city: CitySection
@@ -140,6 +141,8 @@ class CityFile(_Section):
     log: LogSection = LogSection()
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
+    screening_addresses: tuple[str, ...] = ()
+    screening_names: tuple[str, ...] = ()
 
 
 class City:
@@ -254,11 +257,10 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
 
 
 def _invalid(path: Path, text: str, error: ValidationError) -> BadInput:
-    first: Any = error.errors()[0]
-    where = tuple(str(part) for part in first["loc"])
-    line = _line_of(text, tuple(part for part in where if not part.isdigit()))
+    fault = first_fault(error)
+    line = _line_of(text, tuple(part for part in fault.field.split(".") if not part.isdigit()))
     place = f"{path}, line {line}" if line else str(path)
-    return BadInput("city.invalid", f"{place}: {'.'.join(where)}: {first['msg']}", "mend that field in city.toml")
+    return BadInput("city.invalid", f"{place}: {fault}", "mend that field in city.toml")
 
 
 def _line_of(text: str, wanted: tuple[str, ...]) -> int | None:

@@ -6,7 +6,10 @@ mend it, and the exit status that the ``onevoice`` command ends with.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
+
+from pydantic import ValidationError
 
 from schemas.events.desk import ErrorBody, ErrorReply
 
@@ -68,6 +71,31 @@ class Drift(OneVoiceError):
     """The broker's streams or consumers are not as schemas.streams says; the service refuses to run."""
 
     exit_status = Exit.USAGE
+
+
+@dataclass(frozen=True)
+class FieldFault:
+    """What is wrong with one field of an input: ``field`` is dotted, and empty for the input as a whole."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+def first_fault(error: ValidationError, skip: int = 0) -> FieldFault:
+    """Return what pydantic found first; ``skip`` leaves out the outer names of the field.
+
+    The value is never in it: it may be long, or secret.
+    """
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return FieldFault(".".join(str(part) for part in first["loc"][skip:]), first["msg"])
+
+
+def describe(error: Exception, skip: int = 0) -> str:
+    """Say in one sentence what is wrong with an input: the first fault of a pydantic error, or what the error says."""
+    return str(first_fault(error, skip)) if isinstance(error, ValidationError) else str(error)
 
 
 def from_reply(body: ErrorBody) -> OneVoiceError:

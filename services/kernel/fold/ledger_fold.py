@@ -21,11 +21,12 @@ from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.control import ControlEvent, Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.subjects import place_of
 from services.kernel.authority import post_authorization as warrant
+from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_state import ControlFault, ControlState, fold
 from services.kernel.fold.effective import void_because
 from services.kernel.fold.reading import (
@@ -35,8 +36,6 @@ from services.kernel.fold.reading import (
     keys_of,
     order_hash,
     parse,
-    place_of,
-    signed,
 )
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
 from services.kernel.ledger.entry import Entry
@@ -377,7 +376,7 @@ class LedgerFold:
         officer = self.control.officers.get(name)
         if officer is None or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = signed(approval.envelope, APPROVAL_TYPE, ApprovalStatement, officer.public_key)
+        statement = signed_by(officer.public_key, approval.envelope, ApprovalStatement)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
@@ -386,7 +385,7 @@ class LedgerFold:
         officer = self.control.officers.get(resolution.officer)
         if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
             return False
-        statement = signed(resolution.envelope, RESOLUTION_TYPE, ResolutionStatement, officer.public_key)
+        statement = signed_by(officer.public_key, resolution.envelope, ResolutionStatement)
         said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
         return statement is not None and said == (
             statement.request_id,

@@ -9,25 +9,12 @@ from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt
 from schemas.events.envelope import Envelope
-from services.kernel.authority.signing import verified_by
+from schemas.subjects import place_of
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 
 Event = TypeVar("Event", bound=Contract)
 PARSED = 16_384
 """Parsed entries that are kept: several folds in one process read the same ones."""
-
-
-def place_of(subject: str) -> tuple[str, str, str]:
-    """Return a ledger subject's kind, request and profile (of an approval: its officer); empty where it has none."""
-    tokens = subject.split(".")
-    kind = tokens[1] if len(tokens) > 1 else ""
-    if kind in ("request", "verdict") and len(tokens) == 3:
-        return kind, tokens[2], ""
-    if kind == "approval" and len(tokens) == 4:
-        return kind, tokens[2], tokens[3]
-    if kind in ("attempt", "receipt", "resolution", "delivery") and len(tokens) == 4:
-        return kind, tokens[3], tokens[2]
-    return kind if len(tokens) == 2 else "", "", ""
 
 
 def order_hash(envelope: Envelope) -> str:
@@ -39,17 +26,6 @@ def order_hash(envelope: Envelope) -> str:
 def parse(contract: type[Event], raw: bytes) -> Event:
     """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
     return contract.from_bytes(raw)
-
-
-@lru_cache(maxsize=4_096)
-def signed(envelope: Envelope, payload_type: str, contract: type[Event], public_key: str) -> Event | None:
-    """Return what a key signed, and nobody else; None for anything else. The same bytes are checked once."""
-    if verified_by(envelope, payload_type) != {public_key}:
-        return None
-    try:
-        return contract.from_bytes(envelope.payload_bytes())
-    except ValueError:
-        return None
 
 
 def keys_of(kind: str, request_id: str, profile: str) -> tuple[str, ...]:

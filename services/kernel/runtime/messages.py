@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from faststream import Depends
 from faststream.nats.annotations import NatsMessage
 
-from schemas import canonical
+from schemas import canonical, subjects
 from services.kernel.base.errors import BadInput
 from services.kernel.ledger.client import Entry
 from services.kernel.ledger.integrity import entry_time
@@ -28,7 +28,7 @@ def to_entry(raw: Any) -> Entry:
 
 def sender_of(message: NatsMessage) -> str:
     """Return the NATS user who sent a desk message: the subject's last token, which permissions prove."""
-    return str(message.raw_message.subject).rsplit(".", 1)[-1]
+    return subjects.sender_of(message.raw_message.subject)
 
 
 async def strict_json(message: NatsMessage) -> Any:

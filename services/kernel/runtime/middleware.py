@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from faststream import BaseMiddleware
 from faststream.message import StreamMessage
 from nats.aio.msg import Msg
 
+from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.base import Contract
 from schemas.events.dead import Cause
@@ -31,7 +31,6 @@ from services.kernel.runtime.failure_counter import Hopeless, is_shared
 from services.kernel.runtime.reasons import (
     RetryLater,
     UnreadableBody,
-    describe,
     is_unreadable,
     plain,
     why,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 MAX_SUBMISSION = 256 * 1024
 """Bytes of a JSON message from the desk; pictures travel apart."""
 
-__all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody", "describe"]
+__all__ = ["RetryLater", "ServiceMiddleware", "UnreadableBody"]
 
 DOUBT_SECONDS = 5.0
 """How long a message waits at a time while the ledger is doubted."""
@@ -184,11 +183,10 @@ async def _nak(raw: Msg, delay: float) -> None:
 
 def _log_context(raw: Msg) -> dict[str, str]:
     """Return what each log line of this message carries: the request's id, where the subject has it."""
-    found = re.match(r"ledger\.(?:request|verdict|approval)\.([^.]+)|ledger\.[a-z]+\.[^.]+\.([^.]+)", raw.subject)
-    if found:
-        return {"request_id": found[1] or found[2]}
+    if request_id := subjects.place_of(raw.subject).request_id:
+        return {"request_id": request_id}
     if raw.subject.startswith(_DESK):
-        return {"sender": raw.subject.rsplit(".", 1)[-1]}
+        return {"sender": subjects.sender_of(raw.subject)}
     return {}
 
 

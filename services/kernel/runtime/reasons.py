@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from schemas.canonical import StrictJsonError
 from services.kernel.base import logs
-from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.errors import OneVoiceError, describe
 
 MAX_REASON = 500
 """Characters of a reason that a dead letter keeps."""
@@ -53,16 +53,7 @@ def wrong_argument(error: Exception) -> bool:
 def plain(error: Exception) -> str:
     """Say in one sentence what is wrong with the input, and in which field."""
     cause = error.original_error if isinstance(error, DependsValidationError) else error
-    if isinstance(cause, ValidationError):
-        return describe(cause, skip=1)
-    return str(cause)
-
-
-def describe(error: ValidationError, skip: int = 0) -> str:
-    """Return the first fault of a pydantic error as ``field: reason``; ``skip`` leaves out outer names."""
-    first = error.errors()[0]
-    location = ".".join(str(part) for part in first["loc"][skip:])
-    return f"{location}: {first['msg']}" if location else first["msg"]
+    return describe(cause, skip=1)
 
 
 def why(error: Exception) -> str:
@@ -72,7 +63,7 @@ def why(error: Exception) -> str:
     name = type(error).__name__
     if isinstance(error, OneVoiceError):
         return shown(f"{name} ({error.code}): {error.message}")
-    said = describe(error) if isinstance(error, ValidationError) else str(error)
+    said = describe(error)
     return shown(f"{name}: {said}" if said else name)
 
 

@@ -31,6 +31,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import Drift, OneVoiceError
+from services.kernel.base.tasks import cancel_all
 from services.kernel.base.tls import client_context
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
@@ -57,7 +58,6 @@ most after a reconnection until messages flow again.
 """
 
 GRACEFUL_SECONDS = 20.0
-CANCEL_AGAIN_SECONDS = 3.0
 _VERSION = version("onevoice")
 
 Work = Callable[[], Awaitable[None]]
@@ -324,11 +324,13 @@ class Runtime:
         self.log.info("stopping")
         for work in self._stop_work:
             await work()
-        await _cancel(self._tasks)
+        await cancel_all(*self._tasks)
+        self._tasks.clear()
 
     async def _tell_stopped(self) -> None:
         if self._following:  # handlers that finish what is in hand go by the ledger until their end
-            await _cancel(self._following)
+            await cancel_all(*self._following)
+            self._following.clear()
             await self.snapshots.take()
         for work in self._last_work:
             try:
@@ -433,12 +435,3 @@ class Runtime:
     async def _on_link(self, what: str) -> None:
         if not self._stopping:
             self.log.warning(what)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    pending = set(tasks)
-    while pending:  # Python 3.11's wait_for loses a cancellation that comes together with its result
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-    tasks.clear()

@@ -18,6 +18,7 @@ from schemas.events.desk import ServiceHealth
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.logs import logger
+from services.kernel.base.tasks import cancel_all
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
@@ -90,8 +91,7 @@ class Following:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._run.cancel()
-        await asyncio.gather(self._run, return_exceptions=True)
+        await cancel_all(self._run)
 
 
 async def following(mission: Mission, service: str = "gatekeeper") -> Following:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
-from services.board.domain.dead_book import DeadBook, durable_of, request_of, service_of
+from services.board.domain.dead_book import DeadBook, durable_of, service_of
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 VERDICT = "ledger.verdict.r1"
@@ -115,23 +115,6 @@ def test_work_that_was_handled_since_is_not_put_aside_any_more(ending: Ending, s
     found = book.of_verdict("r1", 9)
     assert (found.state if found else None) == state
     assert book.holding("r1") == ()
-
-
-@pytest.mark.parametrize(
-    ("subject", "request_id"),
-    [
-        ("ledger.request.r1", "r1"),
-        ("ledger.verdict.r1", "r1"),
-        ("ledger.approval.r1.cao", "r1"),
-        ("ledger.delivery.p.r1", "r1"),
-        ("ledger.resolution.p.r1", "r1"),
-        ("ledger.control", None),
-        ("ledger.seal", None),
-        ("dead.fanout", None),
-    ],
-)
-def test_the_request_that_a_subject_is_about(subject: str, request_id: str | None) -> None:
-    assert request_of(subject) == request_id
 
 
 def test_durables_and_services_are_found_in_the_map() -> None:

@@ -73,10 +73,40 @@ def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> N
     assert len(parts) > 2
     assert bare(parts, LINK) == chinese
     assert all("。 (" in part for part in parts)
-    long_word = SENTENCE * 5 + "x" * 300 + "y" * 700
+    long_word = SENTENCE * 5 + "X" * 300 + "y" * 700
     parts = parts_of(long_word, None, TOOT)
     assert bare(parts, None) == re.sub(r"\s+", "", long_word)
-    assert [part.count("x") + part.count("y") for part in parts][1:] == [494, 494, 12]
+    assert [part.count("X") + part.count("y") for part in parts][1:] == [494, 494, 12]
+
+
+@pytest.mark.parametrize(
+    "abbreviated",
+    [
+        "go by Nov. 28", "near Mt. Mary", "said Cst. Lee", "said Sgt. Lee", "on Sat. Nov. 28", "call Tel. 604",
+        "ask ext. 12", "on Maple Cres. North", "along Rte. 7", "by Mme. Roy", "until 6 p.m. Residents",
+        "in B.C. All", "item 3. Leave",
+        "le 3 janv. Tous", "by 10 a.m. Bring", "J. Smith", "see No. 5",
+        "closed etc. and so on", "about 5 km. north of it",
+    ],
+)  # fmt: skip
+def test_no_part_ends_where_no_sentence_does(abbreviated: str) -> None:
+    """An abbreviation, a bare number, and a stop before a small letter end no sentence."""
+    text = SENTENCE * 5 + f"Please {abbreviated} " + "and go on and on " * 30
+    assert parts_of(text, None, TOOT)[0].startswith((SENTENCE * 5).strip() + " (1/")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "ਹੜ੍ਹ ਦਾ ਖ਼ਤਰਾ ਹੈ, ਹੁਣੇ ਘਰ ਛੱਡੋ। ", "बाढ़ का खतरा है, अभी घर छोड़ दें। ", "غادر المنطقة الآن، هل تحتاج إلى مساعدة؟ ",
+        "سیلاب کا خطرہ ہے، ابھی نکل جائیں۔ ", "请立即撤离低洼地区！", "Evacuate now (all of you!) ", "የጎርፍ አደጋ አለ። ",
+    ],
+)  # fmt: skip
+def test_sentences_of_each_script_make_a_thread(sentence: str) -> None:
+    """Unicode's Sentence_Terminal says what ends a sentence, not a list of ours."""
+    parts = parts_of((sentence * 60).strip(), None, TOOT)
+    assert len(parts) > 1
+    assert parts[0].removesuffix(f" (1/{len(parts)})").endswith(sentence.strip())
 
 
 def test_paragraphs_are_kept_together() -> None:

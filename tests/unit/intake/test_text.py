@@ -95,3 +95,23 @@ def test_only_known_errors_and_a_fixed_point(raw: str) -> None:
         assert clean(cleaned) == cleaned
         assert unicodedata.is_normalized("NFC", cleaned)
         assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned if c != "\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "അവന്\u200d വന്നു", "അവന്\u200d.", "ന്\u200d", "می\u200c رود", "خانه\u200cها", "ه\u200d", "क्\u200d ष",
+        "ශ්\u200dරී ලංකා",
+        "কর্\u200d ",
+    ],
+)  # fmt: skip
+def test_joiners_that_a_script_spells_with_are_taken(text: str) -> None:
+    """A Malayalam chillu and a Persian verb's prefix end with one, before a space or a full stop, too."""
+    assert clean(text) == unicodedata.normalize("NFC", text).strip()
+
+
+@pytest.mark.parametrize("text", ["a\u200d b", "é\u200d e", "\u200dab", "a \u200c b", "می\u200c\u200cرود", "漢\u200d "])
+def test_joiners_that_shape_nothing_are_refused(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        clean(text)
+    assert caught.value.code == "text.hidden"

@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from schemas.events import control as c
 from schemas.events.authority import Grant, Manifest, Officer, Role
 from schemas.events.control import Posture
-from schemas.events.envelope import MANIFEST_TYPE, ORDER_TYPE
+from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE, ORDER_TYPE
+from schemas.roles import WHO_MAY_ORDER
 from services.kernel.authority.signing import Signer, seal
+from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.control.control_state import (
     ALLOWED_IN,
-    CLOCK_SKEW,
-    ORDER_LIFETIME,
-    WHO_MAY_ORDER,
     ControlFault,
     ControlState,
     fold,

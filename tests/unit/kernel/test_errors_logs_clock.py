@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from schemas.events.desk import ErrorBody
 from services.kernel.authority.signing import Signer, new_seed
@@ -39,6 +40,32 @@ def test_a_bug_in_a_service_is_not_told_as_wrong_use(status: int, ends: int) -> 
     assert back.exit_status == Exit(ends)
     assert not isinstance(back, errors.BadInput)
     assert errors.BadInput.exit_status == Exit.USAGE
+
+
+class Sample(BaseModel):
+    """Something with a field inside a field."""
+
+    parts: tuple[int, ...] = ()
+    seed: str = "x"
+
+
+def broken(**fields: Any) -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        Sample.model_validate(fields)
+    return caught.value
+
+
+def test_the_first_fault_is_told_with_its_field() -> None:
+    error = broken(parts=(1, "two", "three"))
+    assert errors.first_fault(error).field == "parts.1"
+    assert errors.describe(error).startswith("parts.1: Input should be a valid integer")
+    assert errors.describe(error, skip=1).startswith("1: ")
+    assert errors.describe(error, skip=2).startswith("Input should be")
+    assert errors.describe(OSError("no such file")) == "no such file"
+
+
+def test_a_fault_never_shows_the_value() -> None:
+    assert "SUAMTOPSECRET" not in errors.describe(broken(seed=[b"SUAMTOPSECRET"]))
 
 
 # --- logs ---------------------------------------------------------------------------------------------------

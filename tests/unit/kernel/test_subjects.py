@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import subjects
-from schemas.subjects import SubjectTokenError, matches, token
-from services.kernel.fold.reading import place_of
+from schemas.subjects import SubjectTokenError, matches, place_of, token
 
 BAD = [
     "",
@@ -121,6 +120,9 @@ def of_request(name: str) -> list[str]:
     ]
 
 
+OF_BEFORE_0_3 = "ledger.delivery.p1.r1"
+
+
 def test_the_filters_of_a_request_find_each_of_its_subjects_once_and_no_other_ones() -> None:
     """What is read anew when a request is reopened: a subject that is missing here would be forgotten."""
     for one in of_request("r1"):
@@ -130,15 +132,34 @@ def test_the_filters_of_a_request_find_each_of_its_subjects_once_and_no_other_on
         assert not any(matches(filter_, one) for filter_ in subjects.all_of("r1")), one
 
 
-@pytest.mark.parametrize("one", [*of_request("r1"), subjects.CONTROL])
+@pytest.mark.parametrize("one", [*of_request("r1"), subjects.CONTROL, subjects.SEAL, OF_BEFORE_0_3])
 def test_each_place_in_the_ledger_is_read_back(one: str) -> None:
     kind, request_id, name = place_of(one)
     words = one.split(".")
     assert kind == words[1]
-    assert request_id == ("" if one == subjects.CONTROL else "r1")
+    assert request_id == ("r1" if one.endswith("r1") or ".r1." in one else "")
     assert sorted(filter(None, (request_id, name))) == sorted(words[2:])
 
 
-@pytest.mark.parametrize("one", ["", "ledger", "ledger.control.x", "ledger.request.r1.x", "ledger.verdict.r1.x.y"])
+@pytest.mark.parametrize(
+    "one",
+    [
+        "",
+        "ledger",
+        "ledger.control.x",
+        "ledger.request.r1.x",
+        "ledger.verdict.r1.x.y",
+        "ledger.approval.r1",
+        "ledger.attempt.r1",
+        "ledger.letter.p1.r1",
+        "feed.ledger.request.r1",
+        "dead.fanout",
+        "other.request.r1",
+    ],
+)
 def test_what_is_no_place_in_the_ledger_is_of_no_kind_and_no_request(one: str) -> None:
     assert place_of(one) == ("", "", "")
+
+
+def test_the_sender_of_a_desk_message_is_its_last_token() -> None:
+    assert subjects.sender_of(subjects.desk(subjects.DESK_EOC_ORDER, "eoc-director")) == "eoc-director"

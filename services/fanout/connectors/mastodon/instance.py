@@ -9,6 +9,7 @@ from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.kernel.base.clock import Clock, monotonic
+from services.kernel.base.tasks import cancel_all
 
 _LIMITS_SECONDS = 3_600.0
 _AGAIN_SECONDS = 60.0
@@ -40,9 +41,7 @@ class Instances:
 
     async def close(self) -> None:
         """Stop asking."""
-        for task in self._asking.values():
-            task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await cancel_all(*self._asking.values())
 
     async def _ask(self, endpoint: Endpoint) -> Limits:
         until = asyncio.get_running_loop().time() + _ASK_SECONDS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from schemas.events.authority import Role
 from schemas.events.verdicts import Finding
+from schemas.roles import WHO_MAY_ORDER
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.findings import blocked
 from services.gatekeeper.policy.wording import either
-from services.kernel.control.control_state import WHO_MAY_ORDER
 
 CLAUSE = "setting: hold"
 
