@@ -23,7 +23,7 @@ from schemas.events.requests import Request, digest_of
 from services.desk import statements
 from services.kernel.authority.signing import load_key
 from services.provision import demo_plan, find_nats_server, make_city
-from services.provision.city_plan import Department, profile
+from services.provision.plan.city_plan import Department, profile
 
 PER_INSTANCE = 5
 """Profiles on one instance: the product sends one server at most 100 posts at once, so that it takes 20 messages."""

@@ -15,17 +15,9 @@ from pathlib import Path
 from string import Template
 
 from schemas import flow
-from services.provision.city_plan import demo_plan
-from services.provision.nats_config import (
-    REALMS,
-    Cluster,
-    RealmUsers,
-    ServerSettings,
-    Tls,
-    accounts_file,
-    render_accounts,
-    render_server,
-)
+from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.server_conf import Cluster, ServerSettings, Tls, render_server
+from services.provision.plan.city_plan import demo_plan
 
 HERE = Path(__file__).resolve().parent
 TEMPLATES = HERE / "templates"

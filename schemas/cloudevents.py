@@ -26,7 +26,29 @@ _JSON = re.compile(r"application/(?:[a-z0-9!#$&^_.+-]+\+)?json|text/json", re.IG
 _PREFIX = "ce-"
 
 
-def value_of(body: bytes, headers: Mapping[str, str] | None = None) -> Any:
+def structured(body: bytes, headers: Mapping[str, str] | None) -> bytes:
+    """Return an event in structured form: one that came in binary mode put together, any other body as it is.
+
+    Raises:
+        StrictJsonError: binary mode, and the body is not JSON, or a header is not percent-encoded UTF-8.
+    """
+    lowered = {name.lower(): text for name, text in (headers or {}).items()}
+    if _PREFIX + "specversion" not in lowered:
+        return body
+    try:
+        attributes: dict[str, Any] = {
+            name.removeprefix(_PREFIX): unquote(text, errors="strict")
+            for name, text in lowered.items()
+            if name.startswith(_PREFIX)
+        }
+    except UnicodeDecodeError as error:
+        raise StrictJsonError("an attribute in a header is not UTF-8, percent-encoded") from error
+    if "content-type" in lowered:
+        attributes["datacontenttype"] = lowered["content-type"]
+    return canonical.dumps({**attributes, "data": canonical.loads(body)})
+
+
+def value_of(body: bytes) -> Any:
     """Return the JSON value of an event in structured form, with its known attributes only.
 
     Extension attributes (``traceparent`` and whatever else a sender adds) are checked for their shape and left out:
@@ -36,9 +58,7 @@ def value_of(body: bytes, headers: Mapping[str, str] | None = None) -> Any:
         StrictJsonError: the body is not JSON, ``data_base64`` is no base64 of JSON, both kinds of data are there, an
             attribute's name is none, or the data is of another media type.
     """
-    lowered = {name.lower(): text for name, text in (headers or {}).items()}
-    binary = _PREFIX + "specversion" in lowered
-    value = _from_headers(body, lowered) if binary else canonical.loads(body)
+    value = canonical.loads(body)
     if not isinstance(value, dict):
         return value
     kept = {name: one for name, one in value.items() if name in KNOWN and one is not None}
@@ -50,20 +70,6 @@ def value_of(body: bytes, headers: Mapping[str, str] | None = None) -> Any:
     if "datacontenttype" in kept:
         kept["datacontenttype"] = _json_type(kept["datacontenttype"])
     return kept
-
-
-def _from_headers(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        attributes: dict[str, Any] = {
-            name.removeprefix(_PREFIX): unquote(text, errors="strict")
-            for name, text in headers.items()
-            if name.startswith(_PREFIX)
-        }
-    except UnicodeDecodeError as error:
-        raise StrictJsonError("an attribute in a header is not UTF-8, percent-encoded") from error
-    if "content-type" in headers:
-        attributes["datacontenttype"] = headers["content-type"]
-    return {**attributes, "data": canonical.loads(body)}
 
 
 def _check_extensions(value: dict[str, Any]) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import regex
 
-_GRAPHEME = regex.compile(r"\X")
-_LINK = regex.compile(r"https?://(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?(?:[/?#][!-~]*)?", regex.IGNORECASE)
-_AFTER_LINK = ".,;:!?\"')]}>"
+from schemas import links
 
+_GRAPHEME = regex.compile(r"\X")
+_JOINED_CONSONANT = regex.compile(r"(?<=[\p{M}\u200d])\p{L}")
 
 MIRROR = "website-mirror"
 """The website's own page of a message that goes to other platforms only (section 1, Transparency (ii)): it is
@@ -54,18 +53,25 @@ def limits_of(platform: str) -> Limits:
 
 
 def counted_length(text: str, limits: Limits) -> int:
-    """Return a text's length as the platform counts it: grapheme clusters, links at their fixed length.
+    """Return a text's length as the platform counts it, and never too small a one: the largest of all readings.
 
-    Only what a platform surely takes for a link (http or https, a host name with a dot) counts as one, and a sign
-    of punctuation after it counts for itself, so that the answer is never too small.
+    Links count their fixed length as far as every platform takes them for one, the rest of them for itself
+    (``schemas.links``). A conjunct of Indic scripts is one grapheme cluster by Unicode 15.1 and as many as it has
+    consonants before (UAX 29, rule GB9c): it counts as those.
     """
     if limits.link_length is None:
         return _graphemes(text)
-    total, end = 0, 0
-    for start, stop in link_spans(text):
-        total += _graphemes(text[end:start]) + limits.link_length
-        end = stop
-    return total + _graphemes(text[end:])
+    return sum(counted_piece(piece, limits, is_link=is_link) for piece, is_link in links.pieces(text))
+
+
+def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
+    """Return what a piece of a text counts: a link, or what stands between two."""
+    if not is_link or limits.link_length is None:
+        return _graphemes(piece)
+    surely = links.surely(piece)
+    more = piece.count("://", max(surely, len("https://")))  # some may take what follows for links of their own
+    as_link = _graphemes(piece[surely:]) + limits.link_length * (more + (surely > 0))
+    return as_link if links.is_known(piece) else max(as_link, _graphemes(piece))
 
 
 def overrun(text: str, limits: Limits) -> str | None:
@@ -79,11 +85,7 @@ def overrun(text: str, limits: Limits) -> str | None:
     return None
 
 
-def link_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where each link begins and ends in a text: http or https, a host name with a dot, no sign after it."""
-    for match in _LINK.finditer(text):
-        yield match.start(), match.start() + len(match.group().rstrip(_AFTER_LINK))
-
-
 def _graphemes(text: str) -> int:
-    return len(text) if text.isascii() and "\r" not in text else sum(1 for _ in _GRAPHEME.finditer(text))
+    if text.isascii():
+        return len(text) - text.count("\r\n")
+    return sum(1 + len(_JOINED_CONSONANT.findall(one)) for one in _GRAPHEME.findall(text))

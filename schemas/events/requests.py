@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from schemas import canonical
+from schemas import canonical, cloudevents
 from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
 
@@ -38,7 +38,7 @@ class Submission(Contract):
 
 
 class SubmissionEvent(Contract):
-    """The CloudEvents 1.0 JSON envelope of a submission. Extension attributes are not accepted."""
+    """The CloudEvents 1.0 envelope of a submission. Extension attributes are left out (schemas.cloudevents)."""
 
     specversion: Literal["1.0"]
     id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -49,6 +49,11 @@ class SubmissionEvent(Contract):
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str | None = None
     data: Submission
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Read an event in structured form; raises StrictJsonError or pydantic.ValidationError."""
+        return cls.model_validate(cloudevents.value_of(raw))
 
 
 class PlatformContent(Contract):

@@ -64,7 +64,7 @@ class Comparer:
     async def say(self) -> None:
         """Broadcast how the ledger stands, again and again: a service that starts hears it soon."""
         while True:
-            await self._runtime.broadcast(subjects.AUDIT_STANDING, self._now())
+            await self._runtime.bus.publish(subjects.AUDIT_STANDING, self._now())
             await asyncio.sleep(SAY_EVERY)
 
     def note(self, what: Violation) -> None:

@@ -70,7 +70,9 @@ class Keeper:
         heard = self._runtime.watch.heard
         if heard is None or self._runtime.clock.now() - heard.at > HEARD_LATELY:
             raise Unreachable(
-                "audit.not_open", self._runtime.trouble or "the record is not open yet", "look into the log of audit"
+                "audit.not_open",
+                self._runtime.health.trouble or "the record is not open yet",
+                "look into the log of audit",
             )
         return heard
 
@@ -89,7 +91,7 @@ class Keeper:
             lock.close()
 
     def _complain(self, message: str, code: str) -> None:
-        self._runtime.trouble = f"the second copy is not kept: {message}"
+        self._runtime.health.trouble = f"the second copy is not kept: {message}"
         self._runtime.log.error("the second copy is not kept", code=code, error=message)
 
     async def _stand_by(self, lock: Lock) -> None:
@@ -124,7 +126,7 @@ class Keeper:
             await copyist.catch_up(streams.AUDIT_COPY.max_ack_pending)
             await puller.start()
             while True:
-                self._runtime.trouble = _trouble(len(alarms), comparer.standing)
+                self._runtime.health.trouble = _trouble(len(alarms), comparer.standing)
                 await self._copy(puller, copyist)
                 for task in beside:
                     if task.done():

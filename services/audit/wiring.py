@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import subjects
+from schemas.events.audit import CompareQuery
 from services.audit.keeper import Keeper
 from services.kernel.runtime.service import Runtime
 
@@ -10,5 +11,6 @@ from services.kernel.runtime.service import Runtime
 def wire(runtime: Runtime) -> None:
     """Register the keeper."""
     keeper = Keeper(runtime)
-    runtime.serve(subjects.DESK_AUDIT_COMPARE, title="how does the ledger stand?")(keeper.on_compare)
-    runtime.background(keeper.run)
+    title = "how does the ledger stand?"
+    runtime.bus.serve(subjects.DESK_AUDIT_COMPARE, CompareQuery.from_bytes, keeper.on_compare, title=title)
+    runtime.supervisor.supervise(keeper.run)

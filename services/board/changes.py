@@ -1,4 +1,4 @@
-"""Tells people each entry of the ledger as it is folded, in order and once, and how far it has told."""
+"""Broadcasts each entry of the ledger as it is folded, in order and once, and how far the broadcast is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from services.kernel.runtime.service import Runtime
 
 BEAT_SECONDS = 1.0
 PAGE = 500
-"""Entries of one answer to who missed some."""
+"""Entries of one answer to somebody who missed some."""
 
 BEHIND = 20_000
-"""Entries that wait to be told at most; older ones are left out, and asked for by who misses them."""
+"""Entries that wait for the broadcast at most; older ones are left out, and whoever misses them asks for them."""
 
 
 class Changes:
@@ -26,11 +26,11 @@ class Changes:
         self._runtime = runtime
         self._waiting: deque[Entry] = deque(maxlen=BEHIND)
         self._woken = asyncio.Event()
-        self._told = 0
+        self._broadcast_seq = 0
         runtime.projection.listen(self._on_folded)
 
-    async def tell(self) -> None:
-        """Broadcast what is folded, without end."""
+    async def broadcast(self) -> None:
+        """Broadcast what is folded; without end."""
         client = self._runtime.ledger.client
         while True:
             await self._woken.wait()
@@ -38,15 +38,15 @@ class Changes:
             while self._waiting:
                 entry = self._waiting.popleft()
                 await client.publish(_subject(entry), _event(entry))
-                self._told = entry.seq
+                self._broadcast_seq = entry.seq
 
     async def beat(self) -> None:
-        """Say once a second how far it has told."""
-        self._told = self._told or self._runtime.fold.seq
+        """Broadcast once a second how far the broadcast is; without end."""
+        self._broadcast_seq = self._broadcast_seq or self._runtime.fold.seq
         while True:
             now, control = self._runtime.clock.now(), self._runtime.control
-            beat = BoardBeat(at=now, seq=self._told, control_seq=control.seq)
-            await self._runtime.broadcast(subjects.BOARD_BEAT, beat)
+            beat = BoardBeat(at=now, seq=self._broadcast_seq, control_seq=control.seq)
+            await self._runtime.bus.publish(subjects.BOARD_BEAT, beat)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def since(self, seq: int) -> tuple[BoardEvent, ...]:
@@ -69,7 +69,7 @@ def _subject(entry: Entry) -> str:
 
 
 def _event(entry: Entry) -> bytes:
-    """Return the bytes of a BoardEvent; the body is put in as it stands, which is canonical JSON already."""
+    """Return the bytes of a BoardEvent. The body goes in unparsed: it is canonical JSON already."""
     at = entry.at.isoformat().replace("+00:00", "Z")
     head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
     if not entry.data.startswith(b"{"):

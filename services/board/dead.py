@@ -1,4 +1,4 @@
-"""The board's part in dead letters: it shows them, and hands them back to their services as officers ask."""
+"""Shows dead letters, and hands them back to their services as officers order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIST = "onevoice dead list"
 
 
 class DeadLetters:
-    """Reads the stream DEAD as far as it goes, whenever it is asked."""
+    """Reads the stream DEAD to its end, whenever it is asked."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -30,7 +30,7 @@ class DeadLetters:
         self._lock = asyncio.Lock()
 
     async def book(self) -> DeadBook:
-        """Return the letters as the stream has them now; raises Unreachable."""
+        """Return the dead letters as the stream has them now; raises Unreachable."""
         async with self._lock:
             while (entry := await self._runtime.ledger.next_in(streams.DEAD, self._book.last_seq)) is not None:
                 about = await self._about(entry)
@@ -39,17 +39,17 @@ class DeadLetters:
 
     @property
     def known(self) -> DeadBook:
-        """The letters as they were last read; ``follow`` reads them every second."""
+        """The dead letters as they were last read; ``follow`` reads them every second."""
         return self._book
 
     async def follow(self) -> None:
-        """Read new letters as they come, without end."""
+        """Read new dead letters as they come; without end."""
         while True:
             await self.book()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def answer(self, query: BoardQuery) -> BoardReply:
-        """List the letters, or show one whole; the newest 500."""
+        """List the newest 500 dead letters, or show one with its body."""
         book = await self.book()
         if query.letter is not None:
             return BoardReply(dead_letters=(await self._whole(_known(book, query.letter)),))
@@ -57,7 +57,7 @@ class DeadLetters:
         return BoardReply(dead_letters=shown[-MAX_SHOWN:])
 
     async def on_order(self, order: LetterOrder, sender: Sender) -> LetterReply:
-        """Put on record that an officer sends a letter again, or drops it.
+        """Put on record that an officer sends a dead letter again, or drops it.
 
         Raises:
             BadInput: ``dead.unknown``, ``dead.closed``, ``dead.reason``. Refused: ``dead.denied``, ``dead.no_way``.
@@ -67,12 +67,14 @@ class DeadLetters:
         if not state.roles_of(sender, runtime.clock.now()) & OFFICE_OR_APPROVER:
             raise Refused(
                 "dead.denied",
-                f"{sender} may look at dead letters, not send them again or drop them",
+                f"{sender} may read dead letters, but not send them again or drop them",
                 "an officer of the office or an approver may: --as mcpe, pio, cao, eoc-director",
             )
         view = _known(await self.book(), order.letter)
         if view.state in OVER:
-            raise BadInput("dead.closed", f"letter {view.letter} is closed: {view.state} {view.said}".rstrip(), _LIST)
+            raise BadInput(
+                "dead.closed", f"dead letter {view.letter} is closed: {view.state} {view.said}".rstrip(), _LIST
+            )
         await (self._again(view, sender) if order.order == "again" else self._drop(view, sender, order.reason))
         runtime.log.info(f"dead letter: {order.order}", letter=view.letter, officer=sender, subject=view.subject)
         return LetterReply(letter=view.letter)
@@ -82,7 +84,7 @@ class DeadLetters:
         if row is None or view.durable is None or not subjects.place_of(view.subject).kind:
             raise Refused(
                 "dead.no_way",
-                f"letter {view.letter} has no way back to {view.service}",
+                f"dead letter {view.letter} cannot go back to {view.service}",
                 f'look at it: onevoice dead show {view.letter}; then: onevoice dead drop {view.letter} --reason "..."',
             )
         order = SendAgain(
@@ -97,14 +99,16 @@ class DeadLetters:
 
     async def _drop(self, view: LetterView, officer: str, reason: str | None) -> None:
         if reason is None:
-            raise BadInput("dead.reason", "a letter is dropped for a reason, which is kept", "--reason TEXT")
+            raise BadInput(
+                "dead.reason", "a dead letter is dropped for a reason, which goes on record", "--reason TEXT"
+            )
         closing = Closing(
             at=self._runtime.clock.now(), letter=view.letter, ending=Ending.DROPPED, officer=officer, said=reason
         )
         try:
             await self._runtime.ledger.keep(subjects.dead_closed(view.letter), closing, expect_last=0)
         except Conflict as conflict:
-            raise BadInput("dead.closed", f"letter {view.letter} was closed just now", _LIST) from conflict
+            raise BadInput("dead.closed", f"dead letter {view.letter} was closed just now", _LIST) from conflict
 
     async def _about(self, entry: Entry) -> str:
         """Return the subject of the ledger entry that an advisory is about; empty for anything else."""
@@ -113,7 +117,7 @@ class DeadLetters:
         try:
             found = advisory(entry.data)
         except (StrictJsonError, ValidationError):
-            return ""  # the book shows it as a letter that cannot be read
+            return ""  # the book shows it as a dead letter that cannot be read
         if found.stream != streams.LEDGER:
             return ""
         given_up = await self._runtime.ledger.get(found.stream_seq)

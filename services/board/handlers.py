@@ -24,14 +24,14 @@ from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
-"""A heartbeat older than this is of an instance that is gone."""
+"""An instance whose newest heartbeat is older than this is gone."""
 
 PAGE = 200
 """Requests of one page of ``pending``."""
 
 
-class Handlers:
-    """What the board answers."""
+class BoardHandlers:
+    """Answers the desk's queries from the fold."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -50,13 +50,13 @@ class Handlers:
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
-        """Answer one question; raises Unreachable when the fold does not get there in time."""
+        """Answer one query; raises Unreachable when the fold does not reach ``at_least`` in time."""
         if query.at_least is not None:
             await self.runtime.projection.at_least(query.at_least)
         return await self._answers[query.query](query)
 
     async def on_health(self, event: ServiceHealth) -> None:
-        """Remember who lives, and what it waits for."""
+        """Remember that an instance is alive, and what it waits for."""
         self._health[event.instance] = event
 
     # --- answers ------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Handlers:
         )
 
     def _in_flight(self) -> int:
-        """How many posts may be under way at this moment."""
+        """Return the number of posts that may be under way at this moment."""
         runtime = self.runtime
         now, open_targets = runtime.clock.monotonic(), list(runtime.fold.busy.items())
         count = 0
@@ -134,7 +134,11 @@ class Handlers:
     # --- one request --------------------------------------------------------------------------------------
 
     async def _find(self, beginning: str) -> RequestState:
-        """Return the request whose id begins so; a whole id is found however old it is."""
+        """Return the request whose id begins like this; a whole id is found however old it is.
+
+        Raises:
+            BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``.
+        """
         if not subjects.is_token(beginning):
             raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
         known = self.runtime.fold.requests.get(beginning) or await self._over(beginning)
@@ -145,11 +149,11 @@ class Handlers:
             return found[0]
         if found:
             names = ", ".join(sorted(state.request_id for state in found)[:5])
-            raise BadInput("request.ambiguous", f"{beginning} fits {names}", "give more of the id")
+            raise BadInput("request.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
         raise BadInput("request.unknown", f"there is no request {beginning}", "onevoice pending lists the open ones")
 
     async def _over(self, request_id: str) -> RequestState | None:
-        """Read a request that is over from its subjects."""
+        """Read a request that is over from its subjects; return None when there is none."""
         runtime = self.runtime
         if await runtime.ledger.last(subjects.request(request_id)) is None:
             await runtime.projection.catch_up()  # it may be younger than the fold

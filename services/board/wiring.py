@@ -1,18 +1,22 @@
-"""Composition of the board: its desk subjects, the stream of changes for people who watch, the heartbeats."""
+"""Composition of the board: its desk subjects, the broadcast of changes to people who watch, the heartbeats."""
 
 from __future__ import annotations
 
 from schemas import subjects
-from services.board.handlers import Handlers
+from schemas.events.dead import LetterOrder
+from schemas.events.desk import BoardQuery, ServiceHealth
+from services.board.handlers import BoardHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
-    runtime.serve(subjects.DESK_BOARD_QUERY, title="what stands where")(handlers.on_query)
-    runtime.serve(subjects.DESK_DEAD_ORDER, title="dead letters, again or dropped")(handlers.dead.on_order)
-    runtime.hear(subjects.HEALTH_ALL, title="heartbeats")(handlers.on_health)
-    runtime.background(handlers.changes.tell)
-    runtime.background(handlers.changes.beat)
-    runtime.background(handlers.dead.follow)
+    handlers = BoardHandlers(runtime)
+    bus, supervise = runtime.bus, runtime.supervisor.supervise
+    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what stands where")
+    title = "dead letters, again or dropped"
+    bus.serve(subjects.DESK_DEAD_ORDER, LetterOrder.from_bytes, handlers.dead.on_order, title=title)
+    bus.subscribe(subjects.HEALTH_ALL, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats")
+    supervise(handlers.changes.broadcast)
+    supervise(handlers.changes.beat)
+    supervise(handlers.dead.follow)

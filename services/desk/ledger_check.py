@@ -7,7 +7,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unproven
 from services.kernel.ledger.client import Ledger
-from services.provision.connection import connected
+from services.provision.broker.connection import connected
 
 START_SECONDS = 8.0
 """How long a start waits for the comparison at most; the audit service goes on with the rest."""

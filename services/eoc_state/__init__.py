@@ -1,4 +1,4 @@
 """EOC state: consumes the EOC's orders, decides by the control fold, publishes control events and the posture.
 
-``activation`` holds the barrier: the EOC is told active only when no older post is in flight.
+``domain/activation`` is the barrier: ACTIVE is broadcast only when no older post is in flight.
 """

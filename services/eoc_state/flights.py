@@ -1,4 +1,4 @@
-"""Keeps an eye on attempts that may still land: from the fold, and from the heartbeats of who posts."""
+"""Follows the attempts that may still land: from the fold, and from the heartbeats of the workers."""
 
 from __future__ import annotations
 
@@ -6,32 +6,21 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.desk import ServiceHealth
 from schemas.subjects import place_of
 from services.eoc_state.domain.activation import Flight
+from services.eoc_state.domain.wakefulness import Wakefulness
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import TargetState
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
 
-SILENCE_SECONDS = 6.0
-"""After so long without a heartbeat, three of them, a worker may have been stopped."""
-
-AWAKE_SECONDS = 5.0
-"""So long a worker has to be heard of again before it counts as awake: what it sends as it wakes has landed by then,
-for its call's time is over and the connection is reset."""
-
 
 class Flights:
-    """The attempts that may be under way, as one instance of eoc_state sees them.
-
-    ``heard``: until when each worker was awake, in boot-time seconds.
-    """
+    """The attempts that may be under way, as one instance of eoc_state sees them."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.heard: dict[str, float] = {}
+        self.workers = Wakefulness()
         self._runtime = runtime
         self._open: dict[int, Flight] = {}
-        self._last: dict[str, float] = {}
-        self._since: dict[str, float] = {}
         for state in runtime.fold.requests.values():
             for profile, target in state.targets.items():
                 if target.is_open:
@@ -39,16 +28,11 @@ class Flights:
         runtime.projection.listen(self._on_folded)
 
     async def on_health(self, event: ServiceHealth) -> None:
-        """Remember until when a worker was awake; after a silence its first heartbeats say nothing of that."""
-        now, worker = self._runtime.clock.monotonic(), event.instance
-        if now - self._last.get(worker, float("-inf")) > SILENCE_SECONDS:
-            self._since[worker] = now
-        self._last[worker] = now
-        if now - self._since[worker] >= AWAKE_SECONDS:
-            self.heard[worker] = now
+        """Take a worker's heartbeat in."""
+        self.workers.on_heartbeat(event.instance, self._runtime.clock.monotonic())
 
     def before(self, seq: int) -> tuple[Flight, ...]:
-        """Return those that stand before a sequence and may still land, or were answered by another."""
+        """Return the attempts before a sequence that may still land, or that another than their worker answered."""
         taken_over = (
             Flight(at, one.profile, one.request_id, one.worker, one.folded_at, one.answered_by)
             for at, one in self._runtime.fold.taken_over.items()
@@ -57,7 +41,7 @@ class Flights:
 
     @property
     def under_way(self) -> int:
-        """How many posts may be under way at this moment."""
+        """The number of posts that may be under way at this moment."""
         now, lease = self._runtime.clock.monotonic(), self._runtime.lease_seconds
         return sum(now - flight.folded_at < lease for flight in self._open.values())
 

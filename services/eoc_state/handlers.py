@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from schemas import subjects
-from schemas.events.control import EocActive, Order, Posture, Withdraw
+from schemas.events.control import Order, Posture, Withdraw
 from schemas.events.desk import EocBroadcast, OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
-from schemas.roles import OFFICE_OR_APPROVER
-from services.eoc_state.domain.activation import Barrier, barrier
+from services.eoc_state.domain.activation import Barrier, barrier, eoc_active
+from services.eoc_state.domain.withdrawal import check_withdrawal
 from services.eoc_state.flights import Flights
 from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
@@ -21,12 +21,12 @@ BARRIER_LOOK_SECONDS = 0.2
 IDLE_LOOK_SECONDS = 1.0
 
 
-class Handlers:
-    """What eoc_state answers and does. ``flights``: the posts that may still land."""
+class EocHandlers:
+    """Carries out the EOC's orders and completes activations. ``flights``: the posts that may still land."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, flights: Flights) -> None:
         self.runtime = runtime
-        self.flights = Flights(runtime)
+        self.flights = flights
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
         """Activate, stand down, declare, end, hold or withdraw; answer with the new control revision."""
@@ -42,8 +42,8 @@ class Handlers:
         await self.broadcast(self.runtime.control)
 
     async def broadcast(self, state: ControlState, waiting: int | None = None) -> None:
-        """Tell services and watching people the posture."""
-        await self.runtime.broadcast(
+        """Broadcast the posture to services and to people who watch."""
+        await self.runtime.bus.publish(
             subjects.EOC_STATE,
             EocBroadcast(
                 at=self.runtime.clock.now(),
@@ -56,10 +56,10 @@ class Handlers:
                 unknown=state.unknown,
             ),
         )
-        await self.runtime.heartbeat()
+        await self.runtime.health.publish()
 
     async def keep_barrier(self) -> None:
-        """Complete each activation once nothing older is in flight; also one that a crash left open."""
+        """Complete each activation once nothing older is in flight, also one that a crash left open; without end."""
         while True:
             state = self.runtime.control
             if state.posture is Posture.EOC_ACTIVATING:
@@ -68,31 +68,30 @@ class Handlers:
                 await self.runtime.projection.signals.wait(("control",), IDLE_LOOK_SECONDS)
 
     async def _complete(self, began: ControlState) -> None:
-        """Wait until the barrier is passed, append eoc_active and say so; return at once if control has moved on."""
+        """Wait until the barrier is passed, and append ``eoc_active``; return at once if control has moved on."""
         runtime, seen = self.runtime, set[int]()
         while True:
             state = runtime.control
             if state.activating_seq != began.activating_seq:
-                return  # stood down, or activated anew: keep_barrier looks again
+                return  # stood down, or activated again: keep_barrier looks again
             found = self._barrier(state.activating_seq)
             seen |= {flight.seq for flight in found.waiting}
             if found.passed:
                 break
             await self.broadcast(state, len(found.waiting))
             await runtime.projection.signals.wait(("control",), BARRIER_LOOK_SECONDS)
-        event = EocActive(
-            at=runtime.clock.now(),
-            activating_seq=state.activating_seq,
-            settled=len(seen - {one.attempt_seq for one in found.unknown}),
-            lapsed=found.lapsed,
-            unknown=found.unknown or None,
-        )
+        await self._append_active(state, found, seen)
+
+    async def _append_active(self, state: ControlState, found: Barrier, seen: set[int]) -> None:
+        """Append ``eoc_active`` behind the control state; a control change in between leaves it to the next look."""
+        runtime = self.runtime
+        event = eoc_active(found, seen, state.activating_seq, runtime.clock.now())
         crash_point("eoc_state.barrier.passed")
         try:
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
             await runtime.catch_up()
-            return  # control moved on; keep_barrier looks again, at once
+            return
         crash_point("eoc_state.active.stored")
         await runtime.projection.at_least(appended.seq)
         runtime.log.info(
@@ -105,17 +104,12 @@ class Handlers:
     def _barrier(self, activating_seq: int) -> Barrier:
         runtime = self.runtime
         flights = self.flights.before(activating_seq)
-        return barrier(flights, self.flights.heard, runtime.clock.monotonic(), runtime.lease_seconds)
+        return barrier(flights, self.flights.workers.awake_until, runtime.clock.monotonic(), runtime.lease_seconds)
 
     async def _check_withdrawal(self, state: ControlState, order: Order) -> None:
-        """A request is withdrawn by its author, or by an officer with an approving role."""
-        if not isinstance(order.action, Withdraw):
-            return
-        author = await self._author_of(order.action.request_id)
-        roles = state.roles_of(order.officer, self.runtime.clock.now())
-        if author != order.officer and not roles & OFFICE_OR_APPROVER:
-            others = ", ".join(sorted(OFFICE_OR_APPROVER))
-            raise ControlFault("order.role", f"{order.action.request_id} can be withdrawn by {author}, or by {others}")
+        if isinstance(order.action, Withdraw):
+            author = await self._author_of(order.action.request_id)
+            check_withdrawal(order, author, state, self.runtime.clock.now())
 
     async def _author_of(self, request_id: str) -> str:
         """Return who wrote a request; one that is over is read from the ledger."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from schemas import streams, subjects
-from services.eoc_state.handlers import Handlers
+from schemas.events.base import read_object
+from schemas.events.desk import ServiceHealth
+from schemas.events.envelope import Envelope
+from services.eoc_state.flights import Flights
+from services.eoc_state.handlers import EocHandlers
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
-    runtime.serve(subjects.DESK_EOC_ORDER, title="orders of the EOC")(handlers.on_order)
-    runtime.consume(streams.EOC_STATE_CONTROL, title="control events to broadcast")(handlers.on_control)
-    runtime.hear(subjects.health("fanout"), title="who posts, and lives")(handlers.flights.on_health)
-    runtime.background(handlers.keep_barrier)
+    flights = Flights(runtime)
+    handlers = EocHandlers(runtime, flights)
+    bus = runtime.bus
+    bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, handlers.on_order, title="orders of the EOC")
+    bus.consume(streams.EOC_STATE_CONTROL, read_object, handlers.on_control, title="control events to broadcast")
+    workers = subjects.health("fanout")
+    bus.subscribe(workers, ServiceHealth.from_bytes, flights.on_health, title="heartbeats of the workers")
+    runtime.supervisor.supervise(handlers.keep_barrier)

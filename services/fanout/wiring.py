@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas import streams, subjects
+from schemas.events.resolutions import Resolution
+from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
@@ -50,19 +52,21 @@ def compose(
     posting = Posting(runtime, platforms, hosts, records, caller, admission, read_back, settings)
     work = Work(runtime, posting, hosts, waits, settings)
     handlers, resolving = Handlers(runtime, work), Resolving(runtime, work)
-    runtime.waits = waits.shown
-    runtime.consume(streams.FANOUT_VERDICTS, workers=VERDICTS_IN_HAND, title="verdicts to bring to their profiles")(
-        handlers.on_verdict
-    )
-    runtime.serve(subjects.DESK_DELIVERY_RESOLVE, title="decisions on unconfirmed posts")(resolving.on_resolve)
-    runtime.consume(streams.FANOUT_RESOLUTIONS, workers=64, title="decisions to carry out")(resolving.on_resolution)
-    runtime.background(read_back.run)
+    runtime.health.waits = waits.shown
+    bus, supervisor = runtime.bus, runtime.supervisor
+    title = "verdicts to bring to their profiles"
+    bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
+    title = "decisions on unconfirmed posts"
+    bus.serve(subjects.DESK_DELIVERY_RESOLVE, Resolution.from_bytes, resolving.on_resolve, title=title)
+    title = "decisions to carry out"
+    bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)
+    supervisor.supervise(read_back.run)
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(hosts, platforms)
 
-    runtime.background(look_after_hosts)
-    runtime.at_stop(work.release)
+    supervisor.supervise(look_after_hosts)
+    supervisor.at_stop(work.release)
     for connector in platforms.values():
-        runtime.at_end(connector.close)
+        supervisor.at_end(connector.close)
     return work

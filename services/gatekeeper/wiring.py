@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from schemas import streams
-from services.gatekeeper.handlers import Handlers
+from schemas.events.approvals import Approval
+from schemas.events.base import read_object
+from schemas.events.requests import Request
+from services.gatekeeper.domain.schedule import Schedule
+from services.gatekeeper.handlers import GateHandlers
 from services.kernel.runtime.service import Runtime
 
 WORKERS = 64
-"""Requests decided at the same time by one copy; compare-and-set keeps them apart."""
+"""Requests decided at the same time by one copy; compare-and-set keeps their verdicts apart."""
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
-    runtime.consume(streams.GATEKEEPER_REQUESTS, workers=WORKERS)(handlers.on_request)
-    runtime.consume(streams.GATEKEEPER_APPROVALS, workers=WORKERS)(handlers.on_approval)
-    runtime.consume(streams.GATEKEEPER_CONTROL)(handlers.on_control)
-    runtime.background(handlers.sweep)
+    handlers = GateHandlers(runtime, Schedule())
+    bus = runtime.bus
+    bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
+    bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)
+    bus.consume(streams.GATEKEEPER_CONTROL, read_object, handlers.on_control)
+    runtime.supervisor.supervise(handlers.sweep)

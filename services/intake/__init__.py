@@ -1,6 +1,5 @@
-"""Intake: serves what people and systems submit at the desk, publishes requests and approvals to the ledger.
+"""Intake: consumes what people and systems submit at the desk, decides what goes on record, publishes it to the ledger.
 
-It checks (``text``, ``identity``, ``submission``), renders for each platform (``rendering``, ``splitting``), screens
-(``screening``, ``personal``, ``profanity``), takes pictures (``media``) and officers' signed decisions
-(``approval``). It decides nothing about the policy: the gatekeeper does.
+It checks and identifies submissions, renders them for each platform, screens them, cleans pictures, and checks what
+officers sign. It decides nothing about the policy: the gatekeeper does.
 """

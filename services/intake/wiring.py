@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from schemas import subjects
-from services.intake.handlers import Handlers
+from schemas import streams, subjects
+from schemas.events.approvals import Approval
+from schemas.events.requests import SubmissionEvent
+from services.intake.decisions import Decisions
+from services.intake.handlers import IntakeHandlers
+from services.intake.preparation import Preparation
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
-    runtime.serve(subjects.DESK_REQUEST_PREVIEW, title="previews")(handlers.on_preview)
-    runtime.serve(subjects.DESK_REQUEST_SUBMIT, title="submissions")(handlers.on_submit)
-    runtime.serve(subjects.DESK_MEDIA_PUT, raw=True, workers=2, title="pictures")(handlers.on_media)
-    runtime.serve(subjects.DESK_APPROVAL_SUBMIT, title="approvals")(handlers.on_approval)
-    runtime.background(handlers.warm_up)
+    handlers = IntakeHandlers(runtime, Preparation(runtime), Decisions(runtime))
+    bus, submission = runtime.bus, SubmissionEvent.from_bytes
+    bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")
+    bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, title="submissions")
+    most = streams.MAX_PAYLOAD
+    bus.serve(subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, title="pictures")
+    bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, title="approvals")
+    runtime.supervisor.supervise(handlers.warm_up)

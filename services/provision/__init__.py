@@ -2,17 +2,17 @@
 
 ``make_city(folder, demo_plan())`` makes a city folder (``interactive_plan(ask)`` asks for another plan);
 ``EmbeddedBroker`` runs nats-server on it; ``provision(city, url)`` makes the streams and durables of the city's
-realm, and says with ``accounts_changed`` whether the broker must ``reload``. ``read_envelope`` and
+realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read_envelope`` and
 ``read_manifest`` give the signed authority manifest, for the registry's first event.
 """
 
-from services.provision.broker import EmbeddedBroker
-from services.provision.city_init import make_city
-from services.provision.city_plan import CityPlan, demo_plan
-from services.provision.interactive import interactive_plan
-from services.provision.manifests import read_envelope, read_manifest
-from services.provision.preflight import find_nats_server
-from services.provision.streams import Provisioned, provision
+from services.provision.broker.embedded import EmbeddedBroker
+from services.provision.broker.preflight import find_nats_server
+from services.provision.broker.streams import Provisioned, provision
+from services.provision.city.city_init import make_city
+from services.provision.city.manifests import read_envelope, read_manifest
+from services.provision.plan.city_plan import CityPlan, demo_plan
+from services.provision.plan.interactive import interactive_plan
 
 __all__ = [
     "CityPlan",

@@ -1,8 +1,8 @@
-"""Whether one service works, asked with its own key: the health check of a container.
+"""Checks with a service's own key whether the service works: the health check of a container.
 
 ``python -m services.provision.alive [SERVICE]`` (or ONEVOICE_SERVICE) ends with 0 when the broker answers this
 service's user, its streams and durables are as they have to be, and somebody fetches from each of its durables.
-The board's heartbeats, which ``onevoice doctor`` shows, say more, but it takes an officer's key to ask for them.
+The board's heartbeats, which ``onevoice doctor`` shows, tell more, but need an officer's key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from schemas import flow, streams
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, Drift, Exit, OneVoiceError, Unreachable
 from services.kernel.ledger.drift import drift
-from services.provision.connection import connected
+from services.provision.broker.connection import connected
 
 LOOKS = 10
 SECONDS_BETWEEN = 0.3

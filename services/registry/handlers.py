@@ -6,22 +6,22 @@ from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from services.kernel.authority.orders import carry_out
+from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
-from services.kernel.control.control_state import ControlFault, ControlState, fold
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
+from services.registry.domain.genesis import check_genesis
 
 ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend"})
 
 
-class Handlers:
-    """What the registry answers."""
+class RegistryHandlers:
+    """Serves orders about officers and profiles."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -34,13 +34,14 @@ class Handlers:
 
 
 async def begin_ledger(runtime: Runtime) -> None:
-    """Append the authority manifest as the first control event; another copy may be quicker.
+    """Append the authority manifest as the first control event, unless another copy was quicker.
 
     Raises:
-        BadInput: ``manifest.missing``, or the manifest is not signed by the pinned root keys.
+        BadInput: as ``read_manifest`` and ``check_genesis``.
     """
-    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime))
-    check_manifest(runtime, event)
+    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city))
+    authority = runtime.city.authority
+    check_genesis(event, runtime.city.realm, frozenset(authority.root_keys), authority.threshold)
     try:
         appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=0)
     except Conflict:
@@ -49,31 +50,20 @@ async def begin_ledger(runtime: Runtime) -> None:
     runtime.log.info("the ledger begins with the authority manifest", control_seq=appended.seq)
 
 
-def read_manifest(runtime: Runtime) -> Envelope:
-    """Read the signed manifest of the city folder."""
-    path = runtime.city.manifest_path
+def read_manifest(city: City) -> Envelope:
+    """Return the signed manifest of a city folder.
+
+    Raises:
+        BadInput: ``manifest.missing``, ``manifest.malformed``.
+    """
+    path = city.manifest_path
     try:
         return Envelope.from_bytes(path.read_bytes())
     except OSError as error:
         raise BadInput(
-            "manifest.missing", f"{path}: {error.strerror}", "make the city folder anew: onevoice init"
+            "manifest.missing",
+            f"{path}: {error.strerror}",
+            "restore it from a backup",
         ) from error
     except (StrictJsonError, ValidationError) as error:
         raise BadInput("manifest.malformed", f"{path} is not a signed manifest", "restore it from a copy") from error
-
-
-def check_manifest(runtime: Runtime, event: Genesis) -> Manifest:
-    """Check a manifest against the pinned keys before it becomes the beginning of everything."""
-    authority = runtime.city.authority
-    try:
-        fold(
-            ControlState(),
-            event,
-            1,
-            root_keys=frozenset(authority.root_keys),
-            threshold=authority.threshold,
-            realm=runtime.city.realm,
-        )
-    except ControlFault as fault:
-        raise BadInput(fault.code, fault.message, "have the manifest signed by the root keys of city.toml") from fault
-    return Manifest.from_bytes(event.manifest.payload_bytes())

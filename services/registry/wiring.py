@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from schemas import subjects
+from schemas.events.envelope import Envelope
 from services.kernel.runtime.service import Runtime
-from services.registry.handlers import Handlers, begin_ledger
+from services.registry.handlers import RegistryHandlers, begin_ledger
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = Handlers(runtime)
-    runtime.serve(subjects.DESK_REGISTRY_ORDER, title="orders about officers and profiles")(handlers.on_order)
+    handlers = RegistryHandlers(runtime)
+    title = "orders about officers and profiles"
+    runtime.bus.serve(subjects.DESK_REGISTRY_ORDER, Envelope.from_bytes, handlers.on_order, title=title)
 
 
 async def genesis(runtime: Runtime) -> None:

@@ -1,8 +1,8 @@
 """The townsquare: a small platform for demonstrations and drills that speaks the part of the Mastodon API that is used.
 
 It is a platform, not part of the pipeline: it reads no ledger, decides nothing, and knows OneVoice only as a client
-with tokens. It keeps posts on disk (``posts``), shows them to the public (``pages``) and can be told to misbehave
-(``mischief``; how: docs/platforms.md).
+with tokens. It keeps posts on disk (``posts``), shows them to the public (``pages``) and can inject faults
+(``faults``; how: docs/platforms.md).
 """
 
 from __future__ import annotations

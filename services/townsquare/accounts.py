@@ -121,7 +121,7 @@ class Directory:
             self._by_id = {account.id: account for account in self.all}
 
     def by_token(self, token: str) -> Account | None:
-        """Return whose token it is. Looked up by hash, so the time it takes says nothing about a token."""
+        """Return whose token it is. Looked up by hash, so that the time it takes tells nothing of a token."""
         return self._by_token.get(canonical.sha256(token.encode("utf-8", "surrogateescape")))
 
     def by_name(self, username: str) -> Account | None:

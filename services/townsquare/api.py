@@ -12,9 +12,9 @@ from aiohttp import BodyPartReader, web
 from schemas.platforms import LIMITS, counted_length
 from services.townsquare import entities
 from services.townsquare.accounts import Account, Directory
-from services.townsquare.lies import POST_ID
-from services.townsquare.mischief import TRICK, Kind, Mischief
-from services.townsquare.posts import Draft, Media, Post, Posts, Refusal
+from services.townsquare.fault_injection import POST_ID
+from services.townsquare.faults import FAULT, FaultKind, FaultQueue
+from services.townsquare.posts import Media, PostDraft, Posts, Refusal, StoredPost
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 _PAGE = 40
@@ -22,11 +22,11 @@ _PAGE = 40
 
 @dataclass(frozen=True)
 class Api:
-    """The handlers; ``mischief`` is asked by the server around them."""
+    """The handlers; the server around them takes from ``faults``."""
 
     posts: Posts
     directory: Directory
-    mischief: Mischief
+    faults: FaultQueue
 
     def routes(self) -> list[web.RouteDef]:
         """Return the API's routes."""
@@ -115,8 +115,8 @@ class Api:
         account = self.whose(request)
         content, description = await _upload(request)
         kind = _media_type(content)
-        trick = request.get(TRICK)
-        delay = trick.seconds or 0 if trick is not None and trick.kind is Kind.PROCESSING else 0
+        fault = request.get(FAULT)
+        delay = fault.seconds or 0 if fault is not None and fault.kind is FaultKind.PROCESSING else 0
         media = await self.posts.add_media(account.username, content, kind, description, delay)
         entity = entities.media_entity(media, base_of(request), ready=not delay)
         return web.json_response(entity, status=202 if delay else 200)
@@ -131,17 +131,17 @@ class Api:
         entity = entities.media_entity(media, base_of(request), ready=ready)
         return web.json_response(entity, status=200 if ready else 206)
 
-    def attached(self, post: Post) -> list[Media]:
+    def attached(self, post: StoredPost) -> list[Media]:
         """Return the pictures of a post."""
         return [self.posts.media[media_id] for media_id in post.draft.media_ids]
 
-    def _post(self, request: web.Request) -> Post:
+    def _post(self, request: web.Request) -> StoredPost:
         post = self.posts.posts.get(request.match_info["id"])
         if post is None or self.directory.by_name(post.username) is None:
             raise Refusal(404, "Record not found")
         return post
 
-    def _entity(self, post: Post, request: web.Request) -> dict[str, Any]:
+    def _entity(self, post: StoredPost, request: web.Request) -> dict[str, Any]:
         account = self.directory.by_name(post.username)
         if account is None:
             raise Refusal(404, "Record not found")
@@ -155,9 +155,9 @@ def base_of(request: web.Request) -> str:
 
 
 def _lag(request: web.Request) -> float:
-    """Return how old a post must be to be listed, in seconds: a listing that lags behind leaves newer ones out."""
-    trick = request.get(TRICK)
-    return trick.seconds or 0.0 if trick is not None and trick.kind is Kind.LAG else 0.0
+    """Return how old a post must be to be listed, in seconds: a listing that lags leaves newer ones out."""
+    fault = request.get(FAULT)
+    return fault.seconds or 0.0 if fault is not None and fault.kind is FaultKind.LAG else 0.0
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
@@ -173,7 +173,7 @@ async def _body(request: web.Request) -> Mapping[str, Any]:
     return body
 
 
-def _draft(body: Mapping[str, Any]) -> Draft:
+def _draft(body: Mapping[str, Any]) -> PostDraft:
     """Check what a client asks to post; raises Refusal 422 in words like Mastodon's."""
     limits = LIMITS["mastodon"]
     text = body.get("status") or ""
@@ -188,7 +188,7 @@ def _draft(body: Mapping[str, Any]) -> Draft:
         raise Refusal(422, f"Validation failed: Text character limit of {limits.characters} exceeded")
     if len(media_ids) > limits.pictures:
         raise Refusal(422, f"Validation failed: Cannot attach more than {limits.pictures} files")
-    return Draft(
+    return PostDraft(
         text=text,
         media_ids=tuple(dict.fromkeys(media_ids)),
         in_reply_to=_text(body.get("in_reply_to_id")),

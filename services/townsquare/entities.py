@@ -6,24 +6,12 @@ import html
 import re
 from typing import Any
 
+from schemas import links
 from schemas.platforms import LIMITS
 from services.townsquare.accounts import Account
-from services.townsquare.posts import EXTENSIONS, Media, Post
+from services.townsquare.posts import EXTENSIONS, Media, StoredPost
 
-_LINK = re.compile(r"https?://[^\s<>\"]+")
 PICTURE_BYTES = 16 * 1024 * 1024
-
-
-def link_spans(text: str) -> list[tuple[str, str | None]]:
-    """Cut a text into (piece, address) pairs; the address is None for what is not a link."""
-    pieces: list[tuple[str, str | None]] = []
-    end = 0
-    for match in _LINK.finditer(text):
-        address = match.group().rstrip(".,;:!?\"')]}")
-        pieces += [(text[end : match.start()], None), (address, address)]
-        end = match.start() + len(address)
-    pieces.append((text[end:], None))
-    return [(piece, address) for piece, address in pieces if piece]
 
 
 def to_html(text: str) -> str:
@@ -34,9 +22,9 @@ def to_html(text: str) -> str:
 
 def _inline(text: str) -> str:
     made = []
-    for piece, address in link_spans(text):
+    for piece, is_link in links.pieces(text):
         shown = html.escape(piece).replace("\n", "<br>")
-        made.append(f'<a href="{html.escape(address)}" rel="nofollow noopener">{shown}</a>' if address else shown)
+        made.append(f'<a href="{shown}" rel="nofollow noopener">{shown}</a>' if is_link else shown)
     return "".join(made)
 
 
@@ -63,7 +51,9 @@ def media_entity(media: Media, base: str, *, ready: bool = True) -> dict[str, An
     return {"id": media.id, "type": "image", "url": url, "preview_url": url, "description": media.description}
 
 
-def status_entity(post: Post, account: Account, media: list[Media], base: str, parent: Post | None) -> dict[str, Any]:
+def status_entity(
+    post: StoredPost, account: Account, media: list[Media], base: str, parent: StoredPost | None
+) -> dict[str, Any]:
     """Return a Status."""
     draft = post.draft
     return {

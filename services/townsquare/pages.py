@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from services.townsquare import entities
 from services.townsquare.api import Api
-from services.townsquare.posts import Post, Refusal
+from services.townsquare.posts import Refusal, StoredPost
 
 _PAGE = 20
 _STYLE = (Path(__file__).parent / "static" / "townsquare.css").read_bytes()
@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-class Pages:
+class PublicPages:
     """The public pages over what the API keeps."""
 
     def __init__(self, api: Api) -> None:
@@ -68,7 +68,7 @@ class Pages:
         store = self._api.posts
         post = store.posts.get(request.match_info["id"])
         if post is None or post.username != request.match_info["name"]:
-            return self._missing("This post is not here, or it was taken back.")
+            return self._missing("This post is not here, or it was deleted.")
         parent = store.posts.get(post.draft.in_reply_to or "")
         return self._html(
             "post.html",
@@ -94,7 +94,7 @@ class Pages:
         older = f"?before={shown[-1].id}" if len(found) > _PAGE else None
         return [self._view(post) for post in shown], older
 
-    def _view(self, post: Post) -> dict[str, Any]:
+    def _view(self, post: StoredPost) -> dict[str, Any]:
         account = self._api.directory.by_name(post.username)
         created = datetime.fromisoformat(post.created_at).astimezone()
         return {

@@ -1,7 +1,7 @@
 """The townsquare's posts and pictures: in memory for reading, in a journal and files for good.
 
 The idempotency rule is Mastodon's (docs/platforms.md): within an hour the same key of the same account gives the first
-post again, whatever the body says; the key is looked at before anything is kept.
+post again, whatever the body says; the key is looked at before anything is stored.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import bisect
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.files import write_atomically
@@ -22,7 +22,7 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class Refusal(Exception):
-    """The townsquare does not take it: the HTTP status, what is told, and seconds for Retry-After."""
+    """A request that the townsquare refuses: the HTTP status, the reason, and seconds for Retry-After."""
 
     def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
         super().__init__(reason)
@@ -44,7 +44,7 @@ class Media:
 
 
 @dataclass(frozen=True)
-class Draft:
+class PostDraft:
     """What a client asks to post."""
 
     text: str
@@ -57,14 +57,18 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Post:
-    """A post as it is kept. ``created_at`` is ISO 8601 in UTC with milliseconds."""
+class StoredPost:
+    """A post as it is stored. ``created_at`` is ISO 8601 in UTC with milliseconds."""
 
     id: str
     username: str
     created_at: str
-    draft: Draft
+    draft: PostDraft
     key: str | None = None
+
+
+_Keyed: TypeAlias = tuple[StoredPost, asyncio.Future[None] | None]
+"""The post that a key made, and what to wait for while it is being written."""
 
 
 @dataclass
@@ -76,22 +80,22 @@ class Posts:
 
     def __post_init__(self) -> None:
         self.media_folder = self.folder / "media"
-        self.posts: dict[str, Post] = {}
+        self.posts: dict[str, StoredPost] = {}
         self.media: dict[str, Media] = {}
         self._order: dict[str | None, list[int]] = {None: []}
-        self._keys: dict[tuple[str, str], tuple[Post, asyncio.Future[None] | None]] = {}
+        self._keys: dict[tuple[str, str], _Keyed] = {}
         self._attached: set[str] = set()
         self._last_id = 0
         self._journal = Journal(self.folder / "posts.jsonl")
 
     def open(self) -> None:
-        """Read back what is kept. Raises BadInput as ``Journal.open`` does."""
+        """Read what is stored. Raises BadInput as ``Journal.open`` does."""
         self.media_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for entry in self._journal.open():
             kind = entry.pop("type")
             if kind == "post":
-                entry["draft"] = Draft(**{**entry["draft"], "media_ids": tuple(entry["draft"]["media_ids"])})
-                self._show(Post(**entry))
+                entry["draft"] = PostDraft(**{**entry["draft"], "media_ids": tuple(entry["draft"]["media_ids"])})
+                self._show(StoredPost(**entry))
             elif kind == "media":
                 self.media[entry["id"]] = Media(**entry)
             else:
@@ -102,8 +106,8 @@ class Posts:
         """Finish what is being written."""
         await self._journal.close()
 
-    async def create(self, username: str, draft: Draft, key: str | None) -> Post:
-        """Keep a post and return it when it is on the disk; a repeated key returns the first one.
+    async def create(self, username: str, draft: PostDraft, key: str | None) -> StoredPost:
+        """Store a post and return it when it is on the disk; a repeated key returns the first one.
 
         Raises:
             Refusal: 422 or 404, in words like Mastodon's.
@@ -116,7 +120,7 @@ class Posts:
                 await asyncio.shield(stored)
             return post
         self._check(username, draft, now)
-        post = Post(self._next_id(now), username, _iso(now), draft, key)
+        post = StoredPost(self._next_id(now), username, _iso(now), draft, key)
         self._attached.update(draft.media_ids)
         storing = asyncio.ensure_future(self._journal.append({"type": "post", **_plain(post)}))
         if key is not None:
@@ -130,8 +134,8 @@ class Posts:
         self._show(post)
         return post
 
-    async def delete(self, username: str, post_id: str) -> Post:
-        """Take a post away; raises Refusal 404 when there is none of this account."""
+    async def delete(self, username: str, post_id: str) -> StoredPost:
+        """Delete a post; raises Refusal 404 when there is none of this account."""
         post = self.posts.get(post_id)
         if post is None or post.username != username:
             raise Refusal(404, "Record not found")
@@ -142,7 +146,7 @@ class Posts:
     async def add_media(
         self, username: str, content: bytes, media_type: str, description: str, delay: float = 0.0
     ) -> Media:
-        """Keep a picture; it may be attached after ``delay`` seconds."""
+        """Store a picture; it may be attached after ``delay`` seconds."""
         now = self.clock.now()
         media_id = self._next_id(now)
         name = f"{media_id}.{EXTENSIONS[media_type]}"
@@ -154,7 +158,7 @@ class Posts:
         return media
 
     def is_ready(self, media: Media) -> bool:
-        """Say whether a picture may be attached now."""
+        """Return whether a picture may be attached now."""
         return media.ready_at <= _iso(self.clock.now())
 
     def newest(
@@ -164,7 +168,7 @@ class Posts:
         before: str | None = None,
         after: str | None = None,
         age: float = 0.0,
-    ) -> list[Post]:
+    ) -> list[StoredPost]:
         """Return posts, newest first, of one account or all, with ids below ``before`` and above ``after``.
 
         ``age``: none that is younger than so many seconds.
@@ -178,17 +182,17 @@ class Posts:
         start = bisect.bisect_right(order, int(after)) if after else 0
         return [self.posts[str(number)] for number in reversed(order[max(start, end - limit) : end])]
 
-    def replies_to(self, post_id: str) -> list[Post]:
+    def replies_to(self, post_id: str) -> list[StoredPost]:
         """Return the replies to a post, oldest first."""
         return [post for post in self.posts.values() if post.draft.in_reply_to == post_id]
 
-    def _by_key(self, username: str, key: str | None, now: datetime) -> tuple[Post, asyncio.Future[None] | None] | None:
+    def _by_key(self, username: str, key: str | None, now: datetime) -> _Keyed | None:
         known = self._keys.get((username, key)) if key is not None else None
         if known is None or datetime.fromisoformat(known[0].created_at) + KEY_LIFE < now:
             return None
         return known
 
-    def _check(self, username: str, draft: Draft, now: datetime) -> None:
+    def _check(self, username: str, draft: PostDraft, now: datetime) -> None:
         if draft.in_reply_to is not None and draft.in_reply_to not in self.posts:
             raise Refusal(404, "The post you are trying to reply to does not appear to exist.")
         for media_id in draft.media_ids:
@@ -203,7 +207,7 @@ class Posts:
         self._last_id = max(self._last_id + 1, int(now.timestamp() * 1_000) << 16)
         return str(self._last_id)
 
-    def _show(self, post: Post) -> None:
+    def _show(self, post: StoredPost) -> None:
         self.posts[post.id] = post
         self._attached.update(post.draft.media_ids)
         if post.key is not None:
@@ -224,7 +228,7 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _plain(post: Post) -> dict[str, Any]:
+def _plain(post: StoredPost) -> dict[str, Any]:
     value = asdict(post)
     value["draft"]["media_ids"] = list(post.draft.media_ids)
     return value

@@ -1,4 +1,4 @@
-"""The townsquare's server: the API, the public pages and the order to misbehave, in one application."""
+"""The townsquare's server: the API, the public pages and the fault injection, in one application."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
 from services.townsquare.accounts import Directory, accounts_path
 from services.townsquare.api import Api
-from services.townsquare.lies import Lies
-from services.townsquare.mischief import Mischief, On, Trick
-from services.townsquare.pages import Pages
+from services.townsquare.fault_injection import FaultInjector
+from services.townsquare.faults import Fault, FaultQueue, On
+from services.townsquare.pages import PublicPages
 from services.townsquare.posts import Posts, Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,8 +34,8 @@ class Townsquare:
 
     posts: Posts
     directory: Directory
-    mischief: Mischief
-    lies: Lies
+    faults: FaultQueue
+    injector: FaultInjector
     admin_token: str
 
     @classmethod
@@ -49,35 +49,35 @@ class Townsquare:
         directory = Directory(path)
         posts = Posts(path.parent, clock or SystemClock())
         posts.open()
-        return cls(posts, directory, Mischief(), Lies(posts), _admin_token(path.parent / "admin.token"))
+        return cls(posts, directory, FaultQueue(), FaultInjector(posts), _admin_token(path.parent / "admin.token"))
 
     def app(self) -> web.Application:
         """Return the application; it closes the posts at the end."""
-        api = Api(self.posts, self.directory, self.mischief)
-        app = web.Application(middlewares=[_refusals, self._play], client_max_size=_BODY_BYTES)
+        api = Api(self.posts, self.directory, self.faults)
+        app = web.Application(middlewares=[_refusals, self._inject], client_max_size=_BODY_BYTES)
         app.add_routes(api.routes())
-        app.add_routes(Pages(api).routes())
+        app.add_routes(PublicPages(api).routes())
         app.add_routes(
             [
-                web.get("/admin/mischief", self._list_tricks),
-                web.post("/admin/mischief", self._add_trick),
-                web.delete("/admin/mischief", self._clear_tricks),
+                web.get("/admin/faults", self._list_faults),
+                web.post("/admin/faults", self._add_fault),
+                web.delete("/admin/faults", self._clear_faults),
             ]
         )
 
         async def close(_: web.Application) -> None:
-            await self.lies.close()
+            await self.injector.close()
             await self.posts.close()
 
         app.on_cleanup.append(close)
         return app
 
     @web.middleware
-    async def _play(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Carry out the trick that is due on this call, before and after the call itself."""
+    async def _inject(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Inject the fault that is due on this call, if there is one."""
         on = _kind_of_call(request)
-        trick = self.mischief.take(self._caller(request), on) if on is not None else None
-        return await handler(request) if trick is None else await self.lies.play(trick, request, handler)
+        fault = self.faults.take(self._caller(request), on) if on is not None else None
+        return await handler(request) if fault is None else await self.injector.inject(fault, request, handler)
 
     def _caller(self, request: web.Request) -> str | None:
         account = self.directory.by_token(request.headers.get("Authorization", "").partition(" ")[2].strip())
@@ -89,22 +89,22 @@ class Townsquare:
         if not near or not secrets.compare_digest(token.encode(), self.admin_token.encode()):
             raise Refusal(403, "Only from this machine, with the token of var/townsquare/admin.token")
 
-    async def _list_tricks(self, request: web.Request) -> web.Response:
+    async def _list_faults(self, request: web.Request) -> web.Response:
         self._admit(request)
-        return web.json_response([trick.model_dump(mode="json") for trick in self.mischief.left])
+        return web.json_response([fault.model_dump(mode="json") for fault in self.faults.left])
 
-    async def _add_trick(self, request: web.Request) -> web.Response:
+    async def _add_fault(self, request: web.Request) -> web.Response:
         self._admit(request)
         try:
-            trick = Trick.from_bytes(await request.read())
+            fault = Fault.from_bytes(await request.read())
         except (canonical.StrictJsonError, ValidationError) as error:
             raise Refusal(422, str(error)) from error
-        self.mischief.add(trick)
-        return web.json_response(trick.model_dump(mode="json"), status=201)
+        self.faults.add(fault)
+        return web.json_response(fault.model_dump(mode="json"), status=201)
 
-    async def _clear_tricks(self, request: web.Request) -> web.Response:
+    async def _clear_faults(self, request: web.Request) -> web.Response:
         self._admit(request)
-        self.mischief.clear()
+        self.faults.clear()
         return web.json_response([])
 
 
@@ -122,7 +122,7 @@ async def start(city: City, port: int | None = None, clock: Clock | None = None)
 
 
 def _admin_token(path: Path) -> str:
-    """Read the token for orders to misbehave; the first start makes it, mode 0600."""
+    """Read the token for fault injection; the first start makes it, mode 0600."""
     if not path.exists():
         write_atomically(path, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
     return path.read_text(encoding="ascii").strip()
@@ -148,4 +148,4 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return web.json_response({"error": refusal.reason}, status=refusal.status, headers=headers)
     except OSError as error:
         logs.logger().error("the townsquare cannot write", path=request.path, error=error.strerror)
-        return web.json_response({"error": "This could not be kept"}, status=503)
+        return web.json_response({"error": "This could not be stored"}, status=503)

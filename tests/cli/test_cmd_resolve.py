@@ -47,7 +47,7 @@ class Drill:
     def admin(self, method: str, body: dict[str, Any] | None = None) -> None:
         token = (self.city.folder / "var" / "townsquare" / "admin.token").read_text().strip()
         request = urllib.request.Request(
-            f"{self.square}/admin/mischief",
+            f"{self.square}/admin/faults",
             data=json.dumps(body).encode() if body else None,
             headers={"Authorization": f"Bearer {token}"},
             method=method,

@@ -17,7 +17,7 @@ from services.desk.app import build
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
 from services.kernel.base.tls import client_context
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.compose import on_nats
 from tests.cli.conftest import Done, Shell
 from tests.support.ledger_builder import LedgerBuilder
 
@@ -159,7 +159,7 @@ def test_there_is_one_reader() -> None:
 def test_each_service_refuses_to_start_with_it(shell: Shell, row: flow.Service) -> None:
     assert shell.folder is not None
     with pytest.raises(BadInput) as caught:
-        Runtime(row, load_city(shell.folder))
+        on_nats(row, load_city(shell.folder), lambda _: None)
     assert caught.value.code == "nats.tls_ca"
 
 

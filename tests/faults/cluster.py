@@ -24,7 +24,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Conflict
 from services.provision import find_nats_server
-from services.provision.nats_config import Cluster, ServerSettings, Tls, render_server
+from services.provision.accounts.server_conf import Cluster, ServerSettings, Tls, render_server
 from tests.faults.crashes import delivered, flowing
 from tests.faults.harness import ALL, SQUARES, FaultCity
 from tests.faults.load import Load

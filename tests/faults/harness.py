@@ -24,8 +24,8 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Ledger
 from services.provision import demo_plan, make_city, provision
-from services.provision.city_plan import Department, PlannedOfficer, local_profiles
-from services.townsquare.mischief import Kind, Trick
+from services.provision.plan.city_plan import Department, PlannedOfficer, local_profiles
+from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess
 from tests.support.mission import Desk, Mission, Writer
@@ -180,10 +180,10 @@ class FaultCity:
             self._writer = await self.mission.writer("board")
         return self._writer.ledger
 
-    def play(self, profile: str | None, kind: Kind, **changes: Any) -> None:
-        """Play a trick on the next posts of a profile, or of everybody."""
+    def play(self, profile: str | None, kind: FaultKind, **changes: Any) -> None:
+        """Inject a fault into the next posts of a profile, or of everybody."""
         account = profile.removesuffix("-townsquare") if profile else None
-        self.square.mischief.add(Trick(kind=kind, account=account, **changes))
+        self.square.faults.add(Fault(kind=kind, account=account, **changes))
 
     def posts(self, profile: str) -> list[str]:
         """The texts that the public sees on a profile, oldest first."""

@@ -105,7 +105,7 @@ async def platforms(folder: Path, scale: Scale) -> list[Row]:
             rows = list(
                 await asyncio.gather(*told, _host_away(square, away, elsewhere, lease), _reserve(square, *urgent))
             )
-            square.inside.mischief.clear()
+            square.inside.faults.clear()
             rows += await _sick_neighbours(square, names)
     return rows
 
@@ -139,7 +139,7 @@ async def _told(square: Square, lie: Lie, account: str, lease: float) -> Row:
     took = monotonic() - began
     if attempts > 4:
         wrong.append(f"{attempts} attempts")
-    played = sum(one.calls for one in square.inside.mischief.left if one.account == account)
+    played = sum(one.calls for one in square.inside.faults.left if one.account == account)
     if played >= sum(trick.get("calls", 1) for trick in lie.tricks):
         wrong.append("the lie was never told")
     remark = f"{' then '.join(lie.ends)}, {attempts} attempt{'s' if attempts > 1 else ''}"
@@ -167,7 +167,7 @@ async def _host_away(square: Square, away: list[str], elsewhere: list[str], leas
     wrong = []
     try:
         async with asyncio.timeout(30.0):
-            while "away.example" not in str(square.runtime.troubles):  # noqa: ASYNC110 - it has no event
+            while "away.example" not in str(square.runtime.health.troubles):  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.05)
     except TimeoutError:
         wrong.append("no trouble was told")
@@ -183,8 +183,8 @@ async def _host_away(square: Square, away: list[str], elsewhere: list[str], leas
         wrong.append(f"{max(attempts)} attempts while the host was away")
     if meanwhile - usual >= DELAY:
         wrong.append(f"another host waited {meanwhile - usual:.2f} s longer")
-    if "away.example" in str(square.runtime.troubles):
-        wrong.append(f"still told: {square.runtime.troubles}")
+    if "away.example" in str(square.runtime.health.troubles):
+        wrong.append(f"still told: {square.runtime.health.troubles}")
     return Row(
         "platform: host away",
         times=1,
@@ -218,7 +218,7 @@ async def _sick_neighbours(square: Square, names: list[str]) -> list[Row]:
             kind = ("never_before", "drip", "error_before", "never_after")[place % 4]
             square.play(name, kind=kind, calls=10_000, seconds=600)
         ill, beside = await _beside(square, sick, groups, f"Ill {number}")
-        square.inside.mischief.clear()
+        square.inside.faults.clear()
         ends += await asyncio.gather(*(square.end(ill, name, 180.0) for name in sick))
         counts += [square.count(name, f"Ill {number}") for name in sick]
         for where, usual in alone.items():

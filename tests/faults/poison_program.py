@@ -28,7 +28,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
     from services.fanout.delivery.posting import Posting
     from services.gatekeeper import handlers as gate
-    from services.kernel.runtime import retry_budget as poison
+    from services.kernel.runtime import retry_budget
 
     decide, violations = gate.decide, Posting._violations
 
@@ -43,7 +43,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     vars(gate)["decide"] = deciding
     setattr(Posting, "_violations", judging)  # noqa: B010 - a method is replaced, on purpose
     if patience:
-        vars(poison)["Patience"] = functools.partial(poison.Patience, **patience)
+        vars(retry_budget)["RetryBudget"] = functools.partial(retry_budget.RetryBudget, **patience)
 
 
 def _be(names: list[str], folder: str, url: str, log: str, bugs: Bugs, patience: dict[str, Any]) -> None:

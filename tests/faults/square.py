@@ -20,8 +20,9 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.wiring import compose
 from services.kernel.base import web
 from services.kernel.base.clock import monotonic
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.townsquare.mischief import Trick
+from services.townsquare.faults import Fault
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.town import Town, a_town
 from tests.support.ports import free_port
@@ -54,9 +55,9 @@ class Square:
         """Let nobody answer at a host."""
         self.town.city.settings.mastodon.instances[host] = self.nowhere
 
-    def play(self, account: str, **trick: Any) -> None:
-        """Play a trick on the next calls for an account."""
-        self.inside.mischief.add(Trick.model_validate({"account": account, **trick}))
+    def play(self, account: str, **fault: Any) -> None:
+        """Inject a fault into the next calls of an account."""
+        self.inside.faults.add(Fault.model_validate({"account": account, **fault}))
 
     def count(self, account: str, text: str) -> int:
         """How many public posts have this text."""
@@ -118,8 +119,7 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
             runtime.lease_seconds = lease
             compose(runtime, platforms, lease=lease, patience=patience)
 
-        runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-        app = runtime.app(wire)
+        runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
         await app.start()
         try:
             yield Square(town, inside, running.url, runtime, patience)

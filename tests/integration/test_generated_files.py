@@ -1,4 +1,4 @@
-"""What is generated is committed as it would be generated now: schemas, AsyncAPI, the flow diagram."""
+"""What is generated is committed as it would be generated now: schemas, AsyncAPI, the diagrams."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import pytest
 
 from schemas import flow, streams, subjects
-from services.provision.generate import JSON_FOLDER, architecture, asyncapi, json_schemas
+from services.provision.generate.contracts import JSON_FOLDER, asyncapi, json_schemas
+from services.provision.generate.diagrams import documents
 
 
 @pytest.mark.parametrize(("path", "text"), list(json_schemas()), ids=lambda value: getattr(value, "stem", ""))
@@ -35,9 +36,9 @@ def test_asyncapi_is_up_to_date_and_names_what_is_served():
             assert consumer == streams.AUDIT_COPY or consumer.filter_subject in addresses, consumer.durable
 
 
-def test_the_diagram_is_up_to_date():
-    """docs/architecture.md shows the flow map as it is."""
-    path, text = architecture()
+@pytest.mark.parametrize(("path", "text"), list(documents()), ids=lambda value: getattr(value, "stem", ""))
+def test_the_diagrams_are_up_to_date(path, text):
+    """docs/architecture.md shows the flow map as it is, docs/states.md the tables of states."""
     assert text == path.read_text(encoding="utf-8")
 
 

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from schemas import canonical, streams, subjects
 from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.verify.book import Authority, Book
 from services.audit.verify.line import Line
 from services.audit.verify.replay import judge, overtaken, undecided, unsettled
-from services.fanout.domain.resolution import signed
 from services.gatekeeper.domain.dossier import facts_of
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS
+from services.kernel.authority.statements import statement_on_record
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW
@@ -119,7 +120,8 @@ def _posts(world: World, record: Record) -> Iterator[str]:
         again = sum(
             1
             for _, resolution in state.target(post.profile).resolutions
-            if (said := signed(resolution.envelope)) is not None and said.decision == "post_again"
+            if (said := statement_on_record(resolution.envelope, ResolutionStatement)) is not None
+            and said.decision == "post_again"
         )
         if len(seen[place]) > 1 + again:
             yield f"4: {post.request_id} is public twice on {post.profile}: posts {seen[place]}"

@@ -25,6 +25,7 @@ from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import ACK_TIMEOUT, Entry, Ledger, _patiently
 from services.kernel.ledger.integrity import Shape
 from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
+from services.kernel.runtime.bus import ACK_SECONDS
 from tests.simulation.loop import OWNER, Process, VirtualLoop
 from tests.simulation.server import Ack, Durable, Part, Refused, Server, fits
 
@@ -191,7 +192,7 @@ class Network:
         self, message: tuple[Entry, int], process: Process, future: asyncio.Future[Any], durable: Durable
     ) -> None:
         if not future.done():
-            future.set_result(SimMsg(self, process, durable, *message))
+            future.set_result(SimDelivery(self, process, durable, *message))
 
     def dispatch_for(self, stream: str, subject: str) -> None:
         """After an append: whoever waits for such a subject gets it."""
@@ -232,52 +233,39 @@ class Network:
         self.carry(None, arrived)
 
 
-class SimMsg:
-    """A message of a durable, as the middleware sees nats-py's ``Msg``."""
+class SimDelivery:
+    """A message of a durable (services.kernel.runtime.bus.Delivery)."""
 
-    def __init__(self, network: Network, process: Process, durable: Durable, entry: Entry, delivered: int) -> None:
+    def __init__(self, network: Network, process: Process, durable: Durable, entry: Entry, count: int) -> None:
         self._network, self._process, self._durable = network, process, durable
-        self.subject, self.data, self.headers = entry.subject, entry.data, dict(entry.headers)
-        self.reply = f"$JS.ACK.{durable.spec.stream}.{durable.spec.durable}.{delivered}.{entry.seq}"
-        self.metadata = SimpleNamespace(
-            sequence=SimpleNamespace(stream=entry.seq),
-            num_delivered=delivered,
-            timestamp=entry.at,
-            consumer=durable.spec.durable,
-            stream=durable.spec.stream,
-        )
+        self.durable, self.entry, self.count = durable.spec.durable, entry, count
 
-    async def ack_sync(self, timeout: float = 1.0) -> SimMsg:  # noqa: ASYNC109 - as in nats-py
+    async def ack(self) -> bool:
         """Ack, and wait until the server says that it has it."""
-        seq = self.metadata.sequence.stream
 
         def take() -> bytes:
-            self._durable.ack(seq)
-            self._network.dispatch(self._durable.spec.durable)
+            self._durable.ack(self.entry.seq)
+            self._network.dispatch(self.durable)
             return b""
 
-        await _round_trip(self._network, self._process, take, timeout)
-        return self
+        try:
+            await _round_trip(self._network, self._process, take, ACK_SECONDS)
+        except nats.errors.Error:
+            return False
+        return True
 
-    async def nak(self, delay: float | None = None) -> None:
+    async def nak(self, delay: float) -> None:
         """Ask for it again after a delay."""
-        seq = self.metadata.sequence.stream
 
         def take() -> None:
-            self._durable.nak(seq, delay or 0.0, self._network.loop.now)
-            self._network.dispatch(self._durable.spec.durable)
+            self._durable.nak(self.entry.seq, delay, self._network.loop.now)
+            self._network.dispatch(self.durable)
 
         self._network.carry(self._process, take)
 
     async def in_progress(self) -> None:
         """Ask for more time."""
-        seq = self.metadata.sequence.stream
-        self._network.carry(self._process, lambda: self._durable.working(seq, self._network.loop.now))
-
-    async def term(self) -> None:
-        """Never again, though it was not done."""
-        seq = self.metadata.sequence.stream
-        self._network.carry(self._process, lambda: self._durable.ack(seq))
+        self._network.carry(self._process, lambda: self._durable.working(self.entry.seq, self._network.loop.now))
 
 
 class _Never(Exception):

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from schemas import subjects
 from schemas.events import control as c
-from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Grant, Role, Severity
 from schemas.events.base import Contract
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE
+from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, SubmissionEvent
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from tests.simulation.town import START
+from tests.support.people import approval_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -159,25 +159,18 @@ async def decide(world: World, request_id: str, officer: str, *, rejects: bool) 
     if entry is None:
         return
     request = Request.from_bytes(entry.data)
-    statement = ApprovalStatement(
-        realm="live",
-        request_id=request_id,
-        revision=request.revision,
-        decision="reject" if rejects else "approve",
-        scope=request.scope,
-        targets=request.targets,
-        renderings={one.platform: one.sha256 for one in request.renderings},
-        digest=request.digest,
-        officer=officer,
-        issued_at=now(world),
-        expires_at=now(world)
-        + timedelta(seconds=world.rng.choice((15, 60, 1_500, 1_500) if world.theme.plain else (90, 1_500, 1_500))),
+    at, decision = now(world), "reject" if rejects else "approve"
+    lasts = world.rng.choice((15, 60, 1_500, 1_500) if world.theme.plain else (90, 1_500, 1_500))
+    approval = approval_of(
+        request,
+        officer,
+        world.town.signers[officer],
+        at,
+        decision=decision,
+        expires_at=at + timedelta(seconds=lasts),
         nonce=f"{world.rng.getrandbits(128):032x}",
-        acknowledged=tuple(finding.code for finding in request.screening),
         reason="not true" if rejects else "",
     )
-    envelope = world.town.signers[officer].sign(APPROVAL_TYPE, statement)
-    approval = Approval(at=now(world), request_id=request_id, officer=officer, envelope=envelope)
     answer = await ask(world, subjects.DESK_APPROVAL_SUBMIT, officer, approval)
     if answer is not None and "error" not in answer:
         world.told.approvals.append((world.loop.now, request_id, answer["seq"]))

@@ -284,14 +284,14 @@ def _acked_before_verdict() -> list[Patch]:
     def at_once(name: str) -> Any:
         async def handler(self: Any, event: Any, entry: Any) -> None:
             await self.runtime.projection.at_least(entry.seq)
-            asyncio.create_task(self._tried(event.request_id))  # noqa: RUF006
+            asyncio.create_task(self._try_to_judge(event.request_id))  # noqa: RUF006
 
-        handler.__annotations__ = dict(getattr(gate.Handlers, name).__annotations__)
+        handler.__annotations__ = dict(getattr(gate.GateHandlers, name).__annotations__)
         handler.__globals__.update(Request=gate.Request, Approval=gate.Approval, EntryOf=gate.EntryOf)
         return handler
 
-    patches: list[Patch] = [(gate.Handlers, name, at_once(name)) for name in ("on_request", "on_approval")]
-    return [*patches, (gate.Handlers, "_remember_all", lambda _self: None)]
+    patches: list[Patch] = [(gate.GateHandlers, name, at_once(name)) for name in ("on_request", "on_approval")]
+    return [*patches, (gate.GateHandlers, "_schedule_all", lambda _self: None)]
 
 
 def _repeats_unchanged() -> list[Patch]:
@@ -312,7 +312,7 @@ def _no_sweep() -> list[Patch]:
     async def sweep(_self: Any) -> None:
         return None
 
-    return [(gate.Handlers, "sweep", sweep)]
+    return [(gate.GateHandlers, "sweep", sweep)]
 
 
 # --- the barrier ------------------------------------------------------------------------------------------

@@ -1,34 +1,40 @@
-"""The real ``Runtime``, with the simulated network in place of FastStream's broker; handlers run in it unchanged.
+"""A service in one simulated process: the real kernel and handlers on a simulated bus, ledger, disk and clock.
 
-``services.<name>.wiring.wire`` registers as always. What surrounds a handler is the real middleware.
+``services.<name>.wiring.wire`` registers as always. What surrounds a handler is what surrounds it on NATS.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import cache
-from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Any
 
 from schemas import flow, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
-from services.kernel.control.control_view import authority_of
-from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
-from services.kernel.projection.projection import Projection
-from services.kernel.runtime.failure_counter import Counter
-from services.kernel.runtime.messages import desk_json, raw_bytes, strict_json
-from services.kernel.runtime.middleware import ServiceMiddleware
-from services.kernel.runtime.service import Runtime, Work
+from services.kernel.runtime.around import Around
+from services.kernel.runtime.bus import (
+    MAX_SUBMISSION,
+    BroadcastHandler,
+    EntryHandler,
+    Read,
+    RequestHandler,
+    Route,
+    T,
+    decode,
+)
+from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.runtime.health import Health
+from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from tests.simulation.loop import Process
-from tests.simulation.network import Network, SimClient, SimLedger, SimSource
-from tests.simulation.once import READ
+from tests.simulation.network import Network, SimClient, SimDelivery, SimLedger, SimSource
 from tests.simulation.server import Durable
+
+START_AGAIN_SECONDS = 1.0
 
 Tell = Callable[[str, str], None]
 
@@ -83,7 +89,94 @@ class SimFile:
         return self.raw
 
 
-class SimRuntime(Runtime):
+class SimBus:
+    """The simulated network as one process uses it (services.kernel.runtime.bus.MessageBus)."""
+
+    def __init__(self, network: Network, process: Process, around: Around) -> None:
+        self._network, self._process, self._around = network, process, around
+
+    def consume(
+        self,
+        consumer: streams.Consumer,
+        read: Read[T],
+        handler: EntryHandler[T],
+        *,
+        workers: int = 1,
+        title: str | None = None,
+    ) -> None:
+        """Pull a durable's messages, ``workers`` at a time."""
+        self._network.server.durables.setdefault(consumer.durable, Durable(consumer))
+        route = self._around.routes.add(consumer, read, handler)
+        self._process.spawn(self._pull(route, workers))
+
+    def serve(
+        self,
+        base: str,
+        read: Read[T],
+        handler: RequestHandler[T],
+        *,
+        workers: int = 8,
+        most_bytes: int = MAX_SUBMISSION,
+        title: str | None = None,
+    ) -> None:
+        """Answer a desk subject."""
+
+        def arrived(user: str, data: bytes, reply: Callable[[bytes], None]) -> None:
+            async def answer() -> None:
+                async def handle() -> Contract:
+                    return await handler(decode(read, data, most_bytes), user)
+
+                reply(await self._around.serving.answer(user, subjects.desk(base, user), handle))
+
+            if self._process.alive:
+                self._process.spawn(answer())
+
+        self._network.desks.setdefault(base, []).append((self._process, arrived))
+
+    def subscribe(self, subject: str, read: Read[T], handler: BroadcastHandler[T], *, title: str | None = None) -> None:
+        """Hear a broadcast."""
+
+        def arrived(data: bytes) -> None:
+            async def handle() -> None:
+                await handler(decode(read, data))
+
+            if self._process.alive:
+                self._process.spawn(self._around.subscribing.handle(subject, handle))
+
+        self._network.hearers.setdefault(subject, []).append((self._process, arrived))
+
+    async def publish(self, subject: str, event: Contract) -> None:
+        """Broadcast."""
+        self._network.broadcast(self._process, subject, event.to_bytes())
+
+    async def _pull(self, route: Route[Any], workers: int) -> None:
+        free = asyncio.Semaphore(workers)
+        loop = asyncio.get_running_loop()
+        while True:
+            await free.acquire()
+            future: asyncio.Future[SimDelivery] = loop.create_future()
+            self._network.pull(self._process, route.consumer.durable, future)
+            delivery = await future
+            if workers == 1:
+                await self._handle(route, delivery, free)
+            else:
+                self._process.spawn(self._handle(route, delivery, free))
+
+    async def _handle(self, route: Route[Any], delivery: SimDelivery, free: asyncio.Semaphore) -> None:
+        await self._around.consuming.handle(delivery, lambda: route.handle(delivery.entry))
+        free.release()
+
+
+class SimHealth(Health):
+    """Only who posts is watched here: the barrier and the board want to know whether it lives."""
+
+    async def publish(self) -> None:
+        """Say that this instance lives."""
+        if self._row.posts:
+            await super().publish()
+
+
+class SimService:
     """A service instance in one simulated process."""
 
     def __init__(
@@ -97,163 +190,37 @@ class SimRuntime(Runtime):
         disk: SimFile,
         anchor: SimFile,
     ) -> None:
-        super().__init__(flow.service(name), city, clock)
-        self.log = log  # type: ignore[assignment]
-        self.network, self.process = network, process
-        self.ledger.__class__ = SimLedger  # who holds it already goes on holding it
-        self.ledger.bind(SimClient(network, process))  # type: ignore[arg-type]
-        self.source = SimSource(network, process, self.ledger)
-        self.projection = Projection(
-            self.source, LedgerFold(authority_of(city), EVERYTHING), self.ledger, clock, self.log
+        row, ledger = flow.service(name), SimLedger()
+        ledger.bind(SimClient(network, process))  # type: ignore[arg-type]
+        ports = Ports(
+            instance=process.name,
+            clock=clock,
+            log=log,
+            ledger=ledger,
+            source=SimSource(network, process, ledger),
+            snapshot_path=disk,  # type: ignore[arg-type]
+            spawn=process.spawn,
         )
-        self.snapshots._path = disk  # type: ignore[assignment]
-        self.watch.anchor = anchor if self.row.posts else None  # type: ignore[assignment]
-        network.links[process.name] = (process, self.projection.reconnected)
-        self.tries = Counter(self.ledger, clock, self.log)
-        self.instance = process.name
-        self._middleware: Any = type("BoundMiddleware", (ServiceMiddleware,), {"runtime": self})
+        core = assemble(row, city, ports, SimHealth)
+        self.runtime = core.runtime(SimBus(network, process, core.around))
+        core.watch.anchor = anchor if row.posts else None  # type: ignore[assignment]
+        if row.posts:
+            core.supervisor.supervise(self.runtime.health.run)
+            core.supervisor.supervise(core.watch.keep)
+        network.links[process.name] = (process, core.projection.reconnected)
 
-    def _broker(self, url: str | None) -> Any:
-        """There is none: the simulated network is in its place."""
-
-    # --- registering --------------------------------------------------------------------------------------
-
-    def consume(
-        self, consumer: streams.Consumer, *, workers: int = 1, title: str | None = None, **_options: Any
-    ) -> Any:
-        """Pull a durable's messages, ``workers`` at a time."""
-        if consumer.max_ack_pending == 1:
-            self._turns[consumer.durable] = asyncio.Lock()
-        return self._durable(consumer, None, title, workers=workers)
-
-    def _durable(self, consumer: streams.Consumer, pull_sub: Any, title: str | None, **options: Any) -> Any:
-        workers: int = options.get("workers", 1)
-        self.network.server.durables.setdefault(consumer.durable, Durable(consumer))
-
-        def register(handler: Any) -> Any:
-            self.process.spawn(self._pull(consumer.durable, workers, handler))
-            return handler
-
-        return register
-
-    def serve(
-        self, base: str, *, workers: int = 8, raw: bool = False, title: str | None = None, **_options: Any
-    ) -> Any:
-        """Answer a desk subject."""
-        decoder = raw_bytes if raw else desk_json
-
-        def register(handler: Any) -> Any:
-            def arrived(user: str, data: bytes, reply: Callable[[bytes], None]) -> None:
-                if self.process.alive:
-                    self.process.spawn(self._answer(base, user, data, reply, decoder, handler))
-
-            self.network.desks.setdefault(base, []).append((self.process, arrived))
-            return handler
-
-        return register
-
-    def hear(self, subject: str, *, title: str | None = None) -> Any:
-        """Hear a broadcast."""
-
-        def register(handler: Any) -> Any:
-            def arrived(data: bytes) -> None:
-                if self.process.alive:
-                    raw = SimpleNamespace(subject=subject, reply="", data=data, headers={})
-                    self.process.spawn(self._handle(raw, strict_json, handler))
-
-            self.network.hearers.setdefault(subject, []).append((self.process, arrived))
-            return handler
-
-        return register
-
-    # --- life ---------------------------------------------------------------------------------------------
-
-    async def run(self, wire: Callable[[Runtime], None], genesis: Work | None) -> None:
-        """Begin as the real one does: wait for the manifest, register, take up the background work."""
+    async def run(self, wire: Wire, genesis: Genesis | None) -> None:
+        """Begin as on NATS: wait for the manifest, register, take up the background work."""
+        runtime = self.runtime
         while True:
             try:
-                await self.watch.begin()
-                if self.row.folds:
-                    await self._start_projection()
-                await self._await_manifest(genesis)
+                await begin(runtime, genesis)
                 break
             except Exception as error:
-                self.log.warning("not started", error=str(error))
-                await asyncio.sleep(1.0)
-        self._wire = wire
-        self._register()
-        beats = [self._beat, self.watch.keep] if self.row.posts else []
-        following = [self.projection.run, self.snapshots.keep] if self.row.folds else []
-        for work in (*following, *self._work, *beats):
-            self.process.spawn(self._keep(work))
-
-    async def heartbeat(self) -> None:
-        """Only who posts is watched here: the barrier and the board want to know whether it lives."""
-        if self.row.posts:
-            await super().heartbeat()
-
-    async def _pull(self, durable: str, workers: int, handler: Any) -> None:
-        free = asyncio.Semaphore(workers)
-        loop = asyncio.get_running_loop()
-        while True:
-            await free.acquire()
-            future: asyncio.Future[Any] = loop.create_future()
-            self.network.pull(self.process, durable, future)
-            raw = await future
-            if workers == 1:
-                await self._handle(raw, strict_json, handler)
-                free.release()
-            else:
-                self.process.spawn(self._handle_and_free(raw, handler, free))
-
-    async def _handle_and_free(self, raw: Any, handler: Any, free: asyncio.Semaphore) -> None:
-        await self._handle(raw, strict_json, handler)
-        free.release()
-
-    async def _handle(self, raw: Any, decoder: Any, handler: Any) -> Any:
-        message = SimpleNamespace(raw_message=raw, body=raw.data)
-
-        async def call_next(_message: Any) -> Any:
-            return await handler(**await _arguments(handler, message, decoder))
-
-        return await self._middleware(message, context=None).consume_scope(call_next, message)
-
-    async def _answer(
-        self, base: str, user: str, data: bytes, reply: Callable[[bytes], None], decoder: Any, handler: Any
-    ) -> None:
-        raw = SimpleNamespace(subject=subjects.desk(base, user), reply="_INBOX.desk", data=data, headers={})
-        reply(await self._handle(raw, decoder, handler))
+                runtime.log.warning("not started", error=str(error))
+                await asyncio.sleep(START_AGAIN_SECONDS)
+        register(runtime, wire)
+        runtime.supervisor.start()
 
 
-@cache
-def _plan(function: Any) -> tuple[tuple[str, Any, Any], ...]:
-    """Return for each parameter its name, the contract that it wants, and the dependency that gives it."""
-    hints = get_type_hints(function, include_extras=True)
-    found: list[tuple[str, Any, Any]] = []
-    for name in inspect.signature(function).parameters:
-        if name == "self":
-            continue
-        hint = hints[name]
-        depends = next((extra for extra in getattr(hint, "__metadata__", ()) if hasattr(extra, "dependency")), None)
-        contract = hint if inspect.isclass(hint) and issubclass(hint, Contract) else None
-        found.append((name, contract, depends.dependency if depends else None))
-    return tuple(found)
-
-
-async def _arguments(handler: Any, message: Any, decoder: Any) -> dict[str, Any]:
-    """Fill a handler's parameters as FastStream does: the body by its contract, the rest by dependencies."""
-    filled: dict[str, Any] = {}
-    for name, contract, dependency in _plan(getattr(handler, "__func__", handler)):
-        if dependency is not None:
-            filled[name] = dependency(message)
-        elif contract is not None and (known := READ.get((contract, message.body))) is not None:
-            filled[name] = known
-        elif contract is not None:
-            filled[name] = contract.from_value(await decoder(message))
-            READ.keep(contract, message.body, filled[name])
-        else:
-            filled[name] = await decoder(message)
-    return filled
-
-
-__all__ = ["SimClock", "SimFile", "SimLog", "SimRuntime"]
+__all__ = ["Runtime", "SimBus", "SimClock", "SimFile", "SimLog", "SimService"]

@@ -13,18 +13,11 @@ from services.kernel.control.control_view import ControlView
 from services.kernel.ledger.client import Ledger
 from services.provision import read_envelope
 from tests.simulation.network import Network, SimClient, SimLedger, SimSource
+from tests.simulation.realtime import LivingProcess, RealTimeLoop
 from tests.simulation.run import town
 from tests.simulation.server import Server
 from tests.support.ledger_contract import LedgerContract, Stage
 from tests.support.mission import now
-
-
-class _Alive:
-    name, alive, stopped = "tester", True, False
-
-    def call(self, callback: Any, *args: Any) -> None:
-        """Run it now."""
-        callback(*args)
 
 
 @pytest.mark.parametrize("kind", [Ledger, SimLedger])
@@ -37,34 +30,9 @@ class TestSimulated(LedgerContract):
         server = Server(now, Random(1))
         server.dedupe_first = dedupe_first
         ledger = kind()
-        network: Any = Network(_Loop(), server, Random(2))  # type: ignore[arg-type]
-        ledger.bind(SimClient(network, _Alive()))  # type: ignore[arg-type]
+        network: Any = Network(RealTimeLoop(), server, Random(2))  # type: ignore[arg-type]
+        ledger.bind(SimClient(network, LivingProcess()))  # type: ignore[arg-type]
         city = town().city
         await ledger.append(subjects.CONTROL, Genesis(at=now(), manifest=read_envelope(city)), expect_last=0)
-        source = SimSource(network, _Alive(), ledger)  # type: ignore[arg-type]
+        source = SimSource(network, LivingProcess(), ledger)  # type: ignore[arg-type]
         return Stage(ledger, await ControlView(city, ledger).refresh(), source)
-
-
-class _Loop:
-    """The running loop, with what the network asks of the virtual one."""
-
-    def __init__(self) -> None:
-        import asyncio
-
-        self._loop = asyncio.get_running_loop()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._loop, name)
-
-    def outside(self, delay: float, callback: object, *args: object) -> None:
-        """After a while, as the virtual loop does it."""
-        self._loop.call_later(delay, callback, *args)  # type: ignore[arg-type]
-
-    @property
-    def now(self) -> float:
-        """The running loop's time."""
-        return self._loop.time()
-
-    def outside_at(self, when: float, callback: object, *args: object) -> None:
-        """At a time, as the virtual loop does it."""
-        self._loop.call_at(when, callback, *args)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.provision import demo_plan, make_city
-from services.provision.city_plan import Department, local_profiles
+from services.provision.plan.city_plan import Department, local_profiles
 from tests.simulation.once import remember_signatures
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import importlib
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from schemas import streams, subjects
+from schemas.events.base import read_object
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.copying import plan as copy_plan
@@ -28,7 +29,7 @@ from tests.simulation.loop import OWNER, Killed, Process, Stuck, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.platforms import Platforms, SimConnector
 from tests.simulation.record import Follower
-from tests.simulation.runtime import SimClock, SimFile, SimLog, SimRuntime
+from tests.simulation.runtime import SimClock, SimFile, SimLog, SimService
 from tests.simulation.server import Server
 from tests.simulation.town import START, Town
 
@@ -46,7 +47,7 @@ class Slot:
     skew: float
     starts: int = 0
     process: Process | None = None
-    runtime: SimRuntime | None = None
+    runtime: Runtime | None = None
     disk: SimFile = field(default_factory=SimFile)
     anchor: SimFile = field(default_factory=SimFile)
 
@@ -121,10 +122,11 @@ class World:
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
         files = (slot.disk, slot.anchor)
-        runtime = SimRuntime(slot.service, self.town.city, self.network, process, clock, log, *files)
-        slot.runtime = runtime
+        service = SimService(slot.service, self.town.city, self.network, process, clock, log, *files)
+        slot.runtime = service.runtime
         self.tell(process.name, "START")
-        process.spawn(runtime.run(self._wire(slot.service, process), self._genesis(slot.service, runtime)))
+        genesis = getattr(importlib.import_module(f"services.{slot.service}.wiring"), "genesis", None)
+        process.spawn(service.run(self._wire(slot.service, process), genesis))
 
     def _wire(self, service: str, process: Process) -> Callable[[Runtime], None]:
         if service == "fanout":
@@ -141,10 +143,6 @@ class World:
             return lambda runtime: Copier(self, runtime).wire()
         wire: Callable[[Runtime], None] = importlib.import_module(f"services.{service}.wiring").wire
         return wire
-
-    def _genesis(self, service: str, runtime: Runtime) -> Callable[[], Coroutine[Any, Any, None]] | None:
-        begin = getattr(importlib.import_module(f"services.{service}.wiring"), "genesis", None)
-        return (lambda: begin(runtime)) if begin is not None else None
 
     def kill(self, slot: Slot, back_after: float) -> None:
         """Kill -9; started again after a while."""
@@ -226,7 +224,7 @@ class Copier:
 
     def wire(self) -> None:
         """Consume the whole ledger."""
-        self._runtime.consume(streams.AUDIT_COPY)(self.on_entry)
+        self._runtime.bus.consume(streams.AUDIT_COPY, read_object, self.on_entry)
 
     async def on_entry(self, event: dict[str, object], entry: EntryOf) -> None:
         """Keep what is new, and fill what is missing before it."""

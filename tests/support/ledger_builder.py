@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import canonical, subjects
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
@@ -33,6 +33,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
 from services.kernel.control.control_state import ControlState
 from services.provision import demo_plan, make_city, read_envelope
+from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
 FIRE = "fire-townsquare"
@@ -203,21 +204,8 @@ class LedgerBuilder:
         **overrides: Any,
     ) -> int:
         """Append an officer's signed statement on a request."""
-        fields = {
-            "realm": self.city.realm,
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "decision": "approve",
-            "scope": request.scope,
-            "targets": request.targets,
-            "renderings": {one.platform: one.sha256 for one in request.renderings},
-            "digest": request.digest,
-            "officer": officer,
-            "issued_at": self.now,
-            "expires_at": self.now + timedelta(minutes=30),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = ApprovalStatement(**(fields | overrides))
+        fields = {"realm": self.city.realm, "expires_at": self.now + timedelta(minutes=30)}
+        statement = statement_on(request, officer, self.now, **(fields | overrides))
         envelope = (signer or self.signer(officer)).sign(APPROVAL_TYPE, statement)
         event = Approval(at=self.now, request_id=request.request_id, officer=stands_as or officer, envelope=envelope)
         return self.append(subjects.approval(request.request_id, event.officer), event)

@@ -21,13 +21,13 @@ from faststream import FastStream
 from nats.aio.client import Client
 
 from schemas import canonical, flow, streams, subjects
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.authority import Realm
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocStandDown, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.desk import BoardQuery
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
+from schemas.events.envelope import ORDER_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Verdict
 from services.kernel.authority.signing import Signer, load_key
@@ -38,10 +38,12 @@ from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
+from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision, read_envelope
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
+from tests.support.people import approval_of
 from tests.support.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
@@ -173,23 +175,9 @@ def a_request(state: ControlState, name: str | None = None, **changes: Any) -> R
 
 
 def an_approval(city: City, request: Request, officer: str, **changes: Any) -> Approval:
-    """An officer's approval of a request, signed with the officer's key."""
-    fields = {
-        "realm": city.realm,
-        "request_id": request.request_id,
-        "revision": request.revision,
-        "decision": "approve",
-        "scope": request.scope,
-        "targets": request.targets,
-        "renderings": {one.platform: one.sha256 for one in request.renderings},
-        "digest": request.digest,
-        "officer": officer,
-        "issued_at": now(),
-        "expires_at": now() + timedelta(minutes=25),
-        "nonce": secrets.token_hex(16),
-    }
-    envelope = load_key(city.key_path(officer)).sign(APPROVAL_TYPE, ApprovalStatement(**(fields | changes)))
-    return Approval(at=now(), request_id=request.request_id, officer=officer, envelope=envelope)
+    """An officer's approval of a request, signed now with the officer's key."""
+    signer = load_key(city.key_path(officer))
+    return approval_of(request, officer, signer, now(), **({"realm": city.realm} | changes))
 
 
 def an_attempt(control_seq: int, name: str | None = None, profile: str = FIRE, **changes: Any) -> Attempt:
@@ -377,15 +365,11 @@ class Mission:
         await writer.client.close()
         return appended.seq
 
-    async def run_with(
-        self, name: str, wire: Callable[[Runtime], None], tune: Callable[[Runtime], None] | None = None
-    ) -> Runtime:
+    async def run_with(self, name: str, wire: Callable[[Runtime], None], timings: Timings | None = None) -> Runtime:
         """Start one service with handlers of the test's own."""
-        runtime = Runtime(flow.service(name), self.city, url=self.url)
-        if tune is not None:
-            tune(runtime)
-        await self._start([(runtime, runtime.app(wire))])
-        return runtime
+        built = on_nats(flow.service(name), self.city, wire, url=self.url, timings=timings)
+        await self._start([built])
+        return built[0]
 
     async def run(self, *names: str, tune: Callable[[Runtime], None] | None = None) -> list[Runtime]:
         """Start services in this process; they stop when the test ends, or by ``stop``."""

@@ -26,7 +26,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.audit.verify import verify_record
 from services.kernel.base.city import load_city
 from services.kernel.control.control_view import parse_control_event
-from services.provision.generate import CONTRACTS
+from services.provision.generate.contracts import CONTRACTS
 from tests.support.golden.write import HERE, present_version
 
 VERSIONS = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name[0].isdigit())

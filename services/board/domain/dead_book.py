@@ -1,4 +1,4 @@
-"""What the stream DEAD says, folded into one view for each letter. Pure: records in, views out."""
+"""Folds the stream DEAD into one view for each dead letter. Pure: records in, views out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OVER = frozenset(str(ending) for ending in Ending)
 
 
 class DeadBook:
-    """The letters by number (the sequence in the stream DEAD). Their bodies are not kept."""
+    """The dead letters by number (the sequence in the stream DEAD), without their bodies."""
 
     def __init__(self) -> None:
         self.letters: dict[int, LetterView] = {}
@@ -27,7 +27,7 @@ class DeadBook:
     def add(self, seq: int, subject: str, at: datetime, data: bytes, given_up: str = "") -> None:
         """Take the next record; ``given_up`` is the ledger subject that an advisory is about.
 
-        What cannot be read is a letter itself: nothing in this stream is passed over in silence.
+        A record that cannot be read is shown as a dead letter itself: nothing in this stream is skipped in silence.
         """
         self.last_seq = seq
         try:
@@ -43,16 +43,16 @@ class DeadBook:
             self._put(_unreadable(seq, subject, at, error))
 
     def open(self) -> tuple[LetterView, ...]:
-        """Return the letters that nobody closed, oldest first."""
+        """Return the dead letters that nobody closed, oldest first."""
         return tuple(view for view in self.letters.values() if view.state not in OVER)
 
     def holding(self, request_id: str) -> tuple[LetterView, ...]:
-        """Return the open letters about a request."""
+        """Return the open dead letters about a request."""
         found = (self.letters[number] for number in sorted(self._by_place.get(request_id, ())))
         return tuple(view for view in found if view.state not in OVER)
 
     def of_verdict(self, request_id: str, verdict_seq: int) -> LetterView | None:
-        """Return the newest letter by which the work on a verdict was put aside, unless it was handled since."""
+        """Return the newest dead letter of the work on a verdict, unless it was handled since."""
         found = [self.letters[number] for number in self._by_place.get(request_id, ())]
         mine = [one for one in found if one.subject == subjects.verdict(request_id) and one.seq == verdict_seq]
         newest = max((one for one in mine if one.service == "fanout"), key=lambda one: one.letter, default=None)
@@ -85,7 +85,7 @@ def advisory(data: bytes) -> MessageGivenUp:
 
 
 def durable_of(service: str, subject: str) -> str | None:
-    """Return the durable that a message of a subject reaches a service through, for letters that do not say it."""
+    """Return the durable by which a subject reaches a service, for dead letters that do not name it."""
     try:
         row = flow.service(service)
     except KeyError:
@@ -101,7 +101,7 @@ def service_of(durable: str) -> str | None:
 
 
 def letter_view(number: int, letter: DeadLetter, *, whole: bool = False) -> LetterView:
-    """Return a letter as people are shown it; ``whole`` with its body."""
+    """Return the view of a dead letter; ``whole`` with its body."""
     return LetterView(
         letter=number,
         cause=letter.cause,

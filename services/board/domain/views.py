@@ -1,4 +1,4 @@
-"""Views of one request, pure: what the fold says of it, in the shape that people are shown."""
+"""Views of one request, as people are shown it, made from the fold. Pure."""
 
 from __future__ import annotations
 

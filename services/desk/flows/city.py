@@ -68,13 +68,15 @@ def provision(invocation: Invocation) -> int:
             {
                 "created": done.created,
                 "updated": done.updated,
-                "kept": done.kept,
+                "kept": done.unchanged,
                 "accounts_changed": done.accounts_changed,
             }
         )
         return Exit.DONE
     out = console()
-    out.print(Text(f"{len(done.created)} made, {len(done.updated)} changed, {done.kept} were right already, on {url}"))
+    out.print(
+        Text(f"{len(done.created)} made, {len(done.updated)} changed, {done.unchanged} were right already, on {url}")
+    )
     for what in (*done.created, *done.updated) if invocation.verbose else done.updated:
         out.print(Text(f"  {what}"))
     if done.accounts_changed:

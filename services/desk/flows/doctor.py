@@ -143,7 +143,7 @@ async def _streams(city: City, url: str) -> list[Line]:
     """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
     if not os.access(city.provision_key_path, os.R_OK):
         return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
-    from services.provision.connection import as_provisioner
+    from services.provision.broker.connection import as_provisioner
 
     try:
         async with as_provisioner(city, url) as client:

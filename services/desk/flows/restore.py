@@ -86,7 +86,7 @@ def close(invocation: Invocation, given: str | None, reason: str) -> int:
 
 
 async def _restore(city: City, into_new_store: bool, tell: Tell) -> Outcome:
-    from services.provision.restore import check_beforehand, check_copy, refuse_running, restore
+    from services.provision.broker.restore import check_beforehand, check_copy, refuse_running, restore
 
     moved_to = None
     check_beforehand(city)
@@ -156,7 +156,7 @@ async def _salvage(city: City, tell: Tell) -> None:
 
     What cannot be had is said, and lies in the store that is moved aside.
     """
-    from services.provision.connection import connected
+    from services.provision.broker.connection import connected
 
     if not _store(city).is_dir():
         return
@@ -189,7 +189,7 @@ async def _until_copied(city: City, last: int) -> None:
 
 
 def _store(city: City) -> Path:
-    from services.provision.nats_config import core_account
+    from services.provision.accounts.accounts_conf import core_account
 
     return city.var / "nats" / "jetstream" / core_account(city.realm)
 
@@ -216,7 +216,7 @@ def _drop_snapshots(city: City) -> None:
 async def _anchor_warning(city: City, url: str) -> str:
     """Say beforehand what the fan-out will say: it has seen an entry that the copy did not have."""
     from schemas import canonical
-    from services.provision.connection import connected
+    from services.provision.broker.connection import connected
 
     try:
         anchor = read_anchor(city.ledger_seen_path)

@@ -41,8 +41,10 @@ class Credentials:
 
     def _tell(self) -> None:
         if not self._lost:
-            self._runtime.troubles.pop(_KEY, None)
+            self._runtime.health.troubles.pop(_KEY, None)
             return
         shown = [f"{profile} ({self._lost[profile]})" for profile in sorted(self._lost)[:SHOWN]]
         more = f" and {len(self._lost) - SHOWN} more" if len(self._lost) > SHOWN else ""
-        self._runtime.troubles[_KEY] = f"no way in, posts wait until the token is mended: {', '.join(shown)}{more}"
+        self._runtime.health.troubles[_KEY] = (
+            f"no way in, posts wait until the token is mended: {', '.join(shown)}{more}"
+        )

@@ -56,9 +56,9 @@ class Host:
     def _tell(self) -> None:
         key = f"host {self.name}"
         if not self.breaker.is_open:
-            self._runtime.troubles.pop(key, None)
+            self._runtime.health.troubles.pop(key, None)
             return
-        self._runtime.troubles[key] = (
+        self._runtime.health.troubles[key] = (
             f"{self.name} does not answer ({self.breaker.failures} failures in a row, the last at "
             f"{self._runtime.clock.now():%H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
         )

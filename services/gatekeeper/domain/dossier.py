@@ -1,4 +1,4 @@
-"""The facts of one request, taken from the projection for the pure decision. Pure: no clock, no I/O."""
+"""Takes the facts of one request from the fold, and tells when a decision is needed. Pure: no clock, no I/O."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from services.gatekeeper.policy.decide import Decision, to_verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 
 
 def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts:
-    """Return what the policy looks at."""
+    """Return the facts that the policy looks at."""
     return Facts(
         request=state.request,
         request_seq=state.seq,
@@ -38,8 +39,8 @@ def verdict_of(decision: Decision, facts: Facts, as_of: int) -> Verdict:
 def is_news(state: RequestState, verdict: Verdict) -> bool:
     """True when a verdict has to be appended; an unchanged one is not repeated.
 
-    A cleared one belongs to its control revision, so each revision needs its own. What somebody said of the request
-    since the last verdict is always answered: they wait for it.
+    A cleared one belongs to its control revision, so each revision needs its own. An approval or rejection since
+    the last verdict is always answered: its officer waits for it.
     """
     last = state.verdict
     if last is None or state.fact_seq > last.as_of:
@@ -56,11 +57,28 @@ def undecided(fold: LedgerFold) -> list[str]:
 
 
 def needs_decision(state: RequestState, control_seq: int) -> bool:
-    """True when a request is open and its verdict, if any, does not know of everything."""
-    if state.is_refused or state.is_delivered:
+    """True when a request is open and its verdict, if any, does not know all facts."""
+    if state.phase not in OPEN_TO_A_VERDICT:
         return False
     verdict = state.verdict
     return verdict is None or verdict.control_seq != control_seq or state.fact_seq > verdict.as_of
+
+
+def is_reopened_by(state: RequestState, receipt_seq: int) -> bool:
+    """True when a receipt may change the decision on its request.
+
+    A person has a post made again; or a profile that stood in the way carries the message by now.
+    """
+    posted_meanwhile = not state.is_cleared and not state.is_refused
+    return state.fact_seq == receipt_seq or posted_meanwhile
+
+
+def decide_again_at(state: RequestState, decision: Decision) -> datetime | None:
+    """Return when time alone may change a decision, in UTC; None when it is final."""
+    if decision.outcome is Outcome.REFUSED:
+        return None
+    times = (state.request.expires_at, decision.valid_until, decision.look_again)
+    return min(time for time in times if time is not None)
 
 
 def _gist(verdict: Verdict) -> tuple[object, ...]:

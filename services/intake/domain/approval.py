@@ -1,7 +1,8 @@
-"""Whether an officer's signed decision goes on record: genuine, about exactly this request, in force, with a say.
+"""Decides whether an officer's signed decision goes on record.
 
-What it is worth for the policy is the gate's to judge; here it is refused at once, with the reason, what could
-not count in any case. Pure: the request's facts, the state of control and the time are arguments. Source:
+It must be genuine, about exactly this request, in force, and by somebody who may decide. What it is worth by the policy
+is the gate's decision; here is refused, with the reason, what could not count in any case. Pure: the request's facts,
+the control state and the time are arguments. Source:
 HUM.11(A) 1 Oversight (iii), 2(i)-(iv), 3(iv)(c); DSSE v1.0.2.
 """
 
@@ -23,17 +24,17 @@ from services.kernel.control.control_state import ControlState
 
 
 @dataclass(frozen=True)
-class Standing:
+class RequestContext:
     """What the ledger holds on a request. ``approvals`` are all statements, each with its sequence.
 
-    ``spoken`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdicts'.
+    ``officer_seqs`` is the last sequence on each officer's subject, ``verdict_seq`` that on the verdict's.
     """
 
     request: Request
     approvals: tuple[tuple[int, Approval], ...] = ()
     verdict: Verdict | None = None
     verdict_seq: int = 0
-    spoken: Mapping[str, int] = field(default_factory=dict)
+    officer_seqs: Mapping[str, int] = field(default_factory=dict)
 
     def repeated(self, approval: Approval) -> int:
         """Return the sequence of this very envelope if it is on record already, else 0."""
@@ -41,7 +42,7 @@ class Standing:
 
 
 def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
-    """Read what was signed, and see that it is what the wrapper says and that its officer sent it.
+    """Return the signed statement, after checking that it agrees with its wrapper and that its officer sent it.
 
     Raises:
         BadInput: ``approval.malformed``.
@@ -67,15 +68,15 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
 
 
 def check(
-    approval: Approval, statement: ApprovalStatement, standing: Standing, control: ControlState, now: datetime
+    approval: Approval, statement: ApprovalStatement, context: RequestContext, control: ControlState, now: datetime
 ) -> None:
-    """Say why a decision does not go on record; return when it does.
+    """Check that a decision may go on record; it raises the reason when it may not.
 
     Args:
         approval: as it came in.
         statement: its payload, as ``read_statement`` returned it.
-        standing: what the ledger holds on the request.
-        control: the state of control now.
+        context: what the ledger holds on the request.
+        control: the control state now.
         now: the time in UTC.
 
     Raises:
@@ -91,17 +92,17 @@ def check(
             control,
             now,
             lifetime=timedelta(seconds=control.settings.approval_seconds),
-            used=_nonces(standing),
-            denied=_denied(statement, standing.request, control, now),
+            used=_nonces(context),
+            denied=_denied(statement, context.request, control, now),
         )
     except StatementFault as fault:
         raise fault.error("approval") from fault
-    _check_subject(statement, standing.request)
-    _check_open(standing, control, now)
+    _check_subject(statement, context.request)
+    _check_open(context, control, now)
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
-        _check_acknowledged(statement, standing.request)
-    elif standing.verdict is not None and standing.verdict.outcome is Outcome.CLEARED:
+        _check_acknowledged(statement, context.request)
+    elif context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
         raise Refused(
             "request.already_cleared",
             f"{statement.request_id} is cleared already, so a rejection comes too late",
@@ -110,7 +111,7 @@ def check(
 
 
 def may_decide(request: Request, officer: str, control: ControlState, now: datetime) -> bool:
-    """Say whether an officer's decision could count: the author's always, others' by role in this posture."""
+    """Return whether an officer's decision could count: the author's always, others' by role in this posture."""
     if officer == request.author:
         return True
     roles = control.roles_of(officer, now)
@@ -120,8 +121,8 @@ def may_decide(request: Request, officer: str, control: ControlState, now: datet
     return routine and any(control.may_publish_to(officer, target, now) for target in request.targets)
 
 
-def _nonces(standing: Standing) -> set[str]:
-    said = (statement_on_record(known.envelope, ApprovalStatement) for _, known in standing.approvals)
+def _nonces(context: RequestContext) -> set[str]:
+    said = (statement_on_record(known.envelope, ApprovalStatement) for _, known in context.approvals)
     return {one.nonce for one in said if one is not None}
 
 
@@ -139,7 +140,7 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
             raise Refused(
                 f"approval.{code}",
                 f"the decision is for {what} {_short(signed)}, and {request.request_id} has {_short(stands)}",
-                f"look at it as it is now and decide anew: onevoice show {request.request_id}",
+                f"look at it as it is now and decide again: onevoice show {request.request_id}",
             )
 
 
@@ -151,20 +152,20 @@ def _short(value: object) -> str:
     return str(value)[:20]
 
 
-def _check_open(standing: Standing, control: ControlState, now: datetime) -> None:
-    request = standing.request
-    anew = "submit it anew if it should still go out"
+def _check_open(context: RequestContext, control: ControlState, now: datetime) -> None:
+    request = context.request
+    hint = "submit it again if it should still go out"
     if request.request_id in control.withdrawn:
         reason = control.withdrawn[request.request_id]
-        raise Refused("request.withdrawn", f"{request.request_id} was withdrawn: {reason}", anew)
+        raise Refused("request.withdrawn", f"{request.request_id} was withdrawn: {reason}", hint)
     if request.expires_at <= now:
         raise Refused(
             "request.expired",
             f"{request.request_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC",
-            anew,
+            hint,
         )
-    if standing.verdict is not None and standing.verdict.outcome is Outcome.REFUSED:
-        raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", anew)
+    if context.verdict is not None and context.verdict.outcome is Outcome.REFUSED:
+        raise Refused("request.refused", f"{request.request_id} is refused already, and that is final", hint)
 
 
 def _denied(statement: ApprovalStatement, request: Request, control: ControlState, now: datetime) -> Denied | None:

@@ -1,7 +1,7 @@
-"""Which event this is: a submission in its final form, its name and the hash of its content.
+"""Identifies a submission: its final form, its request id and the hash of its content.
 
-Found out before anything is asked of the control state or the clock, so that a repeat gets the same answer
-days later. Pure. Source: CloudEvents 1.0 section 3.1 (source and id name an event); RFC 3986 (links).
+Neither the control state nor the clock is looked at, so that a repeat gets the same answer days later. Pure. Source:
+CloudEvents 1.0 section 3.1 (source and id name an event); RFC 3986 (links).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from services.intake.domain.text import clean
 from services.kernel.base.errors import BadInput, OneVoiceError
 
 MAX_EVENT_BYTES = 256 * 1024
-"""Bytes of a whole submission; pictures travel apart."""
+"""Bytes of a whole submission; pictures are sent separately."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Which request this is, before it is known whether it may be: a repeat has the same."""
+    """Identifies a request before anything is checked that may change: a repeat has the same identity."""
 
     request_id: str
     content_sha256: str
@@ -30,13 +30,13 @@ class Identity:
 
 
 def request_id_of(realm: str, user: str, source: str, event_id: str) -> str:
-    """Return the id that this event of this user has, always: ``r`` and 12 characters of base32 (60 bits)."""
+    """Return the one id of this user's event: ``r`` and 12 characters of base32 (60 bits)."""
     name = canonical.dumps([realm, user, source, event_id])
     return "r" + base64.b32encode(hashlib.sha256(name).digest())[:12].decode("ascii").lower()
 
 
 def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
-    """Bring a submission into its final form and name it.
+    """Return a submission's identity, with the submission in its final form.
 
     Raises:
         BadInput: ``input.too_large``, ``event.source``, ``event.id``, ``text.*``, ``link.*``, ``picture.*``.
@@ -46,7 +46,7 @@ def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
         raise BadInput(
             "input.too_large",
             f"the submission has {size} bytes; at most {MAX_EVENT_BYTES} are taken",
-            "shorten it; pictures are put beforehand, and named by their hash",
+            "shorten it; send pictures first (desk.media.put), and name them by their hash",
         )
     for name in ("source", "id"):
         _check_attribute(name, getattr(event, name))
@@ -96,14 +96,14 @@ def _link(link: str | None) -> str | None:
     if link is None:
         return None
     if clean(link, "link") != link:
-        raise BadInput("link.invalid", "the link has uncomposed characters or white space", "copy it anew")
+        raise BadInput("link.invalid", "the link has uncomposed characters or white space", "copy it again")
     try:
         parts = urlsplit(link)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadInput("link.invalid", f"the link {link!r} is not an address: {error}", "copy it anew") from error
+        raise BadInput("link.invalid", f"the link {link!r} is not an address: {error}", "copy it again") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise BadInput("link.invalid", f"the link {link!r} is not http or https with a host", "copy it anew")
+        raise BadInput("link.invalid", f"the link {link!r} is not http or https with a host", "copy it again")
     if parts.username is not None or parts.password is not None:
         raise BadInput(
             "link.userinfo",

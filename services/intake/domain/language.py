@@ -9,7 +9,9 @@ from collections import Counter
 
 import regex
 
-_NO_WORDS = regex.compile(r"https?://\S+|[@#]\S+")
+from schemas import links
+
+_NO_WORDS = regex.compile(r"[@#]\S+")
 _LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"\p{L}+(?:['’]\p{L}+)?")
 
@@ -62,7 +64,7 @@ def guess(text: str, default: str = "en") -> str:
 
     Addresses, handles and hashtags are not looked at.
     """
-    plain = _NO_WORDS.sub(" ", text)
+    plain = _NO_WORDS.sub(" ", links.without(text))
     scripts = Counter(found.lastgroup or "" for found in _SCRIPT.finditer(plain))
     if not scripts:
         return default

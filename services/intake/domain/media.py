@@ -1,4 +1,4 @@
-"""Pictures: decoded and encoded anew, so that nothing but the picture is kept (no EXIF, no place, no comment).
+"""Cleans pictures: decoded and encoded again, so that nothing but the picture is stored (no EXIF, place or comment).
 
 Pure but for loading Pillow on first use. Bytes in, bytes out; sizes in bytes and pixels.
 """
@@ -30,7 +30,7 @@ _TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP"
 
 @dataclass(frozen=True)
 class CleanPicture:
-    """A picture as it is kept."""
+    """A picture as it is stored."""
 
     raw: bytes
     media_type: MediaType
@@ -76,7 +76,7 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Decode, turn as its EXIF says, bring into plain sRGB with or without alpha, and forget all else."""
+    """Turn a picture as its EXIF asks, and return it as plain sRGB, with or without alpha, and nothing else."""
     from PIL import ImageOps
 
     from services.intake.domain.colour import to_srgb

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas import links
 from services.intake.domain.masks import mask_dates, mask_digits
 
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
@@ -44,7 +45,6 @@ _BEFORE = 48
 _ADDRESS = re.compile(
     r"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\])\s?(?P<host>(?:[\w-]+\.)+[^\W\d_]{2,})", re.IGNORECASE
 )
-_WEB = re.compile(r"https?://\S+", re.IGNORECASE)
 PUBLIC_BODIES = re.compile(r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca)", re.IGNORECASE)
 """Hosts of Canada's federal, provincial and territorial governments."""
 
@@ -79,7 +79,7 @@ def find(
     for hit, start, end in list(_registered(numbers)):
         yield hit
         numbers = numbers[:start] + ";" * (end - start) + numbers[end:]
-    yield from _telephones(_WEB.sub(" ", numbers), region, published_numbers)
+    yield from _telephones(links.without(numbers), region, published_numbers)
     yield from _addresses(plain, city_host, published_addresses)
 
 
@@ -125,8 +125,9 @@ def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterat
     allowed = tuple(one.casefold().removeprefix("@") for one in (city_host, *published) if one)
     for match in _ADDRESS.finditer(plain):
         host = match["host"].casefold()
+        hosts = (host, links.host_of(f"https://{host}"))
         address = re.sub(r"\s?(?:\(at\)|\[at\]|@)\s?", "@", match.group().casefold())
-        if PUBLIC_BODIES.fullmatch(host) or any(_covers(one, host, address) for one in allowed):
+        if PUBLIC_BODIES.fullmatch(host) or any(_covers(one, host, address) for one in allowed for host in hosts):
             continue
         yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
 

@@ -1,7 +1,7 @@
 """Vulgar and profane words, also disguised ones (sh1t, f*ck), by the word lists of ``glin-profanity``.
 
 Which list depends on the text's language: "retard" is a delay in French, "bite" a dog's in English. Words inside words
-(Scunthorpe) are no hits, nor are names (Hooker Road). The lists are made for chat rooms: what a city says plainly, as
+(Scunthorpe) are no hits, nor are names (Hooker Road). The lists are made for chat rooms: what a city writes plainly, as
 in "fecal coliforms" or "a pilot car will escort you", is taken off them here.
 """
 
@@ -31,7 +31,7 @@ FRENCH_PLAIN_WORDS = (
 """What is plain in a French text: a delay, a widow, dredging, chimney sweeping, a dead end (cul-de-sac)."""
 
 MORE_WORDS = ("damn", "goddamn", "crap", "crappy", "bugger")
-"""Words that the list leaves out and an official profile does not say."""
+"""Words that the list leaves out and an official profile does not use."""
 
 FRENCH_ANYWHERE = (
     "merde", "putain", "salope", "salaud", "connard", "connasse", "enculé", "enculée", "enfoiré", "branleur",

@@ -1,4 +1,4 @@
-"""The exact content that each platform gets, made once, when the request is made.
+"""Renders the exact content that each platform gets, once, when the request is made.
 
 In order: the author's variant for the platform; the text as it is; a numbered thread whose first part stands
 alone and carries the link; else the request is refused, naming the platform and the overrun. Nothing is ever
@@ -12,8 +12,9 @@ from math import ceil
 
 import regex
 
+from schemas import links
 from schemas.events.requests import PlatformContent, Rendering
-from schemas.platforms import Limits, counted_length, overrun
+from schemas.platforms import Limits, counted_length, counted_piece, overrun
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
@@ -21,10 +22,7 @@ from services.kernel.base.errors import BadInput
 MAX_PARTS = 25
 """Parts of one thread; ``schemas.events.requests.PlatformContent`` takes no more."""
 
-_URL = r"https?://(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
-_URL_TAIL = r"(?<![.,;:!?'\")\]])"
-_UNITS = regex.compile(rf"(?P<url>{_URL}{_URL_TAIL})|\X")
-_GOES_ON = regex.compile(r"[/?#&=%~+\w-]|[.,:;!@][\w/]")
+_GRAPHEME = regex.compile(r"\X")
 
 
 def render(draft: Draft, limits: Mapping[str, Limits]) -> tuple[Rendering, ...]:
@@ -95,29 +93,16 @@ def units(text: str, limits: Limits) -> list[tuple[str, int]]:
     """
     share = limits.bytes / limits.characters if limits.bytes is not None else None
     found: list[tuple[str, int]] = []
-    for match in _UNITS.finditer(text):
-        piece = match.group()
-        if match.group("url") is None:
-            found.append((piece, max(1, ceil(len(piece.encode()) / share)) if share else 1))
-        elif limits.link_length is not None:
-            found.append((piece, limits.link_length))
-        else:
-            found.append((piece, len(piece)))
+    for piece, is_link in links.pieces(text):
+        whole = [piece] if is_link else _GRAPHEME.findall(piece)
+        for one in whole:
+            count = counted_piece(one, limits, is_link=is_link)
+            found.append((one, max(count, ceil(len(one.encode()) / share)) if share else count))
     return found
 
 
-def has_link(text: str, link: str) -> bool:
-    """Say whether exactly this link stands in the text, not only a longer one that begins like it."""
-    start = text.find(link)
-    while start >= 0:
-        if not _GOES_ON.match(text, start + len(link)):
-            return True
-        start = text.find(link, start + 1)
-    return False
-
-
 def _with_link(text: str, link: str | None) -> str:
-    return text if link is None or has_link(text, link) else f"{text}\n\n{link}"
+    return text if link is None or links.stands_in(text, link) else f"{text}\n\n{link}"
 
 
 def _thread(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
@@ -138,7 +123,7 @@ def _numbered(chunks: list[str], link: str | None, limits: Limits) -> tuple[str,
     parts = [f"{chunk} ({number}/{total})" for number, chunk in enumerate(chunks, 1)]
     parts[0] = _with_link(parts[0], link)
     for part in parts:
-        # Counted once more, as a whole: pieces that meet may count otherwise than each alone.
+        # Counted again as a whole: pieces may count differently together than alone.
         if overrun(part, limits) is not None:
             raise WillNotSplit("no place to divide it was found")
     return tuple(parts)

@@ -1,4 +1,4 @@
-"""What a machine can find of what section 1 and the definitions forbid or ask for; an approver judges it.
+"""Finds what a machine can find against section 1 and the definitions; an approver judges it.
 
 A finding stops nothing: the officer who approves must acknowledge it. Personal numbers are masked in what a
 finding quotes. Pure but for loading word lists and number plans on first use, which takes about a second
@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from urllib.parse import urlsplit
 
+from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
 from services.intake.domain import personal, profanity
 from services.intake.domain.language import guess
@@ -30,9 +30,8 @@ SHOUTED_SHARE = 0.7
 SHOUTED_LETTERS = 20
 
 MOST_HITS = 10
-"""Personal numbers and addresses of one text that are shown: more say nothing more."""
+"""Personal numbers and addresses of one text that are shown at most."""
 
-_URL = re.compile(r"https?://[^\s<>\"]+")
 _FILE_NAME = re.compile(
     r"^\s*(?:[\w() -]+\.(?:jpe?g|png|webp|gif|heic|tiff?|bmp)"
     r"|(?:img|dsc[fn]?|dcim|pxl|image|photo|picture|screenshot|screen shot|untitled|scan)[\s_-]*[\d\s_.-]*)\s*$",
@@ -42,7 +41,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
 @dataclass(frozen=True)
-class Rules:
+class ScreeningRules:
     """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
     topic needs (by profile or department), telephone numbers and addresses that it publishes itself, names of
     people and places that may stand in its texts, and the language of a text that does not tell (ISO 639-1).
@@ -58,12 +57,12 @@ class Rules:
 
     @property
     def host(self) -> str:
-        """The website's host name, without a leading www."""
-        return _host(self.website)
+        """The website's host name, in ASCII and without a leading www."""
+        return links.host_of(self.website)
 
 
 def screen(
-    draft: Draft, renderings: tuple[Rendering, ...], rules: Rules, departments: dict[str, str]
+    draft: Draft, renderings: tuple[Rendering, ...], rules: ScreeningRules, departments: dict[str, str]
 ) -> tuple[ScreeningFinding, ...]:
     """Return what was found, each only once, in the order of the checks.
 
@@ -85,7 +84,7 @@ def screen(
 
 
 def warm_up() -> None:
-    """Load the word lists and number plans, so that the first request need not wait for them."""
+    """Load the word lists and number plans, so that the first request does not wait for them."""
     profanity.find("ready")
     list(personal.find("ready 604 555 0100", "CA", "", ()))
 
@@ -100,11 +99,11 @@ def _passages(draft: Draft) -> Iterator[tuple[str, str]]:
         yield f"description of picture {number}", picture.alt
 
 
-def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[ScreeningFinding]:
+def _missing_link(renderings: tuple[Rendering, ...], rules: ScreeningRules) -> Iterator[ScreeningFinding]:
     without = [
         rendering.platform
         for rendering in renderings
-        if rendering.platform != WEBSITE and not _links_to(rules.host, rendering.content().parts)
+        if rendering.platform != WEBSITE and not links.leads_to(rules.host, "\n".join(rendering.content().parts))
     ]
     if without:
         yield ScreeningFinding(
@@ -115,19 +114,7 @@ def _missing_link(renderings: tuple[Rendering, ...], rules: Rules) -> Iterator[S
         )
 
 
-def _links_to(host: str, parts: tuple[str, ...]) -> bool:
-    links = (_host(match.group()) for part in parts for match in _URL.finditer(part))
-    return any(link == host or link.endswith(f".{host}") for link in links)
-
-
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
+def _personal(name: str, text: str, rules: ScreeningRules) -> Iterator[ScreeningFinding]:
     hits = personal.find(text, rules.region, rules.host, rules.published_numbers, rules.published_addresses)
     for hit in islice(hits, MOST_HITS):
         yield ScreeningFinding(
@@ -138,8 +125,8 @@ def _personal(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
         )
 
 
-def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
-    words = profanity.find(_URL.sub(" ", text), guess(text, rules.language), rules.names)
+def _profane(name: str, text: str, rules: ScreeningRules) -> Iterator[ScreeningFinding]:
+    words = profanity.find(links.without(text), guess(text, rules.language), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",
@@ -150,7 +137,7 @@ def _profane(name: str, text: str, rules: Rules) -> Iterator[ScreeningFinding]:
 
 
 def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
-    letters = [letter for letter in _URL.sub(" ", text) if letter.isalpha()]
+    letters = [letter for letter in links.without(text) if letter.isalpha()]
     cased = [letter for letter in letters if letter.lower() != letter.upper()]
     upper = sum(letter.isupper() for letter in cased)
     if len(cased) >= SHOUTED_LETTERS and upper / len(cased) >= SHOUTED_SHARE:
@@ -173,13 +160,13 @@ def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:
             )
 
 
-def _off_topic(draft: Draft, rules: Rules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
-    said = " ".join([draft.text, *draft.variants.values()]).casefold()
+def _off_topic(draft: Draft, rules: ScreeningRules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:
+    text = " ".join([draft.text, *draft.variants.values()]).casefold()
     for target in draft.targets:
         words = rules.topics.get(target) or rules.topics.get(departments.get(target, ""), ())
         if draft.crisis or not words:
             continue
-        if not any(re.search(rf"\b{re.escape(word.casefold())}", said) for word in words):
+        if not any(re.search(rf"\b{re.escape(word.casefold())}", text) for word in words):
             yield ScreeningFinding(
                 code="topic",
                 clause=TOPIC,

@@ -1,4 +1,4 @@
-"""Where a long text may be divided into the parts of a thread: paragraph, line, sentence, word, at need a letter.
+"""Divides a long text into the parts of a thread: at a paragraph, line, sentence or word, else at a letter.
 
 The first part must stand alone, so it ends where a sentence does. Nothing is lost but white space at the seams.
 Pure; works on pieces that are never divided themselves (``rendering.units``).

@@ -1,6 +1,6 @@
-"""From what was submitted to a draft: who sends, to which profiles, until when; in its final form.
+"""Checks a submission and makes a draft of it: who sends, to which profiles, until when.
 
-Pure: the state of control and the time are arguments. Source: HUM.11(A) section 1 Transparency (i) (official
+Pure: the control state and the time are arguments. Source: HUM.11(A) section 1 Transparency (i) (official
 profiles), 2(iv) (all departmental profiles).
 """
 
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.events.authority import Severity
+from schemas.events.desk import SubmitReply
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
@@ -63,7 +64,7 @@ class Draft:
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
-    """Say whether the sender is an officer or a system.
+    """Return whether the sender is an officer or a system.
 
     Raises:
         BadInput: ``sender.unknown``.
@@ -87,7 +88,7 @@ def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "syst
 
 
 def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: ControlState, now: datetime) -> Draft:
-    """Check a submission against the state of control at a time (UTC).
+    """Return the draft of a submission, checked against the control state at a time (UTC).
 
     Raises:
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
@@ -127,7 +128,7 @@ def request_of(
     renderings: tuple[Rendering, ...],
     screening: tuple[ScreeningFinding, ...],
 ) -> Request:
-    """Return the event that the ledger keeps."""
+    """Return the request event for the ledger."""
     return Request.model_validate(
         {
             "at": now,
@@ -152,6 +153,22 @@ def request_of(
             "screening": screening,
         }
     )
+
+
+def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
+    """Return the first answer again for a submission whose request stands on the ledger.
+
+    Raises:
+        BadInput: ``request.conflict``: the same event id with other content.
+    """
+    if known.content_sha256 != identity.content_sha256:
+        raise BadInput(
+            "request.conflict",
+            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+            "this source used the same event id before",
+            "use a new id for a new message",
+        )
+    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
 
 
 def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:
@@ -227,10 +244,10 @@ def _expiry(data: Submission, time: datetime | None, state: ControlState, now: d
 
 
 def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
-    """Freeze when the posts say that they were written, to the second.
+    """Return the time that the posts carry, to the second.
 
-    A person submits the preview's own time, so that the digest is the one that they saw and sign: too old or
-    ahead of us, it is refused. A system's time is when something happened; far from now it is left aside.
+    A person submits the preview's own time, so that the digest is the one that they saw and sign; a time that is too
+    old or ahead of ours is refused. A system's time is when something happened; when it is far from now it is ignored.
     """
     if time is None:
         return now.replace(microsecond=0)

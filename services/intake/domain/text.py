@@ -1,4 +1,4 @@
-"""Checks of submitted text, and the one form in which it is kept.
+"""Checks of submitted text, and the one form in which it is stored.
 
 What is signed is what is posted, so text is brought into its final form before anything is hashed: line ends
 are line feeds, characters are composed (Unicode NFC), white space around it is taken away. What people cannot
@@ -181,13 +181,13 @@ _RULES = (
         "take it out; right-to-left text shows rightly without it",
         _is_bidi,
     ),
-    _Rule("text.hidden", "a hidden character", "take it out, or type the passage anew", _is_hidden),
-    _Rule("text.damaged", "a mark of damaged text", "copy the text from its source once more", _is_damaged),
+    _Rule("text.hidden", "a hidden character", "take it out, or type the passage again", _is_hidden),
+    _Rule("text.damaged", "a mark of damaged text", "copy the text from its source again", _is_damaged),
     _Rule(
         "text.private_use",
         "a character that shows only with some fonts",
         "use a character of Unicode's own",
         _is_private,
     ),
-    _Rule("text.marks", "a letter with too many marks on it", "type the passage anew", _is_stacked),
+    _Rule("text.marks", "a letter with too many marks on it", "type the passage again", _is_stacked),
 )

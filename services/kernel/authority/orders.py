@@ -6,22 +6,57 @@ reads the new state and checks the order again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.control import ControlEvent, Order, Ordered
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import StatementFault, read_signed
+from services.kernel.base.city import City
+from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_state import ControlFault, ControlState, check_order, fold
 from services.kernel.fold.reading import order_hash
-from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import Runtime
+from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
+
+
+class ControlWriter(Protocol):
+    """What a service needs to write to ``ledger.control``."""
+
+    @property
+    def row(self) -> flow.Service:
+        """Its row in the flow map."""
+        ...
+
+    @property
+    def city(self) -> City:
+        """The city, whose pinned keys count."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where control changes are appended."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[str, int]:
+        """The orders that were carried out: their hash, and where each stands."""
+        ...
+
+    async def catch_up(self) -> ControlState:
+        """Learn what the ledger has now; return the state of control. Raises Unreachable."""
+        ...
 
 
 async def no_further_check(_state: ControlState, _order: Order) -> None:
@@ -29,7 +64,7 @@ async def no_further_check(_state: ControlState, _order: Order) -> None:
 
 
 async def carry_out(
-    runtime: Runtime,
+    runtime: ControlWriter,
     envelope: Envelope,
     sender: str,
     actions: frozenset[str],
@@ -73,7 +108,7 @@ async def carry_out(
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
 
 
-def _after(runtime: Runtime, state: ControlState, event: ControlEvent, seq: int) -> ControlState:
+def _after(runtime: ControlWriter, state: ControlState, event: ControlEvent, seq: int) -> ControlState:
     authority = runtime.city.authority
     return fold(
         state,

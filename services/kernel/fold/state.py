@@ -12,6 +12,7 @@ from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.kernel.base.remember import by_identity
+from services.kernel.fold.request_phase import OVER, RequestPhase, phase_of
 
 SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
 """Most urgent first; what has no severity comes last."""
@@ -110,6 +111,11 @@ class RequestState:
         return self.request.request_id
 
     @property
+    def phase(self) -> RequestPhase:
+        """Where it stands."""
+        return phase_of(self)
+
+    @property
     def is_cleared(self) -> bool:
         """True when the newest verdict clears it."""
         return self.verdict is not None and self.verdict.outcome is Outcome.CLEARED
@@ -156,9 +162,7 @@ class RequestState:
     @property
     def is_over(self) -> bool:
         """True when nothing more will come of it: refused and wound up, or delivered everywhere and known to be."""
-        if self.unconfirmed or self.opened:
-            return False
-        return self.is_delivered or (self.is_refused and not self.wanted)
+        return self.phase in OVER
 
 
 @by_identity(1_024)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from schemas import subjects
+from services.kernel.base.clock import Clock
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity import MEND, REWOUND_CODE, LedgerDoubted
+from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
-
-if TYPE_CHECKING:
-    from services.kernel.runtime.service import Runtime
+from services.kernel.projection.source import Source
 
 KEEP_SECONDS = 10.0
 """How often it is looked whether a new snapshot is worth its writing."""
@@ -27,9 +29,11 @@ READS = 16
 class Snapshots:
     """The snapshot of one process's fold."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._path = runtime.city.snapshot_path(runtime.row.user)
+    def __init__(
+        self, path: Path, projection: Projection, source: Source, ledger: Ledger, clock: Clock, log: Any
+    ) -> None:
+        self._path, self._projection, self._source = path, projection, source
+        self._ledger, self._clock, self._log = ledger, clock, log
         self._kept = 0
         self._told = False
 
@@ -39,32 +43,32 @@ class Snapshots:
         Raises:
             Unreachable: the ledger cannot be read.
         """
-        runtime, projection = self._runtime, self._runtime.projection
+        projection = self._projection
         snapshot = await self._read()
         if snapshot is None:
             return None
-        newest = await runtime.source.get(snapshot.seq)
+        newest = await self._source.get(snapshot.seq)
         if newest is None or hash_of(newest) != snapshot.entry:
             return self._doubt(snapshot, newest)
         fold = LedgerFold(projection.fold.authority, EVERYTHING)
-        fold.resume(await self._part(snapshot), frozenset(snapshot.counted), runtime.clock.monotonic())
+        fold.resume(await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
         fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
-        fold.taken_over = snapshot.sleepers(runtime.clock.monotonic())
+        fold.taken_over = snapshot.sleepers(self._clock.monotonic())
         projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq
-        runtime.ledger.highest = max(runtime.ledger.highest, snapshot.seq)
-        runtime.log.info("starts from a snapshot", seq=snapshot.seq, open=len(fold.requests))
+        self._ledger.highest = max(self._ledger.highest, snapshot.seq)
+        self._log.info("starts from a snapshot", seq=snapshot.seq, open=len(fold.requests))
         return None
 
     async def keep(self) -> None:
         """Take one now and then."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            if self._runtime.fold.seq >= self._kept + NEWS:
+            if self._projection.fold.seq >= self._kept + NEWS:
                 await self.take()
 
     async def take(self) -> None:
         """Take one of this moment, if there is anything new; none of a ledger that is in doubt."""
-        projection, ledger = self._runtime.projection, self._runtime.ledger
+        projection, ledger = self._projection, self._ledger
         newest = projection.newest
         if newest is None or newest.seq <= self._kept or ledger.doubt is not None:
             return
@@ -86,7 +90,7 @@ class Snapshots:
         except OSError as error:
             self._warn("the snapshot cannot be read: the whole ledger is", error.strerror)
             return None
-        found = read(raw, self._runtime.projection.fold.authority)
+        found = read(raw, self._projection.fold.authority)
         if found is None:
             self._warn("the snapshot is damaged or of another version: the whole ledger is read", None)
         return found
@@ -98,7 +102,7 @@ class Snapshots:
 
         async def one(pattern: str) -> list[Entry]:
             async with few:
-                return await self._runtime.projection.all_of(pattern)
+                return await self._projection.all_of(pattern)
 
         found = await asyncio.gather(*(one(pattern) for pattern in patterns))
         return [entry for batch in found for entry in batch if entry.seq <= snapshot.seq]
@@ -113,5 +117,5 @@ class Snapshots:
 
     def _warn(self, text: str, reason: str | None) -> None:
         if not self._told:
-            self._runtime.log.warning(text, path=str(self._path), reason=reason)
+            self._log.warning(text, path=str(self._path), reason=reason)
         self._told = True

@@ -3,87 +3,77 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from faststream.nats.subscriber.usecases import LogicSubscriber
-from nats.aio.msg import Msg
+import structlog
 from pydantic import ValidationError
 
-from schemas import streams, subjects
+from schemas import flow, streams, subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
 from schemas.events.working import Tries
+from services.kernel.base.clock import Clock
 from services.kernel.base.errors import BadInput, Unreachable
-from services.kernel.ledger.client import Conflict, Entry
-from services.kernel.runtime import retry_budget as poison
-from services.kernel.runtime.reasons import NotAsTheSubjectSays, RetryLater, is_unreadable, shown, why
-
-if TYPE_CHECKING:
-    from services.kernel.runtime.service import Runtime
+from services.kernel.ledger.client import Conflict, Ledger
+from services.kernel.ledger.entry import Entry
+from services.kernel.runtime import retry_budget
+from services.kernel.runtime.bus import Delivery, Routes
+from services.kernel.runtime.reasons import RetryLater, Unreadable, shown, why
 
 MAX_LETTER = 1024 * 1024
 """Bytes of a message that its dead letter keeps; the whole stays in the ledger, at the letter's sequence."""
 
 
-class SentAgain(Msg):
-    """An entry of the ledger on its way through its handler once more; nobody waits for its ack."""
-
-
-class Letters:
+class DeadLetterQueue:
     """The dead letters of one service instance."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._routes: dict[str, LogicSubscriber[Any]] = {}
-
-    def route(self, durable: str, subscriber: LogicSubscriber[Any]) -> None:
-        """Remember who handles a durable's messages."""
-        self._routes[durable] = subscriber
+    def __init__(self, row: flow.Service, ledger: Ledger, clock: Clock, log: Any, routes: Routes) -> None:
+        self._row, self._ledger, self._clock, self._log = row, ledger, clock, log
+        self._routes = routes
 
     # --- putting aside ------------------------------------------------------------------------------------
 
-    async def put_aside(self, raw: Msg, cause: Cause, error: str, mark: Tries | None = None) -> None:
-        """Keep a message as a letter; returns when that is on disk.
+    async def put_aside(self, delivery: Delivery, cause: Cause, error: str, mark: Tries | None = None) -> None:
+        """Keep a message as a dead letter; returns when that is on disk.
 
         An order to send a letter again that fails itself becomes a new letter about the same entry.
 
         Raises:
             Unreachable: the letter may not be kept; the message must not be acknowledged.
         """
-        order = self._order(raw)
+        about = delivery.entry
+        order = self._order(delivery)
         if order is not None:
-            entry = await self._runtime.ledger.get(order.seq)
-            await self._again_in_vain(order, raw.metadata.sequence.stream, entry, cause, error, mark)
+            entry = await self._ledger.get(order.seq)
+            await self._failed_again(order, about.seq, entry, cause, error, mark)
             return
-        now = self._runtime.clock.now()
+        now = self._clock.now()
         letter = DeadLetter(
             at=now,
-            service=self._runtime.row.name,
-            subject=raw.subject,
-            seq=raw.metadata.sequence.stream,
+            service=self._row.name,
+            subject=about.subject,
+            seq=about.seq,
             error=shown(error),
-            data_base64=_encoded(raw.data),
-            durable=raw.metadata.consumer,
+            data_base64=_encoded(about.data),
+            durable=delivery.durable,
             cause=cause,
-            tries=poison.count(mark) if mark else 1,
+            tries=retry_budget.count(mark) if mark else 1,
             first_at=mark.first_at if mark else now,
             last_at=mark.last_at if mark else now,
         )
-        await self._keep(letter, f"{letter.durable}:{letter.seq}")
+        await self._append(letter, f"{letter.durable}:{letter.seq}")
 
-    def _order(self, raw: Msg) -> SendAgain | None:
+    def _order(self, delivery: Delivery) -> SendAgain | None:
         """Return the order that a message is, if it came that way and can be read."""
-        again = self._runtime.row.again
-        if again is None or raw.metadata.consumer != again.durable:
+        if self._row.again is None or delivery.durable != self._row.again.durable:
             return None
         try:
-            return SendAgain.from_bytes(raw.data)
+            return SendAgain.from_bytes(delivery.entry.data)
         except (StrictJsonError, ValidationError):
             return None  # the board did not write that: it is kept as it is
 
-    async def _keep(self, letter: DeadLetter, name: str) -> int:
-        kept = await self._runtime.ledger.keep(self._runtime.row.dead_letters, letter, msg_id=f"letter:{name}")
+    async def _append(self, letter: DeadLetter, name: str) -> int:
+        kept = await self._ledger.keep(self._row.dead_letters, letter, msg_id=f"letter:{name}")
         return kept.seq
 
     # --- sending again ------------------------------------------------------------------------------------
@@ -96,85 +86,60 @@ class Letters:
         Raises:
             RetryLater, Unreachable: it is not done yet; the order comes again.
         """
-        runtime = self._runtime
-        entry = await runtime.ledger.get(order.seq)
+        entry = await self._ledger.get(order.seq)
         try:
-            said = await self._handle(order, entry)
+            await self._handle(order, entry)
         except (RetryLater, Unreachable):
             raise
-        except Exception as error:
-            runtime.log.exception("sent again in vain", letter=order.letter, subject=order.subject)
-            cause = Cause.UNREADABLE if _unreadable(error) else Cause.FAILED
-            await self._again_in_vain(order, seq, entry, cause, why(error), None)
+        except Exception as error:  # noqa: BLE001 - logged, and kept as a letter about the letter
+            self._log.exception("a dead letter failed again", letter=order.letter, subject=order.subject)
+            cause = Cause.UNREADABLE if isinstance(error, Unreadable) else Cause.FAILED
+            await self._failed_again(order, seq, entry, cause, why(error), None)
             return
-        runtime.log.info("handled again", letter=order.letter, subject=order.subject, said=said)
-        await self._close(order, Ending.HANDLED, said)
+        self._log.info("handled again", letter=order.letter, subject=order.subject)
+        await self._close(order, Ending.HANDLED, "its handler did its work")
 
-    async def _handle(self, order: SendAgain, entry: Entry | None) -> str:
+    async def _handle(self, order: SendAgain, entry: Entry | None) -> None:
+        """Let the entry go the way of any message of its durable: the same reader, turn and handler."""
         route = self._routes.get(order.durable)
         if entry is None or entry.subject != order.subject:
             raise BadInput("dead.no_entry", f"the ledger has no entry {order.seq} on {order.subject}")
-        if route is None:
+        if route is None or route.consumer.stream != streams.LEDGER:
             raise BadInput(
                 "dead.no_handler",
-                f"no handler of {order.durable} runs here: onevoice provision, then restart {self._runtime.row.user}",
+                f"no handler of {order.durable} runs here: onevoice provision, then restart {self._row.user}",
             )
-        return await self._dispatch(route, order.durable, entry)
+        with structlog.contextvars.bound_contextvars(request_id=subjects.place_of(entry.subject).request_id):
+            async with route.turn:
+                await route.handle(entry)
 
-    async def _dispatch(self, route: LogicSubscriber[Any], durable: str, entry: Entry) -> str:
-        """Let the entry go the way of any message of its durable: the same decoder, checks and handler."""
-        consumed = Msg.Metadata(
-            sequence=Msg.Metadata.SequencePair(consumer=0, stream=entry.seq),
-            num_pending=0,
-            num_delivered=1,
-            timestamp=entry.at,
-            stream=streams.LEDGER,
-            consumer=durable,
-        )
-        message = SentAgain(
-            self._runtime.ledger.client,
-            subject=entry.subject,
-            data=entry.data,
-            headers=dict(entry.headers) or None,
-            _metadata=consumed,
-        )
-        await route.process_message(message)
-        return "its handler did its work"
-
-    async def _again_in_vain(
+    async def _failed_again(
         self, order: SendAgain, order_seq: int, entry: Entry | None, cause: Cause, error: str, mark: Tries | None
     ) -> None:
-        now: datetime = self._runtime.clock.now()
+        now = self._clock.now()
         letter = DeadLetter(
             at=now,
-            service=self._runtime.row.name,
+            service=self._row.name,
             subject=order.subject,
             seq=order.seq,
             error=shown(error),
             data_base64=_encoded(entry.data if entry else b""),
             durable=order.durable,
             cause=cause,
-            tries=poison.count(mark) if mark else 1,
+            tries=retry_budget.count(mark) if mark else 1,
             first_at=order.at,
             last_at=now,
             again_of=order.letter,
         )
-        number = await self._keep(letter, f"{order.durable}:{order.seq}:{order_seq}")
+        number = await self._append(letter, f"{order.durable}:{order.seq}:{order_seq}")
         await self._close(order, Ending.FAILED_AGAIN, f"letter {number} says why")
 
     async def _close(self, order: SendAgain, ending: Ending, said: str) -> None:
-        closing = Closing(
-            at=self._runtime.clock.now(), letter=order.letter, ending=ending, officer=order.officer, said=said
-        )
+        closing = Closing(at=self._clock.now(), letter=order.letter, ending=ending, officer=order.officer, said=said)
         try:
-            await self._runtime.ledger.keep(subjects.dead_closed(order.letter), closing, expect_last=0)
+            await self._ledger.keep(subjects.dead_closed(order.letter), closing, expect_last=0)
         except Conflict:
-            self._runtime.log.info("the letter was closed before", letter=order.letter)
-
-
-def _unreadable(error: Exception) -> bool:
-    """True when the entry itself is at fault; what is put in line again is read by hand, not by FastStream."""
-    return is_unreadable(error) or isinstance(error, NotAsTheSubjectSays)
+            self._log.info("the letter was closed before", letter=order.letter)
 
 
 def _encoded(raw: bytes) -> str:

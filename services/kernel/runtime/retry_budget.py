@@ -1,4 +1,4 @@
-"""When a message is put aside that is begun in vain again and again. Pure: marks and times in, an answer out.
+"""When a message that fails again and again becomes a dead letter. Pure: marks and times in, an answer out.
 
 Waiting never counts: a handler that asks to be called later, or finds the ledger unreachable, has done its part. What
 counts is a handler that raises something else, and a beginning without an end, which only a dead process leaves.
@@ -17,8 +17,8 @@ KILLED = "its process ended while it was handled"
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a message is tried: both bounds must be passed; ``seconds`` from the first vain try to the last.
+class RetryBudget:
+    """How long a message is tried: both bounds must be passed; ``seconds`` from the first failed try to the last.
 
     ``shared_seconds`` holds where the trouble is not the message's own (a full disk, a broken record of control), which
     would otherwise sweep everything aside. After ``alone`` deaths a message runs when no other such one does, so
@@ -44,21 +44,21 @@ def failed(before: Tries | None, now: datetime, reason: str) -> Tries:
 
 
 def count(mark: Tries) -> int:
-    """Return how often it was begun in vain."""
+    """Return how often it failed, deaths of the process included."""
     return mark.failures + mark.deaths
 
 
-def hopeless(mark: Tries | None, patience: Patience, *, shared: bool = False) -> bool:
-    """True when a message is to be put aside."""
-    if mark is None or count(mark) < patience.tries:
+def exhausted(mark: Tries | None, budget: RetryBudget, *, shared: bool = False) -> bool:
+    """True when a message has spent its budget, and is to be put aside."""
+    if mark is None or count(mark) < budget.tries:
         return False
-    bound = patience.shared_seconds if shared else patience.seconds
+    bound = budget.shared_seconds if shared else budget.seconds
     return (mark.last_at - mark.first_at).total_seconds() >= bound
 
 
-def needs_to_be_alone(mark: Tries | None, patience: Patience) -> bool:
+def needs_to_be_alone(mark: Tries | None, budget: RetryBudget) -> bool:
     """True when the message has more than once been in hand as its process died."""
-    return mark is not None and mark.deaths >= patience.alone
+    return mark is not None and mark.deaths >= budget.alone
 
 
 def cause(mark: Tries) -> Cause:
@@ -75,5 +75,5 @@ def reason(mark: Tries) -> str:
 
 
 def pause(tries: int) -> float:
-    """Return the seconds before the next try after ``tries`` vain ones."""
+    """Return the seconds before the next try after ``tries`` failed ones."""
     return float(min(LONGEST_PAUSE, 0.25 * 2 ** min(max(tries, 1), 8)))

@@ -19,10 +19,12 @@ from faststream import FastStream
 from schemas import flow
 from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
-from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import arm_from_environment
 from services.kernel.base.errors import Exit, OneVoiceError
+from services.kernel.projection.projection import Projection
+from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.startup import register
 
 GARBAGE = 20_000
 """New objects after which the garbage collector looks for cycles."""
@@ -30,16 +32,37 @@ GARBAGE = 20_000
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def build(name: str, city: City, url: str | None = None, clock: Clock | None = None) -> tuple[Runtime, FastStream]:
+def build(
+    name: str, city: City, url: str | None = None, *, shared: Projection | None = None, timings: Timings | None = None
+) -> tuple[Runtime, FastStream]:
     """Return a service's runtime and application; nothing is started.
 
     The service is found by its name: ``services.<name>.wiring`` with ``wire`` and, for the registry, ``genesis``.
     """
     wiring = importlib.import_module(f"services.{name}.wiring")
-    runtime = Runtime(flow.service(name), city, clock, url)
-    begin = getattr(wiring, "genesis", None)
-    genesis = (lambda: begin(runtime)) if begin is not None else None
-    return runtime, runtime.app(wiring.wire, genesis=genesis)
+    genesis = getattr(wiring, "genesis", None)
+    row = flow.service(name)
+    return on_nats(row, city, wiring.wire, genesis=genesis, url=url, shared=shared, timings=timings)
+
+
+def described(name: str, city: City) -> Any:
+    """Return a service's broker with its handlers registered, for the AsyncAPI document; nothing is started."""
+    runtime, app = build(name, city)
+    register(runtime, importlib.import_module(f"services.{name}.wiring").wire)
+    return app.broker
+
+
+def build_all(names: Iterable[str], city: City, url: str | None = None) -> list[tuple[Runtime, FastStream]]:
+    """Return the services of one process: those that fold the ledger share one projection."""
+    built: list[tuple[Runtime, FastStream]] = []
+    shared: Projection | None = None
+    for name in names:
+        folds = flow.service(name).folds
+        runtime, app = build(name, city, url, shared=shared if folds else None)
+        if folds and shared is None:
+            shared = runtime.projection
+        built.append((runtime, app))
+    return built
 
 
 @contextlib.asynccontextmanager
@@ -51,10 +74,7 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
             names a crash point that is none.
     """
     _warn_of_crash_points()
-    built = [build(name, city, url) for name in names]
-    folding = [runtime for runtime, _ in built if runtime.row.folds]
-    for runtime in folding[1:]:
-        runtime.share(folding[0])
+    built = build_all(names, city, url)
     try:
         async with asyncio.TaskGroup() as group:
             for _, app in built:
@@ -91,7 +111,7 @@ async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
         loop.add_signal_handler(number, stop.set)
     asked = asyncio.ensure_future(stop.wait())
     endings: list[asyncio.Future[Any]] = [asked]
-    endings += [runtime.failed for runtime in runtimes if runtime.failed is not None]
+    endings += [one.supervisor.failed for one in runtimes if one.supervisor.failed is not None]
     try:
         done, _ = await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
         for future in done:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
-from schemas import canonical
+from schemas import canonical, flow
 from schemas.events.audit import LedgerStanding
+from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
+from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity import (
     DOUBT_CODE,
     MEND,
@@ -24,15 +26,23 @@ from services.kernel.ledger.integrity import (
     read_anchor,
     shape_fault,
 )
-
-if TYPE_CHECKING:
-    from services.kernel.runtime.service import Runtime
+from services.kernel.projection.projection import Projection
 
 ANCHOR_SECONDS = 1.0
 """How often the newest entry is written into the anchor's file."""
 
 LOOKS_BETWEEN = 10
 """The stream's own count is looked at each so many anchors."""
+
+
+class Watched(NamedTuple):
+    """Whose ledger is watched, and what is known of it."""
+
+    row: flow.Service
+    city: City
+    ledger: Ledger
+    projection: Projection
+    log: Any
 
 
 class LedgerWatch:
@@ -42,7 +52,7 @@ class LedgerWatch:
     compares with the copy, takes nobody's word, and works on a ledger in any state.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Watched) -> None:
         self._runtime = runtime
         self.anchor: Path | None = runtime.city.ledger_seen_path if runtime.row.posts else None
         self.judges_itself = bool(runtime.row.name == "audit")

@@ -22,6 +22,7 @@ from services.audit.verify.files import LEDGER, count_lines
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.ledger.client import Ledger
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.integration.audit.audit_process import AuditProcess
@@ -93,8 +94,11 @@ class Town:
     @asynccontextmanager
     async def audit_here(self, rule: SealRule | None = None) -> AsyncIterator[Runtime]:
         """Run the audit service in this process."""
-        runtime = Runtime(flow.service("audit"), self.city, url=self.broker.url)
-        app = runtime.app(lambda runtime: runtime.background(Keeper(runtime, rule).run))
+
+        def wire(runtime: Runtime) -> None:
+            runtime.supervisor.supervise(Keeper(runtime, rule).run)
+
+        runtime, app = on_nats(flow.service("audit"), self.city, wire, url=self.broker.url)
         await app.start()
         try:
             yield runtime

@@ -16,8 +16,9 @@ from services.audit.copying import SealRule
 from services.audit.record import Record
 from services.audit.verify import compare_record, list_entries, prove_entry, show_entry
 from services.audit.verify.files import ALARMS, CHECKPOINTS, LEDGER
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
 from tests.integration.audit.conftest import Town
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.support.mission import PATIENCE, eventually
@@ -265,8 +266,10 @@ async def test_a_stop_is_not_lost_when_a_cancellation_is(town: Town) -> None:
             swallowed.append(1)
         await asyncio.sleep(60)
 
-    runtime = Runtime(flow.service("audit"), town.city, url=town.broker.url)
-    app = runtime.app(lambda runtime: runtime.background(stubborn))
+    def wire(runtime: Runtime) -> None:
+        runtime.supervisor.supervise(stubborn)
+
+    _, app = on_nats(flow.service("audit"), town.city, wire, url=town.broker.url)
     await app.start()
     await asyncio.wait_for(app.stop(), PATIENCE)
 

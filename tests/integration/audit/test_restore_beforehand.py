@@ -16,8 +16,8 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.ledger.client import Ledger
 from services.provision import EmbeddedBroker, provision
-from services.provision.connection import connected
-from services.provision.restore import restore
+from services.provision.broker.connection import connected
+from services.provision.broker.restore import restore
 from tests.support.ledger_builder import LedgerBuilder, demo_city, story
 from tests.support.ports import free_port
 

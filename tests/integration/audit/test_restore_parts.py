@@ -16,11 +16,11 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.integrity import Anchor, LedgerDoubted
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
-from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision
-from services.provision.connection import connected
-from services.provision.restore import Writer, restore
+from services.provision.broker.connection import connected
+from services.provision.broker.restore import EntryWriter, restore
 from tests.integration.audit.conftest import Town
 from tests.support.ledger_builder import story
 from tests.support.ports import free_port
@@ -65,18 +65,18 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(town: To
 
 async def _interrupted(city: Any, url: str, monkeypatch: Any) -> None:
     """The first restore ends after some runs, as by a power cut."""
-    whole, left = Writer.put, [6]
+    whole, left = EntryWriter.put, [6]
 
-    async def put(self: Writer, run: Any) -> None:
+    async def put(self: EntryWriter, run: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise Unreachable("broker.unreachable", "the lights went out", "")
         await whole(self, run)
 
-    monkeypatch.setattr(Writer, "put", put)
+    monkeypatch.setattr(EntryWriter, "put", put)
     with pytest.raises(Unreachable, match="lights"):
         await restore(city, url, quiet)
-    monkeypatch.setattr(Writer, "put", whole)
+    monkeypatch.setattr(EntryWriter, "put", whole)
 
 
 async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:
@@ -116,7 +116,7 @@ async def test_while_the_ledger_is_doubted_nothing_is_accepted_and_the_end_is_re
         assert audit.ledger.doubt is None
 
     Anchor(40, canonical.sha256(b"an entry that was acknowledged")).write(town.city.ledger_seen_path)
-    again = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    again, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
     again.ledger.bind(await town.client("fanout"))
     await again.watch.begin()
     assert again.ledger.doubt is not None

@@ -230,7 +230,7 @@ class MastodonRig:
         trick = {"kind": kind, "seconds": seconds, "on": on, "calls": calls, **changes}
         async with (
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-            session.post(f"{self.running.url}/admin/mischief", data=json.dumps(trick)) as response,
+            session.post(f"{self.running.url}/admin/faults", data=json.dumps(trick)) as response,
         ):
             assert response.status == 201, await response.text()
 

@@ -19,7 +19,7 @@ from services.kernel.base.clock import ManualClock, monotonic
 from services.kernel.base.errors import BadInput
 from services.townsquare import make_accounts, start
 from services.townsquare.__main__ import main
-from services.townsquare.posts import Draft, Posts
+from services.townsquare.posts import PostDraft, Posts
 from tests.integration.connectors.rigs import PNG, MastodonRig, a_city, an_intent, store
 from tests.integration.connectors.test_website import Outline
 from tests.support.mission import PATIENCE, eventually
@@ -62,11 +62,11 @@ async def test_a_key_lives_an_hour(tmp_path: Path) -> None:
     clock = ManualClock(datetime(2026, 1, 31, 14, tzinfo=UTC))
     posts = Posts(tmp_path, clock)
     posts.open()
-    first = await posts.create("fire", Draft("One"), "k")
+    first = await posts.create("fire", PostDraft("One"), "k")
     clock.time += timedelta(minutes=59)
-    assert first == await posts.create("fire", Draft("One"), "k")
+    assert first == await posts.create("fire", PostDraft("One"), "k")
     clock.time += timedelta(minutes=2)
-    assert first.id != (await posts.create("fire", Draft("One"), "k")).id
+    assert first.id != (await posts.create("fire", PostDraft("One"), "k")).id
     await posts.close()
 
 
@@ -75,14 +75,14 @@ async def test_posts_keys_and_pictures_outlive_a_restart(tmp_path: Path) -> None
     posts = Posts(tmp_path)
     posts.open()
     media = await posts.add_media("fire", PNG, "image/png", "A map")
-    kept = await posts.create("fire", Draft("Kept", media_ids=(media.id,)), "k")
-    gone = await posts.create("fire", Draft("Gone"), None)
+    kept = await posts.create("fire", PostDraft("Kept", media_ids=(media.id,)), "k")
+    gone = await posts.create("fire", PostDraft("Gone"), None)
     await posts.delete("fire", gone.id)
     await posts.close()
     again = Posts(tmp_path)
     again.open()
     assert again.newest(None, 10) == [kept]
-    assert kept == await again.create("fire", Draft("Other"), "k")
+    assert kept == await again.create("fire", PostDraft("Other"), "k")
     assert again.media == {media.id: media}
     await again.close()
 
@@ -91,13 +91,13 @@ async def test_a_line_that_a_crash_tore_is_cut_off(tmp_path: Path) -> None:
     """What was never acknowledged goes; what was stays; writing goes on behind it."""
     posts = Posts(tmp_path)
     posts.open()
-    kept = await posts.create("fire", Draft("Kept"), None)
+    kept = await posts.create("fire", PostDraft("Kept"), None)
     await posts.close()
     with (tmp_path / "posts.jsonl").open("ab") as file:
         file.write(b'{"type":"post","id":"9')
     again = Posts(tmp_path)
     again.open()
-    newer = await again.create("fire", Draft("Newer"), None)
+    newer = await again.create("fire", PostDraft("Newer"), None)
     await again.close()
     last = Posts(tmp_path)
     last.open()
@@ -162,32 +162,32 @@ async def test_a_picture_must_be_one(mastodon: MastodonRig) -> None:
         assert (await post(fire, "Two", media_ids=[media["id"]]))[0] == 422
 
 
-async def test_mischief_needs_the_token(mastodon: MastodonRig) -> None:
+async def test_fault_injection_needs_the_token(mastodon: MastodonRig) -> None:
     """Nobody without the file's token changes how the platform behaves; a bad order is named."""
     async with aiohttp.ClientSession(mastodon.running.url) as session:
-        assert (await session.post("/admin/mischief", json={"kind": "slow"})).status == 403
+        assert (await session.post("/admin/faults", json={"kind": "slow"})).status == 403
         token = (mastodon.city.var / "townsquare" / "admin.token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
-        assert (await session.post("/admin/mischief", json={"kind": "x"}, headers=headers)).status == 422
+        assert (await session.post("/admin/faults", json={"kind": "x"}, headers=headers)).status == 422
         await mastodon.misbehave("slow", seconds=1, calls=3)
-        listed = await (await session.get("/admin/mischief", headers=headers)).json()
-        assert [(trick["kind"], trick["calls"]) for trick in listed] == [("slow", 3)]
-        await session.delete("/admin/mischief", headers=headers)
-        assert await (await session.get("/admin/mischief", headers=headers)).json() == []
+        listed = await (await session.get("/admin/faults", headers=headers)).json()
+        assert [(fault["kind"], fault["calls"]) for fault in listed] == [("slow", 3)]
+        await session.delete("/admin/faults", headers=headers)
+        assert await (await session.get("/admin/faults", headers=headers)).json() == []
 
 
-async def test_mischief_hits_the_account_that_it_names_only(mastodon: MastodonRig) -> None:
+async def test_a_fault_hits_the_account_that_it_names_only(mastodon: MastodonRig) -> None:
     token = (mastodon.city.var / "townsquare" / "admin.token").read_text().strip()
     order = json.dumps({"kind": "rate_limit", "account": "water", "seconds": 5})
     async with aiohttp.ClientSession(mastodon.running.url) as session:
-        await session.post("/admin/mischief", data=order, headers={"Authorization": f"Bearer {token}"})
+        await session.post("/admin/faults", data=order, headers={"Authorization": f"Bearer {token}"})
     async with as_user(mastodon, "fire") as fire, as_user(mastodon, "water") as water:
         assert (await post(fire, "x"))[0] == 200
         assert (await post(water, "x"))[0] == 429
         assert (await post(water, "x"))[0] == 200
 
 
-# --- lies: what each kind of mischief does ----------------------------------------------------------------
+# --- faults: what each kind does ---------------------------------------------------------------------------
 
 
 async def test_a_page_of_html_comes_instead_of_an_answer_before_or_after_the_post(mastodon: MastodonRig) -> None:

@@ -23,6 +23,7 @@ from services.fanout.wiring import compose
 from services.kernel.base import crashpoints, logs
 from services.kernel.base.city import load_city
 from services.kernel.ledger.client import Appended, Ledger
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import until_asked_to_stop
 from services.kernel.runtime.service import Runtime
 from tests.integration.fanout.platform import FolderPlatform
@@ -55,7 +56,9 @@ class Wire:
 class TrippingLedger(Ledger):
     """The ledger, with the wire before each attempt and behind each append."""
 
-    wire: Wire
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self.wire = wire
 
     async def append(self, subject: str, event: Contract, **options: Any) -> Appended:
         _, kind, profile, _ = subject.split(".")
@@ -89,13 +92,17 @@ async def main() -> None:
     logs.configure("lines", "info")
     crashpoints.arm_from_environment()
     wire = Wire(chosen.platforms, chosen.trip)
-    runtime = Runtime(flow.service("fanout"), load_city(chosen.city), url=chosen.url)
-    runtime.ledger.__class__ = TrippingLedger  # everything that the runtime has built already holds this ledger
-    vars(runtime.ledger)["wire"] = wire
     platforms = {name: TrippingPlatform(chosen.platforms, name) for name in ("mastodon", "website")}
     for platform in platforms.values():
         platform.wire = wire
-    app = runtime.app(lambda it: _compose(it, platforms, chosen.lease))
+    ledger = TrippingLedger(wire)
+    runtime, app = on_nats(
+        flow.service("fanout"),
+        load_city(chosen.city),
+        lambda it: _compose(it, platforms, chosen.lease),
+        url=chosen.url,
+        ledger=ledger,
+    )
     await app.start()
     (chosen.platforms / f"{os.getpid()}.ready").touch()
     try:

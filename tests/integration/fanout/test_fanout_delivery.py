@@ -10,7 +10,7 @@ from schemas.events.verdicts import Outcome
 from services.fanout.delivery.records import Records
 from services.fanout.domain import retry
 from services.kernel.ledger.client import Conflict
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, later
 
@@ -208,7 +208,7 @@ async def test_the_server_refuses_an_attempt_decided_before_a_control_change(tow
     """The fence alone, without post authorization: who looked before the change cannot write its attempt."""
     request = await town.cleared(FIRE)
     attempt = await town.attempt_on(request, FIRE)
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
     runtime.ledger = await town.ledger("fanout")
     await town.hold()
     with pytest.raises(Conflict):

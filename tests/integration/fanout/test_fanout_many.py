@@ -15,7 +15,7 @@ from schemas.events.control import CrisisDeclare, Designate, ProfileAdd
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
-from services.provision.city_plan import Department, local_profiles
+from services.provision.plan.city_plan import Department, local_profiles
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import Town, a_town, eventually, fanout, gatekeeper
 

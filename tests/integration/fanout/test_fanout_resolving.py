@@ -29,7 +29,7 @@ from services.fanout.resolving import Resolving
 from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import VARIABLE
-from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout
 from tests.support.mission import PATIENCE
@@ -264,7 +264,7 @@ async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_t
 
 async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_on_the_same(town: Town) -> None:
     """The fence and the message id alone: who looked before cannot write after, and of two the first is stored."""
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
+    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
     work = compose(runtime, {})
     runtime.ledger = writer = await town.ledger("fanout")
     request = await town.cleared(ROADS, text="the server's word")

@@ -17,8 +17,9 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.domain import retry
 from services.fanout.wiring import compose, wire
 from services.kernel.base import web
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.townsquare.mischief import Kind, Trick
+from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.integration.fanout.town import Town, eventually
 
@@ -34,10 +35,10 @@ class Square:
         self.inside = inside
         self.url = url
 
-    def play(self, profile: str, kind: Kind, seconds: float | None = 0, **changes: Any) -> None:
-        """Play a trick on the next post of a profile."""
+    def play(self, profile: str, kind: FaultKind, seconds: float | None = 0, **changes: Any) -> None:
+        """Inject a fault into the next post of a profile."""
         account = profile.removesuffix("-townsquare")
-        self.inside.mischief.add(Trick(kind=kind, account=account, seconds=seconds, **changes))
+        self.inside.faults.add(Fault(kind=kind, account=account, seconds=seconds, **changes))
 
     def texts(self, profile: str) -> list[str]:
         """The texts of a profile, oldest first."""
@@ -64,8 +65,8 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
         runtime.lease_seconds = lease or 0.0
         compose(runtime, platforms, lease=lease or 0.0)
 
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    app = runtime.app(wire_with_lease if lease else wire)
+    wiring = wire_with_lease if lease else wire
+    runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.broker.url)
     await app.start()
     try:
         yield runtime
@@ -93,8 +94,8 @@ async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town
 
 async def test_an_answer_lost_after_posting_leaves_one_post(town: Town, square: Square) -> None:
     """500 after accepting, and a connection dropped after accepting: found on the timeline."""
-    square.play(FIRE, Kind.ERROR_AFTER)
-    square.play(WATER, Kind.DROP_AFTER)
+    square.play(FIRE, FaultKind.ERROR_AFTER)
+    square.play(WATER, FaultKind.DROP_AFTER)
     async with the_fanout(town):
         request = await town.cleared(FIRE, WATER, text="One post only.")
         for profile in (FIRE, WATER):
@@ -104,7 +105,7 @@ async def test_an_answer_lost_after_posting_leaves_one_post(town: Town, square: 
 
 
 async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> None:
-    square.play(FIRE, Kind.RATE_LIMIT, seconds=1)
+    square.play(FIRE, FaultKind.RATE_LIMIT, seconds=1)
     async with the_fanout(town):
         request = await town.cleared(FIRE, text="After the wait.")
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
@@ -112,8 +113,8 @@ async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> N
 
 
 async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(town: Town, square: Square) -> None:
-    square.play(FIRE, Kind.DROP_BEFORE)
-    square.play(PARKS, Kind.ERROR_BEFORE)
+    square.play(FIRE, FaultKind.DROP_BEFORE)
+    square.play(PARKS, FaultKind.ERROR_BEFORE)
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(FIRE, PARKS, text="In the end.")
         for profile in (FIRE, PARKS):
@@ -124,7 +125,7 @@ async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(
 
 async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, square: Square) -> None:
     """The platform posts two seconds after nobody waits for it any more."""
-    square.play(WATER, Kind.SLOW, seconds=LEASE + 2)
+    square.play(WATER, FaultKind.SLOW, seconds=LEASE + 2)
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WATER, text="Late but once.")
         assert str((await town.final(request, WATER)).outcome) == "delivered"
@@ -144,19 +145,19 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
         receipt = await town.until(request, PARKS, lambda receipt: not receipt.final)
         assert str(receipt.outcome) == "withheld"
         assert kept.decode().strip() not in receipt.reason
-        await eventually(lambda: PARKS in runtime.troubles.get("credentials", ""))
+        await eventually(lambda: PARKS in runtime.health.troubles.get("credentials", ""))
         await asyncio.sleep(4.0)
         assert len(await town.attempts(request, PARKS)) == 1
         path.write_bytes(kept)
         path.chmod(0o600)
         assert str((await town.final(request, PARKS)).outcome) == "delivered"
-        assert "credentials" not in runtime.troubles
+        assert "credentials" not in runtime.health.troubles
     assert len(await town.attempts(request, PARKS)) == 2
 
 
 async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: Town, square: Square) -> None:
     """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
-    square.play(WASTE, Kind.VANISH, seconds=0.2)
+    square.play(WASTE, FaultKind.VANISH, seconds=0.2)
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WASTE, text="Here and gone.")
         assert str((await town.final(request, WASTE)).outcome) == "delivered"

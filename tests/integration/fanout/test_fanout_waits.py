@@ -206,7 +206,7 @@ async def test_a_copy_that_stops_follows_the_ledger_until_its_last_receipt_is_in
         posted = await town.cleared(FIRE, text="being posted")
         await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
         stopping = asyncio.Event()
-        runtime.at_stop(_noting(stopping))
+        runtime.supervisor.at_stop(_noting(stopping))
 
         async def meanwhile() -> int:
             await stopping.wait()

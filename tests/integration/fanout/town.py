@@ -31,11 +31,12 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.control.control_view import ControlView
 from services.kernel.ledger.client import Entry, Ledger
+from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
-from services.provision.city_plan import Department, local_profiles
-from services.provision.connection import as_provisioner
+from services.provision.broker.connection import as_provisioner
+from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
@@ -349,8 +350,11 @@ async def fanout(
     patience: float = 2.0,
 ) -> AsyncIterator[Runtime]:
     """A running fanout with these platforms."""
-    runtime = Runtime(flow.service("fanout"), town.city, url=town.broker.url)
-    app = runtime.app(lambda it: _compose(it, platforms, lease, patience))
+
+    def wire(runtime: Runtime) -> None:
+        _compose(runtime, platforms, lease, patience)
+
+    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
     await app.start()
     try:
         yield runtime

@@ -15,10 +15,10 @@ import pytest_asyncio
 from nats.aio.client import Client
 
 from schemas import canonical, subjects
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.control import Order
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
+from schemas.events.envelope import ORDER_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
@@ -26,13 +26,14 @@ from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.support.mission import PATIENCE
+from tests.support.people import approval_of
 from tests.support.ports import free_port
 
 TIMEOUT = PATIENCE
 
 
 @dataclass
-class Town:
+class IntakeCity:
     """The running city, and one connection per person or system, as that NATS user."""
 
     city: City
@@ -109,7 +110,7 @@ class Town:
         raise AssertionError(f"the posture never became {posture}")
 
 
-async def brief(town: Town, name: str) -> tuple[dict[str, Any], dict[str, Any], datetime]:
+async def brief(town: IntakeCity, name: str) -> tuple[dict[str, Any], dict[str, Any], datetime]:
     """Submit an event that expires in a moment, a longer one on a slow machine; return it, the answer, and when."""
     for seconds in (2, 8, 32):
         expires = town.now() + timedelta(seconds=seconds)
@@ -121,7 +122,7 @@ async def brief(town: Town, name: str) -> tuple[dict[str, Any], dict[str, Any], 
     pytest.fail("a submission takes longer than half a minute")
 
 
-async def passed(town: Town, when: datetime) -> None:
+async def passed(town: IntakeCity, when: datetime) -> None:
     """Wait until a time is over."""
     await asyncio.sleep(max((when - town.now()).total_seconds(), 0.0) + 0.1)
 
@@ -138,38 +139,20 @@ def event(**data: Any) -> dict[str, Any]:
     return base | envelope | {"data": submission | data}
 
 
-def approval_of(request: Request | PreviewReply, name: str, signer: Signer, **changes: Any) -> Approval:
+def approval_now(request: Request | PreviewReply, name: str, signer: Signer, **changes: Any) -> Approval:
     """An approval signed now, genuine but for what is changed."""
-    now = datetime.now(UTC)
-    values: dict[str, Any] = {
-        "realm": "live",
-        "request_id": request.request_id,
-        "revision": request.revision,
-        "decision": "approve",
-        "scope": request.scope,
-        "targets": request.targets,
-        "renderings": {one.platform: one.sha256 for one in request.renderings},
-        "digest": request.digest,
-        "officer": name,
-        "issued_at": now,
-        "expires_at": now + timedelta(minutes=20),
-        "nonce": secrets.token_hex(16),
-        "acknowledged": tuple(sorted({finding.code for finding in request.screening})),
-    }
-    statement = ApprovalStatement(**(values | changes))
-    envelope: Envelope = signer.sign(APPROVAL_TYPE, statement)
-    return Approval(at=now, request_id=statement.request_id, officer=statement.officer, envelope=envelope)
+    return approval_of(request, name, signer, datetime.now(UTC), **changes)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IntakeCity]:
     city = make_city(tmp_path_factory.mktemp("intake") / "mission", demo_plan())
     broker = EmbeddedBroker()
     await broker.start(city, free_port())
     try:
         await provision(city, broker.url)
         async with running(["registry", "eoc_state", "intake"], city, broker.url) as runtimes:
-            made = Town(city, broker, runtimes)
+            made = IntakeCity(city, broker, runtimes)
             yield made
             for client in made.users.values():
                 await client.close()

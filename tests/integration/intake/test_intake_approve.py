@@ -18,11 +18,14 @@ from schemas.events.approvals import Approval
 from schemas.events.control import Posture
 from schemas.events.requests import Request, SubmissionEvent
 from schemas.events.verdicts import Outcome, Verdict
-from services.intake.handlers import Handlers
+from services.intake.decisions import Decisions
+from services.intake.domain.approval import read_statement
+from services.intake.handlers import IntakeHandlers
+from services.intake.preparation import Preparation
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
-from tests.integration.intake.conftest import Town, approval_of, brief, event, passed
+from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,13 +37,13 @@ def refusal(answer: dict[str, Any]) -> tuple[str, int]:
     return error["code"], error["exit_status"]
 
 
-async def submitted(town: Town, **data: Any) -> Request:
+async def submitted(town: IntakeCity, **data: Any) -> Request:
     answer = await town.submit("drivebc", event(**data))
     assert answer["accepted"] is True
     return await town.stored(answer["request_id"])
 
 
-async def append_verdict(town: Town, request: Request, outcome: Outcome) -> int:
+async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -> int:
     """Append a verdict as the gatekeeper would, with its own key."""
     client = await nats.connect(
         town.broker.url,
@@ -64,10 +67,10 @@ async def append_verdict(town: Town, request: Request, outcome: Outcome) -> int:
     return ack.seq
 
 
-async def test_an_approval_is_on_record_and_a_repeat_gets_the_same_reply(town: Town) -> None:
+async def test_an_approval_is_on_record_and_a_repeat_gets_the_same_reply(town: IntakeCity) -> None:
     """The very same envelope is known again; one entry stands; the service's own time is kept."""
     request = await submitted(town)
-    approval = approval_of(request, "mcpe", town.signer("mcpe"))
+    approval = approval_now(request, "mcpe", town.signer("mcpe"))
     first = await town.decide("mcpe", approval)
     assert first["accepted"] is True
     later = approval.model_copy(update={"at": approval.at - timedelta(days=400)})
@@ -78,10 +81,10 @@ async def test_an_approval_is_on_record_and_a_repeat_gets_the_same_reply(town: T
     assert Approval.from_bytes(stored[0]).at >= approval.at
 
 
-async def test_the_same_approval_many_times_at_once(town: Town) -> None:
+async def test_the_same_approval_many_times_at_once(town: IntakeCity) -> None:
     """However the repeats race, one stands."""
     request = await submitted(town)
-    approval = approval_of(request, "mcpe", town.signer("mcpe"))
+    approval = approval_now(request, "mcpe", town.signer("mcpe"))
     answers = await asyncio.gather(*(town.decide("mcpe", approval) for _ in range(10)))
     assert {answer["seq"] for answer in answers} == {answers[0]["seq"]}
     assert len(await town.history(subjects.approvals_of(request.request_id))) == 1
@@ -98,15 +101,15 @@ async def test_the_same_approval_many_times_at_once(town: Town) -> None:
         ({"scope": "all-departments"}, "approval.targets", 4),
     ],
 )
-async def test_an_approval_of_something_else(town: Town, changes: dict[str, Any], code: str, status: int) -> None:
+async def test_an_approval_of_something_else(town: IntakeCity, changes: dict[str, Any], code: str, status: int) -> None:
     """Another digest, revision, realm, other targets: refused, nothing stored."""
     request = await submitted(town)
-    approval = approval_of(request, "mcpe", town.signer("mcpe"), **changes)
+    approval = approval_now(request, "mcpe", town.signer("mcpe"), **changes)
     assert refusal(await town.decide("mcpe", approval)) == (code, status)
     assert not await town.history(subjects.approvals_of(request.request_id))
 
 
-async def test_times(town: Town) -> None:
+async def test_times(town: IntakeCity) -> None:
     """Expired, dated ahead, lasting too long, backwards."""
     request = await submitted(town)
     now, minute = town.now(), timedelta(minutes=1)
@@ -116,18 +119,18 @@ async def test_times(town: Town) -> None:
         (now, now + 600 * minute, "approval.too_long", 4),
         (now, now - minute, "approval.times", 2),
     ):
-        approval = approval_of(request, "mcpe", town.signer("mcpe"), issued_at=issued, expires_at=expires)
+        approval = approval_now(request, "mcpe", town.signer("mcpe"), issued_at=issued, expires_at=expires)
         assert refusal(await town.decide("mcpe", approval)) == (code, status)
 
 
-async def test_signatures_and_senders(town: Town) -> None:
+async def test_signatures_and_senders(town: IntakeCity) -> None:
     """A stranger's key, another officer's key, another sender, a moved request, a broken signature."""
     request, other = await submitted(town), await submitted(town)
-    stranger = approval_of(request, "mcpe", Signer(new_seed()))
+    stranger = approval_now(request, "mcpe", Signer(new_seed()))
     assert refusal(await town.decide("mcpe", stranger)) == ("approval.signature", 4)
-    borrowed = approval_of(request, "mcpe", town.signer("clerk"))
+    borrowed = approval_now(request, "mcpe", town.signer("clerk"))
     assert refusal(await town.decide("mcpe", borrowed)) == ("approval.signature", 4)
-    genuine = approval_of(request, "mcpe", town.signer("mcpe"))
+    genuine = approval_now(request, "mcpe", town.signer("mcpe"))
     assert refusal(await town.decide("clerk", genuine)) == ("approval.sender", 4)
     moved = genuine.model_copy(update={"request_id": other.request_id})
     assert refusal(await town.decide("mcpe", moved)) == ("approval.request", 4)
@@ -140,38 +143,38 @@ async def test_signatures_and_senders(town: Town) -> None:
         assert not await town.history(subjects.approvals_of(one.request_id))
 
 
-async def test_a_replayed_nonce(town: Town) -> None:
+async def test_a_replayed_nonce(town: IntakeCity) -> None:
     """A second statement with a nonce that stands on record."""
     request, nonce = await submitted(town), secrets.token_hex(16)
     signer = town.signer("mcpe")
-    assert (await town.decide("mcpe", approval_of(request, "mcpe", signer, nonce=nonce)))["accepted"]
-    again = approval_of(request, "mcpe", signer, nonce=nonce, decision="reject", reason="no")
+    assert (await town.decide("mcpe", approval_now(request, "mcpe", signer, nonce=nonce)))["accepted"]
+    again = approval_now(request, "mcpe", signer, nonce=nonce, decision="reject", reason="no")
     assert refusal(await town.decide("mcpe", again)) == ("approval.replayed", 4)
 
 
-async def test_someone_without_the_role(town: Town) -> None:
+async def test_someone_without_the_role(town: IntakeCity) -> None:
     """The clerk and the cao cannot clear routine content of others; the hint names who can."""
     request = await submitted(town)
     for name in ("clerk", "cao"):
-        answer = await town.decide(name, approval_of(request, name, town.signer(name)))
+        answer = await town.decide(name, approval_now(request, name, town.signer(name)))
         assert refusal(answer) == ("approval.no_authority", Exit.REFUSED)
         assert "mcpe" in answer["error"]["hint"]
-    assert (await town.decide("fire-publisher", approval_of(request, "fire-publisher", town.signer("fire-publisher"))))[
-        "accepted"
-    ]
+    assert (
+        await town.decide("fire-publisher", approval_now(request, "fire-publisher", town.signer("fire-publisher")))
+    )["accepted"]
 
 
-async def test_findings_must_be_acknowledged(town: Town) -> None:
+async def test_findings_must_be_acknowledged(town: IntakeCity) -> None:
     request = await submitted(town, text="Call Jane at 604-555-0142.")
-    bare = approval_of(request, "mcpe", town.signer("mcpe"), acknowledged=())
+    bare = approval_now(request, "mcpe", town.signer("mcpe"), acknowledged=())
     assert refusal(await town.decide("mcpe", bare)) == ("approval.not_acknowledged", 4)
-    assert (await town.decide("mcpe", approval_of(request, "mcpe", town.signer("mcpe"))))["accepted"]
+    assert (await town.decide("mcpe", approval_now(request, "mcpe", town.signer("mcpe"))))["accepted"]
 
 
-async def test_malformed_and_unknown(town: Town) -> None:
+async def test_malformed_and_unknown(town: IntakeCity) -> None:
     """What is no approval, and an approval of a request that does not exist."""
     request = await submitted(town)
-    genuine = approval_of(request, "mcpe", town.signer("mcpe"))
+    genuine = approval_now(request, "mcpe", town.signer("mcpe"))
     for raw, code in (
         (b"{}", "input.invalid"),
         (b"\xff", "input.malformed"),
@@ -181,48 +184,48 @@ async def test_malformed_and_unknown(town: Town) -> None:
     empty = genuine.envelope.model_copy(update={"payload": "e30="})
     answer = await town.decide("mcpe", genuine.model_copy(update={"envelope": empty}))
     assert refusal(answer) == ("approval.malformed", 2)
-    nowhere = approval_of(request, "mcpe", town.signer("mcpe"), request_id="rnowhere")
+    nowhere = approval_now(request, "mcpe", town.signer("mcpe"), request_id="rnowhere")
     assert refusal(await town.decide("mcpe", nowhere)) == ("request.unknown", 2)
 
 
-async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: Town) -> None:
+async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) -> None:
     """After a cleared verdict it is told to withdraw; after a blocked one it stands."""
     request = await submitted(town)
     await append_verdict(town, request, Outcome.BLOCKED)
-    no = approval_of(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=(), reason="wrong bridge")
+    no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=(), reason="wrong bridge")
     assert (await town.decide("mcpe", no))["accepted"]
     other = await submitted(town)
     await append_verdict(town, other, Outcome.CLEARED)
-    late = approval_of(other, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
+    late = approval_now(other, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
     answer = await town.decide("mcpe", late)
     assert refusal(answer) == ("request.already_cleared", 4)
     assert f"onevoice withdraw {other.request_id}" in answer["error"]["hint"]
     assert not await town.history(subjects.approvals_of(other.request_id))
     refused = await submitted(town)
     await append_verdict(town, refused, Outcome.REFUSED)
-    assert refusal(await town.decide("mcpe", approval_of(refused, "mcpe", town.signer("mcpe")))) == (
+    assert refusal(await town.decide("mcpe", approval_now(refused, "mcpe", town.signer("mcpe")))) == (
         "request.refused",
         4,
     )
 
 
-async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: Town) -> None:
+async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: IntakeCity) -> None:
     """The server itself refuses the rejection; the next look tells the officer why."""
-    handlers = Handlers(town.intake)
+    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
     request = await submitted(town)
-    no = approval_of(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
-    seen = await handlers._standing(request.request_id)
+    no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
+    seen = await handlers.decisions.context_of(request.request_id)
     await append_verdict(town, request, Outcome.CLEARED)
     with pytest.raises(Conflict):
-        await handlers._append_decision(no, seen, rejects=True)
+        await handlers.decisions.append(no, read_statement(no, "mcpe"), seen)
     with pytest.raises(Refused) as caught:
         await handlers.on_approval(no, "mcpe")
     assert caught.value.code == "request.already_cleared"
 
 
-async def test_a_submission_counts_under_the_posture_where_it_stands(town: Town) -> None:
+async def test_a_submission_counts_under_the_posture_where_it_stands(town: IntakeCity) -> None:
     """Control changes between look and append: the entry says what intake knew, the fold what holds."""
-    handlers = Handlers(town.intake)
+    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
     append = town.intake.ledger.append
 
     async def change_first(*args: Any, **options: Any) -> Any:
@@ -243,17 +246,17 @@ async def test_a_submission_counts_under_the_posture_where_it_stands(town: Town)
     assert "error" not in ended
 
 
-async def test_withdrawn_and_expired_requests(town: Town) -> None:
+async def test_withdrawn_and_expired_requests(town: IntakeCity) -> None:
     gone = await submitted(town)
     assert "error" not in await town.order("mcpe", action="withdraw", request_id=gone.request_id, reason="wrong")
-    assert refusal(await town.decide("mcpe", approval_of(gone, "mcpe", town.signer("mcpe")))) == (
+    assert refusal(await town.decide("mcpe", approval_now(gone, "mcpe", town.signer("mcpe")))) == (
         "request.withdrawn",
         4,
     )
     _, answer, expires = await brief(town, "drivebc")
     late = await town.stored(answer["request_id"])
     await passed(town, expires)
-    assert refusal(await town.decide("mcpe", approval_of(late, "mcpe", town.signer("mcpe")))) == ("request.expired", 4)
+    assert refusal(await town.decide("mcpe", approval_now(late, "mcpe", town.signer("mcpe")))) == ("request.expired", 4)
 
 
 def picture(form: str = "JPEG", **options: Any) -> bytes:
@@ -264,7 +267,7 @@ def picture(form: str = "JPEG", **options: Any) -> bytes:
     return out.getvalue()
 
 
-async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: Town) -> None:
+async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: IntakeCity) -> None:
     """Put, named in a submission, fetched again by its hash."""
     raw = picture()
     assert b"SECRET-PLACE" in raw
@@ -293,15 +296,15 @@ async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: To
         (b'{"json": true}', "picture.type"),
     ],
 )
-async def test_bad_pictures(town: Town, raw: bytes, code: str) -> None:
+async def test_bad_pictures(town: IntakeCity, raw: bytes, code: str) -> None:
     assert refusal(await town.ask(subjects.DESK_MEDIA_PUT, "clerk", raw)) == (code, 2)
 
 
-async def test_a_revoked_officer(town: Town) -> None:
+async def test_a_revoked_officer(town: IntakeCity) -> None:
     """From the revocation on, neither approvals nor submissions of that officer are taken."""
     request = await submitted(town)
     # An officer that no other test needs: this one does not come back.
-    approval = approval_of(request, "comms-officer", town.signer("comms-officer"))
+    approval = approval_now(request, "comms-officer", town.signer("comms-officer"))
     await town.user("comms-officer")
     assert "error" not in await town.order("mcpe", action="revoke", officer="comms-officer")
     assert refusal(await town.decide("comms-officer", approval)) == ("approval.revoked", 4)
@@ -309,7 +312,7 @@ async def test_a_revoked_officer(town: Town) -> None:
     assert refusal(await town.ask(subjects.DESK_MEDIA_PUT, "comms-officer", picture())) == ("sender.revoked", 4)
 
 
-async def test_a_system_may_not_decide_preview_or_put_pictures(town: Town) -> None:
+async def test_a_system_may_not_decide_preview_or_put_pictures(town: IntakeCity) -> None:
     """Its NATS user has no right to: nothing reaches intake, nothing is answered."""
     client = await town.user("drivebc")
     for base in (subjects.DESK_APPROVAL_SUBMIT, subjects.DESK_MEDIA_PUT, subjects.DESK_REQUEST_PREVIEW):

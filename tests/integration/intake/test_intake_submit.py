@@ -9,7 +9,7 @@ import pytest
 
 from schemas import canonical, subjects
 from schemas.events.desk import PreviewReply
-from tests.integration.intake.conftest import Town, approval_of, brief, event, passed
+from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,7 +21,7 @@ def error_of(answer: dict[str, Any]) -> tuple[str, int]:
     return error["code"], error["exit_status"]
 
 
-async def test_a_systems_event_is_accepted_and_on_record(town: Town) -> None:
+async def test_a_systems_event_is_accepted_and_on_record(town: IntakeCity) -> None:
     """The reply names the request once it is in the ledger."""
     answer = await town.submit("drivebc", event(severity="severe"))
     assert answer["accepted"] is True
@@ -33,7 +33,7 @@ async def test_a_systems_event_is_accepted_and_on_record(town: Town) -> None:
     assert entry.subject == subjects.request(answer["request_id"])
 
 
-async def test_a_repeat_gets_the_same_request_also_when_it_would_be_too_late_now(town: Town) -> None:
+async def test_a_repeat_gets_the_same_request_also_when_it_would_be_too_late_now(town: IntakeCity) -> None:
     """Also days later: the ledger itself is asked, before the clock is."""
     expiring, first, expires = await brief(town, "drivebc")
     again = await town.submit("drivebc", expiring)
@@ -45,7 +45,7 @@ async def test_a_repeat_gets_the_same_request_also_when_it_would_be_too_late_now
     assert len(await town.history(subjects.request(first["request_id"]))) == 1
 
 
-async def test_the_same_id_with_other_content_is_a_conflict_and_another_user_is_not(town: Town) -> None:
+async def test_the_same_id_with_other_content_is_a_conflict_and_another_user_is_not(town: IntakeCity) -> None:
     """One event id names one message of one user."""
     first = event()
     kept = await town.submit("drivebc", first)
@@ -56,7 +56,7 @@ async def test_the_same_id_with_other_content_is_a_conflict_and_another_user_is_
     assert mine["request_id"] != kept["request_id"]
 
 
-async def test_many_at_once_with_one_id_make_one_request(town: Town) -> None:
+async def test_many_at_once_with_one_id_make_one_request(town: IntakeCity) -> None:
     """However the repeats race, one stands, and all are told the same."""
     same = event()
     answers = await asyncio.gather(*(town.submit("drivebc", same) for _ in range(12)))
@@ -65,7 +65,7 @@ async def test_many_at_once_with_one_id_make_one_request(town: Town) -> None:
     assert len(await town.history(subjects.request(answers[0]["request_id"]))) == 1
 
 
-async def test_many_at_once_with_one_id_and_different_content(town: Town) -> None:
+async def test_many_at_once_with_one_id_and_different_content(town: IntakeCity) -> None:
     """One wins, the others are told of the conflict, nothing is stored twice."""
     base = event()
     rivals = [base | {"data": base["data"] | {"text": f"Version {number}."}} for number in range(8)]
@@ -76,7 +76,7 @@ async def test_many_at_once_with_one_id_and_different_content(town: Town) -> Non
     assert len(await town.history(subjects.request(accepted[0]["request_id"]))) == 1
 
 
-async def test_preview_keeps_nothing_and_submitting_it_yields_its_digest(town: Town) -> None:
+async def test_preview_keeps_nothing_and_submitting_it_yields_its_digest(town: IntakeCity) -> None:
     """What people saw is what they sign is what is kept, byte for byte."""
     asked = event(text="Leave the lower town now.", link="https://mission.example/leave", crisis=True)
     before = await town.intake.ledger.last_seq()
@@ -89,10 +89,10 @@ async def test_preview_keeps_nothing_and_submitting_it_yields_its_digest(town: T
     assert request.request_id == preview.request_id
     assert request.digest == preview.digest
     assert request.renderings == preview.renderings
-    assert (await town.decide("clerk", approval_of(preview, "clerk", town.signer("clerk"))))["accepted"]
+    assert (await town.decide("clerk", approval_now(preview, "clerk", town.signer("clerk"))))["accepted"]
 
 
-async def test_all_departments_is_frozen_at_submission(town: Town) -> None:
+async def test_all_departments_is_frozen_at_submission(town: IntakeCity) -> None:
     """Every official departmental profile, none of the city's own."""
     answer = await town.submit("clerk", event(targets="all-departments"))
     request = await town.stored(answer["request_id"])
@@ -102,7 +102,7 @@ async def test_all_departments_is_frozen_at_submission(town: Town) -> None:
     assert len(request.targets) >= 12
 
 
-async def test_what_screening_finds_is_on_record_masked(town: Town) -> None:
+async def test_what_screening_finds_is_on_record_masked(town: IntakeCity) -> None:
     """The approver will see it; the number itself is in no finding."""
     answer = await town.submit("clerk", event(text="Call Jane at 604-555-0142, SIN 046 454 286."))
     request = await town.stored(answer["request_id"])
@@ -145,7 +145,7 @@ BAD_DATA: list[tuple[dict[str, Any], str, int]] = [
 
 @pytest.mark.parametrize(("data", "code", "status"), BAD_DATA)
 async def test_bad_data_gets_one_clear_error_and_stores_nothing(
-    town: Town, data: dict[str, Any], code: str, status: int
+    town: IntakeCity, data: dict[str, Any], code: str, status: int
 ) -> None:
     """Each with its code, its message, its hint; the ledger does not grow; the same for a preview."""
     before = await town.intake.ledger.last_seq()
@@ -171,14 +171,14 @@ RAW: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("raw", "code"), RAW)
-async def test_bad_json_gets_one_clear_error(town: Town, raw: bytes, code: str) -> None:
+async def test_bad_json_gets_one_clear_error(town: IntakeCity, raw: bytes, code: str) -> None:
     """Invalid UTF-8, doubled keys, depth, a megabyte: answered, and the service lives."""
     before = await town.intake.ledger.last_seq()
     assert error_of(await town.submit("drivebc", raw)) == (code, 2)
     assert await town.intake.ledger.last_seq() == before
 
 
-async def test_an_escaped_half_character_is_answered(town: Town) -> None:
+async def test_an_escaped_half_character_is_answered(town: IntakeCity) -> None:
     r"""JSON may spell an unpaired surrogate as \ud800; the answer is an error, not silence."""
     raw = canonical.dumps(event(text="HALF")).replace(b"HALF", b"half \\ud800 character")
     assert error_of(await town.submit("clerk", raw)) == ("input.malformed", 2)
@@ -194,18 +194,18 @@ async def test_an_escaped_half_character_is_answered(town: Town) -> None:
         {"time": "yesterday"},
     ],
 )
-async def test_a_broken_envelope_is_named(town: Town, change: dict[str, Any]) -> None:
+async def test_a_broken_envelope_is_named(town: IntakeCity, change: dict[str, Any]) -> None:
     """The CloudEvents attributes are checked too."""
     assert error_of(await town.submit("drivebc", event() | change))[0] == "input.invalid"
 
 
-async def test_control_characters_in_the_events_name(town: Town) -> None:
+async def test_control_characters_in_the_events_name(town: IntakeCity) -> None:
     """They would end up on people's terminals."""
     assert error_of(await town.submit("drivebc", event(id="\x1b[2J")))[0] == "event.id"
     assert error_of(await town.submit("drivebc", event(source="a\u202eb")))[0] == "event.source"
 
 
-async def test_a_request_submitted_under_eoc_says_so(town: Town) -> None:
+async def test_a_request_submitted_under_eoc_says_so(town: IntakeCity) -> None:
     """Stand-down later does not lift what was submitted under EOC."""
     assert "error" not in await town.order("eoc-director", action="eoc_activate", level=2, incident="Flood")
     await town.intake.catch_up()
@@ -218,3 +218,16 @@ async def test_a_request_submitted_under_eoc_says_so(town: Town) -> None:
     assert (await town.stored(after["request_id"])).submitted_posture == "routine"
     again = await town.submit("drivebc", event())
     assert again["accepted"] is True
+
+
+async def test_cloudevents_as_their_sdks_send_them(town: IntakeCity) -> None:
+    """Extension attributes, a charset, and binary mode with the attributes in headers, over the real broker."""
+    extended = event() | {"traceparent": "00-1", "datacontenttype": "application/json; charset=utf-8"}
+    accepted = await town.submit("drivebc", extended)
+    assert accepted["accepted"] is True
+    plain = {name: value for name, value in extended.items() if name not in ("data", "datacontenttype")}
+    headers = {f"ce-{name}": value for name, value in plain.items()} | {"Content-Type": "application/json"}
+    client = await town.user("drivebc")
+    subject = subjects.desk(subjects.DESK_REQUEST_SUBMIT, "drivebc")
+    answer = await client.request(subject, canonical.dumps(extended["data"]), timeout=10, headers=headers)
+    assert canonical.loads(answer.data)["request_id"] == accepted["request_id"]

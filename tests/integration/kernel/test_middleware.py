@@ -20,7 +20,8 @@ from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_view import parse_control_event
-from services.kernel.runtime.middleware import RetryLater
+from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
@@ -45,7 +46,7 @@ class Handler:
 
     def wire(self, runtime: Runtime) -> None:
         """Take requests."""
-        runtime.consume(DURABLE)(self.on_request)
+        runtime.bus.consume(DURABLE, Request.from_bytes, self.on_request)
 
 
 async def pending(provisioner: Writer) -> tuple[int, int]:
@@ -241,13 +242,10 @@ async def test_beats_keep_a_slow_handler_from_running_twice(begun: Mission, beat
 
     handler = Handler(slow)
 
-    def tune(runtime: Runtime) -> None:
-        runtime.beat_seconds = beat
-
     def wire(runtime: Runtime) -> None:
-        runtime.consume(DURABLE, workers=4)(handler.on_request)
+        runtime.bus.consume(DURABLE, Request.from_bytes, handler.on_request, workers=4)
 
-    await begun.run_with("gatekeeper", wire, tune)
+    await begun.run_with("gatekeeper", wire, Timings(in_progress=beat))
     provisioner, intake = await begun.provisioner(), await begun.writer("intake")
     await set_ack_wait(provisioner, 3.0)
     await intake.submit()
@@ -273,7 +271,7 @@ async def test_the_desk_gets_one_clear_error_whatever_happens(begun: Mission) ->
         return OrderReply(control_seq=1, posture="routine", in_flight=len(sender))
 
     def wire(runtime: Runtime) -> None:
-        runtime.serve(subjects.DESK_EOC_ORDER)(on_order)
+        runtime.bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, on_order)
 
     await begun.run_with("eoc_state", wire)
     desk = await begun.desk("cao")
@@ -322,7 +320,7 @@ async def test_a_message_without_a_reply_subject_is_handled_and_hurts_nothing(be
         return OrderReply(control_seq=1, posture="routine")
 
     def wire(runtime: Runtime) -> None:
-        runtime.serve(subjects.DESK_EOC_ORDER)(on_order)
+        runtime.bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, on_order)
 
     await begun.run_with("eoc_state", wire)
     desk = await begun.desk("cao")

@@ -13,13 +13,16 @@ from schemas import canonical, streams, subjects
 from schemas.events.dead import Cause, LetterOrder, LetterView
 from schemas.events.requests import Request
 from services.kernel.base.errors import Unreachable
-from services.kernel.runtime.middleware import RetryLater
-from services.kernel.runtime.retry_budget import Patience
+from services.kernel.runtime.compose import Timings
+from services.kernel.runtime.reasons import RetryLater
+from services.kernel.runtime.retry_budget import RetryBudget
 from services.kernel.runtime.service import EntryOf, Runtime
 from tests.support.mission import Desk, Mission, a_request, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS
 BUG = "BUG"
+THREE_TRIES = Timings(budget=RetryBudget(tries=3, seconds=0.0))
+TWO_TRIES = Timings(budget=RetryBudget(tries=2, seconds=0.0))
 
 
 class Newer(Request):
@@ -51,13 +54,12 @@ class Buggy:
         self.done.append(entry.seq)
 
     def wire(self, runtime: Runtime) -> None:
-        """Take requests, with little patience."""
-        runtime.tries.patience = Patience(tries=3, seconds=0.0)
-        runtime.consume(DURABLE)(self.on_request)
+        """Take requests."""
+        runtime.bus.consume(DURABLE, Request.from_bytes, self.on_request)
 
     def wire_newer(self, runtime: Runtime) -> None:
         """Take requests as the later version does."""
-        runtime.consume(DURABLE)(self.on_newer)
+        runtime.bus.consume(DURABLE, Newer.from_bytes, self.on_newer)
 
 
 async def letters(desk: Desk, closed: bool = True) -> list[LetterView]:
@@ -95,7 +97,7 @@ async def open_letter(desk: Desk) -> LetterView:
 async def test_what_always_fails_is_put_aside_and_the_next_goes_on_until_it_is_sent_again(begun: Mission) -> None:
     """The story: a bug, a letter, an officer who may not, one who may, too early, the mend, and the end."""
     buggy = Buggy()
-    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire), begun.run("board"))
+    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     intake, mcpe, clerk = await begun.writer("intake"), await begun.desk("mcpe"), await begun.desk("clerk")
     bad = await intake.submit(text=f"{BUG} https://mission.example/x")
     good = await intake.submit()
@@ -135,7 +137,7 @@ async def test_what_always_fails_is_put_aside_and_the_next_goes_on_until_it_is_s
 
 
 async def test_waiting_never_counts(begun: Mission) -> None:
-    """Twice no broker, and ten times later: with a patience of two tries nothing is put aside."""
+    """Twice no broker, and ten times later: with a budget of two tries nothing is put aside."""
 
     async def wait(_event: Request, call: int) -> None:
         if call <= 2:
@@ -146,10 +148,9 @@ async def test_waiting_never_counts(begun: Mission) -> None:
     buggy = Buggy(wait)
 
     def wire(runtime: Runtime) -> None:
-        runtime.tries.patience = Patience(tries=2, seconds=0.0)
-        runtime.consume(DURABLE)(buggy.on_request)
+        runtime.bus.consume(DURABLE, Request.from_bytes, buggy.on_request)
 
-    await begun.run_with("gatekeeper", wire)
+    await begun.run_with("gatekeeper", wire, TWO_TRIES)
     intake, provisioner = await begun.writer("intake"), await begun.provisioner()
     await intake.submit()
 
@@ -171,10 +172,9 @@ async def test_trouble_that_is_not_the_messages_own_is_waited_out(begun: Mission
     buggy = Buggy(full)
 
     def wire(runtime: Runtime) -> None:
-        runtime.tries.patience = Patience(tries=2, seconds=0.0)
-        runtime.consume(DURABLE)(buggy.on_request)
+        runtime.bus.consume(DURABLE, Request.from_bytes, buggy.on_request)
 
-    await begun.run_with("gatekeeper", wire)
+    await begun.run_with("gatekeeper", wire, TWO_TRIES)
     intake, provisioner = await begun.writer("intake"), await begun.provisioner()
     await intake.submit()
 
@@ -188,7 +188,7 @@ async def test_trouble_that_is_not_the_messages_own_is_waited_out(begun: Mission
 async def test_what_the_server_gives_up_is_seen_and_can_be_sent_again(begun: Mission) -> None:
     """Somebody limited the deliveries of a durable behind our back: the server's own word becomes a letter."""
     buggy = Buggy()
-    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire), begun.run("board"))
+    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     provisioner, intake, cao = await begun.provisioner(), await begun.writer("intake"), await begun.desk("cao")
     await provisioner.ledger.js.add_consumer(
         DURABLE.stream,
@@ -214,7 +214,7 @@ async def test_what_the_server_gives_up_is_seen_and_can_be_sent_again(begun: Mis
 async def test_an_old_service_puts_a_newer_event_aside_and_handles_it_after_the_upgrade(begun: Mission) -> None:
     """An event with a key that this version does not know; then the later version runs, and gets the letter again."""
     buggy = Buggy()
-    old, _ = await asyncio.gather(begun.run_with("gatekeeper", buggy.wire), begun.run("board"))
+    old, _ = await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     intake, mcpe = await begun.writer("intake"), await begun.desk("mcpe")
     request = a_request(await intake.state())
     newer = Newer(**request.model_dump(), mood="calm")
@@ -232,7 +232,7 @@ async def test_an_old_service_puts_a_newer_event_aside_and_handles_it_after_the_
 
 async def test_a_letter_is_dropped_for_a_reason_that_is_kept(begun: Mission) -> None:
     buggy = Buggy()
-    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire), begun.run("board"))
+    await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     intake, mcpe = await begun.writer("intake"), await begun.desk("mcpe")
     await intake.ledger.js.publish("ledger.request.bad", b"\xff{", stream=streams.LEDGER)
 

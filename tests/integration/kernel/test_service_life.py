@@ -20,8 +20,9 @@ from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Drift
+from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.run import build, run_until_stopped, running
-from services.kernel.runtime.service import EntryOf, Runtime
+from services.kernel.runtime.service import EntryOf, Runtime, Sender
 from tests.support.mission import PATIENCE, Mission, Writer, eventually
 
 DURABLE = streams.GATEKEEPER_REQUESTS
@@ -44,7 +45,7 @@ class Slow:
 
     def wire(self, runtime: Runtime) -> None:
         """Take requests."""
-        runtime.consume(DURABLE, workers=self.workers)(self.on_request)
+        runtime.bus.consume(DURABLE, Request.from_bytes, self.on_request, workers=self.workers)
 
 
 def quick() -> Slow:
@@ -59,7 +60,7 @@ async def stopped_and_then(mission: Mission, runtime: Runtime, go: asyncio.Event
     stopping = asyncio.create_task(mission.stop(runtime))
 
     async def under_way() -> bool:
-        return runtime._stopping
+        return runtime.supervisor.stopping
 
     await eventually(under_way)
     await asyncio.sleep(0.5)
@@ -104,13 +105,13 @@ async def test_a_graceful_stop_answers_the_desk(mission: Mission) -> None:
     await mission.begin()
     entered, go = asyncio.Event(), asyncio.Event()
 
-    async def on_order(order: Envelope) -> OrderReply:
+    async def on_order(_order: Envelope, _sender: Sender) -> OrderReply:
         entered.set()
         await go.wait()
         return OrderReply(control_seq=1, posture="routine")
 
     def wire(runtime: Runtime) -> None:
-        runtime.serve(subjects.DESK_EOC_ORDER)(on_order)
+        runtime.bus.serve(subjects.DESK_EOC_ORDER, Envelope.from_bytes, on_order)
 
     runtime = await mission.run_with("eoc_state", wire)
     desk = await mission.desk("cao")
@@ -133,7 +134,7 @@ async def test_background_work_runs_again_after_it_raised_and_ends_with_the_serv
         finally:
             calls.append("ended")
 
-    runtime = await mission.run_with("board", lambda runtime: runtime.background(work))
+    runtime = await mission.run_with("board", lambda runtime: runtime.supervisor.supervise(work))
 
     async def twice() -> bool:
         return calls == ["begun", "begun"]
@@ -265,17 +266,13 @@ async def test_one_service_that_refuses_stops_the_others_that_were_started_with_
 
 async def test_a_service_stops_when_its_durable_is_deleted_under_it(mission: Mission) -> None:
     await mission.begin()
-
-    def tune(runtime: Runtime) -> None:
-        runtime.durable_check_seconds = 0.5
-
-    runtime = await mission.run_with("gatekeeper", quick().wire, tune)
+    runtime = await mission.run_with("gatekeeper", quick().wire, Timings(durable_check=0.5))
     provisioner = await mission.provisioner()
     await asyncio.sleep(0.5)
     await provisioner.ledger.js.delete_consumer(DURABLE.stream, DURABLE.durable)
-    assert runtime.failed is not None
+    assert runtime.supervisor.failed is not None
     with pytest.raises(Drift, match="gatekeeper-requests is gone"):
-        await asyncio.wait_for(asyncio.shield(runtime.failed), PATIENCE)
+        await asyncio.wait_for(asyncio.shield(runtime.supervisor.failed), PATIENCE)
 
 
 async def test_a_deleted_durable_is_not_fetched_from_in_a_frenzy(mission: Mission) -> None:
@@ -288,8 +285,8 @@ async def test_a_deleted_durable_is_not_fetched_from_in_a_frenzy(mission: Missio
     before, began = runtime.ledger.client.stats["out_msgs"], monotonic()
     await asyncio.sleep(2.0)
     assert runtime.ledger.client.stats["out_msgs"] - before < 30 * (monotonic() - began)
-    if runtime.failed is not None and runtime.failed.done():
-        runtime.failed.exception()
+    if runtime.supervisor.failed is not None and runtime.supervisor.failed.done():
+        runtime.supervisor.failed.exception()
 
 
 # --- as a program -------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.drift import consumer_config, needed_consumers, needed_streams, stream_config
 from services.kernel.projection.source import NatsSource
 from services.provision import EmbeddedBroker, read_envelope
-from services.provision.nats_config import accounts_file, core_account
-from services.provision.permissions import imports_of, inbox
+from services.provision.accounts.accounts_conf import accounts_file, core_account
+from services.provision.accounts.permissions import imports_of, inbox
 from tests.integration.provision.conftest import Running, User
 from tests.support.mission import copy_city, eventually, flushed, now
 from tests.support.ports import free_port

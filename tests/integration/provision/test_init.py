@@ -15,8 +15,8 @@ from schemas.events.authority import Realm, Role
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
-from services.provision import city_init as subject
 from services.provision import demo_plan, find_nats_server, interactive_plan, make_city, read_manifest
+from services.provision.city import city_init as subject
 from services.townsquare.accounts import accounts_path, read_accounts
 
 

@@ -40,7 +40,7 @@ async def test_it_makes_all_once_and_repeating_changes_nothing(demo_city: City, 
         assert len(first.created) == len(streams.STREAMS) + len(streams.CONSUMERS)
         assert not first.accounts_changed
         again = await provision(demo_city, broker.url)
-        assert (again.created, again.updated, again.kept) == ([], [], len(first.created))
+        assert (again.created, again.updated, again.unchanged) == ([], [], len(first.created))
 
 
 async def test_the_streams_survive_a_restart_of_the_broker(demo_city: City, started: Started) -> None:

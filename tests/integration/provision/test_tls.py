@@ -16,8 +16,8 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.runtime.run import running
 from services.provision import find_nats_server, make_city, provision
-from services.provision.city_plan import demo_plan
-from services.provision.nats_config import ServerSettings, Tls, render_server
+from services.provision.accounts.server_conf import ServerSettings, Tls, render_server
+from services.provision.plan.city_plan import demo_plan
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")

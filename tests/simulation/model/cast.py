@@ -13,17 +13,18 @@ from typing import Any
 
 from schemas import subjects
 from schemas.events import control as c
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.authority import Manifest, Officer, Profile
 from schemas.events.control import ControlEvent, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, MANIFEST_TYPE, ORDER_TYPE
+from schemas.events.envelope import MANIFEST_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import seal
 from services.kernel.control.control_state import ControlState, fold
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
-from tests.unit.gatekeeper.town import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
+from tests.support.people import approval_of
+from tests.unit.gatekeeper.policy_city import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
 
 PROFILE = "fire-town"
 PLATFORM = "townsquare"
@@ -82,23 +83,15 @@ def request(name: str, posture: str) -> Request:
 def statement(name: str, officer: str, decision: str = "approve") -> Approval:
     """An officer's decision on a request's content."""
     of = request(name, "routine")
-    said = ApprovalStatement(
-        realm="live",
-        request_id=of.request_id,
-        revision=1,
-        decision=decision,  # type: ignore[arg-type]
-        scope=of.scope,
-        targets=of.targets,
-        renderings={one.platform: one.sha256 for one in of.renderings},
-        digest=of.digest,
-        officer=officer,
-        issued_at=START,
+    return approval_of(
+        of,
+        officer,
+        signer(officer),
+        START,
+        decision=decision,
         expires_at=at(1_500),
         nonce=f"{sum(f'{name}{officer}{decision}'.encode()):032x}",
         reason="not true" if decision == "reject" else "",
-    )
-    return Approval(
-        at=START, request_id=of.request_id, officer=officer, envelope=signer(officer).sign(APPROVAL_TYPE, said)
     )
 
 

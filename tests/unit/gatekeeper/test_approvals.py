@@ -15,7 +15,7 @@ from schemas.events.authority import Role, Settings
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope, Signature, pae
 from services.gatekeeper.policy import approvals
 from services.gatekeeper.policy.facts import ApprovalFact
-from tests.unit.gatekeeper.town import MINUTE, SECOND, Town, one, said, signer
+from tests.unit.gatekeeper.policy_city import MINUTE, SECOND, PolicyCity, one, said, signer
 
 CLAUSE = approvals.CLAUSE
 
@@ -40,15 +40,15 @@ CLAUSE = approvals.CLAUSE
 )
 def test_what_is_not_about_exactly_this_is_worth_nothing(changes: dict[str, Any], why: str) -> None:
     """Each mismatch is noted in plain words, and the request stays blocked."""
-    town = Town()
-    town.activate()
-    request = town.request()
-    town.approve(request, "cao", **changes)
-    decision = town.decide(request)
+    city = PolicyCity()
+    city.activate()
+    request = city.request()
+    city.approve(request, "cao", **changes)
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     assert decision.approved_by == ()
     assert why in one(decision, CLAUSE, "noted")
-    assert town.outcome(request, "cao") == "cleared"
+    assert city.outcome(request, "cao") == "cleared"
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_what_is_not_about_exactly_this_is_worth_nothing(changes: dict[str, Any]
 )
 def test_the_window_of_an_approval(issued: timedelta, expires: timedelta, outcome: str, why: str) -> None:
     """Not too long, not backwards, at most a minute ahead, and over at the very moment of its expiry."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "mcpe", issued_at=town.now + issued, expires_at=town.now + expires)
-    decision = town.decide(request)
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "mcpe", issued_at=city.now + issued, expires_at=city.now + expires)
+    decision = city.decide(request)
     assert decision.outcome == outcome
     if why:
         assert why in one(decision, CLAUSE, "noted")
@@ -78,44 +78,44 @@ def test_the_window_of_an_approval(issued: timedelta, expires: timedelta, outcom
 
 def test_how_long_it_may_last_is_the_citys_setting() -> None:
     """A city with ten minutes refuses a quarter of an hour."""
-    town = Town(settings=Settings(approval_seconds=600))
-    request = town.request()
-    town.approve(request, "mcpe", expires_at=town.now + 15 * MINUTE)
-    assert "10 minutes" in one(town.decide(request), CLAUSE, "noted")
-    town.approve(request, "mcpe", expires_at=town.now + 10 * MINUTE)
-    assert town.decide(request).outcome == "cleared"
+    city = PolicyCity(settings=Settings(approval_seconds=600))
+    request = city.request()
+    city.approve(request, "mcpe", expires_at=city.now + 15 * MINUTE)
+    assert "10 minutes" in one(city.decide(request), CLAUSE, "noted")
+    city.approve(request, "mcpe", expires_at=city.now + 10 * MINUTE)
+    assert city.decide(request).outcome == "cleared"
 
 
 def test_the_order_of_targets_does_not_matter_but_their_number_does() -> None:
     """The same profiles in another order are the same; one of them twice is not."""
-    town = Town()
-    request = town.request(targets=("fire-town", "police-town"))
-    town.approve(request, "mcpe", targets=("police-town", "fire-town"))
-    assert town.decide(request).outcome == "cleared"
-    town.approve(request, "mcpe", targets=("police-town", "fire-town", "fire-town"))
-    assert town.decide(request).outcome == "blocked"
+    city = PolicyCity()
+    request = city.request(targets=("fire-town", "police-town"))
+    city.approve(request, "mcpe", targets=("police-town", "fire-town"))
+    assert city.decide(request).outcome == "cleared"
+    city.approve(request, "mcpe", targets=("police-town", "fire-town", "fire-town"))
+    assert city.decide(request).outcome == "blocked"
 
 
 def test_an_unknown_officer_and_a_revoked_one() -> None:
     """Both are told apart in the reason."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "stranger")
-    assert "no officer stranger" in one(town.decide(request), CLAUSE, "noted")
-    town.approve(request, "mcpe")
-    town.revoke("mcpe")
-    reasons = [finding.reason for finding in said(town.decide(request), CLAUSE)]
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "stranger")
+    assert "no officer stranger" in one(city.decide(request), CLAUSE, "noted")
+    city.approve(request, "mcpe")
+    city.revoke("mcpe")
+    reasons = [finding.reason for finding in said(city.decide(request), CLAUSE)]
     assert any("key of mcpe was revoked" in reason for reason in reasons)
-    assert town.decide(request).outcome == "blocked"
+    assert city.decide(request).outcome == "blocked"
 
 
 def test_who_holds_no_role_that_counts_is_told_what_it_takes() -> None:
     """A genuine approval without authority is on record, and the note says what would count."""
-    town = Town()
-    town.activate()
-    request = town.request()
-    town.approve(request, "clerk")
-    reason = one(town.decide(request), CLAUSE, "noted")
+    city = PolicyCity()
+    city.activate()
+    request = city.request()
+    city.approve(request, "clerk")
+    reason = one(city.decide(request), CLAUSE, "noted")
     assert "clerk (employee)" in reason
     assert "it takes cao, mcpe, pio or eoc_director" in reason
 
@@ -150,13 +150,13 @@ def _changed(raw: bytes, **changes: Any) -> bytes:
 )
 def test_signed_bytes_are_read_strictly(tamper: Any, why: str) -> None:
     """Twice the same key, unknown keys, other types, other spelling: signed, and still worth nothing."""
-    town = Town()
-    request = town.request()
-    envelope = _envelope(tamper(town.statement(request, "mcpe").to_bytes()))
-    town.record(
-        request, "mcpe", Approval(at=town.now, request_id=request.request_id, officer="mcpe", envelope=envelope)
+    city = PolicyCity()
+    request = city.request()
+    envelope = _envelope(tamper(city.statement(request, "mcpe").to_bytes()))
+    city.record(
+        request, "mcpe", Approval(at=city.now, request_id=request.request_id, officer="mcpe", envelope=envelope)
     )
-    decision = town.decide(request)
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     assert why in one(decision, CLAUSE, "noted")
 
@@ -181,15 +181,15 @@ def _broken_envelopes(good: Envelope) -> list[Envelope]:
 @pytest.mark.parametrize("number", range(7))
 def test_a_broken_envelope(number: int) -> None:
     """One bit, another key beside it, another payload, another type: not signed by the officer."""
-    town = Town()
-    request = town.request()
-    good = _envelope(town.statement(request, "mcpe").to_bytes())
-    approval = Approval(at=town.now, request_id=request.request_id, officer="mcpe", envelope=good)
-    town.record(request, "mcpe", approval)
-    assert town.decide(request).outcome == "cleared"
+    city = PolicyCity()
+    request = city.request()
+    good = _envelope(city.statement(request, "mcpe").to_bytes())
+    approval = Approval(at=city.now, request_id=request.request_id, officer="mcpe", envelope=good)
+    city.record(request, "mcpe", approval)
+    assert city.decide(request).outcome == "cleared"
     broken = _broken_envelopes(good)[number]
-    town.record(request, "mcpe", approval.model_copy(update={"envelope": broken}))
-    decision = town.decide(request)
+    city.record(request, "mcpe", approval.model_copy(update={"envelope": broken}))
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     one(decision, CLAUSE, "noted")
 
@@ -199,63 +199,63 @@ def test_a_broken_envelope(number: int) -> None:
 )
 def test_a_statement_on_another_subject_counts_nowhere(subject: str) -> None:
     """The subject proves who sent it; another one is not the officer's."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "mcpe")
-    genuine = town.approvals[request.request_id]["mcpe"]
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "mcpe")
+    genuine = city.approvals[request.request_id]["mcpe"]
     assert genuine.subject == f"ledger.approval.{request.request_id}.mcpe"
-    town.approvals[request.request_id]["mcpe"] = ApprovalFact(genuine.approval, genuine.seq, subject)
-    assert "does not belong" in one(town.decide(request), CLAUSE, "noted")
+    city.approvals[request.request_id]["mcpe"] = ApprovalFact(genuine.approval, genuine.seq, subject)
+    assert "does not belong" in one(city.decide(request), CLAUSE, "noted")
 
 
 def test_an_event_about_another_request_or_officer_than_its_statement() -> None:
     """What the event says and what was signed must be the same."""
-    town = Town()
-    request, other = town.request(), town.request()
-    town.approve(request, "mcpe")
-    event = town.approvals[request.request_id]["mcpe"].approval
-    town.record(other, "mcpe", event)
-    assert town.decide(other).outcome == "blocked"
-    town.record(other, "mcpe", event.model_copy(update={"request_id": other.request_id}))
-    assert f"the request {request.request_id}" in one(town.decide(other), CLAUSE, "noted")
-    town.record(request, "office", event)
-    decision = town.decide(request)
+    city = PolicyCity()
+    request, other = city.request(), city.request()
+    city.approve(request, "mcpe")
+    event = city.approvals[request.request_id]["mcpe"].approval
+    city.record(other, "mcpe", event)
+    assert city.decide(other).outcome == "blocked"
+    city.record(other, "mcpe", event.model_copy(update={"request_id": other.request_id}))
+    assert f"the request {request.request_id}" in one(city.decide(other), CLAUSE, "noted")
+    city.record(request, "office", event)
+    decision = city.decide(request)
     assert f"found at ledger.approval.{request.request_id}.office" in one(decision, CLAUSE, "noted")
     assert decision.approved_by == ("mcpe",)
 
 
 def test_the_last_statement_is_the_one_with_the_greatest_sequence() -> None:
     """Two statements on one subject, in any order in the facts: the later one counts."""
-    town = Town()
-    request = town.request()
-    town.reject(request, "mcpe")
-    no = town.approvals[request.request_id].pop("mcpe")
-    town.approve(request, "mcpe")
-    town.approvals[request.request_id]["earlier"] = no
-    assert town.decide(request).outcome == "cleared"
+    city = PolicyCity()
+    request = city.request()
+    city.reject(request, "mcpe")
+    no = city.approvals[request.request_id].pop("mcpe")
+    city.approve(request, "mcpe")
+    city.approvals[request.request_id]["earlier"] = no
+    assert city.decide(request).outcome == "cleared"
 
 
 def test_approvals_are_told_in_the_order_of_the_ledger() -> None:
     """Who approved first stands first, whatever the order of the facts."""
-    town = Town()
-    town.activate()
-    request = town.request()
+    city = PolicyCity()
+    city.activate()
+    request = city.request()
     for officer in ("pio", "cao", "mcpe"):
-        town.approve(request, officer)
-    town.approvals[request.request_id] = dict(reversed(town.approvals[request.request_id].items()))
-    decision = town.decide(request)
+        city.approve(request, officer)
+    city.approvals[request.request_id] = dict(reversed(city.approvals[request.request_id].items()))
+    decision = city.decide(request)
     assert decision.approved_by == ("pio", "cao", "mcpe")
     assert decision.publisher_of_record == "pio"
 
 
 def test_remembering_signatures_does_not_outlive_a_new_key() -> None:
     """The same envelope is judged by the keys of today: a designation does not help a key that is not the officer's."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "mcpe")
-    assert town.decide(request).outcome == "cleared"
-    other = Town(keys={"mcpe": signer("mcpe, after the loss of the first key")})
-    other.request_seqs, other.approvals = town.request_seqs, town.approvals
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "mcpe")
+    assert city.decide(request).outcome == "cleared"
+    other = PolicyCity(keys={"mcpe": signer("mcpe, after the loss of the first key")})
+    other.request_seqs, other.approvals = city.request_seqs, city.approvals
     assert other.decide(request).outcome == "blocked"
     other.designate("clerk", Role.MCPE)
     assert other.decide(request).outcome == "blocked"

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events.authority import Grant, Role
 from services.gatekeeper.policy.clauses import c1_oversight_iii
-from tests.unit.gatekeeper.town import MINUTE, START, Town, one, said
+from tests.unit.gatekeeper.policy_city import MINUTE, START, PolicyCity, one, said
 
 
 @pytest.mark.parametrize(
@@ -21,24 +21,24 @@ from tests.unit.gatekeeper.town import MINUTE, START, Town, one, said
 )
 def test_a_publisher_clears_what_is_delegated_and_nothing_else(targets: tuple[str, ...], outcome: str) -> None:
     """Every profile asked for must be delegated; a part of them does not do."""
-    town = Town()
-    assert town.outcome(town.request(author="fire-publisher", targets=targets), "fire-publisher") == outcome
+    city = PolicyCity()
+    assert city.outcome(city.request(author="fire-publisher", targets=targets), "fire-publisher") == outcome
 
 
 def test_the_reason_names_what_is_not_delegated() -> None:
     """A publisher of only some of the targets reads which ones are missing."""
-    town = Town()
-    request = town.request(author="fire-publisher", targets=("fire-town", "police-town"))
-    town.approve(request, "fire-publisher")
-    assert "not of police-town" in one(town.decide(request), c1_oversight_iii.CLAUSE, "noted")
+    city = PolicyCity()
+    request = city.request(author="fire-publisher", targets=("fire-town", "police-town"))
+    city.approve(request, "fire-publisher")
+    assert "not of police-town" in one(city.decide(request), c1_oversight_iii.CLAUSE, "noted")
 
 
 def test_two_publishers_of_a_part_each_do_not_add_up() -> None:
     """Each signature is judged alone; the office is who speaks for several departments."""
-    town = Town()
-    request = town.request(author="fire-publisher", targets=("fire-town", "police-town"))
-    assert town.outcome(request, "fire-publisher", "police-publisher") == "blocked"
-    assert town.outcome(request, "office") == "cleared"
+    city = PolicyCity()
+    request = city.request(author="fire-publisher", targets=("fire-town", "police-town"))
+    assert city.outcome(request, "fire-publisher", "police-publisher") == "blocked"
+    assert city.outcome(request, "office") == "cleared"
 
 
 def test_delegation_may_come_in_several_grants() -> None:
@@ -49,10 +49,10 @@ def test_delegation_may_come_in_several_grants() -> None:
             Grant(role=Role.PUBLISHER, profiles=("police-town", "fire-town"), valid_until=START + 20 * MINUTE),
         )
     }
-    town = Town(officers)
-    request = town.request(author="two", targets=("fire-town", "police-town"))
-    assert town.outcome(request, "two") == "cleared"
-    assert town.decide(request).valid_until == START + 20 * MINUTE
+    city = PolicyCity(officers)
+    request = city.request(author="two", targets=("fire-town", "police-town"))
+    assert city.outcome(request, "two") == "cleared"
+    assert city.decide(request).valid_until == START + 20 * MINUTE
 
 
 def test_a_delegation_not_begun_or_over_does_not_count() -> None:
@@ -60,33 +60,33 @@ def test_a_delegation_not_begun_or_over_does_not_count() -> None:
     grant = Grant(
         role=Role.PUBLISHER, profiles=("fire-town",), valid_from=START + MINUTE, valid_until=START + 2 * MINUTE
     )
-    town = Town({"later": (grant,)})
-    request = town.request(author="later")
-    town.approve(request, "later")
+    city = PolicyCity({"later": (grant,)})
+    request = city.request(author="later")
+    city.approve(request, "later")
     for minutes, outcome in ((0, "blocked"), (1, "cleared"), (2, "blocked")):
-        town.now = START + minutes * MINUTE
-        assert town.decide(request).outcome == outcome
+        city.now = START + minutes * MINUTE
+        assert city.decide(request).outcome == outcome
 
 
 def test_a_signature_is_needed_not_only_the_delegation() -> None:
     """Submitting is not signing."""
-    town = Town()
-    assert town.decide(town.request(author="fire-publisher")).outcome == "blocked"
+    city = PolicyCity()
+    assert city.decide(city.request(author="fire-publisher")).outcome == "blocked"
 
 
 def test_it_counts_in_routine_only() -> None:
     """In crisis and EOC the clause is silent."""
     for posture in ("crisis", "eoc_activating", "eoc_active"):
-        town = Town()
-        town.posture(posture)
-        request = town.request(author="fire-publisher")
-        assert town.outcome(request, "fire-publisher") == "blocked"
-        assert said(town.decide(request), c1_oversight_iii.CLAUSE) == []
+        city = PolicyCity()
+        city.posture(posture)
+        request = city.request(author="fire-publisher")
+        assert city.outcome(request, "fire-publisher") == "blocked"
+        assert said(city.decide(request), c1_oversight_iii.CLAUSE) == []
 
 
 def test_crisis_content_takes_a_designation_too() -> None:
     """The note says that 2(ii) is what is missing."""
-    town = Town()
-    request = town.request(author="fire-publisher", crisis=True)
-    town.approve(request, "fire-publisher")
-    assert "not designated" in one(town.decide(request), c1_oversight_iii.CLAUSE, "noted")
+    city = PolicyCity()
+    request = city.request(author="fire-publisher", crisis=True)
+    city.approve(request, "fire-publisher")
+    assert "not designated" in one(city.decide(request), c1_oversight_iii.CLAUSE, "noted")

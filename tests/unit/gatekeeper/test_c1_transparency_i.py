@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events.control import ProfileAdd, ProfileSuspend
 from services.gatekeeper.policy.clauses import c1_transparency_i
-from tests.unit.gatekeeper.town import PROFILES, Town, one, profile
+from tests.unit.gatekeeper.policy_city import PROFILES, PolicyCity, one, profile
 
 CLAUSE = c1_transparency_i.CLAUSE
 
@@ -23,10 +23,10 @@ CLAUSE = c1_transparency_i.CLAUSE
 )
 def test_a_profile_that_lacks_something_blocks_and_is_named(changes: dict[str, object], named: str) -> None:
     """Whatever is missing is named, and nothing is posted to the other targets meanwhile."""
-    town = Town(profiles=(profile("fire-town", **changes), *PROFILES[1:]))
-    request = town.request(author="mcpe", targets=("police-town", "fire-town"))
-    assert town.outcome(request, "mcpe") == "blocked"
-    reason = one(town.decide(request), CLAUSE, "blocked")
+    city = PolicyCity(profiles=(profile("fire-town", **changes), *PROFILES[1:]))
+    request = city.request(author="mcpe", targets=("police-town", "fire-town"))
+    assert city.outcome(request, "mcpe") == "blocked"
+    reason = one(city.decide(request), CLAUSE, "blocked")
     assert named in reason
     assert "police-town" not in reason
     assert "Submit it again without" in reason
@@ -34,39 +34,39 @@ def test_a_profile_that_lacks_something_blocks_and_is_named(changes: dict[str, o
 
 def test_a_profile_that_is_not_the_citys_blocks() -> None:
     """An unknown target is never posted to."""
-    town = Town()
-    request = town.request(targets=("fire-town", "ghost"))
-    assert town.outcome(request, "mcpe") == "blocked"
-    assert "ghost (not a profile of this city)" in one(town.decide(request), CLAUSE, "blocked")
+    city = PolicyCity()
+    request = city.request(targets=("fire-town", "ghost"))
+    assert city.outcome(request, "mcpe") == "blocked"
+    assert "ghost (not a profile of this city)" in one(city.decide(request), CLAUSE, "blocked")
 
 
 def test_all_departments_is_not_narrowed_but_told_how_to_mend() -> None:
     """One incomplete profile blocks the whole scope."""
-    town = Town(profiles=(profile("fire-town", disclosure=""), *PROFILES[1:]))
-    town.activate()
-    request = town.to_all()
-    assert town.outcome(request, "pio") == "blocked"
-    assert town.decide(request).targets == request.targets
-    assert "not narrowed by itself" in one(town.decide(request), CLAUSE, "blocked")
+    city = PolicyCity(profiles=(profile("fire-town", disclosure=""), *PROFILES[1:]))
+    city.activate()
+    request = city.to_all()
+    assert city.outcome(request, "pio") == "blocked"
+    assert city.decide(request).targets == request.targets
+    assert "not narrowed by itself" in one(city.decide(request), CLAUSE, "blocked")
 
 
 def test_suspended_then_sanctioned_again() -> None:
     """Cleared, suspended, completed: the gate follows the register."""
-    town = Town()
-    request = town.request()
-    assert town.outcome(request, "mcpe") == "cleared"
-    town.order("office", ProfileSuspend(profile="fire-town"))
-    assert town.decide(request).outcome == "blocked"
-    town.order("office", ProfileAdd(profile=profile("fire-town")))
-    assert town.decide(request).outcome == "cleared"
+    city = PolicyCity()
+    request = city.request()
+    assert city.outcome(request, "mcpe") == "cleared"
+    city.order("office", ProfileSuspend(profile="fire-town"))
+    assert city.decide(request).outcome == "blocked"
+    city.order("office", ProfileAdd(profile=profile("fire-town")))
+    assert city.decide(request).outcome == "cleared"
 
 
 def test_a_profile_that_has_its_receipt_no_longer_holds_the_rest_back() -> None:
     """Suspended after it got the post, it is none of the targets that still wait."""
-    town = Town()
-    request = town.request(targets=("fire-town", "police-town"))
-    town.approve(request, "mcpe")
-    town.order("office", ProfileSuspend(profile="fire-town"))
-    assert town.decide(request).outcome == "blocked"
-    assert town.decide(request, delivered=("fire-town",)).outcome == "cleared"
-    assert town.decide(request, delivered=("police-town",)).outcome == "blocked"
+    city = PolicyCity()
+    request = city.request(targets=("fire-town", "police-town"))
+    city.approve(request, "mcpe")
+    city.order("office", ProfileSuspend(profile="fire-town"))
+    assert city.decide(request).outcome == "blocked"
+    assert city.decide(request, delivered=("fire-town",)).outcome == "cleared"
+    assert city.decide(request, delivered=("police-town",)).outcome == "blocked"

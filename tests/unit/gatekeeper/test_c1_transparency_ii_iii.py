@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events.requests import PlatformContent, Rendering
 from services.gatekeeper.policy.clauses import c1_transparency_ii_iii
-from tests.unit.gatekeeper.town import START, Town, one
+from tests.unit.gatekeeper.policy_city import START, PolicyCity, one
 
 CLAUSE = c1_transparency_ii_iii.CLAUSE
 
@@ -15,30 +15,30 @@ CLAUSE = c1_transparency_ii_iii.CLAUSE
     ("changes", "back"),
     [
         ({}, False),
-        ({"link": "https://town.example/flood"}, True),
-        ({"link": "https://www.town.example/flood"}, True),
-        ({"link": "https://news.town.example"}, True),
-        ({"link": "https://elsewhere.example/town.example"}, False),
+        ({"link": "https://city.example/flood"}, True),
+        ({"link": "https://www.city.example/flood"}, True),
+        ({"link": "https://news.city.example"}, True),
+        ({"link": "https://elsewhere.example/city.example"}, False),
         ({"link": "https://nottown.example"}, False),
-        ({"text": "More at https://town.example/flood."}, True),
-        ({"text": "Broken https://[town.example"}, False),
+        ({"text": "More at https://city.example/flood."}, True),
+        ({"text": "Broken https://[city.example"}, False),
     ],
 )
 def test_the_link_back_is_noted(changes: dict[str, str], back: bool) -> None:
     """A link to the city's site or a part of it leads back; anything else does not, and neither decides."""
-    town = Town()
-    request = town.request(author="mcpe", **changes)
-    assert town.outcome(request, "mcpe") == "cleared"
-    assert ("leads back to town.example" in one(town.decide(request), CLAUSE, "noted")) is back
+    city = PolicyCity()
+    request = city.request(author="mcpe", **changes)
+    assert city.outcome(request, "mcpe") == "cleared"
+    assert ("leads back to city.example" in one(city.decide(request), CLAUSE, "noted")) is back
 
 
 def test_the_mirror_is_noted() -> None:
     """Without a rendering for the website the note says so; it still decides nothing."""
-    town = Town()
-    request = town.request(author="mcpe")
-    town.approve(request, "mcpe")
-    assert "website gets it too" in one(town.decide(request), CLAUSE, "noted")
+    city = PolicyCity()
+    request = city.request(author="mcpe")
+    city.approve(request, "mcpe")
+    assert "website gets it too" in one(city.decide(request), CLAUSE, "noted")
     only = (Rendering.of(PlatformContent(platform="townsquare", parts=("x",), created_at=START)),)
-    request = town.request(author="mcpe", renderings=only)
-    assert town.outcome(request, "mcpe") == "cleared"
-    assert "does not get it" in one(town.decide(request), CLAUSE, "noted")
+    request = city.request(author="mcpe", renderings=only)
+    assert city.outcome(request, "mcpe") == "cleared"
+    assert "does not get it" in one(city.decide(request), CLAUSE, "noted")

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events.authority import Settings
 from services.gatekeeper.policy.clauses import definitions
-from tests.unit.gatekeeper.town import Town, one, said
+from tests.unit.gatekeeper.policy_city import PolicyCity, one, said
 
 CLAUSE = definitions.CLAUSE
 
@@ -23,22 +23,22 @@ CLAUSE = definitions.CLAUSE
 )
 def test_every_finding_must_be_acknowledged(acknowledged: tuple[str, ...], outcome: str) -> None:
     """A part of them does not do, more than them does no harm."""
-    town = Town()
-    request = town.request(screening=("phone", "profanity"))
-    town.approve(request, "mcpe", acknowledged=acknowledged)
-    decision = town.decide(request)
+    city = PolicyCity()
+    request = city.request(screening=("phone", "profanity"))
+    city.approve(request, "mcpe", acknowledged=acknowledged)
+    decision = city.decide(request)
     assert decision.outcome == outcome
     one(decision, CLAUSE, "satisfied" if outcome == "cleared" else "blocked")
 
 
 def test_the_acknowledgement_of_somebody_who_does_not_count_is_none() -> None:
     """The clerk saw it; that is not who answers for it."""
-    town = Town()
-    town.activate()
-    request = town.request(screening=("phone",))
-    town.approve(request, "clerk")
-    town.approve(request, "pio", acknowledged=())
-    decision = town.decide(request)
+    city = PolicyCity()
+    city.activate()
+    request = city.request(screening=("phone",))
+    city.approve(request, "clerk")
+    city.approve(request, "pio", acknowledged=())
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     assert "phone" in one(decision, CLAUSE, "blocked")
     assert "pio" in one(decision, CLAUSE, "blocked")
@@ -46,11 +46,11 @@ def test_the_acknowledgement_of_somebody_who_does_not_count_is_none() -> None:
 
 def test_an_approval_without_it_is_no_approval_at_all() -> None:
     """It is noted, and is neither an approval nor the second of two."""
-    town = Town(settings=Settings(second_approver_severities=("extreme",)))
-    request = town.request(screening=("phone",), severity="extreme")
-    town.approve(request, "mcpe", acknowledged=())
-    town.approve(request, "office")
-    decision = town.decide(request)
+    city = PolicyCity(settings=Settings(second_approver_severities=("extreme",)))
+    request = city.request(screening=("phone",), severity="extreme")
+    city.approve(request, "mcpe", acknowledged=())
+    city.approve(request, "office")
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     assert decision.approved_by == ("office",)
     assert "does not acknowledge" in one(decision, "approval", "noted")
@@ -58,23 +58,23 @@ def test_an_approval_without_it_is_no_approval_at_all() -> None:
 
 def test_two_halves_do_not_make_a_whole() -> None:
     """One officer must have seen all of it."""
-    town = Town()
-    request = town.request(screening=("phone", "profanity"))
-    town.approve(request, "mcpe", acknowledged=("phone",))
-    town.approve(request, "office", acknowledged=("profanity",))
-    assert town.decide(request).outcome == "blocked"
+    city = PolicyCity()
+    request = city.request(screening=("phone", "profanity"))
+    city.approve(request, "mcpe", acknowledged=("phone",))
+    city.approve(request, "office", acknowledged=("profanity",))
+    assert city.decide(request).outcome == "blocked"
 
 
 def test_a_later_approval_with_it_mends_it() -> None:
     """The officer's last statement counts."""
-    town = Town()
-    request = town.request(screening=("phone",))
-    town.approve(request, "mcpe", acknowledged=())
-    town.approve(request, "mcpe")
-    assert town.decide(request).outcome == "cleared"
+    city = PolicyCity()
+    request = city.request(screening=("phone",))
+    city.approve(request, "mcpe", acknowledged=())
+    city.approve(request, "mcpe")
+    assert city.decide(request).outcome == "cleared"
 
 
 def test_clean_content_is_not_spoken_of() -> None:
     """Without a finding the clause is silent."""
-    town = Town()
-    assert said(town.decide(town.request()), CLAUSE) == []
+    city = PolicyCity()
+    assert said(city.decide(city.request()), CLAUSE) == []

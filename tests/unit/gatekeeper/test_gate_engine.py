@@ -19,16 +19,16 @@ from services.gatekeeper.policy.authority import regime_of
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.rules import AUTHORISING, RULES
-from tests.unit.gatekeeper.town import MINUTE, Town, one, said
+from tests.unit.gatekeeper.policy_city import MINUTE, PolicyCity, one, said
 
 POLICY = Path(engine.__file__).parent
 
 
 def _cleared() -> Facts:
-    town = Town()
-    request = town.request()
-    assert town.outcome(request, "mcpe") == "cleared"
-    return town.facts(request)
+    city = PolicyCity()
+    request = city.request()
+    assert city.outcome(request, "mcpe") == "cleared"
+    return city.facts(request)
 
 
 def _rule(judge: Any, clause: Any = "test") -> Any:
@@ -94,9 +94,9 @@ def test_without_a_clause_that_authorises_nothing_is_cleared(answer: object) -> 
 
 def test_a_yes_without_any_approval_that_counts_is_not_enough() -> None:
     """A clause that says yes on its own does not clear what nobody signed."""
-    town = Town()
+    city = PolicyCity()
     yes = Finding(clause="2(iii)", outcome=FindingOutcome.SATISFIED, reason="")
-    assert decide(town.facts(town.request()), (_rule(lambda facts, weighed: yes),)).outcome is Outcome.BLOCKED
+    assert decide(city.facts(city.request()), (_rule(lambda facts, weighed: yes),)).outcome is Outcome.BLOCKED
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_a_yes_without_any_approval_that_counts_is_not_enough() -> None:
 @pytest.mark.parametrize("posture", [str(posture) for posture in Posture])
 def test_taking_an_authorising_rule_out_clears_nothing_more(missing: Any, posture: str) -> None:
     """Whichever of them is lost, an unapproved request is not cleared in any posture."""
-    town = Town()
-    town.posture(posture)
+    city = PolicyCity()
+    city.posture(posture)
     for author in ("clerk", "fire-publisher", "mcpe"):
-        facts = town.facts(town.request(author=author))
+        facts = city.facts(city.request(author=author))
         assert decide(facts, tuple(rule for rule in RULES if rule is not missing)).outcome is not Outcome.CLEARED
 
 
@@ -127,18 +127,18 @@ def test_an_unknown_posture_refuses(posture: Any) -> None:
 @pytest.mark.parametrize("who", ["mcpe", "clerk"])
 def test_an_unknown_role_refuses(who: str) -> None:
     """An approver, or an author of crisis content, with a role that the policy does not know: refused."""
-    town = Town()
-    request = town.request(author="clerk", crisis=True)
-    town.approve(request, "mcpe")
-    officer = town.control.officers[who]
+    city = PolicyCity()
+    request = city.request(author="clerk", crisis=True)
+    city.approve(request, "mcpe")
+    officer = city.control.officers[who]
     odd = Officer.model_construct(
         id=who,
         name=who,
         public_key=officer.public_key,
         grants=(*officer.grants, Grant.model_construct(role="emperor", profiles=(), valid_from=None, valid_until=None)),
     )
-    town.control = replace(town.control, officers={**town.control.officers, who: odd})
-    decision = town.decide(request)
+    city.control = replace(city.control, officers={**city.control.officers, who: odd})
+    decision = city.decide(request)
     assert decision.outcome is Outcome.REFUSED
     assert "emperor" in one(decision, engine.CLAUSE, "refused")
 
@@ -153,86 +153,86 @@ def test_facts_that_make_the_weighing_fail_refuse() -> None:
 
 def test_refused_outweighs_blocked_and_blocked_outweighs_satisfied() -> None:
     """The hardest answer is the decision's."""
-    town = Town()
-    request = town.request()
-    assert town.decide(request).outcome is Outcome.BLOCKED
-    town.reject(request, "office")
-    decision = town.decide(request)
+    city = PolicyCity()
+    request = city.request()
+    assert city.decide(request).outcome is Outcome.BLOCKED
+    city.reject(request, "office")
+    decision = city.decide(request)
     assert decision.outcome is Outcome.REFUSED
     assert said(decision, "3(iv)(c)")
 
 
 def test_the_verdict_says_what_was_decided_on_what() -> None:
     """Digest, control revision, posture and reach of the facts are those of the facts."""
-    town = Town()
-    town.activate()
-    request = town.to_all(author="clerk")
-    town.approve(request, "pio")
-    facts = town.facts(request)
+    city = PolicyCity()
+    city.activate()
+    request = city.to_all(author="clerk")
+    city.approve(request, "pio")
+    facts = city.facts(request)
     decision = decide(facts)
-    verdict = to_verdict(decision, facts, town.now + MINUTE, as_of=facts.approvals[0].seq)
+    verdict = to_verdict(decision, facts, city.now + MINUTE, as_of=facts.approvals[0].seq)
     assert verdict == Verdict(
-        at=town.now + MINUTE,
+        at=city.now + MINUTE,
         request_id=request.request_id,
         revision=1,
         digest=request.digest,
         outcome=Outcome.CLEARED,
         posture=Posture.EOC_ACTIVE,
-        control_seq=town.control.seq,
+        control_seq=city.control.seq,
         as_of=facts.approvals[0].seq,
         targets=request.targets,
         findings=decision.findings,
         approved_by=("pio",),
         publisher_of_record="pio",
-        valid_until=town.now + timedelta(minutes=30),
+        valid_until=city.now + timedelta(minutes=30),
     )
     assert Verdict.from_bytes(verdict.to_bytes()) == verdict
 
 
 def test_deciding_again_later_says_the_same_words() -> None:
     """Reasons hold no running clock, so that a repeated decision is not a new verdict."""
-    town = Town()
-    blocked, cleared = town.request(), town.request()
-    town.approve(cleared, "mcpe")
-    before = [town.decide(request) for request in (blocked, cleared)]
-    town.now += MINUTE
-    assert [town.decide(request) for request in (blocked, cleared)] == before
+    city = PolicyCity()
+    blocked, cleared = city.request(), city.request()
+    city.approve(cleared, "mcpe")
+    before = [city.decide(request) for request in (blocked, cleared)]
+    city.now += MINUTE
+    assert [city.decide(request) for request in (blocked, cleared)] == before
 
 
 def test_it_says_when_to_look_again() -> None:
     """The next moment at which time alone may change the answer: a role's beginning, an approval's end, the expiry."""
-    town = Town()
-    town.activate()
-    town.designate("clerk", Role.PIO, valid_from=town.now + MINUTE, valid_until=town.now + 50 * MINUTE)
-    request = town.request(author="chief")
-    town.approve(request, "clerk")
-    decision = town.decide(request)
-    assert (decision.outcome, decision.look_again) == (Outcome.BLOCKED, town.now + MINUTE)
-    town.now += MINUTE
-    decision = town.decide(request)
-    assert (decision.outcome, decision.look_again) == (Outcome.CLEARED, town.now + 29 * MINUTE)
+    city = PolicyCity()
+    city.activate()
+    city.designate("clerk", Role.PIO, valid_from=city.now + MINUTE, valid_until=city.now + 50 * MINUTE)
+    request = city.request(author="chief")
+    city.approve(request, "clerk")
+    decision = city.decide(request)
+    assert (decision.outcome, decision.look_again) == (Outcome.BLOCKED, city.now + MINUTE)
+    city.now += MINUTE
+    decision = city.decide(request)
+    assert (decision.outcome, decision.look_again) == (Outcome.CLEARED, city.now + 29 * MINUTE)
     assert decision.valid_until == decision.look_again
-    town.now += 49 * MINUTE
-    assert town.decide(request).look_again == request.expires_at
+    city.now += 49 * MINUTE
+    assert city.decide(request).look_again == request.expires_at
 
 
 def test_an_approval_dated_a_little_ahead_is_looked_at_again() -> None:
     """A clock that runs ahead delays an approval; it is not lost."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "mcpe", issued_at=town.now + 3 * MINUTE, expires_at=town.now + 9 * MINUTE)
-    decision = town.decide(request)
-    assert (decision.outcome, decision.look_again) == (Outcome.BLOCKED, town.now + 2 * MINUTE)
-    town.now += 2 * MINUTE
-    assert town.decide(request).outcome is Outcome.CLEARED
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "mcpe", issued_at=city.now + 3 * MINUTE, expires_at=city.now + 9 * MINUTE)
+    decision = city.decide(request)
+    assert (decision.outcome, decision.look_again) == (Outcome.BLOCKED, city.now + 2 * MINUTE)
+    city.now += 2 * MINUTE
+    assert city.decide(request).outcome is Outcome.CLEARED
 
 
 def test_the_regime_table_knows_every_posture() -> None:
     """A posture added to the contracts must be given a regime here."""
-    town = Town()
-    request = town.request()
+    city = PolicyCity()
+    request = city.request()
     for posture in Posture:
-        assert regime_of(request, replace(town.control, posture=posture))
+        assert regime_of(request, replace(city.control, posture=posture))
 
 
 @pytest.mark.parametrize("path", sorted(POLICY.rglob("*.py")), ids=lambda path: path.stem)

@@ -26,7 +26,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.gatekeeper.policy import decide as engine
 from services.gatekeeper.policy.decide import Decision, decide, to_verdict
 from tests.unit.gatekeeper.oracle import EOC, Asked, Book, Said, signed_for
-from tests.unit.gatekeeper.town import EVERY_DEPARTMENT, MINUTE, SECOND, Town, profile
+from tests.unit.gatekeeper.policy_city import EVERY_DEPARTMENT, MINUTE, SECOND, PolicyCity, profile
 
 PROFILES = tuple(profile(name) for name in EVERY_DEPARTMENT)
 OFFICERS: dict[str, tuple[Grant, ...]] = {
@@ -88,13 +88,13 @@ class GateMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.town = Town(OFFICERS, PROFILES, Settings(second_approver_severities=("extreme",)))
+        self.city = PolicyCity(OFFICERS, PROFILES, Settings(second_approver_severities=("extreme",)))
         self.book = Book(
             roles={n: {str(g.role): (frozenset(g.profiles), g.valid_until) for g in gs} for n, gs in OFFICERS.items()},
             departments={one.id: one.department for one in PROFILES},
         )
         self.requests: list[Request] = []
-        self.log: list[tuple[str, Any]] = [("control", self.town.control.seq)]
+        self.log: list[tuple[str, Any]] = [("control", self.city.control.seq)]
         self.verdicts: dict[str, Verdict] = {}
         self.checked = 0
         self.begin()
@@ -117,8 +117,8 @@ class GateMachine(RuleBasedStateMachine):
 
     def order(self, officer: str, action: Any) -> None:
         """Carry an order out and put its control revision into the log."""
-        self.town.order(officer, action)
-        self.log.append(("control", self.town.control.seq))
+        self.city.order(officer, action)
+        self.log.append(("control", self.city.control.seq))
 
     @precondition(lambda self: self.book.posture in ("routine", "crisis"))
     @rule()
@@ -132,8 +132,8 @@ class GateMachine(RuleBasedStateMachine):
     @rule()
     def barrier(self) -> None:
         """Nothing is in flight any more."""
-        self.town.fold(c.EocActive(at=self.town.now, activating_seq=self.town.control.activating_seq))
-        self.log.append(("control", self.town.control.seq))
+        self.city.fold(c.EocActive(at=self.city.now, activating_seq=self.city.control.activating_seq))
+        self.log.append(("control", self.city.control.seq))
         self.book.posture = "eoc_active"
         self.changed()
 
@@ -174,7 +174,7 @@ class GateMachine(RuleBasedStateMachine):
         """An officer gets a role, for some time or for good."""
         if officer in self.book.gone:
             return
-        end = None if minutes is None else self.town.now + minutes * MINUTE
+        end = None if minutes is None else self.city.now + minutes * MINUTE
         profiles = EVERY_DEPARTMENT if role is Role.PUBLISHER else ()
         self.order("cao", c.Designate(officer=officer, grant=Grant(role=role, profiles=profiles, valid_until=end)))
         self.book.roles[officer][str(role)] = (frozenset(profiles), end)
@@ -206,7 +206,7 @@ class GateMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 59, 120, 241, 600, 1_800]))
     def pass_time(self, seconds: int) -> None:
         """The clock goes on."""
-        self.town.now += seconds * SECOND
+        self.city.now += seconds * SECOND
 
     # --- what people say -----------------------------------------------------------------------------------
 
@@ -222,14 +222,14 @@ class GateMachine(RuleBasedStateMachine):
         signers: tuple[str, ...],
     ) -> None:
         """Somebody asks for something, and some officers approve it. Of many requests the newest are kept in play."""
-        town = self.town
-        request = town.request(
+        city = self.city
+        request = city.request(
             author=author,
             scope="all-departments" if wanted == "all" else "profiles",
             targets=EVERY_DEPARTMENT if wanted == "all" else wanted,
             crisis=crisis,
             severity="extreme" if severe else None,
-            expires_at=town.now + minutes * MINUTE,
+            expires_at=city.now + minutes * MINUTE,
             screening=("phone",) if screened else (),
         )
         self.requests = [*self.requests[-len(TEAMS) :], request]
@@ -262,8 +262,8 @@ class GateMachine(RuleBasedStateMachine):
         changes = FLAWS.get(flaw, {})
         if no:
             changes = changes | {"decision": "reject"}
-        begins, ends = self.town.now + ahead, self.town.now + ahead + lasts
-        self.town.approve(request, officer, **{"issued_at": begins, "expires_at": ends} | changes)
+        begins, ends = self.city.now + ahead, self.city.now + ahead + lasts
+        self.city.approve(request, officer, **{"issued_at": begins, "expires_at": ends} | changes)
         # A no to the revision is a no, whichever bytes were looked at; screening is nothing to a clean text.
         harmless = {""} | ({"digest", "renderings", "targets", "nothing acknowledged"} if no else set())
         if not request.screening:
@@ -311,8 +311,8 @@ class GateMachine(RuleBasedStateMachine):
         decision = self.judge_one(request)
         end = decision.valid_until or decision.look_again
         if end is not None and decision.outcome is not Outcome.REFUSED:
-            at = self.town.now + (end - self.town.now) * part
-            outcome = decide(replace(self.town.facts(request), now=at)).outcome
+            at = self.city.now + (end - self.city.now) * part
+            outcome = decide(replace(self.city.facts(request), now=at)).outcome
             if at < end:
                 assert outcome is decision.outcome
             assert (outcome is Outcome.CLEARED) is self.book.may_go(request.request_id, at)
@@ -320,14 +320,14 @@ class GateMachine(RuleBasedStateMachine):
     def judge_one(self, request: Request) -> Decision:
         """Decide, compare, and append the verdict; a refusal that stands is final."""
         name = request.request_id
-        facts = self.town.facts(request)
+        facts = self.city.facts(request)
         decision = decide(facts)
-        assert (decision.outcome is Outcome.CLEARED) is self.book.may_go(name, self.town.now), decision.findings
+        assert (decision.outcome is Outcome.CLEARED) is self.book.may_go(name, self.city.now), decision.findings
         assert not [finding for finding in decision.findings if finding.clause == engine.CLAUSE], "it fell back"
         self.seen[f"{decision.outcome} in {self.book.posture}"] += 1
         standing = self.verdicts.get(name)
         if standing is None or standing.outcome is not Outcome.REFUSED:
-            self.verdicts[name] = to_verdict(decision, facts, self.town.now, facts.request_seq)
+            self.verdicts[name] = to_verdict(decision, facts, self.city.now, facts.request_seq)
             self.log.append(("verdict", self.verdicts[name]))
         return decision
 
@@ -344,7 +344,7 @@ class GateMachine(RuleBasedStateMachine):
         verdict = self.verdicts.get(request.request_id)
         if verdict is None or verdict.outcome is not Outcome.CLEARED or verdict.valid_until is None:
             return
-        if verdict.control_seq == self.town.control.seq and self.town.now < verdict.valid_until:
+        if verdict.control_seq == self.city.control.seq and self.city.now < verdict.valid_until:
             self.log.append(("attempt", Attempt(request, request.targets[0], len(self.log))))
             self.every_attempt_was_allowed()
 
@@ -375,17 +375,17 @@ class GateMachine(RuleBasedStateMachine):
         rendering = next(one for one in request.renderings if one.platform == "townsquare")
         signers = {
             name
-            for name, fact in self.town.approvals.get(request.request_id, {}).items()
+            for name, fact in self.city.approvals.get(request.request_id, {}).items()
             if signed_for(
                 fact.approval.envelope,
-                self.town.key(name).public_key,
+                self.city.key(name).public_key,
                 rendering.body,
                 "townsquare",
                 "live",
-                self.town.now,
+                self.city.now,
             )
         }
-        held = {role for name in signers for role in book.holds(name, self.town.now)}
+        held = {role for name in signers for role in book.holds(name, self.city.now)}
         ask = book.asked[request.request_id]
         self.seen[f"attempt in {book.posture}"] += 1
         if book.posture in EOC or ask.submitted in EOC:

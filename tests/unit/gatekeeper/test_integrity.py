@@ -9,7 +9,7 @@ import pytest
 from schemas.events.control import ProfileAdd
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from services.gatekeeper.policy.clauses import integrity
-from tests.unit.gatekeeper.town import START, Town, one, profile, said
+from tests.unit.gatekeeper.policy_city import START, PolicyCity, one, profile, said
 
 CLAUSE = integrity.CLAUSE
 
@@ -18,45 +18,45 @@ def _body(platform: str, text: str = "hello") -> Rendering:
     return Rendering.of(PlatformContent(platform=platform, parts=(text,), created_at=START))
 
 
-def _refused(town: Town, request: Request) -> str:
-    town.approve(request, "mcpe", realm=request.realm)
-    decision = town.decide(request)
+def _refused(city: PolicyCity, request: Request) -> str:
+    city.approve(request, "mcpe", realm=request.realm)
+    decision = city.decide(request)
     assert decision.outcome == "refused"
     return one(decision, CLAUSE, "refused")
 
 
 def test_a_sound_request_is_not_spoken_of() -> None:
     """Nothing to say of what is in order."""
-    town = Town()
-    assert said(town.decide(town.request()), CLAUSE) == []
+    city = PolicyCity()
+    assert said(city.decide(city.request()), CLAUSE) == []
 
 
 def test_nothing_crosses_realms() -> None:
     """A request of the exercise is refused in the live city, approval and all."""
-    town = Town()
-    assert "exercise" in _refused(town, town.request(realm="exercise"))
-    town = Town()
-    town.control = replace(town.control, realm="exercise")
-    assert town.outcome(town.request(), "mcpe") == "refused"
+    city = PolicyCity()
+    assert "exercise" in _refused(city, city.request(realm="exercise"))
+    city = PolicyCity()
+    city.control = replace(city.control, realm="exercise")
+    assert city.outcome(city.request(), "mcpe") == "refused"
 
 
 def test_a_digest_that_does_not_cover_the_renderings() -> None:
     """Another digest, even one that everybody approved, refuses."""
-    town = Town()
-    assert "another hash" in _refused(town, town.request(digest="a" * 64))
+    city = PolicyCity()
+    assert "another hash" in _refused(city, city.request(digest="a" * 64))
 
 
 def test_a_body_that_was_changed() -> None:
     """The bytes that would be posted must have the hash that was approved."""
-    town = Town()
+    city = PolicyCity()
     swapped = _body("townsquare").model_copy(update={"body": _body("townsquare", "bye").body})
-    _refused(town, town.request(renderings=(swapped, _body("website"))))
+    _refused(city, city.request(renderings=(swapped, _body("website"))))
 
 
 def test_a_body_for_another_platform() -> None:
     """A rendering holds its own platform's content."""
-    town = Town()
-    _refused(town, town.request(renderings=(_body("website").model_copy(update={"platform": "townsquare"}),)))
+    city = PolicyCity()
+    _refused(city, city.request(renderings=(_body("website").model_copy(update={"platform": "townsquare"}),)))
 
 
 @pytest.mark.parametrize("body", ["", "not json", "{}", '{"platform":"townsquare"}'])
@@ -64,33 +64,33 @@ def test_a_body_that_cannot_be_read(body: str) -> None:
     """Nonsense under the right hash is nonsense."""
     from schemas import canonical
 
-    town = Town()
+    city = PolicyCity()
     rendering = Rendering(platform="townsquare", body=body, sha256=canonical.sha256(body.encode()))
-    _refused(town, town.request(renderings=(rendering,)))
+    _refused(city, city.request(renderings=(rendering,)))
 
 
 def test_two_renderings_of_one_platform() -> None:
     """Which one would be posted? Neither."""
-    town = Town()
+    city = PolicyCity()
     twice = (_body("townsquare"), _body("townsquare", "bye"))
-    request = town.request(renderings=twice)
+    request = city.request(renderings=twice)
     assert request.digest == digest_of(request.request_id, 1, twice)
-    _refused(town, request)
+    _refused(city, request)
 
 
 def test_a_target_named_twice() -> None:
     """One profile, one post."""
-    town = Town()
-    assert "twice" in _refused(town, town.request(targets=("fire-town", "fire-town")))
+    city = PolicyCity()
+    assert "twice" in _refused(city, city.request(targets=("fire-town", "fire-town")))
 
 
 def test_a_profile_that_moved_to_a_platform_nobody_saw() -> None:
     """Changed in the register after the submission, it has no rendering that anybody approved."""
-    town = Town()
-    request = town.request(targets=("fire-town", "police-town"))
-    assert town.outcome(request, "mcpe") == "cleared"
-    town.order("office", ProfileAdd(profile=profile("fire-town", platform="elsewhere")))
-    decision = town.decide(request)
+    city = PolicyCity()
+    request = city.request(targets=("fire-town", "police-town"))
+    assert city.outcome(request, "mcpe") == "cleared"
+    city.order("office", ProfileAdd(profile=profile("fire-town", platform="elsewhere")))
+    decision = city.decide(request)
     assert decision.outcome == "blocked"
     assert "fire-town" in one(decision, CLAUSE, "blocked")
-    assert town.decide(request, delivered=("fire-town",)).outcome == "cleared"
+    assert city.decide(request, delivered=("fire-town",)).outcome == "cleared"

@@ -9,7 +9,8 @@ import pytest
 
 from schemas import subjects
 from schemas.events.verdicts import Outcome
-from services.gatekeeper.handlers import Handlers
+from services.gatekeeper.domain.schedule import Schedule
+from services.gatekeeper.handlers import GateHandlers
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
@@ -25,10 +26,10 @@ def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     listeners: list[Any] = []
     fold = SimpleNamespace(requests={held.request_id: held})
     runtime: Any = SimpleNamespace(fold=fold, projection=SimpleNamespace(listen=listeners.append))
-    gate = Handlers(runtime)
+    gate = GateHandlers(runtime, Schedule())
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})
     listeners[0](entry, Applied(SEQ, "receipt", (), void))
-    return gate._reopened
+    return gate.schedule.soon
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.gatekeeper.policy.clauses import rejection
-from tests.unit.gatekeeper.town import Town, one, said
+from tests.unit.gatekeeper.policy_city import PolicyCity, one, said
 
 CLAUSE = rejection.CLAUSE
 
@@ -29,15 +29,15 @@ CLAUSE = rejection.CLAUSE
 @pytest.mark.parametrize("rejected_first", [True, False])
 def test_a_no_counts_where_a_yes_would(posture: str, officer: str, outcome: str, rejected_first: bool) -> None:
     """In both orders a counting no outweighs the mcpe's yes; another no is only noted."""
-    town = Town()
-    town.posture(posture)
-    request = town.request()
+    city = PolicyCity()
+    city.posture(posture)
+    request = city.request()
     if rejected_first:
-        town.reject(request, officer, "the street is wrong")
-    town.approve(request, "mcpe")
+        city.reject(request, officer, "the street is wrong")
+    city.approve(request, "mcpe")
     if not rejected_first:
-        town.reject(request, officer, "the street is wrong")
-    decision = town.decide(request)
+        city.reject(request, officer, "the street is wrong")
+    decision = city.decide(request)
     assert decision.outcome == outcome
     if outcome == "refused":
         assert f"{officer} rejected it: the street is wrong" in one(decision, CLAUSE, "refused")
@@ -48,46 +48,46 @@ def test_a_no_counts_where_a_yes_would(posture: str, officer: str, outcome: str,
 
 def test_the_last_statement_of_an_officer_counts() -> None:
     """Who approved and then rejects has rejected; what somebody else signed in their name changes nothing."""
-    town = Town()
-    request = town.request()
-    town.approve(request, "mcpe")
-    town.reject(request, "mcpe")
-    assert town.decide(request).outcome == "refused"
+    city = PolicyCity()
+    request = city.request()
+    city.approve(request, "mcpe")
+    city.reject(request, "mcpe")
+    assert city.decide(request).outcome == "refused"
 
 
 def test_a_no_does_not_lapse_and_needs_no_acknowledgement() -> None:
     """Weighed an hour late, without a look at the screening, it still stands."""
-    town = Town()
-    request = town.request(screening=("phone",))
-    town.reject(request, "office", acknowledged=())
-    town.now += timedelta(hours=1)
-    town.approve(request, "mcpe")
-    assert town.decide(request).outcome == "refused"
+    city = PolicyCity()
+    request = city.request(screening=("phone",))
+    city.reject(request, "office", acknowledged=())
+    city.now += timedelta(hours=1)
+    city.approve(request, "mcpe")
+    assert city.decide(request).outcome == "refused"
 
 
 def test_a_no_to_other_content_of_the_same_revision_is_a_no() -> None:
     """A rejection needs no matching digest: doubt holds back."""
-    town = Town()
-    request = town.request()
-    town.reject(request, "mcpe", digest="f" * 64)
-    assert town.decide(request).outcome == "refused"
+    city = PolicyCity()
+    request = city.request()
+    city.reject(request, "mcpe", digest="f" * 64)
+    assert city.decide(request).outcome == "refused"
 
 
 @pytest.mark.parametrize("changes", [{"key": "clerk"}, {"realm": "exercise"}, {"request_id": "r1"}, {"revision": 2}])
 def test_a_no_that_is_not_genuine_is_none(changes: dict[str, object]) -> None:
     """A forged no, or one about another request, stops nothing; otherwise anybody could silence the city."""
-    town = Town()
-    request = town.request()
-    town.reject(request, "office", **changes)
-    town.approve(request, "mcpe")
-    decision = town.decide(request)
+    city = PolicyCity()
+    request = city.request()
+    city.reject(request, "office", **changes)
+    city.approve(request, "mcpe")
+    decision = city.decide(request)
     assert decision.outcome == "cleared"
     assert "office" in one(decision, "approval", "noted")
 
 
 def test_a_no_without_words_is_still_told() -> None:
     """The reason says that none was given."""
-    town = Town()
-    request = town.request()
-    town.reject(request, "mcpe", reason="")
-    assert "no reason given" in one(town.decide(request), CLAUSE, "refused")
+    city = PolicyCity()
+    request = city.request()
+    city.reject(request, "mcpe", reason="")
+    assert "no reason given" in one(city.decide(request), CLAUSE, "refused")

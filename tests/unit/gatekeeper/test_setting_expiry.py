@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.gatekeeper.policy.clauses import setting_expiry
-from tests.unit.gatekeeper.town import MINUTE, SECOND, Town, one
+from tests.unit.gatekeeper.policy_city import MINUTE, SECOND, PolicyCity, one
 
 CLAUSE = setting_expiry.CLAUSE
 
@@ -19,21 +19,21 @@ CLAUSE = setting_expiry.CLAUSE
 @pytest.mark.parametrize("posture", ["routine", "crisis", "eoc_active"])
 def test_it_is_refused_from_the_very_moment(age: timedelta, outcome: str, posture: str) -> None:
     """Exactly at the expiry it is over, in each posture, whatever was approved."""
-    town = Town()
-    town.posture(posture)
-    request = town.request(expires_at=town.now + 10 * MINUTE)
-    town.approve(request, "mcpe")
-    assert town.decide(request).valid_until == request.expires_at
-    town.now += age
-    assert town.decide(request).outcome == outcome
+    city = PolicyCity()
+    city.posture(posture)
+    request = city.request(expires_at=city.now + 10 * MINUTE)
+    city.approve(request, "mcpe")
+    assert city.decide(request).valid_until == request.expires_at
+    city.now += age
+    assert city.decide(request).outcome == outcome
 
 
 def test_the_reason_says_how_far_it_came() -> None:
     """What was delivered in time stands; the rest is missed."""
-    town = Town()
-    request = town.request(targets=("fire-town", "police-town"))
-    town.now = request.expires_at
-    decision = town.decide(request, delivered=("fire-town",))
+    city = PolicyCity()
+    request = city.request(targets=("fire-town", "police-town"))
+    city.now = request.expires_at
+    decision = city.decide(request, delivered=("fire-town",))
     reason = one(decision, CLAUSE, "refused")
     assert "missed, not late" in reason
     assert "1 of 2 profiles still to go" in reason

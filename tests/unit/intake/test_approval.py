@@ -17,7 +17,7 @@ from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
-from services.intake.domain.approval import Standing, check, may_decide, read_statement
+from services.intake.domain.approval import RequestContext, check, may_decide, read_statement
 from services.kernel.base.errors import Exit, OneVoiceError, Refused
 from services.kernel.control.control_state import ControlState
 from tests.unit.intake.world import NOW, SIGNERS, approval, city, request
@@ -27,13 +27,13 @@ REQUEST = request()
 
 def judge(
     given_approval: Approval,
-    standing: Standing | None = None,
+    context: RequestContext | None = None,
     state: ControlState | None = None,
     sender: str | None = None,
     now: Any = NOW,
 ) -> None:
     statement = read_statement(given_approval, sender or given_approval.officer)
-    check(given_approval, statement, standing or Standing(REQUEST), state or city(), now)
+    check(given_approval, statement, context or RequestContext(REQUEST), state or city(), now)
 
 
 def refused(*args: Any, **kwargs: Any) -> OneVoiceError:
@@ -170,11 +170,11 @@ def test_a_nonce_is_good_for_one_decision() -> None:
     """The same nonce in another statement is a replay; the very same envelope is known again."""
     first = approval(REQUEST)
     nonce = canonical.loads(first.envelope.payload_bytes())["nonce"]
-    standing = Standing(REQUEST, approvals=((12, first),))
-    assert standing.repeated(first.model_copy(update={"at": NOW + timedelta(seconds=3)})) == 12
+    context = RequestContext(REQUEST, approvals=((12, first),))
+    assert context.repeated(first.model_copy(update={"at": NOW + timedelta(seconds=3)})) == 12
     again = approval(REQUEST, "pio", nonce=nonce)
-    assert standing.repeated(again) == 0
-    assert refused(again, standing, city(Posture.CRISIS)).code == "approval.replayed"
+    assert context.repeated(again) == 0
+    assert refused(again, context, city(Posture.CRISIS)).code == "approval.replayed"
 
 
 def test_a_request_that_is_over_takes_no_decision() -> None:
@@ -183,18 +183,18 @@ def test_a_request_that_is_over_takes_no_decision() -> None:
     made = approval(REQUEST, issued_at=late, expires_at=late + timedelta(minutes=5))
     assert refused(made, now=late).code == "request.expired"
     assert refused(approval(REQUEST), state=city(withdrawn={REQUEST.request_id: "wrong"})).code == "request.withdrawn"
-    over = Standing(REQUEST, verdict=verdict(Outcome.REFUSED), verdict_seq=9)
+    over = RequestContext(REQUEST, verdict=verdict(Outcome.REFUSED), verdict_seq=9)
     assert refused(approval(REQUEST), over).code == "request.refused"
 
 
 def test_a_rejection_after_clearing_is_a_withdrawal() -> None:
     """It is told so; an approval more is taken."""
-    cleared = Standing(REQUEST, verdict=verdict(Outcome.CLEARED), verdict_seq=9)
+    cleared = RequestContext(REQUEST, verdict=verdict(Outcome.CLEARED), verdict_seq=9)
     error = refused(approval(REQUEST, decision="reject", acknowledged=()), cleared)
     assert error.code == "request.already_cleared"
     assert f"onevoice withdraw {REQUEST.request_id}" in error.hint
     judge(approval(REQUEST), cleared)
-    blocked = Standing(REQUEST, verdict=verdict(Outcome.BLOCKED), verdict_seq=9)
+    blocked = RequestContext(REQUEST, verdict=verdict(Outcome.BLOCKED), verdict_seq=9)
     judge(approval(REQUEST, decision="reject", reason="wrong street"), blocked)
 
 
@@ -216,9 +216,9 @@ def test_who_could_decide_in_each_posture(now: str, then: str) -> None:
     assert {name for name in state.officers if may_decide(of, name, state, NOW)} == ABLE[now, then]
     for name in state.officers:
         if name in ABLE[now, then]:
-            judge(approval(of, name), Standing(of), state)
+            judge(approval(of, name), RequestContext(of), state)
         else:
-            error = refused(approval(of, name), Standing(of), state)
+            error = refused(approval(of, name), RequestContext(of), state)
             assert isinstance(error, Refused)
             assert error.code == "approval.no_authority"
             assert "mcpe" in error.hint
@@ -226,19 +226,19 @@ def test_who_could_decide_in_each_posture(now: str, then: str) -> None:
 
 def test_a_publisher_only_for_their_own_profiles() -> None:
     of = request(targets=["water-mastodon"])
-    assert refused(approval(of, "fire-publisher"), Standing(of)).code == "approval.no_authority"
+    assert refused(approval(of, "fire-publisher"), RequestContext(of)).code == "approval.no_authority"
 
 
 def test_what_screening_found_must_be_acknowledged() -> None:
     """To approve; to reject needs no acknowledgement."""
     of = request(text="Leave now. Call 604-555-0142.")
     assert {finding.code for finding in of.screening} == {"link-missing", "phone"}
-    error = refused(approval(of, acknowledged=("phone",)), Standing(of))
+    error = refused(approval(of, acknowledged=("phone",)), RequestContext(of))
     assert error.code == "approval.not_acknowledged"
     assert "link-missing" in error.message
     assert "--acknowledge" in error.hint
-    judge(approval(of), Standing(of))
-    judge(approval(of, decision="reject", acknowledged=()), Standing(of))
+    judge(approval(of), RequestContext(of))
+    judge(approval(of, decision="reject", acknowledged=()), RequestContext(of))
 
 
 def test_a_reason_shows_what_it_says() -> None:

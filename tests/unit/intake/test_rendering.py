@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.links import stands_in
 from schemas.platforms import LIMITS, Limits, counted_length, overrun
-from services.intake.domain.rendering import has_link, parts_of, render, units
+from services.intake.domain.rendering import parts_of, render, units
 from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import NOW, SITE, code_of, draft
 
@@ -48,7 +49,7 @@ def test_the_link_goes_after_the_text_unless_it_stands_in_it() -> None:
     ],
 )
 def test_a_longer_link_is_another_link(text: str, there: bool) -> None:
-    assert has_link(text, "https://a.ca/x") is there
+    assert stands_in(text, "https://a.ca/x") is there
 
 
 def test_the_authors_variant_wins_on_its_platform_only() -> None:
@@ -233,7 +234,7 @@ def test_no_text_is_lost_and_each_part_fits(text: str, link: str | None, limits:
         return
     assert all(overrun(part, limits) is None for part in parts)
     assert len(parts) <= 25
-    assert link is None or has_link(parts[0], link)
+    assert link is None or stands_in(parts[0], link)
     if len(parts) > 1:
         assert all(f"({number}/{len(parts)})" in part for number, part in enumerate(parts, 1))
     assert bare(parts, link) == re.sub(r"\s+", "", text)

@@ -12,23 +12,23 @@ from schemas.events.requests import ScreeningFinding
 from schemas.platforms import LIMITS
 from services.intake.domain import personal, profanity
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import Rules, screen
+from services.intake.domain.screening import ScreeningRules, screen
 from tests.unit.intake.world import SITE, city, draft
 
-PLAIN = Rules(SITE)
-RULES = Rules(
+PLAIN = ScreeningRules(SITE)
+RULES = ScreeningRules(
     SITE, topics={"fire": ("fire", "smoke"), "water-mastodon": ("water",)}, published_numbers=("604-820-3700",)
 )
 
 
-def found(rules: Rules = PLAIN, **data: Any) -> tuple[ScreeningFinding, ...]:
+def found(rules: ScreeningRules = PLAIN, **data: Any) -> tuple[ScreeningFinding, ...]:
     made = draft(**data)
     state = city()
     departments = {target: state.profiles[target].department for target in made.targets}
     return screen(made, render(made, LIMITS), rules, departments)
 
 
-def codes(rules: Rules = PLAIN, **data: Any) -> set[str]:
+def codes(rules: ScreeningRules = PLAIN, **data: Any) -> set[str]:
     return {finding.code for finding in found(rules, **data)}
 
 

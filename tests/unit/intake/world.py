@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.authority import Grant, Officer, Profile, Role, System
 from schemas.events.control import Posture
-from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, SubmissionEvent
 from schemas.platforms import LIMITS
 from services.intake.domain.identity import identify
 from services.intake.domain.rendering import render
-from services.intake.domain.screening import Rules, screen
+from services.intake.domain.screening import ScreeningRules, screen
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.control.control_state import ControlState
+from tests.support.people import approval_of
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SITE = "https://mission.example"
@@ -92,29 +91,12 @@ def request(sender: str = "clerk", state: ControlState | None = None, now: datet
     made = draft(sender, state, now, **data)
     renderings = render(made, LIMITS)
     departments = {target: state.profiles[target].department for target in made.targets}
-    return request_of(made, state, now, renderings, screen(made, renderings, Rules(SITE), departments))
+    return request_of(made, state, now, renderings, screen(made, renderings, ScreeningRules(SITE), departments))
 
 
 def approval(of: Request, name: str = "mcpe", signer: str | None = None, **changes: Any) -> Approval:
     """A genuine approval of a request, but for what is changed in its statement."""
-    values: dict[str, Any] = {
-        "realm": of.realm,
-        "request_id": of.request_id,
-        "revision": of.revision,
-        "decision": "approve",
-        "scope": of.scope,
-        "targets": of.targets,
-        "renderings": {one.platform: one.sha256 for one in of.renderings},
-        "digest": of.digest,
-        "officer": name,
-        "issued_at": NOW,
-        "expires_at": NOW + timedelta(minutes=20),
-        "nonce": secrets.token_hex(16),
-        "acknowledged": tuple(sorted({finding.code for finding in of.screening})),
-    }
-    statement = ApprovalStatement(**(values | changes))
-    envelope = SIGNERS[signer or name].sign(APPROVAL_TYPE, statement)
-    return Approval(at=NOW, request_id=statement.request_id, officer=statement.officer, envelope=envelope)
+    return approval_of(of, name, SIGNERS[signer or name], NOW, **changes)
 
 
 def code_of(call: Any, *args: Any, **kwargs: Any) -> str:

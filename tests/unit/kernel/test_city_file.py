@@ -8,7 +8,7 @@ import pytest
 
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput
-from tests.unit.gatekeeper.town import signer
+from tests.unit.gatekeeper.policy_city import signer
 
 KEY = signer("root one").public_key
 WHOLE = f"""\

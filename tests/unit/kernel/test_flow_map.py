@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,12 +11,15 @@ import pytest
 
 import services
 from schemas import flow, streams, subjects
+from schemas.events.base import Contract
+from services.kernel.base import logs
+from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
-from services.kernel.ledger.client import Entry, Ledger
-from services.kernel.ledger.integrity import Shape
-from services.kernel.projection.projection import Projection
-from services.kernel.projection.source import OnEntry
+from services.kernel.ledger.client import Ledger
+from services.kernel.projection.source import NatsSource
+from services.kernel.runtime.compose import Ports, assemble
+from services.kernel.runtime.startup import register
+from services.provision import demo_plan, make_city
 
 START = datetime(2026, 1, 31, 14, tzinfo=UTC)
 PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
@@ -154,66 +156,46 @@ def test_the_workers_live_are_heard_of_by_who_tells_that_the_eoc_is_active() -> 
     assert subjects.health("fanout") in flow.EOC_STATE.hears
 
 
-class Never:
-    """A ledger that nobody reads: wiring a service asks the broker nothing."""
+class RecordingBus:
+    """Takes the registrations of a service's wiring; no broker is there."""
 
-    async def subscribe(self, on_entry: OnEntry) -> None:
-        raise AssertionError("nothing is read before the service starts")
-
-    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
-        raise AssertionError("nothing is read before the service starts")
-
-    async def shape(self) -> Shape:
-        raise AssertionError("nothing is read before the service starts")
-
-    async def get(self, seq: int) -> Entry | None:
-        raise AssertionError("nothing is read before the service starts")
-
-
-class Recorder:
-    """Takes the registrations of a service's wiring in place of a runtime, which needs a broker."""
-
-    fold: LedgerFold
-    projection: Projection
-    ledger: Any
-    control: Any
-    city: Any
-    log: Any
-
-    def __init__(self, row: flow.Service) -> None:
-        self.row = row
+    def __init__(self) -> None:
         self.consumed: set[str] = set()
         self.served: set[str] = set()
         self.heard: set[str] = set()
 
-    def consume(self, consumer: streams.Consumer, **_: Any) -> Any:
+    def consume(self, consumer: streams.Consumer, _read: Any, _handler: Any, **_: Any) -> None:
         self.consumed.add(consumer.durable)
-        return lambda handler: handler
 
-    def serve(self, base: str, **_: Any) -> Any:
+    def serve(self, base: str, _read: Any, _handler: Any, **_: Any) -> None:
         self.served.add(base)
-        return lambda handler: handler
 
-    def hear(self, subject: str, **_: Any) -> Any:
+    def subscribe(self, subject: str, _read: Any, _handler: Any, **_: Any) -> None:
         self.heard.add(subject)
-        return lambda handler: handler
 
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_args, **_kwargs: lambda handler: handler
+    async def publish(self, subject: str, event: Contract) -> None:
+        raise AssertionError("nothing is published before the service starts")
 
 
-@pytest.mark.parametrize("name", [row.name for row in flow.SERVICES if row.name not in ("audit", "intake", "fanout")])
-def test_a_service_registers_what_its_row_says(name: str) -> None:
-    """The map is what the code does: no durable that nobody pulls, no desk subject that nobody answers."""
-    recorder = Recorder(flow.service(name))
-    wiring = importlib.import_module(f"services.{name}.wiring")
-    fold = LedgerFold(Authority("live", frozenset(), 1), EVERYTHING)
-    recorder.fold, recorder.projection = fold, Projection(Never(), fold, Ledger(), ManualClock(START), None)
-    recorder.ledger = recorder.control = recorder.city = recorder.log = None
-    wiring.wire(recorder)
-    assert recorder.consumed == {consumer.durable for consumer in recorder.row.consumes}
-    assert recorder.served == set(recorder.row.serves)
-    assert recorder.heard <= set(recorder.row.hears)
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    return make_city(tmp_path_factory.mktemp("flow") / "city", demo_plan())
+
+
+@pytest.mark.parametrize("name", [row.name for row in flow.SERVICES])
+def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
+    """The map is what the code does: no durable that nobody pulls, no desk subject that nobody answers.
+
+    Nothing is read from the ledger for that: it is not connected. Audit pulls its durable in batches of its own.
+    """
+    row, ledger, clock = flow.service(name), Ledger(), ManualClock(START)
+    ports = Ports("test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user))
+    bus = RecordingBus()
+    register(assemble(row, city, ports).runtime(bus), importlib.import_module(f"services.{name}.wiring").wire)
+    of_the_row = {one.durable for one in (*row.consumes, *((row.again,) if row.again else ()))}
+    assert bus.consumed == (set() if name == "audit" else of_the_row)
+    assert bus.served == set(row.serves)
+    assert bus.heard == set(row.hears)
 
 
 def test_each_service_of_the_map_has_a_folder() -> None:

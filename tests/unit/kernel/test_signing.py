@@ -16,7 +16,7 @@ from schemas.events.control import Hold
 from schemas.events.envelope import ORDER_TYPE, Envelope, Signature, pae
 from services.kernel.authority.signing import Signer, load_key, new_seed, seal, verified_by, write_key
 from services.kernel.base.errors import BadInput
-from tests.unit.gatekeeper.town import signer
+from tests.unit.gatekeeper.policy_city import signer
 
 STATEMENT = Hold(on=True)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from schemas import flow, streams, subjects
-from services.provision import permissions
-from services.provision.nats_config import render_accounts, service_account
+from services.provision.accounts import permissions
+from services.provision.accounts.accounts_conf import render_accounts, service_account
 from tests.unit.provision.test_permissions import users
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from schemas import flow, streams, subjects
 from services.kernel.base.errors import BadInput
-from services.provision import permissions
-from services.provision.nats_config import RealmUsers, ServerSettings, Tls, render_accounts, render_server
+from services.provision.accounts import permissions
+from services.provision.accounts.accounts_conf import RealmUsers, render_accounts
+from services.provision.accounts.server_conf import ServerSettings, Tls, render_server
 
 LEDGER = (
     subjects.CONTROL,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.kernel.base.errors import BadInput
-from services.provision.city_init import check_plan
-from services.provision.city_plan import CityPlan, demo_plan
-from services.provision.interactive import interactive_plan, slug
+from services.provision.city.city_init import check_plan
+from services.provision.plan.city_plan import CityPlan, demo_plan
+from services.provision.plan.interactive import interactive_plan, slug
 
 
 class Script:

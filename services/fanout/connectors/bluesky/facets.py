@@ -11,7 +11,7 @@ from typing import Any
 
 import regex
 
-from schemas.platforms import link_spans
+from schemas import links
 
 _TAG = regex.compile(r"(?:^|(?<=\s))[#＃]((?!\ufe0f)\S*[^\d\s\p{P}]\S*)")
 _TAG_END = regex.compile(r"\p{P}+$")
@@ -27,7 +27,7 @@ Span = tuple[int, int]
 
 def mentioned(parts: Iterable[str]) -> set[str]:
     """Return the handles that texts mention, without ``@``, in lower case."""
-    return {handle.lower() for text in parts for _, _, handle in _mentions(text, list(link_spans(text)))}
+    return {handle.lower() for text in parts for _, _, handle in _mentions(text, _links(text))}
 
 
 def facets(text: str, dids: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -37,10 +37,10 @@ def facets(text: str, dids: Mapping[str, str]) -> list[dict[str, Any]]:
         text: of one post.
         dids: the accounts (DID) of mentioned handles; one that is not there stays plain text.
     """
-    links = list(link_spans(text))
-    found = [(start, end, {"$type": f"{_TYPE}#link", "uri": text[start:end]}) for start, end in links]
-    found += [(start, end, {"$type": f"{_TYPE}#tag", "tag": tag}) for start, end, tag in _tags(text, links)]
-    for start, end, handle in _mentions(text, links):
+    spans = _links(text)
+    found = [(start, end, {"$type": f"{_TYPE}#link", "uri": text[start:end]}) for start, end in spans]
+    found += [(start, end, {"$type": f"{_TYPE}#tag", "tag": tag}) for start, end, tag in _tags(text, spans)]
+    for start, end, handle in _mentions(text, spans):
         if did := dids.get(handle.lower()):
             found.append((start, end, {"$type": f"{_TYPE}#mention", "did": did}))
     return [_facet(text, start, end, feature) for start, end, feature in sorted(found, key=lambda one: one[:2])]
@@ -54,7 +54,7 @@ def mentions_of(text: str, found: Any) -> dict[str, str]:
         if feature.get("$type") == f"{_TYPE}#mention" and isinstance(feature.get("did"), str):
             said[_place(facet.get("index"))] = feature["did"]
     result = {}
-    for start, end, handle in _mentions(text, list(link_spans(text))):
+    for start, end, handle in _mentions(text, _links(text)):
         if did := said.get(_place(_index(text, start, end))):
             result[handle.lower()] = did
     return result
@@ -70,16 +70,20 @@ def _only_feature(facet: Any) -> dict[str, Any]:
     return one if isinstance(one, dict) else {}
 
 
-def _tags(text: str, links: list[Span]) -> Iterator[tuple[int, int, str]]:
+def _links(text: str) -> list[Span]:
+    return [(link.start, link.end) for link in links.find(text)]
+
+
+def _tags(text: str, spans: list[Span]) -> Iterator[tuple[int, int, str]]:
     for match in _TAG.finditer(text):
         tag = _TAG_END.sub("", match.group(1))
-        if tag and len(tag) <= _TAG_CHARACTERS and not _within(match.start(), links):
+        if tag and len(tag) <= _TAG_CHARACTERS and not _within(match.start(), spans):
             yield match.start(), match.start(1) + len(tag), tag
 
 
-def _mentions(text: str, links: list[Span]) -> Iterator[tuple[int, int, str]]:
+def _mentions(text: str, spans: list[Span]) -> Iterator[tuple[int, int, str]]:
     for match in _MENTION.finditer(text):
-        if not _within(match.start(), links):
+        if not _within(match.start(), spans):
             yield match.start(), match.end(), match.group(1)
 
 

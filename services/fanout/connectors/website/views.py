@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
+from schemas import links
 from schemas.events.authority import Profile
 from services.fanout.connectors.website.state import Message, Place
 
-_LINK = re.compile(r"https?://[^\s<>\"]+")
-_AFTER_LINK = ".,;:!?\"')]}>"
 _TITLE = 80
 _EXCERPT = 1_200
 
@@ -125,13 +124,11 @@ def to_html(text: str) -> Markup:
 
 
 def _inline(text: str) -> Markup:
-    made, end = [], 0
-    for match in _LINK.finditer(text):
-        address = match.group().rstrip(_AFTER_LINK)
-        made.append(_lines(text[end : match.start()]))
-        made.append(Markup('<a href="{0}">{0}</a>').format(address))
-        end = match.start() + len(address)
-    return Markup("").join([*made, _lines(text[end:])])
+    shown = (
+        Markup('<a href="{0}">{0}</a>').format(piece) if is_link else _lines(piece)
+        for piece, is_link in links.pieces(text)
+    )
+    return Markup("").join(shown)
 
 
 def _lines(text: str) -> Markup:

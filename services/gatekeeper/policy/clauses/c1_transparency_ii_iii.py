@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from urllib.parse import urlsplit
 
+from schemas import links
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
 from services.gatekeeper.policy.findings import noted
 
 CLAUSE = "1 Transparency (ii)(iii)"
-_URL = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
 _MIRROR = "website"
 
 
@@ -21,7 +19,7 @@ def judge(facts: Facts, weighed: Weighed) -> Finding:
     request = facts.request
     mirrored = any(rendering.platform == _MIRROR for rendering in request.renderings)
     mirror = "The website gets it too" if mirrored else "The website does not get it: there is no rendering for it"
-    home = _host(facts.control.website)
+    home = links.host_of(facts.control.website)
     back = _leads_to(home, request.text, request.link or "")
     leads = f"it leads back to {home}" if back else f"it has no link back to {home or 'a website of the city'}"
     return noted(CLAUSE, f"{mirror}, and {leads}.")
@@ -30,13 +28,4 @@ def judge(facts: Facts, weighed: Weighed) -> Finding:
 @lru_cache(maxsize=1_024)
 def _leads_to(home: str, text: str, link: str) -> bool:
     """True when a link in the text, or the one beside it, goes to a host or to a part of it."""
-    hosts = [_host(url) for url in (*_URL.findall(text), link)]
-    return bool(home) and any(host == home or host.endswith(f".{home}") for host in hosts)
-
-
-@lru_cache(maxsize=64)
-def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
+    return links.leads_to(home, f"{text}\n{link}")

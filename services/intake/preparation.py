@@ -1,0 +1,84 @@
+"""Prepares a request out of a submission: checks its pictures, renders it for each platform, screens it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from schemas.events.requests import Picture, Request, SubmissionEvent
+from schemas.platforms import LIMITS
+from services.intake.domain import screening
+from services.intake.domain.identity import Identity
+from services.intake.domain.media import media_type_of
+from services.intake.domain.rendering import render
+from services.intake.domain.submission import Draft, draft_of, request_of
+from services.kernel.base.errors import BadInput
+from services.kernel.control.control_state import ControlState
+from services.kernel.runtime.service import Runtime
+
+T = TypeVar("T")
+
+
+class Preparation:
+    """Prepares requests. What computes runs in one thread of its own."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        # Word lists and decoders take long enough to hold up the event loop.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+
+    async def prepare(
+        self, identity: Identity, event: SubmissionEvent, sender: str, control: ControlState
+    ) -> tuple[Request, Draft]:
+        """Return the request that a submission becomes, and its draft.
+
+        Raises:
+            BadInput, Refused: as ``draft_of`` and ``render``; ``picture.unknown``, ``picture.type``.
+        """
+        now = self._runtime.clock.now()
+        draft = draft_of(identity, event, sender, control, now)
+        await self._check_pictures(draft.pictures)
+        rules = self._rules(control)
+
+        def work() -> Request:
+            renderings = render(draft, LIMITS)
+            departments = {target: control.profiles[target].department for target in draft.targets}
+            findings = screening.screen(draft, renderings, rules, departments)
+            return request_of(draft, control, now, renderings, findings)
+
+        return await self.compute(work), draft
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Run what computes in the thread, and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _rules(self, control: ControlState) -> screening.ScreeningRules:
+        settings = self._runtime.city.settings
+        return screening.ScreeningRules(
+            website=control.website,
+            region=settings.city.region,
+            topics=dict(settings.screening_topics),
+            published_numbers=settings.screening_numbers,
+            published_addresses=settings.screening_addresses,
+            names=settings.screening_names,
+            language=settings.city.language.partition("-")[0],
+        )
+
+    async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:
+        for number, picture in enumerate(pictures, 1):
+            try:
+                raw = await self._runtime.ledger.get_media(picture.sha256)
+            except LookupError as error:
+                raise BadInput(
+                    "picture.unknown",
+                    f"picture {number} ({picture.sha256[:12]}…) is not there",
+                    "put it first (desk.media.put), and use the hash from the reply",
+                ) from error
+            if media_type_of(raw) != picture.media_type:
+                raise BadInput(
+                    "picture.type",
+                    f"picture {number} is {media_type_of(raw)}, not {picture.media_type}",
+                    "use the media type from the reply to desk.media.put",
+                )

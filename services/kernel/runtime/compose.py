@@ -1,0 +1,251 @@
+"""The composition root of every service: each collaborator of a running instance is built here, once.
+
+``assemble`` builds what does not depend on NATS, on the ports that it is given. ``on_nats`` gives it NATS and
+FastStream; the simulation (tests/simulation) gives it a network of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faststream import FastStream
+
+from schemas import flow
+from services.kernel.authority.signing import load_key
+from services.kernel.base import logs
+from services.kernel.base.city import City
+from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.errors import Drift
+from services.kernel.control.control_view import ControlView, authority_of
+from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.drift import drift
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.snapshots import Snapshots
+from services.kernel.projection.source import NatsSource, Source
+from services.kernel.runtime import retry_budget
+from services.kernel.runtime.around import Around
+from services.kernel.runtime.bus import MessageBus, Routes
+from services.kernel.runtime.consuming import IN_PROGRESS_SECONDS, Consuming
+from services.kernel.runtime.dead_letters import DeadLetterQueue
+from services.kernel.runtime.durable_watch import CHECK_SECONDS, DurableWatch
+from services.kernel.runtime.facts import Facts
+from services.kernel.runtime.failure_counter import FailureCounter
+from services.kernel.runtime.faststream_bus import FastStreamBus, Link, make_broker
+from services.kernel.runtime.health import Health
+from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.serving import Serving, Subscribing
+from services.kernel.runtime.startup import Genesis, Wire, begin, register
+from services.kernel.runtime.supervisor import Spawn, Supervisor
+from services.kernel.runtime.watch import LedgerWatch, Watched
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Settings of the kernel that only tests change; seconds."""
+
+    in_progress: float = IN_PROGRESS_SECONDS
+    durable_check: float = CHECK_SECONDS
+    budget: retry_budget.RetryBudget = field(default_factory=lambda: retry_budget.RetryBudget())
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What an instance stands on. ``shared``: the projection of another service of this process, instead of its own."""
+
+    instance: str
+    clock: Clock
+    log: Any
+    ledger: Ledger
+    source: Source
+    snapshot_path: Path
+    spawn: Spawn = asyncio.create_task
+    shared: Projection | None = None
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True)
+class Core:
+    """All of an instance but its bus, which needs what surrounds handlers."""
+
+    row: flow.Service
+    city: City
+    ports: Ports
+    supervisor: Supervisor
+    projection: Projection
+    snapshots: Snapshots | None
+    facts: Facts
+    watch: LedgerWatch
+    dead_letters: DeadLetterQueue
+    around: Around
+    health: type[Health]
+
+    def runtime(self, bus: MessageBus) -> Runtime:
+        """Return the whole with its bus."""
+        ports = self.ports
+        return Runtime(
+            row=self.row,
+            city=self.city,
+            instance=ports.instance,
+            clock=ports.clock,
+            log=ports.log,
+            ledger=ports.ledger,
+            source=ports.source,
+            projection=self.projection,
+            snapshots=self.snapshots,
+            facts=self.facts,
+            bus=bus,
+            supervisor=self.supervisor,
+            health=self.health(self.row, ports.instance, ports.clock, bus, self.facts, self.projection, self.watch),
+            watch=self.watch,
+            dead_letters=self.dead_letters,
+        )
+
+
+def assemble(row: flow.Service, city: City, ports: Ports, health: type[Health] = Health) -> Core:
+    """Build what stands on the ports; nothing is started. ``health``: how it says that it lives."""
+    ledger, clock, log = ports.ledger, ports.clock, ports.log
+    supervisor = Supervisor(log, ports.spawn)
+    projection, snapshots = ports.shared, None
+    if projection is not None:
+        projection.share(ledger)
+    else:
+        projection = Projection(ports.source, LedgerFold(authority_of(city), EVERYTHING), ledger, clock, log)
+        if row.folds:
+            snapshots = Snapshots(ports.snapshot_path, projection, ports.source, ledger, clock, log)
+            supervisor.supervise_to_the_end(projection.run)
+            supervisor.supervise_to_the_end(snapshots.keep)
+            supervisor.at_end(snapshots.take)
+    routes = Routes()
+    dead_letters = DeadLetterQueue(row, ledger, clock, log, routes)
+    counter = FailureCounter(ledger, clock, log, ports.timings.budget)
+    consuming = Consuming(ledger, routes, counter, dead_letters, log, ports.timings.in_progress)
+    return Core(
+        row=row,
+        city=city,
+        ports=ports,
+        supervisor=supervisor,
+        projection=projection,
+        snapshots=snapshots,
+        facts=Facts(projection, ControlView(city, ledger), folds=row.folds),
+        watch=LedgerWatch(Watched(row, city, ledger, projection, log)),
+        dead_letters=dead_letters,
+        around=Around(routes, consuming, Serving(log), Subscribing(log)),
+        health=health,
+    )
+
+
+def on_nats(
+    row: flow.Service,
+    city: City,
+    wire: Wire,
+    *,
+    genesis: Genesis | None = None,
+    clock: Clock | None = None,
+    url: str | None = None,
+    ledger: Ledger | None = None,
+    shared: Projection | None = None,
+    timings: Timings | None = None,
+) -> tuple[Runtime, FastStream]:
+    """Return a service's runtime and its FastStream application; nothing is started.
+
+    Starting it waits for the broker, compares its streams, waits for the manifest, registers the handlers and takes up
+    work; stopping it finishes what is in hand. Starting raises Drift when the broker is not provisioned as
+    ``schemas.streams`` says.
+
+    Args:
+        row: the service.
+        city: the city and realm that it runs for.
+        wire: registers the service's handlers.
+        genesis: what the registry does to begin the ledger; others wait for it.
+        clock: the time; by default the system's.
+        url: the broker, if not as in city.toml.
+        ledger: what appends and reads; by default the real one.
+        shared: the projection of another service of this process, instead of its own.
+        timings: what tests change.
+    """
+    ledger = ledger or Ledger()
+    ports = Ports(
+        instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}",
+        clock=clock or SystemClock(),
+        log=logs.logger(service=row.name, realm=city.realm),
+        ledger=ledger,
+        source=NatsSource(ledger),
+        snapshot_path=city.snapshot_path(row.user),
+        shared=shared,
+        timings=timings or Timings(),
+    )
+    core = assemble(row, city, ports)
+    supervisor = core.supervisor
+    bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
+    runtime = core.runtime(bus)
+    watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
+    for work in (runtime.health.run, watch.run, core.watch.keep):
+        supervisor.supervise(work)
+
+    async def prepare() -> None:
+        load_key(city.service_key_path(row.name))
+        supervisor.begin()
+        ledger.bind(await bus.connect())
+        await _refuse_drift(runtime)
+        await begin(runtime, genesis)
+        register(runtime, wire)
+
+    async def take_up() -> None:
+        supervisor.start()
+        runtime.log.info("ready", instance=runtime.instance, control_seq=runtime.control.seq)
+
+    async def wind_down() -> None:
+        runtime.log.info("stopping")
+        await supervisor.stop()
+
+    async def end() -> None:
+        await supervisor.end()
+        runtime.log.info("stopped")
+
+    return runtime, FastStream(
+        bus.broker,
+        logger=None,
+        on_startup=[prepare],
+        after_startup=[take_up],
+        on_shutdown=[wind_down],
+        after_shutdown=[end],
+    )
+
+
+def _link_of(core: Core) -> Link:
+    """Return what is done when the connection to the broker changes."""
+    log, projection, supervisor = core.ports.log, core.projection, core.supervisor
+
+    async def on_error(error: Exception) -> None:
+        log.warning("the broker says", error=str(error) or type(error).__name__)
+
+    async def on_disconnected() -> None:
+        projection.disconnected()
+        if not supervisor.stopping:
+            log.warning("the broker is gone, waiting for it")
+
+    async def on_reconnected() -> None:
+        projection.reconnected()
+        if not supervisor.stopping:
+            log.warning("the broker is back")
+
+    return Link(on_error, on_disconnected, on_reconnected)
+
+
+async def _refuse_drift(runtime: Runtime) -> None:
+    differences = await drift(runtime.ledger.js, runtime.row)
+    if differences:
+        for difference in differences:
+            runtime.log.error("drift", difference=difference)
+        raise Drift(
+            "broker.drift",
+            f"{runtime.row.name} refuses to run: {'; '.join(differences)}",
+            "have it put right by the provisioning user: onevoice provision",
+        )

@@ -1,0 +1,77 @@
+"""What one service instance says of itself, again and again: that it lives, what it has seen, what troubles it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib.metadata import version
+
+from schemas import flow
+from schemas.events.desk import PostWait, ServiceHealth
+from services.kernel.base.clock import Clock
+from services.kernel.projection.projection import Projection
+from services.kernel.runtime.bus import MessageBus
+from services.kernel.runtime.facts import Facts
+from services.kernel.runtime.watch import LedgerWatch
+
+HEARTBEAT_SECONDS = 2.0
+FIRST_HEARTBEAT_SECONDS = 0.3
+_VERSION = version("onevoice")
+
+
+class Health:
+    """The heartbeat.
+
+    ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for.
+    """
+
+    def __init__(
+        self,
+        row: flow.Service,
+        instance: str,
+        clock: Clock,
+        bus: MessageBus,
+        facts: Facts,
+        projection: Projection,
+        watch: LedgerWatch,
+    ) -> None:
+        self.trouble: str | None = None
+        self.troubles: dict[str, str] = {}
+        self.waits: Callable[[], tuple[PostWait, ...]] = tuple
+        self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
+        self._facts, self._projection, self._watch = facts, projection, watch
+
+    async def publish(self) -> None:
+        """Say that this instance lives, and which control revision it has seen."""
+        state = self._facts.control
+        await self._bus.publish(
+            self._row.heartbeat,
+            ServiceHealth(
+                service=self._row.name,
+                instance=self._instance,
+                at=self._clock.now(),
+                control_seq=state.seq,
+                posture=state.posture if state.seq else None,
+                version=_VERSION,
+                trouble="; ".join(self._all_troubles()) or None,
+                waits=self.waits(),
+            ),
+        )
+
+    async def run(self) -> None:
+        """Say it until cancelled; quicker at first: a board that starts a moment later is to know of everybody soon."""
+        pause = FIRST_HEARTBEAT_SECONDS
+        while True:
+            if not self._row.folds:
+                await self._facts.catch_up()
+            await self.publish()
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.25, HEARTBEAT_SECONDS)
+
+    def _all_troubles(self) -> list[str]:
+        found = [self.trouble or self._watch.trouble, *self.troubles.values()]
+        projection = self._projection
+        if projection.void_count:
+            seq, reason = projection.voids[-1]
+            found.append(f"{projection.void_count} entries of the ledger are void, the newest at {seq}: {reason}")
+        return [one for one in found if one]

@@ -1,0 +1,39 @@
+"""Writes a realm's accounts file from its manifest, its keys and what control has changed since."""
+
+from __future__ import annotations
+
+from schemas import flow
+from schemas.events.authority import Manifest
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput
+from services.kernel.base.files import write_atomically
+from services.kernel.control.control_state import ControlState
+from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
+
+
+def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:
+    """Write the realm's accounts file if it is not as it has to be; return whether it was written.
+
+    Revoked officers lose their user.
+
+    Raises:
+        BadInput: a service's key is missing or readable by others; ``accounts.unwritable``.
+    """
+    users = RealmUsers.of(
+        manifest,
+        {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES},
+        load_key(city.provision_key_path).public_key,
+        revoked=control.revoked,
+    )
+    path = city.nats_conf_path.with_name(accounts_file(city.realm))
+    text = render_accounts(users)
+    try:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            return False
+        write_atomically(path, text.encode("utf-8"), mode=0o644)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            "accounts.unwritable", f"{path} cannot be written: {error}", "check the folder's owner and mode"
+        ) from error
+    return True

@@ -1,0 +1,121 @@
+"""Writes nats.conf: where the server listens and stores its data; it includes the accounts file of each realm.
+
+nats.conf is written once and may be edited (another port, TLS); the accounts files are written by each provisioning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas import streams
+from services.kernel.base.errors import BadInput
+from services.provision.accounts.accounts_conf import REALMS, accounts_file
+from services.provision.accounts.conf_text import quoted
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files of the server's certificate; with ``ca`` each client must show a certificate signed by it."""
+
+    cert: str
+    key: str
+    ca: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How a server finds the others: ``listen`` and ``routes`` are ``host:port``; clients get ``advertise``.
+
+    With ``tls`` the servers show each other certificates, and accept only those of its ``ca``.
+    """
+
+    listen: str
+    routes: tuple[str, ...]
+    advertise: str | None = None
+    name: str = "onevoice"
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Where the server listens and stores its data.
+
+    ``store_dir`` may be relative: to the folder that the server is started in. ``monitor`` is ``host:port``
+    of the server's own health page, for a deployment; the embedded broker has none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4222
+    store_dir: str = "var/nats"
+    name: str = "onevoice"
+    monitor: str | None = None
+    tls: Tls | None = None
+    cluster: Cluster | None = None
+
+
+def render_server(settings: ServerSettings | None = None, accounts_folder: str = "") -> str:
+    """Return the text of nats.conf.
+
+    Args:
+        settings: where the server listens and stores its data.
+        accounts_folder: where the accounts' files lie, ending with a slash; by default the folder of nats.conf. It is
+            relative to nats.conf: the server takes an absolute path of an include as relative, too.
+
+    Raises:
+        BadInput: ``nats.conf`` for a control character in a setting, or an absolute ``accounts_folder``.
+    """
+    if accounts_folder.startswith("/"):
+        raise BadInput("nats.conf", "an include cannot be an absolute path", "name it relative to nats.conf")
+    includes = [f"  include {quoted(accounts_folder + accounts_file(realm))}" for realm in REALMS]
+    lines = [_SERVER_HEAD, *_server(settings or ServerSettings()), "system_account: SYS", "accounts {"]
+    return "\n".join([*lines, *includes, "  SYS {}", "}", ""])
+
+
+_SERVER_HEAD = """\
+# Written once; edit what you need. Who may do what is in the accounts' files, which `onevoice provision` writes.
+"""
+
+
+def _server(settings: ServerSettings) -> list[str]:
+    lines = [
+        f"server_name: {quoted(settings.name)}",
+        f"listen: {quoted(f'{settings.host}:{settings.port}')}",
+        f"max_payload: {streams.MAX_PAYLOAD}",
+        "logfile_size_limit: 16777216",
+        "logfile_max_num: 4",
+    ]
+    if settings.monitor:
+        lines.append(f"http: {quoted(settings.monitor)}")
+    if settings.tls:
+        lines += _tls(settings.tls)
+    if settings.cluster:
+        lines += _cluster(settings.cluster)
+    lines += [
+        "jetstream {",
+        "  # A relative path is relative to the folder that nats-server is started in.",
+        f"  store_dir: {quoted(settings.store_dir)}",
+        "  # An acknowledged event is on disk: fsync before the ack.",
+        '  sync_interval: "always"',
+        "}",
+    ]
+    return lines
+
+
+def _cluster(cluster: Cluster) -> list[str]:
+    lines = [*_advertised(cluster), "cluster {", f"  name: {quoted(cluster.name)}"]
+    lines.append(f"  listen: {quoted(cluster.listen)}")
+    if cluster.tls:
+        lines += [f"  {line}" for line in _tls(cluster.tls)]
+    lines += ["  routes: [", *(f"    {quoted('nats-route://' + route)}" for route in cluster.routes), "  ]", "}"]
+    return lines
+
+
+def _advertised(cluster: Cluster) -> list[str]:
+    return [f"client_advertise: {quoted(cluster.advertise)}"] if cluster.advertise else []
+
+
+def _tls(tls: Tls) -> list[str]:
+    lines = ["tls {", f"  cert_file: {quoted(tls.cert)}", f"  key_file: {quoted(tls.key)}"]
+    if tls.ca:
+        lines += [f"  ca_file: {quoted(tls.ca)}", "  verify: true"]
+    return [*lines, '  min_version: "1.3"', "}"]

@@ -1,0 +1,156 @@
+"""Makes the streams and durables of a realm, as ``schemas.streams`` describes them; repeating it is harmless.
+
+A change of an existing stream or durable that could lose an event is refused, naming the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from schemas import streams
+from services.kernel.base.city import City
+from services.kernel.base.errors import Drift, Unreachable
+from services.kernel.control.control_state import ControlState
+from services.kernel.control.control_view import ControlView
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.drift import (
+    Difference,
+    consumer_config,
+    consumer_differences,
+    stream_config,
+    stream_differences,
+)
+from services.provision.accounts.accounts_file import write_accounts
+from services.provision.broker.connection import as_provisioner
+from services.provision.city.manifests import read_manifest
+
+API_SECONDS = 30.0
+"""How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
+
+
+@dataclass
+class Provisioned:
+    """Lists what was done, in plain words; ``unchanged`` counts what was right already.
+
+    ``accounts_changed``: the realm's accounts file was written again, and the broker must read it (reload).
+    """
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    accounts_changed: bool = False
+
+
+async def provision(city: City, url: str) -> Provisioned:
+    """Make what the realm's services need on the broker, and write the realm's accounts file.
+
+    Who is an officer comes from the signed manifest, and from the control events of the ledger if it has begun.
+
+    Args:
+        city: the city folder, in the realm to provision.
+        url: the broker.
+
+    Raises:
+        BadInput, Unproven: the manifest or a key is missing or wrong.
+        Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
+        Refused: ``control.broken``, the record of control does not follow its own rules.
+        Drift: ``provision.would_lose``, a stream or durable stands that cannot be mended without loss.
+    """
+    manifest = read_manifest(city)
+    done = Provisioned()
+    async with as_provisioner(city, url) as client:
+        try:
+            control = await _make(client, city, done)
+        except (nats.errors.Error, TimeoutError) as error:
+            raise Unreachable(
+                "provision.failed",
+                f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
+                "look into the broker's log (var/nats/nats.log); to provision again is harmless",
+            ) from error
+    done.accounts_changed = write_accounts(city, manifest, control)
+    return done
+
+
+async def _make(client: Client, city: City, done: Provisioned) -> ControlState:
+    js = client.jetstream(timeout=API_SECONDS)
+    for stream in streams.STREAMS:
+        await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
+    ledger = Ledger()
+    ledger.bind(client, streams.OWN_API)
+    control = await ControlView(city, ledger).refresh()
+    await asyncio.gather(*(_consumer(js, consumer, done) for consumer in streams.CONSUMERS))
+    return control
+
+
+async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisioned) -> None:
+    what = f"stream {wanted.name}"
+    try:
+        present = (await js.stream_info(str(wanted.name))).config
+    except NotFoundError:
+        await js.add_stream(wanted)
+        done.created.append(what)
+        return
+    differences = stream_differences(wanted, present)
+    if present.num_replicas != wanted.num_replicas:
+        differences.append(("num_replicas", present.num_replicas, wanted.num_replicas))
+    if not differences and present.description == wanted.description:
+        done.unchanged += 1
+        return
+    _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change)])
+    await js.update_stream(wanted)
+    done.updated.append(_described(what, differences))
+
+
+async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Provisioned) -> None:
+    what = f"durable {consumer.durable} of {consumer.stream}"
+    wanted = consumer_config(consumer)
+    try:
+        present = (await js.consumer_info(consumer.stream, consumer.durable)).config
+    except NotFoundError:
+        await js.add_consumer(consumer.stream, wanted)
+        done.created.append(what)
+        return
+    differences = consumer_differences(wanted, present or api.ConsumerConfig())
+    if not differences:
+        done.unchanged += 1
+        return
+    _refuse_loss(what, [change for change in differences if change[0] not in _SAFE_ON_CONSUMER])
+    await js.add_consumer(consumer.stream, wanted)
+    done.updated.append(_described(what, differences))
+
+
+_SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
+_SAFE_ON_STREAM = frozenset(
+    {"duplicate_window", "num_replicas", "allow_direct", "allow_atomic", "republish", "deny_delete", "deny_purge"}
+)
+_LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})
+
+
+def _stream_change_is_safe(name: str, present: Any, wanted: Any) -> bool:
+    """True when a change of a stream cannot lose an event: a limit taken away, a subject added."""
+    if name == "subjects":
+        return set(present or ()) <= set(wanted or ())
+    if name in _LIMITS:
+        return wanted in (None, -1)
+    return name in _SAFE_ON_STREAM
+
+
+def _refuse_loss(what: str, differences: list[Difference]) -> None:
+    if differences:
+        raise Drift(
+            "provision.would_lose",
+            f"{_described(what, differences)}; changing that could lose or repeat events",
+            "nothing was changed; find out who made it so, back up var/nats, and mend it by hand with the nats tool",
+        )
+
+
+def _described(what: str, differences: list[Difference]) -> str:
+    changes = ", ".join(f"{name} is {present}, not {wanted}" for name, present, wanted in differences)
+    return f"{what} ({changes or 'description'})"

@@ -1,0 +1,1 @@
+"""A city folder: its making, its city.toml, its signed manifests."""

@@ -1,0 +1,209 @@
+"""Makes a city folder, whole or not at all: it is built in a folder of its own and moved into place at the end."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas import flow
+from schemas.events.authority import Manifest, Officer, Profile, Realm, System
+from schemas.events.envelope import MANIFEST_TYPE
+from services.kernel.authority.signing import Signer, new_seed, seal, write_key
+from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.errors import BadInput
+from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.server_conf import ServerSettings, render_server
+from services.provision.city.city_toml import GITIGNORE, city_toml
+from services.provision.plan.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
+from services.townsquare.accounts import make_accounts
+
+ROOTS = ("cao", "mcpe")
+"""The officers whose keys sign a manifest; both must."""
+
+
+class _Key:
+    """A fresh key: its seed until it is written, and its signer."""
+
+    def __init__(self) -> None:
+        self.seed = new_seed()
+        self.signer = Signer(self.seed)
+        self.public = self.signer.public_key
+
+
+@dataclass(frozen=True)
+class _RealmKeys:
+    """The keys of a realm's users, by name."""
+
+    people: dict[str, _Key]
+    systems: dict[str, _Key]
+    services: dict[str, _Key]
+    provision: _Key
+
+    @classmethod
+    def fresh(cls, plan: CityPlan) -> _RealmKeys:
+        """Make a key for each user."""
+        return cls(
+            people={officer.id: _Key() for officer in plan.officers},
+            systems={system.id: _Key() for system in plan.systems},
+            services={row.user: _Key() for row in flow.SERVICES},
+            provision=_Key(),
+        )
+
+    def write(self, city: City) -> None:
+        """Write the keys into the city folder, mode 0600 in folders of mode 0700."""
+        files = {city.key_path(name): key for name, key in {**self.people, **self.systems}.items()}
+        files |= {city.service_key_path(name): key for name, key in self.services.items()}
+        files[city.provision_key_path] = self.provision
+        for path, key in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_key(path, key.seed)
+
+
+def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None) -> City:
+    """Make a city folder from a plan and return it (realm live).
+
+    Raises:
+        BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
+            has no cao or mcpe, ``init.twice`` for an id or account that it gives twice.
+    """
+    folder = folder.absolute()
+    _check(folder, plan)
+    building = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.making"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building.mkdir(mode=0o700)
+        _build(building, plan, clock or SystemClock())
+        building.rename(folder)
+    except OSError as error:
+        raise BadInput(
+            "init.unwritable",
+            f"cannot make {folder}: {error.strerror}",
+            "check the folder's owner and mode, and the space on the disk; nothing was left behind",
+        ) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return load_city(folder)
+
+
+def _check(folder: Path, plan: CityPlan) -> None:
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise BadInput(
+            "init.unwritable", f"cannot look into {folder}: {error.strerror}", "name another folder"
+        ) from error
+    if taken:
+        raise BadInput(
+            "init.not_empty",
+            f"{folder} exists and is not empty",
+            "name a new folder; an existing city is never overwritten",
+        )
+    check_plan(plan)
+
+
+def check_plan(plan: CityPlan) -> None:
+    """Check what a plan's types cannot: raises BadInput ``init.roots``, ``init.twice``."""
+    users = [officer.id for officer in plan.officers] + [system.id for system in plan.systems]
+    missing = [root for root in ROOTS if root not in users]
+    if missing:
+        raise BadInput("init.roots", f"the plan has no officer {missing[0]}", "cao and mcpe sign the city's manifest")
+    _refuse_twice("id of an officer or system", users)
+    _refuse_twice("profile id", [profile.id for profile in plan.profiles])
+    for realm in REALMS:
+        accounts = [f"{p.platform} {p.account.lower()}" for p in (in_realm(p, realm) for p in plan.profiles)]
+        _refuse_twice(f"account in the realm {realm}", accounts)
+
+
+def _refuse_twice(what: str, names: list[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "give each its own name")
+
+
+def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:
+    for name in ("keys", "secrets", "var"):
+        (folder / name).mkdir(mode=0o700)
+    keys = {realm: _RealmKeys.fresh(plan) for realm in REALMS}
+    authority = {
+        realm: ([made.people[root].public for root in ROOTS], made.services["audit"].public)
+        for realm, made in keys.items()
+    }
+    (folder / "city.toml").write_text(city_toml(plan, authority), encoding="utf-8")
+    (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
+    conf = load_city(folder).nats_conf_path
+    conf.parent.mkdir()
+    conf.write_text(render_server(ServerSettings(port=plan.port)), encoding="utf-8")
+    for realm, made in keys.items():
+        users = _write_realm(load_city(folder, realm), plan, made, clock)
+        conf.with_name(accounts_file(realm)).write_text(render_accounts(users), encoding="utf-8")
+    _write_tokens(folder, plan)
+
+
+def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock) -> RealmUsers:
+    """Write a realm's keys and its signed manifest; return its NATS users."""
+    keys.write(city)
+    manifest = _manifest(plan, city.realm, keys, clock)
+    signed = seal(MANIFEST_TYPE, manifest, tuple(keys.people[root].signer for root in ROOTS))
+    city.manifest_path.parent.mkdir(exist_ok=True)
+    city.manifest_path.write_bytes(signed.to_bytes() + b"\n")
+    public = {name: key.public for name, key in keys.services.items()}
+    return RealmUsers.of(manifest, public, keys.provision.public)
+
+
+def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> Manifest:
+    return Manifest(
+        realm=realm,
+        city=plan.name,
+        website=plan.website,
+        issued_at=clock.now(),
+        officers=tuple(
+            Officer(id=o.id, name=o.name, public_key=keys.people[o.id].public, grants=o.grants) for o in plan.officers
+        ),
+        systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
+        profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),
+        settings=plan.settings,
+    )
+
+
+def in_realm(profile: Profile, realm: Realm) -> Profile:
+    """Return a profile as it is in a realm: exercises post to accounts of their own, on the townsquare only."""
+    if realm == "live" or profile.platform != MASTODON_PLATFORM:
+        return profile
+    return profile.model_copy(update={"account": f"exercise-{profile.department}@{TOWNSQUARE}"})
+
+
+def _write_tokens(folder: Path, plan: CityPlan) -> None:
+    """Make the townsquare's accounts, and put each profile's token where its connector looks."""
+    placed = {
+        realm: [p for p in (in_realm(profile, realm) for profile in plan.profiles) if _on_townsquare(p)]
+        for realm in REALMS
+    }
+    wanted = [
+        (_user(profile), _display_name(plan, profile, realm), f"{profile.purpose} {profile.identification}")
+        for realm, profiles in placed.items()
+        for profile in profiles
+    ]
+    tokens = make_accounts(folder, wanted)
+    for realm, profiles in placed.items():
+        city = load_city(folder, realm)
+        (folder / "secrets" / realm).mkdir(mode=0o700)
+        for profile in profiles:
+            write_key(city.token_path(profile.id), tokens[_user(profile)].encode("ascii"))
+
+
+def _on_townsquare(profile: Profile) -> bool:
+    return profile.platform == MASTODON_PLATFORM and profile.account.endswith(f"@{TOWNSQUARE}")
+
+
+def _user(profile: Profile) -> str:
+    return profile.account.rpartition("@")[0]
+
+
+def _display_name(plan: CityPlan, profile: Profile, realm: Realm) -> str:
+    department = profile.department.replace("-", " ").title()
+    name = plan.name if not profile.departmental else f"{plan.name}: {department}"
+    return name if realm == "live" else f"EXERCISE {name}"

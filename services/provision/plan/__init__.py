@@ -1,0 +1,1 @@
+"""What a city is made from: the demonstration city's plan, or one from questions and answers."""

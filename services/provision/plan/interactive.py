@@ -1,0 +1,178 @@
+"""A city's plan from questions and answers.
+
+``ask(question, default)`` returns an answer; ``report(text)`` shows what was wrong with the last one. Both may be
+a terminal or a test: nothing here reads or prints.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
+
+from schemas import subjects
+from schemas.events.authority import Grant, Profile, Role
+from services.kernel.base.errors import BadInput
+from services.provision.plan.city_plan import (
+    MASTODON_PLATFORM,
+    TOWNSQUARE,
+    WEBSITE_PLATFORM,
+    CityPlan,
+    Department,
+    PlannedOfficer,
+    PlannedSystem,
+    profile,
+)
+
+Ask = Callable[[str, str], str]
+Report = Callable[[str], None]
+_T = TypeVar("_T")
+
+TRIES = 3
+_LEADS = (
+    ("cao", Role.CAO, "Chief Administrative Officer"),
+    ("mcpe", Role.MCPE, "Manager of Communications & Public Engagement"),
+    ("pio", Role.PIO, "Public Information Officer"),
+    ("eoc-director", Role.EOC_DIRECTOR, "Director of the EOC"),
+)
+_ACCOUNT = re.compile(r"@?([A-Za-z0-9_]{1,30})@([a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)")
+
+
+def interactive_plan(ask: Ask, report: Report | None = None) -> CityPlan:
+    """Ask for all that a city needs and return its plan.
+
+    Raises:
+        BadInput: ``init.answer`` when an answer is wrong three times.
+    """
+    dialogue = _Dialogue(ask, report)
+    name = dialogue.get("Name of the city", "", _text)
+    website = dialogue.get("Official website (https://...)", "", _website)
+    departments = dialogue.get("Departments, separated by commas", "", _departments)
+    office = Department("city", "the office of Communications and Public Engagement", "the city as a whole")
+    instances: dict[str, str] = {}
+    profiles: list[Profile] = []
+    for department in (*departments, office):
+        whose = "the city itself" if department is office else department.name
+        account = dialogue.get(f"Mastodon account of {whose} (user@server, empty: none)", "", _account)
+        places = [(WEBSITE_PLATFORM, department.id)]
+        if account is not None:
+            user, server = account
+            instance = _instance(server)
+            if instance != TOWNSQUARE:
+                instances[instance] = f"https://{server}"
+            places.append((MASTODON_PLATFORM, f"{user}@{instance}"))
+        profiles += [
+            profile(name, website, department, platform, place, departmental=department is not office)
+            for platform, place in places
+        ]
+    return CityPlan(
+        name=name,
+        website=website,
+        officers=_officers(dialogue, departments, profiles),
+        profiles=tuple(profiles),
+        systems=dialogue.get("Other systems that send requests, separated by commas (empty: none)", "", _systems),
+        instances=instances,
+    )
+
+
+class _Dialogue:
+    """Asks a question until the answer is right, three times at most."""
+
+    def __init__(self, ask: Ask, report: Report | None) -> None:
+        self._ask = ask
+        self._report = report or (lambda _text: None)
+
+    def get(self, question: str, default: str, read: Callable[[str], _T]) -> _T:
+        for _ in range(TRIES):
+            try:
+                return read(self._ask(question, default).strip())
+            except ValueError as error:
+                self._report(str(error))
+                last = error
+        raise BadInput("init.answer", f"{question}: {last}", "run onevoice init again; nothing was made")
+
+
+def _officers(
+    dialogue: _Dialogue, departments: tuple[Department, ...], profiles: list[Profile]
+) -> tuple[PlannedOfficer, ...]:
+    made = [
+        PlannedOfficer(id_, dialogue.get(f"Name of the {title}", "", _text), (Grant(role=role),))
+        for id_, role, title in _LEADS
+    ]
+    other = dialogue.get("Name of another officer of the communications office (empty: none)", "", _optional)
+    if other:
+        made.append(PlannedOfficer("comms-officer", other, (Grant(role=Role.COMMS_OFFICE),)))
+    for department in departments:
+        person = dialogue.get(f"Name of the publisher of {department.name} (empty: none)", "", _optional)
+        if person:
+            own = tuple(p.id for p in profiles if p.department == department.id)
+            grant = Grant(role=Role.PUBLISHER, profiles=own)
+            made.append(PlannedOfficer(subjects.token(f"{department.id}-publisher"), person, (grant,)))
+    return tuple(made)
+
+
+def slug(text: str) -> str:
+    """Return an id made from a name: ``Public Works`` becomes ``public-works``; raises ValueError."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").lower()
+    return subjects.token(re.sub(r"[^a-z0-9]+", "-", plain).strip("-"))
+
+
+def _optional(answer: str) -> str:
+    if len(answer) > 120 or not answer.isprintable():
+        raise ValueError("at most 120 printable characters, please")
+    return answer
+
+
+def _text(answer: str) -> str:
+    if not answer:
+        raise ValueError("this may not be empty")
+    return _optional(answer)
+
+
+def _website(answer: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?", answer):
+        raise ValueError("an address like https://city.example, please")
+    return answer.rstrip("/")
+
+
+def _departments(answer: str) -> tuple[Department, ...]:
+    names = [name.strip() for name in answer.split(",") if name.strip()]
+    if not names:
+        raise ValueError("name at least one department")
+    made = tuple(_department(_text(name)) for name in names)
+    ids = [department.id for department in made]
+    for id_ in ids:
+        if ids.count(id_) > 1:
+            raise ValueError(f"two departments would get the id {id_!r}; give each its own name")
+    return made
+
+
+def _department(name: str) -> Department:
+    id_ = slug(name)
+    if id_ == "city":
+        raise ValueError("'city' stands for the city itself; give the department another name")
+    if len(id_) > 40:
+        raise ValueError(f"the name {name!r} is too long for an id; shorten it")
+    return Department(id_, name, f"the work of {name}")
+
+
+def _account(answer: str) -> tuple[str, str] | None:
+    if not answer:
+        return None
+    found = _ACCOUNT.fullmatch(answer)
+    if found is None:
+        raise ValueError("an account like user@social.example, please (letters, digits and _ before the @)")
+    return found.group(1), found.group(2)
+
+
+def _instance(server: str) -> str:
+    return subjects.token(server.replace(".", "-"))
+
+
+def _systems(answer: str) -> tuple[PlannedSystem, ...]:
+    names = [name.strip() for name in answer.split(",") if name.strip()]
+    made = {slug(name): _text(name) for name in names}
+    if len(made) != len(names):
+        raise ValueError("two systems would get the same id; give each its own name")
+    return tuple(PlannedSystem(id_, name) for id_, name in made.items())

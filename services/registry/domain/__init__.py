@@ -1,0 +1,1 @@
+"""What the registry decides: whether a manifest may begin the ledger. Pure."""
