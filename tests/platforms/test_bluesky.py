@@ -85,7 +85,7 @@ async def test_links_hashtags_and_mentions_are_facets_at_their_bytes(bluesky: Bl
     ]
     facet = "app.bsky.richtext.facet"
     assert shown == [
-        ("https://mission.example/a?b=", {"$type": f"{facet}#link", "uri": "https://mission.example/a?b="}),
+        ("https://mission.example/a?b=é", {"$type": f"{facet}#link", "uri": "https://mission.example/a?b=é"}),
         ("#Évac", {"$type": f"{facet}#tag", "tag": "Évac"}),
         (f"@{handle}", {"$type": f"{facet}#mention", "did": bluesky.accounts["water"].did}),
     ]
