@@ -60,7 +60,7 @@ setup: $(VENV)/.ready
 # --- use --------------------------------------------------------------------------------------------------
 
 run: $(VENV)/.ready
-	@$(BIN)/python -m services.desk.story --folder $(DEMO)
+	@$(BIN)/python -m deploy.demo --folder $(DEMO)
 
 up: $(VENV)/.ready
 	@test -d $(DEMO) || $(BIN)/onevoice init --demo $(DEMO)

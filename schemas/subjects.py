@@ -30,7 +30,6 @@ FEED_ALL = "feed.>"
 EOC_STATE = "eoc.state"
 AUDIT_STANDING = "audit.standing"
 BOARD_ALL = "board.>"
-DESK_ALL = "desk.>"
 
 
 class SubjectTokenError(ValueError):

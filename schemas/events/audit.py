@@ -29,7 +29,7 @@ class Seal(Contract):
     checkpoint: Envelope
 
 
-class LedgerStanding(Contract):
+class LedgerIntegrity(Contract):
     """``audit.standing``: what the audit service's comparison of the ledger with the second copy came to.
 
     Broadcast every second or two by the copy that writes the record, and the answer to ``desk.audit.compare``.

@@ -116,19 +116,28 @@ class Order(Contract):
 
 
 class Genesis(Contract):
-    """The first control event: the manifest, signed by the root keys (DSSE over ``Manifest``)."""
+    """The first control event: the manifest, signed by the root keys (DSSE over ``Manifest``).
+
+    ``rule`` is that of the orders after it, as in ``Ordered``.
+    """
 
     type: Literal["genesis"] = "genesis"
     at: Utc
     manifest: Envelope
+    rule: Literal[2] | None = None
 
 
 class Ordered(Contract):
-    """A control change ordered by an officer (DSSE over ``Order``)."""
+    """A control change ordered by an officer (DSSE over ``Order``).
+
+    ``rule`` 2: it is judged by the time at which the server stored it, and has to be fresh then. Without it ``at``
+    counts, as before version 0.3; once an event of rule 2 stands, one without it is void.
+    """
 
     type: Literal["ordered"] = "ordered"
     at: Utc
     order: Envelope
+    rule: Literal[2] | None = None
 
 
 class UnknownPost(Contract):

@@ -67,7 +67,7 @@ class Puller:
         return [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
 
     async def _ask(self) -> None:
-        """Keep one request open; ask anew when it is used up, ended, or was lost with a connection."""
+        """Keep one request open; ask again when it is used up, ended, or was lost with a connection."""
         if self._open > 0 and monotonic() - self._asked_at < _OVERDUE:
             return
         self._open, self._asked_at = self._size, monotonic()

@@ -20,7 +20,7 @@ from services.board.dead import DeadLetters
 from services.board.domain.views import is_pending, page_key, request_view
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
-from services.kernel.ledger.client import Entry
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
@@ -158,10 +158,7 @@ class BoardHandlers:
         if await runtime.ledger.last(subjects.request(request_id)) is None:
             await runtime.projection.catch_up()  # it may be younger than the fold
             return runtime.fold.requests.get(request_id)
-        found: list[Entry] = []
-        for pattern in subjects.all_of(request_id):
-            async for batch in runtime.source.entries(0, pattern):
-                found += batch
+        found = await entries_on(request_id, runtime.projection.all_of)
         scratch = runtime.fold.apart()
         scratch.reopen(request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)

@@ -6,13 +6,14 @@ each, and hands what was given to the command as its first argument, an Invocati
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -21,8 +22,11 @@ from typer.main import get_command, get_group
 from services.desk.menu import MENU, root_help
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from services.kernel.base.city import City
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 Realm = Literal["live", "exercise"]
 
 CityOption = Annotated[
@@ -49,6 +53,15 @@ class Invocation:
 
         return load_city(self.folder, self.realm)
 
+    def answer(self, value: Any, show: Callable[[Console], None]) -> None:
+        """Print a result on standard output: ``value`` as JSON for programs, else what ``show`` draws."""
+        from services.desk.views.output import console, print_json
+
+        if self.as_json:
+            print_json(value)
+        else:
+            show(console())
+
 
 class Lazy(TyperGroup):
     """The top level: knows the names and summaries, and loads a command's module when it is named."""
@@ -67,10 +80,10 @@ class Lazy(TyperGroup):
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
-        """Find the command that was named; load all for the suggestion when there is none of that name."""
-        if args and args[0] not in self.list_commands(ctx):
-            for name in self.list_commands(ctx):
-                self.get_command(ctx, name)
+        """Find the command that was named, or say which one it may have meant; nothing is loaded for that."""
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
         return super().resolve_command(cast(Any, ctx), args)
 
     def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
@@ -93,10 +106,13 @@ def group(summary: str, example: str = "") -> typer.Typer:
     return app
 
 
-def command(app: typer.Typer, name: str, example: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Register ``function(invocation, ...) -> exit status`` as a command with the common options."""
+def command(app: typer.Typer, name: str, example: str) -> Callable[[Command], Command]:
+    """Register ``function(invocation, ...) -> exit status`` as a command with the common options.
 
-    def register(function: Callable[..., int]) -> Callable[..., int]:
+    The function may be asynchronous; a parameter whose type is a dataclass of options takes all of them.
+    """
+
+    def register(function: Command) -> Command:
         app.command(name, epilog=_epilog(example))(_with_common(function))
         return function
 
@@ -142,26 +158,53 @@ def _realm_of_environment() -> Realm:
     return cast(Realm, named)
 
 
-def _with_common(function: Callable[..., int]) -> Callable[..., int]:
+def _with_common(function: Callable[..., Any]) -> Callable[..., int]:
+    """Return the command as Typer calls it: sets of options spread out, the common options added, run to its end."""
     hints = get_type_hints(function, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in list(inspect.signature(function).parameters.values())[1:]
-    ]
+    names = list(inspect.signature(function).parameters)[1:]
+    defaults = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+    sets = {name: hints[name] for name in names if is_dataclass(hints[name])}
+    own: list[inspect.Parameter] = []
+    for name in names:
+        own += _spread(sets[name]) if name in sets else [_parameter(name, hints[name], defaults[name])]
     common = list(inspect.signature(_remember, eval_str=True).parameters.values())
 
     def call(**values: Any) -> int:
         shared = {parameter.name: values.pop(parameter.name) for parameter in common}
         _remember(**shared)
-        return function(_invocation(shared["ctx"]), **values)
+        for name, kind in sets.items():
+            values[name] = kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+        return _finish(function(_invocation(shared["ctx"]), **values))
 
     ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *common)]
-    shape = inspect.Signature(ordered, return_annotation=int)
-    vars(call)["__signature__"] = shape
+    vars(call)["__signature__"] = inspect.Signature(ordered, return_annotation=int)
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered} | {"return": int}
     call.__name__ = function.__name__
     call.__doc__ = function.__doc__
     return call
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _spread(options: Any) -> list[inspect.Parameter]:
+    """Return a parameter for each field of a set of options (``services.desk.options``)."""
+    hints = get_type_hints(options, include_extras=True)
+    empty = inspect.Parameter.empty
+    return [
+        _parameter(field.name, hints[field.name], empty if field.default is MISSING else field.default)
+        for field in fields(options)
+    ]
+
+
+def _finish(result: Any) -> int:
+    """Run what an asynchronous command returned to its end."""
+    if not inspect.iscoroutine(result):
+        return int(result)
+    from services.desk.session import run
+
+    return int(run(result))
 
 
 def _epilog(example: str) -> str | None:

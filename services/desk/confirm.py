@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
+
 from rich.console import Console
 
-from services.desk.output import errors_console, interactive
+from services.desk.session import while_a_person_thinks
+from services.desk.views.output import errors_console
 from services.kernel.base.errors import BadInput
 
 DECLINED = BadInput("confirm.declined", "stopped: nothing was sent", "")
+TERMINAL = "/dev/tty"
+YES = frozenset({"y", "yes"})
+
+
+def interactive(piped: bool = False) -> bool:
+    """True when a person can be asked: standard input and one of the outputs are terminals.
+
+    ``piped``: the text came over standard input; then the terminal itself is asked, where there is one.
+    """
+    if not piped:
+        return sys.stdin.isatty() and (sys.stdout.isatty() or sys.stderr.isatty())
+    try:
+        with open(TERMINAL, "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def question(profiles: int, scope: str, incident: str | None) -> tuple[str, frozenset[str]]:
@@ -22,24 +43,41 @@ def question(profiles: int, scope: str, incident: str | None) -> tuple[str, froz
         return f'This goes to all {profiles} departmental profiles. Type "{sure}"{named}', frozenset(answers)
     if profiles > 1:
         return f"This goes to {profiles} profiles. Type {profiles} to go on", frozenset({str(profiles)})
-    return "Go on? [y/N]", frozenset({"y", "yes"})
+    return "Go on? [y/N]", YES
 
 
-def ask(prompt: str, answers: frozenset[str]) -> None:
+async def ask(prompt: str, answers: frozenset[str] = YES, piped: bool = False) -> None:
     """Ask a person, on standard error so that standard output stays the result.
+
+    The answer is read in a thread: the connection stays alive while a person thinks, and Ctrl-C ends the command at
+    once, so that nothing typed after it can be taken for an answer.
 
     Raises:
         BadInput: ``confirm.declined``.
     """
-    try:
-        said = errors_console().input(f"{prompt}: ", markup=False)
-    except EOFError as error:
-        raise DECLINED from error
+    with while_a_person_thinks():
+        said = await asyncio.get_running_loop().run_in_executor(None, _read, prompt, piped)
     if " ".join(said.split()).casefold() not in answers:
         raise DECLINED
 
 
-def publishing(console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int) -> None:
+def _read(prompt: str, piped: bool) -> str:
+    """Return the line that a person types; empty at the end of input."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the main thread
+    if piped:
+        with open(TERMINAL, "w", encoding="utf-8") as out, open(TERMINAL, encoding="utf-8", errors="replace") as typed:
+            out.write(f"{prompt}: ")
+            out.flush()
+            return typed.readline()
+    console = errors_console()
+    console.print(f"{prompt}: ", markup=False, end="")
+    console.file.flush()
+    return sys.stdin.readline()
+
+
+async def publishing(
+    console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int, piped: bool = False
+) -> None:
     """Have a person confirm, and acknowledge what screening found.
 
     Raises:
@@ -47,7 +85,7 @@ def publishing(console: Console, *, yes: bool, profiles: int, scope: str, incide
     """
     if yes:
         return
-    if not interactive():
+    if not interactive(piped):
         raise BadInput(
             "confirm.needed",
             "this publishes, and there is no terminal to ask on; nothing was sent",
@@ -55,5 +93,5 @@ def publishing(console: Console, *, yes: bool, profiles: int, scope: str, incide
         )
     if findings:
         console.print("Read what screening found: your signature says that you accept it.", style="yellow")
-        ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]", frozenset({"y", "yes"}))
-    ask(*question(profiles, scope, incident))
+        await ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]", piped=piped)
+    await ask(*question(profiles, scope, incident), piped=piped)

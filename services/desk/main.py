@@ -6,10 +6,16 @@ standard output), an unknown one is a sentence and the place where its details w
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import threading
+
+from services.desk import sent
 
 _INTERRUPTED = 130
+_UNWRITABLE = 2
+_OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> None:
@@ -19,28 +25,54 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has gone: not an error, but the interpreter must not flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader (head, less) has gone: not an error
         status = 0
+        _discard_output()
+    except OSError as error:
+        status = _UNWRITABLE
+        _discard_output()
+        sys.stderr.write(
+            f"error: the answer could not be written: {error.strerror}; what was asked may be done all the same\n"
+            "  hint: free space, or write it somewhere else; onevoice pending shows what waits\n"
+            "  code: output.unwritable\n"
+        )
+    _leave(status)
+
+
+def _discard_output() -> None:
+    """Send what is left nowhere: the interpreter flushes once more at its end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave(status: int) -> None:
+    """End the process; at once where a thread still waits, for a host's name or at a prompt that nobody answers now."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 
 def run(args: list[str]) -> int:
-    """Run one command line and return its exit status; raises nothing but BrokenPipeError."""
+    """Run one command line and return its exit status; raises nothing but an OSError of standard output."""
+    sent.begin()
     if args in (["--help"], ["-h"], ["help"]):
         from services.desk.menu import root_help
 
         sys.stdout.write(root_help())
         return 0
+    if args in (["--version"], ["version"]):
+        from importlib.metadata import version
+
+        sys.stdout.write(f"onevoice {version('onevoice')}\n")
+        return 0
     try:
         return _run(args)
-    except BrokenPipeError:
-        raise
     except KeyboardInterrupt:
-        return _INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug becomes one sentence, never a traceback
-        return _report(error, args)
+        return _stopped()
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS:
+            raise
+        return _report(error, args)  # the last resort: a bug becomes one sentence, never a traceback
 
 
 def _run(args: list[str]) -> int:
@@ -49,14 +81,21 @@ def _run(args: list[str]) -> int:
         from services.kernel.base.errors import BadInput
 
         raise BadInput(
-            "input.encoding", f"argument {garbled} is not valid UTF-8", "type it anew, or save the file as UTF-8"
+            "input.encoding", f"argument {garbled} is not valid UTF-8", "type it again, or save the file as UTF-8"
         )
     from services.desk.app import build
 
-    status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
-    if status == _INTERRUPTED:
-        sys.stderr.write("\nstopped; what is on record already goes on: onevoice pending shows it\n")
-    return status
+    try:
+        status = int(build().main(args, prog_name="onevoice", standalone_mode=False) or 0)
+    except SystemExit as end:  # Typer's way to say that the reader has gone
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from end
+    return _stopped() if status == _INTERRUPTED else status
+
+
+def _stopped() -> int:
+    """Say after Ctrl-C what goes on without the command."""
+    sys.stderr.write(f"\n{sent.when_stopped()}\n")
+    return _INTERRUPTED
 
 
 def _is_text(word: str) -> bool:
@@ -69,7 +108,7 @@ def _is_text(word: str) -> bool:
 
 
 def _report(error: Exception, args: list[str]) -> int:
-    from services.desk import failure
+    from services.desk.views import failure
 
     as_json = "--json" in args
     usage = failure.usage(error)

@@ -29,20 +29,20 @@ MENU = (
     Entry("up", "city", "Run the broker and all services until Ctrl-C.", _CITY),
     Entry("run", "city", "Run one service until Ctrl-C.", _CITY),
     Entry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
-    Entry("doctor", "doctor", "Look whether everything is well, and say how to mend what is not.", _CITY),
+    Entry("doctor", "doctor", "Check that everything is well, and say how to fix what is not.", _CITY),
     Entry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
     Entry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
-    Entry("hold", "control", "The stop button: nothing is posted while it is on.", _POSTURE),
+    Entry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),
     Entry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
     Entry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
     Entry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
     Entry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
     Entry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
     Entry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
-    Entry("status", "requests", "Say where a request stands on each profile.", _MESSAGES),
-    Entry("resolve", "resolve", "Decide on a post that may stand or not.", _MESSAGES),
-    Entry("dead", "dead", "See what services put aside; send it again after the mend.", _MESSAGES),
-    Entry("withdraw", "control", "Take a request back, also a cleared one.", _MESSAGES),
+    Entry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
+    Entry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
+    Entry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
+    Entry("withdraw", "requests", "Take a request back, also a cleared one.", _MESSAGES),
     Entry("officers", "officers", "See who holds which role; designate and revoke.", _TRUST),
     Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),
     Entry("audit", "audit", "Prove the policy over the record.", _TRUST),
@@ -57,6 +57,7 @@ COMMON_OPTIONS = (
 )
 
 _OTHER_OPTIONS = (
+    ("--version", "Show the version."),
     ("--install-completion", "Install completion for this shell."),
     ("--show-completion", "Show the completion script."),
 )
@@ -72,7 +73,8 @@ _EXAMPLE = (
 
 EXIT_STATUSES = (
     "0 done as asked; 2 wrong use or bad input; 3 blocked, waiting; 4 refused;",
-    "5 partly delivered; 6 broker or service unreachable; 7 record does not verify.",
+    "5 partly delivered; 6 broker or service unreachable; 7 record does not verify;",
+    "130 stopped with Ctrl-C.",
 )
 
 

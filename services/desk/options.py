@@ -1,7 +1,11 @@
-"""Options that several commands share, with their help."""
+"""Options that several commands share, with their help; sets of them are dataclasses that ``app.command`` spreads out.
+
+Light: the standard library and Typer only.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -27,34 +31,69 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm, and acknowledge
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes on record.")]
 Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The incident's name.")]
 
-Text = Annotated[str, typer.Argument(metavar="TEXT", help="What to say; - reads it from standard input.")]
-To = Annotated[list[str] | None, typer.Option("--to", metavar="PROFILE", help="A profile to post to; once for each.")]
-AllDepartments = Annotated[
-    bool, typer.Option("--all-departments", help="All official departmental profiles (crisis or EOC only).")
-]
-Link = Annotated[str | None, typer.Option("--link", metavar="URL", help="The page on the city's site to link to.")]
-Image = Annotated[
-    list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture (up to four); each needs --alt.")
-]
-Alt = Annotated[
-    list[str] | None, typer.Option("--alt", metavar="TEXT", help="What a picture shows, in the order of --image.")
-]
-Crisis = Annotated[
-    bool | None,
-    typer.Option("--crisis/--routine", help="Whether it is about the crisis; yes unless the posture is routine."),
-]
-SeverityOption = Annotated[
-    str | None, typer.Option("--severity", metavar="S", help="minor, moderate, severe or extreme.")
-]
-Expires = Annotated[
-    str | None,
-    typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
-]
-Variant = Annotated[
-    list[str] | None,
-    typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),
-]
-EventId = Annotated[
-    str | None,
-    typer.Option("--id", metavar="ID", help="An id of your own: a repeat with the same id is the same request."),
-]
+
+@dataclass(frozen=True)
+class Message:
+    """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
+
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help="What to say; - reads it from standard input.")
+    ] = None
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="A file with what to say, in UTF-8.")] = (
+        None
+    )
+    all_departments: Annotated[
+        bool, typer.Option("--all-departments", help="All official departmental profiles (crisis or EOC only).")
+    ] = False
+    and_city: Annotated[
+        bool, typer.Option("--and-city", help="With --all-departments: the city's own profiles too.")
+    ] = False
+    to: Annotated[
+        list[str] | None, typer.Option("--to", metavar="PROFILE", help="A profile to post to; once for each.")
+    ] = None
+    link: Annotated[
+        str | None, typer.Option("--link", metavar="URL", help="The page on the city's site to link to.")
+    ] = None
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", metavar="FILE", help="A picture (up to four); each needs --alt.")
+    ] = None
+    alt: Annotated[
+        list[str] | None, typer.Option("--alt", metavar="TEXT", help="What a picture shows, in the order of --image.")
+    ] = None
+    crisis: Annotated[
+        bool | None,
+        typer.Option("--crisis/--routine", help="Whether it is about the crisis; yes unless the posture is routine."),
+    ] = None
+    severity: Annotated[
+        str | None, typer.Option("--severity", metavar="S", help="minor, moderate, severe or extreme.")
+    ] = None
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+    ] = None
+    variant: Annotated[
+        list[str] | None,
+        typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),
+    ] = None
+    event_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="An id of your own: a repeat with the same id is the same request."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to go about it: who, whether to ask back, how long to wait."""
+
+    officer: ActsAs = None
+    yes: Yes = False
+    wait: Wait = "60s"
+
+
+@dataclass(frozen=True)
+class PublishManner(Manner):
+    """How to go about a new message: also whether to send it at all."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be posted where, and send nothing.")] = (
+        False
+    )

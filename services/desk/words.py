@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from schemas import subjects
+from schemas.events.authority import Role
 from services.kernel.base.errors import BadInput
 
 MAX_TEXT_READ = 1_048_576
@@ -24,7 +25,7 @@ _MORE = {
 
 
 def check_id(word: str, what: str) -> str:
-    """Return an id that may stand in a subject.
+    """Return an id that may be part of a subject.
 
     Raises:
         BadInput: ``<what>.id``, for dots, wildcards, spaces and whatever else an id does not have.
@@ -35,12 +36,14 @@ def check_id(word: str, what: str) -> str:
         raise BadInput(f"{what}.id", f"the {what} id {error}", _MORE.get(what, "")) from error
 
 
-def targets(to: list[str], all_departments: bool) -> tuple[str, ...] | str:
+def targets(to: list[str], all_departments: bool, and_city: bool = False) -> tuple[str, ...] | str:
     """Return the targets of a submission, each profile once.
 
     Raises:
-        BadInput: ``targets.missing``, ``targets.both``, ``profile.id``.
+        BadInput: ``targets.missing``, ``targets.both``, ``targets.and_city``, ``profile.id``.
     """
+    if and_city and not all_departments:
+        raise BadInput("targets.and_city", "--and-city was given alone", "--all-departments --and-city")
     if all_departments and to:
         raise BadInput(
             "targets.both", "--all-departments and --to were both given", "use one of them: the reach must be clear"
@@ -99,20 +102,62 @@ def read_picture(path: Path) -> bytes:
     return raw
 
 
-def text_of(word: str) -> str:
-    """Return the text: the word itself, or standard input for ``-``.
+def text_of(word: str | None, file: Path | None = None) -> str:
+    """Return the text: the word itself, standard input for ``-``, or what a file holds.
 
     Raises:
-        BadInput: ``text.encoding``, ``text.too_long`` (more than is worth reading).
+        BadInput: ``text.missing``, ``text.twice``, ``text.unreadable``, ``text.encoding``, ``text.too_long`` (more
+            than is worth reading).
     """
-    if word != "-":
-        return word
-    raw = sys.stdin.buffer.read(MAX_TEXT_READ + 1)
+    if word is not None and file is not None:
+        raise BadInput("text.twice", "a text and --file were both given", "leave one of them out")
+    if file is not None:
+        return _text_in(_start_of(file), str(file))
+    if word is None:
+        raise BadInput(
+            "text.missing", "there is nothing to say", '"what to say" in quotes, --file FILE, or - to pipe it'
+        )
+    return word if word != "-" else _text_in(sys.stdin.buffer.read(MAX_TEXT_READ + 1), "standard input")
+
+
+def _start_of(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_TEXT_READ + 1)
+    except OSError as error:
+        raise BadInput("text.unreadable", f"{file}: {error.strerror}", "check the path after --file") from error
+
+
+def _text_in(raw: bytes, where: str) -> str:
     if len(raw) > MAX_TEXT_READ:
-        raise BadInput("text.too_long", "the text on standard input is longer than 1 MB", "a post is a few lines")
+        raise BadInput("text.too_long", f"the text in {where} is longer than 1 MB", "a post is a few lines")
     try:
         return raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise BadInput(
             "text.encoding", f"the text is not valid UTF-8 (byte {error.start})", "save it as UTF-8"
         ) from error
+
+
+def incident_name(incident: str) -> str:
+    """Return an incident's name with single spaces; raises BadInput ``incident.name``."""
+    name = " ".join(incident.split())
+    if not name or len(name) > 500 or not name.isprintable():
+        raise BadInput("incident.name", "an incident's name has 1 to 500 visible characters", "--incident 'Flood'")
+    return name
+
+
+def reason_text(reason: str) -> str:
+    """Return a reason as it was typed; raises BadInput ``reason.length``."""
+    if not reason.strip() or len(reason) > 500:
+        raise BadInput("reason.length", "a reason has 1 to 500 characters", "--reason 'why'")
+    return reason
+
+
+def role_of(word: str) -> Role:
+    """Return a role by its name, with hyphens or underscores; raises BadInput ``role.unknown``."""
+    try:
+        return Role(word.strip().lower().replace("-", "_"))
+    except ValueError as error:
+        names = ", ".join(role.value for role in Role)
+        raise BadInput("role.unknown", f"there is no role {word[:40]!r}", f"the roles are {names}") from error

@@ -59,7 +59,7 @@ class Resolving:
     async def on_resolution(self, event: Resolution, entry: EntryOf) -> None:
         """Do what a decision on record asks for; harmless when it was done before.
 
-        A post to be made again goes the way of any other; the gate decides the request anew if its verdict is not of
+        A post to be made again goes the way of any other; the gate decides the request again if its verdict is not of
         the control revision in force, and that verdict brings it then.
         """
         runtime = self._runtime

@@ -1,4 +1,4 @@
-"""Composition of fanout: connectors, hosts, records, the work on verdicts, and what runs beside it."""
+"""Composition of fanout: connectors, hosts, records, the work on verdicts, and what runs in the background."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
-from services.fanout.delivery.posting import PATIENCE_SECONDS, Posting, Settings
+from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.credentials import Credentials
+from services.fanout.delivery.judge import Judge
+from services.fanout.delivery.places import Places
+from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
+from services.fanout.delivery.routes import Routes
+from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
 from services.fanout.delivery.work import Work
+from services.fanout.domain.limits import OTHER
+from services.fanout.domain.settings import ASK_SECONDS, Settings
 from services.fanout.handlers import Handlers
 from services.fanout.hosts.host import HostRegistry
+from services.fanout.hosts.line import HostLine
+from services.fanout.hosts.starts import Starts
 from services.fanout.resolving import Resolving
 from services.kernel.runtime.service import Runtime
 
@@ -33,7 +43,7 @@ def wire(runtime: Runtime) -> None:
     website = platforms.get(WEBSITE)
     if isinstance(website, WebsiteConnector):
         platforms[MIRROR] = WebsiteMirror(website)
-    compose(runtime, platforms, patience=runtime.city.settings.delivery.patience_seconds)
+    compose(runtime, platforms, ask_seconds=runtime.city.settings.delivery.patience_seconds)
 
 
 def compose(
@@ -41,32 +51,42 @@ def compose(
     platforms: Mapping[str, Connector],
     *,
     lease: float = streams.LEASE_SECONDS,
-    patience: float = PATIENCE_SECONDS,
+    ask_seconds: float = ASK_SECONDS,
 ) -> Work:
-    """Register the handlers with given connectors; ``lease`` and ``patience`` in seconds."""
-    settings = Settings(lease, patience)
+    """Register the handlers with given connectors; ``lease`` and ``ask_seconds`` as in Settings."""
+    settings = Settings(lease, ask_seconds)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
+    places, routes, judge = Places(runtime, lease), Routes(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    admission = Admission(runtime, caller)
-    read_back = ReadBack(runtime, platforms, hosts, records, caller, lease)
-    posting = Posting(runtime, platforms, hosts, records, caller, admission, read_back, settings)
-    work = Work(runtime, posting, hosts, waits, settings)
-    handlers, resolving = Handlers(runtime, work), Resolving(runtime, work)
+    admission = Admission(runtime, hosts, caller, Credentials(runtime))
+    read_back = ReadBack(runtime, routes, records, caller, lease)
+    conclusion = Conclusion(runtime, records, read_back)
+    settler = Settler(runtime, routes, caller, records, conclusion, settings)
+    posting = Posting(
+        runtime, places, routes, judge, admission, Starts(), caller, records, conclusion, settler, settings
+    )
+    work = Work(runtime, places, routes, posting, settler, waits, HostLine(OTHER))
+    _register(runtime, work)
+
+    async def look_after_hosts() -> None:
+        await admission.look_after_idle_hosts(platforms)
+
     runtime.health.waits = waits.shown
-    bus, supervisor = runtime.bus, runtime.supervisor
+    runtime.projection.listen(admission.on_folded)
+    supervisor = runtime.supervisor
+    supervisor.supervise(read_back.run)
+    supervisor.supervise(look_after_hosts)
+    supervisor.at_stop(work.release)
+    for connector in platforms.values():
+        supervisor.at_end(connector.close)
+    return work
+
+
+def _register(runtime: Runtime, work: Work) -> None:
+    handlers, resolving, bus = Handlers(runtime, work), Resolving(runtime, work), runtime.bus
     title = "verdicts to bring to their profiles"
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
     title = "decisions on unconfirmed posts"
     bus.serve(subjects.DESK_DELIVERY_RESOLVE, Resolution.from_bytes, resolving.on_resolve, title=title)
     title = "decisions to carry out"
     bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)
-    supervisor.supervise(read_back.run)
-
-    async def look_after_hosts() -> None:
-        await admission.look_after_idle_hosts(hosts, platforms)
-
-    supervisor.supervise(look_after_hosts)
-    supervisor.at_stop(work.release)
-    for connector in platforms.values():
-        supervisor.at_end(connector.close)
-    return work

@@ -39,7 +39,7 @@ async def begin_ledger(runtime: Runtime) -> None:
     Raises:
         BadInput: as ``read_manifest`` and ``check_genesis``.
     """
-    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city))
+    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city), rule=2)
     authority = runtime.city.authority
     check_genesis(event, runtime.city.realm, frozenset(authority.root_keys), authority.threshold)
     try:

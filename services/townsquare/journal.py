@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Any
 
 from schemas import canonical
 from services.kernel.base.errors import BadInput
+from services.kernel.base.line_files import GrowingFile, complete_lines
 
 
 class Journal:
@@ -16,8 +16,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._handle = -1
-        self._size = 0
+        self._file: GrowingFile | None = None
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -28,12 +27,9 @@ class Journal:
             BadInput: ``townsquare.journal``: a line in the middle is broken.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        raw = self.path.read_bytes()
-        self._size = raw.rfind(b"\n") + 1
-        os.ftruncate(self._handle, self._size)
+        self._file = GrowingFile(self.path)
         entries = []
-        for number, line in enumerate(raw[: self._size].splitlines(), 1):
+        for number, line in enumerate(complete_lines(self.path), 1):
             try:
                 entries.append(canonical.loads(line))
             except canonical.StrictJsonError as error:
@@ -54,16 +50,17 @@ class Journal:
         """Finish what waits, and close the file."""
         if self._flushing is not None:
             await self._flushing
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     async def _flush(self) -> None:
+        assert self._file is not None
         while self._waiting:
             batch, self._waiting = self._waiting, []
             failure: OSError | None = None
             try:
-                await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+                await asyncio.to_thread(self._file.add, b"".join(line for line, _ in batch))
             except OSError as error:
                 failure = error
             for _, stored in batch:
@@ -73,14 +70,3 @@ class Journal:
                     stored.set_result(None)
                 else:
                     stored.set_exception(failure)
-
-    def _write(self, lines: bytes) -> None:
-        try:
-            written = 0
-            while written < len(lines):
-                written += os.write(self._handle, lines[written:])
-            os.fsync(self._handle)
-        except OSError:
-            os.ftruncate(self._handle, self._size)
-            raise
-        self._size += len(lines)

@@ -127,13 +127,13 @@ def _checked(status: int, out: str, err: str) -> Done:
     return Done(status, out, err)
 
 
-def raise_city(shell: Shell, port: int, *words: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    """Start ``onevoice up`` and wait until it says that it is ready."""
+def raise_city(shell: Shell, port: int, *words: str, **more: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """Start ``onevoice up``, with more in its environment, and wait until it says that it is ready."""
     assert shell.folder is not None
     log = (shell.folder / "var" / "up.log").open("w")
     process = subprocess.Popen(
         [*ONEVOICE, "up", "--json", "--port", str(port), *words],
-        env=shell.env,
+        env=shell.env | more,
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,

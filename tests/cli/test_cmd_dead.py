@@ -11,7 +11,7 @@ import pytest
 
 from schemas import streams
 from schemas.events.dead import Cause, DeadLetter
-from services.desk.link import broker_url
+from services.desk.connection.link import broker_url
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
 
@@ -69,7 +69,7 @@ def test_a_letter_that_fails_again_says_so_and_is_dropped_for_a_reason(city: She
     number = str(view["letter"])
     assert city.json("dead", "drop", number, "--as", "pio", "--reason", " ").code == "reason.length"
     done = city("dead", "drop", number, "--as", "pio", "--reason", "a drill")
-    assert (done.status, f"letter {number}: dropped; a drill" in done.out) == (0, True)
+    assert (done.status, f"dead letter {number}: dropped; a drill" in done.out) == (0, True)
     assert city.json("dead", "list").body == []
 
 

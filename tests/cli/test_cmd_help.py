@@ -94,3 +94,30 @@ def test_a_reader_that_goes_away_is_no_error(made_folder: Path) -> None:
 def test_a_realm_of_the_environment_must_be_one() -> None:
     done = Shell()("eoc", "status", "--json", ONEVOICE_REALM="mars")
     assert (done.status, done.code) == (2, "usage")
+
+
+@pytest.mark.parametrize("words", ["--help", "publish --help", "audit show"])
+def test_a_full_disk_is_one_clear_error(made_folder: Path, words: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*ONEVOICE, *words.split()],
+            env=environment(ONEVOICE_CITY=str(made_folder)),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in done.stderr
+    if words != "audit show":  # it has nothing to show before the city was up, and says that
+        assert (done.returncode, "output.unwritable" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("words", ["--help", "publish --help", "doctor"])
+def test_a_reader_that_goes_away_ends_a_command_with_0(made_folder: Path, words: str) -> None:
+    env = environment(ONEVOICE_CITY=str(made_folder))
+    process = subprocess.Popen([*ONEVOICE, *words.split()], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0

@@ -127,6 +127,9 @@ def test_a_revoked_officer_is_out_at_once(city: Shell) -> None:
     request_id = request(city)
     done = city.json("officers", "revoke", "comms-officer", "--as", "cao")
     assert (done.status, done.body["revoked"], done.body["roles"]) == (0, True, [])
+    again = city("officers", "revoke", "comms-officer", "--as", "cao")
+    assert (again.status, "revoked already. Nothing was written." in again.out) == (0, True)
+    assert city.json("eoc", "status").body["control_seq"] == done.body["control_seq"]
     assert city.json("approve", request_id, "--as", "comms-officer").status == 4
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
 
@@ -160,6 +163,10 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
     entries = city.json("audit", "show", "--request", published).body
     assert entries[0]["kind"] == "request"
     assert {"approval", "verdict", "attempt", "receipt"} <= {one["kind"] for one in entries}
+    assert city.json("audit", "show", "--request", published[:11]).body == entries
+    assert city.json("audit", "show", "--request", "rzzzzzzzzzzzz").code == "request.unknown"
+    assert city.json("audit", "show", "--request", "r").code == "request.ambiguous"
+    assert city.json("audit", "show", "--kind", "foo").code == "usage"
     seq = entries[0]["seq"]
     deadline = time.monotonic() + PATIENCE
     while (proof := city.json("audit", "show", str(seq))).status != 0 and time.monotonic() < deadline:

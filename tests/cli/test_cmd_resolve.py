@@ -168,7 +168,7 @@ def test_an_unconfirmed_post_is_shown_decided_and_followed_to_its_end(drill: Dri
     assert URL in late
 
     status, said = talk(give, ["resolve", name, WATER, "--post-again", "--as", "pio"], {"[y/N]": "n"})
-    assert (status, "will stand twice" in said, "nothing was sent" in said) == (2, True, True), said
+    assert (status, "will appear twice" in said, "nothing was sent" in said) == (2, True, True), said
 
     drill.admin("DELETE")
     again = give("resolve", name[:8], WATER, "--post-again", "--as", "pio", "--wait", "0s")

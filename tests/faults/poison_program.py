@@ -26,11 +26,11 @@ def _trip(bug: tuple[str, Harm] | None, text: str) -> None:
 
 def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     """Put bugs into this process's gatekeeper and fanout, and change how long they try."""
-    from services.fanout.delivery.posting import Posting
+    from services.fanout.delivery.judge import Judge
     from services.gatekeeper import handlers as gate
     from services.kernel.runtime import retry_budget
 
-    decide, violations = gate.decide, Posting._violations
+    decide, violations = gate.decide, Judge.violations
 
     def deciding(facts: Any) -> Any:
         _trip(bugs.get("gate"), facts.request.text)
@@ -41,7 +41,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
         return violations(self, place, profile)
 
     vars(gate)["decide"] = deciding
-    setattr(Posting, "_violations", judging)  # noqa: B010 - a method is replaced, on purpose
+    setattr(Judge, "violations", judging)  # noqa: B010 - a method is replaced, on purpose
     if patience:
         vars(retry_budget)["RetryBudget"] = functools.partial(retry_budget.RetryBudget, **patience)
 

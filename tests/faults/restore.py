@@ -16,15 +16,15 @@ from typing import Any
 from PIL import Image
 
 from schemas import canonical, streams, subjects
-from schemas.events.audit import LedgerStanding
+from schemas.events.audit import LedgerIntegrity
 from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import close_alarms
-from services.desk.flows.audit import copied_seq
-from services.desk.flows.restore import Outcome as Restored
-from services.desk.flows.restore import _restore as restore_ledger
-from services.desk.ledger_check import check_ledger
+from services.audit.proof import verify_record
+from services.audit.record.alarms import close_alarms
+from services.desk.city.ledger_check import check_ledger
+from services.desk.city.restore import Outcome as Restored
+from services.desk.city.restore import _restore as restore_ledger
+from services.desk.city.second_copy import copied_seq
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unproven
@@ -154,10 +154,10 @@ async def _loud(city: FaultCity) -> list[str]:
     audit = await city.start("audit")
     intake = await city.start("intake", ready=False)
     board = await city.mission.writer("board")
-    heard: list[LedgerStanding] = []
+    heard: list[LedgerIntegrity] = []
 
     async def hear(message: Any) -> None:
-        heard.append(LedgerStanding.from_bytes(message.data))
+        heard.append(LedgerIntegrity.from_bytes(message.data))
 
     await board.client.subscribe(subjects.AUDIT_STANDING, cb=hear)
     wrong = []

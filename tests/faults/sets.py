@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from schemas import subjects
 from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify import Report, verify_record
-from services.audit.verify.files import LEDGER, complete_lines
-from services.audit.verify.line import read_line
+from services.audit.proof import Report, verify_record
+from services.audit.record.folder import LEDGER
+from services.audit.record.format import read_line
 from services.kernel.base.city import City
+from services.kernel.base.line_files import complete_lines
 from services.kernel.ledger.client import Ledger
 from tests.faults.harness import FaultCity
 from tests.faults.load import Load, Sent

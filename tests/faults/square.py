@@ -117,7 +117,7 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
         def wire(runtime: Runtime) -> None:
             platforms = connectors(town.city, runtime.control.website)
             runtime.lease_seconds = lease
-            compose(runtime, platforms, lease=lease, patience=patience)
+            compose(runtime, platforms, lease=lease, ask_seconds=patience)
 
         runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
         await app.start()

@@ -13,20 +13,25 @@ from typing import TYPE_CHECKING
 
 from schemas import canonical, streams, subjects
 from schemas.events.control import Posture
-from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify.book import Authority, Book
-from services.audit.verify.line import Line
-from services.audit.verify.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.format import RecordEntry
+from services.fanout.domain.delivery_state import TABLE, DeliveryFact, fact_of, state_of
 from services.gatekeeper.domain.dossier import facts_of
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS
 from services.kernel.authority.statements import statement_on_record
+from services.kernel.base.state_table import IllegalTransition
+from services.kernel.control.control_view import authority_of
+from services.kernel.fold.ledger_fold import EVERYTHING
+from services.kernel.fold.reading import parse, place_of
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW
-from tests.simulation.record import Record
+from tests.simulation.record import Record, WholeFold
 from tests.simulation.town import START
 
 if TYPE_CHECKING:
@@ -52,6 +57,7 @@ def problems(world: World) -> list[str]:
         _calls,
         _activation,
         _receipts,
+        _states,
         _repeats,
         _liveness,
         _folds,
@@ -90,12 +96,12 @@ def _nonce(raw: bytes) -> str:
 def _replayed(world: World, record: Record) -> Iterator[str]:
     """The audit's own replay finds nothing (invariants 1 to 5, 8 and 9)."""
     pinned = world.town.city.authority
-    book = Book(Authority("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
+    state = ReplayState(PinnedKeys("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
     for entry in record.entries:
-        for violation in judge(book, Line(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
+        for violation in judge(state, RecordEntry(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
             yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
     end = world.server.clock() + timedelta(hours=1)
-    for violation in (*overtaken(book), *unsettled(book, end), *undecided(book, end)):
+    for violation in (*overtaken(state), *unsettled(state, end), *undecided(state, end)):
         yield f"replay: {violation.code} at {violation.seq}: {violation.message}"
 
 
@@ -106,6 +112,27 @@ def _void(world: World, record: Record) -> Iterator[str]:
         raced = entry.subject.startswith(("ledger.attempt.", "ledger.verdict."))
         if void and not raced:
             yield f"void: {entry.subject} at {entry.seq}: {void}"
+
+
+def _states(world: World, record: Record) -> Iterator[str]:
+    """Each delivery goes from state to state as its table says, whatever raced."""
+    fold = WholeFold(authority_of(world.town.city), EVERYTHING)
+    for entry in record.entries:
+        kind, request_id, profile = place_of(entry.subject)
+        state = fold.requests.get(request_id)
+        if state is None or kind not in ("attempt", "receipt") or record.applied[entry.seq].void:
+            fold.apply(entry, 0.0)
+            continue
+        before = state.target(profile)
+        fact = DeliveryFact.ATTEMPTED if kind == "attempt" else fact_of(parse(Receipt, entry.data), before)
+        was = state_of(before)
+        fold.apply(entry, 0.0)
+        after = state_of(state.target(profile))
+        try:
+            if TABLE.after(was, fact) is not after:
+                yield f"states: {entry.subject} at {entry.seq}: {fact} led from {was} to {after}"
+        except IllegalTransition as illegal:
+            yield f"states: {entry.subject} at {entry.seq}: {illegal}"
 
 
 def _posts(world: World, record: Record) -> Iterator[str]:

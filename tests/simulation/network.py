@@ -23,7 +23,7 @@ import nats.js.errors
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import ACK_TIMEOUT, Entry, Ledger, _patiently
-from services.kernel.ledger.integrity import Shape
+from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
 from services.kernel.runtime.bus import ACK_SECONDS
 from tests.simulation.loop import OWNER, Process, VirtualLoop
@@ -460,7 +460,6 @@ class SimSource:
         """Ask the leader."""
         return await self._ledger.get(seq)
 
-    async def last(self, pattern: str) -> int:
+    async def last(self, pattern: str) -> Entry | None:
         """Ask the leader."""
-        entry = await self._ledger.last(pattern)
-        return entry.seq if entry is not None else 0
+        return await self._ledger.last(pattern)

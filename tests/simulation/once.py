@@ -6,7 +6,6 @@ Contracts are frozen, so that all simulated processes may share them.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,7 @@ from schemas.events.base import Contract
 from services.eoc_state import handlers as eoc
 from services.gatekeeper import handlers as gate
 from services.kernel.authority import signing
-from services.kernel.ledger.integrity import Anchor
+from services.kernel.ledger.integrity.high_water import HighWaterMark
 from services.kernel.projection import snapshots
 from services.kernel.projection.snapshot import Snapshot
 
@@ -56,7 +55,7 @@ def shared() -> Iterator[None]:
         mock.patch.object(snapshots, "NEWS", 6),  # a run has some fifty entries
         mock.patch.object(snapshots, "KEEP_SECONDS", 4.0),
         mock.patch.object(Snapshot, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
-        mock.patch.object(Anchor, "write", lambda self, path: setattr(path, "raw", json.dumps(vars(self)).encode())),
+        mock.patch.object(HighWaterMark, "write", lambda self, path: setattr(path, "raw", self.to_bytes())),
         mock.patch.object(Contract, "from_bytes", classmethod(_from_bytes)),
     ):
         yield

@@ -18,7 +18,7 @@ from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
 from services.eoc_state.domain.activation import Barrier
 from services.fanout.connectors.contract import Permanent, Unknown
-from services.fanout.delivery import caller, posting, work
+from services.fanout.delivery import caller, conclusion, judge, places, posting, settler, work
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.kernel.fold import ledger_fold as fold
@@ -58,14 +58,14 @@ def _no_receipt_ids() -> list[Patch]:
 
 def _singles_without_ids() -> list[Patch]:
     """What a batch could not commit is repeated without message ids."""
-    real = append_batch.AppendLane._singly
+    real = append_batch.AppendQueue._singly
 
     async def singly(self: Any, batch: list[Any]) -> None:
         for item in batch:
             item.headers.pop(append_batch.MESSAGE_ID, None)
         await real(self, batch)
 
-    return [(append_batch.AppendLane, "_singly", singly)]
+    return [(append_batch.AppendQueue, "_singly", singly)]
 
 
 # --- the fold ---------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def _replica_believed() -> list[Patch]:
 
 
 def _no_second_look() -> list[Patch]:
-    return [(posting.Posting, "_once_more", lambda *_, **__: None)]
+    return [(judge.Judge, "before_the_call", lambda *_, **__: None)]
 
 
 def _blind_repeat() -> list[Patch]:
@@ -142,7 +142,7 @@ def _no_lease_wait() -> list[Patch]:
         found = real(place, now, boot, -step.LEASE_SLACK)
         return replace(found, over_for=1_000.0) if isinstance(found, step.Settle) else found
 
-    return [(work, "next_step", at_once)]
+    return [(places, "next_step", at_once)]
 
 
 def _attempt_unlooked(counts: Callable[[Any, Any, Any], bool]) -> list[Patch]:
@@ -185,10 +185,10 @@ def _late_call() -> list[Patch]:
 
 
 def _acked_before_receipt() -> list[Patch]:
-    async def record(self: Any, _place: Any, receipt: Any, known: int) -> None:
+    async def write(self: Any, receipt: Any, known: int) -> None:
         asyncio.create_task(self._records.receipt(receipt, known))  # noqa: RUF006
 
-    return [(posting.Posting, "_record", record), *_done_after("post", "settle", "end")]
+    return [(conclusion.Conclusion, "write", write), *_done_after("post", "settle", "end")]
 
 
 def _no_look_after() -> list[Patch]:
@@ -199,11 +199,13 @@ def _no_look_after() -> list[Patch]:
 def _done_after(*names: str) -> list[Patch]:
     def done_after(real: Any) -> Any:
         async def call(self: Any, *args: Any) -> Any:
-            return await real(self, *args) or step.Done("its receipt is written")
+            outcome = await real(self, *args)
+            return step.Done("its receipt is written") if isinstance(outcome, step.LookAgain) else outcome
 
         return call
 
-    return [(posting.Posting, name, done_after(getattr(posting.Posting, name))) for name in names]
+    owners = {"post": posting.Posting, "settle": settler.Settler, "end": settler.Settler}
+    return [(owners[name], name, done_after(getattr(owners[name], name))) for name in names]
 
 
 def _acked_beside_an_attempt() -> list[Patch]:
@@ -214,17 +216,17 @@ def _acked_beside_an_attempt() -> list[Patch]:
         stale = place.state.verdict_seq != place.verdict_seq
         return step.Done("a newer verdict stands") if stale else real(place, *rest)
 
-    return [(work, "next_step", let_go)]
+    return [(places, "next_step", let_go)]
 
 
 def _expired_posted() -> list[Patch]:
     from services.kernel.fold import effective
 
-    real = posting.objections
+    real = judge.objections
     return [
         (step, "_end", lambda *_: None),
         (effective, "_expired", lambda *_: ""),
-        (posting, "objections", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
+        (judge, "objections", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
     ]
 
 
@@ -236,7 +238,7 @@ def _redelivery_is_new() -> list[Patch]:
         found = real(place, *rest)
         return step.Post(place.target.number + 1) if place.target.is_open else found
 
-    return [(work, "next_step", forgetful)]
+    return [(places, "next_step", forgetful)]
 
 
 def _unconfirmed_forgotten() -> list[Patch]:
@@ -247,9 +249,9 @@ def _receipt_lies() -> list[Patch]:
     """A post whose outcome is unknown is written down as failed."""
     real = posting.Posting._conclude
 
-    async def conclude(self: Any, place: Any, seq: int, result: Any, *rest: Any) -> Any:
+    async def conclude(self: Any, call: Any, result: Any) -> Any:
         lie = Permanent("no answer") if isinstance(result, Unknown) else result
-        return await real(self, place, seq, lie, *rest)
+        return await real(self, call, lie)
 
     return [(posting.Posting, "_conclude", conclude)]
 
@@ -260,9 +262,9 @@ def _waits_in_line() -> list[Patch]:
 
     async def take(self: Any, place: Any, next_step: Any) -> Any:
         outcome = await real(self, place, next_step)
-        profile = self._posting.profile_of(place)
+        profile = self._routes.profile(place.profile)
         if isinstance(outcome, step.Wait) and not outcome.hold and outcome.delay > work.HOLD_SECONDS and profile:
-            async with self._hosts.of(profile).line.slot(place.profile, place.state.priority):
+            async with self._routes.host(profile).line.slot(place.profile, place.state.priority):
                 await asyncio.sleep(outcome.delay)
         return outcome
 
@@ -334,10 +336,10 @@ def _barrier_forgets_lapsed() -> list[Patch]:
 def _wakes_unlooked() -> list[Patch]:
     """Who stood still over its call does not look what became of it."""
 
-    async def nothing(*_: Any) -> None:
-        return None
+    async def nothing(*_: Any) -> Any:
+        return step.LookAgain()
 
-    return [(posting.Posting, "_look_after_sleep", nothing)]
+    return [(settler.Settler, "look_after_sleep", nothing)]
 
 
 def _barrier_names_nothing() -> list[Patch]:
@@ -408,11 +410,11 @@ BEHIND: dict[str, tuple[str, ...]] = {
 """Bugs that another wall makes harmless, and the bugs that must be planted with them."""
 
 SEEDS = {
-    "acked_before_receipt": 0,
+    "acked_before_receipt": 28,
     "acked_before_verdict": 688,
     "acked_beside_an_attempt": 13,
     "barrier_does_not_wait": 0,
-    "barrier_forgets_lapsed": 838,
+    "barrier_forgets_lapsed": 102,
     "barrier_names_nothing": 13,
     "blind_repeat": 17,
     "duplicate_is_mine": 107,
@@ -421,25 +423,25 @@ SEEDS = {
     "forgets_cleared": 0,
     "lapsed_frees_the_same": 50,
     "late_call": 16,
-    "no_barrier": 1,
-    "no_fence": 0,
-    "no_lease_wait": 13,
-    "no_look_after": 0,
+    "no_barrier": 3,
+    "no_fence": 8,
+    "no_lease_wait": 25,
+    "no_look_after": 50,
     "no_quota": 12,
-    "no_sweep": 16,
+    "no_sweep": 45,
     "receipt_lies": 6,
-    "receipt_without_cas": 70,
-    "redelivery_is_new": 0,
+    "receipt_without_cas": 4,
+    "redelivery_is_new": 1,
     "repeats_unchanged": 0,
     "replica_believed": 4,
     "singles_without_ids": 13,
-    "sleeper_forgotten": 79,
+    "sleeper_forgotten": 1294,
     "stale_control": 0,
     "unconfirmed_forgotten": 17,
     "verdict_without_cas": 0,
-    "void_called": 39,
+    "void_called": 188,
     "waits_in_line": 3,
-    "wakes_unlooked": 79,
+    "wakes_unlooked": 351,
 }
 """Each with a seed that caught it; ``make sim-plants`` begins with it."""
 

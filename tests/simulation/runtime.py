@@ -188,7 +188,7 @@ class SimService:
         clock: SimClock,
         log: SimLog,
         disk: SimFile,
-        anchor: SimFile,
+        mark: SimFile,
     ) -> None:
         row, ledger = flow.service(name), SimLedger()
         ledger.bind(SimClient(network, process))  # type: ignore[arg-type]
@@ -203,10 +203,10 @@ class SimService:
         )
         core = assemble(row, city, ports, SimHealth)
         self.runtime = core.runtime(SimBus(network, process, core.around))
-        core.watch.anchor = anchor if row.posts else None  # type: ignore[assignment]
+        core.watch.mark_path = mark if row.posts else None  # type: ignore[assignment]
         if row.posts:
             core.supervisor.supervise(self.runtime.health.run)
-            core.supervisor.supervise(core.watch.keep)
+            core.supervisor.supervise(core.watch.run)
         network.links[process.name] = (process, core.projection.reconnected)
 
     async def run(self, wire: Wire, genesis: Genesis | None) -> None:

@@ -60,7 +60,7 @@ class Loss:
 @pytest.mark.parametrize("kills", [False, True], ids=["the services go on", "the services are started anew"])
 @pytest.mark.parametrize("seed", range(6))
 def test_whoever_has_seen_what_is_lost_posts_nothing_any_more(seed: int, kills: bool) -> None:
-    """By its fold, its snapshot or its anchor: nothing is posted twice because its receipt is gone."""
+    """By its fold, its snapshot or its high-water mark: nothing is posted twice because its receipt is gone."""
     loss = Loss(12.0 + 3.0 * seed, kills)
     theme = Theme(
         script=loss.script,
@@ -78,10 +78,10 @@ def test_whoever_has_seen_what_is_lost_posts_nothing_any_more(seed: int, kills: 
     after = loss.at + 1.0 + 2.5  # people begin a second after the services
     called = {who.rsplit(".", 1)[0] for when, who, _, _ in world.platforms.called if when > after}
     public = [(post.profile, post.request_id) for post in world.platforms.posts]
-    doubting = {slot.name for slot in world.slots if slot.runtime and slot.runtime.ledger.doubt is not None}
+    held_back = {slot.name for slot in world.slots if slot.runtime and slot.runtime.ledger.fault is not None}
     del world
     forget()
     assert loss.knew, "nobody had seen what was lost: the seed shows nothing"
     assert not called & loss.knew
     assert len(public) == len(set(public)), "it is public twice"
-    assert doubting >= loss.knew
+    assert held_back >= loss.knew

@@ -18,7 +18,7 @@ from schemas import streams, subjects
 from schemas.events.base import read_object
 from schemas.events.requests import SubmissionEvent
 from schemas.platforms import MIRROR, WEBSITE
-from services.audit.copying import plan as copy_plan
+from services.audit.copy_plan import plan as copy_plan
 from services.fanout.hosts import host
 from services.fanout.wiring import compose
 from services.kernel.base import crashpoints
@@ -49,7 +49,7 @@ class Slot:
     process: Process | None = None
     runtime: Runtime | None = None
     disk: SimFile = field(default_factory=SimFile)
-    anchor: SimFile = field(default_factory=SimFile)
+    mark: SimFile = field(default_factory=SimFile)
 
 
 @dataclass
@@ -121,7 +121,7 @@ class World:
         self.processes.append(process)
         clock = SimClock(self.loop, START, slot.skew)
         log = SimLog(self.tell, process.name, self.faults)
-        files = (slot.disk, slot.anchor)
+        files = (slot.disk, slot.mark)
         service = SimService(slot.service, self.town.city, self.network, process, clock, log, *files)
         slot.runtime = service.runtime
         self.tell(process.name, "START")
@@ -136,7 +136,7 @@ class World:
             }
 
             def wire_fanout(runtime: Runtime) -> None:
-                compose(runtime, connectors, patience=PATIENCE)
+                compose(runtime, connectors, ask_seconds=PATIENCE)
 
             return wire_fanout
         if service == "audit":

@@ -114,8 +114,8 @@ class Sent:
         self._real = self._client.request
         self._client.request = self._counted
         self._batch = ledger._fenced._wire.batch
-        for lane in (ledger._fenced, ledger._unfenced):
-            object.__setattr__(lane._wire, "batch", self._noted)
+        for queue in (ledger._fenced, ledger._unfenced):
+            object.__setattr__(queue._wire, "batch", self._noted)
 
     async def _counted(self, subject: str, *args: Any, **options: Any) -> Any:
         kind = subject if subject.startswith(streams.SERVICE_API) else "append"

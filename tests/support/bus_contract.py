@@ -64,8 +64,11 @@ class Handlers:
 
 @dataclass
 class BusStage:
-    """``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending``:
-    what waits for its ack."""
+    """A running service and its surroundings.
+
+    ``ledger`` appends as eoc_state, ``reader`` reads any stream; ``order`` is a signed envelope; ``pending`` counts
+    what waits for its ack.
+    """
 
     handlers: Handlers
     runtime: Runtime

@@ -23,11 +23,11 @@ from schemas.events.requests import PlatformContent, Rendering, Request, digest_
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
-from services.audit.record import Record
-from services.audit.verify.book import Authority, Book
-from services.audit.verify.line import Line, write_line
-from services.audit.verify.merkle import CompactRange
-from services.audit.verify.replay import judge
+from services.audit.proof.replay import judge
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.format import RecordEntry, write_line
+from services.audit.record.merkle import CompactRange
+from services.audit.record.writer import RecordWriter
 from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
@@ -40,10 +40,10 @@ FIRE = "fire-townsquare"
 WEB = "fire-website"
 
 
-def authority_of(city: City) -> Authority:
+def authority_of(city: City) -> PinnedKeys:
     """Return the pinned keys of a city, as the audit takes them."""
     pinned = city.authority
-    return Authority(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
 
 
 def demo_city(folder: Path) -> City:
@@ -58,16 +58,16 @@ class LedgerBuilder:
         self.city = load_city(city.folder, realm) if realm else city  # type: ignore[arg-type]
         self.old = old
         self.now = START
-        self.entries: list[Line] = []
+        self.entries: list[RecordEntry] = []
         self.last: dict[str, int] = {}
         self._signers: dict[str, Signer] = {}
-        self._folded, self._control = 0, Book(authority_of(self.city))
+        self._folded, self._control = 0, ReplayState(authority_of(self.city))
 
     def branch(self, entries: int) -> LedgerBuilder:
         """Return another ledger that begins with the same entries, to tell another story from there."""
         other = LedgerBuilder(self.city, old=self.old)
         other.now, other.entries = self.now, self.entries[:entries]
-        other.last = {line.subject: line.seq for line in other.entries}
+        other.last = {entry.subject: entry.seq for entry in other.entries}
         return other
 
     # --- the ledger -----------------------------------------------------------------------------------------
@@ -89,10 +89,15 @@ class LedgerBuilder:
         elif expect_last is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         seq = len(self.entries) + 1
-        self.entries.append(Line(seq, subject, self.now, data, headers))
+        self.entries.append(RecordEntry(seq, subject, self.now, data, headers))
         self.last[subject] = seq
         self.now += timedelta(milliseconds=100)
         return seq
+
+    @property
+    def rule(self) -> Any:
+        """The rule that an event names."""
+        return None if self.old else 2
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -106,9 +111,9 @@ class LedgerBuilder:
 
     def state(self) -> ControlState:
         """Return the control state now."""
-        for line in self.entries[self._folded :]:
-            if line.subject == subjects.CONTROL:
-                list(judge(self._control, line))
+        for entry in self.entries[self._folded :]:
+            if entry.subject == subjects.CONTROL:
+                list(judge(self._control, entry))
         self._folded = len(self.entries)
         return self._control.control
 
@@ -120,7 +125,7 @@ class LedgerBuilder:
 
     def genesis(self, manifest: Envelope | None = None) -> int:
         """Append the authority manifest."""
-        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city)))
+        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
 
     def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
         """Append an officer's signed order."""
@@ -134,7 +139,7 @@ class LedgerBuilder:
         }
         statement = Order(**(fields | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
-        return self.control(Ordered(at=self.now, order=envelope))
+        return self.control(Ordered(at=self.now, order=envelope, rule=self.rule))
 
     def activate(self) -> int:
         """Activate the EOC, wait for the lease, and tell it active."""
@@ -257,14 +262,14 @@ class LedgerBuilder:
             "revision": request.revision,
             "profile": profile,
             "platform": self._platform(profile),
-            "number": sum(line.subject == subject for line in self.entries) + 1,
+            "number": sum(entry.subject == subject for entry in self.entries) + 1,
             "worker": "worker-1",
             "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
             "control_seq": self.last[subjects.CONTROL],
             "digest": request.digest,
             "rendering_sha256": self._rendering(request, profile),
             "idempotency_key": f"{request.request_id}.{request.revision}.{profile}",
-            "rule": None if self.old else 2,
+            "rule": self.rule,
         }
         event = Attempt(**(fields | overrides))
         return self.append(subject, event, fence=(subjects.CONTROL, event.control_seq))
@@ -362,8 +367,8 @@ class LedgerBuilder:
     def seal(self, *, signer: Signer | None = None, **overrides: Any) -> int:
         """Append a seal: the audit service's checkpoint over all entries so far."""
         tree = CompactRange()
-        for line in self.entries:
-            tree.append(write_line(line)[1])
+        for entry in self.entries:
+            tree.append(write_line(entry)[1])
         fields = {
             "realm": self.city.realm,
             "size": tree.size,
@@ -380,7 +385,7 @@ class LedgerBuilder:
 
     def write(self, *, every: int = 5) -> Path:
         """Write all entries as the audit service does, a checkpoint after each batch; return the folder."""
-        with Record(self.city.audit_folder, self.city.realm, self.audit_signer()) as record:
+        with RecordWriter(self.city.audit_folder, self.city.realm, self.audit_signer()) as record:
             while record.size < len(self.entries):
                 record.append(self.entries[record.size : record.size + every])
                 record.seal(self.now)

@@ -352,7 +352,7 @@ class Mission:
     async def begin(self) -> int:
         """Append the authority manifest as the registry does; return its sequence."""
         registry = await self.writer("registry")
-        event = Genesis(at=now(), manifest=read_envelope(self.city))
+        event = Genesis(at=now(), manifest=read_envelope(self.city), rule=2)
         return (await registry.ledger.append(subjects.CONTROL, event, expect_last=0)).seq
 
     async def order(self, officer: str, action: Any, service: str = "eoc_state") -> int:
@@ -360,7 +360,7 @@ class Mission:
         writer = await self.writer(service)
         envelope = sign_order(self.city, load_key(self.city.key_path(officer)), officer, action)
         state = await writer.state()
-        event = Ordered(at=now(), order=envelope)
+        event = Ordered(at=now(), order=envelope, rule=2)
         appended = await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         await writer.client.close()
         return appended.seq

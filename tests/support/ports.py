@@ -7,7 +7,6 @@ of ports below the kernel's own range, locked for as long as it lives, and gives
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import socket
@@ -15,13 +14,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from services.kernel.base.files import ExclusiveLock
+
 BLOCK = 200
 STEP = 4
 """A city that is up listens on the ports behind its broker's too: townsquare and website."""
 FIRST = 10_000
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
-_held: list[int] = []
+_held: list[ExclusiveLock] = []
 _ports: Iterator[int] | None = None
 
 
@@ -40,14 +41,11 @@ def _a_block() -> int:
     blocks = list(range(FIRST, _ephemeral() - BLOCK, BLOCK))
     begin = secrets.randbelow(len(blocks))
     for block in blocks[begin:] + blocks[:begin]:
-        lock = os.open(folder / str(block), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            continue
-        _held.append(lock)
-        return block
+        lock = ExclusiveLock(folder / str(block))
+        if lock.take():
+            _held.append(lock)
+            return block
+        lock.close()
     raise RuntimeError(f"all blocks of ports from {FIRST} on are taken; see {folder}")
 
 

@@ -23,7 +23,7 @@ from schemas.events.deliveries import Attempt, Delivery, Receipt
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
-from services.audit.verify import verify_record
+from services.audit.proof import verify_record
 from services.kernel.base.city import load_city
 from services.kernel.control.control_view import parse_control_event
 from services.provision.generate.contracts import CONTRACTS

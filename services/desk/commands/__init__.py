@@ -1,1 +1,1 @@
-"""What can be typed: a module for each group of commands. Light: what they do is imported when they run."""
+"""What can be typed: a module for each noun, with the commands themselves. Loaded when one of them is named."""

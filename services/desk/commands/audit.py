@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from rich.text import Text
 
-from services.desk import options
+from services.audit.proof import list_entries, show_entry, verify_record
+from services.audit.record.alarms import AlarmsUnreadable, close_alarms
+from services.audit.record.folder import writing
+from services.desk import options, people
 from services.desk.app import Invocation, command, group
+from services.desk.city import restore as restoring
+from services.desk.city.second_copy import currency
+from services.desk.session import run
+from services.desk.views import record
+from services.desk.views.output import note
+from services.desk.words import check_id
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, Unproven
+
+Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt", "resolution", "seal", "delivery"]
 
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
@@ -18,9 +33,13 @@ def verify(desk: Invocation, as_: options.AsksAs = None) -> int:
 
     Exit status 7 when the record does not verify. It needs no broker; where one runs, the copy first catches up.
     """
-    from services.desk.flows import audit
-
-    return audit.verify(desk, as_)
+    city = desk.city()
+    current = run(currency(desk, as_))
+    report = verify_record(city, SystemClock().now())
+    desk.answer(record.report_json(report) | {"note": current}, lambda out: record.report(out, report))
+    if not desk.as_json:
+        note(current)
+    return Exit.DONE if report.ok else Exit.UNPROVEN
 
 
 @command(app, "show", "onevoice audit show --request rab12cdefghij\nonevoice audit show 17")
@@ -30,16 +49,35 @@ def show(
     request: Annotated[
         str | None, typer.Option("--request", metavar="ID", help="Only the entries of this request.")
     ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", metavar="K", help="control, request, approval, verdict, attempt, receipt ..."),
-    ] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", help="Only the entries of this kind.")] = None,
     last: Annotated[int, typer.Option("--last", metavar="N", help="The newest N entries.")] = 50,
 ) -> int:
     """Show entries of the record, or one with its proof of inclusion."""
-    from services.desk.flows import audit
+    city = desk.city()
+    if seq is not None:
+        proof = show_entry(city, seq)
+        desk.answer(record.proof_json(proof), lambda out: record.proof(out, proof))
+        return Exit.DONE
+    request_id = _whole_id(city, request) if request is not None else None
+    if last < 1:
+        raise BadInput("last.count", f"--last {last} shows nothing", "--last 20")
+    found = list(list_entries(city, request_id=request_id, kind=kind))[-last:]
+    desk.answer(
+        [record.entry_json(view) for view in found], lambda out: record.entries(out, found, SystemClock().now())
+    )
+    return Exit.DONE
 
-    return audit.entries(desk, request, kind, last, seq)
+
+def _whole_id(city: City, beginning: str) -> str:
+    """Return the request of the record whose id begins so; raises BadInput ``request.unknown``, ``.ambiguous``."""
+    check_id(beginning, "request")
+    found = {view.request_id for view in list_entries(city) if (view.request_id or "").startswith(beginning)}
+    if beginning in found or len(found) == 1:
+        return beginning if beginning in found else str(found.pop())
+    if found:
+        names = ", ".join(sorted(str(one) for one in found)[:5])
+        raise BadInput("request.ambiguous", f"{beginning} fits {names}", "give more of the id")
+    raise BadInput("request.unknown", f"the record has no request {beginning}", "onevoice audit show lists its entries")
 
 
 @command(app, "restore", "onevoice audit restore --into-new-store")
@@ -51,20 +89,28 @@ def restore(
 ) -> int:
     """Rebuild the ledger from the second copy, into an empty stream.
 
-    The city must be stopped. An interrupted restore goes on where it ended when it is repeated without the option.
+    The city must be stopped. If it is interrupted, repeat it without the option: it goes on where it ended.
     Exit status 7 when the copy does not verify.
     """
-    from services.desk.flows import restore as flow
-
-    return flow.restore(desk, into_new_store)
+    done = restoring.restore(desk.city(), into_new_store, note)
+    desk.answer(vars(done), lambda out: restoring.report(out, done))
+    return Exit.DONE
 
 
 @command(app, "close-alarms", 'onevoice audit close-alarms --as mcpe --reason "restored from the copy"')
-def close_alarms(desk: Invocation, reason: options.Reason, as_: options.ActsAs = None) -> int:
-    """Close the alarms on record after a person has looked; verify tells of them from then on as warnings.
+def close_alarms_(desk: Invocation, reason: options.Reason, as_: options.ActsAs = None) -> int:
+    """Close the alarms on record after a person has looked; verify shows them as warnings from then on.
 
     The city must be stopped.
     """
-    from services.desk.flows import restore as flow
-
-    return flow.close(desk, as_, reason)
+    city, by = desk.city(), people.acting(as_)
+    if not reason.strip():
+        raise BadInput("reason.missing", "closing alarms needs a reason", '--reason "restored from the copy"')
+    try:
+        with writing(city.audit_folder):
+            count = close_alarms(city.audit_folder, by, reason.strip(), SystemClock().now())
+    except AlarmsUnreadable as error:
+        raise Unproven("alarms.damaged", str(error), "look at the file, and move it away") from error
+    closed = f"{count} alarms are closed. They stay on record; onevoice audit verify shows them."
+    desk.answer({"closed": count}, lambda out: out.print(Text(closed)))
+    return Exit.DONE

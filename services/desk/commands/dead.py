@@ -2,64 +2,124 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
-from services.desk import options
+from schemas import subjects
+from schemas.events.dead import LetterOrder, LetterReply, LetterView
+from schemas.events.desk import BoardQuery
+from services.desk import options, session
 from services.desk.app import Invocation, command, group
+from services.desk.session import Session
+from services.desk.views import dead_letters
+from services.desk.views.timetext import duration
+from services.desk.words import reason_text
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import BadInput, Exit
 
-app = group("See what services put aside; send it again after the mend.", "onevoice dead list")
+app = group("See messages that services could not handle; send them again.", "onevoice dead list")
 
-Letter = Annotated[int, typer.Argument(metavar="LETTER", help="The letter's number, as the list has it.", min=1)]
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The dead letter's number, from the list.", min=1)]
+
+_LOOK_SECONDS = 0.2
+_UNDER_WAY = frozenset({"open", "sent_again"})
 
 
 @command(app, "list", "onevoice dead list --all")
-def list_(
+async def list_(
     desk: Invocation,
     everything: Annotated[bool, typer.Option("--all", help="The closed ones too.")] = False,
     as_: options.AsksAs = None,
 ) -> int:
-    """List the dead letters: what could not be read, or failed each time.
+    """List the dead letters: messages that could not be read, or failed each time.
 
-    Nothing of them is lost: each stands in the ledger, and waits for a person.
+    None of them is lost: each is an entry of the ledger, and waits for a person.
     """
-    from services.desk.flows import dead
-
-    return dead.listing(desk, as_, everything)
+    async with session.asking(desk, as_) as here:
+        views = await _list(here, everything)
+    desk.answer(
+        [dead_letters.as_json(view) for view in views],
+        lambda out: dead_letters.table(out, views, SystemClock().now()),
+    )
+    return Exit.DONE
 
 
 @command(app, "show", "onevoice dead show 3")
-def show(desk: Invocation, letter: Letter, as_: options.AsksAs = None) -> int:
-    """Show one letter: why it was put aside, the message itself, and what became of it."""
-    from services.desk.flows import dead
-
-    return dead.show_one(desk, as_, letter)
+async def show(desk: Invocation, number: Number, as_: options.AsksAs = None) -> int:
+    """Show one dead letter: why it failed, the message itself, and what became of it."""
+    async with session.asking(desk, as_) as here:
+        view = await _one(here, number)
+    desk.answer(dead_letters.as_json(view), lambda out: dead_letters.whole(out, view, SystemClock().now()))
+    return Exit.DONE
 
 
 @command(app, "again", "onevoice dead again 3 --as mcpe\nonevoice dead again --all --as mcpe")
-def again(
+async def again(
     desk: Invocation,
-    letter: Annotated[
-        int | None, typer.Argument(metavar="LETTER", help="The letter's number; or --all.", min=1)
+    number: Annotated[
+        int | None, typer.Argument(metavar="NUMBER", help="The dead letter's number; or --all.", min=1)
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every open letter, one after the other.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every open one, one after the other.")] = False,
     as_: options.ActsAs = None,
     wait: options.WaitForAnswer = "15s",
 ) -> int:
-    """Send a letter again, after what was wrong is mended.
+    """Send a dead letter again, once the cause is fixed.
 
-    Its service gets the very entry of the ledger once more. What it did of it before it does not do twice. Exit status
-    5 means that one failed again: a new letter says why; 3 that it is under way still.
+    Its service gets the same ledger entry once more, and does nothing twice. Exit status 5 means that it failed again
+    (a new dead letter says why), 3 that it is still under way.
     """
-    from services.desk.flows import dead
-
-    return dead.again(desk, as_, letter, everything, wait)
+    if (number is None) != everything:
+        raise BadInput("dead.which", "name one dead letter, or all of them", "onevoice dead again NUMBER, or --all")
+    seconds = duration(wait, "wait.malformed").total_seconds()
+    async with session.acting(desk, as_) as here:
+        wanted = [number] if number is not None else [view.letter for view in await _list(here, False)]
+        ended = [await _send_again(here, one, seconds) for one in wanted]
+    shown = [dead_letters.as_json(view) for view in ended]
+    desk.answer(shown if everything else shown[0], lambda out: dead_letters.outcomes(out, ended))
+    return _status(ended)
 
 
 @command(app, "drop", 'onevoice dead drop 3 --as mcpe --reason "a test by hand"')
-def drop(desk: Invocation, letter: Letter, reason: options.Reason, as_: options.ActsAs = None) -> int:
-    """Close a letter without sending it again; the entry stays in the ledger."""
-    from services.desk.flows import dead
+async def drop(desk: Invocation, number: Number, reason: options.Reason, as_: options.ActsAs = None) -> int:
+    """Close a dead letter without sending it again; its entry stays in the ledger."""
+    order = LetterOrder(order="drop", letter=number, reason=reason_text(reason))
+    async with session.acting(desk, as_) as here:
+        await here.link.ask(subjects.DESK_DEAD_ORDER, order, LetterReply)
+        view = await _one(here, number)
+    desk.answer(dead_letters.as_json(view), lambda out: dead_letters.outcomes(out, [view]))
+    return Exit.DONE
 
-    return dead.drop(desk, as_, letter, reason)
+
+async def _list(here: Session, everything: bool) -> tuple[LetterView, ...]:
+    return (await here.board(BoardQuery(query="dead", closed=everything or None))).dead_letters or ()
+
+
+async def _one(here: Session, number: int) -> LetterView:
+    views = (await here.board(BoardQuery(query="dead", letter=number))).dead_letters
+    if not views:
+        raise BadInput("dead.unknown", f"there is no dead letter {number}", "onevoice dead list")
+    return views[0]
+
+
+async def _send_again(here: Session, number: int, seconds: float) -> LetterView:
+    """Order it, and wait until it is closed or the time is over.
+
+    It is asked for again and again: dead letters stand in a stream of their own, which the board does not pass on.
+    """
+    session.allow(seconds)
+    await here.link.ask(subjects.DESK_DEAD_ORDER, LetterOrder(order="again", letter=number), LetterReply)
+    end = monotonic() + seconds
+    while True:
+        view = await _one(here, number)
+        if view.state not in _UNDER_WAY or monotonic() > end:
+            return view
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _status(ended: list[LetterView]) -> int:
+    states = {view.state for view in ended}
+    if "failed_again" in states:
+        return Exit.PARTLY
+    return Exit.BLOCKED if states & _UNDER_WAY else Exit.DONE

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
-from services.desk import options
+from schemas import canonical, subjects
+from schemas.events.control import EocActivate, EocStandDown, Posture
+from schemas.events.desk import BoardBeat, EocBroadcast, EocView
+from services.desk import options, session
 from services.desk.app import Invocation, command, group
+from services.desk.connection.follow import until_active
+from services.desk.connection.live import messages, until_interrupted
+from services.desk.views import advice, city, outcome
+from services.desk.views.output import console, people_console, print_json_line
+from services.desk.views.timetext import local
+from services.desk.words import incident_name
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import Exit
 
 app = group("Activate the EOC, stand it down, see its state.", "onevoice eoc status")
 
 
 @command(app, "activate", 'onevoice eoc activate --level 2 --incident "Fraser River flood" --as eoc-director')
-def activate(
+async def activate(
     desk: Invocation,
     level: Annotated[int, typer.Option("--level", min=1, max=3, help="The level of activation.")],
     incident: options.Incident,
@@ -23,30 +36,92 @@ def activate(
 
     It waits until nothing that was decided before is in flight any more, and says then that it is active.
     """
-    from services.desk.flows import orders
-
-    return orders.activate(desk, as_, level, incident)
+    action = EocActivate(level=level, incident=incident_name(incident))
+    talk = people_console(desk.as_json)
+    async with session.acting(desk, as_) as here:
+        reply = await here.order(subjects.DESK_EOC_ORDER, action)
+        view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
+    answer(desk, view)
+    return Exit.DONE
 
 
 @command(app, "stand-down", "onevoice eoc stand-down --as eoc-director")
-def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
+async def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
     """Stand the EOC down; what it held back stays held back."""
-    from services.desk.flows import orders
-
-    return orders.stand_down(desk, as_)
+    async with session.acting(desk, as_) as here:
+        reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown())
+        view = await here.eoc(reply.control_seq)
+    answer(desk, view)
+    return Exit.DONE
 
 
 @command(app, "status", "onevoice eoc status --json")
-def status(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def status(desk: Invocation, as_: options.AsksAs = None) -> int:
     """Say the posture, the incident, and what is in flight."""
-    from services.desk.flows import eoc
-
-    return eoc.status(desk, as_)
+    async with session.asking(desk, as_) as here:
+        view = await here.eoc()
+    answer(desk, view)
+    return Exit.DONE
 
 
 @command(app, "watch", "onevoice eoc watch")
-def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
     """Show each change of the posture until Ctrl-C."""
-    from services.desk.flows import eoc
+    async with (
+        session.asking(desk, as_) as here,
+        here.link.listening(subjects.EOC_STATE, subjects.BOARD_BEAT) as received,
+    ):
+        seen = _report(desk, _of_view(await here.eoc()), None)
+        session.allow(math.inf)
+        async with until_interrupted() as stop:
+            async for message in messages(here.link, received, stop):
+                if message is not None and message.subject == subjects.EOC_STATE:
+                    seen = _report(desk, _of_broadcast(message.data), seen)
+                elif message is not None and _control_seq(message.data) > seen["control_seq"]:
+                    seen = _report(desk, _of_view(await here.eoc()), seen)  # a broadcast was lost
+    return Exit.DONE
 
-    return eoc.watch(desk, as_)
+
+def answer(desk: Invocation, view: EocView) -> None:
+    """Print the posture."""
+    desk.answer(outcome.eoc_json(view), lambda out: city.eoc(out, view, SystemClock().now()))
+
+
+def _in_flight(count: int) -> str:
+    posts = "1 post" if count == 1 else f"{count} posts"
+    return f"activating, {posts} in flight"
+
+
+_KEYS = ("posture", "level", "incident", "control_seq", "hold", "in_flight")
+
+
+def _of_view(view: EocView) -> dict[str, Any]:
+    return {key: value for key, value in view.model_dump(mode="json").items() if key in _KEYS}
+
+
+def _control_seq(raw: bytes) -> int:
+    return BoardBeat.from_value(canonical.loads(raw)).control_seq
+
+
+def _of_broadcast(raw: bytes) -> dict[str, Any]:
+    said = EocBroadcast.from_value(canonical.loads(raw)).model_dump(mode="json")
+    return {key: said[key] for key in _KEYS}
+
+
+def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None) -> dict[str, Any]:
+    """Print a state that differs from the last one and is not older; return what was seen last.
+
+    Control revisions that change nothing else (a designation, say) are printed for programs only.
+    """
+    if seen is not None and (state == seen or state["control_seq"] < seen["control_seq"]):
+        return seen
+    if seen is not None and not desk.as_json and state == seen | {"control_seq": state["control_seq"]}:
+        return state
+    now = SystemClock().now()
+    if desk.as_json:
+        print_json_line({"at": now.isoformat(), **state})
+        return state
+    line = f"{local(now, now)}  {advice.posture_line(Posture(state['posture']), state['level'], state['incident'])}"
+    line += f"  ({state['in_flight']} in flight, control revision {state['control_seq']})"
+    console().print(Text(line + ("  HOLD" if state["hold"] else "")), soft_wrap=True)
+    return state

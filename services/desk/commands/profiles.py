@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
 
-from services.desk import options
+from schemas import subjects
+from schemas.events.authority import Profile
+from schemas.events.control import Action, ProfileAdd, ProfileSuspend
+from schemas.events.desk import BoardQuery
+from services.desk import options, session
 from services.desk.app import Invocation, command, group
+from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
+from services.desk.city.profile_check import examine
+from services.desk.session import Session
+from services.desk.views import city as shown
+from services.desk.views import outcome
+from services.desk.words import check_id
+from services.kernel.base.errors import BadInput, Exit, describe
 
 app = group("See and check the official profiles.", "onevoice profiles check")
 
-Profile = Annotated[str, typer.Argument(metavar="PROFILE", help="The profile's id.")]
+ProfileId = Annotated[str, typer.Argument(metavar="PROFILE", help="The profile's id.")]
 
 
 @command(app, "list", "onevoice profiles list --json")
-def listing(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def listing(desk: Invocation, as_: options.AsksAs = None) -> int:
     """List the profiles."""
-    from services.desk.flows import profiles
-
-    return profiles.listing(desk, as_)
+    async with session.asking(desk, as_) as here:
+        found = await _profiles(here)
+    desk.answer([outcome.profile_json(profile) for profile in found], lambda out: shown.profiles(out, found))
+    return Exit.DONE
 
 
 @command(app, "check", "onevoice profiles check")
-def check(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     """Check each profile's sanction, statements and credential.
 
     Exit status 2 when one of them could not be posted to.
     """
-    from services.desk.flows import profiles
-
-    return profiles.check(desk, as_)
+    async with session.asking(desk, as_) as here:
+        profiles, city = await _profiles(here), here.city
+    session.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
+    objections = await unwilling(city, city.settings.city.website, profiles)
+    found = [examine(city, profile, objections.get(profile.id)) for profile in profiles]
+    findings = [asdict(one) | {"problems": list(one.problems)} for one in found]
+    desk.answer(findings, lambda out: shown.profile_findings(out, found))
+    return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
 
 
 @command(
@@ -40,9 +61,9 @@ def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     "         --account library@townsquare --purpose 'News of the library.' \\\n"
     "         --identification 'Maintained by the City.' --disclosure 'Write to us.' --as mcpe",
 )
-def add(
+async def add(
     desk: Invocation,
-    profile: Profile,
+    profile: ProfileId,
     department: Annotated[str, typer.Option("--department", metavar="D", help="Its department.")],
     platform: Annotated[str, typer.Option("--platform", metavar="P", help="website, mastodon, bluesky.")],
     account: Annotated[str, typer.Option("--account", metavar="A", help="The account on the platform.")],
@@ -57,24 +78,45 @@ def add(
     as_: options.ActsAs = None,
 ) -> int:
     """Sanction a profile, or change what is known of it."""
-    from services.desk.flows import profiles
-
-    fields: dict[str, object] = {
-        "id": profile,
-        "department": department,
-        "platform": platform,
-        "account": account,
-        "purpose": purpose,
-        "identification": identification,
-        "disclosure": disclosure,
-        "departmental": departmental,
-    }
-    return profiles.add(desk, as_, fields)
+    try:
+        added = Profile(
+            id=profile,
+            department=department,
+            platform=platform,
+            account=account,
+            purpose=purpose,
+            identification=identification,
+            disclosure=disclosure,
+            departmental=departmental,
+        )
+    except ValidationError as error:
+        raise BadInput("profile.invalid", describe(error), "onevoice profiles add --help") from error
+    return await _order(desk, as_, ProfileAdd(profile=added), added.id)
 
 
 @command(app, "suspend", "onevoice profiles suspend parks-townsquare --as mcpe")
-def suspend(desk: Invocation, profile: Profile, as_: options.ActsAs = None) -> int:
+async def suspend(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None) -> int:
     """Take the sanction of a profile back: nothing is posted to it any more."""
-    from services.desk.flows import profiles
+    return await _order(desk, as_, ProfileSuspend(profile=check_id(profile, "profile")), profile)
 
-    return profiles.suspend(desk, as_, profile)
+
+async def _profiles(here: Session, at_least: int | None = None) -> tuple[Profile, ...]:
+    return (await here.board(BoardQuery(query="profiles", at_least=at_least))).profiles or ()
+
+
+async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: str) -> int:
+    async with session.acting(desk, as_) as here:
+        known = {profile.id for profile in await _profiles(here)}
+        if isinstance(action, ProfileSuspend) and profile_id not in known:
+            raise BadInput("profile.unknown", f"there is no profile {profile_id!r}", "onevoice profiles list")
+        reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
+        now = next(one for one in await _profiles(here, reply.control_seq) if one.id == profile_id)
+
+    def draw(out: Console) -> None:
+        state = "official" if now.official else "suspended"
+        out.print(Text(f"{now.id} is {state} since control revision {reply.control_seq}."))
+        if now.official:
+            out.print(Text("It can be posted to at once, without a restart: onevoice profiles check", style="dim"))
+
+    desk.answer(outcome.profile_json(now) | {"control_seq": reply.control_seq}, draw)
+    return Exit.DONE

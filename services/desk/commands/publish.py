@@ -1,10 +1,33 @@
-"""``onevoice publish`` and ``onevoice request``."""
+"""``onevoice publish`` and ``onevoice request``: preview, confirm, submit, sign, follow."""
 
 from __future__ import annotations
 
-from services.desk import options
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from schemas.events.desk import (
+    EocView,
+    PreviewReply,
+    RequestView,
+    SubmitReply,
+)
+from services.desk import confirm, options, people, session, statements
 from services.desk.app import Invocation, command, group
-from services.desk.asked import Manner, Message
+from services.desk.connection.follow import follow, landing
+from services.desk.connection.link import connect
+from services.desk.draft import Draft
+from services.desk.session import Session
+from services.desk.submission import Outgoing, approve_own, prepare, preview, send, submit_as_seen
+from services.desk.views import advice, outcome
+from services.desk.views import request as show
+from services.desk.views.layout import width
+from services.desk.views.output import people_console
+from services.desk.views.request import report
+from services.desk.views.timetext import local
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, Refused
 
 app = group("Messages: preview, confirm, sign, follow.")
 
@@ -17,81 +40,117 @@ app = group("Messages: preview, confirm, sign, follow.")
     'onevoice publish "Hydrant flushing on 7th Avenue." --to fire-townsquare \\\n'
     "         --expires 4h --as fire-publisher --yes",
 )
-def publish(
-    desk: Invocation,
-    text: options.Text,
-    as_: options.ActsAs = None,
-    all_departments: options.AllDepartments = False,
-    to: options.To = None,
-    link: options.Link = None,
-    image: options.Image = None,
-    alt: options.Alt = None,
-    crisis: options.Crisis = None,
-    severity: options.SeverityOption = None,
-    expires: options.Expires = None,
-    variant: options.Variant = None,
-    yes: options.Yes = False,
-    wait: options.Wait = "60s",
-    event_id: options.EventId = None,
-) -> int:
+async def publish(desk: Invocation, message: options.Message, manner: options.PublishManner) -> int:
     """Preview, confirm and sign a message, and watch it land.
 
     Shows what each platform would get, asks, signs exactly that with your key, and follows it to each profile. Exit
-    status 3 means that it waits for somebody else's approval.
+    status 3 means that it waits for somebody else's approval. Where no answer came, type the same again: it is sent
+    as the same request, and posted once.
     """
-    from services.desk.flows import publish as flow
-
-    message = Message(
-        text=text,
-        to=tuple(to or ()),
-        all_departments=all_departments,
-        link=link,
-        images=tuple(image or ()),
-        alts=tuple(alt or ()),
-        crisis=crisis,
-        severity=severity,
-        expires=expires,
-        variants=tuple(variant or ()),
-        event_id=event_id,
-    )
-    return flow.publish(desk, message, Manner(as_, yes, wait))
+    if people.is_system(desk.city(), officer := people.acting(manner.officer)):
+        raise Refused(
+            "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
+        )
+    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    async with session.acting(desk, officer) as here:
+        state = await here.eoc()
+        out, seen = await preview(here, draft, state)
+        statements.checked_digest(seen)
+        if manner.dry_run:
+            return _dry_run(desk, out, seen, state)
+        _show_preview(talk, out, seen, state)
+        await confirm.publishing(
+            talk,
+            yes=manner.yes,
+            profiles=len(seen.targets),
+            scope=seen.scope,
+            incident=state.incident,
+            findings=len(seen.screening),
+            piped=draft.piped(),
+        )
+        submitted = await submit_as_seen(here, talk, out, seen)
+        approved = await approve_own(here, seen, submitted)
+        out.unanswered.forget(out.fingerprint)
+        view = await _follow(here, draft, talk, seen.request_id, approved.seq)
+    return report(desk, talk, view)
 
 
 @command(app, "request", 'onevoice request "Road closed at Dewdney Trunk." --to engineering-townsquare --as clerk')
-def request(
-    desk: Invocation,
-    text: options.Text,
-    as_: options.ActsAs = None,
-    all_departments: options.AllDepartments = False,
-    to: options.To = None,
-    link: options.Link = None,
-    image: options.Image = None,
-    alt: options.Alt = None,
-    crisis: options.Crisis = None,
-    severity: options.SeverityOption = None,
-    expires: options.Expires = None,
-    variant: options.Variant = None,
-    yes: options.Yes = False,
-    wait: options.Wait = "60s",
-    event_id: options.EventId = None,
-) -> int:
+async def request(desk: Invocation, message: options.Message, manner: options.PublishManner) -> int:
     """Ask for a message to be published, without approving it.
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
     """
-    from services.desk.flows import publish as flow
+    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    async with session.acting(desk, manner.officer) as here:
+        if people.is_system(here.city, here.user):
+            return await _request_as_system(here, draft, manner, talk)
+        state = await here.eoc()
+        out, seen = await preview(here, draft, state)
+        if manner.dry_run:
+            return _dry_run(desk, out, seen, state)
+        _show_preview(talk, out, seen, state)
+        if not manner.yes and confirm.interactive(draft.piped()):
+            await confirm.ask("Submit this request? [y/N]", piped=draft.piped())
+        submitted = await submit_as_seen(here, talk, out, seen)
+        out.unanswered.forget(out.fingerprint)
+        view = await _follow(here, draft, talk, submitted.request_id, submitted.seq)
+    return report(desk, talk, view)
 
-    message = Message(
-        text=text,
-        to=tuple(to or ()),
-        all_departments=all_departments,
-        link=link,
-        images=tuple(image or ()),
-        alts=tuple(alt or ()),
-        crisis=crisis,
-        severity=severity,
-        expires=expires,
-        variants=tuple(variant or ()),
-        event_id=event_id,
-    )
-    return flow.request(desk, message, Manner(as_, yes, wait))
+
+async def _request_as_system(here: Session, draft: Draft, manner: options.PublishManner, talk: Console) -> int:
+    """Submit for a system, which may do nothing else; an officer whose key is here looks what became of it."""
+    if draft.pictures:
+        raise BadInput("picture.system", "a system cannot send pictures", "leave --image out, or submit as an officer")
+    if manner.dry_run or draft.message.and_city:
+        raise BadInput(
+            "system.preview", "a system only submits: it can ask for no preview and no profiles", "do it as an officer"
+        )
+    reader = people.reader(here.city)
+    if reader is None:
+        out = prepare(here, draft, bool(draft.message.crisis), draft.targets)
+        reply = await send(here, out, out.event)
+        out.unanswered.forget(out.fingerprint)
+        return _report_accepted(here, reply)
+    async with connect(here.city, reader) as link:
+        second = Session(here.desk, here.city, reader, link)
+        out = prepare(here, draft, draft.crisis((await second.eoc()).posture), draft.targets)
+        reply = await send(here, out, out.event)
+        out.unanswered.forget(out.fingerprint)
+        view = await _follow(second, draft, talk, reply.request_id, reply.seq)
+    return report(here.desk, talk, view)
+
+
+def _dry_run(desk: Invocation, out: Outgoing, seen: PreviewReply, state: EocView) -> int:
+    def draw(console: Console) -> None:
+        _show_preview(console, out, seen, state)
+        console.print(Text("Dry run: nothing was submitted.", style="bold"))
+
+    desk.answer(outcome.preview_json(seen), draw)
+    return Exit.DONE
+
+
+def _show_preview(console: Console, out: Outgoing, seen: PreviewReply, state: EocView) -> None:
+    show.preview(console, seen, SystemClock().now())
+    line = advice.posture_line(state.posture, state.level, state.incident)
+    console.print(Text(f"Posture: {line}"))
+    if state.hold:
+        console.print(Text("HOLD is on: nothing is posted until it is off.", style="bold red"))
+    console.print(Text(advice.needs(state.posture, seen.scope, out.event.data.crisis)), width=width(console))
+    if out.before is not None:
+        since = local(datetime.fromisoformat(out.before.at), SystemClock().now())
+        again = f"You sent this at {since} and got no answer. It goes out as the same request, and is posted once."
+        console.print(Text(again, style="yellow"), width=width(console))
+
+
+async def _follow(here: Session, draft: Draft, talk: Console, request_id: str, since_seq: int) -> RequestView:
+    with landing(talk, since_seq) as look:
+        return await follow(here.link, request_id, since_seq, draft.wait.total_seconds(), look)
+
+
+def _report_accepted(here: Session, reply: SubmitReply) -> int:
+    """Report a system's submission where no officer's key is at hand to look further."""
+    accepted = f"Accepted: {reply.request_id}. It waits for an officer's approval."
+    answer = {"request_id": reply.request_id, "revision": reply.revision, "verdict": None, "deliveries": []}
+    here.desk.answer(answer, lambda out: out.print(Text(accepted)))
+    return Exit.BLOCKED

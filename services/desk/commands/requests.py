@@ -1,77 +1,254 @@
-"""``onevoice pending``, ``show``, ``approve``, ``reject`` and ``status``."""
+"""``onevoice pending``, ``show``, ``approve``, ``reject``, ``status`` and ``withdraw``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from datetime import timedelta
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from services.desk import options
+from schemas import subjects
+from schemas.events.control import Withdraw
+from schemas.events.dead import LetterView
+from schemas.events.desk import ApprovalReply, BoardQuery, RequestView
+from services.desk import confirm, options, session, statements
 from services.desk.app import Invocation, command, group
-from services.desk.asked import Manner
+from services.desk.connection.changes import Watch, of_request
+from services.desk.connection.follow import fetch, follow, landing
+from services.desk.connection.live import until, until_interrupted
+from services.desk.session import Session
+from services.desk.views import advice, dead_letters, outcome
+from services.desk.views import request as show
+from services.desk.views.output import console, errors_console, people_console
+from services.desk.views.progress import Changes
+from services.desk.views.request import report
+from services.desk.views.timetext import duration
+from services.desk.words import check_id, reason_text
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit
 
-app = group("Requests that stand.")
+app = group("Requests that were made.")
 
 
 @command(app, "pending", "onevoice pending --json")
-def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
-    """List the requests that wait for something."""
-    from services.desk.flows import requests
+async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
+    """List the requests that wait for something.
 
-    return requests.pending(desk, as_)
+    For programs the answer is the list of requests; dead letters are named on standard error.
+    """
+    async with session.asking(desk, as_) as here:
+        views, failed = await _all_pending(here)
+
+    def draw(out: Console) -> None:
+        now = SystemClock().now()
+        show.pending_table(out, views, now)
+        if failed:
+            out.print(Text(f"\nMessages that a service could not handle, {len(failed)}:", style="bold"))
+            dead_letters.table(out, failed, now)
+
+    desk.answer([outcome.request_json(view) for view in views], draw)
+    if desk.as_json and failed:
+        errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
+    return Exit.DONE
 
 
 @command(app, "show", "onevoice show rab12")
-def show(desk: Invocation, request_id: options.RequestId, as_: options.AsksAs = None) -> int:
+async def show_(desk: Invocation, request_id: options.RequestId, as_: options.AsksAs = None) -> int:
     """Show a request as each platform would get it.
 
-    With what screening found, the verdict and its reasons, and where it stands on each profile.
+    With what screening found, the verdict and its reasons, and what happened on each profile.
     """
-    from services.desk.flows import requests
+    view = await _look_up(desk, as_, request_id)
 
-    return requests.show_one(desk, as_, request_id)
+    def draw(out: Console) -> None:
+        show.whole_request(out, view.request, SystemClock().now())
+        show.result(out, view)
+
+    desk.answer(outcome.request_json(view) | {"renderings": outcome.renderings_json(view.request.renderings)}, draw)
+    return Exit.DONE
 
 
 @command(app, "approve", "onevoice approve rab12 --as pio --acknowledge")
-def approve(
+async def approve(
     desk: Invocation,
     request_id: options.RequestId,
-    as_: options.ActsAs = None,
+    manner: options.Manner,
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="You saw what screening found, and accept it.")
     ] = False,
-    yes: options.Yes = False,
-    wait: options.Wait = "60s",
 ) -> int:
     """Approve a request with your signature, and watch it land.
 
-    Your signature covers exactly the texts that are shown. Exit status 3 means that something is missing still.
+    Your signature covers exactly the texts that are shown. Exit status 3 means that something is still missing.
     """
-    from services.desk.flows import requests
-
-    return requests.approve(desk, request_id, acknowledge, Manner(as_, yes, wait))
+    check_id(request_id, "request")
+    wait, talk = duration(manner.wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
+    async with session.acting(desk, manner.officer) as here:
+        view = await fetch(here.link, request_id)
+        if outcome.exit_status(view) is Exit.DONE and outcome.settled(view):
+            return _nothing_written(desk, view, f"{view.request.request_id} is posted everywhere already.")
+        statements.checked_digest(view.request)
+        if not desk.as_json:
+            show.whole_request(talk, view.request, SystemClock().now())
+            state = await here.eoc()
+            talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
+        _check_acknowledged(view, acknowledge or manner.yes)
+        if not manner.yes and confirm.interactive():
+            await confirm.ask(*confirm.question(len(view.request.targets), view.request.scope, None))
+        reply = await _decide(here, view, "approve")
+        with landing(talk, reply.seq) as look:
+            view = await follow(here.link, reply.request_id, reply.seq, wait, look)
+    return report(desk, talk, view)
 
 
 @command(app, "reject", 'onevoice reject rab12 --as pio --reason "the road is open again"')
-def reject(desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None) -> int:
+async def reject(
+    desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
+) -> int:
     """Reject a request with your signature."""
-    from services.desk.flows import requests
-
-    return requests.reject(desk, as_, request_id, reason)
+    check_id(request_id, "request")
+    reason_text(reason)
+    async with session.acting(desk, as_) as here:
+        view = await fetch(here.link, request_id)
+        reply = await _decide(here, view, "reject", reason)
+        view = await follow(here.link, reply.request_id, reply.seq, 0.0, lambda _view: None)
+    report(desk, people_console(desk.as_json), view)
+    return Exit.DONE
 
 
 @command(app, "status", "onevoice status rab12 --watch")
-def status(
+async def status(
     desk: Invocation,
     request_id: options.RequestId,
     watch: Annotated[bool, typer.Option("--watch", help="Each change, until it is settled or Ctrl-C.")] = False,
     as_: options.AsksAs = None,
 ) -> int:
-    """Say where a request stands on each profile.
+    """Say what happened to a request on each profile.
 
     With --watch it follows the request and ends with its outcome's exit status: 0 delivered, 3 blocked (with
     --json; else it goes on watching), 4 refused, 5 partly. Ctrl-C ends it with 0.
     """
-    from services.desk.flows import requests
+    check_id(request_id, "request")
+    if watch:
+        return await (_await(desk, as_, request_id) if desk.as_json else _watch(desk, as_, request_id))
+    view = await _look_up(desk, as_, request_id)
 
-    return requests.status(desk, as_, request_id, watch)
+    def draw(out: Console) -> None:
+        show.request_head(out, view.request, SystemClock().now())
+        show.result(out, view)
+
+    desk.answer(outcome.request_json(view), draw)
+    return Exit.DONE
+
+
+@command(app, "withdraw", 'onevoice withdraw rab12 --as fire-publisher --reason "wrong road"')
+async def withdraw(
+    desk: Invocation,
+    request_id: options.RequestId,
+    as_: options.ActsAs = None,
+    reason: options.Reason = "withdrawn",
+) -> int:
+    """Take a request back, also a cleared one.
+
+    It stops what is not posted yet. Posts that are out already stay, and are listed.
+    """
+    check_id(request_id, "request")
+    reason_text(reason)
+    async with session.acting(desk, as_) as here:
+        before = await fetch(here.link, request_id)
+        whole_id = before.request.request_id
+        if before.withdrawn:  # it stays withdrawn for ever: no order is needed, however old this answer is
+            return _nothing_written(desk, before, f"{whole_id} is withdrawn already.")
+        reply = await here.order(subjects.DESK_EOC_ORDER, Withdraw(request_id=whole_id, reason=reason))
+        view = await fetch(here.link, whole_id, reply.control_seq)
+
+    def draw(out: Console) -> None:
+        out.print(Text(f"Withdrawn: {whole_id}, at control revision {reply.control_seq}."))
+        show.deliveries(out, view.deliveries)
+        if outcome.delivered(view):
+            out.print(Text("What is posted already stays there: delete it on the platform if it must go."))
+
+    desk.answer(outcome.request_json(view) | {"control_seq": reply.control_seq}, draw)
+    return Exit.DONE
+
+
+def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
+    desk.answer(outcome.request_json(view), lambda out: out.print(Text(f"{why} Nothing was written.")))
+    return Exit.DONE
+
+
+async def _all_pending(here: Session) -> tuple[list[RequestView], tuple[LetterView, ...]]:
+    """Return all that waits, page by page, the most urgent first, and the open dead letters."""
+    views: list[RequestView] = []
+    failed: tuple[LetterView, ...] = ()
+    after: str | None = None
+    while True:
+        reply = await here.board(BoardQuery(query="pending", after=after))
+        views += reply.requests or ()
+        failed = failed or reply.dead_letters or ()
+        after = reply.next
+        if after is None:
+            return views, failed
+
+
+async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> RequestView:
+    check_id(beginning, "request")
+    async with session.asking(desk, as_) as here:
+        return await fetch(here.link, beginning)
+
+
+async def _decide(
+    here: Session, view: RequestView, verb: Literal["approve", "reject"], reason: str = ""
+) -> ApprovalReply:
+    signed = statements.decision(
+        here.signer,
+        view.request,
+        realm=here.realm,
+        officer=here.user,
+        verb=verb,
+        now=SystemClock().now(),
+        lifetime=timedelta(seconds=statements.settings_of(here.city).approval_seconds),
+        reason=reason,
+    )
+    return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)
+
+
+def _check_acknowledged(view: RequestView, given: bool) -> None:
+    """Have the officer say that they saw what screening found; raises BadInput ``screening.unacknowledged``."""
+    found = view.request.screening
+    if not found or given:
+        return
+    codes = ", ".join(statements.codes(found))
+    raise BadInput(
+        "screening.unacknowledged",
+        f"screening found {codes}, and you did not say that you accept it; nothing was signed",
+        "--acknowledge says in your approval that you saw and accept this",
+    )
+
+
+async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:
+    async with session.asking(desk, as_) as here:
+        request_id = (await fetch(here.link, beginning)).request.request_id
+        view = await follow(here.link, request_id, 0, math.inf, lambda _view: None)
+    return report(desk, people_console(True), view)
+
+
+async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
+    async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
+        view = await fetch(here.link, beginning)
+        request_id, changes = view.request.request_id, Changes(console())
+        session.allow(math.inf)
+        async with until_interrupted() as stop:
+            watch = Watch(here.link, received, view.as_of)
+            changes.show(view)
+            while not outcome.over(view):
+                changed = await until(stop, of_request(watch, request_id, 3_600.0))
+                if stop.is_set():
+                    return Exit.DONE
+                if changed:
+                    view = await fetch(here.link, request_id)
+                    changes.show(view)
+    return outcome.exit_status(view)

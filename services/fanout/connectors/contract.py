@@ -250,7 +250,7 @@ class Connector(ABC):
 
 @runtime_checkable
 class ReadsBack(Protocol):
-    """What a connector does beside whose platform may drop what it has accepted."""
+    """What a connector can do, too, whose platform may drop what it has accepted."""
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
         """Look whether a delivered post still stands, by its id; Absent: the platform says that there is none."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 
 from schemas.platforms import LIMITS, limits_of
@@ -13,6 +11,7 @@ from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.kernel.base.city import City
+from services.kernel.base.run_file import running_city
 
 __all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
 
@@ -59,10 +58,5 @@ def _bases(city: City) -> Callable[[str], str]:
 
 def _running_townsquare(city: City) -> str | None:
     """Return the townsquare's URL that ``onevoice up`` wrote down, if that process lives."""
-    try:
-        found = json.loads(city.run_path.read_bytes())
-        os.kill(int(found["pid"]), 0)
-        url = found["townsquare_url"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    url = (running_city(city) or {}).get("townsquare_url")
     return url if isinstance(url, str) else None

@@ -12,16 +12,20 @@ from collections.abc import Mapping
 
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
+from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
-from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.caller import AfterAnswer, Caller
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import retry
 from services.fanout.domain.breaker import Stop
 from services.fanout.domain.step import Wait
 from services.fanout.hosts.host import Host, HostRegistry
-from services.fanout.hosts.line import Slot
+from services.fanout.hosts.line import HostSlot
 from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
 LONGEST_WAIT = 5.0
@@ -43,13 +47,14 @@ def weight_of(request: Request, platform: str) -> float:
 class Admission:
     """Lets new attempts through; ``credentials`` are those that were refused."""
 
-    def __init__(self, runtime: Runtime, caller: Caller) -> None:
-        self.credentials = Credentials(runtime)
+    def __init__(self, runtime: Runtime, hosts: HostRegistry, caller: Caller, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self._hosts = hosts
         self._runtime = runtime
         self._caller = caller
 
     async def enter(
-        self, request: Request, profile: Profile, connector: Connector, host: Host, slot: Slot
+        self, request: Request, profile: Profile, connector: Connector, host: Host, slot: HostSlot
     ) -> Wait | None:
         """Return None when a new attempt may begin, else for what it waits; nothing was sent then."""
         entered = host.ask(profile.id)
@@ -62,34 +67,47 @@ class Admission:
                 return refused
         return self._pay(request, profile, host)
 
-    def heard(self, profile: str, result: PublishResult, host: Host) -> bool:
-        """Note what a call says of the host and the credential; False: do not try again at once."""
-        host.heard(profile, result)
+    def on_folded(self, entry: Entry, applied: Applied) -> None:
+        """Count what other copies post: a platform counts all of them together."""
+        if applied.kind != "attempt" or applied.void:
+            return
+        attempt, age = parse(Attempt, entry.data), self._runtime.clock.now() - entry.at
+        state = self._runtime.fold.requests.get(attempt.request_id)
+        profile = self._runtime.control.profiles.get(attempt.profile)
+        if attempt.worker == self._runtime.instance or state is None or profile is None:
+            return
+        at = self._runtime.clock.monotonic() - max(age.total_seconds(), 0.0)
+        weight = weight_of(state.request, profile.platform)
+        self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
+
+    def note_answer(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
+        """Note what a call says of the host and the credential."""
+        host.note_answer(profile, result)
         cause = result.cause if isinstance(result, Retryable) else None
         if cause in _CREDENTIAL and isinstance(result, Retryable):
             self.credentials.lose(profile, result.reason)
-            return False
+            return AfterAnswer.LEAVE_IT
         if isinstance(result, Posted | Permanent):
             self.credentials.found(profile)
-        return not host.breaker.is_open
+        return AfterAnswer.LEAVE_IT if host.breaker.is_open else AfterAnswer.MAY_REPEAT
 
-    async def look_after_idle_hosts(self, hosts: HostRegistry, connectors: Mapping[str, Connector]) -> None:
+    async def look_after_idle_hosts(self, connectors: Mapping[str, Connector]) -> None:
         """Ask hosts that are shut, and that nothing waits for, whether they are back: else nobody would find out."""
         while True:
             await asyncio.sleep(IDLE_LOOK_SECONDS)
-            for host in hosts.idle():
+            for host in self._hosts.idle():
                 profile = self._runtime.control.profiles.get(host.breaker.last_who)
                 connector = connectors.get(profile.platform) if profile is not None else None
                 if profile is not None and connector is not None:
                     host.breaker.ask(profile.id, self._runtime.clock.monotonic())
-                    host.heard(profile.id, await self._caller.check(connector, profile))
+                    host.note_answer(profile.id, await self._caller.check(connector, profile))
                     host.breaker.gave_up(profile.id)
 
-    async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: Slot) -> Wait | None:
+    async def _try_the_host(self, profile: Profile, connector: Connector, host: Host, slot: HostSlot) -> Wait | None:
         """Ask something harmless first: a trial is to cost no attempt."""
         slot.calling()
         health = await self._caller.check(connector, profile)
-        host.heard_of_trial(profile.id, health)
+        host.note_trial(profile.id, health)
         if health.cause in _CREDENTIAL:
             self.credentials.lose(profile.id, health.detail)
             delay = retry.credential_look(len(self.credentials), _chance())

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Request
@@ -51,8 +52,16 @@ Authorize = Callable[[], NotAttempted | None]
 """Asks once more whether it may be posted, right before a call; None: it may."""
 
 
-Heard = Callable[[PublishResult], bool]
-"""Hears each answer of the platform; False: do not try again at once."""
+class AfterAnswer(Enum):
+    """Whether an answer that says "not posted, may be tried again" is followed by another call of the same attempt."""
+
+    MAY_REPEAT = "may repeat"
+    LEAVE_IT = "leave it"
+    """The host does not answer, or does not let the profile in: the next call would end in the same way."""
+
+
+OnAnswer = Callable[[PublishResult], AfterAnswer]
+"""Hears each answer of the platform."""
 
 
 class Lease:
@@ -108,7 +117,7 @@ class Caller:
         self._fetch_media = fetch_media
 
     async def publish(
-        self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, heard: Heard
+        self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, on_answer: OnAnswer
     ) -> PublishResult | NotAttempted:
         """Post it, if it may be posted; repeat within the first part of the lease what surely was not posted."""
 
@@ -116,7 +125,7 @@ class Caller:
         while result is None:
             tries += 1
             answer = await self._call(connector, intent, lease)
-            if not heard(answer) or not isinstance(answer, Retryable):
+            if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
                 return await self._resolved(connector, intent, lease, answer)
             pause = _pause(answer, tries)
             if not retry.may_start(lease.age() + pause, lease.length):

@@ -1,4 +1,4 @@
-"""Profiles that their platform does not let in: told loudly, and asked for again without an attempt on record."""
+"""Profiles that their platform does not let in: reported loudly, and asked for again without an attempt on record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KEY = "credentials"
 
 
 class Credentials:
-    """Which profiles' credentials were refused, and the platform's words. In memory: a restart finds out anew."""
+    """Which profiles' credentials were refused, and the platform's words. In memory: a restart finds out again."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -31,15 +31,15 @@ class Credentials:
                 hint=f"a new token goes into secrets/{self._runtime.city.realm}/{profile}.token",
             )
         self._lost[profile] = reason
-        self._tell()
+        self._report()
 
     def found(self, profile: str) -> None:
         """Note that a profile is let in."""
         if self._lost.pop(profile, None) is not None:
             self._runtime.log.warning("the platform lets this profile in again", profile=profile)
-            self._tell()
+            self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if not self._lost:
             self._runtime.health.troubles.pop(_KEY, None)
             return

@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, CannotTell, Connector, Posted, ReadsBack
+from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.records import Records
+from services.fanout.delivery.routes import Routes
 from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
-from services.fanout.hosts.host import HostRegistry
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
@@ -51,15 +50,13 @@ class ReadBack:
     def __init__(
         self,
         runtime: Runtime,
-        connectors: Mapping[str, Connector],
-        hosts: HostRegistry,
+        routes: Routes,
         records: Records,
         caller: Caller,
         lease: float,
     ) -> None:
         self._runtime = runtime
-        self._connectors = connectors
-        self._hosts = hosts
+        self._routes = routes
         self._lease = lease
         self._records = records
         self._caller = caller
@@ -71,7 +68,7 @@ class ReadBack:
         """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
         looks = settling_of(receipt.platform, self._lease).read_back
         wanted = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.remote_id and receipt.resolution_seq is None
-        able = isinstance(self._connectors.get(receipt.platform), ReadsBack)
+        able = isinstance(self._routes.of_platform(receipt.platform), ReadsBack)
         if not wanted or not able or not looks or seq in self._seen or len(self._due) >= KEPT:
             return
         self._seen.add(seq)
@@ -94,7 +91,9 @@ class ReadBack:
         return heapq.heappop(self._due)[2]
 
     async def _take_up(self) -> None:
-        longest = max(max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._connectors, ""))
+        longest = max(
+            max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._routes.platforms, "")
+        )
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
         for entry in await self._runtime.ledger.history(subjects.RECEIPTS, after):
@@ -112,21 +111,21 @@ class ReadBack:
         last = await self._last(receipt)
         request = await self._request(receipt.request_id)
         profile = self._runtime.control.profiles.get(receipt.profile)
-        connector = self._connectors.get(receipt.platform)
+        connector = self._routes.of_platform(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
         if last is None or last.seq != watched.seq or not ours or profile is None:
             self._seen.discard(watched.seq)
             return
         if request is None or not isinstance(connector, ReadsBack):
             return
-        host = self._hosts.of(profile)
+        host = self._routes.host(profile)
         now = self._runtime.clock.monotonic()
         if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
             self._later(watched)
             return
         intent = intent_of(request, profile, "", min(self._lease, 5.0))
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
-        host.heard(profile.id, found)
+        host.note_answer(profile.id, found)
         await self._conclude(watched, found)
 
     async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:

@@ -135,9 +135,9 @@ class Records:
         return await AsyncRetrying(
             retry=retry_if_exception_type(Unreachable),
             wait=wait_random_exponential(multiplier=0.2, max=5.0),
-            before_sleep=self._tell,
+            before_sleep=self._report,
             reraise=True,
         )(call)
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _report(self, state: RetryCallState) -> None:
         self._runtime.log.warning("a receipt waits for the ledger", tries=state.attempt_number)

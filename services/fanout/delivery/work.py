@@ -10,24 +10,25 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from schemas.platforms import MIRROR
-from services.fanout.delivery.posting import Outcome, Posting, Settings
+from services.fanout.delivery.places import Places
+from services.fanout.delivery.posting import Posting
+from services.fanout.delivery.routes import Routes
+from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
-from services.fanout.domain.limits import OTHER
 from services.fanout.domain.step import (
-    Busy,
     Done,
     End,
     Lapse,
+    LookAgain,
     Occupied,
     Place,
     Post,
     Settle,
     Step,
+    StepOutcome,
     Wait,
-    next_step,
 )
-from services.fanout.hosts.host import HostRegistry
-from services.fanout.hosts.line import HostLine, Slot
+from services.fanout.hosts.line import HostLine, HostSlot
 from services.kernel.runtime.service import RetryLater, Runtime
 
 HOLD_SECONDS = 30.0
@@ -61,18 +62,26 @@ class _InHand:
 
 
 class Work:
-    """Brings requests to their profiles."""
+    """Brings requests to their profiles. ``nowhere`` is the line for profiles that the city does not have."""
 
     def __init__(
-        self, runtime: Runtime, posting: Posting, hosts: HostRegistry, waits: Waits, settings: Settings
+        self,
+        runtime: Runtime,
+        places: Places,
+        routes: Routes,
+        posting: Posting,
+        settler: Settler,
+        waits: Waits,
+        nowhere: HostLine,
     ) -> None:
         self._runtime = runtime
+        self._places = places
+        self._routes = routes
         self._posting = posting
-        self._hosts = hosts
+        self._settler = settler
         self._waits = waits
-        self._settings = settings
+        self._nowhere = nowhere
         self._in_hand: dict[tuple[int, tuple[str, ...]], asyncio.Task[None]] = {}
-        self._nowhere = HostLine(OTHER)
         self._released = False
 
     async def deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
@@ -126,10 +135,10 @@ class Work:
         """Take step after step on one profile; return what it waits for when that is long."""
         try:
             while True:
-                place = self._place(request_id, verdict_seq, profile)
+                place = self._places.of(request_id, verdict_seq, profile)
                 if place is None:
                     return None  # it is over everywhere, and has left memory
-                outcome = await self._take(place, self._step(place))
+                outcome = await self._take(place, self._places.next_step(place))
                 if isinstance(outcome, Done):
                     self._runtime.log.debug("done", profile=profile, request_id=request_id, reason=outcome.reason)
                     return None
@@ -149,79 +158,56 @@ class Work:
             self._waits.note(place, wait)
         signals, clock = self._runtime.projection.signals, self._runtime.clock
         due = clock.monotonic() + wait.delay
-        names: tuple[str, ...] = (place.profile,)
+        keys = [place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
         long = wait.delay > HOLD_SECONDS and not wait.hold
         if place.profile == MIRROR and not hand.brought:
-            names, long = (place.profile, *place.state.request.targets), False
+            long = False
+            if not place.state.standing:
+                keys.append(f"{place.request_id}@")  # it follows the first post, whoever makes it
         if long:
             hand.long.add(place.profile)
             if place.profile == MIRROR or hand.only_waits:
                 signals.ring((hand.key,))
                 return wait
         if not self._released:
-            keys = (place.request_id, *(f"{place.request_id}@{name}" for name in names), f"@{place.profile}", "control")
-            await signals.wait((*keys, hand.key) if long else keys, wait.delay)
+            await signals.wait([*keys, hand.key] if long else keys, wait.delay)
         if self._released or (long and hand.only_waits):
             return replace(wait, delay=max(due - clock.monotonic(), 0.0))
         hand.long.discard(place.profile)
         return None
 
-    async def _take(self, place: Place, step: Step) -> Outcome:
+    async def _take(self, place: Place, step: Step) -> StepOutcome:
         if isinstance(step, Done | Wait):
             return step
         if isinstance(step, End):
-            return await self._posting.end(place, step)
-        profile = self._posting.profile_of(place)
-        line = self._hosts.of(profile).line if profile is not None else self._nowhere
-        async with line.slot(place.profile, place.state.priority) as slot:
+            return await self._settler.end(place, step)
+        profile = self._routes.profile(place.profile)
+        host = self._routes.host(profile) if profile is not None else None
+        line = host.line if host is not None else self._nowhere
+        async with line.slot(place.one_at_a_time, place.state.priority) as slot:
             if self._released:
                 return Wait(LONGEST_HOLD, "the service stops")
             try:
-                outcome, step = await self._in_turn(place, slot)
+                return await self._in_turn(place, slot)
             finally:
-                if profile is not None:
-                    self._hosts.of(profile).breaker.gave_up(place.profile)
-        # Where another copy's attempt holds the profile, it is waited for outside of the line.
-        return Wait(step.delay, step.reason, hold=True) if isinstance(step, Occupied) else outcome
+                if host is not None:
+                    host.breaker.gave_up(place.profile)
 
-    async def _in_turn(self, place: Place, slot: Slot) -> tuple[Outcome, Step]:
+    async def _in_turn(self, place: Place, slot: HostSlot) -> StepOutcome:
         """Look again, as it is this post's turn, and do what is next; a profile is freed by who posts then."""
         while True:
-            newest = self._place(place.request_id, place.verdict_seq, place.profile)
+            newest = self._places.newest(place)
             if newest is None:
-                return Done("it is over"), Done("it is over")
-            step = self._step(newest)
+                return Done("it is over")
+            step = self._places.next_step(newest)
             if isinstance(step, Lapse):
-                await self._posting.lapse(step)
+                await self._settler.lapse(step)
             elif isinstance(step, Settle):
-                return await self._posting.settle(newest, step, slot), step
+                return await self._settler.settle(newest, step, slot)
             elif isinstance(step, Post):
-                return await self._posting.post(newest, step.number, slot), step
+                return await self._posting.post(newest, step.number, slot)
+            elif isinstance(step, Occupied):
+                # Another copy's attempt holds the profile: it is waited for outside of the line.
+                return Wait(step.delay, step.reason, hold=True)
             else:
-                return None, step  # it changed while it stood in line
-
-    def _step(self, place: Place) -> Step:
-        clock = self._runtime.clock
-        return next_step(place, clock.now(), clock.monotonic(), self._settings.lease)
-
-    def _place(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
-        fold = self._runtime.fold
-        state = fold.requests.get(request_id)
-        if state is None:
-            return None
-        return Place(
-            verdict_seq=verdict_seq,
-            profile=profile,
-            state=state,
-            target=state.target(profile),
-            control_seq=fold.control.seq,
-            busy=self._busy(request_id, profile),
-        )
-
-    def _busy(self, request_id: str, profile: str) -> Busy | None:
-        seq, other = self._runtime.fold.busy.get(profile, (0, ""))
-        state = self._runtime.fold.requests.get(other)
-        if not seq or other == request_id or state is None:
-            return None
-        target = state.target(profile)
-        return Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None
+                return LookAgain()  # it changed while it stood in line

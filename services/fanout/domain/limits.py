@@ -98,6 +98,11 @@ class Bucket:
         """Take it; what is taken beyond its content keeps later ones waiting."""
         self._tokens -= amount
 
+    def spent(self, at: float, amount: float) -> None:
+        """Note what was taken elsewhere at a time; a debt is filled up like anything else."""
+        self._fill(at)
+        self.take(amount)
+
     def _fill(self, now: float) -> None:
         if self._at is not None:
             self._tokens = min(self.rate.size, self._tokens + max(0.0, now - self._at) * self.rate.per_second)
@@ -120,6 +125,12 @@ class Quota:
             for bucket in buckets:
                 bucket.take(amount)
         return wait
+
+    def spent(self, account: str, at: float, *, amount: float = 1.0) -> None:
+        """Note what another copy posts at a time: it counts, whatever is left."""
+        for bucket in (self._host, self._account(account)):
+            if bucket is not None:
+                bucket.spent(at, amount)
 
     def _account(self, account: str) -> Bucket | None:
         if self._limit.account is None:

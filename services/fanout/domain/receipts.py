@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retryable
+from services.fanout.domain import retry
+from services.kernel.fold.state import RequestState
 
 
 class HasReason(Protocol):
@@ -46,7 +48,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         attempt_seq: its ledger sequence.
         found: what the platform shows.
         now: the present time.
-        idempotent: the platform makes one post of the same key, so that what cannot be told may be repeated.
+        idempotent: the platform makes one post of the same key, so that what is not known may be repeated.
     """
     if isinstance(found, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
@@ -126,6 +128,27 @@ def exhausted(receipt: Receipt, number: int) -> Receipt:
     unknown = receipt.outcome is ReceiptOutcome.UNCONFIRMED
     outcome = ReceiptOutcome.UNCONFIRMED if unknown else ReceiptOutcome.FAILED
     return receipt.model_copy(update={"outcome": outcome, "final": True, "reason": reason, "retry_at": None})
+
+
+def to_be_tried_again(
+    receipt: Receipt, state: RequestState, number: int, after: float | None, now: datetime, chance: float
+) -> Receipt:
+    """Return when it is tried again, or the end of a post that was attempted often enough.
+
+    Args:
+        receipt: of attempt ``number``, which surely did not post.
+        state: the request.
+        number: the attempt's.
+        after: the seconds that the platform asked for, if it did.
+        now: the present time.
+        chance: a number from 0 to below 1.
+    """
+    made = len(state.target(receipt.profile).effective)
+    if made >= retry.MOST_ATTEMPTS:
+        return exhausted(receipt, made)
+    until = state.verdict.valid_until if state.verdict is not None else None
+    ends = min(state.request.expires_at, until) if until is not None else state.request.expires_at
+    return receipt.model_copy(update={"retry_at": retry.again(number, after, now, ends, chance).at})
 
 
 def without_attempt(

@@ -27,7 +27,7 @@ from services.kernel.authority.statements import (
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
 
-_SIGN_ANEW = "give the command again: onevoice resolve signs it anew"
+_SIGN_AGAIN = "give the command again: onevoice resolve signs it again"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
             "resolution.other",
             f"it is signed for {statement.request_id} on {statement.profile}, and sent for "
             f"{resolution.request_id} on {resolution.profile}",
-            _SIGN_ANEW,
+            _SIGN_AGAIN,
         )
     return statement
 
@@ -226,14 +226,14 @@ def _check_receipt(statement: ResolutionStatement, situation: Situation) -> None
         raise Refused(
             "resolution.receipt",
             f"the decision answers the receipt {statement.receipt_seq} of {place}, and {situation.receipt_seq} stands "
-            "now: it was posted again since, and is unconfirmed anew",
+            "now: it was posted again since, and is unconfirmed again",
             f"look at the profile once more, then decide: {look}",
         )
     if statement.revision != receipt.revision:
         raise Refused(
             "resolution.revision",
             f"the decision is on revision {statement.revision}; unconfirmed is revision {receipt.revision}",
-            _SIGN_ANEW,
+            _SIGN_AGAIN,
         )
 
 

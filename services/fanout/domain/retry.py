@@ -10,7 +10,7 @@ CAP_SECONDS = 300.0
 LATE_CAP_SECONDS = 900.0
 LATE_AFTER = 16
 MOST_ATTEMPTS = 24
-"""So many attempts of one message on one profile, over some three hours; then it failed, and a person is told.
+"""So many attempts of one message on one profile, over some three hours; then it failed, and a person has to look.
 
 A host that is away, or a credential that is refused, costs no attempts: these are asked for without one.
 """
@@ -78,14 +78,14 @@ def credential_look(lost: int, chance: float) -> float:
     return max(10.0, 3.0 * lost) * (1.0 + SPREAD * chance)
 
 
-def look_again(over_for: float, patience: float) -> float | None:
+def look_again(over_for: float, ask_for: float) -> float | None:
     """Return the seconds after which to ask the platform once more how an open attempt ended; None: no more.
 
     Args:
         over_for: how long the attempt's lease has been over, in seconds.
-        patience: how long to go on asking, in seconds.
+        ask_for: how long to go on asking, in seconds.
     """
-    return min(max(1.0, over_for / 2), 30.0) if over_for < patience else None
+    return min(max(1.0, over_for / 2), 30.0) if over_for < ask_for else None
 
 
 def may_start(age: float, lease: float) -> bool:

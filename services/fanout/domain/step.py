@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
+from services.fanout.domain.delivery_state import ENDED, MAY_BE_PUBLIC, OPEN, state_of
 from services.kernel.fold.state import RequestState, TargetState
 
 LEASE_SLACK = 1.0
@@ -46,6 +47,11 @@ class Place:
     busy: Busy | None = None
 
     @property
+    def one_at_a_time(self) -> str:
+        """What only one post at a time is made on: the profile; of the website's mirror the message's own page."""
+        return f"{MIRROR} {self.request_id}" if self.profile == MIRROR else self.profile
+
+    @property
     def request_id(self) -> str:
         """The request's id."""
         return self.state.request_id
@@ -62,7 +68,7 @@ class Done:
 class Wait:
     """Look again after ``delay`` seconds, or when something changes.
 
-    ``shown``: people are told that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
+    ``shown``: people see that it waits. ``hold``: it changes soon, so that the work stays in this copy's hands.
     """
 
     delay: float
@@ -111,7 +117,15 @@ class Post:
     number: int
 
 
+@dataclass(frozen=True)
+class LookAgain:
+    """Something changed: look what is next now."""
+
+
 Step = Done | Wait | Occupied | Settle | Lapse | End | Post
+
+StepOutcome = Wait | Done | LookAgain
+"""What comes of a step."""
 
 
 def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
@@ -124,7 +138,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
         lease: how long an attempt may be under way, in seconds.
     """
     target = place.target
-    if target.is_open and target.attempt is not None:
+    if state_of(target) in OPEN and target.attempt is not None:
         return _open(target, target.attempt, boot, lease)
     if place.state.verdict_seq != place.verdict_seq:
         return Done("a newer verdict stands")
@@ -137,7 +151,7 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
     if not place.state.is_cleared:
         return Done("it is not cleared")
     if place.state.verdict is not None and place.state.verdict.control_seq != place.control_seq:
-        return Done("control has changed: the gate decides anew")
+        return Done("control has changed: the gate decides again")
     return _post(place, now, boot, lease)
 
 
@@ -167,7 +181,7 @@ def _open(target: TargetState, attempt: Attempt, boot: float, lease: float) -> S
 
 def _over(place: Place) -> str:
     receipt = place.target.receipt
-    if place.target.is_final:
+    if state_of(place.target) in ENDED:
         return "it has its final receipt"
     if receipt is None or place.target.receipt_seq < place.verdict_seq:
         return ""
@@ -179,30 +193,35 @@ def _over(place: Place) -> str:
 def _mirror(place: Place, now: datetime) -> Step | None:
     """Return what the website's page waits for; None when it is to be written.
 
-    It follows the first post, and is written once: with the addresses that are known a moment later.
+    It follows the first post, and is written once: with the addresses that are known a moment later. The fold has
+    counted for it: it is asked as often as a receipt comes.
     """
-    targets = {name: place.state.target(name) for name in place.state.request.targets}
-    stands = [one.receipt for one in targets.values() if _stands(one.receipt)]
+    state = place.state
     # What a person has yet to look for may stand, too.
-    left = [name for name, one in targets.items() if not one.is_final or one.is_unconfirmed]
-    if not stands and not left:
-        return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
-    first = min((receipt.at for receipt in stands if receipt is not None), default=None)
-    if first is None:
+    left = bool(_others(state.left) or _others(state.unconfirmed))
+    if not _others(state.standing):
+        if not left:
+            return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
         return Wait(3_600.0, "it follows the first post")
-    if left and now - first < MIRROR_GRACE:
-        return Wait((first + MIRROR_GRACE - now).total_seconds(), "it waits a moment for the other addresses")
+    ready = (state.first_delivered or now) + MIRROR_GRACE
+    if left and now < ready:
+        return Wait((ready - now).total_seconds(), "it waits a moment for the other addresses")
     return None
 
 
-def _stands(receipt: Receipt | None) -> bool:
-    return receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+def _others(profiles: set[str]) -> int:
+    return len(profiles) - (MIRROR in profiles)
 
 
 def _end(place: Place, now: datetime) -> End | None:
-    """Return how it ends without another attempt. What may be public never ends as surely not posted."""
-    end, receipt = _ended(place, now), place.target.receipt
-    if end is None or receipt is None or receipt.outcome is not ReceiptOutcome.UNCONFIRMED:
+    """Return how it ends without another attempt."""
+    end = _ended(place, now)
+    return None if end is None else unless_public(place, end)
+
+
+def unless_public(place: Place, end: End) -> End:
+    """Return an end as it may be written down: what may be public never ends as surely not posted."""
+    if state_of(place.target) not in MAY_BE_PUBLIC:
         return end
     return End(ReceiptOutcome.UNCONFIRMED, end.final, f"it may stand or not, please look at the profile; {end.reason}")
 

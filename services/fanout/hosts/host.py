@@ -35,25 +35,25 @@ class Host:
         """Return whether a new attempt for a profile may be made now."""
         return self.breaker.ask(profile, self._runtime.clock.monotonic())
 
-    def heard(self, profile: str, said: Said) -> None:
+    def note_answer(self, profile: str, said: Said) -> None:
         """Note what a call says of the host: it failed, or it lives."""
         cause = _cause(said)
         if cause is Cause.HOST:
             self._failed(profile, _reason(said))
         elif cause is not Cause.OWN and self.breaker.answered(profile):
             self._runtime.log.warning("the host answers again", host=self.name)
-        self._tell()
+        self._report()
 
-    def heard_of_trial(self, profile: str, said: Health) -> None:
+    def note_trial(self, profile: str, said: Health) -> None:
         """Note what a harmless question said: that it failed counts, that it was answered is no proof for posts yet."""
         if _cause(said) is Cause.HOST:
-            self.heard(profile, said)
+            self.note_answer(profile, said)
 
     def _failed(self, profile: str, reason: str) -> None:
         if self.breaker.failed(profile, self._runtime.clock.monotonic(), reason):
             self._runtime.log.error("the host does not answer, posts to it wait", host=self.name, reason=reason)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         key = f"host {self.name}"
         if not self.breaker.is_open:
             self._runtime.health.troubles.pop(key, None)

@@ -30,7 +30,7 @@ class _Waiting:
     admitted: asyncio.Future[None] = field(compare=False)
 
 
-class Slot:
+class HostSlot:
     """A place at the host: ``calling`` says that the platform is called from now on."""
 
     def __init__(self, line: HostLine) -> None:
@@ -68,10 +68,10 @@ class HostLine:
         self._numbers = itertools.count()
 
     @asynccontextmanager
-    async def slot(self, profile: str, priority: Priority) -> AsyncIterator[Slot]:
+    async def slot(self, profile: str, priority: Priority) -> AsyncIterator[HostSlot]:
         """Wait for one's turn at the host and on the profile, and hold it while the block runs."""
         await self._enter(profile, priority)
-        slot = Slot(self)
+        slot = HostSlot(self)
         try:
             yield slot
         finally:

@@ -17,8 +17,14 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
-from services.kernel.control.control_state import ControlFault, ControlState, check_order, fold
-from services.kernel.fold.reading import order_hash
+from services.kernel.control.control_state import (
+    ControlFault,
+    ControlState,
+    check_fresh,
+    check_order,
+    fold,
+    order_hash,
+)
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
@@ -72,7 +78,7 @@ async def carry_out(
 ) -> tuple[ControlState, Order]:
     """Append an order to ``ledger.control``; return the state after it, and the order.
 
-    An order that stands there already (a repeat after a lost reply) is answered like the first time.
+    A repeat after a lost reply is answered like the first time while the order is fresh; later it is refused.
 
     Raises:
         BadInput: ``order.malformed``, ``order.action``: this service does not take that action.
@@ -87,13 +93,14 @@ async def carry_out(
         raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
     if order.officer != sender:
         raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
-    event = Ordered(at=runtime.clock.now(), order=envelope)
     state = await runtime.catch_up()
     for _ in range(TRIES):
-        if order_hash(envelope) in runtime.orders:
+        event = Ordered(at=runtime.clock.now(), order=envelope, rule=2)
+        if _stands(runtime, envelope, order):
             return state, order
         try:
             check_order(state, envelope, order, event.at)
+            check_fresh(order, event.at)
             await further(state, order)
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
@@ -104,8 +111,28 @@ async def carry_out(
             state = await runtime.catch_up()
             continue
         crash_point(f"{runtime.row.name}.order.stored")
+        await runtime.catch_up()
+        if runtime.orders.get(order_hash(envelope)) != appended.seq:
+            raise Refused(
+                "order.expired",
+                "the broker's clock says that the order was signed more than a minute before or after it was stored",
+                "check the clocks of this machine and of the broker, and give the command again",
+            )
         return _after(runtime, state, event, appended.seq), order
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
+def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
+    """Return whether an order that is fresh was carried out; raises Refused for an old one that was."""
+    seq = runtime.orders.get(order_hash(envelope))
+    if seq is None:
+        return False
+    try:
+        check_fresh(order, runtime.clock.now())
+    except ControlFault:
+        said = f"this order was carried out already, as entry {seq} of the ledger"
+        raise Refused("order.replayed", said, _hint("order.replayed")) from None
+    return True
 
 
 def _after(runtime: ControlWriter, state: ControlState, event: ControlEvent, seq: int) -> ControlState:

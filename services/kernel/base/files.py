@@ -1,12 +1,13 @@
-"""Files that are whole or not there: written beside their place, flushed to the disk, moved, the folder flushed too."""
+"""Files that survive a crash or a power cut whole, and locks on files that end with their holder."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import lock_descriptor
 
 _COUNTER = iter(range(1 << 62))
 
@@ -55,13 +56,48 @@ def flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
+class ExclusiveLock:
+    """A lock on a file that is there for nothing else. The kernel lets go of it when its holder ends, however it ends.
+
+    ``handle`` is the open descriptor: a child process that inherits it holds the lock as long as it lives.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.held = False
+
+    def take(self, *, wait: bool = False) -> bool:
+        """Take the lock if it is free, or once it is; return whether it is held now. Raises OSError."""
+        self.held = self.held or lock_descriptor(self.handle, blocking=wait)
+        return self.held
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        if self.handle >= 0:
+            os.close(self.handle)
+        self.handle, self.held = -1, False
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file exclusively; other processes and threads wait. It ends with its process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold a lock file exclusively; other processes and threads wait."""
+    lock = ExclusiveLock(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock.take(wait=True)
         yield
+    finally:
+        lock.close()
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether anybody holds a lock file at this moment; it need not be writable, and is never made."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        # Taken for an instant if it is free: whoever wants to keep such a lock has to try more than once.
+        return not lock_descriptor(handle, blocking=False)
     finally:
         os.close(handle)

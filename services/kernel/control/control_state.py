@@ -6,11 +6,12 @@ nothing: the writer checks before it appends, readers and the audit check again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from schemas import canonical
 from schemas.canonical import StrictJsonError
 from schemas.events import control as c
 from schemas.events.authority import Grant, Manifest, Officer, Profile, Role, Settings, System
@@ -36,7 +37,7 @@ class ControlState:
 
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
-    approval that the EOC asks for.
+    approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
     """
 
     seq: int = 0
@@ -57,6 +58,7 @@ class ControlState:
     settings: Settings = field(default_factory=Settings)
     nonces: dict[str, datetime] = field(default_factory=dict)
     unknown: tuple[c.UnknownPost, ...] = ()
+    ruled: bool = False
 
     @property
     def under_eoc(self) -> bool:
@@ -126,6 +128,8 @@ def fold(
     root_keys: frozenset[str],
     threshold: int,
     realm: str,
+    stored_at: datetime | None = None,
+    carried_out: Container[str] = (),
 ) -> ControlState:
     """Return the state after an event at a sequence.
 
@@ -136,6 +140,8 @@ def fold(
         root_keys: the public keys that the manifest must be signed by.
         threshold: how many of them must have signed.
         realm: the realm that the events must be of.
+        stored_at: when the server stored the event; None while it is not stored.
+        carried_out: the hashes of the orders before it (``order_hash``): each counts once, for ever.
 
     Raises:
         ControlFault: the event may not follow on this state.
@@ -149,11 +155,30 @@ def fold(
     if isinstance(event, c.EocActive):
         return _eoc_active(state, event, seq)
     order = read_order(event.order)
-    check_order(state, event.order, order, event.at)
-    after = _APPLY[order.action.action](state, order.action, seq, event.at)
-    kept = {nonce: until for nonce, until in state.nonces.items() if until > event.at - CLOCK_SKEW}
+    if order_hash(event.order) in carried_out:
+        raise ControlFault("order.replayed", "this order was carried out already")
+    now = _time_of(state, event, stored_at)
+    check_order(state, event.order, order, now)
+    if event.rule is not None:
+        check_fresh(order, now)
+    after = _APPLY[order.action.action](state, order.action, seq, now)
+    kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
-    return replace(after, seq=seq, nonces=kept)
+    return replace(after, seq=seq, nonces=kept, ruled=state.ruled or event.rule is not None)
+
+
+def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) -> datetime:
+    """Return the time that an order is judged by: the server's, for whoever appends it can write any other."""
+    if event.rule is None:
+        if state.ruled:
+            raise ControlFault("order.rule", "the order is written as before version 0.3")
+        return event.at
+    return stored_at or event.at
+
+
+def order_hash(envelope: Envelope) -> str:
+    """Return the hash by which an order is known again: of what was signed, since anybody can add to an envelope."""
+    return canonical.sha256(envelope.payload_bytes())
 
 
 def read_order(envelope: Envelope) -> c.Order:
@@ -179,6 +204,18 @@ def check_order(state: ControlState, envelope: Envelope, order: c.Order, now: da
     except StatementFault as fault:
         raise ControlFault(_CODES.get(fault.code, f"order.{fault.code}"), fault.message) from fault
     _check_fitting(state, order, now)
+
+
+def check_fresh(order: c.Order, now: datetime) -> None:
+    """Check that an order was signed at most a minute ago: one that was held back is not carried out later."""
+    age = (now - order.issued_at).total_seconds()
+    if abs(age) > CLOCK_SKEW.total_seconds():
+        side = "before" if age > 0 else "after"
+        raise ControlFault(
+            "order.expired",
+            f"the order was signed {abs(age):.0f} s {side} it arrived, and {CLOCK_SKEW.seconds} s is the most; "
+            "check the clock and sign again",
+        )
 
 
 def _denied(state: ControlState, order: c.Order, now: datetime) -> Denied | None:
@@ -235,6 +272,7 @@ def _genesis(
         systems={system.id: system for system in manifest.systems},
         profiles={profile.id: profile for profile in manifest.profiles},
         settings=manifest.settings,
+        ruled=event.rule is not None,
     )
 
 

@@ -2,7 +2,7 @@
 
 The ledger's order is the lock: of two copies that attempt at the same time, on a request or on a profile, the first
 one is effective and the other is void. A void attempt is never called, needs no receipt, and is ignored by all. The
-audit has the same rule in code of its own (services.audit.verify.effective). Source: design.md, Fan-out.
+audit has the same rule in code of its own (services.audit.proof.effective). Source: design.md, Fan-out.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def void_because(
         rejected_by: the officer whose rejection counts there, the empty text for nobody's.
         busy: the sequence of an effective attempt on the profile that nothing was said of yet, 0 where there is none.
     """
-    fenced = (headers.get(FENCE_SUBJECT), headers.get(EXPECTED))
-    if fenced != (subjects.CONTROL, str(attempt.control_seq)) or attempt.control_seq != control_seq:
+    if not _is_fenced(attempt, headers, control_seq):
         return f"it is not fenced on control revision {control_seq}"
     return (
         _verdict(attempt, state)
@@ -49,14 +48,34 @@ def void_because(
     )
 
 
+def is_forged(attempt: Attempt, headers: Mapping[str, str], state: RequestState, *, control_seq: int) -> bool:
+    """Return whether no worker of ours can have stored a void attempt: it lost no race, and calls for an alarm.
+
+    The server refuses a stale fence, so one that does not hold was never asked for; and the content of a verdict that
+    stands is known to whoever names it.
+    """
+    if not _is_fenced(attempt, headers, control_seq):
+        return True
+    content = (attempt.request_id, attempt.revision, attempt.digest)
+    return state.verdict is not None and attempt.verdict_seq == state.verdict_seq and content != _content(state)
+
+
+def _is_fenced(attempt: Attempt, headers: Mapping[str, str], control_seq: int) -> bool:
+    fence = (headers.get(FENCE_SUBJECT), headers.get(EXPECTED))
+    return fence == (subjects.CONTROL, str(attempt.control_seq)) and attempt.control_seq == control_seq
+
+
+def _content(state: RequestState) -> tuple[str, int, str]:
+    return state.request.request_id, state.request.revision, state.request.digest
+
+
 def _verdict(attempt: Attempt, state: RequestState) -> str:
     verdict = state.verdict
     if verdict is None or not state.is_cleared or attempt.verdict_seq != state.verdict_seq:
         return "its verdict is not the newest cleared one"
     if verdict.control_seq != attempt.control_seq:
         return "its verdict was decided at another control revision"
-    content = (state.request.request_id, state.request.revision, state.request.digest)
-    if content != (attempt.request_id, attempt.revision, attempt.digest):
+    if _content(state) != (attempt.request_id, attempt.revision, attempt.digest):
         return "it is not on the request's content"
     return "" if attempt.profile in set_of(state.wanted) else "the profile is not among those that it is cleared for"
 

@@ -24,20 +24,20 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MIRROR
 from schemas.subjects import place_of
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.authority.statements import signed_by
-from services.kernel.control.control_state import ControlFault, ControlState, fold
-from services.kernel.fold.effective import void_because
+from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
+from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
     is_kind,
     is_readable,
     keys_of,
-    order_hash,
     parse,
 )
-from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
+from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -47,6 +47,10 @@ REMEMBERED = timedelta(hours=1)
 
 class Void(Exception):
     """An entry that does not count, and why."""
+
+
+class LostRace(Void):
+    """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,16 @@ class Authority:
 
 @dataclass(frozen=True)
 class Applied:
-    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts)."""
+    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts).
+
+    ``lost_race``: it is void only because it came a moment too late, which calls for no alarm.
+    """
 
     seq: int
     kind: str
     keys: tuple[str, ...] = ()
     void: str = ""
+    lost_race: bool = False
 
 
 @dataclass
@@ -99,7 +107,8 @@ class LedgerFold:
         version 0.3 none was, and what is so old is taken as it is.
         """
         kind, request_id, _ = place_of(entry.subject)
-        is_new = kind == "request" and (is_first(entry) or not self.ruled_from)
+        is_old = not (self.ruled_from or self.control.ruled)
+        is_new = kind == "request" and (is_first(entry) or is_old)
         if kind not in self.kinds or request_id in self.requests or is_new:
             return None
         return request_id or None
@@ -115,15 +124,16 @@ class LedgerFold:
         if kind not in self.kinds:
             return Applied(entry.seq, kind)
         keys = keys_of(kind, request_id, profile)
+        lost_race = False
         try:
             _FOLDS[kind](self, entry, boot)
             void = ""
         except Void as why:
-            void = str(why)
+            void, lost_race = str(why), isinstance(why, LostRace)
         except ValueError as error:  # StrictJsonError and pydantic's ValidationError
             void = f"it cannot be read: {error}"[:300]
         self._forget(request_id)
-        return Applied(entry.seq, kind, keys, void)
+        return Applied(entry.seq, kind, keys, void, lost_race)
 
     def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
         """Bring a request that was over back into memory, from the entries on its subjects, in order.
@@ -131,7 +141,7 @@ class LedgerFold:
         Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
         over, none was open. Who is under way on its profiles stays as it is.
         """
-        busy, taken_over = dict(self.busy), dict(self.taken_over)
+        taken_over = self.taken_over  # replaced by the fold, never changed in place
         found = sorted(entries, key=lambda entry: entry.seq)
         named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
         for entry in found:
@@ -143,7 +153,7 @@ class LedgerFold:
                     _FOLDS[kind](self, entry, boot)
             except (Void, ValueError):
                 continue
-        self.busy, self.taken_over = busy, taken_over
+        self.taken_over = taken_over
 
     def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
         """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
@@ -170,9 +180,9 @@ class LedgerFold:
             return
         if counts:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, state.request_id)
+            self._take_profile(profile, entry.seq, state.request_id)
         else:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
     def apart(self) -> LedgerFold:
@@ -196,7 +206,7 @@ class LedgerFold:
         if named and counts:
             self._note_attempt(state, entry, attempt, boot)
         else:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
     # --- each kind ----------------------------------------------------------------------------------------
@@ -218,6 +228,8 @@ class LedgerFold:
                 root_keys=self.authority.root_keys,
                 threshold=self.authority.threshold,
                 realm=self.authority.realm,
+                stored_at=entry.at,
+                carried_out=self.orders,
             )
         except (ControlFault, ValueError) as error:
             if self.control.seq:  # before the manifest there is no revision at all
@@ -242,6 +254,8 @@ class LedgerFold:
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
         if known is not None:
             state.targets, state.verdict_last = known.targets, known.verdict_last
+            for profile in state.targets:
+                state.note(profile)
         self.requests[request_id] = state
 
     def _approval(self, entry: Entry, _boot: float) -> None:
@@ -267,8 +281,11 @@ class LedgerFold:
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
         control_seq, _ = self._revision_at(entry.seq)
-        if verdict.request_id != state.request_id or verdict.control_seq != control_seq:
-            raise Void(f"the verdict is not of control revision {control_seq}")
+        if verdict.request_id != state.request_id:
+            raise Void("the verdict stands under another name")
+        if verdict.control_seq != control_seq:
+            why = LostRace if self._was_overtaken(verdict) else Void
+            raise why(f"the verdict is not of control revision {control_seq}")
         state.verdict, state.verdict_seq = verdict, entry.seq
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
@@ -282,7 +299,7 @@ class LedgerFold:
             raise Void("the attempt stands under another name")
         if attempt.rule is None and not self.ruled_from:
             self._note_attempt(state, entry, attempt, boot)
-            self.busy[profile] = (entry.seq, request_id)
+            self._take_profile(profile, entry.seq, request_id)
             return
         self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
@@ -298,14 +315,24 @@ class LedgerFold:
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"
         if void:
-            target = state.targets.setdefault(profile, TargetState())
+            target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
-            raise Void(f"the attempt on {profile} does not count: {void}")
+            forged = attempt.rule is None or is_forged(attempt, entry.headers, state, control_seq=self.control_seq)
+            raise (Void if forged else LostRace)(f"the attempt on {profile} does not count: {void}")
         self._note_attempt(state, entry, attempt, boot)
-        self.busy[profile] = (entry.seq, request_id)
+        self._take_profile(profile, entry.seq, request_id)
+
+    def _take_profile(self, profile: str, seq: int, request_id: str) -> None:
+        """Note that a profile is taken until something is said of its attempt.
+
+        Not of the website's mirror: it stands for the whole site, where each message has a page of its own that may be
+        written again. Copies would race for it, and one that sleeps would hold every page back for a lease.
+        """
+        if profile != MIRROR:
+            self.busy[profile] = (seq, request_id)
 
     def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
-        target = state.targets.setdefault(attempt.profile, TargetState())
+        target = self._target(state, attempt.profile)
         target.attempt, target.attempt_seq, target.attempt_at = attempt, entry.seq, entry.at
         target.folded_at, target.answered, target.lapsed = boot, False, False
         target.number = max(target.number, attempt.number)
@@ -316,7 +343,7 @@ class LedgerFold:
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
-        target = state.targets.setdefault(profile, TargetState())
+        target = self._target(state, profile)
         target.receipt_last = entry.seq
         receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
@@ -355,7 +382,7 @@ class LedgerFold:
         state = self._state(request_id)
         if not self._is_genuine(resolution, request_id, profile):
             raise Void(f"the decision of {resolution.officer} is not genuine")
-        target = state.targets.setdefault(profile, TargetState())
+        target = self._target(state, profile)
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
 
@@ -367,10 +394,27 @@ class LedgerFold:
             raise Void(f"there is no request {request_id}")
         return state
 
+    def _target(self, state: RequestState, profile: str) -> TargetState:
+        """Return a request's state on a profile; raises Void for one that it never named.
+
+        Who reads the request again reads the subjects of the profiles that it names, and no others.
+        """
+        if profile not in state.targets:
+            if profile not in set_of(state.request.targets) and profile not in (MIRROR, *state.wanted):
+                raise Void(f"{state.request_id} does not go to {profile}")
+            state.targets[profile] = TargetState()
+        return state.targets[profile]
+
     def _revision_at(self, seq: int) -> tuple[int, Posture]:
         """Return the control revision in force before an entry, and its posture."""
         place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
         return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
+
+    def _was_overtaken(self, verdict: Verdict) -> bool:
+        """Return whether control moved on only after everything that the verdict says that it was decided by."""
+        place = bisect_left(self.revisions, verdict.control_seq, key=lambda revision: revision[0])
+        known = [seq for seq, _ in self.revisions[place : place + 2]]
+        return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
 
     def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
         officer = self.control.officers.get(name)
@@ -421,4 +465,4 @@ _FOLDS: dict[str, Callable[[LedgerFold, Entry, float], None]] = {
 }
 
 EVERYTHING = frozenset(_FOLDS)
-__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "Posture", "Void"]
+__all__ = ["EVERYTHING", "Applied", "Authority", "LedgerFold", "LostRace", "Posture", "Void"]

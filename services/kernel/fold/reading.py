@@ -5,21 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
-from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.deliveries import Receipt
-from schemas.events.envelope import Envelope
 from schemas.subjects import place_of
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 
 Event = TypeVar("Event", bound=Contract)
 PARSED = 16_384
 """Parsed entries that are kept: several folds in one process read the same ones."""
-
-
-def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which a signed order is known again."""
-    return canonical.sha256(envelope.to_bytes())
 
 
 @lru_cache(maxsize=PARSED)
@@ -29,10 +22,14 @@ def parse(contract: type[Event], raw: bytes) -> Event:
 
 
 def keys_of(kind: str, request_id: str, profile: str) -> tuple[str, ...]:
-    """Return what an entry wakes: who waits for control, for a request as a whole, or for it on one profile."""
+    """Return what an entry wakes: who waits for control, for a request as a whole, for it on one profile, or for any
+    receipt of it (``<request>@``).
+    """
     if kind == "control":
         return (kind,)
-    if kind in ("attempt", "receipt", "resolution"):
+    if kind == "receipt":
+        return (f"{request_id}@{profile}", f"@{profile}", f"{request_id}@")
+    if kind in ("attempt", "resolution"):
         return (f"{request_id}@{profile}", f"@{profile}")
     return (request_id,) if request_id else ()
 

@@ -54,6 +54,11 @@ class TargetState:
         return self.receipt is not None and self.receipt.final and self.answered
 
     @property
+    def is_standing(self) -> bool:
+        """True when the newest word is that it was delivered."""
+        return self.receipt is not None and self.receipt.outcome is ReceiptOutcome.DELIVERED
+
+    @property
     def is_unconfirmed(self) -> bool:
         """True when a person has to say how it ended."""
         return self.is_final and self.receipt is not None and self.receipt.outcome is ReceiptOutcome.UNCONFIRMED
@@ -82,8 +87,9 @@ class RequestState:
     last genuine statement of each officer with its sequence, ``rejections`` those of them that say no, ``statements``
     all genuine ones and ``spoken`` the last sequence on each officer's subject. ``verdict`` is
     the newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
-    is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened`` and ``unconfirmed``
-    the targets that are so. ``fact_seq`` is the newest fact that the gate decides by.
+    is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened``, ``unconfirmed`` and
+    ``standing`` (delivered) the targets that are so, ``first_delivered`` when the first of them was, the website's
+    mirror aside. ``fact_seq`` is the newest fact that the gate decides by.
     """
 
     request: Request
@@ -102,6 +108,8 @@ class RequestState:
     left: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     unconfirmed: set[str] = field(default_factory=set)
+    standing: set[str] = field(default_factory=set)
+    first_delivered: datetime | None = None
     fact_seq: int = 0
     changed: int = 0
 
@@ -142,8 +150,15 @@ class RequestState:
     def note(self, profile: str) -> None:
         """Note what has become of a target, after it changed."""
         target = self.target(profile)
-        for names, holds in ((self.opened, target.is_open), (self.unconfirmed, target.is_unconfirmed)):
+        found = (
+            (self.opened, target.is_open),
+            (self.unconfirmed, target.is_unconfirmed),
+            (self.standing, target.is_standing),
+        )
+        for names, holds in found:
             (names.add if holds else names.discard)(profile)
+        if target.is_standing and target.receipt is not None and profile != MIRROR:
+            self.first_delivered = min(self.first_delivered or target.receipt.at, target.receipt.at)
         if target.is_final:
             self.left.discard(profile)
         elif profile in self.targets and profile in set_of(self.wanted):

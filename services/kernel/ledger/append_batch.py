@@ -28,18 +28,29 @@ class BatchUnknown(Exception):
     """No ack of a batch came; whether it is stored is unknown, and each entry is repeated with its message id."""
 
 
-class FenceStale(Exception):
-    """The entry's fence does not stand any more: nothing was stored."""
+class StaleCondition(Exception):
+    """The entry's fence or compare-and-set does not hold any more: nothing was stored."""
+
+
+@dataclass(frozen=True)
+class Stood:
+    """What the fold shows at ``seq`` under an entry's message id: the same bytes, or another's."""
+
+    seq: int
+    same: bool
+
+
+Answer = api.PubAck | Stood
 
 
 @dataclass(eq=False)
 class PendingAppend:
-    """One entry that waits for its ack."""
+    """One entry that waits for its answer: the server's ack, or what the fold shows (``pending``)."""
 
     subject: str
     raw: bytes
     headers: dict[str, str]
-    done: asyncio.Future[api.PubAck] = field(repr=False)
+    done: asyncio.Future[Answer] = field(repr=False)
 
     @property
     def fence(self) -> tuple[str, str] | None:
@@ -61,19 +72,20 @@ class Wire:
     last_of: Callable[[str], Awaitable[int]]
 
 
-class AppendLane:
+class AppendQueue:
     """Entries of one kind, committed batch after batch, in the order in which they came.
 
-    Fenced entries have a lane of their own, so that a change of the fence never delays a receipt.
+    Fenced entries have a queue of their own, so that a change of the fence never delays a receipt.
     """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._waiting: deque[PendingAppend] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._late: set[asyncio.Future[api.PubAck]] = set()
 
     def put(self, item: PendingAppend) -> None:
-        """Let an entry wait for the next batch; its future gets the ack, or the error that it would get alone."""
+        """Let an entry wait for the next batch; its future gets the answer or the error that it would get alone."""
         self._waiting.append(item)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
@@ -118,11 +130,17 @@ class AppendLane:
             await self._singly(batch)
 
     async def _after_refusal(self, batch: list[PendingAppend]) -> None:
-        """Answer those whose fence is stale; let the others go again as one batch, and singly only if that fails."""
+        """Let what is not answered by now go again as one batch, in order, and singly only if that fails.
+
+        What the refusal was about is answered by the fold, or here: a stale fence is asked of the leader, which gives
+        the feed the time to bring the rest.
+        """
         try:
-            left = await self._without_stale(batch)
+            await self._answer_stale(batch)
         except Exception:  # noqa: BLE001 - each append finds out by itself, and reports it
-            left = batch
+            await self._singly(batch)
+            return
+        left = [item for item in batch if not item.done.done()]
         if len(left) == len(batch) or len(left) < 2:
             await self._singly(left)
             return
@@ -131,26 +149,37 @@ class AppendLane:
         except Exception:  # noqa: BLE001 - as above
             await self._singly(left)
 
-    async def _without_stale(self, batch: list[PendingAppend]) -> list[PendingAppend]:
-        fences = {item.fence for item in batch if item.fence is not None}
-        stands = {subject: await self._wire.last_of(subject) for subject in {subject for subject, _ in fences}}
-        left = []
+    async def _answer_stale(self, batch: list[PendingAppend]) -> None:
+        """Answer those whose fence does not stand, and let the fold answer those that stand already."""
+        subjects = {item.fence[0] for item in batch if item.fence is not None} or {batch[-1].subject}
+        stands = {subject: str(await self._wire.last_of(subject)) for subject in subjects}
         for item in batch:
-            if item.fence is not None and str(stands[item.fence[0]]) != item.fence[1]:
-                _fail(item, FenceStale(f"{item.fence[0]} stands at {stands[item.fence[0]]}"))
-            else:
-                left.append(item)
-        return left
+            if item.fence is not None and stands[item.fence[0]] != item.fence[1]:
+                _fail(item, StaleCondition(f"{item.fence[0]} stands at {stands[item.fence[0]]}"))
 
     async def _commit(self, batch: list[PendingAppend]) -> None:
-        ack = await self._wire.batch(batch)
+        """Commit entries together. When the fold has answered all of them, the ack is not waited for any more."""
+        commit = asyncio.ensure_future(self._wire.batch(batch))
+        answers = asyncio.ensure_future(_all_done(batch))
+        await asyncio.wait((commit, answers), return_when=asyncio.FIRST_COMPLETED)
+        if not commit.done():
+            self._late.add(commit)
+            commit.add_done_callback(self._forget)
+            return
+        answers.cancel()
+        ack = commit.result()
         first = ack.seq - len(batch) + 1
         for number, item in enumerate(batch):
             if not item.done.done():
                 item.done.set_result(api.PubAck(stream=ack.stream, seq=first + number))
 
+    def _forget(self, commit: asyncio.Future[api.PubAck]) -> None:
+        self._late.discard(commit)
+        if not commit.cancelled():
+            commit.exception()  # whatever it says, each of its entries has its answer
+
     async def _singly(self, batch: list[PendingAppend]) -> None:
-        await asyncio.gather(*map(self._alone, batch))
+        await asyncio.gather(*(self._alone(item) for item in batch if not item.done.done()))
 
     async def _alone(self, item: PendingAppend) -> None:
         try:
@@ -160,6 +189,13 @@ class AppendLane:
         else:
             if not item.done.done():
                 item.done.set_result(ack)
+
+
+async def _all_done(batch: list[PendingAppend]) -> None:
+    """Wait until each of them has its answer, or nobody waits for it any more."""
+    for item in batch:
+        if not item.done.done():
+            await asyncio.wait((item.done,))
 
 
 def _fail(item: PendingAppend, error: Exception) -> None:

@@ -26,15 +26,18 @@ from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.append_batch import (
-    AppendLane,
+    AppendQueue,
     BatchRefused,
     BatchUnknown,
-    FenceStale,
     PendingAppend,
+    StaleCondition,
+    Stood,
     Wire,
 )
 from services.kernel.ledger.entry import Entry as Entry
-from services.kernel.ledger.integrity import LedgerDoubted, Shape, entry_time, rewound
+from services.kernel.ledger.entry import entry_time
+from services.kernel.ledger.integrity.checks import IntegrityFault, Shape, check_ack
+from services.kernel.ledger.pending import PendingAppends
 
 Answer = TypeVar("Answer")
 
@@ -69,17 +72,18 @@ class Conflict(Exception):
 class Ledger:
     """Appends to and reads from one realm's ledger, and its pictures.
 
-    ``doubt``: why nothing may be appended now; receipts still are, since what was done has to be written down.
+    ``fault``: why nothing may be appended now; receipts still are, since what was done has to be written down.
     ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it.
     """
 
     def __init__(self) -> None:
-        self.doubt: LedgerDoubted | None = None
+        self.fault: IntegrityFault | None = None
         self.highest = 0
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         wire = Wire(self._single, self._batch, self._last_seq_of)
-        self._fenced, self._unfenced = AppendLane(wire), AppendLane(wire)
+        self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
+        self._pending = PendingAppends()
         self._api = streams.SERVICE_API
 
     def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
@@ -121,11 +125,11 @@ class Ledger:
 
         Raises:
             Conflict: ``expect_last`` or ``fence`` did not hold; nothing was stored.
-            LedgerDoubted: the ledger lost or changed what it had; it may be stored, and is not to be acted on.
+            IntegrityFault: the ledger lost or changed what it had; it may be stored, and is not to be acted on.
             Unreachable: no ack came; whether it is stored is unknown, and repeating is safe.
         """
-        if self.doubt is not None and not subject.startswith(_ALWAYS):
-            raise self.doubt
+        if self.fault is not None and not subject.startswith(_ALWAYS):
+            raise self.fault
         raw = event.to_bytes()
         message_id = msg_id or canonical.sha256(subject.encode() + b"\n" + raw)
         headers = {"Nats-Msg-Id": message_id}
@@ -136,7 +140,7 @@ class Ledger:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         try:
             return await self._append(subject, raw, headers)
-        except (Conflict, FenceStale) as refused:
+        except (Conflict, StaleCondition) as refused:
             # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
             stored = await self.last(subject) if look else None
             if stored is not None and stored.headers.get("Nats-Msg-Id") == message_id and stored.data == raw:
@@ -146,13 +150,24 @@ class Ledger:
     async def _append(self, subject: str, raw: bytes, headers: dict[str, str]) -> Appended:
         before = self.highest
         item = PendingAppend(subject, raw, headers, asyncio.get_running_loop().create_future())
+        self._pending.add(item)
         (self._unfenced if item.fence is None else self._fenced).put(item)
-        ack = await item.done
-        if not ack.duplicate:
-            self._saw(ack.seq, before)
-            return Appended(ack.seq)
-        stored = await self._get(streams.LEDGER, {"seq": ack.seq})
-        return Appended(ack.seq, duplicate=stored is None or stored.data != raw)
+        try:
+            answer = await item.done
+        finally:
+            self._pending.discard(item)
+        if isinstance(answer, Stood):
+            return Appended(answer.seq, duplicate=not answer.same)
+        if not answer.duplicate:
+            self._saw(answer.seq, before)
+            return Appended(answer.seq)
+        stored = await self._get(streams.LEDGER, {"seq": answer.seq})
+        return Appended(answer.seq, duplicate=stored is None or stored.data != raw)
+
+    def folded(self, entry: Entry) -> None:
+        """Take note of the next entry that the projection has folded: it may settle an append that waits."""
+        self.highest = max(self.highest, entry.seq)
+        self._pending.folded(entry)
 
     async def _single(self, item: PendingAppend) -> api.PubAck:
         return await self._acked(streams.LEDGER, item.subject, item.raw, item.headers)
@@ -198,9 +213,10 @@ class Ledger:
 
     def _saw(self, seq: int, before: int) -> None:
         """Take note of an ack: a sequence that stood already when it was asked for proves that the end was lost."""
-        if seq <= before:
-            self.doubt = self.doubt or rewound(seq, before)
-            raise rewound(seq, before)
+        fault = check_ack(seq, before)
+        if fault is not None:
+            self.fault = self.fault or fault
+            raise fault
         self.highest = max(self.highest, seq)
 
     async def last(self, subject: str) -> Entry | None:

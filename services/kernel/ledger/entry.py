@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 FENCE_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MESSAGE_ID = "Nats-Msg-Id"
 
+AT_HEADER = "OneVoice-At"
+"""On a restored entry: when it was stored first (ISO 8601, UTC)."""
+
+LAST_HEADER = "Nats-Expected-Last-Sequence"
+"""On a restored entry: the sequence before its own. Nothing but a restore sets it."""
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One message of a stream. ``at`` is when the server stored it first (kernel.ledger.integrity.entry_time)."""
+    """One message of a stream. ``at`` is when the server stored it first (``entry_time``)."""
 
     seq: int
     subject: str
     at: datetime
     data: bytes
     headers: dict[str, str]
+
+
+def entry_time(stored: datetime, seq: int, headers: Mapping[str, str]) -> datetime:
+    """Return when an entry was stored first.
+
+    That is the server's own time, but for what a restore has put back: it carries the first time in a header. The
+    header counts only beside the one that pins the entry to its place, and never makes an entry newer.
+    """
+    said = headers.get(AT_HEADER)
+    if said is None or headers.get(LAST_HEADER) != str(seq - 1):
+        return stored
+    try:
+        first = datetime.fromisoformat(said)
+    except ValueError:
+        return stored
+    return min(stored, first.astimezone(UTC)) if first.tzinfo else stored

@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from schemas import canonical, subjects
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied, LedgerFold
+from services.kernel.fold.reading import is_first
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity import Anchor, anchor_fault, rewound
+from services.kernel.ledger.integrity.checks import check_remembered
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
 from services.kernel.projection.source import Source
 
@@ -218,16 +219,18 @@ class Projection:
         self._apply(entry)
 
     async def _reopen(self, request_id: str, before: int) -> None:
-        found: list[Entry] = []
-        for pattern in subjects.all_of(request_id):
-            found += [entry for entry in await self.all_of(pattern) if entry.seq < before]
+        found = [entry for entry in await entries_on(request_id, self.all_of) if entry.seq < before]
         self.fold.reopen(request_id, found, self._clock.monotonic())
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
-        last, found = await self._source.last(pattern), list[Entry]()
-        tries = 0
-        while last and (not found or found[-1].seq < last):
+        newest = await self._source.last(pattern)
+        if newest is None:
+            return []
+        if is_first(newest) and "*" not in pattern:
+            return [newest]
+        last, found, tries = newest.seq, list[Entry](), 0
+        while not found or found[-1].seq < last:
             before = len(found)
             async for batch in self._source.entries(found[-1].seq if found else 0, pattern):
                 found += batch
@@ -238,7 +241,7 @@ class Projection:
         applied = self.fold.apply(entry, self._clock.monotonic())
         self.newest = entry
         for ledger in self._ledgers:
-            ledger.highest = max(ledger.highest, entry.seq)
+            ledger.folded(entry)
         if applied.void:
             self._alarm(entry, applied)
         for listener in self._listeners:
@@ -251,32 +254,33 @@ class Projection:
                 future.set_result(None)
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
-        if applied.kind == "attempt":
-            # Two copies raced, as they may; the ledger's order decided.
-            self._log.info("an attempt does not count", seq=entry.seq, subject=entry.subject, reason=applied.void)
+        if applied.lost_race:
+            self._log.info("an entry came too late to count", seq=entry.seq, subject=entry.subject, reason=applied.void)
             return
         self.void_count += 1
         self.voids.append((entry.seq, applied.void))
         self._log.error("ALARM: a void entry", seq=entry.seq, subject=entry.subject, reason=applied.void)
 
     async def _compare(self) -> None:
-        """Compare the newest folded entry with the leader's: a rewound or changed ledger must not pass for rest.
+        """Compare the newest folded entry with the leader's: a check_ack or changed ledger must not pass for rest.
 
         Raises:
-            LedgerDoubted: it is another one, or none.
+            IntegrityFault: it is another one, or none.
         """
         known = self.newest
         if known is None:
             return
         found = await self._source.get(known.seq)
-        if found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at):
+        fault = check_remembered(
+            f"this service has folded entry {known.seq}",
+            same=found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at),
+            missing=found is None,
+        )
+        if fault is None:
             return
-        fault = anchor_fault(
-            Anchor(known.seq, canonical.sha256(known.data)), canonical.sha256(found.data) if found else None
-        ) or rewound(known.seq, known.seq)
         self._check = True
         for ledger in self._ledgers:
-            ledger.doubt = ledger.doubt or fault
+            ledger.fault = ledger.fault or fault
         raise fault
 
 

@@ -18,7 +18,7 @@ from services.kernel.fold.ledger_fold import Authority, LedgerFold
 from services.kernel.fold.state import TakenOver
 from services.kernel.ledger.entry import Entry
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
 MOST_OPEN = 256
@@ -29,7 +29,8 @@ MOST_OPEN = 256
 class Snapshot:
     """The fold after the entry ``seq``, whose subject and bytes have the hash ``entry``.
 
-    ``root`` is the hash of the realm's pinned keys. ``counted`` are the attempts of the open ``requests`` that count;
+    ``root`` is the hash of the realm's pinned keys. ``requests`` are the open ones, each with the profiles on which
+    anything stands of it; ``counted`` are their attempts that count;
     ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, and when
     the attempt was stored.
     """
@@ -37,7 +38,7 @@ class Snapshot:
     root: str
     seq: int
     entry: str
-    requests: tuple[str, ...]
+    requests: tuple[tuple[str, tuple[str, ...]], ...]
     counted: tuple[int, ...]
     ruled_from: int
     taken_over: tuple[tuple[int, str, str, str, str, str], ...] = ()
@@ -69,7 +70,7 @@ def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
         root_of(fold.authority),
         fold.seq,
         hash_of(newest),
-        tuple(sorted(fold.requests)),
+        tuple((name, tuple(sorted(state.targets))) for name, state in sorted(fold.requests.items())),
         tuple(sorted(counted)),
         fold.ruled_from,
         tuple(
@@ -86,7 +87,8 @@ def read(raw: bytes, authority: Authority) -> Snapshot | None:
         body = value["snapshot"]
         if canonical.sha256(canonical.dumps(body)) != value["sha256"]:
             return None
-        body |= {name: tuple(body[name]) for name in ("requests", "counted")}
+        body["requests"] = tuple((name, tuple(profiles)) for name, profiles in body["requests"])
+        body["counted"] = tuple(body["counted"])
         body["taken_over"] = tuple(map(tuple, body["taken_over"]))
         found = Snapshot(**body)
     except (ValueError, KeyError, TypeError):

@@ -11,8 +11,9 @@ from services.kernel.base.clock import Clock
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity import MEND, REWOUND_CODE, LedgerDoubted
+from services.kernel.ledger.integrity.checks import MEND, IntegrityFault, check_remembered
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.snapshot import Snapshot, hash_of, read, taken
 from services.kernel.projection.source import Source
 
@@ -21,9 +22,6 @@ KEEP_SECONDS = 10.0
 
 NEWS = 1_000
 """So many new entries are worth one; a start reads fewer than that faster than anybody notices."""
-
-READS = 16
-"""Subjects that are read at the same time at the start."""
 
 
 class Snapshots:
@@ -37,7 +35,7 @@ class Snapshots:
         self._kept = 0
         self._told = False
 
-    async def resume(self) -> LedgerDoubted | None:
+    async def resume(self) -> IntegrityFault | None:
         """Start from the snapshot if there is one; return the error for a ledger that lacks its entry.
 
         Raises:
@@ -48,8 +46,9 @@ class Snapshots:
         if snapshot is None:
             return None
         newest = await self._source.get(snapshot.seq)
-        if newest is None or hash_of(newest) != snapshot.entry:
-            return self._doubt(snapshot, newest)
+        fault = self._fault(snapshot, newest)
+        if newest is None or fault is not None:
+            return fault
         fold = LedgerFold(projection.fold.authority, EVERYTHING)
         fold.resume(await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
         fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
@@ -67,10 +66,10 @@ class Snapshots:
                 await self.take()
 
     async def take(self) -> None:
-        """Take one of this moment, if there is anything new; none of a ledger that is in doubt."""
+        """Take one of this moment, if there is anything new; none of a ledger with an integrity fault."""
         projection, ledger = self._projection, self._ledger
         newest = projection.newest
-        if newest is None or newest.seq <= self._kept or ledger.doubt is not None:
+        if newest is None or newest.seq <= self._kept or ledger.fault is not None:
             return
         snapshot = taken(projection.fold, newest)
         if snapshot is None:
@@ -97,22 +96,18 @@ class Snapshots:
 
     async def _part(self, snapshot: Snapshot) -> list[Entry]:
         """Read control and what is open, as it stood at the snapshot."""
-        patterns = [subjects.CONTROL, *(one for name in snapshot.requests for one in subjects.all_of(name))]
-        few = asyncio.Semaphore(READS)
+        read = self._projection.all_of
+        found = await read(subjects.CONTROL)
+        for name, profiles in snapshot.requests:
+            found += await entries_on(name, read, profiles)
+        return [entry for entry in found if entry.seq <= snapshot.seq]
 
-        async def one(pattern: str) -> list[Entry]:
-            async with few:
-                return await self._projection.all_of(pattern)
-
-        found = await asyncio.gather(*(one(pattern) for pattern in patterns))
-        return [entry for batch in found for entry in batch if entry.seq <= snapshot.seq]
-
-    def _doubt(self, snapshot: Snapshot, found: Entry | None) -> LedgerDoubted:
-        what = "another entry there now" if found else "no such entry any more"
-        return LedgerDoubted(
-            REWOUND_CODE,
-            f"this service has a snapshot of entry {snapshot.seq}, and the ledger has {what}",
-            f"{MEND}; where what is lost is known and accepted, delete {self._path}",
+    def _fault(self, snapshot: Snapshot, found: Entry | None) -> IntegrityFault | None:
+        return check_remembered(
+            f"this service has a snapshot of entry {snapshot.seq}",
+            same=found is not None and hash_of(found) == snapshot.entry,
+            missing=found is None,
+            mend=f"{MEND}; where what is lost is known and accepted, delete {self._path}",
         )
 
     def _warn(self, text: str, reason: str | None) -> None:

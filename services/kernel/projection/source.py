@@ -18,8 +18,8 @@ from nats.aio.msg import Msg
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Ledger, parse_time
-from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity import Shape, entry_time
+from services.kernel.ledger.entry import Entry, entry_time
+from services.kernel.ledger.integrity.checks import Shape
 
 BATCH = 1_000
 """Entries that are asked for at a time."""
@@ -51,8 +51,8 @@ class Source(Protocol):
         """Return the entry that the leader has at a sequence; raises Unreachable."""
         ...
 
-    async def last(self, pattern: str) -> int:
-        """Return the newest sequence that the leader has on a filter, 0 for none; raises Unreachable."""
+    async def last(self, pattern: str) -> Entry | None:
+        """Return the newest entry that the leader has on a filter; raises Unreachable."""
         ...
 
 
@@ -93,10 +93,9 @@ class NatsSource:
         """Ask the leader (STREAM.MSG.GET)."""
         return await self._ledger.get(seq)
 
-    async def last(self, pattern: str) -> int:
+    async def last(self, pattern: str) -> Entry | None:
         """Ask the leader (STREAM.MSG.GET)."""
-        entry = await self._ledger.last(pattern)
-        return entry.seq if entry is not None else 0
+        return await self._ledger.last(pattern)
 
     @property
     def _client(self) -> Client:

@@ -26,6 +26,7 @@ from services.kernel.control.control_view import ControlView, authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift
+from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import NatsSource, Source
@@ -43,7 +44,6 @@ from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.serving import Serving, Subscribing
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from services.kernel.runtime.supervisor import Spawn, Supervisor
-from services.kernel.runtime.watch import LedgerWatch, Watched
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Core:
     projection: Projection
     snapshots: Snapshots | None
     facts: Facts
-    watch: LedgerWatch
+    watch: IntegrityWatch
     dead_letters: DeadLetterQueue
     around: Around
     health: type[Health]
@@ -134,7 +134,7 @@ def assemble(row: flow.Service, city: City, ports: Ports, health: type[Health] =
         projection=projection,
         snapshots=snapshots,
         facts=Facts(projection, ControlView(city, ledger), folds=row.folds),
-        watch=LedgerWatch(Watched(row, city, ledger, projection, log)),
+        watch=IntegrityWatch(row, city, ledger, log, lambda: projection.newest),
         dead_letters=dead_letters,
         around=Around(routes, consuming, Serving(log), Subscribing(log)),
         health=health,
@@ -186,7 +186,7 @@ def on_nats(
     bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
     runtime = core.runtime(bus)
     watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
-    for work in (runtime.health.run, watch.run, core.watch.keep):
+    for work in (runtime.health.run, watch.run, core.watch.run):
         supervisor.supervise(work)
 
     async def prepare() -> None:

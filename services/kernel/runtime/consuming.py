@@ -30,7 +30,7 @@ IN_PROGRESS_SECONDS = 3.0
 """How often the server is told that a message is worked on; well below any durable's ack wait."""
 
 DOUBT_SECONDS = 5.0
-"""How long a message waits at a time while the ledger is doubted."""
+"""How long a message waits at a time while the ledger has an integrity fault."""
 
 
 class Consuming:
@@ -52,7 +52,7 @@ class Consuming:
     async def handle(self, delivery: Delivery, handle: Handle) -> None:
         """Have a message handled, and settle it with the server; raises nothing."""
         with structlog.contextvars.bound_contextvars(**_log_context(delivery.entry.subject)):
-            if self._ledger.doubt is not None:  # services.kernel.runtime.watch has said so in the log, once
+            if self._ledger.fault is not None:  # the watch has said so in the log, once
                 await delivery.nak(DOUBT_SECONDS)
             else:
                 await self._handle(delivery, handle)

@@ -9,8 +9,7 @@ from faststream.nats.annotations import NatsMessage
 from nats.aio.msg import Msg
 
 from schemas import subjects
-from services.kernel.ledger.entry import Entry
-from services.kernel.ledger.integrity import entry_time
+from services.kernel.ledger.entry import Entry, entry_time
 
 
 def to_entry(raw: Msg) -> Entry:

@@ -9,10 +9,10 @@ from importlib.metadata import version
 from schemas import flow
 from schemas.events.desk import PostWait, ServiceHealth
 from services.kernel.base.clock import Clock
+from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.facts import Facts
-from services.kernel.runtime.watch import LedgerWatch
 
 HEARTBEAT_SECONDS = 2.0
 FIRST_HEARTBEAT_SECONDS = 0.3
@@ -33,7 +33,7 @@ class Health:
         bus: MessageBus,
         facts: Facts,
         projection: Projection,
-        watch: LedgerWatch,
+        watch: IntegrityWatch,
     ) -> None:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}

@@ -11,6 +11,7 @@ from services.kernel.base.clock import Clock
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import Source
@@ -21,7 +22,6 @@ from services.kernel.runtime.facts import Facts
 from services.kernel.runtime.health import Health
 from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.supervisor import Supervisor
-from services.kernel.runtime.watch import LedgerWatch
 
 __all__ = ["EntryOf", "RetryLater", "Runtime", "Sender", "to_entry"]
 
@@ -46,7 +46,7 @@ class Runtime:
     bus: MessageBus
     supervisor: Supervisor
     health: Health
-    watch: LedgerWatch
+    watch: IntegrityWatch
     dead_letters: DeadLetterQueue
     lease_seconds: float = streams.LEASE_SECONDS
 

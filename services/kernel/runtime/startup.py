@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from schemas import subjects
-from schemas.events.audit import LedgerStanding
+from schemas.events.audit import LedgerIntegrity
 from schemas.events.dead import SendAgain
 from schemas.events.desk import EocBroadcast
 from services.kernel.runtime.service import EntryOf, Runtime
@@ -32,7 +32,7 @@ async def begin(runtime: Runtime, genesis: Genesis | None) -> None:
     """
     await runtime.watch.begin()
     if runtime.snapshots is not None:
-        runtime.watch.heed(await runtime.snapshots.resume())
+        runtime.watch.take_up(await runtime.snapshots.resume())
         await runtime.projection.start()
     elif runtime.row.folds:
         await runtime.projection.started()
@@ -55,7 +55,7 @@ def register(runtime: Runtime, wire: Wire) -> None:
         bus.subscribe(subjects.EOC_STATE, EocBroadcast.from_bytes, on_posture, title=f"posture, heard by {row.name}")
     if subjects.AUDIT_STANDING in row.hears:
         title = f"the ledger's standing, heard by {row.name}"
-        bus.subscribe(subjects.AUDIT_STANDING, LedgerStanding.from_bytes, runtime.watch.on_standing, title=title)
+        bus.subscribe(subjects.AUDIT_STANDING, LedgerIntegrity.from_bytes, runtime.watch.on_report, title=title)
     wire(runtime)
     if row.again is not None:
         bus.consume(row.again, SendAgain.from_bytes, on_again, title=f"dead letters again, {row.name}")

@@ -19,6 +19,7 @@ from pathlib import Path
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
+from services.kernel.base.files import ExclusiveLock
 from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, take_lock
 
 READY_SECONDS = 20.0
@@ -33,7 +34,7 @@ class EmbeddedBroker:
         self.url = ""
         self.log_path = Path()
         self._process: asyncio.subprocess.Process | None = None
-        self._lock: int | None = None
+        self._lock: ExclusiveLock | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +73,7 @@ class EmbeddedBroker:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
-                pass_fds=(self._lock,),
+                pass_fds=(self._lock.handle,),
                 preexec_fn=_die_with_parent(),
             )
             await self._ready(host, chosen, offset)
@@ -127,7 +128,7 @@ class EmbeddedBroker:
         finally:
             lock, self._lock = self._lock, None
             if lock is not None:
-                os.close(lock)
+                lock.close()
 
     async def _ready(self, host: str, port: int, offset: int) -> None:
         process = self._process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import importlib.metadata
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
+from services.kernel.base.files import ExclusiveLock
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
@@ -100,8 +100,8 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def take_lock(city: City) -> int:
-    """Take the city's broker lock; the descriptor is handed to the server, which holds it as long as it lives.
+def take_lock(city: City) -> ExclusiveLock:
+    """Take the city's broker lock; the server inherits its descriptor, and holds it as long as it lives.
 
     Raises:
         BadInput: ``city.running`` when another broker has it.
@@ -109,16 +109,14 @@ def take_lock(city: City) -> int:
     path = city.var / "run" / "broker.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = ExclusiveLock(path)
+        if lock.take():
+            return lock
     except OSError as error:
         raise _disk_error(path.parent, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise BadInput(
-            "city.running",
-            f"a broker runs on {city.folder} already; two on one store would destroy the ledger",
-            "stop the other `onevoice up`, or use it from this terminal",
-        ) from error
-    return handle
+    lock.close()
+    raise BadInput(
+        "city.running",
+        f"a broker runs on {city.folder} already; two on one store would destroy the ledger",
+        "stop the other `onevoice up`, or use it from this terminal",
+    )

@@ -21,11 +21,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from schemas import flow, streams, subjects
-from services.audit.verify.compare import CHUNK, compare_record
-from services.audit.verify.line import Line
-from services.audit.verify.media import pictures_of, read_picture
-from services.audit.verify.restoring import Put, puts, refuse_other_story, runs
-from services.audit.verify.whole import frame_of
+from services.audit.proof.compare import CHUNK, compare_record
+from services.audit.proof.restore import Put, puts, refuse_foreign_entry, runs
+from services.audit.proof.verify import reader_of
+from services.audit.record.format import RecordEntry
+from services.audit.record.media import pictures_of, read_picture
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven, Unreachable
@@ -82,7 +82,7 @@ def check_beforehand(city: City) -> None:
 
 def check_copy(city: City) -> None:
     """Check that each entry of the copy has its place and its writer; raises Unproven as ``puts`` does."""
-    for _ in puts(frame_of(city).lines()):
+    for _ in puts(reader_of(city).entries()):
         pass
 
 
@@ -117,10 +117,10 @@ async def restore(city: City, url: str, report: Callable[[str], None]) -> Restor
         ledger = Ledger()
         ledger.bind(await stack.enter_async_context(_as_service(city, url, "audit")))
         last = (await ledger.shape()).last
-        stood = await _check_what_stands(ledger, frame_of(city).lines(), last)
+        stood = await _check_what_stands(ledger, reader_of(city).entries(), last)
         writers = EntryWriters(city, url, stack)
         found, missing = await _pictures(city, writers, report)
-        entries = await _publish(writers, frame_of(city).lines(), stood, report)
+        entries = await _publish(writers, reader_of(city).entries(), stood, report)
         report("comparing ledger and copy")
         differences = await compare_record(city, ledger)
     if differences:
@@ -199,7 +199,9 @@ def _check_ack(put: Put, ack: Msg) -> None:
     )
 
 
-async def _publish(writers: EntryWriters, lines: Iterator[Line], stood: int, report: Callable[[str], None]) -> int:
+async def _publish(
+    writers: EntryWriters, lines: Iterator[RecordEntry], stood: int, report: Callable[[str], None]
+) -> int:
     last, reported = stood, stood
     for run in runs(one for one in puts(lines) if one.seq > stood):
         writer = await writers.get(run[0].writer)
@@ -211,7 +213,7 @@ async def _publish(writers: EntryWriters, lines: Iterator[Line], stood: int, rep
     return last
 
 
-async def _check_what_stands(ledger: Ledger, lines: Iterator[Line], last: int) -> int:
+async def _check_what_stands(ledger: Ledger, lines: Iterator[RecordEntry], last: int) -> int:
     """Return how far an earlier restore came; whatever else stands there is refused."""
     stood = 0
     while stood < last:
@@ -223,7 +225,7 @@ async def _check_what_stands(ledger: Ledger, lines: Iterator[Line], last: int) -
                 "let the audit service catch up (onevoice up); there is nothing to restore",
             )
         for line, live in zip(chunk, await ledger.get_many([one.seq for one in chunk]), strict=True):
-            refuse_other_story(line, live)
+            refuse_foreign_entry(line, live)
         stood += len(chunk)
     return stood
 
@@ -253,7 +255,7 @@ async def _refuse_used(city: City, url: str) -> None:
 async def _pictures(city: City, writers: EntryWriters, report: Callable[[str], None]) -> tuple[int, int]:
     """Put the pictures of the copy back; return how many, and how many requests name that the copy has not."""
     ledger, done, missing = Ledger(), set[str](), set[str]()
-    for line in frame_of(city).lines():
+    for line in reader_of(city).entries():
         for sha256 in pictures_of(line):
             if sha256 in done or sha256 in missing:
                 continue

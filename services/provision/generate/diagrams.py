@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from services.fanout.domain import delivery_state
 from services.kernel.fold import request_phase
 from services.provision.generate import flow_diagram
 
@@ -14,7 +15,7 @@ END = "<!-- /generated -->"
 
 DIAGRAMS: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"flow": flow_diagram.mermaid},
-    "states.md": {"request": request_phase.TABLE.mermaid},
+    "states.md": {"request": request_phase.TABLE.mermaid, "delivery": delivery_state.TABLE.mermaid},
 }
 """Each document with its diagrams, by the name in the comment that marks the place."""
 

@@ -15,12 +15,13 @@ from nats.aio.client import Client
 
 from schemas import flow, subjects
 from schemas.events.requests import digest_of
-from services.audit.copying import SealRule
-from services.audit.keeper import Keeper
-from services.audit.verify import Report, verify_record
-from services.audit.verify.files import LEDGER, count_lines
+from services.audit.copy_plan import SealRule
+from services.audit.copy_service import CopyService
+from services.audit.proof import Report, verify_record
+from services.audit.record.folder import LEDGER
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.line_files import count_lines
 from services.kernel.ledger.client import Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
@@ -37,7 +38,7 @@ def writer_of(subject: str) -> str:
     return next(row.name for row in flow.SERVICES if any(w.split(".")[1] == kind for w in row.writes))
 
 
-class Town:
+class AuditedCity:
     """A provisioned city, its broker and the ledger as the provisioning user sees it."""
 
     def __init__(self, city: City, broker: EmbeddedBroker) -> None:
@@ -96,7 +97,7 @@ class Town:
         """Run the audit service in this process."""
 
         def wire(runtime: Runtime) -> None:
-            runtime.supervisor.supervise(Keeper(runtime, rule).run)
+            runtime.supervisor.supervise(CopyService(runtime, rule).run)
 
         runtime, app = on_nats(flow.service("audit"), self.city, wire, url=self.broker.url)
         await app.start()
@@ -127,22 +128,22 @@ class Town:
 
 
 @asynccontextmanager
-async def make_town(folder: Path) -> AsyncIterator[Town]:
+async def make_town(folder: Path) -> AsyncIterator[AuditedCity]:
     city = make_city(folder / "city", demo_plan())
     broker = EmbeddedBroker()
     await broker.start(city, free_port())
-    town = None
+    audited = None
     try:
         await provision(city, broker.url)
-        town = Town(city, broker)
-        yield town
+        audited = AuditedCity(city, broker)
+        yield audited
     finally:
-        if town is not None:
-            await town.end()
+        if audited is not None:
+            await audited.end()
         await broker.stop()
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+async def audited(tmp_path: Path) -> AsyncIterator[AuditedCity]:
     async with make_town(tmp_path) as made:
         yield made

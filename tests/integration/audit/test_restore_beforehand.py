@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from schemas.events.control import EocActivate
-from services.audit.verify import compare_record, verify_record
-from services.desk.flows.restore import _restore as restore_flow
-from services.desk.flows.restore import _store
+from services.audit.proof import compare_record, verify_record
+from services.desk.city.restore import _restore as restore_flow
+from services.desk.city.restore import _store
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.ledger.client import Ledger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,17 @@ import pytest
 
 from schemas import subjects
 from schemas.events.authority import Grant, Role
-from schemas.events.control import CrisisDeclare, CrisisEnd, Designate, EocActivate, Hold, Posture, Revoke, Withdraw
+from schemas.events.control import (
+    CrisisDeclare,
+    CrisisEnd,
+    Designate,
+    EocActivate,
+    Hold,
+    Ordered,
+    Posture,
+    Revoke,
+    Withdraw,
+)
 from services.kernel.authority.signing import load_key
 from tests.support.mission import ACTIVATE, STAND_DOWN, Desk, Mission, Writer, eventually, now
 
@@ -138,6 +149,47 @@ async def test_a_replay_of_an_order_does_not_bring_back_what_is_over(mission: Mi
     nonce = "ab" * 16
     await director.order(Hold(on=True), nonce=nonce)
     assert await refused(writer, director.order(Hold(on=False), nonce=nonce)) == ("order.replayed", 4)
+
+
+async def test_an_order_is_carried_out_within_a_minute_or_not_at_all(mission: Mission, writer: Writer) -> None:
+    """Both clocks are asked, the service's before anything is appended, and a repeat that is old is no success."""
+    pio, before = await mission.desk("pio"), await writer.ledger.last_seq()
+    for seconds in (-61, 61):
+        issued = now() + timedelta(seconds=seconds)
+        order = pio.order(Hold(on=True), issued_at=issued, expires_at=issued + timedelta(minutes=4))
+        assert await refused(writer, order) == ("order.expired", 4)
+    assert await writer.ledger.last_seq() == before
+
+
+async def test_a_repeat_that_is_no_longer_fresh_is_refused_kindly(mission: Mission, writer: Writer) -> None:
+    pio = await mission.desk("pio")
+    order = pio.signed_order(Hold(on=True), issued_at=now() - timedelta(seconds=57))
+    first = await pio.ask(subjects.DESK_EOC_ORDER, order)
+    assert first["accepted"]
+    before = await writer.ledger.last_seq()
+    await asyncio.sleep(4.0)
+    error = (await pio.ask(subjects.DESK_EOC_ORDER, order))["error"]
+    assert (error["code"], f"entry {first['control_seq']}" in error["message"]) == ("order.replayed", True)
+    assert error["hint"]
+    assert await writer.ledger.last_seq() == before
+
+
+async def test_an_old_order_appended_with_a_stolen_key_changes_nothing(mission: Mission, writer: Writer) -> None:
+    """It stands as a revision, void; the time that is written beside it is the forger's."""
+    director = await mission.desk("eoc-director")
+    await director.order(ACTIVATE)
+    signed = director.signed_order(STAND_DOWN)
+    past = now() - timedelta(seconds=90)
+    late = director.signed_order(STAND_DOWN, issued_at=past)
+    thief = await mission.writer("eoc_state")
+    await thief.ledger.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
+    assert (await writer.state()).under_eoc
+    await director.ask(subjects.DESK_EOC_ORDER, signed)
+    await director.order(ACTIVATE)
+    value = json.loads(Ordered(at=now(), order=signed, rule=2).to_bytes())
+    value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
+    await thief.ledger.js.publish(subjects.CONTROL, json.dumps(value).encode())
+    assert (await writer.state()).under_eoc
 
 
 async def test_many_orders_at_once_to_two_copies_are_each_carried_out_once(mission: Mission, writer: Writer) -> None:

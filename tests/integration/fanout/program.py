@@ -113,7 +113,7 @@ async def main() -> None:
 
 def _compose(runtime: Runtime, platforms: Any, lease: float) -> None:
     runtime.lease_seconds = lease
-    compose(runtime, {MIRROR: platforms[WEBSITE], **platforms}, lease=lease, patience=2.0)
+    compose(runtime, {MIRROR: platforms[WEBSITE], **platforms}, lease=lease, ask_seconds=2.0)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from schemas import flow
@@ -9,15 +11,23 @@ from schemas.events.control import ProfileSuspend
 from schemas.events.verdicts import Outcome
 from services.fanout.delivery.records import Records
 from services.fanout.domain import retry
+from services.kernel.ledger import client as ledger_client
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, later
+from tests.support.batches import BadLine
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 Platforms = dict[str, FolderPlatform]
 NINE = 9.0
 """A lease in whose first third nobody waits three seconds for a platform."""
+
+
+def port_of(town: Town) -> int:
+    """The port of the town's broker."""
+    return urlsplit(town.broker.url).port or 0
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +47,26 @@ async def test_a_cleared_message_reaches_every_profile_once(town: Town, platform
             [(_, receipt)] = await town.receipts(request, profile)
             assert receipt.attempt_seq == entry.seq
             assert (attempt.number, attempt.control_seq, attempt.digest) == (1, town.control_seq, request.digest)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["only the ack", "the connection with it"])
+async def test_attempts_whose_ack_is_lost_are_called_once_the_fold_shows_them(
+    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    """An ack is a hint: the attempts stand, so their worker calls the platform, and does not wait for their lease."""
+    monkeypatch.setattr(ledger_client, "ACK_TIMEOUT", 20.0)
+    targets = (FIRE, WATER, PARKS, WASTE)
+    async with BadLine(port_of(town), cut=cut) as line, fanout(town, platforms, url=line.url):
+        line.armed = True
+        request = await town.cleared(*targets)
+        await line.lost.wait()
+        line.mended.set()
+        for profile in targets:
+            assert str((await town.final(request, profile)).outcome) == "delivered"
+        for profile in targets:
+            assert [attempt.number for _, attempt in await town.attempts(request, profile)] == [1]
+            assert await town.outcomes(request, profile) == ["delivered"]
+            assert platforms["mastodon"].calls(profile) == ["publish"]
 
 
 async def test_what_is_not_cleared_is_not_posted(town: Town, platforms: Platforms) -> None:

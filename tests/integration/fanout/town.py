@@ -98,7 +98,7 @@ class Town:
 
     async def begin(self) -> None:
         """Begin the ledger with the manifest."""
-        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city))
+        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city), rule=2)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
 
     async def order(self, officer: str, action: Any) -> int:
@@ -113,7 +113,7 @@ class Town:
             nonce=secrets.token_hex(16),
         )
         envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
-        event = Ordered(at=now, order=envelope)
+        event = Ordered(at=now, order=envelope, rule=2)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
         return self.control_seq
 
@@ -348,13 +348,14 @@ async def fanout(
     platforms: Mapping[str, Connector],
     lease: float = LEASE,
     patience: float = 2.0,
+    url: str | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running fanout with these platforms."""
+    """A running fanout with these platforms; ``url``: another way to the broker."""
 
     def wire(runtime: Runtime) -> None:
         _compose(runtime, platforms, lease, patience)
 
-    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
+    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.broker.url)
     await app.start()
     try:
         yield runtime
@@ -385,7 +386,7 @@ def _compose(runtime: Runtime, platforms: Mapping[str, Connector], lease: float,
     runtime.lease_seconds = lease
     if WEBSITE in platforms:
         platforms = {MIRROR: platforms[WEBSITE], **platforms}
-    compose(runtime, platforms, lease=lease, patience=patience)
+    compose(runtime, platforms, lease=lease, ask_seconds=patience)
 
 
 def later(seconds: float) -> datetime:

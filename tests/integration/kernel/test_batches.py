@@ -6,16 +6,24 @@ What each caller was told is held against all that the ledger has (tests.support
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from schemas import subjects
 from schemas.events.control import Hold
+from schemas.events.deliveries import Attempt
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.logs import logger
+from services.kernel.control.control_view import authority_of
+from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.ledger import client as ledger_module
-from services.kernel.ledger.append_batch import MOST
+from services.kernel.ledger.append_batch import MOST, PendingAppend
 from services.kernel.ledger.client import Appended, Conflict
+from services.kernel.projection.projection import Projection
+from services.kernel.projection.source import NatsSource
 from tests.support.batches import BadLine, Sent, Told, attempts, everything, fenced, halves, subject_of
-from tests.support.mission import Mission, a_request
+from tests.support.mission import Mission, Writer, a_request
 
 WRITERS = 4
 
@@ -90,6 +98,37 @@ async def _quietly(ledger: ledger_module.Ledger, attempt: object, told: Told) ->
     except Conflict as error:
         answer = error
     told.answers.append((attempt, answer))  # type: ignore[arg-type]
+
+
+async def test_one_known_message_id_costs_one_more_batch(mission: Mission) -> None:
+    """Another copy makes one of 256 attempts right before the batch arrives: the fold shows it, the others go again."""
+    control = await mission.begin()
+    mine, others = attempts(control, MOST), attempts(control, 1)[0]
+    names = [f"attempt:{number}" for number in range(MOST)]
+    fanout, copy = await mission.writer("fanout"), await mission.writer("fanout")
+    source = NatsSource(fanout.ledger)
+    fold = LedgerFold(authority_of(fanout.city), frozenset({"control"}))
+    projection = Projection(source, fold, fanout.ledger, SystemClock(), logger(service="test"))
+    await projection.start()
+    sent = Sent(fanout.ledger)
+    commit = fanout.ledger._fenced._wire.batch
+
+    async def after_the_other(items: list[PendingAppend]) -> Any:
+        if len(sent.batches) == 0:
+            await append(copy, others, names[7])
+        return await commit(items)
+
+    async def append(who: Writer, attempt: Attempt, name: str) -> Appended:
+        fence = (subjects.CONTROL, attempt.control_seq)
+        return await who.ledger.append(subject_of(attempt), attempt, msg_id=name, fence=fence, look=False)
+
+    object.__setattr__(fanout.ledger._fenced._wire, "batch", after_the_other)
+    found = await asyncio.gather(*(append(fanout, one, name) for one, name in zip(mine, names, strict=True)))
+    assert [number for number, one in enumerate(found) if one.duplicate] == [7]
+    assert sent.batches == [MOST, MOST - 1]
+    assert sent.requests["append"] == 0, "nothing went by itself"
+    good = [one.seq for one in found if not one.duplicate]
+    assert good == list(range(good[0], good[0] + MOST - 1)), "one after the other, in the order in which they came"
 
 
 async def test_a_thousand_appends_take_a_handful_of_commits(mission: Mission) -> None:

@@ -74,7 +74,7 @@ async def test_a_damaged_snapshot_is_thrown_away(mission: Mission, damage: bytes
     path = mission.city.snapshot_path("gatekeeper")
     path.write_bytes(path.read_bytes()[:-9] if damage is None else damage)
     [runtime] = await mission.run("gatekeeper")
-    assert (runtime.snapshots._kept, runtime.ledger.doubt) == (0, None)
+    assert (runtime.snapshots._kept, runtime.ledger.fault) == (0, None)
     assert len(runtime.fold.requests) == 2
     await mission.stop(runtime)
     assert kept(mission).seq == runtime.fold.seq, "and replaced by a sound one"
@@ -87,9 +87,9 @@ async def test_a_ledger_that_lacks_its_entry_is_not_worked_on(mission: Mission, 
     dataclasses.replace(kept(mission), **change).write(path)  # type: ignore[arg-type]
     stands = path.read_bytes()
     [runtime] = await mission.run("gatekeeper")
-    doubt = runtime.ledger.doubt
-    assert doubt is not None
-    assert (doubt.code, str(path) in doubt.hint) == ("ledger.rewound", True)
+    fault = runtime.ledger.fault
+    assert fault is not None
+    assert (fault.code, str(path) in fault.hint) == ("ledger.rewound", True)
     intake = await mission.writer("intake")
     later = await intake.submit()
     assert await intake.verdict(later.request_id) is None

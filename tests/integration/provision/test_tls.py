@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.desk.link import connect
+from services.desk.connection.link import connect
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.runtime.run import running

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from services.eoc_state.domain.activation import Barrier, Flight, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
 from services.fanout.delivery.caller import NotAttempted
-from services.fanout.delivery.posting import CHANGED, STALE
+from services.fanout.delivery.judge import CHANGED, STALE
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.receipts import reconcile_with_latest, says_enough
 from services.fanout.domain.step import (

@@ -35,7 +35,7 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import Envelope
 from schemas.events.requests import ScreeningFinding
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome
-from services.audit.verify import verify_record
+from services.audit.proof import verify_record
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city, story
 
 ROOT = Path(__file__).resolve().parents[3]

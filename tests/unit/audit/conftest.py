@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.verify import Report, verify_record
+from services.audit.proof import Report, verify_record
 from services.kernel.base.city import City
 from tests.support.ledger_builder import LedgerBuilder, demo_city
 

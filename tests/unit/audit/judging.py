@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.events.requests import Request
-from services.audit.verify import Report
+from services.audit.proof import Report
+from services.kernel.base.city import City
 from tests.support.ledger_builder import LedgerBuilder
 
 Verify = Callable[[LedgerBuilder], Report]
@@ -38,3 +39,12 @@ def verify_post(builder: LedgerBuilder, verify: Verify, request: Request, **fiel
     seq = builder.attempt(request, **fields)
     builder.receipt(request, seq)
     return verify(builder)
+
+
+def old_ledger(city: City) -> LedgerBuilder:
+    """A ledger as 0.2 wrote it, that begins with the manifest and a post."""
+    made = LedgerBuilder(city, old=True)
+    made.genesis()
+    made.post(cleared(made, name="r0old"))
+    made.wait(10)
+    return made

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.verify.merkle import (
+from services.audit.record.merkle import (
     EMPTY_ROOT,
     CompactRange,
     ProofError,

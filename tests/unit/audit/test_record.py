@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from schemas.events.audit import Checkpoint
-from services.audit.alarm_log import AlarmLog
-from services.audit.copying import SealRule, plan
-from services.audit.record import Damaged, Lock, Record
-from services.audit.verify.alarms import Alarm
-from services.audit.verify.files import CHECKPOINTS, LEDGER, last_line
-from services.audit.verify.line import Line, LineError, differences, read_line, write_line
+from services.audit.copy_plan import SealRule, plan
+from services.audit.record.alarm_log import AlarmLog
+from services.audit.record.alarms import Alarm
+from services.audit.record.folder import CHECKPOINTS, LEDGER
+from services.audit.record.format import LineError, RecordEntry, differences, read_line, write_line
+from services.audit.record.merkle import leaf_hash
+from services.audit.record.writer import Damaged, RecordWriter
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
 from services.kernel.ledger.client import Entry
@@ -65,18 +66,18 @@ def test_what_is_no_line_is_refused(bent: bytes) -> None:
 
 def test_differences_are_named() -> None:
     """Subject, body, headers, time."""
-    other = Line(1, "ledger.control", START.replace(hour=3), b"x", {})
+    other = RecordEntry(1, "ledger.control", START.replace(hour=3), b"x", {})
     assert differences(other, entry(1)) == ("subject", "body", "headers", "time")
 
 
 def test_the_record_goes_on_where_it_was(tmp_path: Path, signer: Signer) -> None:
     """Closed and opened again, the tree and the last entry are the same."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1), entry(2)])
         record.seal(START)
         record.append([entry(3)])
         first = record.seal(START)
-    with Record(tmp_path, "live", signer) as again:
+    with RecordWriter(tmp_path, "live", signer) as again:
         assert (again.size, again.last_seq, again.opening.unsealed) == (3, 3, 0)
         assert Checkpoint.from_bytes(again.seal(START).payload_bytes()) == Checkpoint.from_bytes(first.payload_bytes())
         assert [line.seq for line in again.since(1)] == [2, 3]
@@ -88,17 +89,15 @@ def test_the_record_goes_on_where_it_was(tmp_path: Path, signer: Signer) -> None
 
 def test_old_entries_are_found_in_a_long_file(tmp_path: Path, signer: Signer) -> None:
     """Reading backwards across blocks, lines longer than a block among them."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(seq, b"x" * (300_000 if seq % 7 == 0 else 50)) for seq in range(1, 40)])
         assert sorted(record.find({1, 7, 20, 39})) == [1, 7, 20, 39]
         record.seal(START)
-    assert last_line(tmp_path / CHECKPOINTS) == (tmp_path / CHECKPOINTS).read_bytes()
-    assert last_line(tmp_path / LEDGER) == (tmp_path / LEDGER).read_bytes().splitlines(keepends=True)[-1]
 
 
 def test_entries_out_of_order_are_refused(tmp_path: Path, signer: Signer) -> None:
     """Nothing of such a batch is written."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1)])
         with pytest.raises(ValueError, match="does not come after"):
             record.append([entry(2), entry(2)])
@@ -108,7 +107,7 @@ def test_entries_out_of_order_are_refused(tmp_path: Path, signer: Signer) -> Non
 @pytest.mark.parametrize("name", [LEDGER, CHECKPOINTS])
 def test_a_torn_last_line_is_cut(tmp_path: Path, signer: Signer, name: str) -> None:
     """At each length of the torn line; the rest stays byte for byte."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1)])
         record.seal(START)
         whole = {file: (tmp_path / file).read_bytes() for file in (LEDGER, CHECKPOINTS)}
@@ -119,14 +118,14 @@ def test_a_torn_last_line_is_cut(tmp_path: Path, signer: Signer, name: str) -> N
         for file, raw in whole.items():
             (tmp_path / file).write_bytes(raw)
         (tmp_path / name).write_bytes(whole[name] + line[:length])
-        with Record(tmp_path, "live", signer) as again:
+        with RecordWriter(tmp_path, "live", signer) as again:
             assert again.opening.cut_entries + again.opening.cut_checkpoints == length
         assert (tmp_path / name).read_bytes() == whole[name]
 
 
 def test_any_other_damage_is_refused_and_left_alone(tmp_path: Path, signer: Signer) -> None:
     """Each byte of a small record, bent: the service does not open it, and does not touch it."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         for seq in (1, 2):
             record.append([entry(seq)])
             record.seal(START)
@@ -137,31 +136,57 @@ def test_any_other_damage_is_refused_and_left_alone(tmp_path: Path, signer: Sign
         bent[index] ^= 4
         path.write_bytes(bent)
         with pytest.raises(Damaged):
-            Record(tmp_path, "live", signer)
+            RecordWriter(tmp_path, "live", signer)
         assert path.read_bytes() == bent
+
+
+def test_what_no_checkpoint_covers_is_read_strictly(tmp_path: Path, signer: Signer) -> None:
+    """A line in the middle of the unsigned end whose hash fits, in another form than entries are written in."""
+    with RecordWriter(tmp_path, "live", signer) as record:
+        record.append([entry(1)])
+        record.seal(START)
+    raw = write_line(entry(2))[0].split(b',"leaf"')[0].removeprefix(b'{"entry":').replace(b'"seq":2,', b'"seq": 2,')
+    with (tmp_path / LEDGER).open("ab") as file:
+        file.write(
+            b'{"entry":' + raw + b',"leaf":"' + leaf_hash(raw).hex().encode() + b'"}\n' + write_line(entry(3))[0]
+        )
+    with pytest.raises(Damaged):
+        RecordWriter(tmp_path, "live", signer)
+
+
+def test_a_gap_that_the_ledger_had_is_no_damage(tmp_path: Path, signer: Signer) -> None:
+    """Signed or not, at the opening: the proof names it."""
+    for sealed in (True, False):
+        folder = tmp_path / str(sealed)
+        with RecordWriter(folder, "live", signer) as record:
+            record.append([entry(1), entry(4)])
+            if sealed:
+                record.seal(START)
+        with RecordWriter(folder, "live", signer) as again:
+            assert (again.size, again.last_seq, again.last) == (2, 4, next(again.since(1)))
 
 
 def test_a_shortened_record_and_a_foreign_checkpoint_are_refused(tmp_path: Path, signer: Signer, city: City) -> None:
     """Fewer entries than were sealed; a checkpoint by another key."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1), entry(2)])
         record.seal(START)
     path = tmp_path / LEDGER
     raw = path.read_bytes()
     path.write_bytes(raw.splitlines(keepends=True)[0])
     with pytest.raises(Damaged) as cut:
-        Record(tmp_path, "live", signer)
+        RecordWriter(tmp_path, "live", signer)
     assert cut.value.code == "record.truncated"
     path.write_bytes(raw)
     other = load_key(City(city.folder, city.settings, "exercise").service_key_path("audit"))
     with pytest.raises(Damaged) as foreign:
-        Record(tmp_path, "live", other)
+        RecordWriter(tmp_path, "live", other)
     assert foreign.value.code == "record.checkpoint"
 
 
 def test_what_another_program_wrote_is_noticed(tmp_path: Path, signer: Signer) -> None:
     """The file grew under our feet: nothing more is appended."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1)])
         with (tmp_path / LEDGER).open("ab") as file:
             file.write(b"gossip\n")
@@ -172,7 +197,7 @@ def test_what_another_program_wrote_is_noticed(tmp_path: Path, signer: Signer) -
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel takes a part and then no more: the part is taken back, and later it goes on."""
-    with Record(tmp_path, "live", signer) as record:
+    with RecordWriter(tmp_path, "live", signer) as record:
         record.append([entry(1)])
         before = (tmp_path / LEDGER).read_bytes()
         real, calls = os.write, []
@@ -190,15 +215,6 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path, signer: Signer, monkeyp
         assert (tmp_path / LEDGER).read_bytes() == before
         record.append([entry(2)])
         assert record.last_seq == 2
-
-
-def test_one_writer_at_a_time(tmp_path: Path) -> None:
-    """The lock is free as soon as its holder lets go."""
-    first, second = Lock(tmp_path), Lock(tmp_path)
-    assert (first.take(), second.take(), first.take()) == (True, False, True)
-    first.close()
-    assert second.take()
-    second.close()
 
 
 def test_a_batch_is_put_in_order() -> None:

@@ -17,7 +17,7 @@ from schemas.events.control import (
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE
 from schemas.events.verdicts import Outcome
-from services.audit.verify import list_entries, prove_entry, show_entry
+from services.audit.proof import list_entries, prove_entry, show_entry
 from services.kernel.authority.signing import seal
 from services.kernel.base.city import City
 from services.provision import read_manifest

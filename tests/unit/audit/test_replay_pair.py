@@ -13,8 +13,8 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
-from services.audit.verify.book import Book
-from services.audit.verify.replay import judge
+from services.audit.proof.replay import judge
+from services.audit.proof.replay_state import ReplayState
 from services.kernel.base.city import City
 from services.kernel.fold import ledger_fold as kernel
 from services.kernel.ledger.client import Entry
@@ -165,22 +165,22 @@ def by_fold(builder: LedgerBuilder) -> tuple[set[int], set[int], dict[str, int]]
     return attempts, others, {profile: seq for profile, (seq, _) in fold.busy.items()}
 
 
-def by_audit(builder: LedgerBuilder) -> Book:
-    book = Book(authority_of(builder.city))
+def by_audit(builder: LedgerBuilder) -> ReplayState:
+    state = ReplayState(authority_of(builder.city))
     for line in builder.entries:
-        list(judge(book, line))
-    return book
+        list(judge(state, line))
+    return state
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_replay_and_fold_agree_on_what_counts(city: City, seed: int) -> None:
     builder = Chaos(city, seed).run()
     attempts, others, busy = by_fold(builder)
-    book = by_audit(builder)
-    assert set(book.attempts) == attempts
-    assert book.places.under_way == busy
-    assert {case.standing.verdict_seq for case in book.cases.values()} - {0} <= others
-    void = {one.seq for one in book.void_as_warnings() if not one.code.startswith(("attempt.", "verdict.control"))}
+    state = by_audit(builder)
+    assert set(state.attempts) == attempts
+    assert state.progress.under_way == busy
+    assert {context.counted.verdict_seq for context in state.contexts.values()} - {0} <= others
+    void = {one.seq for one in state.void_as_warnings() if not one.code.startswith(("attempt.", "verdict.control"))}
     assert not void & others
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +15,8 @@ from schemas.events.control import Designate, EocActivate, Genesis, Hold, Ordere
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE
 from schemas.events.verdicts import Outcome
-from services.audit.verify import verify_record
-from services.audit.verify.restoring import puts, refuse_unproven
+from services.audit.proof import verify_record
+from services.audit.proof.restore import puts, refuse_unproven
 from services.kernel.authority.signing import seal
 from services.kernel.base.city import City
 from services.provision import read_envelope, read_manifest
@@ -47,6 +49,26 @@ def an_order_that_was_carried_out(builder: LedgerBuilder) -> int:
     return builder.control(order)
 
 
+def an_order_with_another_signature(builder: LedgerBuilder) -> int:
+    """Whoever holds a service's key can add to the envelope, not to what was signed."""
+    builder.order("pio", Hold(on=True))
+    value = json.loads(builder.entries[-1].data)
+    value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
+    builder.order("pio", Hold(on=False))
+    return builder.control(Ordered.from_bytes(json.dumps(value).encode()))
+
+
+def an_order_that_was_held_back(builder: LedgerBuilder) -> int:
+    return builder.order("pio", Hold(on=True), issued_at=builder.now - timedelta(seconds=61))
+
+
+def an_order_as_before_version_03(builder: LedgerBuilder) -> int:
+    builder.old = True
+    seq = builder.order("pio", Hold(on=True))
+    builder.old = False
+    return seq
+
+
 def a_second_manifest(builder: LedgerBuilder) -> int:
     return builder.control(Genesis(at=builder.now, manifest=read_envelope(builder.city)))
 
@@ -58,6 +80,9 @@ def active_without_an_activation(builder: LedgerBuilder) -> int:
 CONTROL: dict[Junk, str] = {
     control_that_cannot_be_read: "event.malformed",
     control_that_is_no_text: "event.malformed",
+    an_order_with_another_signature: "order.replayed",
+    an_order_that_was_held_back: "order.expired",
+    an_order_as_before_version_03: "order.rule",
     an_order_by_a_stranger: "order.signature",
     an_order_without_the_right: "order.role",
     an_order_that_was_carried_out: "order.replayed",

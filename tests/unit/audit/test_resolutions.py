@@ -13,7 +13,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Revoke
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
-from services.audit.verify import list_entries, show_entry
+from services.audit.proof import list_entries, show_entry
 from services.kernel.base.city import City
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, story, stranger
 from tests.unit.audit.judging import Verify, named, warned

@@ -1,4 +1,4 @@
-"""What a restore decides, and what makes a ledger doubted: pure."""
+"""What a restore decides: pure."""
 
 from __future__ import annotations
 
@@ -9,48 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from schemas import canonical, flow
-from schemas.events.audit import LedgerStanding
-from schemas.events.base import Contract
-from services.audit.verify import verify_record
-from services.audit.verify.alarms import Alarm, close_alarms, read_closed
-from services.audit.verify.compare import MOST, Comparison, against_shape
-from services.audit.verify.files import ALARMS
-from services.audit.verify.line import Line, differences, read_line, write_line
-from services.audit.verify.restoring import PROVISION, puts, refuse_other_story, refuse_unproven, runs, writer_of
+from schemas import flow
+from services.audit.proof import verify_record
+from services.audit.proof.restore import PROVISION, puts, refuse_foreign_entry, refuse_unproven, runs, writer_of
+from services.audit.record.alarms import Alarm, close_alarms, read_closed
+from services.audit.record.folder import ALARMS
+from services.audit.record.format import RecordEntry, differences, read_line, write_line
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
-from services.kernel.ledger.integrity import (
-    AT_HEADER,
-    LAST_HEADER,
-    Anchor,
-    LedgerDoubted,
-    Shape,
-    anchor_fault,
-    doubt_of,
-    entry_time,
-    read_anchor,
-    shape_fault,
-)
+from services.kernel.ledger.entry import LAST_HEADER, entry_time
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.unit.audit.conftest import moved
 
 AT = datetime(2026, 1, 31, 14, 0, 0, 123456, tzinfo=UTC)
 
 
-def line(seq: int, subject: str = "ledger.request.r1", message_id: str = "") -> Line:
+def line(seq: int, subject: str = "ledger.request.r1", message_id: str = "") -> RecordEntry:
     headers = {"Nats-Msg-Id": message_id or f"m{seq}", "Nats-Expected-Stream": "LEDGER"}
-    return read_line(write_line(Line(seq, subject, AT, b"{}", headers))[0])
+    return read_line(write_line(RecordEntry(seq, subject, AT, b"{}", headers))[0])
 
 
 def test_a_restored_entry_is_the_same_as_its_copy() -> None:
     """Subject, bytes, headers and the first time come back, although the server stamps anew."""
     for copy, put in zip([line(1), line(2)], puts([line(1), line(2)]), strict=True):
         stamped = entry_time(AT + timedelta(days=3), put.seq, put.headers)
-        live = Line(put.seq, put.subject, stamped, put.data, put.headers)
+        live = RecordEntry(put.seq, put.subject, stamped, put.data, put.headers)
         assert differences(copy, live) == ()
         assert write_line(live) == write_line(copy)
-        refuse_other_story(copy, live)
+        refuse_foreign_entry(copy, live)
 
 
 def test_a_message_id_that_stood_before_travels_beside() -> None:
@@ -58,7 +44,7 @@ def test_a_message_id_that_stood_before_travels_beside() -> None:
     first, second = puts([line(1, message_id="same"), line(2, message_id="same")])
     assert first.headers["Nats-Msg-Id"] == "same"
     assert "Nats-Msg-Id" not in second.headers
-    live = Line(2, second.subject, AT, second.data, second.headers)
+    live = RecordEntry(2, second.subject, AT, second.data, second.headers)
     assert differences(line(2, message_id="same"), live) == ()
 
 
@@ -87,7 +73,7 @@ def test_what_no_restore_put_there_is_refused() -> None:
     pinned = {**copy.headers, LAST_HEADER: "1"}
     for live in (copy, None, replace(copy, headers=pinned, data=b"[]")):
         with pytest.raises(BadInput) as refused:
-            refuse_other_story(copy, live)
+            refuse_foreign_entry(copy, live)
         assert refused.value.code == "ledger.not_empty"
 
 
@@ -114,82 +100,6 @@ def test_alarms_do_not_keep_from_restoring_and_other_violations_do(city: City, t
     path.write_bytes(path.read_bytes().replace(b"Road closed", b"Road opened", 1))
     with pytest.raises(Unproven):
         refuse_unproven(builder.city, verify_record(builder.city, builder.now))
-
-
-def test_neighbours_that_differ_in_one_way_are_one_difference() -> None:
-    """A lost block is one line, from whichever end it is read; countless places are counted."""
-    forward, backward, many = Comparison(), Comparison(), Comparison()
-    for seq in range(5, 9):
-        forward.add(line(seq), None)
-    for seq in reversed(range(5, 9)):
-        backward.add(line(seq), None)
-    for seq in range(1, 100, 2):
-        many.add(line(seq), None)
-    assert [(one.seq, one.code) for one in forward.told()] == [(5, "ledger.missing")]
-    assert "no entry 5 any more. So up to 8" in forward.told()[0].message
-    assert forward.told() == backward.told()
-    assert len(many.told()) == MOST + 1
-
-
-@pytest.mark.parametrize(
-    ("shape", "well"),
-    [
-        (Shape(0, 0, 0), True),
-        (Shape(1, 302, 302), True),
-        (Shape(1, 302, 137), False),  # a truncated block after a clean stop
-        (Shape(0, 302, 0), False),  # the only block deleted after a clean stop
-        (Shape(303, 303, 1), False),
-        (Shape(1, 2002, 1591, 411), False),
-    ],
-)
-def test_the_streams_own_count_shows_what_the_server_knows_that_it_lost(shape: Shape, well: bool) -> None:
-    assert (shape_fault(shape) is None) is well
-
-
-def test_a_ledger_that_ends_before_its_copy_lost_its_end() -> None:
-    found = against_shape(Shape(1, 137, 137), 302)
-    assert found is not None
-    assert (found.seq, found.code) == (138, "ledger.lost")
-    assert against_shape(Shape(1, 303, 303), 302) is None
-
-
-def test_the_first_time_counts_only_on_what_a_restore_has_pinned_and_never_makes_newer() -> None:
-    """A header alone, a wrong pin, a time to come or none at all: the server's own time stands."""
-    early, pin = AT - timedelta(hours=1), {LAST_HEADER: "6"}
-    assert entry_time(AT, 7, {AT_HEADER: early.isoformat(), **pin}) == early
-    for headers in (
-        {AT_HEADER: early.isoformat()},
-        {AT_HEADER: early.isoformat(), LAST_HEADER: "5"},
-        {AT_HEADER: (AT + timedelta(hours=1)).isoformat(), **pin},
-        {AT_HEADER: "yesterday", **pin},
-        {AT_HEADER: "2026-01-31T13:00:00", **pin},
-    ):
-        assert entry_time(AT, 7, headers) == AT
-
-
-def test_an_anchor_remembers_the_end_of_the_ledger(tmp_path: Path) -> None:
-    """The same bytes at its sequence, or doubt; a file that cannot be read is doubt, too."""
-    path = tmp_path / "seen.json"
-    assert read_anchor(path) is None
-    anchor = Anchor(9, canonical.sha256(b"x"), "contradicted")
-    anchor.write(path)
-    assert read_anchor(path) == anchor
-    assert anchor_fault(anchor, anchor.sha256) is None
-    for found in (None, canonical.sha256(b"y")):
-        assert isinstance(anchor_fault(anchor, found), LedgerDoubted)
-    path.write_text("{")
-    with pytest.raises(LedgerDoubted):
-        read_anchor(path)
-
-
-def test_only_a_contradicted_ledger_is_doubted() -> None:
-    standing: Contract = LedgerStanding(at=AT, standing="sound")
-    assert isinstance(standing, LedgerStanding)
-    assert doubt_of(standing) is None
-    assert doubt_of(standing.model_copy(update={"standing": "comparing"})) is None
-    doubt = doubt_of(standing.model_copy(update={"standing": "contradicted", "first_seq": 7, "message": "Lost."}))
-    assert doubt is not None
-    assert int(doubt.exit_status) == 7
 
 
 def test_what_no_service_writes_any_more_is_put_back_by_the_provisioning_user(city: City) -> None:

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.events.audit import Checkpoint
-from services.audit.verify import Report, verify_record
-from services.audit.verify.files import CHECKPOINTS, LEDGER
-from services.audit.verify.line import Line, write_line
+from services.audit.proof import Report, verify_record
+from services.audit.record.folder import CHECKPOINTS, LEDGER
+from services.audit.record.format import RecordEntry, write_line
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
 from tests.support.ledger_builder import FIRE, LedgerBuilder, story
@@ -123,7 +123,7 @@ def test_a_line_with_its_hash_made_to_fit_is_found(sealed: Sealed) -> None:
     """Who rewrites an entry and its leaf hash still has the signed root against them."""
     victim = sealed.builder.entries[1]
     forged, _ = write_line(
-        Line(victim.seq, victim.subject, victim.at, victim.data.replace(b"Wren", b"Oak "), victim.headers)
+        RecordEntry(victim.seq, victim.subject, victim.at, victim.data.replace(b"Wren", b"Oak "), victim.headers)
     )
     report = sealed.verify(b"".join([sealed.lines[0], forged, *sealed.lines[2:]]))
     assert "record.root" in {one.code for one in report.violations}
@@ -132,7 +132,7 @@ def test_a_line_with_its_hash_made_to_fit_is_found(sealed: Sealed) -> None:
 def test_entries_that_nobody_signed_are_not_believed(sealed: Sealed) -> None:
     """A well-formed line at the end, without a checkpoint over it."""
     last = sealed.builder.entries[-1]
-    extra, _ = write_line(Line(last.seq + 1, last.subject, last.at, last.data, {}))
+    extra, _ = write_line(RecordEntry(last.seq + 1, last.subject, last.at, last.data, {}))
     assert "record.unsealed" in {one.code for one in sealed.verify(sealed.ledger + extra).violations}
 
 

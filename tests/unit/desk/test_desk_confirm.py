@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.control import Posture
-from services.desk import advice
 from services.desk.confirm import question
+from services.desk.views import advice
 
 
 def test_one_profile_takes_a_yes() -> None:

@@ -10,8 +10,8 @@ from schemas import flow
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
 from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
-from services.desk import health
-from services.desk.health import Level, Line
+from services.desk.views import health
+from services.desk.views.health import Level, Line
 from services.kernel.base.errors import Exit
 from tests.unit.desk.views import NOW
 

@@ -13,9 +13,10 @@ from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.envelope import RESOLUTION_TYPE
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome
-from services.desk import outcome, show, statements, unconfirmed
-from services.desk.asked import Choice
-from services.desk.flows.resolve import decision_of, unconfirmed_on
+from services.desk import statements
+from services.desk.commands.resolve import decision_of, unconfirmed_on
+from services.desk.views import outcome, unconfirmed
+from services.desk.views import request as show
 from services.kernel.authority.signing import Signer, new_seed, verified_by
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
 from tests.unit.desk.views import ID, NOW, delivery, request, view
@@ -73,30 +74,30 @@ def test_programs_see_which_profiles_wait_and_for_which_receipt() -> None:
 @pytest.mark.parametrize(
     ("choice", "decided"),
     [
-        (Choice(posted=URL), ("posted", URL)),
-        (Choice(post_again=True), ("post_again", None)),
-        (Choice(give_up=True), ("give_up", None)),
+        ({"posted": URL}, ("posted", URL)),
+        ({"post_again": True}, ("post_again", None)),
+        ({"give_up": True}, ("give_up", None)),
     ],
 )
-def test_each_decision_as_it_is_typed(choice: Choice, decided: tuple[str, str | None]) -> None:
-    assert decision_of(choice) == decided
+def test_each_decision_as_it_is_typed(choice: dict[str, Any], decided: tuple[str, str | None]) -> None:
+    assert decision_of(**choice) == decided
 
 
 @pytest.mark.parametrize(
     ("choice", "code"),
     [
-        (Choice(), "resolve.choice"),
-        (Choice(posted=URL, give_up=True), "resolve.choice"),
-        (Choice(post_again=True, give_up=True), "resolve.choice"),
-        (Choice(posted=""), "url.invalid"),
-        (Choice(posted="javascript:alert(1)"), "url.invalid"),
-        (Choice(posted="https://social.example/\x1b[31m"), "url.invalid"),
-        (Choice(posted="https://" + "a" * 3_000), "url.invalid"),
+        ({}, "resolve.choice"),
+        ({"posted": URL, "give_up": True}, "resolve.choice"),
+        ({"post_again": True, "give_up": True}, "resolve.choice"),
+        ({"posted": ""}, "url.invalid"),
+        ({"posted": "javascript:alert(1)"}, "url.invalid"),
+        ({"posted": "https://social.example/\x1b[31m"}, "url.invalid"),
+        ({"posted": "https://" + "a" * 3_000}, "url.invalid"),
     ],
 )
-def test_what_is_typed_wrongly_is_said_before_anything_is_sent(choice: Choice, code: str) -> None:
+def test_what_is_typed_wrongly_is_said_before_anything_is_sent(choice: dict[str, Any], code: str) -> None:
     with pytest.raises(BadInput) as caught:
-        decision_of(choice)
+        decision_of(**choice)
     assert caught.value.code == code
     assert caught.value.hint
 

@@ -10,7 +10,8 @@ from schemas.events.control import Posture, UnknownPost
 from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.desk import outcome, show
+from services.desk.views import city, outcome
+from services.desk.views import request as show
 from tests.unit.desk.views import NOW, delivery, renderings, request, view
 
 
@@ -53,7 +54,8 @@ def test_a_thread_shows_each_part_and_its_length() -> None:
 
 def test_a_blocked_request_says_how_to_go_on() -> None:
     steps = show.next_steps(view(Outcome.BLOCKED))
-    assert steps[0].endswith("onevoice approve rabcdefghijkl --as OFFICER")
+    assert steps[0] == "It waits: an approval is missing [3(iv)(c)]"
+    assert steps[1].endswith("onevoice approve rabcdefghijkl --as OFFICER")
 
 
 def test_a_partly_delivered_request_says_how_to_follow_it() -> None:
@@ -76,9 +78,9 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
         update={"reason": "the platform asks to wait", "retry_at": NOW, "final": False, "url": None}
     )
     found = view(Outcome.CLEARED, late)
-    for shown in (lambda c: show.result(c, found), lambda c: show.pending_table(c, (found,), NOW)):
+    for draw in (lambda c: show.result(c, found), lambda c: show.pending_table(c, (found,), NOW)):
         console, out = _console()
-        shown(console)
+        draw(console)
         assert "the platform asks to wait, until " in out.getvalue()
     assert outcome.request_json(found)["deliveries"][0]["retry_at"] == NOW.isoformat()
 
@@ -98,6 +100,6 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
         unknown=(UnknownPost(profile="fire-social", request_id="r1", attempt_seq=8),),
     )
     console, out = _console()
-    show.eoc(console, said, NOW)
-    assert "UNKNOWN: r1 on fire-social may stand" in out.getvalue()
+    city.eoc(console, said, NOW)
+    assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from services.desk.timetext import ago, duration, local, moment
+from services.desk.views.timetext import ago, duration, local, moment
 from services.kernel.base.errors import BadInput
 
 NOW = datetime(2026, 1, 31, 20, 0, tzinfo=UTC)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.desk import words
-from services.desk.flows.officers import role_of
-from services.desk.flows.orders import named
+from services.desk.words import incident_name, role_of
 from services.kernel.base.errors import BadInput
 
 
@@ -83,8 +82,8 @@ def test_roles_by_either_spelling() -> None:
 @pytest.mark.parametrize("name", ["", "   ", "a\x07b", "x" * 501])
 def test_an_incident_needs_a_visible_name(name: str) -> None:
     with pytest.raises(BadInput):
-        named(name)
+        incident_name(name)
 
 
 def test_an_incidents_name_is_one_line() -> None:
-    assert named("  Fraser \n River  flood ") == "Fraser River flood"
+    assert incident_name("  Fraser \n River  flood ") == "Fraser River flood"

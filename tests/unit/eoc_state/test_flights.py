@@ -25,7 +25,7 @@ KINDS = frozenset({"request", "attempt", "receipt"})
 def folded(answered_by: str, *, later: timedelta = timedelta(0)) -> LedgerFold:
     """A ledger in which somebody answered the attempt of worker-1, and another one later on."""
     fold = LedgerFold(Authority("live", frozenset(), 1), KINDS)
-    of = request()
+    of = request(targets=("a-social", "b-social"))
     for seq, (place, worker, by) in enumerate((("a", "worker-1", answered_by), ("b", "worker-3", "worker-4"))):
         made = attempt(worker=worker, rule=None, profile=f"{place}-social")
         at, base = NOW + seq * later, 5 + seq * 2

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.fanout.domain.limits import HostLimit
-from services.fanout.hosts.line import HostLine, Priority, Slot
+from services.fanout.hosts.line import HostLine, HostSlot, Priority
 
 
 async def settle() -> None:
@@ -29,7 +29,7 @@ class Call:
     profile: str
     priority: Priority
     go: asyncio.Event = field(default_factory=asyncio.Event)
-    slot: Slot | None = None
+    slot: HostSlot | None = None
     task: asyncio.Task[None] | None = None
     was_in: bool = False
 

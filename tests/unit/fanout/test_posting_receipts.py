@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 
+from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
-from services.fanout.delivery.posting import Posting, Settings
-from services.fanout.domain.step import Place, Settle
+from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.places import Places
+from services.fanout.delivery.posting import Posting, _Call, _Way
+from services.fanout.delivery.settler import Settler
+from services.fanout.domain.settings import Settings
+from services.fanout.domain.step import LookAgain, Place, Settle
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.state import RequestState, TargetState
-from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, request, verdict
+from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict
 
 
 class Records:
@@ -45,21 +50,27 @@ class Rig:
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
-        host: Any = SimpleNamespace(heard=lambda *_: None)
-        hosts: Any = SimpleNamespace(of=lambda _profile: host)
+        host: Any = SimpleNamespace(note_answer=lambda *_: None)
+        routes: Any = SimpleNamespace(profile=profile, connector=lambda _name: object(), host=lambda _profile: host)
         caller: Any = SimpleNamespace(look=self.look)
         read_back: Any = SimpleNamespace(watch=lambda *_: None)
         records: Any = self.records
-        connectors: Any = {"mastodon": object()}
+        nobody: Any = None
+        settings = Settings(15.0)
+        conclusion = Conclusion(runtime, records, read_back)
+        self.settler = Settler(runtime, routes, caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
-            connectors,
-            hosts,
-            records,
+            Places(runtime, settings.lease),
+            routes,
+            nobody,
+            nobody,
+            nobody,
             caller,
-            None,
-            read_back,
-            Settings(15.0),  # type: ignore[arg-type]
+            records,
+            conclusion,
+            self.settler,
+            settings,
         )
 
     async def look(self, *_: object) -> Posted | Absent:
@@ -75,7 +86,7 @@ class Rig:
 async def test_what_was_found_in_a_look_follows_on_what_stood_before_the_look() -> None:
     rig = Rig()
     slot: Any = SimpleNamespace(calling=lambda: None)
-    await rig.posting.settle(rig.place, Settle(attempt(), 50, 20.0), slot)
+    await rig.settler.settle(rig.place, Settle(attempt(), 50, 20.0), slot)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
@@ -85,7 +96,9 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     lease, known = Lease(rig.clock, 15.0), rig.target.receipt_last
     rig.another_delivers()
     result = NotAttempted("another worker took it over")
-    await rig.posting._conclude(rig.place, 50, result, lease, known)
+    anything: Any = None
+    way = _Way(anything, anything, anything, anything)
+    await rig.posting._conclude(_Call(rig.place, way, 50, anything, lease, Posture.ROUTINE, known), result)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 
@@ -102,6 +115,6 @@ async def test_who_stood_still_over_its_call_looks_what_became_of_it(
         waited.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    assert await rig.posting._look_after_sleep(rig.place, attempt(), 50, 44) is None
+    assert await rig.settler.look_after_sleep(rig.place, attempt(), 50, 44) == LookAgain()
     assert waited == [15.0]
     assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])

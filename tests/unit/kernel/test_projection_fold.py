@@ -9,10 +9,12 @@ import pytest
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import Request
+from schemas.platforms import MIRROR
 from services.kernel.base.city import City
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, Authority, LedgerFold
 from services.kernel.ledger.client import Entry
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city
+from tests.unit.audit.judging import cleared
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,19 @@ def test_what_ended_without_an_attempt_is_folded(city: City) -> None:
     assert [one.void for one in applied] == ["", "", ""]
     assert fold.requests[request.request_id].target(FIRE).is_final
     assert fold.busy == {}
+
+
+def test_the_pages_of_two_messages_may_be_under_way_on_the_websites_mirror(city: City) -> None:
+    """On a profile the second one would be void; the mirror stands for the whole site."""
+    builder = LedgerBuilder(city)
+    builder.genesis()
+    requests = [cleared(builder, name=name) for name in ("r3a", "r3b")]
+    for request in requests:
+        builder.post(request, FIRE)
+        builder.attempt(request, MIRROR)
+    fold, applied = folded(builder)
+    assert [one.void for one in applied if one.void] == []
+    assert all(fold.requests[one.request_id].target(MIRROR).is_open for one in requests)
 
 
 def test_junk_counts_as_the_last_of_its_subject(city: City) -> None:

@@ -16,9 +16,10 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
 from services.kernel.fold.ledger_fold import Applied, Authority, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
-from services.kernel.ledger.integrity import Shape
-from services.kernel.projection import projection
+from services.kernel.ledger.integrity.checks import Shape
+from services.kernel.projection import projection, request_entries
 from services.kernel.projection.projection import Projection
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.source import OnEntry
 from tests.unit.fanout.world import attempt, request
 
@@ -29,14 +30,20 @@ class Leader:
     """A source whose reads are answered by replicas: each answer is cut as ``cuts`` says, then they are whole."""
 
     def __init__(self, *entries: str) -> None:
-        self.held = [Entry(seq, subject, AT, b"{}", {}) for seq, subject in enumerate(entries, 1)]
+        self.held = [Entry(seq, subject, AT, self._data(subject), {}) for seq, subject in enumerate(entries, 1)]
+        self.asked: list[str] = []
         self.cuts: list[set[int]] = []
+
+    @staticmethod
+    def _data(subject: str) -> bytes:
+        return request(request_id="r1", targets=("fire",)).to_bytes() if ".request." in subject else b"{}"
 
     async def subscribe(self, on_entry: OnEntry) -> None:
         """The feed brings nothing."""
 
     async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
         """Answer without what the next cut leaves out."""
+        self.asked.append(pattern)
         cut = self.cuts.pop(0) if self.cuts else set()
         found = [e for e in self.held if e.seq > after and e.seq not in cut and subjects.matches(pattern, e.subject)]
         if found:
@@ -48,8 +55,9 @@ class Leader:
     async def get(self, seq: int) -> Entry | None:
         return self.held[seq - 1] if 0 < seq <= len(self.held) else None
 
-    async def last(self, pattern: str) -> int:
-        return max((e.seq for e in self.held if subjects.matches(pattern, e.subject)), default=0)
+    async def last(self, pattern: str) -> Entry | None:
+        self.asked.append(pattern)
+        return next((e for e in reversed(self.held) if subjects.matches(pattern, e.subject)), None)
 
 
 class Noting(LedgerFold):
@@ -103,10 +111,29 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
     """Seed 18 of the simulation: each service had reopened it with what its own replica knew."""
     mine = ("ledger.request.r1", "ledger.approval.r1.mcpe", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
     leader = Leader(*mine, "ledger.approval.r1.pio")
-    leader.cuts = [set(), {1}, {2, 5}, {5}, set(), {3}, {3}, {4}]
+    leader.cuts = [set(), *[{1, 2, 3, 4, 5}, {1, 5}, {5}, {3, 4}] * 4]
     follower, fold = follow(leader)
     await follower.catch_up()
     assert sorted(fold.reopened["r1"]) == [1, 2, 3, 4]
+    assert leader.cuts == [], "each answer was cut that could be"
+
+
+async def test_a_request_is_read_by_literal_subjects_of_the_profiles_that_it_names() -> None:
+    """With ``*`` before the request's name the server looks through all requests that there ever were."""
+    leader = Leader("ledger.request.r1", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
+    follower, _ = follow(leader)
+    found = await entries_on("r1", follower.all_of)
+    assert sorted(entry.seq for entry in found) == [1, 2, 3]
+    assert {subject for subject in leader.asked if "*" in subject} == {"ledger.approval.r1.*", "ledger.resolution.*.r1"}
+
+
+async def test_a_request_to_very_many_profiles_is_read_in_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_entries, "MOST_PROFILES", 1)
+    leader = Leader("ledger.request.r1", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1", "ledger.verdict.r2")
+    follower, _ = follow(leader)
+    found = await entries_on("r1", follower.all_of)
+    assert sorted(entry.seq for entry in found) == [1, 2, 3]
+    assert set(leader.asked) == set(subjects.all_of("r1"))
 
 
 def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None:

@@ -60,7 +60,7 @@ class Story:
 
     # --- control ------------------------------------------------------------------------------------------
 
-    def genesis(self) -> int:
+    def genesis(self, rule: Any = 2) -> int:
         """The manifest, with the officers and profiles of the world."""
         manifest = Manifest(
             realm="live",
@@ -70,9 +70,11 @@ class Story:
             officers=tuple(world.officer(name) for name in ROLES),
             profiles=tuple(world.profile(name) for name in PROFILES),
         )
-        return self.put(subjects.CONTROL, c.Genesis(at=self.now, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        return self.put(
+            subjects.CONTROL, c.Genesis(at=self.now, manifest=seal(MANIFEST_TYPE, manifest, ROOTS), rule=rule)
+        )
 
-    def order(self, officer: str, action: Any) -> int:
+    def order(self, officer: str, action: Any, rule: Any = 2) -> int:
         """An officer's order."""
         order = c.Order(
             realm="live",
@@ -82,7 +84,8 @@ class Story:
             expires_at=self.now + timedelta(minutes=2),
             nonce=f"{len(self.entries):032x}",
         )
-        return self.put(subjects.CONTROL, c.Ordered(at=self.now, order=SIGNERS[officer].sign(ORDER_TYPE, order)))
+        signed = SIGNERS[officer].sign(ORDER_TYPE, order)
+        return self.put(subjects.CONTROL, c.Ordered(at=self.now, order=signed, rule=rule))
 
     def activate(self) -> int:
         """The EOC becomes active."""

@@ -101,7 +101,8 @@ def test_other_content_than_the_requests_is_void(changes: dict[str, Any]) -> Non
 
 
 def test_a_profile_that_the_verdict_does_not_clear_is_void() -> None:
-    story = cleared()
+    story = begun().cleared("r1", FIRE, PARKS)
+    story.verdict(targets=(FIRE,))
     assert "not among those" in why(story, story.attempt(profile=PARKS))
 
 

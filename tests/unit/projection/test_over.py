@@ -208,7 +208,8 @@ def test_a_request_that_may_have_stood_before_is_read_for(headers: dict[str, str
 
 def test_requests_of_old_ledgers_are_not_read_for() -> None:
     """They were appended behind a fence on control; reading for each would make the start as long as the ledger."""
-    story = begun()
+    story = Story()
+    story.genesis(rule=None)
     story.request("r1", first=False)
     assert folded(story).reopened == []
 

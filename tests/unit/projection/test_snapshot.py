@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import subjects
+from schemas.events.deliveries import ReceiptOutcome
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.projection.snapshot import MOST_OPEN, Snapshot, hash_of, read, taken
 from tests.unit.projection.story import AUTHORITY, FIRE, PARKS, Reader, Story, begun, folded, of_request, picture
@@ -33,7 +34,13 @@ def resumed(story: Story, at: int) -> Reader:
 def part(entries: list, snapshot: Snapshot) -> list:  # type: ignore[type-arg]
     """What is read at the start: control, and what is open."""
     control = [one for one in entries if one.subject == subjects.CONTROL]
-    return control + [one for name in snapshot.requests for one in of_request(entries, name)]
+    found = [(one, profiles) for name, profiles in snapshot.requests for one in of_request(entries, name)]
+    return control + [one for one, profiles in found if _is_read(one.subject, profiles)]
+
+
+def _is_read(subject: str, profiles: tuple[str, ...]) -> bool:
+    place = subjects.place_of(subject)
+    return place.kind not in ("attempt", "receipt") or place.name in profiles
 
 
 @settings(max_examples=200, deadline=None)
@@ -68,6 +75,19 @@ def test_an_attempt_under_way_still_holds_its_profile() -> None:
     story = begun().cleared("r1", FIRE, PARKS)
     story.attempt("r1", PARKS)
     assert resumed(story, len(story.entries)).fold.busy == {PARKS: (len(story.entries), "r1")}
+
+
+def test_a_request_that_comes_again_after_it_was_over_stays_over() -> None:
+    """Before the first attempt of a new city too: junk must not bring a message back."""
+    story = begun()
+    story.request()
+    story.approve()
+    story.verdict()
+    story.receipt(0, ReceiptOutcome.EXPIRED)
+    again = story.put(subjects.request("r1"), story.requests["r1"])
+    reader = folded(story)
+    assert reader.void(again) == "the request stands already"
+    assert picture(resumed(story, again).fold) == picture(reader.fold)
 
 
 SAID = folded(begun().cleared())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -110,6 +112,63 @@ def test_an_order_is_carried_out_once_for_ever() -> None:
     assert list(reader.fold.orders.values()) == [first]
 
 
+def _again(story: Story, seq: int, **changes: object) -> int:
+    """Append an order once more as whoever holds a service's key can: bytes beside the signature are theirs."""
+    value = json.loads(story.entries[seq - 1].data)
+    value |= {name: value_ for name, value_ in changes.items() if name != "signature"}
+    if "signature" in changes:
+        value["order"]["signatures"].append(changes["signature"])
+    value = {name: one for name, one in value.items() if one is not None}
+    return story.put(subjects.CONTROL, json.dumps(value).encode())
+
+
+def test_an_order_is_not_carried_out_again_by_who_can_write_the_time_beside_it() -> None:
+    """A stand-down of last month, appended with a stolen key of eoc_state: void, whatever is changed around it."""
+    story = begun()
+    story.activate()
+    over = story.stand_down()
+    signed_at = json.loads(story.entries[over - 1].data)["at"]
+    story.wait(30 * 24 * 3_600)
+    story.hold()
+    story.activate()
+    bad = {"keyid": STRANGER.public_key, "sig": "AAAA"}
+    seqs = [
+        _again(story, over, at=signed_at),
+        _again(story, over, at=signed_at, rule=None),
+        _again(story, over, at=signed_at, signature=bad),
+        _again(story, over, at=story.now.isoformat(), signature=bad),
+    ]
+    reader = folded(story)
+    assert all(reader.void(seq) for seq in seqs)
+    assert reader.fold.control.posture == Posture.EOC_ACTIVE
+
+
+@pytest.mark.parametrize(("age", "counts"), [(-61, False), (-60, True), (0, True), (60, True), (61, False)])
+def test_an_order_is_fresh_by_the_servers_time(age: int, counts: bool) -> None:
+    """One that was signed and held back is not carried out when it suits somebody else."""
+    story = begun()
+    seq = story.order("pio", c.Hold(on=True))
+    entry = story.entries.pop()
+    story.entries.append(replace(entry, at=entry.at + timedelta(seconds=age)))
+    reader = folded(story)
+    assert (reader.void(seq) == "", reader.fold.control.hold) == (counts, counts)
+
+
+def test_the_ledger_of_an_older_version_is_judged_by_its_own_time_until_the_first_fresh_order() -> None:
+    story = Story()
+    story.genesis(rule=None)
+    story.order("pio", c.Hold(on=True), rule=None)
+    late = story.entries.pop()
+    story.entries.append(replace(late, at=late.at + timedelta(minutes=10)))
+    story.wait(600)
+    assert folded(story).fold.control.hold
+    story.order("pio", c.Hold(on=False))
+    old = story.order("pio", c.Hold(on=True), rule=None)
+    reader = folded(story)
+    assert reader.void(old).endswith("the order is written as before version 0.3")
+    assert not reader.fold.control.hold
+
+
 Put = Callable[[Story], int]
 
 
@@ -140,9 +199,9 @@ def _moved_verdict(story: Story) -> int:
 
 
 def _overtaken_verdict(story: Story) -> int:
-    revision = story.revision
+    revision, seen = story.revision, len(story.entries)
     story.hold()
-    return story.verdict(control_seq=revision)
+    return story.verdict(control_seq=revision, as_of=seen)
 
 
 def _moved_receipt(story: Story) -> int:
@@ -174,6 +233,7 @@ VOID: dict[str, Put] = {
     "a receipt of an attempt that is void": lambda story: story.receipt(story.attempt(digest="f" * 64)),
     "a receipt under another profile": _moved_receipt,
     "a resolution by another key": _forged_resolution,
+    "a receipt on a profile that nobody named": lambda story: story.receipt(0, profile="parks-social"),
 }
 
 
@@ -189,6 +249,50 @@ def test_it_is_void_and_says_why_and_leaves_what_counts_as_it_was(name: str) -> 
     reader = before.read(story.entries)
     assert reader.void(seq)
     assert {request: _counts(gist(state)) for request, state in reader.fold.requests.items()} == kept
+
+
+LOST_RACES: dict[str, Put] = {
+    "a verdict that control overtook": _overtaken_verdict,
+    "an attempt on a profile that is taken": lambda story: (story.attempt(), story.attempt())[1],
+    "an attempt of a verdict that is not the newest": lambda story: (story.verdict(), story.attempt(verdict_seq=4))[1],
+    "an attempt after a rejection": lambda story: (story.reject(), story.attempt())[1],
+}
+
+
+def _decided_later(story: Story) -> int:
+    revision = story.revision
+    story.hold()
+    return story.verdict(control_seq=revision, as_of=len(story.entries))
+
+
+FORGED: dict[str, Put] = {
+    "a verdict that knew of the change": _decided_later,
+    "a verdict of a revision that never was": lambda story: story.verdict(control_seq=2),
+    "a verdict of a revision to come": VOID["a verdict of a revision to come"],
+    "a verdict under another request": _moved_verdict,
+    "an attempt without its fence": lambda story: story.attempt(fence=0),
+    "an attempt fenced on an older revision": lambda story: (story.hold(), story.attempt(control_seq=1))[1],
+    "an attempt on other content": lambda story: story.attempt(digest="f" * 64),
+    "an attempt of junk": lambda story: story.put(subjects.attempt(FIRE, "r1"), b"junk"),
+    "an attempt under another profile": lambda story: story.put(
+        subjects.attempt("parks-social", "r1"), story.entries[story.attempt() - 1].data
+    ),
+    "an attempt on no request": lambda story: story.put(subjects.attempt(FIRE, "r9"), b"{}"),
+    "an attempt as before version 0.3": lambda story: (story.attempt(), story.attempt(rule=None))[1],
+}
+
+
+@pytest.mark.parametrize("name", [*LOST_RACES, *FORGED])
+def test_what_came_too_late_is_told_from_what_nobody_of_ours_wrote(name: str) -> None:
+    """Only the other kind calls for an alarm: a race is lost every day."""
+    story = begun()
+    story.request()
+    story.approve()
+    story.verdict()
+    seq = (LOST_RACES | FORGED)[name](story)
+    reader = folded(story)
+    assert reader.void(seq)
+    assert reader.applied[seq].lost_race is (name in LOST_RACES)
 
 
 def _counts(said: dict[str, object]) -> dict[str, object]:

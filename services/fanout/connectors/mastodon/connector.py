@@ -233,7 +233,7 @@ class MastodonConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask the server whose account the credential opens (verify_credentials)."""
-        account = await self._enter(profile, _CHECK_SECONDS, anew=True)
+        account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
             return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
         await self._instances.limits(account.endpoint)
@@ -247,7 +247,9 @@ class MastodonConnector(Connector):
 
     # --- the way in -------------------------------------------------------------------------------------------
 
-    async def _enter(self, profile: Profile, seconds: float, *, anew: bool = False) -> _Account | Retryable | Permanent:
+    async def _enter(
+        self, profile: Profile, seconds: float, *, refresh: bool = False
+    ) -> _Account | Retryable | Permanent:
         """Find the server, read the token and make sure that it is this profile's (asked once, then remembered)."""
         username, at, instance = profile.account.removeprefix("@").rpartition("@")
         if not at or not username:
@@ -260,7 +262,7 @@ class MastodonConnector(Connector):
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
         endpoint = Endpoint(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
-        found = await self._instances.account_id(endpoint, username, anew=anew)
+        found = await self._instances.account_id(endpoint, username, refresh=refresh)
         return _Account(endpoint, found) if isinstance(found, str) else found
 
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:

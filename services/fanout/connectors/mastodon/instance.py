@@ -51,12 +51,14 @@ class Instances:
         self._limits[endpoint.base] = (monotonic() + (_LIMITS_SECONDS if said else _AGAIN_SECONDS), limits)
         return limits
 
-    async def account_id(self, endpoint: Endpoint, username: str, *, anew: bool = False) -> str | Retryable | Permanent:
+    async def account_id(
+        self, endpoint: Endpoint, username: str, *, refresh: bool = False
+    ) -> str | Retryable | Permanent:
         """Return the id of the token's account, or why the token cannot be used for ``username``.
 
-        Asked once for each token, then remembered, unless ``anew``.
+        Asked once for each token, then remembered, unless ``refresh``.
         """
-        owner = None if anew else self._owners.get((endpoint.base, endpoint.token))
+        owner = None if refresh else self._owners.get((endpoint.base, endpoint.token))
         if owner is None:
             outcome = await self._http.call(endpoint, "GET", "/api/v1/accounts/verify_credentials")
             found = _owner(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else None

@@ -1,0 +1,24 @@
+"""Offline proof over the second copy of the record: hashes, signatures, order, and the policy itself.
+
+Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` judges the whole record,
+``compare_record`` holds it against the live ledger, ``list_entries`` and ``show_entry`` are for looking at it.
+"""
+
+from services.audit.proof.compare import LiveLedger, compare_record
+from services.audit.proof.report import Report
+from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
+from services.audit.proof.verify import verify_record
+from services.audit.record.violation import Violation
+
+__all__ = [
+    "EntryProof",
+    "EntryView",
+    "LiveLedger",
+    "Report",
+    "Violation",
+    "compare_record",
+    "list_entries",
+    "prove_entry",
+    "show_entry",
+    "verify_record",
+]

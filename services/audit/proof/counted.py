@@ -1,0 +1,53 @@
+"""What counts of a request: its newest verdict at the control revision in force, and each officer's genuine decision.
+
+What does not count stands in the record all the same, and ledgers of before version 0.3 are judged by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.requests import Request
+from schemas.events.verdicts import Verdict
+
+
+@dataclass(slots=True)
+class CountedRequest:
+    """One revision of a request, with the verdict and the decisions that count.
+
+    ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
+    ``rejected`` the revision that each rejecting officer rejected, ``nonces`` all that were used.
+    """
+
+    request: Request
+    verdict: Verdict | None = None
+    verdict_seq: int = 0
+    genuine: dict[str, Approval] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    nonces: list[str] = field(default_factory=list)
+
+    @property
+    def revision(self) -> int:
+        """The request's revision."""
+        return self.request.revision
+
+    @property
+    def digest(self) -> str:
+        """The digest of the request's content."""
+        return self.request.digest
+
+    def approvals(self) -> tuple[Approval, ...]:
+        """Return the last genuine decision of each officer."""
+        return tuple(self.genuine.values())
+
+    def take_up(self, approval: Approval, statement: ApprovalStatement) -> bool:
+        """Take up a genuine statement; return False for one that was used before, which does not count again."""
+        if statement.nonce in self.nonces:
+            return False
+        self.nonces.append(statement.nonce)
+        self.genuine[approval.officer] = approval
+        self.rejected.pop(approval.officer, None)
+        if statement.decision == "reject":
+            self.rejected[approval.officer] = statement.revision
+        return True

@@ -1,0 +1,1 @@
+"""The rules of the replay, by the kind of entry that they judge (services.audit.proof.replay has the table)."""

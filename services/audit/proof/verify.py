@@ -1,0 +1,106 @@
+"""Verifies the whole record: one pass over the files, one over the hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from schemas.events.audit import Checkpoint
+from services.audit.proof.replay import judge, overtaken, undecided, unsettled
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.proof.report import Report
+from services.audit.proof.rules.pictures import judge_pictures
+from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
+from services.audit.record.folder import LEDGER
+from services.audit.record.reader import PinnedCheckpoint, RecordReader
+from services.audit.record.violation import Violation
+from services.kernel.base.city import City
+from services.kernel.base.errors import Unproven
+
+
+def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = ()) -> Report:
+    """Verify the second copy of a realm's ledger, offline.
+
+    Args:
+        city: the city folder and realm; its pinned keys are what the signatures are checked against.
+        now: the current time, for what may still be under way.
+        known: checkpoints that were kept elsewhere (a printout, another machine). The record must still hold
+            what they were signed over: that alone shows that nobody cut record and checkpoints together.
+
+    Raises:
+        Unproven: ``record.missing``: there is no record.
+    """
+    if not (city.audit_folder / LEDGER).exists():
+        raise Unproven(
+            "record.missing",
+            f"there is no record in {city.audit_folder}",
+            "start the audit service; it has not written anything here yet, or its folder is gone",
+        )
+    reader, state = reader_of(city), ReplayState(_keys(city))
+    events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
+    for entry in reader.entries():
+        events += 1
+        found.extend(judge(state, entry))
+        pictures.extend(judge_pictures(city.audit_folder, entry, looked_at))
+    found.extend(one for one in pictures if one.code == "media.damaged")
+    found.extend(_at_the_end(state))
+    root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
+    found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(city.audit_folder)))
+    missing = (one for one in pictures if one.code == "media.missing")
+    return Report(
+        events=events,
+        attempts=len(state.attempts),
+        last_seq=reader.last_seq,
+        root=root,
+        checkpoints=len(reader.checkpoints),
+        violations=tuple(sorted(dict.fromkeys(found), key=lambda one: one.seq)),
+        warnings=(*reader.warnings, *_warnings(state, now), *missing, *closed_as_warnings(city.audit_folder)),
+        unconfirmed=tuple(
+            one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
+        ),
+    )
+
+
+def _at_the_end(state: ReplayState) -> Iterator[Violation]:
+    """Yield what is known to be wrong only when the whole record has been read."""
+    yield from overtaken(state)
+    yield from state.void_as_violations()
+    if state.control.seq == 0:
+        yield Violation(0, "control.no_manifest", "The record holds no valid authority manifest.")
+
+
+def _warnings(state: ReplayState, now: datetime) -> Iterator[Violation]:
+    yield from state.warnings
+    yield from state.void_as_warnings()
+    yield from unsettled(state, now)
+    yield from undecided(state, now)
+
+
+def reader_of(city: City) -> RecordReader:
+    """Return a reader of the copy of a realm."""
+    return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
+
+
+def _keys(city: City) -> PinnedKeys:
+    pinned = city.authority
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+
+
+def _kept_elsewhere(reader: RecordReader, known: tuple[Checkpoint, ...]) -> tuple[PinnedCheckpoint, ...]:
+    return tuple(
+        PinnedCheckpoint(one, f"the checkpoint of {one.at:%Y-%m-%d %H:%M:%S} UTC that was kept elsewhere", one.last_seq)
+        for one in known
+        if one.size <= reader.size
+    )
+
+
+def _cut(reader: RecordReader, known: tuple[Checkpoint, ...]) -> list[Violation]:
+    return [
+        Violation(
+            reader.last_seq + 1,
+            "record.truncated",
+            f"The record ends at entry {reader.last_seq}; a checkpoint kept elsewhere reaches to {one.last_seq}.",
+        )
+        for one in known
+        if one.size > reader.size
+    ]

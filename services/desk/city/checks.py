@@ -1,0 +1,153 @@
+"""What the doctor looks at: everything that can be looked at from here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from schemas import flow, subjects
+from schemas.events.audit import CompareQuery, LedgerIntegrity
+from schemas.events.desk import BoardQuery, EocView, OfficerView
+from services.desk import session
+from services.desk.app import Invocation
+from services.desk.city.profile_check import examine
+from services.desk.city.second_copy import copied_seq
+from services.desk.connection.light_nats import errors
+from services.desk.connection.link import broker_url
+from services.desk.session import Session
+from services.desk.views import health
+from services.desk.views.health import Level, Line
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import OneVoiceError, Unreachable
+from services.kernel.base.run_file import running_city
+from services.kernel.ledger.drift import drift
+
+PROBE_BYTES = 1_048_576
+COMPARE_SECONDS = 5.0
+LEAST_FREE_BYTES = 256 * 1_048_576
+
+
+def local(city: City) -> list[Line]:
+    """Check what needs no broker: keys, credentials, the disk."""
+    keys = [path for path in (city.folder / "keys").rglob("*") if path.is_file()]
+    tokens = [path for path in (city.folder / "secrets").rglob("*") if path.is_file()]
+    return [
+        health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
+        health.modes("credentials", _loose(city, tokens), [], len(tokens)),
+        disk(city),
+    ]
+
+
+def disk(city: City) -> Line:
+    """Write for real: a full disk looks healthy to everything else."""
+    probe = city.var / f".doctor-{os.getpid()}"
+    try:
+        handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.urandom(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        free = shutil.disk_usage(city.var).free
+    except OSError as error:
+        return Line("disk", Level.FAIL, f"cannot write to {city.var}: {error.strerror}", "free space; check the owner")
+    finally:
+        probe.unlink(missing_ok=True)
+    megabytes = free // 1_048_576
+    if free < LEAST_FREE_BYTES:
+        return Line("disk", Level.WARN, f"only {megabytes} MB are free", "the ledger only grows: make room")
+    return Line("disk", Level.OK, f"1 MB was written and synced; {megabytes} MB are free")
+
+
+async def remote(desk: Invocation, city: City, given: str | None) -> list[Line]:
+    """Check the broker, and what it and the board say."""
+    url = broker_url(city)
+    lines = await _broker(desk, city, given, url)
+    return [*lines, *await _streams(city, url)] if lines[0].level is Level.OK else lines
+
+
+async def _broker(desk: Invocation, city: City, given: str | None, url: str) -> list[Line]:
+    """Return a line for the broker, and those for what the services say."""
+    try:
+        async with session.asking(desk, given) as here:
+            source = "onevoice up runs it" if running_city(city) else "as in city.toml"
+            first = Line("broker", Level.OK, f"{url} ({source}), asked as {here.user}")
+            return [first, await _integrity(here), *await _board(here)]
+    except OneVoiceError as error:
+        return [_failed("broker", error)]
+
+
+async def _board(here: Session) -> list[Line]:
+    try:
+        view = await here.eoc()
+        officers = (await here.board(BoardQuery(query="officers"))).officers or ()
+        profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
+        dead = (await here.board(BoardQuery(query="dead"))).dead_letters or ()
+    except OneVoiceError as error:
+        return [_failed("service board", error)]
+    return [
+        *_services(here.city, view, officers),
+        health.dead_letters(len(dead)),
+        health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
+    ]
+
+
+async def _integrity(here: Session) -> Line:
+    """Ask the audit service to compare ledger and copy, for a few seconds."""
+    try:
+        found = await here.link.ask(subjects.DESK_AUDIT_COMPARE, CompareQuery(seconds=COMPARE_SECONDS), LedgerIntegrity)
+    except OneVoiceError as error:
+        return _failed("ledger against copy", error)
+    return health.integrity(found, SystemClock().now())
+
+
+def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> list[Line]:
+    now = SystemClock().now()
+    here = city.audit_folder.is_dir()
+    lag = [health.copy_lag(view.last_seq, copied_seq(city))] if here else []
+    return [
+        *health.services(view),
+        health.waits(view.services),
+        health.clock(view.services, now),
+        *lag,
+        *health.expiries(officers, now),
+    ]
+
+
+async def _streams(city: City, url: str) -> list[Line]:
+    """Compare streams and durables with schemas.streams, where the provisioning key is at hand."""
+    if not os.access(city.provision_key_path, os.R_OK):
+        return [Line("streams", Level.OK, "not looked at: the provisioning key is not here")]
+    from services.provision.broker.connection import as_provisioner
+
+    try:
+        async with as_provisioner(city, url) as client:
+            js = client.jetstream()
+            different: list[str] = []
+            for row in flow.SERVICES:
+                different += [one for one in await drift(js, row) if one not in different]
+    except OneVoiceError as error:
+        return [_failed("streams", error)]
+    except errors.Error as error:
+        return [Line("streams", Level.FAIL, f"the broker did not say: {error}", "look into var/nats/nats.log")]
+    if different:
+        shown = "; ".join(different[:3]) + (f"; and {len(different) - 3} more" if len(different) > 3 else "")
+        return [Line("streams", Level.FAIL, shown, "onevoice provision")]
+    return [Line("streams", Level.OK, "as they have to be")]
+
+
+def _failed(check: str, error: OneVoiceError) -> Line:
+    return Line(check, Level.FAIL, error.message, error.hint, unreachable=isinstance(error, Unreachable))
+
+
+def _loose(city: City, paths: list[Path]) -> list[str]:
+    found = []
+    for path in paths:
+        try:
+            if stat.S_IMODE(path.lstat().st_mode) & 0o077:
+                found.append(str(path.relative_to(city.folder)))
+        except FileNotFoundError:
+            continue  # removed while we looked: then nobody reads it
+    return sorted(found)

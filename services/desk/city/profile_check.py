@@ -1,0 +1,41 @@
+"""What keeps a profile from being posted to, looked at from here; nothing is posted."""
+
+from __future__ import annotations
+
+import stat
+
+from schemas.events.authority import Profile
+from services.desk.views.health import Finding
+from services.kernel.base.city import City
+
+WEBSITE = "website"
+"""The one platform that needs no credential: the city's own site."""
+
+
+def examine(city: City, profile: Profile, objection: str | None = None) -> Finding:
+    """Return what keeps a profile from being posted to: section 1, Transparency (i); its credential; its platform.
+
+    Args:
+        city: the city folder, for the credential.
+        profile: the profile, as the registry has it.
+        objection: what its platform said against it, if it was asked.
+    """
+    problems = [] if profile.official else ["not sanctioned by the office"]
+    statements = ("purpose", "identification", "disclosure")
+    problems += [f"the {name} statement is missing" for name in statements if not getattr(profile, name).strip()]
+    if profile.platform != WEBSITE:
+        problems += token_problems(city, profile.id)
+    if objection is not None:
+        problems.append(objection)
+    return Finding(profile.id, not problems, tuple(problems))
+
+
+def token_problems(city: City, profile: str) -> list[str]:
+    """Return what is wrong with a profile's credential file."""
+    path = city.token_path(profile)
+    try:
+        mode, size = stat.S_IMODE(path.stat().st_mode), path.stat().st_size
+    except OSError as error:
+        return [f"no credential at {path}: {error.strerror}"]
+    problems = [f"{path} can be read by others: chmod 600 {path}"] if mode & 0o077 else []
+    return problems + ([f"{path} is empty"] if size == 0 else [])

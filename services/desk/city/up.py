@@ -1,0 +1,180 @@
+"""``onevoice up`` and ``onevoice run``: the city on this machine, until Ctrl-C.
+
+The composition root of the embedded default: broker, streams, the demonstration platform, the website's pages and
+all services in one process. It describes itself in ``var/run/up.json`` for the other commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from schemas import flow
+from services.kernel.base import logs
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.run_file import running_city, write_run_file
+from services.kernel.runtime.run import run_services, running, until_asked_to_stop
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the running city can be reached: URLs on this machine, and the process that runs it."""
+
+    pid: int
+    realm: str
+    nats_url: str
+    townsquare_url: str | None
+    site_url: str | None
+    site_folder: str
+
+
+def up(city: City, port: int | None = None, as_json: bool = False) -> int:
+    """Run broker and all services until Ctrl-C; return the exit status.
+
+    Raises:
+        OneVoiceError: a port in use, no disk space, a broken city folder: nothing is left running.
+    """
+    logs.configure(city.settings.log.format, city.settings.log.level)
+    asyncio.run(_up(city, port, as_json))
+    return int(Exit.DONE)
+
+
+def run_service(city: City, name: str, url: str | None = None) -> int:
+    """Run one service until Ctrl-C against the broker that runs already; return the exit status.
+
+    Raises:
+        BadInput: ``service.unknown``.
+    """
+    names = [row.name for row in flow.SERVICES]
+    chosen = name.replace("-", "_")
+    if chosen not in names:
+        raise BadInput("service.unknown", f"there is no service {name!r}", f"choose one of {', '.join(names)}")
+    logs.configure(city.settings.log.format, city.settings.log.level)
+    asyncio.run(run_services([chosen], city, url or (running_city(city) or {}).get("nats_url")))
+    return int(Exit.DONE)
+
+
+async def _up(city: City, port: int | None, as_json: bool) -> None:
+    async with whole_city(city, port) as (addresses, runtimes):
+        _say(city, addresses, as_json)
+        await until_asked_to_stop(runtimes)
+        if not as_json:
+            sys.stdout.write("\nStopping: what is in hand is finished first.\n")
+            sys.stdout.flush()
+    if not as_json:
+        sys.stdout.write(f"{city.settings.city.name} is down.\n")
+
+
+@contextlib.asynccontextmanager
+async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple[Addresses, list[Any]]]:
+    """Start everything, and stop it in the opposite order."""
+    # Imported here: the broker and the platforms are needed by this one command only.
+    from services.provision import EmbeddedBroker, provision
+
+    _refuse_second(city)
+    nats = city.settings.nats
+    async with contextlib.AsyncExitStack() as stack:
+        if nats.embedded:
+            broker = EmbeddedBroker()
+            stack.push_async_callback(broker.stop)
+            await broker.start(city, port)
+            url = broker.url
+            if (await provision(city, url)).accounts_changed:
+                # Not reloaded: accounts that are new get their imports of JetStream only at a start.
+                await broker.stop()
+                await broker.start(city, port)
+        else:
+            url = nats.address
+        await _check_ledger(city, url)
+        base = port or nats.port
+        square = await _townsquare(city, base, nats.port, stack)
+        site = await _site(city, base, nats.port, stack)
+        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder))
+        write_run_file(city, asdict(addresses))
+        stack.callback(lambda: city.run_path.unlink(missing_ok=True))
+        names = [row.name for row in flow.SERVICES]
+        runtimes = await stack.enter_async_context(running(names, city, url))
+        yield addresses, runtimes
+
+
+async def _check_ledger(city: City, url: str) -> None:
+    """Refuse to start on a ledger that lost or changed what its second copy holds."""
+    from services.desk.city.ledger_check import check_ledger
+
+    look = await check_ledger(city, url)
+    logs.logger(realm=city.realm).info(
+        "the ledger agrees with its second copy", compared=look.compared, entries=look.entries
+    )
+
+
+def _refuse_second(city: City) -> None:
+    found = running_city(city)
+    if found is not None:
+        raise BadInput(
+            "city.running",
+            f"this city is up already (process {found['pid']}, {found.get('nats_url')})",
+            "use it, or stop it with Ctrl-C in its terminal",
+        )
+
+
+async def _townsquare(city: City, base: int, usual: int, stack: contextlib.AsyncExitStack) -> str | None:
+    section = city.settings.townsquare
+    if section is None:
+        return None
+    from services.townsquare import start
+
+    square = await start(city, free_port(section.host, base + section.port - usual))
+    stack.push_async_callback(square.stop)
+    return str(square.url)
+
+
+async def _site(city: City, base: int, usual: int, stack: contextlib.AsyncExitStack) -> str | None:
+    section = city.settings.site
+    if not section.serve:
+        return None
+    from services.fanout.connectors.website.preview import serve_site
+
+    preview = await serve_site(city.site_folder, section.host, free_port(section.host, base + section.port - usual))
+    stack.push_async_callback(preview.stop)
+    return str(preview.url)
+
+
+def free_port(host: str, wished: int) -> int:
+    """Return the wished port, or another free one: only the broker's port is worth refusing to start for."""
+    for port in (wished, 0):
+        with contextlib.closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except (OSError, OverflowError):
+                continue
+            return int(probe.getsockname()[1])
+    raise BadInput("port.in_use", f"no port is free on {host}", "free one and start again")
+
+
+def _say(city: City, addresses: Addresses, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"ready": True, **asdict(addresses)}) + "\n")
+    else:
+        lines = [
+            "",
+            f"{city.settings.city.name} is up, realm {addresses.realm}.",
+            f"  broker       {addresses.nats_url}",
+            f"  townsquare   {addresses.townsquare_url}" if addresses.townsquare_url else "",
+            f"  website      {addresses.site_url}" if addresses.site_url else "",
+            f"  files        {addresses.site_folder}",
+            "",
+            f"In a second terminal:  export ONEVOICE_CITY={city.folder}   then:  onevoice eoc status",
+            "Ctrl-C stops all of it.",
+            "",
+        ]
+        sys.stdout.write("\n".join(line for line in lines if line is not None) + "\n")
+    sys.stdout.flush()

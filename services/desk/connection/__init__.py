@@ -1,0 +1,1 @@
+"""The desk's connection to the broker: asking, listening, following what changes."""

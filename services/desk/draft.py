@@ -1,0 +1,125 @@
+"""A message as it was typed, checked before anything is sent, and the submission made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.control import Posture
+from schemas.events.requests import Picture, Submission, SubmissionEvent
+from services.desk import words
+from services.desk.options import Manner, Message
+from services.desk.views.timetext import duration, moment
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, first_fault
+
+SOURCE = "urn:onevoice:desk"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions."""
+
+    message: Message
+    text: str
+    targets: tuple[str, ...] | str
+    variants: dict[str, str]
+    pictures: list[tuple[Path, str]]
+    expires: datetime | None
+    wait: timedelta
+
+    @classmethod
+    def of(cls, message: Message, manner: Manner) -> Draft:
+        """Check the words of a command line; raises BadInput."""
+        expires = moment(message.expires, SystemClock().now(), None) if message.expires is not None else None
+        return cls(
+            message=message,
+            text=words.text_of(message.text, message.file),
+            targets=words.targets(message.to or [], message.all_departments, message.and_city),
+            variants=words.variants(message.variant or []),
+            pictures=words.pictures(message.image or [], message.alt or []),
+            expires=expires,
+            wait=duration(manner.wait, "wait.malformed"),
+        )
+
+    def crisis(self, posture: Posture) -> bool:
+        """Content is of the crisis unless it is said otherwise, whenever the posture is not routine."""
+        return self.message.crisis if self.message.crisis is not None else posture is not Posture.ROUTINE
+
+    def piped(self) -> bool:
+        """True when the text came over standard input, so that nobody can be asked there."""
+        return self.message.text == "-"
+
+    def targets_among(self, profiles: Iterable[Profile]) -> tuple[str, ...] | str:
+        """Return the targets; with ``--and-city`` each official profile by its name."""
+        if not self.message.and_city:
+            return self.targets
+        return tuple(sorted(profile.id for profile in profiles if profile.official))
+
+    def fingerprint(self, sender: str) -> str:
+        """Return a hash of all that was typed, by which the desk knows a repeat of an unanswered submission."""
+        message = self.message
+        typed = {
+            "sender": sender,
+            "text": self.text,
+            "targets": list(self.targets) if isinstance(self.targets, tuple) else self.targets,
+            "and_city": message.and_city,
+            "link": message.link,
+            "severity": message.severity,
+            "crisis": message.crisis,
+            "expires": message.expires,
+            "variants": self.variants,
+            "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
+        }
+        return canonical.sha256(canonical.dumps(typed))
+
+    def event(
+        self,
+        sender: str,
+        crisis: bool,
+        event_id: str,
+        targets: tuple[str, ...] | str | None = None,
+        pictures: tuple[Picture, ...] = (),
+    ) -> SubmissionEvent:
+        """Return the CloudEvent of the submission; raises BadInput ``<field>.invalid``."""
+        message = self.message
+        try:
+            data = Submission.model_validate(
+                {
+                    "text": self.text,
+                    "targets": self.targets if targets is None else targets,
+                    "crisis": crisis,
+                    "link": message.link,
+                    "severity": message.severity,
+                    "expires": self.expires,
+                    "variants": self.variants,
+                    "pictures": pictures,
+                }
+            )
+            return SubmissionEvent(
+                specversion="1.0",
+                id=event_id,
+                source=f"{SOURCE}:{sender}",
+                type="ca.onevoice.request.submitted.v1",
+                data=data,
+            )
+        except ValidationError as error:
+            raise _malformed(error) from error
+
+
+def _malformed(error: ValidationError) -> BadInput:
+    """Say which option a value was wrong in."""
+    fault = first_fault(error)
+    field = fault.field.partition(".")[0] or "message"
+    hints = {
+        "link": "--link https://... , without spaces",
+        "severity": "--severity minor, moderate, severe or extreme",
+        "id": "--id takes 1 to 256 characters",
+    }
+    return BadInput(f"{field}.invalid", f"the {field} is not valid: {fault.reason}", hints.get(field, ""))

@@ -1,1 +1,0 @@
-"""What the commands do, once the command line is understood. Imported only when a command runs."""

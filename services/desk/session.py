@@ -1,0 +1,182 @@
+"""One person or system at the desk, for the length of one command: who, which city, the connection, the deadline.
+
+``run`` runs a command to its end and holds its deadline; ``acting`` and ``asking`` open the session. Errors are raised
+as OneVoiceError from here on and shown in one place (``main``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from schemas.events.authority import Realm
+from schemas.events.control import Action
+from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply
+from services.desk import people, statements
+from services.desk.connection.link import Link, connect
+from services.desk.views.output import note
+from services.kernel.authority.signing import Signer, load_key
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.errors import Unreachable
+
+if TYPE_CHECKING:
+    from services.desk.app import Invocation
+
+COMMAND_SECONDS = 60.0
+"""How long a command may take without a person's answer and without ``--wait``; both add to it."""
+
+CLEANUP_SECONDS = 2.0
+"""How long connections may take to close before they are abandoned."""
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Session:
+    """An open connection as one officer or system; made by ``acting`` and ``asking``."""
+
+    desk: Invocation
+    city: City
+    user: str
+    link: Link
+
+    @property
+    def realm(self) -> Realm:
+        """The realm that is asked and signed for."""
+        return self.city.realm
+
+    @cached_property
+    def signer(self) -> Signer:
+        """The user's key; raises BadInput as ``load_key`` does."""
+        return load_key(self.city.key_path(self.user))
+
+    async def eoc(self, at_least: int | None = None) -> EocView:
+        """Return the posture as the ledger has it now, or at a sequence (``at_least``) or later."""
+        view = (await self.link.board(BoardQuery(query="eoc", at_least=at_least))).eoc
+        if view is None:
+            raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")
+        return view
+
+    async def board(self, query: BoardQuery) -> BoardReply:
+        """Ask the board."""
+        return await self.link.board(query)
+
+    async def order(self, subject: str, action: Action) -> OrderReply:
+        """Sign an order and have it carried out. Raises OneVoiceError."""
+        signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())
+        return await self.link.ask(subject, signed, OrderReply)
+
+
+@asynccontextmanager
+async def acting(desk: Invocation, given: str | None) -> AsyncIterator[Session]:
+    """Open a session as the one who was named: for what is signed or sent in a person's name."""
+    city = desk.city()
+    async with _opened(desk, city, people.acting(given)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def asking(desk: Invocation, given: str | None) -> AsyncIterator[Session]:
+    """Open a session for questions: as the one who was named, else with the first officer's key that is here."""
+    city = desk.city()
+    asker = people.asking(city, given)
+    if desk.verbose:
+        note(f"asking as {asker}")
+    async with _opened(desk, city, asker) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _opened(desk: Invocation, city: City, user: str) -> AsyncIterator[Session]:
+    async with connect(city, user) as link:
+        yield Session(desk, city, user, link)
+
+
+# --- the deadline -------------------------------------------------------------------------------------------
+
+
+class _Deadline:
+    def __init__(self, seconds: float) -> None:
+        self.at = monotonic() + seconds
+
+    def left(self) -> float:
+        return self.at - monotonic()
+
+
+_deadline: ContextVar[_Deadline] = ContextVar("deadline")
+
+
+def allow(seconds: float) -> None:
+    """Give the command that runs so much more time; ``math.inf`` for one that goes on until Ctrl-C."""
+    if found := _deadline.get(None):
+        found.at += seconds
+
+
+@contextmanager
+def while_a_person_thinks() -> Iterator[None]:
+    """Stop the clock of the command: time at a prompt does not count."""
+    found = _deadline.get(None)
+    left = found.left() if found else math.inf
+    if found:
+        found.at = math.inf
+    try:
+        yield
+    finally:
+        if found:
+            found.at = monotonic() + left
+
+
+def run(work: Coroutine[Any, Any, Result], seconds: float = COMMAND_SECONDS) -> Result:
+    """Run a command's work to its end, or until its deadline; Ctrl-C ends it at once (KeyboardInterrupt).
+
+    ``asyncio.run`` is not used: it waits without end for a thread that looks up a host name, and takes the first
+    Ctrl-C for itself. What does not listen to its cancellation is abandoned.
+
+    Raises:
+        Unreachable: ``command.deadline``.
+    """
+    deadline = _Deadline(seconds)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _loop, _context: None)  # what is abandoned has nothing to say to a person
+    before = _deadline.set(deadline)
+    try:
+        return loop.run_until_complete(_until(loop.create_task(work), deadline))
+    finally:
+        _deadline.reset(before)
+        _abandon(loop)
+
+
+async def _until(task: asyncio.Task[Result], deadline: _Deadline) -> Result:
+    while not task.done():
+        left = deadline.left()
+        if left <= 0:
+            raise Unreachable(
+                "command.deadline",
+                "this took too long and was given up: whether it was done is not known",
+                "onevoice doctor says what does not answer",
+            )
+        # At most a while: the deadline may move in the meantime.
+        await asyncio.wait({task}, timeout=min(left, 1.0))
+    return task.result()
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is left, give it a moment to clean up, and close the loop whatever it does."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    try:
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=CLEANUP_SECONDS))
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # looked at, so that nothing is printed about it
+    finally:
+        loop.close()

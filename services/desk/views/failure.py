@@ -1,0 +1,103 @@
+"""How errors are shown: what went wrong, how to fix it, and its code.
+
+Imported only when something did go wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+
+LOG_NAME = "desk-errors.log"
+
+
+class Bug(OneVoiceError):
+    """Something that nobody foresaw."""
+
+    exit_status = Exit.BUG
+
+
+def usage(error: Exception) -> OneVoiceError | None:
+    """Return wrong use of the command line (as Typer found it) as an error, or None for other errors."""
+    if isinstance(error, typer.Abort):
+        return BadInput("confirm.declined", "stopped before anything was sent", "")
+    if not isinstance(error, typer.TyperException):
+        return None
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", None) or "onevoice"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        page = error.format_message()
+        return BadInput("usage", f"{path} needs a command or an argument\n\n{page}", f"{path} --help")
+    return BadInput("usage", error.format_message(), f"{path} --help")
+
+
+def known(error: Exception) -> OneVoiceError | None:
+    """Return errors that have an answer: our own, and what the machine says of files."""
+    if isinstance(error, OneVoiceError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        place = f"{error.filename}: {error.strerror}"
+        return BadInput("file.unusable", place, "check the path, its permissions and the space on the disk")
+    return None
+
+
+def bug(error: Exception, args: list[str]) -> OneVoiceError:
+    """Write the details of an unforeseen error to a file, and return the sentence that says where."""
+    place = _write_details(error, args)
+    where = f"the details are in {place}" if place else "its details could not be written anywhere"
+    return Bug("bug", f"something went wrong that should not: {type(error).__name__}; {where}", "onevoice doctor")
+
+
+def show(error: OneVoiceError, as_json: bool) -> int:
+    """Print an error and return its exit status."""
+    if as_json:
+        body = {"code": error.code, "message": error.message, "hint": error.hint}
+        sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False, indent=2) + "\n")
+        return int(error.exit_status)
+    from services.desk.views.output import errors_console
+
+    console = errors_console()
+    console.print("error:", style="bold red", end=" ")
+    console.print(error.message, markup=False)
+    if error.hint:
+        console.print("  hint:", style="bold", end=" ")
+        console.print(error.hint, markup=False)
+    console.print(f"  code: {error.code}", style="dim", markup=False)
+    return int(error.exit_status)
+
+
+def _write_details(error: Exception, args: list[str]) -> Path | None:
+    text = "".join(traceback.format_exception(error))
+    command = " ".join(word for word in args[:2] if not word.startswith("-"))
+    for folder in (_var_folder(args), Path(tempfile.gettempdir())):
+        if folder is None:
+            continue
+        path = folder / LOG_NAME
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "a", encoding="utf-8") as file:
+                file.write(f"{SystemClock().now().isoformat()} onevoice {command}\n{text}\n")
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def _var_folder(args: list[str]) -> Path | None:
+    city = os.environ.get("ONEVOICE_CITY", ".")
+    for number, word in enumerate(args):
+        if word == "--city" and number + 1 < len(args):
+            city = args[number + 1]
+        elif word.startswith("--city="):
+            city = word.removeprefix("--city=")
+    folder = Path(city) / "var"
+    return folder if folder.is_dir() else None

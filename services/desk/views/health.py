@@ -1,0 +1,185 @@
+"""What the doctor makes of what was found. Pure: facts in, lines out; the time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from schemas import flow
+from schemas.events.audit import LedgerIntegrity
+from schemas.events.desk import EocView, OfficerView, ServiceHealth
+from services.desk.views.outcome import expiry_of
+from services.desk.views.timetext import ago, local
+from services.kernel.base.errors import Exit
+
+CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
+"""Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
+
+EXPIRY_STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
+LAG_WARN, LAG_FAIL = 50, 1_000
+"""Ledger entries that the second copy may lack before it is worth a word."""
+
+
+class Level(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One check: ``unreachable`` marks failures that are the broker's or a service's absence, ``unproven`` a ledger
+    that lost or changed what it had.
+    """
+
+    check: str
+    level: Level
+    detail: str
+    mend: str = ""
+    unreachable: bool = False
+    unproven: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the check found on one profile: empty ``problems`` means that it can be posted to."""
+
+    id: str
+    ok: bool
+    problems: tuple[str, ...]
+
+
+def profiles(found: list[Finding]) -> Line:
+    """Judge the official profiles: each must have its statements and its credential."""
+    bad = [one.id for one in found if not one.ok]
+    if not bad:
+        return Line("profiles", Level.OK, f"{len(found)} official ones, none lacks anything")
+    shown = ", ".join(bad[:3]) + (" ..." if len(bad) > 3 else "")
+    detail = f"{len(bad)} of {len(found)} cannot be posted to: {shown}"
+    return Line("profiles", Level.WARN, detail, "onevoice profiles check says what each lacks")
+
+
+def exit_status(lines: Iterable[Line]) -> Exit:
+    """Return 7 when the ledger contradicts its copy, 6 when something does not answer, 2 when something else has to be
+    mended, else 0.
+    """
+    failed = [line for line in lines if line.level is Level.FAIL]
+    if any(line.unproven for line in failed):
+        return Exit.UNPROVEN
+    if any(line.unreachable for line in failed):
+        return Exit.UNREACHABLE
+    return Exit.USAGE if failed else Exit.DONE
+
+
+def services(view: EocView) -> list[Line]:
+    """Judge the heartbeats: each service is alive, has no trouble, and is not behind the control revision."""
+    return [
+        _service(row.user, [beat for beat in view.services if beat.service.replace("_", "-") == row.user], view)
+        for row in flow.SERVICES
+    ]
+
+
+def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
+    name = f"service {user}"
+    if not beats:
+        mend = f"onevoice run {user}, or restart onevoice up; its log says why it stopped"
+        return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
+    troubled = [beat.trouble for beat in beats if beat.trouble]
+    if troubled:
+        return Line(name, Level.WARN, f"says: {troubled[0]}", "its log says more; if it stays, restart it")
+    copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
+    behind = [beat for beat in beats if beat.control_seq < view.control_seq]
+    if behind:
+        detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
+        return Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it")
+    return Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}")
+
+
+def waits(beats: tuple[ServiceHealth, ...]) -> Line:
+    """Say how many posts wait for a platform, its quota or a credential, and the most urgent of each copy."""
+    found = [wait for beat in beats for wait in beat.waits]
+    if not found:
+        return Line("waiting posts", Level.OK, "none")
+    first = found[0]
+    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {first.reason}"
+    detail += f", until {local(first.until, first.until)}"
+    return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
+
+
+def clock(beats: tuple[ServiceHealth, ...], now: datetime) -> Line:
+    """Compare this machine's clock with the services': signatures carry times."""
+    if not beats:
+        return Line("clock", Level.WARN, "no service answers to compare with", "start the services")
+    apart = min((now - beat.at for beat in beats), key=abs)
+    if abs(apart) >= CLOCK_FAIL:
+        detail = f"{ago(apart.total_seconds())} apart from the services': what is signed here is refused"
+        return Line("clock", Level.FAIL, detail, "set the clock by the network (timedatectl set-ntp true)")
+    if abs(apart) >= CLOCK_WARN:
+        detail = f"{ago(apart.total_seconds())} apart from the services'"
+        return Line("clock", Level.WARN, detail, "set the clock by the network (timedatectl set-ntp true)")
+    return Line("clock", Level.OK, "agrees with the services'")
+
+
+def expiries(officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:
+    """Say which officers' roles end within 30, 7 and 1 days."""
+    lines = []
+    for view in officers:
+        left = expiry_of(view) - now
+        step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
+        if step is None:
+            continue
+        roles = ", ".join(grant.role.value for grant in view.grants_now if grant.valid_until == expiry_of(view))
+        mend = f"onevoice officers designate {view.officer.id} --role ROLE --until TIME --as mcpe"
+        detail = f"{roles} ends in {ago(left.total_seconds())} (within {step.days} days)"
+        lines.append(Line(f"officer {view.officer.id}", Level.WARN, detail, mend))
+    return lines or [Line("officers' roles", Level.OK, "none ends within 30 days")]
+
+
+def copy_lag(newest: int, copied: int) -> Line:
+    """Judge how far the second copy of the record is behind."""
+    lag = max(newest - copied, 0)
+    detail = f"{lag} entries behind the ledger ({copied} of {newest})" if lag else f"complete up to {copied}"
+    if lag >= LAG_FAIL or (copied == 0 and newest > LAG_WARN):
+        return Line("audit copy", Level.FAIL, detail, "onevoice run audit; look at its log and the disk")
+    if lag >= LAG_WARN:
+        return Line("audit copy", Level.WARN, detail, "look again in a moment; if it grows, restart audit")
+    return Line("audit copy", Level.OK, detail)
+
+
+def integrity(found: LedgerIntegrity, now: datetime) -> Line:
+    """Judge whether the ledger agrees with its second copy, and say how much of it was compared, and when."""
+    looked = f"{found.compared} of {found.entries} entries compared"
+    if found.finished_at is not None:
+        looked += f", {ago(max(0.0, (now - found.finished_at).total_seconds()))} ago"
+    if found.standing == "contradicted":
+        places = f"; {found.differences} places differ" if found.differences > 1 else ""
+        mend = "nothing is posted; stop the city, then: onevoice audit restore --into-new-store"
+        detail = f"CONTRADICTS its copy, first at {found.first_seq}: {found.message} ({looked}{places})"
+        return Line("ledger against copy", Level.FAIL, detail, mend, unproven=True)
+    if found.standing == "comparing":
+        mend = "look again in a moment: a long ledger takes minutes"
+        return Line("ledger against copy", Level.WARN, f"nothing differs so far: {looked}", mend)
+    return Line("ledger against copy", Level.OK, f"the same: {looked}")
+
+
+def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
+    """Judge secret files: none may be readable by others."""
+    if loose:
+        shown = ", ".join(loose[:3]) + (" ..." if len(loose) > 3 else "")
+        return Line(name, Level.FAIL, f"readable by others: {shown}", f"chmod 600 {shown}; if in doubt, replace them")
+    if missing:
+        shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        return Line(name, Level.WARN, f"missing: {shown}", "put the credential there, mode 0600")
+    return Line(name, Level.OK, f"{count} files, none readable by others")
+
+
+def dead_letters(count: int) -> Line:
+    """Judge the messages that a service could not handle and nobody has closed."""
+    if count == 0:
+        return Line("dead letters", Level.OK, "none is open")
+    said = "1 message could not be handled" if count == 1 else f"{count} messages could not be handled"
+    return Line("dead letters", Level.WARN, f"{said}; a person has to look", "onevoice dead list")

@@ -1,0 +1,49 @@
+"""Where the desk's words go: consoles for people, one JSON value for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+def console() -> Console:
+    """Return the console for results: standard output; colour only on a terminal and without NO_COLOR."""
+    return Console(highlight=False, emoji=False, soft_wrap=False)
+
+
+def errors_console() -> Console:
+    """Return the console for what is not the result: standard error."""
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def people_console(as_json: bool) -> Console:
+    """Return where people read along: standard output, or standard error when that carries JSON.
+
+    With ``--json`` it stays silent unless standard error is a terminal.
+    """
+    if not as_json:
+        return console()
+    talk = errors_console()
+    talk.quiet = not talk.is_terminal
+    return talk
+
+
+def note(text: str) -> None:
+    """Say something that is not the result, faintly, on standard error."""
+    errors_console().print(Text(text, style="dim"), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value, readable."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON value on one line, for streams of them."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,93 @@
+"""How the proof over the record looks, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from services.audit.proof import EntryProof, EntryView, Report
+from services.desk.views.layout import table, width
+from services.desk.views.timetext import local
+
+_SHOWN = 50
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return a report for programs."""
+    return {
+        "ok": report.ok,
+        "events": report.events,
+        "attempts": report.attempts,
+        "last_seq": report.last_seq,
+        "root": report.root,
+        "checkpoints": report.checkpoints,
+        "violations": [asdict(one) for one in report.violations],
+        "warnings": [asdict(one) for one in report.warnings],
+        "unconfirmed": list(report.unconfirmed),
+    }
+
+
+def report(out: Console, found: Report) -> None:
+    """Show whether the record verifies, what it holds, and each violation and warning."""
+    if found.ok:
+        out.print(Text("The record verifies.", style="bold green"))
+    else:
+        out.print(Text(f"The record does NOT verify: {len(found.violations)} violations.", style="bold red"))
+    facts = f"{found.events} events, {found.attempts} attempts, {found.checkpoints} signed checkpoints"
+    out.print(Text(f"{facts}, up to sequence {found.last_seq}."), width=width(out))
+    out.print(Text(f"Merkle root {found.root}", style="dim"), soft_wrap=True)
+    for style, listed in (("red", found.violations), ("yellow", found.warnings)):
+        for one in listed[:_SHOWN]:
+            out.print(Text(f"  at {one.seq}  {one.code}: {one.message}", style=style), width=width(out))
+        if len(listed) > _SHOWN:
+            out.print(f"  and {len(listed) - _SHOWN} more: --json lists all", style=style)
+
+
+def entry_json(view: EntryView) -> dict[str, Any]:
+    """Return an entry for programs."""
+    return asdict(view) | {"at": view.at.isoformat()}
+
+
+def entries(out: Console, views: Sequence[EntryView], now: datetime) -> None:
+    """Show entries, a row for each."""
+    rows = table("seq", "when", "what", "about")
+    for view in views:
+        about = " ".join(part for part in (view.profile, view.request_id, _gist(view)) if part)
+        rows.add_row(str(view.seq), Text(local(view.at, now)), Text(view.kind), Text(about))
+    out.print(rows, width=width(out))
+
+
+def proof_json(proof: EntryProof) -> dict[str, Any]:
+    """Return an entry with its proof of inclusion for programs."""
+    return entry_json(proof.entry) | {
+        "leaf_input": proof.leaf_input,
+        "leaf": proof.leaf,
+        "index": proof.index,
+        "size": proof.size,
+        "path": list(proof.path),
+        "root": proof.root,
+        "checkpoint": proof.checkpoint.model_dump(mode="json", by_alias=True),
+    }
+
+
+def proof(out: Console, found: EntryProof) -> None:
+    """Show an entry with its proof of inclusion."""
+    entry = found.entry
+    out.print(Text(f"{entry.seq}  {entry.subject}  {entry.at.isoformat()}", style="bold"))
+    out.print(Text(json.dumps(entry.body, ensure_ascii=False, indent=2)), soft_wrap=True)
+    out.print(Text(f"leaf {found.leaf}, number {found.index} of {found.size}", style="dim"), soft_wrap=True)
+    out.print(
+        Text(f"proven by {len(found.path)} hashes up to the signed root {found.root}", style="dim"), soft_wrap=True
+    )
+
+
+def _gist(view: EntryView) -> str:
+    """Return the word of an event that people look for: its outcome, else its type."""
+    body = view.body or {}
+    return str(body.get("outcome") or (body.get("type") if view.kind == "control" else "") or "")

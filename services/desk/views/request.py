@@ -1,0 +1,237 @@
+"""How requests, verdicts and deliveries look to people: at most 80 columns, plain without colour.
+
+Texts of messages are never read as markup: whatever a request says is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.text import Text
+
+from schemas.events.desk import DeliveryView, PreviewReply, RequestView
+from schemas.events.requests import Rendering, Request, ScreeningFinding
+from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
+from services.desk.views import outcome, unconfirmed
+from services.desk.views.layout import WIDTH, table, width
+from services.desk.views.output import print_json
+from services.desk.views.timetext import ago, local
+
+if TYPE_CHECKING:
+    from services.desk.app import Invocation
+
+_VERDICT_STYLE = {Outcome.CLEARED: "bold green", Outcome.BLOCKED: "bold yellow", Outcome.REFUSED: "bold red"}
+_FINDING_STYLE = {
+    FindingOutcome.SATISFIED: "green",
+    FindingOutcome.BLOCKED: "yellow",
+    FindingOutcome.REFUSED: "red",
+    FindingOutcome.NOTED: "dim",
+}
+HOLD_CLAUSE = "setting: hold"
+"""The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
+
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan"}
+
+
+def rendering(shown: Rendering) -> Panel:
+    """Return one platform's content in a frame: the parts, their length, links and pictures with their alt text."""
+    content = shown.content()
+    lines: list[RenderableType] = []
+    for number, part in enumerate(content.parts, 1):
+        if len(content.parts) > 1:
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+        lines.append(Text(part))
+    if content.link and not any(content.link in part for part in content.parts):
+        lines.append(Text(f"link: {content.link}", style="dim"))
+    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    count = sum(len(part) for part in content.parts)
+    return Panel(
+        Group(*lines),
+        title=Text(f"{shown.platform}, {count} characters"),
+        title_align="left",
+        width=WIDTH,
+        padding=(0, 1),
+    )
+
+
+def reach(count: int, scope: str) -> str:
+    """Return how far a message goes, in words."""
+    if scope == "all-departments":
+        return f"all {count} departmental profiles"
+    return "1 profile" if count == 1 else f"{count} profiles"
+
+
+def message(
+    console: Console,
+    renderings: tuple[Rendering, ...],
+    targets: tuple[str, ...],
+    scope: str,
+    screening: tuple[ScreeningFinding, ...],
+) -> None:
+    """Show what each platform gets, where it goes, and what screening found."""
+    for shown in renderings:
+        panel = rendering(shown)
+        panel.width = width(console)
+        console.print(panel)
+    console.print(Text(f"To {reach(len(targets), scope)}: {', '.join(targets)}"), width=width(console))
+    if screening:
+        console.print(Text("Screening found:", style="yellow"))
+        for found in screening:
+            where = f" ({found.where})" if found.where else ""
+            line = Text(f"{found.code}: {found.reason}{where} [{found.clause}]")
+            console.print(Padding(line, (0, 0, 0, 2)), width=width(console))
+    else:
+        console.print(Text("Screening found nothing.", style="dim"))
+
+
+def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
+    """Show what a submission would become."""
+    message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
+    console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+
+
+def request_head(console: Console, request: Request, now: datetime) -> None:
+    """Show who asked for what, when, and until when."""
+    kind = "crisis content" if request.crisis else "routine content"
+    console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
+    line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
+    console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
+
+
+def whole_request(console: Console, request: Request, now: datetime) -> None:
+    """Show a request with what each platform gets, where it goes, and what screening found."""
+    request_head(console, request, now)
+    message(console, request.renderings, request.targets, request.scope, request.screening)
+
+
+def verdict(console: Console, found: Verdict | None) -> None:
+    """Show a verdict and each clause's finding."""
+    if found is None:
+        console.print(Text("No verdict yet.", style="yellow"))
+        return
+    console.print(
+        Text(found.outcome.value.upper(), style=_VERDICT_STYLE[found.outcome]),
+        Text(f"in posture {found.posture.value}, at control revision {found.control_seq}", style="dim"),
+    )
+    _findings(console, found)
+
+
+def _findings(console: Console, found: Verdict) -> None:
+    rows = table("clause", "finding", "reason")
+    for finding in found.findings:
+        style = _FINDING_STYLE[finding.outcome]
+        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(finding.reason))
+    if found.findings:
+        console.print(rows, width=width(console))
+
+
+def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
+    """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
+    names = max((len(item.profile) for item in views), default=0)
+    outcomes = max((len(item.outcome) for item in views), default=0)
+    for item in views:
+        line = Text(f"{item.profile:<{names}}  ")
+        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        where = item.url or waiting_for(item)
+        fits = len(line) + 2 + len(where) <= width(console)
+        line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
+        console.print(line, soft_wrap=True)
+
+
+def waiting_for(item: DeliveryView) -> str:
+    """Return why a profile's post is not out, and when it is tried again."""
+    if item.retry_at is None:
+        return item.reason
+    return f"{item.reason or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
+
+
+def result(console: Console, view: RequestView) -> None:
+    """Show what became of a request: the outcome, what to do next, the deliveries, and at the end the clauses."""
+    if view.withdrawn:
+        console.print(Text("WITHDRAWN", style="bold red"))
+    if view.verdict is None:
+        console.print(Text("No verdict yet.", style="yellow"))
+    else:
+        console.print(Text(view.verdict.outcome.value.upper(), style=_VERDICT_STYLE[view.verdict.outcome]))
+    for line in next_steps(view):
+        console.print(Text(line), width=width(console))
+    deliveries(console, view.deliveries)
+    for letter in view.dead_letters:
+        said = f"{letter.service} could not handle it: {letter.reason} (onevoice dead show {letter.letter})"
+        console.print(Text(said, style="red"), width=width(console))
+    _look(console, view)
+    if view.verdict is not None:
+        console.print(Text(f"Why, clause by clause (posture {view.verdict.posture.value}):", style="dim"))
+        _findings(console, view.verdict)
+
+
+def _look(console: Console, view: RequestView) -> None:
+    """Show what to type for each unconfirmed post: whole lines, so that they can be copied."""
+    for line in unconfirmed.lines(view):
+        console.print(Text(line, style="bold"), soft_wrap=True)
+
+
+def report(desk: Invocation, console: Console, view: RequestView) -> int:
+    """Print what became of a request, and return the exit status for having wanted it published."""
+    if desk.as_json:
+        print_json(outcome.request_json(view))
+    else:
+        console.print(Text(f"Request {view.request.request_id}", style="bold"))
+        result(console, view)
+    return outcome.exit_status(view)
+
+
+def next_steps(view: RequestView) -> list[str]:
+    """Return what a person may do next; pure."""
+    request_id, found = view.request.request_id, view.verdict
+    if found is None or view.withdrawn:
+        return []
+    if found.outcome is Outcome.BLOCKED:
+        blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
+        reasons = [f"It waits: {one.reason} [{one.clause}]" for one in blocking]
+        if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
+            return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
+        return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
+    if found.outcome is Outcome.REFUSED:
+        refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
+        return [*(f"{one.reason} [{one.clause}]" for one in refusing), "This is final; make a new request instead."]
+    count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
+    line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
+    if not outcome.settled(view):
+        return [line, f"To follow the rest: onevoice status {request_id} --watch"]
+    return [line]
+
+
+def pending_table(console: Console, views: Sequence[RequestView], now: datetime) -> None:
+    """Show the open requests, a row for each."""
+    if not views:
+        console.print("Nothing waits.")
+        return
+    rows = table("request", "by", "verdict", "ends", "text")
+    for view in views:
+        request, found = view.request, view.verdict
+        said = Text(found.outcome.value, style=_VERDICT_STYLE[found.outcome]) if found else Text("none yet")
+        line = " ".join(request.text.split())
+        rows.add_row(
+            Text(request.request_id),
+            Text(request.author),
+            said,
+            Text(f"in {ago((request.expires_at - now).total_seconds())}" if request.expires_at > now else "ended"),
+            Text(line if len(line) <= 80 else line[:79] + "…"),
+        )
+    console.print(rows, width=width(console))
+    for view in views:
+        if later := tuple(item for item in view.deliveries if item.retry_at is not None):
+            console.print()
+            console.print(Text(f"{view.request.request_id} waits:", style="yellow"))
+            deliveries(console, later)
+        if waiting := unconfirmed.of(view):
+            console.print()
+            console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
+            deliveries(console, waiting)
+            _look(console, view)

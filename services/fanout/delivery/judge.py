@@ -1,0 +1,78 @@
+"""Whether a post may go out by the newest fold: before its attempt, and once more right before its call."""
+
+from __future__ import annotations
+
+from schemas.events.authority import Profile
+from schemas.events.control import Posture
+from schemas.events.deliveries import ReceiptOutcome
+from services.fanout.delivery.caller import NotAttempted
+from services.fanout.domain.delivery_state import DeliveryState, state_of
+from services.fanout.domain.step import End, Place, unless_public
+from services.kernel.authority.post_authorization import EXPIRED, Objection, WarrantFacts, objections, rendering_for
+from services.kernel.runtime.service import Runtime
+
+CHANGED = "warrant.control_changed"
+STALE = frozenset({CHANGED, "warrant.no_verdict"})
+"""Violations that a newer verdict answers: the gate decides each open request again after a control change."""
+
+
+class Judge:
+    """Asks post authorization, which shares nothing with the gatekeeper's policy."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def violations(self, place: Place, profile: Profile) -> tuple[Objection, ...]:
+        """Return what speaks against posting it now; empty: it may be posted."""
+        state = self._runtime.fold.requests.get(place.request_id, place.state)
+        rendering = rendering_for(state.request, profile.platform)
+        verdict = state.verdict
+        return objections(
+            WarrantFacts(
+                request=state.request,
+                verdict=verdict,
+                verdict_seq=state.verdict_seq,
+                approvals=tuple(approval for _, approval in state.approvals.values()),
+                control=self._runtime.control,
+                profile_id=place.profile,
+                rendering_sha256=rendering.sha256 if rendering else "",
+                control_seq=verdict.control_seq if verdict is not None else 0,
+                now=self._runtime.clock.now(),
+                realm=self._runtime.city.realm,
+            )
+        )
+
+    def before_the_call(
+        self, place: Place, attempt_seq: int, profile: Profile, decided_under: Posture
+    ) -> NotAttempted | None:
+        """Return why the attempt on record is not to be called after all; None: it is.
+
+        It is called although control has changed since, unless the change takes it back: another posture than it was
+        ``decided_under`` does, and whatever the newest facts do not bear out.
+        """
+        fault = self._runtime.ledger.fault
+        if fault is not None:
+            return NotAttempted(fault.message)
+        state = self._runtime.fold.requests.get(place.request_id)
+        target = state.target(place.profile) if state is not None else None
+        # Lapsed, too: whoever freed the profile took this process for stopped, and another message may be going out.
+        if target is None or target.attempt_seq != attempt_seq or state_of(target) is not DeliveryState.UNDER_WAY:
+            return NotAttempted("another worker took it over")
+        found = self.violations(place, profile)
+        if self._runtime.control.posture is decided_under:
+            found = tuple(one for one in found if one.code != CHANGED)
+        return NotAttempted(in_words(found)) if found else None
+
+
+def end_of(place: Place, found: tuple[Objection, ...]) -> End | None:
+    """Return how a post ends that may not go out; None when a newer verdict is coming, which brings its own work."""
+    codes = {item.code for item in found}
+    if codes & STALE:
+        return None
+    outcome = ReceiptOutcome.EXPIRED if codes <= EXPIRED else ReceiptOutcome.WITHHELD
+    return unless_public(place, End(outcome, "warrant.request_expired" in codes, in_words(found)))
+
+
+def in_words(found: tuple[Objection, ...]) -> str:
+    """Return what speaks against a post, for people."""
+    return " ".join(item.message for item in found)

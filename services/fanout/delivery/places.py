@@ -1,0 +1,46 @@
+"""What the fold holds of one request on one profile, for who decides what is next there."""
+
+from __future__ import annotations
+
+from services.fanout.domain.step import Busy, Place, Step, next_step
+from services.kernel.runtime.service import Runtime
+
+
+class Places:
+    """Reads places from the fold. ``lease``: how long an attempt may be under way, in seconds."""
+
+    def __init__(self, runtime: Runtime, lease: float) -> None:
+        self._runtime = runtime
+        self._lease = lease
+
+    def of(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
+        """Return the facts as they are now; None when the request is over everywhere, and has left memory."""
+        fold = self._runtime.fold
+        state = fold.requests.get(request_id)
+        if state is None:
+            return None
+        return Place(
+            verdict_seq=verdict_seq,
+            profile=profile,
+            state=state,
+            target=state.target(profile),
+            control_seq=fold.control.seq,
+            busy=self._busy(request_id, profile),
+        )
+
+    def newest(self, place: Place) -> Place | None:
+        """Return the same place as it is now."""
+        return self.of(place.request_id, place.verdict_seq, place.profile)
+
+    def next_step(self, place: Place) -> Step:
+        """Return what is next now."""
+        clock = self._runtime.clock
+        return next_step(place, clock.now(), clock.monotonic(), self._lease)
+
+    def _busy(self, request_id: str, profile: str) -> Busy | None:
+        seq, other = self._runtime.fold.busy.get(profile, (0, ""))
+        state = self._runtime.fold.requests.get(other)
+        if not seq or other == request_id or state is None:
+            return None
+        target = state.target(profile)
+        return Busy(other, target.attempt, seq, target.folded_at) if target.attempt is not None else None

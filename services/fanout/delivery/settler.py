@@ -1,0 +1,114 @@
+"""What is done without posting: finding out how an attempt ended, freeing a profile, ending a delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from schemas.events.deliveries import Attempt
+from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult
+from services.fanout.delivery.caller import Caller, intent_of
+from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.records import Records
+from services.fanout.delivery.routes import Routes
+from services.fanout.domain import receipts, retry
+from services.fanout.domain.settings import Settings
+from services.fanout.domain.settling import settling_of
+from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
+from services.fanout.hosts.line import HostSlot
+from services.kernel.runtime.service import Runtime
+
+AWAY = 10.0
+"""So many times as long a platform is asked that is away, or does not let the profile in."""
+
+
+class Settler:
+    """Settles what attempts left open, whoever made them."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        routes: Routes,
+        caller: Caller,
+        records: Records,
+        conclusion: Conclusion,
+        settings: Settings,
+    ) -> None:
+        self._runtime = runtime
+        self._routes = routes
+        self._caller = caller
+        self._records = records
+        self._conclusion = conclusion
+        self._settings = settings
+
+    async def settle(self, place: Place, step: Settle, slot: HostSlot) -> StepOutcome:
+        """Find out how an open attempt ended, whoever made it, and write its receipt."""
+        attempt, settling = step.attempt, settling_of(step.attempt.platform, self._settings.lease)
+        known = place.target.receipt_last
+        slot.calling()
+        found = await self.look(place, attempt)
+        profile = self._routes.profile(place.profile)
+        if profile is not None:
+            self._routes.host(profile).note_answer(attempt.profile, found)
+        if isinstance(found, CannotTell) and not settling.idempotent:
+            delay = retry.look_again(step.over_for, self._ask_for(place, found))
+            if delay is not None:
+                return Wait(delay, f"how attempt {attempt.number} ended is not known: {found.reason}", shown=True)
+        if isinstance(found, Absent) and step.over_for < settling.settle:
+            # What was sent may still be carried out, and a listing may lag behind: it proves nothing so early.
+            return Wait(settling.settle - step.over_for, "it is not there yet, which proves nothing so early")
+        now = self._runtime.clock.now()
+        receipt = receipts.of_look(attempt, step.attempt_seq, found, now, idempotent=settling.idempotent)
+        receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
+        if not receipt.final:
+            chance = random.random()  # noqa: S311 - jitter, no secret
+            receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, None, now, chance)
+        await self._conclusion.write(receipt, known)
+        return LookAgain()
+
+    async def lapse(self, step: Lapse) -> None:
+        """Free a profile that another request's attempt holds although its lease is over."""
+        busy = step.busy
+        state = self._runtime.fold.requests.get(busy.request_id)
+        if state is not None:
+            receipt = receipts.lapsed(busy.attempt, busy.seq, self._runtime.clock.now())
+            await self._records.receipt(receipt, state.target(busy.attempt.profile).receipt_last)
+
+    async def end(self, place: Place, step: End) -> StepOutcome:
+        """Write down that it ended without an attempt."""
+        profile = self._routes.profile(place.profile)
+        platform = profile.platform if profile is not None else "unknown"
+        now = self._runtime.clock.now()
+        receipt = receipts.without_attempt(
+            place.state.request, place.profile, platform, step.outcome, now, final=step.final, reason=step.reason
+        )
+        await self._conclusion.write(receipt, place.state.target(place.profile).receipt_last)
+        return LookAgain()
+
+    async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
+        """Ask the platform whether an attempt's post stands."""
+        connector, profile = self._routes.connector(place.profile), self._routes.profile(place.profile)
+        request = place.state.request
+        if connector is None or profile is None or request.revision != attempt.revision:
+            return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
+        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        return await self._caller.look(connector, intent)
+
+    async def look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> StepOutcome:
+        """Look what has become of a call that this process stood still over.
+
+        What it sent may have landed only when it woke, and others had asked the platform before, and answered.
+        """
+        settling = settling_of(attempt.platform, self._settings.lease)
+        await asyncio.sleep(min(max(settling.settle, LEASE_SLACK), self._settings.lease))
+        found = await self.look(place, attempt)
+        if isinstance(found, Posted):
+            now = self._runtime.clock.now()
+            receipt = receipts.of_look(attempt, attempt_seq, found, now, idempotent=settling.idempotent)
+            await self._conclusion.write(receipt, known)
+        return LookAgain()
+
+    def _ask_for(self, place: Place, found: CannotTell) -> float:
+        """A platform that is away can tell when it is back: it is asked for longer, while the request lives."""
+        away = found.cause is not None and place.state.request.expires_at > self._runtime.clock.now()
+        return self._settings.ask_seconds * (AWAY if away else 1.0)

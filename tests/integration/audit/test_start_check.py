@@ -1,0 +1,27 @@
+"""What ``onevoice up`` compares before it lets anything work: the newest entries, whatever the ledger's length."""
+
+from __future__ import annotations
+
+from services.desk.ledger_check import check_ledger
+
+from tests.integration.audit.conftest import Town
+
+LENGTH = 700
+
+
+async def copied(town: Town) -> None:
+    town.builder.genesis()
+    await town.flush()
+    await town.flood(LENGTH, "rs")
+    async with town.audit_here():
+        await town.until_copied(LENGTH)
+
+
+async def test_so_many_of_the_newest_are_compared_and_all_where_there_is_time(town: Town) -> None:
+    await copied(town)
+    few = await check_ledger(town.city, town.broker.url, newest=200, seconds=0.0)
+    assert 200 <= few.compared < few.entries
+    some = await check_ledger(town.city, town.broker.url, newest=400, seconds=0.0)
+    assert 400 <= some.compared < some.entries
+    whole = await check_ledger(town.city, town.broker.url, newest=0, seconds=60.0)
+    assert whole.compared == whole.entries > LENGTH

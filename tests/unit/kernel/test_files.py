@@ -1,0 +1,105 @@
+"""Files and locks that survive what kills their process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.kernel.base.files import ExclusiveLock, is_locked, locked, write_atomically
+from services.kernel.base.line_files import (
+    ForeignWrite,
+    GrowingFile,
+    complete_lines,
+    count_lines,
+    last_line,
+    lines_backwards,
+    sizes,
+)
+
+
+def test_one_holder_at_a_time(tmp_path: Path) -> None:
+    """The lock is free as soon as its holder lets go; taking it twice is no fault."""
+    first, second = ExclusiveLock(tmp_path / "lock"), ExclusiveLock(tmp_path / "lock")
+    assert (first.take(), second.take(), first.take()) == (True, False, True)
+    first.close()
+    assert second.take()
+    second.close()
+
+
+def test_a_look_neither_makes_nor_keeps_a_lock(tmp_path: Path) -> None:
+    """Also where the file cannot be written by whoever looks."""
+    path = tmp_path / "lock"
+    assert (is_locked(path), path.exists()) == (False, False)
+    with locked(path):
+        path.chmod(0o400)
+        assert is_locked(path)
+    assert not is_locked(path)
+    with locked(path):
+        pass
+
+
+def test_a_child_that_inherits_the_lock_holds_it(tmp_path: Path) -> None:
+    """As the broker does, when the process that started it dies first."""
+    path = tmp_path / "lock"
+    lock = ExclusiveLock(path)
+    assert lock.take()
+    child = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock.handle,), close_fds=True
+    )
+    lock.close()
+    assert is_locked(path)
+    child.communicate(b"\n", timeout=30)
+    assert not is_locked(path)
+
+
+def test_a_replaced_file_is_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk refuses, the old one stands, and nothing is left behind."""
+    path = tmp_path / "deep" / "file"
+    write_atomically(path, b"old", mode=0o600)
+    monkeypatch.setattr(os, "fsync", _refuse)
+    with pytest.raises(OSError, match="full"):
+        write_atomically(path, b"new")
+    assert (path.read_bytes(), os.listdir(path.parent)) == (b"old", ["file"])
+
+
+def _refuse(_handle: int) -> None:
+    raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("lines", [(), (b"a\n",), (b"a\n", b"\n", b"b" * 600_000 + b"\n", b"c\n")])
+@pytest.mark.parametrize("torn", [b"", b"half a line", b"x" * 300_000])
+def test_each_reader_sees_the_same_complete_lines(tmp_path: Path, lines: tuple[bytes, ...], torn: bytes) -> None:
+    """Forwards, backwards and counted, across blocks, with or without a torn line behind them."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"".join(lines) + torn)
+    assert sizes(path) == (len(b"".join(lines)), len(torn))
+    assert tuple(complete_lines(path)) == lines
+    assert tuple(lines_backwards(path)) == lines[::-1]
+    assert last_line(path) == (lines[-1] if lines else None)
+    assert count_lines(path) == len(lines)
+
+
+def test_a_missing_file_has_no_lines(tmp_path: Path) -> None:
+    """It is not made by looking."""
+    path = tmp_path / "none"
+    assert (sizes(path), list(complete_lines(path)), last_line(path), count_lines(path)) == ((0, 0), [], None, 0)
+    assert not path.exists()
+
+
+def test_a_growing_file_takes_a_torn_line_away_and_nothing_else(tmp_path: Path) -> None:
+    """What another program wrote meanwhile is refused; the file stays as it is."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\nhal")
+    file = GrowingFile(path)
+    file.add(b"two\n")
+    assert (file.cut, path.read_bytes()) == (3, b"one\ntwo\n")
+    with path.open("ab") as other:
+        other.write(b"gossip\n")
+    with pytest.raises(ForeignWrite):
+        file.add(b"three\n")
+    assert path.read_bytes() == b"one\ntwo\ngossip\n"
+    file.close()
