@@ -70,7 +70,7 @@ LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare"
 
 def host_of(profile: Profile) -> str:
     """Return the host that a post to this profile goes to: the account's instance, else the platform."""
-    _, at, instance = profile.account.rpartition("@")
+    _, at, instance = profile.account.removeprefix("@").rpartition("@")
     return instance if at and instance else profile.platform
 
 
