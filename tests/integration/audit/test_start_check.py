@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk.ledger_check import check_ledger
-
+from services.desk.city.ledger_check import check_ledger
 from tests.integration.audit.conftest import Town
 
 LENGTH = 700
