@@ -124,6 +124,17 @@ class LogSection(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsSection(_Section):
+    """[metrics]: where each process answers /metrics and /healthz. Absent: nowhere.
+
+    A process with several services, as ``onevoice up`` has them, takes ``port``; one service alone takes a port of its
+    own: the next ones, in the order of the flow map.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_000)] = 9464
+
+
 class CityFile(_Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
@@ -139,6 +150,7 @@ class CityFile(_Section):
     bluesky: BlueskySection = BlueskySection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
+    metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
