@@ -30,6 +30,7 @@ MENU = (
     Entry("run", "city", "Run one service until Ctrl-C.", _CITY),
     Entry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
     Entry("doctor", "doctor", "Check that everything is well, and say how to fix what is not.", _CITY),
+    Entry("top", "top", "Show the whole city on one screen, live.", _CITY),
     Entry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
     Entry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
     Entry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),
