@@ -47,7 +47,7 @@ def test_a_city_that_does_not_answer_is_not_shown_as_live() -> None:
 
 def test_hold_and_unknown_posts_stand_at_the_top() -> None:
     seen = overview(30)
-    unknown = (UnknownPost(request_id="r1", profile="fire-mastodon"),)
+    unknown = (UnknownPost(request_id="r1", profile="fire-mastodon", attempt_seq=9),)
     eoc = seen.eoc.model_copy(update={"hold": True, "unknown": unknown, "posture": Posture.EOC_ACTIVE})
     head = drawn(replace(seen, eoc=eoc), rows=12).splitlines()[:3]
     assert "HOLD" in head[1]
