@@ -69,9 +69,9 @@ async def publish(desk: Invocation, message: options.Message, manner: options.Pu
             piped=draft.piped(),
         )
         submitted = await submit_as_seen(here, talk, out, seen)
-        approved = await approve_own(here, seen, submitted)
+        since = await approve_own(here, out, seen, submitted)
         out.unanswered.forget(out.fingerprint)
-        view = await _follow(here, draft, talk, seen.request_id, approved.seq)
+        view = await _follow(here, draft, talk, seen.request_id, since)
     return report(desk, talk, view)
 
 

@@ -191,6 +191,7 @@ async def _decide(
     signed = statements.decision(
         here.signer,
         view.request,
+        statements.Circumstances.shown(view.request),
         realm=here.realm,
         officer=here.user,
         verb=verb,
