@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC
 
 from schemas.platforms import LIMITS, limits_of
+from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
@@ -23,6 +24,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
     language = city.settings.city.language.partition("-")[0]
     return {
         "website": website_of(city, website),
+        "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
     }
 
@@ -34,6 +36,12 @@ def website_of(city: City, website: str) -> WebsiteConnector:
         settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise", zone=city.zone or UTC
     )
     return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
+
+
+def _servers(city: City) -> Callable[[str], str]:
+    """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
+    section = city.settings.bluesky
+    return lambda name: section.servers[name] if name else section.server
 
 
 def _bases(city: City) -> Callable[[str], str]:

@@ -108,6 +108,22 @@ class MastodonSection(_Section):
     instances: dict[Id, str] = {}
 
 
+ServerUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
+]
+"""A server that credentials are sent to: https, or on this machine."""
+
+
+class BlueskySection(_Section):
+    """[bluesky]: ``server`` is where the accounts live; ``servers`` has those of accounts of the form
+    ``handle@name``. ``app`` is the web application in whose address a post's URL is given.
+    """
+
+    server: ServerUrl = "https://bsky.social"
+    servers: dict[Id, ServerUrl] = {}
+    app: ServerUrl = "https://bsky.app"
+
+
 class DeliverySection(_Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -135,6 +151,7 @@ class CityFile(_Section):
     townsquare: TownsquareSection | None = None
     site: SiteSection = SiteSection()
     mastodon: MastodonSection = MastodonSection()
+    bluesky: BlueskySection = BlueskySection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
     screening_topics: dict[Id, tuple[str, ...]] = {}

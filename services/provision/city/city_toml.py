@@ -29,7 +29,7 @@ def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str
         parts.append(_AUTHORITY.format(realm=realm, keys=keys, threshold=len(roots), audit=_string(audit)))
     parts.append(_PLACES.format(port=plan.port, townsquare_port=plan.townsquare_port, site_port=plan.site_port))
     parts += [f"{name} = {_string(url)}\n" for name, url in sorted(plan.instances.items())]
-    parts.append(_LOG)
+    parts += [_BLUESKY, _LOG]
     return "".join(parts)
 
 
@@ -93,6 +93,15 @@ serve = true
 
 [mastodon.instances]
 # name = "https://server" for each server that accounts of the form user@name live on.
+"""
+
+_BLUESKY = """
+[bluesky]
+# Where the accounts (handle, or DID) live. Those of another server: handle@name, and name = "https://server" below.
+server = "https://bsky.social"
+app = "https://bsky.app"
+
+[bluesky.servers]
 """
 
 _LOG = """
