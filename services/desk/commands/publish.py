@@ -51,7 +51,7 @@ async def publish(desk: Invocation, message: options.Message, manner: options.Pu
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    draft, talk = Draft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, officer) as here:
         state = await here.eoc()
         out, seen = await preview(here, draft, state)
@@ -81,7 +81,7 @@ async def request(desk: Invocation, message: options.Message, manner: options.Pu
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
     """
-    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    draft, talk = Draft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, manner.officer) as here:
         if people.is_system(here.city, here.user):
             return await _request_as_system(here, draft, manner, talk)

@@ -63,7 +63,7 @@ class Host:
             return
         self._runtime.health.troubles[key] = (
             f"{self.name} does not answer ({self.breaker.failures} failures in a row, the last at "
-            f"{self._runtime.clock.now():%H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
+            f"{self._runtime.clock.now():%Y-%m-%d %H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
         )
 
 

@@ -261,5 +261,7 @@ def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
     if kind == "system":
         return now.replace(microsecond=0)
     if stale:
-        raise BadInput("time.stale", f"the preview is of {time:%H:%M:%S} UTC, too long ago", "look at a new preview")
+        raise BadInput(
+            "time.stale", f"the preview is of {time:%Y-%m-%d %H:%M:%S} UTC, too long ago", "look at a new preview"
+        )
     raise BadInput("time.future", f"the event's time {time:%Y-%m-%d %H:%M:%S} UTC is ahead", "set the clock")

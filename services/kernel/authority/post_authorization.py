@@ -115,7 +115,9 @@ def _verdict(facts: WarrantFacts) -> Iterator[Objection]:
     if verdict.valid_until is None:
         yield Objection("warrant.verdict_endless", "The cleared verdict names no end of its validity.")
     elif verdict.valid_until <= facts.now:
-        yield Objection("warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%H:%M:%S} UTC.")
+        yield Objection(
+            "warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%Y-%m-%d %H:%M:%S} UTC."
+        )
 
 
 def _control(facts: WarrantFacts) -> Iterator[Objection]:

@@ -199,7 +199,7 @@ def run_until_stopped(names: list[str], folder: Path, realm: str, url: str | Non
     """Run services in this process; return the exit status. Errors are one clear line on stderr."""
     try:
         city = load_city(folder, "exercise" if realm == "exercise" else "live")
-        logs.configure(city.settings.log.format, city.settings.log.level)
+        logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
         asyncio.run(run_services(names, city, url))
     except OneVoiceError as error:
         sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")
