@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-from services.fanout.connectors.website.state import Message, Place
+from services.fanout.connectors.website.state import Message, MessagePlace
 
 _TITLE = 80
 _EXCERPT = 1_200
@@ -107,7 +107,7 @@ def view_of(message: Message, city: str, profile: str | None = None) -> MessageV
     )
 
 
-def name_of(profile: Profile | Place, city: str) -> str:
+def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
 
@@ -147,7 +147,7 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
             yield f"messages/{message.request_id}/{name}", picture.alt
 
 
-def _place(place: Place, city: str) -> PlaceView:
+def _place(place: MessagePlace, city: str) -> PlaceView:
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,
