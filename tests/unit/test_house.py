@@ -17,7 +17,6 @@ LONG_FUNCTIONS = {
     "services/kernel/runtime/compose.py:on_nats": 76,
 }
 LONG_FILES = {
-    "services/kernel/authority/post_authorization.py": 372,
     "services/kernel/control/control_state.py": 363,
     "services/kernel/fold/ledger_fold.py": 468,
     "services/kernel/ledger/client.py": 390,

@@ -29,7 +29,7 @@ from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepO
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
-from services.kernel.authority.post_authorization import Objection, rendering_for
+from services.kernel.authority.post_authorization import PostViolation, rendering_for
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.ledger.client import Conflict
@@ -111,7 +111,7 @@ class Posting:
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
             return wait
-        crash_point("fanout.attempt.warranted")
+        crash_point("fanout.attempt.authorized")
         async with self._starts.one() as start:
             return await self._attempt_and_call(place, number, way, start)
 
@@ -206,7 +206,7 @@ class Posting:
             return Wait(retry.BASE_SECONDS, result.reason)
         return LookAgain()
 
-    async def _refuse(self, place: Place, found: tuple[Objection, ...]) -> StepOutcome:
+    async def _refuse(self, place: Place, found: tuple[PostViolation, ...]) -> StepOutcome:
         """End a post that may not go out: in silence if a newer verdict is coming, else with a receipt."""
         codes, reason = sorted({item.code for item in found}), in_words(found)
         self._runtime.log.warning("not posted", profile=place.profile, codes=codes, reason=reason)
