@@ -17,8 +17,7 @@ LONG_FUNCTIONS = {
     "services/kernel/runtime/compose.py:on_nats": 76,
 }
 LONG_FILES = {
-    "services/kernel/control/control_state.py": 363,
-    "services/kernel/fold/ledger_fold.py": 468,
+    "services/kernel/fold/ledger_fold.py": 470,
     "services/kernel/ledger/client.py": 390,
 }
 

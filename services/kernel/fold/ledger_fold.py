@@ -28,7 +28,9 @@ from schemas.platforms import MIRROR
 from schemas.subjects import place_of
 from services.kernel.authority import post_authorization
 from services.kernel.authority.statements import signed_by
-from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
