@@ -22,7 +22,7 @@ from services.desk.session import Session
 from services.desk.views import advice, dead_letters, outcome
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
-from services.desk.views.progress import Changes
+from services.desk.views.progress import ProgressPrinter
 from services.desk.views.request import report
 from services.desk.views.timetext import duration
 from services.desk.words import check_id, reason_text
@@ -225,7 +225,7 @@ async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:
 async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
     async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
         view = await fetch(here.link, beginning)
-        request_id, changes = view.request.request_id, Changes(console())
+        request_id, changes = view.request.request_id, ProgressPrinter(console())
         session.allow(math.inf)
         async with until_interrupted() as stop:
             watch = Watch(here.link, received, view.as_of)

@@ -13,14 +13,14 @@ from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.measures.catalogue import Measure
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.bus import MessageBus
-from services.kernel.runtime.facts import Facts
+from services.kernel.runtime.facts import LedgerFacts
 
 HEARTBEAT_SECONDS = 2.0
 FIRST_HEARTBEAT_SECONDS = 0.3
 _VERSION = version("onevoice")
 
 
-class Health:
+class HealthReporter:
     """The heartbeat.
 
     ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for,
@@ -33,7 +33,7 @@ class Health:
         instance: str,
         clock: Clock,
         bus: MessageBus,
-        facts: Facts,
+        facts: LedgerFacts,
         projection: Projection,
         watch: IntegrityWatch,
     ) -> None:

@@ -12,8 +12,12 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
+<<<<<<< HEAD
 from services.fanout.connectors.website.state import Message, Place
 from services.kernel.base.zones import in_words
+=======
+from services.fanout.connectors.website.state import Message, MessagePlace
+>>>>>>> house2
 
 _TITLE = 80
 _EXCERPT = 1_200
@@ -109,7 +113,7 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
     )
 
 
-def name_of(profile: Profile | Place, city: str) -> str:
+def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
 
@@ -149,7 +153,11 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
             yield f"messages/{message.request_id}/{name}", picture.alt
 
 
+<<<<<<< HEAD
 def _place(place: Place, city: str, zone: tzinfo) -> PlaceView:
+=======
+def _place(place: MessagePlace, city: str) -> PlaceView:
+>>>>>>> house2
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,
