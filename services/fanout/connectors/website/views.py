@@ -12,12 +12,8 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-<<<<<<< HEAD
-from services.fanout.connectors.website.state import Message, Place
-from services.kernel.base.zones import in_words
-=======
 from services.fanout.connectors.website.state import Message, MessagePlace
->>>>>>> house2
+from services.kernel.base.zones import in_words
 
 _TITLE = 80
 _EXCERPT = 1_200
@@ -153,11 +149,7 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
             yield f"messages/{message.request_id}/{name}", picture.alt
 
 
-<<<<<<< HEAD
-def _place(place: Place, city: str, zone: tzinfo) -> PlaceView:
-=======
-def _place(place: MessagePlace, city: str) -> PlaceView:
->>>>>>> house2
+def _place(place: MessagePlace, city: str, zone: tzinfo) -> PlaceView:
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,
