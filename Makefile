@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short check check-deploy format schemas docs bench bench-start lock clean
+.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
 	@echo "make test-newest run the unit tests with the newest Python on this machine"
 	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
+	@echo "make test-platforms run the connectors against real server software (Bluesky's; needs Node 20 to 22 and a C++ compiler)"
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
@@ -72,7 +73,7 @@ up: $(VENV)/.ready
 # A file to one worker: its tests may share a city and a broker. (loadgroup does not group with pytest 9 and xdist 3.8.)
 # Three workers on two cores: most tests wait for disks, leases and redeliveries, and a third one uses that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults
+TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults --ignore tests/platforms
 test: $(VENV)/.dev
 	@$(TESTS)
 
@@ -97,6 +98,11 @@ coverage: $(VENV)/.dev
 	@$(BIN)/coverage report --skip-covered | tail -n 40
 	@echo "What decides, by branches (must be 100 %):"
 	@$(BIN)/coverage report --include '$(DECIDES)' --fail-under 100
+
+# The platforms' own server software goes into a folder that git does not see; name another to share it.
+PLATFORMS ?= .platforms
+test-platforms: $(VENV)/.dev
+	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms
 
 SEEDS ?= 1000
 FROM ?= 0

@@ -24,7 +24,7 @@ from services.fanout.delivery import caller, conclusion, judge, places, posting,
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.gatekeeper.domain.dossier import undecided
-from services.kernel.authority.post_authorization import objections
+from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
@@ -248,11 +248,11 @@ def _acked_beside_an_attempt() -> list[Patch]:
 def _expired_posted() -> list[Patch]:
     from services.kernel.fold import effective
 
-    real = objections
+    real = post_violations
     return [
         (step, "_end", lambda *_: None),
         (effective, "_expired", lambda *_: ""),
-        (judge, "objections", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
+        (judge, "post_violations", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
     ]
 
 
