@@ -272,3 +272,11 @@ async def test_no_token_in_any_log(mastodon: MastodonRig, caplog: pytest.LogCapt
     result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
     assert token not in caplog.text
     assert token not in repr(result)
+
+
+async def test_a_post_says_the_language_of_its_text(mastodon: MastodonRig) -> None:
+    """What was approved before languages were kept has the city's."""
+    fire = mastodon.profile("fire")
+    await mastodon.connector.publish(an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ।", request_id="rpa", language="pa"), store)
+    await mastodon.connector.publish(an_intent(fire, "Boil water.", request_id="rold"), store)
+    assert [status["language"] for status in await mastodon.statuses(fire)] == ["en", "pa"]

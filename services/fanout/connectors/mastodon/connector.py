@@ -63,7 +63,7 @@ class MastodonConnector(Connector):
     """Posts as the accounts of profiles of the form ``name@instance``.
 
     ``base_of`` gives an instance's base URL or raises LookupError; ``token_path`` is where a profile's token lies;
-    ``language`` is ISO 639; ``connections`` may be open to one host at a time.
+    ``language`` (ISO 639) is that of content without one; ``connections`` may be open to one host at a time.
     """
 
     platform = "mastodon"
@@ -127,7 +127,7 @@ class MastodonConnector(Connector):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
-                "language": self._language,
+                "language": intent.content.language or self._language,
             }
             if before := stands[-1][0] if stands else answers:
                 body["in_reply_to_id"] = before
