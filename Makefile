@@ -92,7 +92,7 @@ test-newest: $(VENV)/.dev
 	$(NEWEST)/bin/pytest -q -n 2 -p no:cacheprovider tests/unit
 
 # What decides whether a post goes out is covered to the last branch: policy, the worker's own check, fan-out's steps.
-DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization.py,services/fanout/domain/*
+DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization/*,services/fanout/domain/*
 coverage: $(VENV)/.dev
 	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/unit
 	@$(BIN)/coverage report --skip-covered | tail -n 40

@@ -57,6 +57,7 @@ class Draft:
     crisis: bool
     link: str | None
     severity: Severity | None
+    language: str | None
     variants: dict[str, str]
     pictures: tuple[Picture, ...]
     expires_at: datetime
@@ -115,6 +116,7 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
         crisis=data.crisis,
         link=data.link,
         severity=data.severity,
+        language=data.language,
         variants=dict(data.variants),
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now, created_at),
