@@ -202,7 +202,9 @@ def _line(raw: bytes) -> str:
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     """Say what an outcome other than success means for something that the call should have done.
 
-    A 401 surely did nothing, and a person can mend it: the token was revoked or replaced.
+    Who spoke matters as much as the status. A redirect is about the address in our settings, a page that is no JSON is
+    a proxy's or a gateway's, a scope and a 401 are about the credential: a person can mend each; the message is held.
+    Only what the platform itself says, in JSON, is the message's end.
     """
     if isinstance(outcome, NotSent):
         return Retryable(outcome.reason, cause=Cause.HOST)
@@ -212,7 +214,13 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
     if outcome.status == 401:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
-    if 300 <= outcome.status < 500 and outcome.status != 408:
+    if _lacks_scope(outcome):
+        return Retryable(f"the credential lacks a scope: {outcome.words}", cause=Cause.CREDENTIAL)
+    if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
+        return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+    if 400 <= outcome.status < 500 and outcome.status != 408:
+        if outcome.body is None:
+            return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
@@ -222,9 +230,26 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
 
 def cause_of(outcome: Outcome) -> Cause | None:
     """Return whose trouble it is that an outcome does not say what was asked."""
-    if isinstance(outcome, Answer) and outcome.status in (401, 429):
-        return Cause.CREDENTIAL if outcome.status == 401 else Cause.LIMIT
-    return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
+    if not isinstance(outcome, Answer):
+        return Cause.HOST
+    if outcome.status == 429:
+        return Cause.LIMIT
+    if outcome.status == 401 or _lacks_scope(outcome):
+        return Cause.CREDENTIAL
+    if 300 <= outcome.status < 400:
+        return Cause.OWN
+    return Cause.HOST if outcome.body is None or outcome.status >= 500 or outcome.status < 300 else None
+
+
+def _lacks_scope(outcome: Answer) -> bool:
+    """True where the credential may not do this (RFC 6750; Mastodon: "outside the authorized scopes")."""
+    challenge = str(outcome.headers.get("WWW-Authenticate", ""))
+    return outcome.status == 403 and "scope" in f"{outcome.words} {outcome.body} {challenge}".casefold()
+
+
+def _to(outcome: Answer) -> str:
+    place = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())[:_WORDS]
+    return f" to {place}" if place else f" (HTTP {outcome.status})"
 
 
 def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:
