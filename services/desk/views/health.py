@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProfileCheck:
     """What the check found on one profile: empty ``problems`` means that it can be posted to."""
 
     id: str
@@ -53,7 +53,7 @@ class Finding:
     problems: tuple[str, ...]
 
 
-def profiles(found: list[Finding]) -> Line:
+def profiles(found: list[ProfileCheck]) -> Line:
     """Judge the official profiles: each must have its statements and its credential."""
     bad = [one.id for one in found if not one.ok]
     if not bad:

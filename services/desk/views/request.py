@@ -100,6 +100,7 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
 def request_head(console: Console, request: Request, now: datetime) -> None:
     """Show who asked for what, when, and until when."""
     kind = "crisis content" if request.crisis else "routine content"
+    kind += f", severity {request.severity}" if request.severity else ", no severity"
     console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
     line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))

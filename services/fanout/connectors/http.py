@@ -23,23 +23,31 @@ from services.kernel.base.clock import Clock
 _BODY_BYTES = 1024 * 1024
 """More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
-_SAID = ("error", "message")
-"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``."""
+_SAID = ("error", "title", "message", "description", "detail")
+"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
+Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
+"""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The server answered; ``body`` is its JSON, None where there was none."""
+    """The server answered; ``body`` is its JSON, None where there was none.
+
+    ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page.
+    """
 
     status: int
     body: Any
     headers: Mapping[str, str]
+    line: str = ""
 
     @property
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
         body = self.body if isinstance(self.body, dict) else {}
-        said = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        body = body["error"] if isinstance(body.get("error"), dict) else body
+        told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        said = told or self.line
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 
@@ -157,28 +165,38 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     try:
-        return Answer(response.status, await _body(response), response.headers)
+        raw = await _body(response)
+        body = _json(raw)
+        return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
 
 
-async def _body(response: aiohttp.ClientResponse) -> Any:
-    """Read the body as JSON; a page of a proxy, say, or what is too long, is None.
-
-    Raises ClientPayloadError when it is cut off.
-    """
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body; of what is too long nothing. Raises ClientPayloadError when it is cut off."""
     if (response.content_length or 0) > _BODY_BYTES:
-        return None
+        return b""
     raw = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         raw += chunk
         if len(raw) > _BODY_BYTES:
-            return None
+            return b""
+    return bytes(raw)
+
+
+def _json(raw: bytes) -> Any:
+    """Read JSON; a page of a proxy, say, is None."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
+
+
+def _line(raw: bytes) -> str:
+    """Return what is one line of plain text."""
+    text = raw[: _WORDS + 1].decode("utf-8", "replace").strip()
+    return text if len(text) <= _WORDS and text.isprintable() and not text.startswith("<") else ""
 
 
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:

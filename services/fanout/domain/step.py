@@ -1,7 +1,7 @@
 """What is next for one request on one profile. Pure: facts in, one step out.
 
 First what is open is settled, whatever became of the verdict; then what is over or stale is let be; only then may
-something be posted. Source: design.md, Fan-out.
+something be posted. Source: docs/architecture.md.
 """
 
 from __future__ import annotations

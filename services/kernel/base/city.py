@@ -124,6 +124,25 @@ class BlueskySection(_Section):
     app: ServerUrl = "https://bsky.app"
 
 
+class TelegramSection(_Section):
+    """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
+
+    server: ServerUrl = "https://api.telegram.org"
+    site: ServerUrl = "https://t.me"
+
+
+EndpointUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
+]
+"""An address that events are sent to: https, or on this machine."""
+
+
+class WebhookSection(_Section):
+    """[webhook]: ``endpoints`` has the addresses of the systems that webhook profiles name as their account."""
+
+    endpoints: dict[Id, EndpointUrl] = {}
+
+
 class DeliverySection(_Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -139,6 +158,17 @@ class LogSection(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsSection(_Section):
+    """[metrics]: where each process answers /metrics and /healthz. Absent: nowhere.
+
+    A process with several services, as ``onevoice up`` has them, takes ``port``; one service alone takes a port of its
+    own: the next ones, in the order of the flow map.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_000)] = 9464
+
+
 class CityFile(_Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
@@ -152,8 +182,11 @@ class CityFile(_Section):
     site: SiteSection = SiteSection()
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
+    telegram: TelegramSection = TelegramSection()
+    webhook: WebhookSection = WebhookSection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
+    metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()

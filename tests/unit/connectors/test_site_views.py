@@ -11,7 +11,7 @@ import pytest
 
 from schemas.events.requests import PlatformContent
 from services.fanout.connectors.website.feeds import Feed, atom
-from services.fanout.connectors.website.state import Message, Place
+from services.fanout.connectors.website.state import Message, MessagePlace
 from services.fanout.connectors.website.views import title_of, to_html, view_of
 from services.townsquare.entities import to_html as townsquare_html
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
 def message(text: str, *names: str) -> Message:
     places = {
-        f"{name}-website": Place(
+        f"{name}-website": MessagePlace(
             here=True, profile=f"{name}-website", department=name, platform="website", revision=1, listed_at=NOW
         )
         for name in names

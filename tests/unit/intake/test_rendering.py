@@ -136,6 +136,14 @@ def test_what_people_see_as_one_character_counts_as_one() -> None:
     assert parts_of("👩‍🚒" * 500, None, TOOT) == ("👩‍🚒" * 500,)
 
 
+def test_telegram_counts_utf16_code_units() -> None:
+    """An emoji is two; at the limit it fits, one more is refused by name, and no thread is made of it."""
+    taken = LIMITS["telegram"]
+    assert parts_of("😀" * 2_048, None, taken) == ("😀" * 2_048,)
+    with pytest.raises(BadInput, match="telegram takes 4096 characters and this has 4097, 1 too many"):
+        parts_of("😀" * 2_048 + "!", None, taken)
+
+
 def test_bytes_count_where_the_platform_counts_them() -> None:
     """At Bluesky's limits exactly, and one beyond: as one post, as a thread, and named in the refusal."""
     taken, family = LIMITS["bluesky"], "👩‍👩‍👧‍👦"

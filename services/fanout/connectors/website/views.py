@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-from services.fanout.connectors.website.state import Message, Place
+from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
 _GRAPHEME = regex.compile(r"\X")
@@ -118,7 +118,7 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
     )
 
 
-def name_of(profile: Profile | Place, city: str) -> str:
+def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
 
@@ -167,7 +167,7 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
             yield f"messages/{message.request_id}/{name}", picture.alt
 
 
-def _place(place: Place, city: str, zone: tzinfo) -> PlaceView:
+def _place(place: MessagePlace, city: str, zone: tzinfo) -> PlaceView:
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,

@@ -28,10 +28,10 @@ _WALK = 20
 _AT_ONCE = 8
 _KEPT = 5_000
 
-Change = Callable[["Work"], None]
+Change = Callable[["SiteEdit"], None]
 
 
-class Work:
+class SiteEdit:
     """One piece of work under the lock: changes are made here in memory, then written together."""
 
     def __init__(self, state: State, now: datetime) -> None:
@@ -89,7 +89,7 @@ class Writer:
         begun = False
         try:
             with locked(self._state_folder / "lock"):
-                work = Work(State(self._state_folder, self._read_before), now)
+                work = SiteEdit(State(self._state_folder, self._read_before), now)
                 for change in changes:
                     change(work)
                 behind = work.state.touched()
@@ -103,7 +103,7 @@ class Writer:
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
-    def _write_down(self, work: Work, touched: set[str], all_pages: bool) -> None:
+    def _write_down(self, work: SiteEdit, touched: set[str], all_pages: bool) -> None:
         work.state.touch(touched)
         self._keep(work)
         self._ids = work.state.first_address(self._site.base)
@@ -114,7 +114,7 @@ class Writer:
         """Let go of the threads."""
         self._pool.shutdown()
 
-    def _keep(self, work: Work) -> None:
+    def _keep(self, work: SiteEdit) -> None:
         for (request_id, name), content in work.files.items():
             write_atomically(self._folder / "messages" / request_id / name, content)
         for profile in work.profiles.values():
