@@ -18,7 +18,6 @@ LONG_FUNCTIONS = {
 }
 LONG_FILES = {
     "services/kernel/fold/ledger_fold.py": 470,
-    "services/kernel/ledger/client.py": 390,
 }
 
 
