@@ -6,13 +6,14 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-repeat sim sim-plants faults faults-short check check-deploy format schemas docs bench bench-start lock clean
+.PHONY: help setup run up test test-repeat sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
 	@echo "make test        set up and run all tests but the fault suites (some ten minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
+	@echo "make test-platforms run the connectors against real server software (Bluesky's; needs Node 20 to 22 and a C++ compiler)"
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
@@ -70,13 +71,18 @@ up: $(VENV)/.ready
 # A file to one worker: its tests may share a city and a broker. (loadgroup does not group with pytest 9 and xdist 3.8.)
 # Three workers on two cores: most tests wait for disks, leases and redeliveries, and a third one uses that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults
+TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults --ignore tests/platforms
 test: $(VENV)/.dev
 	@$(TESTS)
 
 N ?= 10
 test-repeat: $(VENV)/.dev
 	@$(BIN)/python -m tests.support.repeat $(N) $(if $(filter-out 0,$(BUSY)),--busy) -- $(TESTS)
+
+# The platforms' own server software goes into a folder that git does not see; name another to share it.
+PLATFORMS ?= .platforms
+test-platforms: $(VENV)/.dev
+	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms
 
 SEEDS ?= 1000
 FROM ?= 0

@@ -23,6 +23,7 @@ class Limits:
     """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
+    ``bytes``: of UTF-8, where it counts them too.
     """
 
     platform: str
@@ -31,11 +32,14 @@ class Limits:
     pictures: int = 4
     alt_characters: int = 1_500
     thread: bool = True
+    bytes: int | None = None
 
 
 LIMITS: dict[str, Limits] = {
     "website": Limits("website", characters=65_536, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
+    # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
+    "bluesky": Limits("bluesky", characters=300, bytes=3_000),
 }
 
 
@@ -68,6 +72,17 @@ def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     more = piece.count("://", max(surely, len("https://")))  # some may take what follows for links of their own
     as_link = _graphemes(piece[surely:]) + limits.link_length * (more + (surely > 0))
     return as_link if links.is_known(piece) else max(as_link, _graphemes(piece))
+
+
+def overrun(text: str, limits: Limits) -> str | None:
+    """Say by how much a text is too long for one post of a platform, as half a sentence; None: it fits."""
+    counts = [(counted_length(text, limits), limits.characters, "characters")]
+    if limits.bytes is not None:
+        counts.append((len(text.encode()), limits.bytes, "bytes"))
+    for count, most, what in counts:
+        if count > most:
+            return f"takes {most} {what} and this has {count}, {count - most} too many"
+    return None
 
 
 def _graphemes(text: str) -> int:

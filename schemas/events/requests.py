@@ -100,7 +100,8 @@ class ScreeningFinding(Contract):
 class Request(Contract):
     """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
 
-    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after.
+    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
+    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone.
     """
 
     type: Literal["request"] = "request"
@@ -124,6 +125,8 @@ class Request(Contract):
     renderings: tuple[Rendering, ...]
     digest: Sha256
     screening: tuple[ScreeningFinding, ...] = ()
+    replaces: Id | None = None
+    follows: Id | None = None
 
 
 def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,9 +35,9 @@ class MessageDraft:
     wait: timedelta
 
     @classmethod
-    def of(cls, message: MessageOptions, manner: Manner) -> MessageDraft:
-        """Check the words of a command line; raises BadInput."""
-        expires = moment(message.expires, SystemClock().now(), None) if message.expires is not None else None
+    def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
+        """Check the words of a command line; ``zone`` is the city's, for a time without an offset. Raises BadInput."""
+        expires = moment(message.expires, SystemClock().now(), zone) if message.expires is not None else None
         return cls(
             message=message,
             text=words.text_of(message.text, message.file),

@@ -30,6 +30,7 @@ MENU = (
     MenuEntry("run", "city", "Run one service until Ctrl-C.", _CITY),
     MenuEntry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
     MenuEntry("doctor", "doctor", "Check that everything is well, and say how to fix what is not.", _CITY),
+    MenuEntry("top", "top", "Show the whole city on one screen, live.", _CITY),
     MenuEntry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
     MenuEntry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
     MenuEntry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),

@@ -72,6 +72,7 @@ def compose(
         await admission.look_after_idle_hosts(platforms)
 
     runtime.health.waits = waits.shown
+    runtime.health.measures = hosts.measures
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)

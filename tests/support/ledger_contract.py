@@ -165,10 +165,10 @@ class LedgerContract:
 
     async def test_reads_in_batches_by_filter(self, stage: Stage) -> None:
         newest = await stage.source.last(subjects.LEDGER_ALL)
-        first = newest.seq if newest is not None else 0
+        assert newest is not None
         mine = [stage.request() for _ in range(5)]
         seqs = [(await stage.intake.append(subjects.request(one.request_id), one)).seq for one in mine]
-        found = [entry async for batch in stage.source.entries(first, subjects.REQUESTS) for entry in batch]
+        found = [entry async for batch in stage.source.entries(newest.seq, subjects.REQUESTS) for entry in batch]
         assert [entry.seq for entry in found] == seqs
         second = await stage.source.last(subjects.request(mine[1].request_id))
         assert second is not None

@@ -51,7 +51,7 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft, talk = MessageDraft.of(message, manner), people_console(desk.as_json)
+    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, officer) as here:
         state = await here.eoc()
         out, seen = await preview(here, draft, state)
@@ -69,9 +69,9 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
             piped=draft.piped(),
         )
         submitted = await submit_as_seen(here, talk, out, seen)
-        approved = await approve_own(here, seen, submitted)
+        since = await approve_own(here, out, seen, submitted)
         out.unanswered.forget(out.fingerprint)
-        view = await _follow(here, draft, talk, seen.request_id, approved.seq)
+        view = await _follow(here, draft, talk, seen.request_id, since)
     return report(desk, talk, view)
 
 
@@ -81,7 +81,7 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
     """
-    draft, talk = MessageDraft.of(message, manner), people_console(desk.as_json)
+    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, manner.officer) as here:
         if people.is_system(here.city, here.user):
             return await _request_as_system(here, draft, manner, talk)

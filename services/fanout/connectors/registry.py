@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 from schemas.platforms import LIMITS, limits_of
+from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
@@ -22,6 +24,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
     language = city.settings.city.language.partition("-")[0]
     return {
         "website": website_of(city, website),
+        "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
     }
 
@@ -29,8 +32,16 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
 def website_of(city: City, website: str) -> WebsiteConnector:
     """Return the connector of the city's own website in this realm."""
     settings = city.settings.city
-    site = Site(settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise")
+    site = Site(
+        settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise", zone=city.zone or UTC
+    )
     return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
+
+
+def _servers(city: City) -> Callable[[str], str]:
+    """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
+    section = city.settings.bluesky
+    return lambda name: section.servers[name] if name else section.server
 
 
 def _bases(city: City) -> Callable[[str], str]:

@@ -37,6 +37,15 @@ class HostLimit:
 
 
 LIMITS: dict[str, HostLimit] = {
+    # Account: 5,000 points an hour, 3 for a post (docs.bsky.app/docs/advanced-guides/rate-limits).
+    # 100 + 3,600 s * 1,400/3,600 = 1,500 posts.
+    # Host: 3,000 requests per address in 5 minutes; a post with four pictures takes eight at most.
+    "bluesky": HostLimit(
+        at_once=64,
+        slow=192,
+        host=Rate(150.0, 150.0 / WINDOW, reserve=50.0),
+        account=Rate(100.0, 1_400.0 / 3_600.0, reserve=30.0),
+    ),
     # Host: 300 requests per address in 5 minutes (docs.joinmastodon.org/api/rate-limits and rack_attack.rb, older
     # servers); a post takes a second request at times, to look. 100 + 300 s * 40/300 = 140 posts.
     # Account: 300 statuses in 3 hours (Mastodon's rate_limiter.rb). 60 + 10,800 s * 240/10,800 = 300.
@@ -61,7 +70,7 @@ LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare"
 
 def host_of(profile: Profile) -> str:
     """Return the host that a post to this profile goes to: the account's instance, else the platform."""
-    _, at, instance = profile.account.rpartition("@")
+    _, at, instance = profile.account.removeprefix("@").rpartition("@")
     return instance if at and instance else profile.platform
 
 
@@ -94,6 +103,11 @@ class Bucket:
         self._fill(at)
         self.take(amount)
 
+    def left(self, now: float) -> float:
+        """Return what it gives at a time, the reserve included; never less than nothing."""
+        self._fill(now)
+        return max(0.0, self._tokens)
+
     def _fill(self, now: float) -> None:
         if self._at is not None:
             self._tokens = min(self.rate.size, self._tokens + max(0.0, now - self._at) * self.rate.per_second)
@@ -122,6 +136,10 @@ class Quota:
         for bucket in (self._host, self._account(account)):
             if bucket is not None:
                 bucket.spent(at, amount)
+
+    def left(self, now: float) -> float | None:
+        """Return what the host still gives; None: it is not counted."""
+        return self._host.left(now) if self._host is not None else None
 
     def _account(self, account: str) -> Bucket | None:
         if self._limit.account is None:

@@ -21,6 +21,8 @@ from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -32,6 +34,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City, CityFile
@@ -245,10 +248,11 @@ class FakePlatform:
     number: int = 0
 
 
-class FakeConnector:
+class FakeConnector(Connector):
     """A connector to the platform in memory: the port's meaning in its shortest form."""
 
     platform = "fake"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
 
     def __init__(self, place: FakePlatform) -> None:
         self.place = place

@@ -72,6 +72,22 @@ async def test_a_rate_limit_in_a_thread_says_what_stands_and_is_continued(mastod
     assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
 
 
+async def test_an_answer_stands_under_the_first_part_of_what_it_follows(mastodon: MastodonRig) -> None:
+    """A correction hangs where people read what it corrects, and is found again there, and nowhere else."""
+    fire = mastodon.profile("fire")
+    earlier = await mastodon.connector.publish(an_intent(fire, *PARTS), store)
+    assert isinstance(earlier, Posted)
+    answer = replace(an_intent(fire, "Correction: at 5 pm.", request_id="rnew"), follows=earlier.remote_id)
+    alone = replace(answer, follows="")
+    posted = await mastodon.connector.publish(answer, store)
+    assert isinstance(posted, Posted)
+    newest = (await mastodon.statuses(fire))[0]
+    assert newest["in_reply_to_id"] == earlier.remote_id.partition(",")[0]
+    assert await mastodon.restart().reconcile(answer) == posted
+    assert await mastodon.restart().reconcile(alone) == Absent()
+    assert isinstance(await mastodon.connector.publish(replace(alone, follows="../1"), store), Permanent)
+
+
 async def test_retract_takes_all_parts_of_a_thread_also_without_its_id(mastodon: MastodonRig) -> None:
     """What was recalled before its receipt is looked for and taken back."""
     intent = an_intent(mastodon.profile("fire"), *PARTS)

@@ -23,6 +23,7 @@ def _signed(screening: int = 0, verb: str = "approve") -> ApprovalStatement:
     approval = statements.decision(
         SIGNER,
         request(screening=screening),
+        statements.Circumstances.shown(request()),
         realm="live",
         officer="pio",
         verb=verb,  # type: ignore[arg-type]

@@ -20,6 +20,9 @@ def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
     assert limits.host_of(account("fire@mastodon.example")) == "mastodon.example"
     assert limits.host_of(account("@fire@mastodon.example")) == "mastodon.example"
     assert limits.host_of(account("fire", "website")) == "website"
+    assert limits.host_of(account("@fire.mission.example", "bluesky")) == "bluesky"
+    assert limits.host_of(account("did:plc:abc", "bluesky")) == "bluesky"
+    assert limits.host_of(account("fire.mission.example@own", "bluesky")) == "own"
 
 
 def test_what_lies_on_this_machine_is_not_counted() -> None:

@@ -16,6 +16,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.post_authorization import PostFacts, post_violations
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.control.control_state import ControlState
+from tests.support.people import circumstances_of
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 CONTROL_SEQ = 7
@@ -175,6 +176,7 @@ def statement(of: Request, by: str, **changes: Any) -> ApprovalStatement:
         "targets": of.targets,
         "renderings": {item.platform: item.sha256 for item in of.renderings},
         "digest": of.digest,
+        **circumstances_of(of),
         "officer": by,
         "issued_at": NOW - timedelta(minutes=5),
         "expires_at": NOW + timedelta(minutes=20),

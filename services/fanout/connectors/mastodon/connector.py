@@ -20,6 +20,9 @@ from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Cause,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -31,8 +34,9 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.text import Status
@@ -55,7 +59,7 @@ class _Account:
     id: str
 
 
-class MastodonConnector:
+class MastodonConnector(Connector):
     """Posts as the accounts of profiles of the form ``name@instance``.
 
     ``base_of`` gives an instance's base URL or raises LookupError; ``token_path`` is where a profile's token lies;
@@ -63,6 +67,7 @@ class MastodonConnector:
     """
 
     platform = "mastodon"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
 
     def __init__(
         self,
@@ -117,15 +122,16 @@ class MastodonConnector:
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = [(status.id, status.url) for status in standing]
+        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "language": self._language,
             }
-            if stands:
-                body["in_reply_to_id"] = stands[-1][0]
-            elif media_ids:
+            if before := stands[-1][0] if stands else answers:
+                body["in_reply_to_id"] = before
+            if media_ids and not stands:
                 body["media_ids"] = media_ids
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
@@ -260,8 +266,8 @@ class MastodonConnector:
         return _Account(endpoint, found) if isinstance(found, str) else found
 
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
-        parts = intent.content.parts
-        return await find(self._http, self._clock, account.endpoint, account.id, parts, intent.author_time)
+        parts, made_at, answers = intent.content.parts, intent.author_time, _answers(intent)
+        return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
 
 
 def _not_let_in(why: Retryable | Permanent) -> CannotTell:
@@ -270,12 +276,19 @@ def _not_let_in(why: Retryable | Permanent) -> CannotTell:
     return CannotTell(why.reason, why.cause, why.after)
 
 
+def _answers(intent: Intent) -> str | None:
+    """Return the id of the status that the first part answers: the first part of the earlier post."""
+    return intent.follows.partition(",")[0] or None
+
+
 def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:
     return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)
 
 
 def _objection(intent: Intent, limits: Limits) -> str | None:
     """Say what this server would not take, before any part of it is sent."""
+    if (answers := _answers(intent)) and not SAFE_ID.fullmatch(answers):
+        return "what it answers is not an id of this platform"
     for number, part in enumerate(intent.content.parts, 1):
         length = counted_length(part, limits)
         if length > limits.characters:

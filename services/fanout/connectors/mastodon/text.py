@@ -69,15 +69,18 @@ def _normal(text: str) -> str:
 
 
 def longest_chain(
-    parts: Sequence[str], found: Sequence[Status], is_part: Callable[[Status, str], bool]
+    parts: Sequence[str],
+    found: Sequence[Status],
+    is_part: Callable[[Status, str], bool],
+    answers: str | None = None,
 ) -> list[Status]:
     """Return the statuses that are the first parts of a thread, in order; empty when not even the first stands.
 
-    The first part answers nothing, each other one answers the part before it. Of several beginnings the longest
-    counts, of equally long ones the oldest.
+    The first part answers ``answers`` (None: nothing), each other one answers the part before it. Of several beginnings
+    the longest counts, of equally long ones the oldest.
     """
     oldest_first = sorted(found, key=lambda status: (status.created_at, len(status.id), status.id))
-    chains = [_chain(status, parts, oldest_first, is_part) for status in oldest_first if status.reply_to is None]
+    chains = [_chain(status, parts, oldest_first, is_part) for status in oldest_first if status.reply_to == answers]
     return max(chains, key=len, default=[])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import Status, longest_chain, read_status, same
 from services.fanout.connectors.waits import server_time
@@ -29,10 +29,17 @@ class _Listing:
 
 
 async def find(
-    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, parts: Sequence[str], made_at: datetime
+    http: Http,
+    clock: Clock,
+    endpoint: Endpoint,
+    account_id: str,
+    parts: Sequence[str],
+    made_at: datetime,
+    answers: str | None,
 ) -> list[Status] | CannotTell:
     """Return the parts of a message that stand, in order; empty only when the listing surely covers the time since.
 
+    ``answers`` is the id of the status that the first part answers, None for none.
     The texts are compared with the source of a status (as it was sent); its HTML is only a first look.
     """
     listing = await _list(http, clock, endpoint, account_id, made_at)
@@ -42,7 +49,7 @@ async def find(
     texts = await _sources(http, clock, endpoint, recent, parts)
     if isinstance(texts, CannotTell):
         return texts
-    return longest_chain(parts, recent, lambda status, part: same(texts[status.id], part))
+    return longest_chain(parts, recent, lambda status, part: same(texts[status.id], part), answers)
 
 
 async def _list(

@@ -16,6 +16,9 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -25,6 +28,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.fanout.connectors.website import changes
 from services.fanout.connectors.website.pages import Site
@@ -38,10 +42,11 @@ _SHARE = 0.95
 Result = TypeVar("Result")
 
 
-class WebsiteConnector:
+class WebsiteConnector(Connector):
     """Publishes into ``folder`` (served to the public); ``state_folder`` is the memory, and is not served."""
 
     platform = "website"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
 
     def __init__(self, folder: Path, state_folder: Path, site: Site, clock: Clock | None = None) -> None:
         self._folder = folder
@@ -108,13 +113,14 @@ class WebsiteConnector:
         return done
 
 
-class WebsiteMirror:
+class WebsiteMirror(Connector):
     """The page of a message that goes to other platforms only, as a connector: delivered once, and safe to repeat.
 
     Source: HUM.11(A) section 1, Transparency (ii).
     """
 
     platform = "website"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST)
 
     def __init__(self, website: WebsiteConnector) -> None:
         self._website = website

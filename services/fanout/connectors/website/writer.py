@@ -126,7 +126,7 @@ class Writer:
 
         ``all_pages`` after a crash, when it is not known which pages of a listing are there.
         """
-        views = _Views(state, self._site.city, self._seen_before)
+        views = _Views(state, self._site, self._seen_before)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
@@ -195,10 +195,10 @@ class _Views:
     """
 
     def __init__(
-        self, state: State, city: str, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
+        self, state: State, site: Site, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
     ) -> None:
         self._state = state
-        self._city = city
+        self._site = site
         self._made = made
 
     def message(self, request_id: str) -> Message | None:
@@ -219,7 +219,7 @@ class _Views:
             return known[1]
         if len(self._made) >= _KEPT:
             self._made.clear()
-        self._made[key] = (message, view_of(message, self._city, whose))
+        self._made[key] = (message, view_of(message, self._site.city, self._site.zone, whose))
         return self._made[key][1]
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:

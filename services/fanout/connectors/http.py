@@ -1,11 +1,15 @@
-"""One HTTP call to a Mastodon server, and what its outcome says about whether anything was done there."""
+"""One HTTP call to a platform, and what its outcome says about whether anything was done there. All connectors use it.
+
+A call ends with its deadline and leaves no byte behind (``sockets``), follows no redirect, unpacks nothing and reads no
+more than 1 MB. Waits are measured by the server's own clock (``waits``).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +23,8 @@ from services.kernel.base.clock import Clock
 _BODY_BYTES = 1024 * 1024
 """More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
+_SAID = ("error", "message")
+"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Answer:
     @property
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
-        said = self.body.get("error_description") or self.body.get("error") if isinstance(self.body, dict) else None
+        body = self.body if isinstance(self.body, dict) else {}
+        said = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 
@@ -56,10 +63,10 @@ Outcome = Answer | NotSent | NoAnswer
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and as whom to call, and until when (the loop's time)."""
+    """Where and as whom to call (``token`` empty: as nobody), and until when (the loop's time)."""
 
     base: str
-    token: str
+    token: str = field(repr=False)
     deadline: float
 
 
@@ -78,13 +85,14 @@ class Http:
         path: str,
         *,
         value: Mapping[str, Any] | None = None,
-        form: aiohttp.FormData | None = None,
+        data: aiohttp.FormData | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Make one call; never raises for what the network or the server does. Redirects are not followed.
 
-        When it has ended, also by cancellation, no byte of it is sent any more.
+        The body is ``value`` as JSON, or ``data``: a form, or bytes as they are. When the call has ended, also by
+        cancellation, no byte of it is sent any more.
         """
         session, connector = self._open()
         state = SimpleNamespace(sent=False)
@@ -95,9 +103,9 @@ class Http:
                         method,
                         endpoint.base + path,
                         json=value,
-                        data=form,
+                        data=data,
                         params=query,
-                        headers={"Authorization": f"Bearer {endpoint.token}", **(headers or {})},
+                        headers=_headers(endpoint, headers),
                         allow_redirects=False,
                         trace_request_ctx=state,
                     )
@@ -107,7 +115,7 @@ class Http:
         except aiohttp.ClientConnectorError as error:
             return NotSent(f"no connection: {error.os_error.strerror or error}")
         except aiohttp.InvalidURL:
-            return NotSent("the instance's address in city.toml is not a URL")
+            return NotSent("the platform's address in city.toml is not a URL")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = f"the connection broke: {type(error).__name__}"
             return NoAnswer(reason) if state.sent else NotSent(reason)
@@ -135,6 +143,11 @@ class Http:
                 trace_configs=[trace],
             )
         return self._session, self._connector
+
+
+def _headers(endpoint: Endpoint, more: Mapping[str, str] | None) -> dict[str, str]:
+    known = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+    return known | dict(more or {})
 
 
 async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
