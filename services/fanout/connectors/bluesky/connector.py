@@ -31,7 +31,7 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
     write_of,
 )
-from services.fanout.connectors.bluesky.session import Login, Session, Sessions, error_of, gone
+from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions, error_of, gone
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -261,7 +261,7 @@ class BlueskyConnector(Connector):
         if not isinstance(login, Login):
             return login
         session = await self._sessions.enter(login, deadline)
-        if isinstance(session, Session):
+        if isinstance(session, BlueskySession):
             return _Way(login, session.did, deadline)
         if isinstance(session, Retryable) and session.cause is Cause.CREDENTIAL:
             state = await self._reader.closed(login.base, login.account, deadline)
