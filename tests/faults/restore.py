@@ -18,11 +18,11 @@ from PIL import Image
 from schemas import canonical, streams, subjects
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.deliveries import Receipt
-from schemas.events.verdicts import RestoreResult, Verdict
+from schemas.events.verdicts import Outcome, Verdict
 from services.audit.proof import verify_record
 from services.audit.record.alarms import close_alarms
 from services.desk.city.ledger_check import check_ledger
-from services.desk.city.restore import RestoreResult as Restored
+from services.desk.city.restore import RestoreResult
 from services.desk.city.restore import _restore as restore_ledger
 from services.desk.city.second_copy import copied_seq
 from services.kernel.base.city import City, load_city
@@ -175,7 +175,7 @@ async def _loud(city: FaultCity) -> list[str]:
     return wrong
 
 
-def _judge(city: City, done: Restored, before: Before) -> list[str]:
+def _judge(city: City, done: RestoreResult, before: Before) -> list[str]:
     wrong = []
     if done.entries < before.last:
         wrong.append(f"{done.entries} of {before.last} entries are back")
@@ -267,11 +267,11 @@ async def _open(ledger: Ledger) -> list[str]:
         request_id = entry.subject.rsplit(".", 1)[1]
         last = await ledger.last(subjects.verdict(request_id))
         verdict = Verdict.from_bytes(last.data) if last else None
-        if verdict is None or verdict.outcome is RestoreResult.REFUSED:
+        if verdict is None or verdict.outcome is Outcome.REFUSED:
             continue
         ends = [await ledger.last(subjects.receipt(profile, request_id)) for profile in wanted_by(verdict)]
         over = all(end is not None and Receipt.from_bytes(end.data).final for end in ends)
-        if verdict.outcome is RestoreResult.BLOCKED or not over:
+        if verdict.outcome is Outcome.BLOCKED or not over:
             found.append(request_id)
     return sorted(found)
 
