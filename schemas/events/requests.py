@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas import canonical, cloudevents
 from schemas.events.authority import Realm, Severity
@@ -12,6 +12,12 @@ from schemas.events.base import Contract, Id, Sha256, Utc
 
 ALL_DEPARTMENTS = "all-departments"
 SUBMITTED_TYPE = "ca.onevoice.request.submitted.v1"
+
+Act = Literal["correct", "update", "recall", "all_clear", "repost"]
+"""What a message does to the one that it is about: put it right, add to it, take it back, end it, show it elsewhere."""
+
+REPLACING = frozenset({"correct", "recall"})
+"""The acts after which the earlier message is not posted any more, anywhere."""
 
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
 
@@ -25,7 +31,11 @@ class Picture(Contract):
 
 
 class Submission(Contract):
-    """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent."""
+    """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent.
+
+    ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
+    profiles that got that one, and ``targets`` only adds to them.
+    """
 
     text: str
     targets: tuple[Id, ...] | Literal["all-departments"]
@@ -35,6 +45,14 @@ class Submission(Contract):
     expires: Utc | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
+    act: Act | None = None
+    about: Id | None = None
+
+    @model_validator(mode="after")
+    def _act_and_about_come_together(self) -> Self:
+        if (self.act is None) != (self.about is None):
+            raise ValueError("act and about come together")
+        return self
 
 
 class SubmissionEvent(Contract):
@@ -59,7 +77,8 @@ class SubmissionEvent(Contract):
 class PlatformContent(Contract):
     """The exact content that one platform gets. ``parts`` is a thread: the first part stands alone.
 
-    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post.
+    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``act`` and
+    ``about`` are in these bytes, so that who signs them signs what is done to which earlier message.
     """
 
     platform: Id
@@ -68,6 +87,8 @@ class PlatformContent(Contract):
     link: Link | None = None
     severity: Severity | None = None
     created_at: Utc
+    act: Act | None = None
+    about: Id | None = None
 
 
 class Rendering(Contract):
@@ -100,7 +121,8 @@ class ScreeningFinding(Contract):
 class Request(Contract):
     """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
 
-    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after.
+    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
+    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone.
     """
 
     type: Literal["request"] = "request"
@@ -124,6 +146,18 @@ class Request(Contract):
     renderings: tuple[Rendering, ...]
     digest: Sha256
     screening: tuple[ScreeningFinding, ...] = ()
+    replaces: Id | None = None
+    follows: Id | None = None
+
+    @property
+    def earlier(self) -> str | None:
+        """The request that this one comes after in its chain."""
+        return self.replaces or self.follows
+
+    @property
+    def act(self) -> Act | None:
+        """What it does to the earlier one, as its renderings say, which are signed."""
+        return self.renderings[0].content().act if self.earlier and self.renderings else None
 
 
 def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:

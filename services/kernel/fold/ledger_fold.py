@@ -29,6 +29,7 @@ from schemas.subjects import place_of
 from services.kernel.authority import post_authorization as warrant
 from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
@@ -85,7 +86,7 @@ class LedgerFold:
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
-    are over.
+    are over. ``chain``: which request comes after which, for ever.
     """
 
     authority: Authority
@@ -97,6 +98,7 @@ class LedgerFold:
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
     taken_over: dict[int, TakenOver] = field(default_factory=dict)
+    chain: Chain = field(default_factory=Chain)
     ruled_from: int = 0
     revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
@@ -185,6 +187,10 @@ class LedgerFold:
             target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
+    def out_of_order(self, state: RequestState, profile: str) -> str:
+        """Return why a request may not be posted on a profile yet, or any more, by its chain; empty when it may."""
+        return self.chain.out_of_order(state.request, profile, self.requests)
+
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={}, taken_over={})
@@ -200,7 +206,14 @@ class LedgerFold:
         else:
             control_seq, _ = self._revision_at(entry.seq)
             void = void_because(
-                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
+                attempt,
+                entry.at,
+                entry.headers,
+                state,
+                control_seq=control_seq,
+                rejected_by="",
+                busy=0,
+                out_of_order="",
             )
             counts = not void
         if named and counts:
@@ -257,6 +270,7 @@ class LedgerFold:
             for profile in state.targets:
                 state.note(profile)
         self.requests[request_id] = state
+        self.chain.note_request(request)
 
     def _approval(self, entry: Entry, _boot: float) -> None:
         _, request_id, officer = place_of(entry.subject)
@@ -290,6 +304,7 @@ class LedgerFold:
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
             state.want(wanted_by(verdict))
+            self.chain.note_cleared(state.request)
 
     def _attempt(self, entry: Entry, boot: float) -> None:
         attempt = parse(Attempt, entry.data)
@@ -311,6 +326,7 @@ class LedgerFold:
             control_seq=self.control_seq,
             rejected_by=self._rejected_by(state, attempt, entry),
             busy=busy,
+            out_of_order=self.out_of_order(state, profile),
         )
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"

@@ -80,6 +80,8 @@ def everything(builder: LedgerBuilder) -> None:
         crisis=True,
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
+        replaces="r8d",
+        follows="r8d",
     )
     builder.approve(request, "pio", decision="reject", reason="the road is open again")
     builder.approve(request, "cao", acknowledged=("link-missing",))
