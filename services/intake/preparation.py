@@ -14,6 +14,7 @@ from services.intake.domain.identity import Identity
 from services.intake.domain.media import media_type_of
 from services.intake.domain.rendering import render
 from services.intake.domain.submission import Draft, draft_of, request_of
+from services.intake.earlier import EarlierRequests
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
 from services.kernel.runtime.service import Runtime
@@ -24,8 +25,9 @@ T = TypeVar("T")
 class Preparation:
     """Prepares requests. What computes runs in one thread of its own."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, earlier: EarlierRequests) -> None:
         self._runtime = runtime
+        self._earlier = earlier
         # Word lists and decoders take long enough to hold up the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
 
@@ -38,7 +40,9 @@ class Preparation:
             BadInput, Refused: as ``draft_of`` and ``render``; ``picture.unknown``, ``picture.type``.
         """
         now = self._runtime.clock.now()
-        draft = draft_of(identity, event, sender, control, now)
+        about = identity.submission.about
+        earlier = await self._earlier.find(about) if about is not None else None
+        draft = draft_of(identity, event, sender, control, now, earlier)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)
 

@@ -15,6 +15,7 @@ import regex
 from schemas import links
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
+from services.intake.domain.following import labelled
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
@@ -51,11 +52,13 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Ren
     return Rendering.of(
         PlatformContent(
             platform=platform,
-            parts=parts_of(draft.variants.get(platform, draft.text), draft.link, taken),
+            parts=parts_of(labelled(draft.act, draft.variants.get(platform, draft.text)), draft.link, taken),
             pictures=draft.pictures,
             link=draft.link,
             severity=draft.severity,
             created_at=draft.created_at,
+            act=draft.act,
+            about=draft.about,
         )
     )
 

@@ -16,6 +16,8 @@ from schemas.events.desk import SubmitReply
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
+    REPLACING,
+    Act,
     Picture,
     Rendering,
     Request,
@@ -24,6 +26,7 @@ from schemas.events.requests import (
     SubmissionEvent,
     digest_of,
 )
+from services.intake.domain.following import Earlier, check_earlier
 from services.intake.domain.identity import Identity
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -42,7 +45,10 @@ Scope = Literal["profiles", "all-departments"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A submission that passed all checks but those of the platforms. Times in UTC."""
+    """A submission that passed all checks but those of the platforms. Times in UTC.
+
+    ``left_out``: profiles that carry what it is about, and are not official any more.
+    """
 
     request_id: str
     content_sha256: str
@@ -61,6 +67,9 @@ class Draft:
     pictures: tuple[Picture, ...]
     expires_at: datetime
     created_at: datetime
+    act: Act | None = None
+    about: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -87,17 +96,27 @@ def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "syst
     )
 
 
-def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: ControlState, now: datetime) -> Draft:
+def draft_of(
+    identity: Identity,
+    event: SubmissionEvent,
+    sender: str,
+    state: ControlState,
+    now: datetime,
+    earlier: Earlier | None = None,
+) -> Draft:
     """Return the draft of a submission, checked against the control state at a time (UTC).
 
+    ``earlier`` is the request that it is about, if it is about one.
+
     Raises:
+        BadInput: as ``check_earlier``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
             ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
     kind = author_kind_of(sender, state)
-    scope, targets = _targets(data, state)
+    scope, targets, left_out = _reach(data, state, earlier)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
     return Draft(
@@ -118,6 +137,9 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now),
         created_at=_created_at(event.time, kind, now),
+        act=data.act,
+        about=data.about,
+        left_out=left_out,
     )
 
 
@@ -151,6 +173,8 @@ def request_of(
             "renderings": renderings,
             "digest": digest_of(draft.request_id, 1, renderings),
             "screening": screening,
+            "replaces": draft.about if draft.act in REPLACING else None,
+            "follows": None if draft.act in REPLACING else draft.about,
         }
     )
 
@@ -169,6 +193,28 @@ def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
             "use a new id for a new message",
         )
     return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
+
+
+def _reach(
+    data: Submission, state: ControlState, earlier: Earlier | None
+) -> tuple[Scope, tuple[str, ...], tuple[str, ...]]:
+    """Return the scope, the profiles, and those left out that carry what it is about and are not official any more."""
+    if earlier is None:
+        return *_targets(data, state), ()
+    check_earlier(data, earlier)
+    if data.act == "repost":
+        return *_targets(data, state), ()
+    official = [name for name in earlier.carried_by if name in state.profiles and state.profiles[name].official]
+    left_out = tuple(name for name in earlier.carried_by if name not in official)
+    more = () if not data.targets else _targets(data, state)[1]
+    targets = tuple(dict.fromkeys((*official, *more)))
+    if not targets:
+        raise BadInput(
+            "about.nowhere",
+            f"no profile that carries {earlier.request.request_id} is official any more",
+            "the office sanctions profiles; --to names others",
+        )
+    return "profiles", targets, left_out
 
 
 def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:
