@@ -15,6 +15,7 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
@@ -59,11 +60,12 @@ def compose(
     places, routes, judge = Places(runtime, lease), Routes(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     admission = Admission(runtime, hosts, caller, Credentials(runtime))
-    read_back = ReadBack(runtime, routes, records, caller, lease)
+    earlier = EarlierPosts(runtime)
+    read_back = ReadBack(runtime, routes, earlier, records, caller, lease)
     conclusion = Conclusion(runtime, records, read_back)
-    settler = Settler(runtime, routes, caller, records, conclusion, settings)
+    settler = Settler(runtime, routes, earlier, caller, records, conclusion, settings)
     posting = Posting(
-        runtime, places, routes, judge, admission, Starts(), caller, records, conclusion, settler, settings
+        runtime, places, routes, judge, earlier, admission, Starts(), caller, records, conclusion, settler, settings
     )
     work = Work(runtime, places, routes, posting, settler, waits, HostLine(OTHER))
     _register(runtime, work)

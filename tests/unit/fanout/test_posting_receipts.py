@@ -13,6 +13,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _Call, _Way
 from services.fanout.delivery.settler import Settler
@@ -48,7 +49,8 @@ class Rig:
         self.state.targets[made.profile] = self.target
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
-        fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
+        requests = {self.state.request_id: self.state}
+        fold = SimpleNamespace(requests=requests, control=control(), out_of_order=lambda *_: "")
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
         routes: Any = SimpleNamespace(profile=profile, connector=lambda _name: object(), host=lambda _profile: host)
@@ -58,11 +60,12 @@ class Rig:
         nobody: Any = None
         settings = Settings(15.0)
         conclusion = Conclusion(runtime, records, read_back)
-        self.settler = Settler(runtime, routes, caller, records, conclusion, settings)
+        self.settler = Settler(runtime, routes, EarlierPosts(runtime), caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
             Places(runtime, settings.lease),
             routes,
+            nobody,
             nobody,
             nobody,
             nobody,
