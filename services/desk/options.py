@@ -33,7 +33,7 @@ Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The i
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageOptions:
     """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
 
     text: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
@@ -31,7 +32,9 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
 def website_of(city: City, website: str) -> WebsiteConnector:
     """Return the connector of the city's own website in this realm."""
     settings = city.settings.city
-    site = Site(settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise")
+    site = Site(
+        settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise", zone=city.zone or UTC
+    )
     return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
 
 

@@ -103,6 +103,11 @@ class Bucket:
         self._fill(at)
         self.take(amount)
 
+    def left(self, now: float) -> float:
+        """Return what it gives at a time, the reserve included; never less than nothing."""
+        self._fill(now)
+        return max(0.0, self._tokens)
+
     def _fill(self, now: float) -> None:
         if self._at is not None:
             self._tokens = min(self.rate.size, self._tokens + max(0.0, now - self._at) * self.rate.per_second)
@@ -131,6 +136,10 @@ class Quota:
         for bucket in (self._host, self._account(account)):
             if bucket is not None:
                 bucket.spent(at, amount)
+
+    def left(self, now: float) -> float | None:
+        """Return what the host still gives; None: it is not counted."""
+        return self._host.left(now) if self._host is not None else None
 
     def _account(self, account: str) -> Bucket | None:
         if self._limit.account is None:

@@ -20,7 +20,10 @@ GITIGNORE = """\
 
 def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str]]) -> str:
     """Return city.toml for a plan; ``authority`` gives each realm's root keys and audit key (public nkeys)."""
-    parts = [_HEAD.format(name=_string(plan.name), website=_string(plan.website)), _AUTHORITY_NOTE]
+    parts = [
+        _HEAD.format(name=_string(plan.name), website=_string(plan.website), timezone=_timezone(plan.timezone)),
+        _AUTHORITY_NOTE,
+    ]
     for realm, (roots, audit) in authority.items():
         keys = "".join(f"  {_string(key)},\n" for key in roots)
         parts.append(_AUTHORITY.format(realm=realm, keys=keys, threshold=len(roots), audit=_string(audit)))
@@ -35,6 +38,10 @@ def _string(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _timezone(name: str | None) -> str:
+    return '# timezone = "America/Vancouver"' if name is None else f"timezone = {_string(name)}"
+
+
 _HEAD = """\
 # The settings of a OneVoice city. Who may do what is not here: that is in authority/, signed.
 
@@ -45,6 +52,8 @@ website = {website}
 language = "en-CA"
 # For telephone numbers, when screening looks for personal information.
 region = "CA"
+# In which all times are shown, and read where they have no offset (IANA).
+{timezone}
 
 """
 

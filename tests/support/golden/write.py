@@ -78,10 +78,10 @@ def everything(builder: LedgerBuilder) -> None:
         link="https://mission.example/roads",
         severity="severe",
         crisis=True,
+        replaces="r6b",
+        follows="r6a",
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
-        replaces="r8d",
-        follows="r8d",
     )
     builder.approve(request, "pio", decision="reject", reason="the road is open again")
     builder.approve(request, "cao", acknowledged=("link-missing",))

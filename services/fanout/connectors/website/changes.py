@@ -19,8 +19,8 @@ from services.fanout.connectors.contract import (
     RetractResult,
 )
 from services.fanout.connectors.website.pages import Site
-from services.fanout.connectors.website.state import CITY, Followed, Message, Place
-from services.fanout.connectors.website.writer import Work
+from services.fanout.connectors.website.state import CITY, Followed, Message, MessagePlace
+from services.fanout.connectors.website.writer import SiteEdit
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _FETCH_SHARE = 0.5
@@ -55,7 +55,7 @@ async def fetch(intent: Intent, fetch_media: FetchMedia) -> tuple[Pictures, str]
     return pictures, "; ".join(problems)
 
 
-def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: str) -> PublishResult:
+def publish(work: SiteEdit, intent: Intent, pictures: Pictures, site: Site, note: str) -> PublishResult:
     """Put a message on a website profile."""
     message = work.state.message(intent.request_id)
     refusal = _refusal(message, intent)
@@ -68,7 +68,7 @@ def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: st
         if place.taken_back_at is not None:
             return Permanent("it stood there and was taken back")
         return _posted(intent, site, "")
-    standing = place or Place(
+    standing = place or MessagePlace(
         here=True,
         profile=intent.profile.id,
         department=intent.profile.department,
@@ -82,7 +82,7 @@ def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: st
 
 
 def mirror(
-    work: Work,
+    work: SiteEdit,
     intent: Intent,
     posted_urls: Mapping[str, str | None],
     pictures: Pictures,
@@ -108,14 +108,14 @@ def mirror(
 
 
 def _elsewhere(
-    known: Place | None, intent: Intent, profile: Profile, profile_id: str, url: str | None, work: Work
-) -> Place:
+    known: MessagePlace | None, intent: Intent, profile: Profile, profile_id: str, url: str | None, work: SiteEdit
+) -> MessagePlace:
     now = work.now
     if known is not None and known.revision == intent.revision and known.url == (url or known.url):
         taken_back = None if url else known.taken_back_at or now
         return known.model_copy(update={"taken_back_at": taken_back})
     its_own = profile_id == profile.id
-    return Place(
+    return MessagePlace(
         here=False,
         profile=profile_id,
         department=profile.department if its_own else profile_id,
@@ -128,7 +128,7 @@ def _elsewhere(
     )
 
 
-def _again(place: Place, revision: int) -> Place:
+def _again(place: MessagePlace, revision: int) -> MessagePlace:
     return place.model_copy(update={"revision": revision, "taken_back_at": None})
 
 
@@ -142,7 +142,9 @@ def _refusal(message: Message | None, intent: Intent) -> Permanent | None:
     return None
 
 
-def _keep(work: Work, intent: Intent, message: Message | None, pictures: Pictures, places: Mapping[str, Place]) -> None:
+def _keep(
+    work: SiteEdit, intent: Intent, message: Message | None, pictures: Pictures, places: Mapping[str, MessagePlace]
+) -> None:
     """Put a message together; a picture that an earlier call had stays."""
     new = message is None or message.revision < intent.revision
     names = pictures.names
@@ -166,7 +168,7 @@ def _keep(work: Work, intent: Intent, message: Message | None, pictures: Picture
     )
 
 
-def _mark_earlier(work: Work, intent: Intent) -> None:
+def _mark_earlier(work: SiteEdit, intent: Intent) -> None:
     """Have the page of the message that this one is about say so; it keeps its address and its place."""
     act, about = intent.content.act, intent.content.about
     earlier = work.state.message(about) if about is not None else None
@@ -177,12 +179,12 @@ def _mark_earlier(work: Work, intent: Intent) -> None:
     work.put(_without_pictures(work, marked) if act == "recall" else marked)
 
 
-def _without_pictures(work: Work, message: Message) -> Message:
+def _without_pictures(work: SiteEdit, message: Message) -> Message:
     work.taken_files |= {(message.request_id, name) for name in message.pictures if name is not None}
     return message.model_copy(update={"pictures": (None,) * len(message.pictures)})
 
 
-def look(work: Work, intent: Intent, site: Site) -> ReconcileResult:
+def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
     """Say whether it stands on the profile."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
@@ -195,7 +197,7 @@ def look(work: Work, intent: Intent, site: Site) -> ReconcileResult:
     return _posted(intent, site, "")
 
 
-def retract(work: Work, intent: Intent) -> RetractResult:
+def retract(work: SiteEdit, intent: Intent) -> RetractResult:
     """Take it off the profile; its pictures go when it stands nowhere any more."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
