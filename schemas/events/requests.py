@@ -19,6 +19,9 @@ Act = Literal["correct", "update", "recall", "all_clear", "repost"]
 REPLACING = frozenset({"correct", "recall"})
 """The acts after which the earlier message is not posted any more, anywhere."""
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+"""ISO 639, as BCP 47 begins."""
+
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
 
 
@@ -35,6 +38,7 @@ class Submission(Contract):
 
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
     profiles that got that one, and ``targets`` only adds to them.
+    ``language`` is that of the text; without it, it is guessed.
     """
 
     text: str
@@ -43,6 +47,7 @@ class Submission(Contract):
     link: Link | None = None
     severity: Severity | None = None
     expires: Utc | None = None
+    language: Language | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
     act: Act | None = None
@@ -78,7 +83,8 @@ class PlatformContent(Contract):
     """The exact content that one platform gets. ``parts`` is a thread: the first part stands alone.
 
     ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``act`` and
-    ``about`` are in these bytes, so that who signs them signs what is done to which earlier message.
+    ``about`` are in these bytes, so that who signs them signs what is done to which earlier message. ``language`` is
+    that of the parts; None in what was made before version 0.3.
     """
 
     platform: Id
@@ -86,6 +92,7 @@ class PlatformContent(Contract):
     pictures: tuple[Picture, ...] = ()
     link: Link | None = None
     severity: Severity | None = None
+    language: Language | None = None
     created_at: Utc
     act: Act | None = None
     about: Id | None = None

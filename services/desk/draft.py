@@ -74,6 +74,7 @@ class MessageDraft:
             "severity": message.severity,
             "crisis": message.crisis,
             "expires": message.expires,
+            "language": message.language,
             "variants": self.variants,
             "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
         }
@@ -98,6 +99,7 @@ class MessageDraft:
                     "link": message.link,
                     "severity": message.severity,
                     "expires": self.expires,
+                    "language": message.language,
                     "variants": self.variants,
                     "pictures": pictures,
                 }
@@ -119,6 +121,7 @@ def _malformed(error: ValidationError) -> BadInput:
     field = fault.field.partition(".")[0] or "message"
     hints = {
         "link": "--link https://... , without spaces",
+        "language": "--language takes a code of two or three letters (ISO 639): en, fr, pa, zh",
         "severity": "--severity minor, moderate, severe or extreme",
         "id": "--id takes 1 to 256 characters",
     }

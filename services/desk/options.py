@@ -71,6 +71,9 @@ class MessageOptions:
         str | None,
         typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
     ] = None
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
+    ] = None
     variant: Annotated[
         list[str] | None,
         typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),

@@ -18,6 +18,7 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import outcome, unconfirmed
+from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, width
 from services.desk.views.output import print_json
 from services.desk.views.timetext import ago, local, told
@@ -50,9 +51,10 @@ def rendering(shown: Rendering) -> Panel:
         lines.append(Text(f"link: {content.link}", style="dim"))
     lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
     count = sum(len(part) for part in content.parts)
+    language = f", {name_of(content.language)}" if content.language else ""
     return Panel(
         Group(*lines),
-        title=Text(f"{shown.platform}, {count} characters"),
+        title=Text(f"{shown.platform}, {count} characters{language}"),
         title_align="left",
         width=WIDTH,
         padding=(0, 1),

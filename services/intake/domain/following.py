@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.requests import REPLACING, Act, Request, Submission
 from services.kernel.base.errors import BadInput
+from services.kernel.control.control_state import ControlState
 from services.kernel.fold.state import RequestState
 
 LABELS: dict[Act, str] = {
@@ -50,12 +51,26 @@ def _is_carried(state: RequestState, profile: str) -> bool:
     return profile in state.wanted
 
 
-def check_earlier(data: Submission, earlier: Earlier) -> None:
-    """Check that a submission may be about this request.
+def carriers(data: Submission, earlier: Earlier, state: ControlState) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the official profiles that a submission about this request goes to, and those that carry it besides.
 
     Raises:
         BadInput: ``about.not_cleared``, ``about.replaced``, ``about.recall``, ``about.nowhere``, ``about.targets``.
     """
+    _check(data, earlier)
+    if data.act == "repost":
+        return (), ()
+    official = tuple(name for name in earlier.carried_by if name in state.profiles and state.profiles[name].official)
+    if not official and not data.targets:
+        raise BadInput(
+            "about.nowhere",
+            f"no profile that carries {earlier.request.request_id} is official any more",
+            "the office sanctions profiles; --to names others",
+        )
+    return official, tuple(name for name in earlier.carried_by if name not in official)
+
+
+def _check(data: Submission, earlier: Earlier) -> None:
     name = earlier.request.request_id
     if earlier.replaced_by:
         raise BadInput(

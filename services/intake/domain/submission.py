@@ -26,7 +26,7 @@ from schemas.events.requests import (
     SubmissionEvent,
     digest_of,
 )
-from services.intake.domain.following import Earlier, check_earlier
+from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -63,6 +63,7 @@ class Draft:
     crisis: bool
     link: str | None
     severity: Severity | None
+    language: str | None
     variants: dict[str, str]
     pictures: tuple[Picture, ...]
     expires_at: datetime
@@ -109,7 +110,7 @@ def draft_of(
     ``earlier`` is the request that it is about, if it is about one.
 
     Raises:
-        BadInput: as ``check_earlier``.
+        BadInput: as ``carriers``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
             ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
@@ -134,6 +135,7 @@ def draft_of(
         crisis=data.crisis,
         link=data.link,
         severity=data.severity,
+        language=data.language,
         variants=dict(data.variants),
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now, created_at),
@@ -202,20 +204,9 @@ def _reach(
     """Return the scope, the profiles, and those left out that carry what it is about and are not official any more."""
     if earlier is None:
         return *_targets(data, state), ()
-    check_earlier(data, earlier)
-    if data.act == "repost":
-        return *_targets(data, state), ()
-    official = [name for name in earlier.carried_by if name in state.profiles and state.profiles[name].official]
-    left_out = tuple(name for name in earlier.carried_by if name not in official)
-    more = () if not data.targets else _targets(data, state)[1]
-    targets = tuple(dict.fromkeys((*official, *more)))
-    if not targets:
-        raise BadInput(
-            "about.nowhere",
-            f"no profile that carries {earlier.request.request_id} is official any more",
-            "the office sanctions profiles; --to names others",
-        )
-    return "profiles", targets, left_out
+    official, left_out = carriers(data, earlier, state)
+    more = _targets(data, state)[1] if data.targets else ()
+    return "profiles", tuple(dict.fromkeys((*official, *more))), left_out
 
 
 def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:

@@ -124,6 +124,25 @@ class BlueskySection(_Section):
     app: ServerUrl = "https://bsky.app"
 
 
+class TelegramSection(_Section):
+    """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
+
+    server: ServerUrl = "https://api.telegram.org"
+    site: ServerUrl = "https://t.me"
+
+
+EndpointUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
+]
+"""An address that events are sent to: https, or on this machine."""
+
+
+class WebhookSection(_Section):
+    """[webhook]: ``endpoints`` has the addresses of the systems that webhook profiles name as their account."""
+
+    endpoints: dict[Id, EndpointUrl] = {}
+
+
 class DeliverySection(_Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -163,6 +182,8 @@ class CityFile(_Section):
     site: SiteSection = SiteSection()
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
+    telegram: TelegramSection = TelegramSection()
+    webhook: WebhookSection = WebhookSection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None

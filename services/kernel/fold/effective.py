@@ -25,7 +25,7 @@ def void_because(
     control_seq: int,
     rejected_by: str,
     busy: int,
-    out_of_order: str,
+    out_of_order: str = "",
 ) -> str:
     """Return why an attempt does not count, the empty text when it is effective.
 

@@ -33,13 +33,7 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.effective import is_forged, void_because
-from services.kernel.fold.reading import (
-    is_first,
-    is_kind,
-    is_readable,
-    keys_of,
-    parse,
-)
+from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
@@ -189,10 +183,6 @@ class LedgerFold:
             target = self._target(state, profile)
             target.number = max(target.number, attempt.number)
 
-    def out_of_order(self, state: RequestState, profile: str) -> str:
-        """Return why a request may not be posted on a profile yet, or any more, by its chain; empty when it may."""
-        return self.chain.out_of_order(state.request, profile, self.requests)
-
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={}, taken_over={})
@@ -208,14 +198,7 @@ class LedgerFold:
         else:
             control_seq, _ = self._revision_at(entry.seq)
             void = void_because(
-                attempt,
-                entry.at,
-                entry.headers,
-                state,
-                control_seq=control_seq,
-                rejected_by="",
-                busy=0,
-                out_of_order="",
+                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
             )
             counts = not void
         if named and counts:
@@ -328,7 +311,7 @@ class LedgerFold:
             control_seq=self.control_seq,
             rejected_by=self._rejected_by(state, attempt, entry),
             busy=busy,
-            out_of_order=self.out_of_order(state, profile),
+            out_of_order=self.chain.out_of_order(state.request, profile, self.requests),
         )
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"

@@ -29,7 +29,7 @@ def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str
         parts.append(_AUTHORITY.format(realm=realm, keys=keys, threshold=len(roots), audit=_string(audit)))
     parts.append(_PLACES.format(port=plan.port, townsquare_port=plan.townsquare_port, site_port=plan.site_port))
     parts += [f"{name} = {_string(url)}\n" for name, url in sorted(plan.instances.items())]
-    parts += [_BLUESKY, _LOG]
+    parts += [_BLUESKY, _OTHERS, _LOG]
     return "".join(parts)
 
 
@@ -102,6 +102,11 @@ server = "https://bsky.social"
 app = "https://bsky.app"
 
 [bluesky.servers]
+"""
+
+_OTHERS = """
+[webhook.endpoints]
+# name = "https://server/path" for each system that takes messages as signed events; a profile's account is such a name.
 """
 
 _LOG = """

@@ -49,7 +49,13 @@ def message(text: str, *names: str) -> Message:
     ],
 )
 def test_text_becomes_paragraphs_and_links_and_nothing_else(render, text: str, html: str) -> None:  # type: ignore[no-untyped-def]
-    made = str(render(text)).replace("\n", "").replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    made = (
+        str(render(text))
+        .replace("\n", "")
+        .replace(' dir="auto"', "")
+        .replace("&quot;", "&#34;")
+        .replace("&#x27;", "&#39;")
+    )
     assert made.endswith(html)
     assert "<script" not in made
 

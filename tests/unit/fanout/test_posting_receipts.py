@@ -20,6 +20,7 @@ from services.fanout.delivery.settler import Settler
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle
 from services.kernel.base.clock import ManualClock
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict
 
@@ -50,7 +51,7 @@ class Rig:
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
-        fold = SimpleNamespace(requests=requests, control=control(), out_of_order=lambda *_: "")
+        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain())
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
         destinations: Any = SimpleNamespace(

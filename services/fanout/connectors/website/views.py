@@ -64,7 +64,9 @@ class NoticeView:
 
 @dataclass(frozen=True)
 class MessageView:
-    """A message as the public sees it; a withdrawn one shows no text. ``holds``: nothing later has ended it."""
+    """A message as the public sees it; a withdrawn one shows no text. ``language`` is that of its text; None: the
+    site's. ``holds``: nothing later has ended it.
+    """
 
     id: str
     path: str
@@ -73,6 +75,7 @@ class MessageView:
     severity_word: str | None
     listed: Shown
     changed: Shown
+    language: str | None
     html: Markup
     text: str
     excerpt: Markup | None
@@ -110,6 +113,7 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
         severity_word=None if withdrawn or content.severity is None else SEVERITIES[content.severity],
         listed=Shown.of(message.listed_at, zone),
         changed=Shown.of(message.changed_at, zone),
+        language=None if withdrawn else content.language,
         html=to_html(text),
         text=text,
         excerpt=to_html(_cut(text, _EXCERPT)) if len(text) > _EXCERPT + 200 else None,
@@ -166,9 +170,12 @@ def title_of(text: str) -> str:
 
 
 def to_html(text: str) -> Markup:
-    """Return a text as paragraphs with line breaks and links; everything else is escaped."""
+    """Return a text as paragraphs with line breaks and links; everything else is escaped.
+
+    Each paragraph runs in the direction of its own script.
+    """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part.strip()]
-    return Markup("\n").join(Markup("<p>{}</p>").format(_inline(part)) for part in paragraphs)
+    return Markup("\n").join(Markup('<p dir="auto">{}</p>').format(_inline(part)) for part in paragraphs)
 
 
 def _inline(text: str) -> Markup:

@@ -58,7 +58,9 @@ def _verdict(facts: PostFacts) -> Iterator[PostViolation]:
     if verdict.valid_until is None:
         yield PostViolation("warrant.verdict_endless", "The cleared verdict names no end of its validity.")
     elif verdict.valid_until <= facts.now:
-        yield PostViolation("warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%H:%M:%S} UTC.")
+        yield PostViolation(
+            "warrant.verdict_expired", f"The clearance ended at {verdict.valid_until:%Y-%m-%d %H:%M:%S} UTC."
+        )
 
 
 def _control(facts: PostFacts) -> Iterator[PostViolation]:

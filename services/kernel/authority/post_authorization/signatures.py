@@ -47,7 +47,7 @@ def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
             continue
         elif statement.decision == "reject":
             yield PostViolation("warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}.")
-        elif _covers(facts.request, statement) and _in_time(facts, statement):
+        elif _covers(facts.request, statement) and _as_shown(facts, statement) and _in_time(facts, statement):
             signed.append(_Signed(officer, facts.control.officers[officer].public_key, roles))
     yield from _weigh(facts, signed)
 
@@ -67,9 +67,15 @@ def _weigh(facts: PostFacts, signed: list[_Signed]) -> Iterator[PostViolation]:
                 "warrant.all_departments_signature",
                 "All departmental profiles at once need the approval of the pio or the mcpe: 2(iv).",
             )
-    severity = facts.request.severity
-    if severity in facts.control.settings.second_approver_severities and len({one.key for one in signed}) < 2:
+    if _needs_two(facts) and len({one.key for one in signed}) < 2:
+        severity = facts.request.severity or "that nobody named"
         yield PostViolation("warrant.second_approver", f"The severity {severity} needs two approvers here.")
+
+
+def _needs_two(facts: PostFacts) -> bool:
+    """A message that names no severity is taken for the gravest: leaving it out must not save a signature."""
+    asked, severity = facts.control.settings.second_approver_severities, facts.request.severity
+    return severity in asked or (severity is None and len(asked) > 0)
 
 
 def _under_eoc(facts: PostFacts) -> bool:
@@ -151,6 +157,19 @@ def _covers(request: Request, statement: ApprovalStatement) -> bool:
         and statement.renderings == renderings
         and statement.scope == request.scope
         and sorted(statement.targets) == sorted(request.targets)
+    )
+
+
+def _as_shown(facts: PostFacts, statement: ApprovalStatement) -> bool:
+    """True when the request is, beside its content, what the signer saw: nobody signed the request itself."""
+    if statement.rule is None:
+        return not facts.control.ruled
+    request = facts.request
+    shown = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
+    chain = (statement.replaces, statement.follows)
+    return shown == (request.author, request.crisis, request.severity, request.expires_at) and chain == (
+        request.replaces,
+        request.follows,
     )
 
 
