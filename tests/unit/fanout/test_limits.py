@@ -24,6 +24,7 @@ def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
     assert limits.host_of(account("did:plc:abc", "bluesky")) == "bluesky"
     assert limits.host_of(account("fire.mission.example@own", "bluesky")) == "own"
     assert limits.host_of(account("@CityOfMission", "telegram")) == "telegram"
+    assert limits.host_of(account("media@lists.example", "email")) == "email"
     assert limits.host_of(account("signs", "webhook")) == "webhook:signs"
 
 
