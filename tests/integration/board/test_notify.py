@@ -13,6 +13,7 @@ import pytest
 
 from services.board import notify
 from services.kernel.base.city import NotifySection
+from services.kernel.runtime.service import Runtime
 from tests.support.mission import FIRE, Mission, eventually
 
 
@@ -60,7 +61,8 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
     await mission.run("gatekeeper")
     intake = await mission.writer("intake")
     request = await intake.submit(targets=(FIRE,))
-    folder, mails = mission.city.notify_folder, []
+    folder = mission.city.notify_folder
+    mails: list[str] = []
     async with mail_server(mails) as port:
         (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, settings(1)))
         await until(lambda: "nobody could be told" in board.health.troubles.get("notify", ""))
@@ -88,5 +90,5 @@ async def until(look: Callable[[], bool]) -> None:
     await eventually(found)
 
 
-def with_notices(runtime, section: NotifySection) -> None:  # type: ignore[no-untyped-def]
+def with_notices(runtime: Runtime, section: NotifySection) -> None:
     runtime.supervisor.supervise(notify.Notifier(runtime, section).run)
