@@ -142,5 +142,5 @@ def test_the_inbox_shows_what_an_officer_can_help_and_rings_for_what_comes(city:
         seen.add(json.loads(process.stdout.readline())["request_id"])
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
-    assert city.json("reject", after, "--as", "pio", "--reason", "no").status == 0
+    assert city.json("reject", after, "--as", "mcpe", "--reason", "no").status == 0
     assert after not in {one["request_id"] for one in city.json("inbox").body}
