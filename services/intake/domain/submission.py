@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.events.authority import Severity
-from schemas.events.desk import SubmitReply
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
@@ -180,22 +179,6 @@ def request_of(
             "follows": None if draft.act in REPLACING else draft.about,
         }
     )
-
-
-def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
-    """Return the first answer again for a submission whose request stands on the ledger.
-
-    Raises:
-        BadInput: ``request.conflict``: the same event id with other content.
-    """
-    if known.content_sha256 != identity.content_sha256:
-        raise BadInput(
-            "request.conflict",
-            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
-            "this source used the same event id before",
-            "use a new id for a new message",
-        )
-    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
 
 
 def _reach(

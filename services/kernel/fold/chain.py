@@ -44,9 +44,13 @@ class Chain:
             yield earlier
             request_id = earlier
 
-    def after(self, request_id: str) -> tuple[str, ...]:
-        """Return the requests that come right after one, in the ledger's order."""
-        return tuple(later for later, earlier in self.earlier.items() if earlier == request_id)
+    def family(self, request_id: str) -> tuple[str, ...]:
+        """Return a request with all that it comes after, and all that came after any of these."""
+        found = dict.fromkeys((*reversed(list(self.before(request_id))), request_id))
+        for later, earlier in self.earlier.items():  # in the ledger's order, so each comes behind what it is about
+            if earlier in found:
+                found[later] = None
+        return tuple(found)
 
     def out_of_order(self, request: Request, profile: str, requests: Mapping[str, RequestState]) -> str:
         """Return why a request may not be posted on a profile yet, or any more; the empty text when it may.
