@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -11,7 +11,7 @@ from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
 
 ALL_DEPARTMENTS = "all-departments"
-SUBMITTED_TYPE = "ca.onevoice.request.submitted.v1"
+SUBMITTED_TYPE: Final = "ca.onevoice.request.submitted.v1"
 
 Act = Literal["correct", "update", "recall", "all_clear", "repost"]
 """What a message does to the one that it is about: put it right, add to it, take it back, end it, show it elsewhere."""

@@ -23,7 +23,7 @@ def published(city: Shell, *more: str) -> tuple[str, str, str]:
 
 def url_of(body: Any) -> str:
     """Return the address of the post on the fire department's profile."""
-    return next(one["url"] for one in body["deliveries"] if one["profile"] == "fire-townsquare")
+    return str(next(one["url"] for one in body["deliveries"] if one["profile"] == "fire-townsquare"))
 
 
 def page(url: str) -> str:

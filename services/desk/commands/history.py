@@ -17,7 +17,7 @@ app = group("What became of a message.")
 
 @command(app, "history", "onevoice history rab12")
 async def history(desk: Invocation, request_id: options.RequestId, as_: options.AsksAs = None) -> int:
-    """Show who wrote, approved and posted what, in the ledger's order.
+    """Show who wrote, approved and posted what, in order.
 
     With what the message comes after, and with its corrections, updates and recalls.
     """

@@ -45,7 +45,7 @@ STALE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class _Way:
+class _PostingWay:
     """Where a post goes, its place in the host's queue, and the earlier post that it ``follows`` there, if any."""
 
     profile: Profile
@@ -63,7 +63,7 @@ class _RecordedAttempt:
     """
 
     place: Place
-    way: _Way
+    way: _PostingWay
     attempt_seq: int
     start: Start
     lease: Lease
@@ -115,7 +115,7 @@ class Posting:
         if follow is None:
             why = "nothing stands there of what it takes back"
             return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
-        way = _Way(profile, follow.connector, self._destinations.host(profile), slot, follow.follows)
+        way = _PostingWay(profile, follow.connector, self._destinations.host(profile), slot, follow.follows)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
             return wait
@@ -123,7 +123,7 @@ class Posting:
         async with self._starts.one() as start:
             return await self._attempt_and_call(place, number, way, start)
 
-    async def _attempt_and_call(self, place: Place, number: int, way: _Way, start: Start) -> StepOutcome:
+    async def _attempt_and_call(self, place: Place, number: int, way: _PostingWay, start: Start) -> StepOutcome:
         newest = self._places.newest(place)
         if newest is None or self._places.next_step(newest) != Post(number):
             return LookAgain()  # by now it would be refused, or not count
@@ -181,7 +181,7 @@ class Posting:
         intent = self._intent(place, way, attempt, call.lease)
         return await self._caller.publish(way.connector, intent, call.lease, authorize, on_answer)
 
-    def _intent(self, place: Place, way: _Way, attempt: Attempt, lease: Lease) -> Intent:
+    def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1
         intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
         intent = replace(intent, follows=way.follows)
