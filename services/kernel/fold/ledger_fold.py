@@ -30,14 +30,7 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.effective import is_forged, void_because
-from services.kernel.fold.reading import (
-    is_first,
-    is_kind,
-    is_readable,
-    keys_of,
-    parse,
-    parse_control_event,
-)
+from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse, parse_control_event
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
