@@ -16,6 +16,7 @@ from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
+from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -39,7 +40,6 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
-from services.fanout.connectors.mastodon.text import Status
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
