@@ -35,6 +35,7 @@ from services.kernel.base.city_platforms import (
     Section,
     TelegramSection,
     WebhookSection,
+    XSection,
 )
 from services.kernel.base.errors import BadInput, first_fault
 from services.kernel.base.zones import zone_of
@@ -152,6 +153,7 @@ class CityFile(Section):
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
+    x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()

@@ -37,6 +37,13 @@ class BlueskySection(Section):
     app: ServerUrl = "https://bsky.app"
 
 
+class XSection(Section):
+    """[x]: ``server`` is the API's, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://api.x.com"
+    site: ServerUrl = "https://x.com"
+
+
 class TelegramSection(Section):
     """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
 
