@@ -93,7 +93,7 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     assert broken(page) == ["gone.md", "#gone"]
 
 
-def test_documents_named_in_code_exist():
+def test_documents_named_in_code_exist() -> None:
     """A docstring that names a document as its source names one that a reader of this repository can open."""
     gone = {
         f"{path.relative_to(ROOT)}: {name}"
