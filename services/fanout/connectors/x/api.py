@@ -26,7 +26,7 @@ _FIELDS = "created_at,referenced_tweets,entities,note_tweet"
 
 
 @dataclass(frozen=True)
-class Account:
+class XAccount:
     """An account that the keys open, and until when a call may last (the loop's time)."""
 
     keys: Keys
@@ -35,7 +35,7 @@ class Account:
     deadline: float
 
 
-class Api:
+class XApi:
     """Calls one server."""
 
     def __init__(self, server: str, clock: Clock, connections: int) -> None:
@@ -70,7 +70,7 @@ class Api:
             return Retryable(f"the prepaid credit is used up: {outcome.words}", cause=Cause.CREDENTIAL)
         return refusal(outcome, self._clock)
 
-    async def posts_since(self, account: Account, since: datetime) -> list[Status] | CannotTell:
+    async def posts_since(self, account: XAccount, since: datetime) -> list[Status] | CannotTell:
         """Return the account's own posts since a time, as their author wrote them."""
         query = {"max_results": "100", "tweet.fields": _FIELDS, "exclude": "retweets"}
         query["start_time"] = f"{since - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
@@ -91,7 +91,7 @@ class Api:
             query["pagination_token"] = str(body["meta"]["next_token"])
         return CannotTell("the account posted very often since the request was made")
 
-    async def upload(self, account: Account, picture: Picture, fetch_media: FetchMedia, deadline: float) -> str | None:
+    async def upload(self, account: XAccount, picture: Picture, fetch_media: FetchMedia, deadline: float) -> str | None:
         """Upload a picture and its description; return its media id, None when it failed."""
         try:
             async with asyncio.timeout_at(deadline):

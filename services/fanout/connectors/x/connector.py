@@ -36,7 +36,7 @@ from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
-from services.fanout.connectors.x.api import Account, Api, data_of
+from services.fanout.connectors.x.api import XAccount, XApi, data_of
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -56,7 +56,7 @@ class XConnector(Connector):
         self._token_path = token_path
         self._site = site.rstrip("/")
         self._clock = clock or SystemClock()
-        self._api = Api(server, self._clock, connections=128)
+        self._api = XApi(server, self._clock, connections=128)
         self._flights = SingleFlight()
         self._known: dict[Keys, tuple[str, str]] = {}
 
@@ -72,7 +72,7 @@ class XConnector(Connector):
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Account):
+        if not isinstance(account, XAccount):
             return account
         standing: list[Status] = []
         if intent.repeat:
@@ -96,7 +96,7 @@ class XConnector(Connector):
             ids.append(done)
         return self._posted_ids(account, ids, note)
 
-    async def _post(self, account: Account, body: dict[str, Any]) -> str | Retryable | Permanent | Unknown:
+    async def _post(self, account: XAccount, body: dict[str, Any]) -> str | Retryable | Permanent | Unknown:
         outcome = await self._api.call(account.keys, account.deadline, "POST", "/2/tweets", value=body)
         made = data_of(outcome, 201).get("id")
         if isinstance(made, str) and made.isdigit():
@@ -104,7 +104,7 @@ class XConnector(Connector):
         return self._api.meaning(outcome)
 
     async def _give_up(
-        self, account: Account, intent: Intent, result: Retryable | Permanent | Unknown, ids: list[str]
+        self, account: XAccount, intent: Intent, result: Retryable | Permanent | Unknown, ids: list[str]
     ) -> PublishResult:
         """Say what a part that was not taken means; a duplicate may be this very message, so it is looked for."""
         if isinstance(result, Permanent) and _DUPLICATE in result.reason:
@@ -121,7 +121,7 @@ class XConnector(Connector):
             return Permanent(reason + result.reason, begun=begun)
         return Retryable(reason + result.reason, result.after, begun=begun, cause=result.cause)
 
-    async def _upload(self, account: Account, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
+    async def _upload(self, account: XAccount, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
         now = asyncio.get_running_loop().time()
         sooner = now + (account.deadline - now) * _MEDIA_SHARE
         ids: list[str] = []
@@ -139,7 +139,7 @@ class XConnector(Connector):
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the account's own posts since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Account):
+        if not isinstance(account, XAccount):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
         found = await self._find(account, intent)
         if isinstance(found, CannotTell):
@@ -153,7 +153,7 @@ class XConnector(Connector):
         """Ask for each of its posts by id; Absent as soon as the platform says that one is not there."""
         account = await self._enter(intent.profile, intent.call_timeout)
         ids = remote_id.split(",")
-        if not isinstance(account, Account):
+        if not isinstance(account, XAccount):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
         for one in ids:
             if not one.isdigit():
@@ -168,7 +168,7 @@ class XConnector(Connector):
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Account):
+        if not isinstance(account, XAccount):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
@@ -188,7 +188,7 @@ class XConnector(Connector):
     async def check(self, profile: Profile) -> Health:
         """Ask the platform whose account the keys open (GET /2/users/me)."""
         account = await self._enter(profile, CHECK_SECONDS, refresh=True)
-        if not isinstance(account, Account):
+        if not isinstance(account, XAccount):
             return unhealthy(account)
         return Health(True, f"@{account.username} can be posted to")
 
@@ -200,7 +200,7 @@ class XConnector(Connector):
 
     async def _enter(
         self, profile: Profile, seconds: float, *, refresh: bool = False
-    ) -> Account | Retryable | Permanent:
+    ) -> XAccount | Retryable | Permanent:
         """Read the keys and make sure that they are this profile's (asked once, then remembered)."""
         deadline = asyncio.get_running_loop().time() + seconds * SHARE
         wanted = profile.account.removeprefix("@")
@@ -219,19 +219,19 @@ class XConnector(Connector):
             known = self._known[keys] = me["id"], str(me.get("username"))
         if known[1].lower() != wanted.lower():
             return Retryable(f"the keys open @{known[1]}, and not @{wanted}", cause=Cause.OWN)
-        return Account(keys, known[0], known[1], deadline)
+        return XAccount(keys, known[0], known[1], deadline)
 
-    async def _find(self, account: Account, intent: Intent) -> list[Status] | CannotTell:
+    async def _find(self, account: XAccount, intent: Intent) -> list[Status] | CannotTell:
         posts = await self._api.posts_since(account, intent.author_time)
         if isinstance(posts, CannotTell):
             return posts
         answers = intent.follows.partition(",")[0] or None
         return longest_chain(intent.content.parts, posts, lambda post, part: same(post.text, part), answers)
 
-    def _posted(self, account: Account, found: list[Status]) -> Posted:
+    def _posted(self, account: XAccount, found: list[Status]) -> Posted:
         return self._posted_ids(account, [status.id for status in found])
 
-    def _posted_ids(self, account: Account, ids: list[str], note: str = "") -> Posted:
+    def _posted_ids(self, account: XAccount, ids: list[str], note: str = "") -> Posted:
         return Posted(f"{self._site}/{account.username}/status/{ids[0]}", ",".join(ids), note)
 
 
