@@ -24,6 +24,7 @@ from schemas.events.requests import (
     SubmissionEvent,
     digest_of,
 )
+from schemas.platforms import LIMITS
 from services.intake.domain.identity import Identity
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -91,13 +92,14 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
     """Return the draft of a submission, checked against the control state at a time (UTC).
 
     Raises:
-        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
-            ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
+        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``,
+            ``variant.unused``, ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
     kind = author_kind_of(sender, state)
     scope, targets = _targets(data, state)
+    _check_platforms(targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
     return Draft(
@@ -211,6 +213,18 @@ def _check_target(target: str, state: ControlState) -> None:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:
+    """The registry refuses such a profile; a manifest, or an older record, may name one all the same."""
+    for target in targets:
+        platform = state.profiles[target].platform
+        if platform not in LIMITS:
+            raise BadInput(
+                "platform.unknown",
+                f"{target} is on {platform}, which OneVoice cannot post to",
+                f"take it off the list: onevoice profiles remove {target} --as mcpe",
+            )
 
 
 def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:

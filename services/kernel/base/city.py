@@ -184,6 +184,22 @@ class City:
         """The generated NATS configuration."""
         return self.folder / "nats" / "nats.conf"
 
+    def current_settings(self) -> CityFile:
+        """Return city.toml as it is now, or as it was read at the start where it cannot be read any more."""
+        try:
+            return load_city(self.folder, self.realm).settings
+        except BadInput:
+            return self.settings
+
+    def known_servers(self) -> dict[str, frozenset[str]]:
+        """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
+        now = self.current_settings()
+        townsquare = {"townsquare"} if now.townsquare is not None else set()
+        return {
+            "mastodon": frozenset(now.mastodon.instances) | townsquare,
+            "bluesky": frozenset(now.bluesky.servers),
+        }
+
     def token_path(self, profile: str) -> Path:
         """A profile's platform credential in this realm."""
         return self.folder / "secrets" / self.realm / f"{profile}.token"
