@@ -203,3 +203,11 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
     assert re.fullmatch("[0-9a-f]{64}", proof.body["root"])
     none = city.json("audit", "show", "999999")
     assert (none.status, none.code) == (2, "record.no_entry")
+
+
+def test_the_doctor_looks_as_a_user_of_its_own(city: Shell) -> None:
+    done = city.json("doctor", "--as", "doctor")
+    assert (done.status, done.body["ok"]) == (0, True)
+    assert "asked as doctor" in next(line["detail"] for line in done.body["checks"] if line["check"] == "broker")
+    refused = city.json("profiles", "suspend", "bylaw-website", "--as", "doctor")
+    assert refused.status != 0

@@ -89,6 +89,12 @@ def test_a_system_named_like_an_officer_is_refused() -> None:
         check_plan(Script(**{"Other systems": "CAO"}).plan())
 
 
+def test_the_health_checks_own_name_is_nobodys() -> None:
+    with pytest.raises(BadInput) as caught:
+        check_plan(Script(**{"Other systems": "Doctor"}).plan())
+    assert caught.value.code == "init.reserved"
+
+
 def test_the_demonstration_plan_is_sound() -> None:
     check_plan(demo_plan())
 
