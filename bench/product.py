@@ -114,6 +114,7 @@ def approval(folder: Path, officer: str, seen: bytes, *, stored: bool = False) -
     signed = statements.decision(
         load_key(key_path(folder, officer)),
         subject,
+        statements.Circumstances.shown(subject),
         realm="live",
         officer=officer,
         verb="approve",

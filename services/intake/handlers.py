@@ -48,6 +48,11 @@ class IntakeHandlers:
             screening=request.screening,
             expires_at=request.expires_at,
             created_at=draft.created_at,
+            author=request.author,
+            crisis=request.crisis,
+            severity=request.severity,
+            replaces=request.replaces,
+            follows=request.follows,
         )
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:

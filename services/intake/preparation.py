@@ -43,7 +43,7 @@ class Preparation:
         rules = self._rules(control)
 
         def work() -> Request:
-            renderings = render(draft, LIMITS)
+            renderings = render(draft, LIMITS, rules.language)
             departments = {target: control.profiles[target].department for target in draft.targets}
             findings = screening.screen(draft, renderings, rules, departments)
             return request_of(draft, control, now, renderings, findings)

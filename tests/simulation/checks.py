@@ -1,4 +1,4 @@
-"""What must hold when a run is over: the invariants of design.md, on ledger, public posts and what people were told.
+"""What must hold when a run is over: the invariants of docs/architecture.md, on ledger, posts and what people heard.
 
 Each check yields sentences that begin with the number of the invariant.
 """

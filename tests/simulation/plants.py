@@ -222,11 +222,11 @@ def _acked_beside_an_attempt() -> list[Patch]:
 def _expired_posted() -> list[Patch]:
     from services.kernel.fold import effective
 
-    real = judge.objections
+    real = judge.post_violations
     return [
         (step, "_end", lambda *_: None),
         (effective, "_expired", lambda *_: ""),
-        (judge, "objections", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
+        (judge, "post_violations", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
     ]
 
 

@@ -19,7 +19,7 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.authority import Manifest
 from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
-from schemas.events.deliveries import Attempt, Delivery, Receipt
+from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
@@ -41,7 +41,7 @@ EVENTS: dict[str, type[Contract]] = {
     "request": Request,
     "approval": Approval,
     "verdict": Verdict,
-    "delivery": Delivery,
+    "delivery": DeliveryEvent,
     "attempt": Attempt,
     "receipt": Receipt,
     "resolution": Resolution,
@@ -157,4 +157,4 @@ def test_no_key_is_kept_beside_a_record(version: str) -> None:
 def test_an_unknown_key_is_refused_so_that_a_newer_event_is_put_aside_and_not_half_read() -> None:
     raw: dict[str, Any] = json.loads((HERE / "0.1.0" / "events" / "delivery.json").read_bytes())
     with pytest.raises(ValidationError, match="mood"):
-        Delivery.from_value(raw | {"mood": "calm"})
+        DeliveryEvent.from_value(raw | {"mood": "calm"})

@@ -13,7 +13,7 @@ from dataclasses import replace
 from services.desk.city.ledger_check import check_ledger
 from services.desk.city.restore import (
     CATCH_UP_SECONDS,
-    Outcome,
+    RestoreResult,
     broker_of,
     move_aside,
     restore_into,
@@ -54,7 +54,7 @@ def source_of(city: City, url: str | None, authority: str | None) -> City:
     return City(city.folder, city.settings.model_copy(update={"nats": nats}), city.realm)
 
 
-def move(city: City, source: City, report_step: Step) -> Outcome:
+def move(city: City, source: City, report_step: Step) -> RestoreResult:
     """Move the ledger of a realm from the ``source``'s broker to that of city.toml; repeat it after an interruption.
 
     Raises:
@@ -66,7 +66,7 @@ def move(city: City, source: City, report_step: Step) -> Outcome:
     return asyncio.run(_move(city, source, report_step))
 
 
-async def _move(city: City, source: City, report_step: Step) -> Outcome:
+async def _move(city: City, source: City, report_step: Step) -> RestoreResult:
     from services.provision.broker.restore import check_beforehand
 
     check_beforehand(city)

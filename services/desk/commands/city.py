@@ -27,7 +27,8 @@ def init(
 ) -> int:
     """Make a city folder: settings, officers, keys, profiles.
 
-    Without --demo it asks for the names. An existing folder is never overwritten.
+    Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
+    the question before. An existing folder is never overwritten.
     """
     from services.provision import demo_plan, interactive_plan, make_city
 
@@ -36,13 +37,15 @@ def init(
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
     city = make_city(folder, plan)
 
+    then = "onevoice up" if city.settings.nats.embedded else "onevoice deploy systemd DIR"
+
     def draw(out: Console) -> None:
         for line in (
             Text(f"{city.settings.city.name} is in {city.folder}", style="bold"),
             Text(f"  officers  {', '.join(officer.id for officer in plan.officers)}"),
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
             Text(f"  keys      {city.folder / 'keys'} (mode 0600: give each officer their own)"),
-            Text(f"Next: onevoice up --city {folder}"),
+            Text(f"Next: {then} --city {folder}"),
         ):
             out.print(line, soft_wrap=True)
 

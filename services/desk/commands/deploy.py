@@ -29,7 +29,7 @@ def deploy(
 ) -> int:
     """Write what runs this city as services of its own: systemd units, a compose file or a Helm chart.
 
-    They are checked as far as this machine's tools can. INSTALL.md in the folder says what to do with them, in order.
+    They are checked as far as this machine's tools can. README.md in the folder says what to do with them, in order.
     """
     from services.provision.deployment.files import KINDS, check_files, not_checked, write_files
     from services.provision.deployment.target import target_of
@@ -49,7 +49,7 @@ def deploy(
             out.print(Text(fault, style="bold red"), soft_wrap=True)
         if missing:
             out.print(Text(f"Not checked by {missing}, which is not on this machine.", style="yellow"))
-        out.print(Text(f"Next: {folder / 'INSTALL.md'}"), soft_wrap=True)
+        out.print(Text(f"Next: {folder / 'README.md'}"), soft_wrap=True)
 
     files = [str(path.relative_to(folder)) for path in written]
     desk.answer({"folder": str(folder), "files": files, "faults": faults, "not_checked": missing}, draw)

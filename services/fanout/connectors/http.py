@@ -23,23 +23,31 @@ from services.kernel.base.clock import Clock
 _BODY_BYTES = 1024 * 1024
 """More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
-_SAID = ("error", "message")
-"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``."""
+_SAID = ("error", "title", "message", "description", "detail")
+"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
+Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
+"""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The server answered; ``body`` is its JSON, None where there was none."""
+    """The server answered; ``body`` is its JSON, None where there was none.
+
+    ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page.
+    """
 
     status: int
     body: Any
     headers: Mapping[str, str]
+    line: str = ""
 
     @property
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
         body = self.body if isinstance(self.body, dict) else {}
-        said = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        body = body["error"] if isinstance(body.get("error"), dict) else body
+        told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        said = told or self.line
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 
@@ -157,34 +165,46 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     try:
-        return Answer(response.status, await _body(response), response.headers)
+        raw = await _body(response)
+        body = _json(raw)
+        return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
 
 
-async def _body(response: aiohttp.ClientResponse) -> Any:
-    """Read the body as JSON; a page of a proxy, say, or what is too long, is None.
-
-    Raises ClientPayloadError when it is cut off.
-    """
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body; of what is too long nothing. Raises ClientPayloadError when it is cut off."""
     if (response.content_length or 0) > _BODY_BYTES:
-        return None
+        return b""
     raw = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         raw += chunk
         if len(raw) > _BODY_BYTES:
-            return None
+            return b""
+    return bytes(raw)
+
+
+def _json(raw: bytes) -> Any:
+    """Read JSON; a page of a proxy, say, is None."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
 
 
+def _line(raw: bytes) -> str:
+    """Return what is one line of plain text."""
+    text = raw[: _WORDS + 1].decode("utf-8", "replace").strip()
+    return text if len(text) <= _WORDS and text.isprintable() and not text.startswith("<") else ""
+
+
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     """Say what an outcome other than success means for something that the call should have done.
 
-    A 401 surely did nothing, and a person can mend it: the token was revoked or replaced.
+    Who spoke matters as much as the status. A redirect is about the address in our settings, a page that is no JSON is
+    a proxy's or a gateway's, a scope and a 401 are about the credential: a person can mend each; the message is held.
+    Only what the platform itself says, in JSON, is the message's end.
     """
     if isinstance(outcome, NotSent):
         return Retryable(outcome.reason, cause=Cause.HOST)
@@ -194,7 +214,13 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
     if outcome.status == 401:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
-    if 300 <= outcome.status < 500 and outcome.status != 408:
+    if _lacks_scope(outcome):
+        return Retryable(f"the credential lacks a scope: {outcome.words}", cause=Cause.CREDENTIAL)
+    if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
+        return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+    if 400 <= outcome.status < 500 and outcome.status != 408:
+        if outcome.body is None:
+            return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
@@ -204,9 +230,26 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
 
 def cause_of(outcome: Outcome) -> Cause | None:
     """Return whose trouble it is that an outcome does not say what was asked."""
-    if isinstance(outcome, Answer) and outcome.status in (401, 429):
-        return Cause.CREDENTIAL if outcome.status == 401 else Cause.LIMIT
-    return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
+    if not isinstance(outcome, Answer):
+        return Cause.HOST
+    if outcome.status == 429:
+        return Cause.LIMIT
+    if outcome.status == 401 or _lacks_scope(outcome):
+        return Cause.CREDENTIAL
+    if 300 <= outcome.status < 400:
+        return Cause.OWN
+    return Cause.HOST if outcome.body is None or outcome.status >= 500 or outcome.status < 300 else None
+
+
+def _lacks_scope(outcome: Answer) -> bool:
+    """True where the credential may not do this (RFC 6750; Mastodon: "outside the authorized scopes")."""
+    challenge = str(outcome.headers.get("WWW-Authenticate", ""))
+    return outcome.status == 403 and "scope" in f"{outcome.words} {outcome.body} {challenge}".casefold()
+
+
+def _to(outcome: Answer) -> str:
+    place = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())[:_WORDS]
+    return f" to {place}" if place else f" (HTTP {outcome.status})"
 
 
 def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:

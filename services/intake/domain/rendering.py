@@ -15,6 +15,7 @@ import regex
 from schemas import links
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
+from services.intake.domain.language import guess
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
@@ -25,21 +26,22 @@ MAX_PARTS = 25
 _GRAPHEME = regex.compile(r"\X")
 
 
-def render(draft: Draft, limits: Mapping[str, Limits]) -> tuple[Rendering, ...]:
+def render(draft: Draft, limits: Mapping[str, Limits], language: str = "en") -> tuple[Rendering, ...]:
     """Return the rendering of each platform of a draft, sorted by platform.
 
     Args:
         draft: a checked submission.
         limits: what each platform takes, by its name.
+        language: the city's (ISO 639), for a text that does not tell its own.
 
     Raises:
         BadInput: ``platform.unknown``, ``text.too_long_for_platform``, ``picture.too_many``,
             ``picture.alt_too_long``.
     """
-    return tuple(_rendering(draft, platform, limits) for platform in sorted(draft.platforms))
+    return tuple(_rendering(draft, platform, limits, language) for platform in sorted(draft.platforms))
 
 
-def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Rendering:
+def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], language: str) -> Rendering:
     taken = limits.get(platform)
     if taken is None:
         raise BadInput(
@@ -48,13 +50,15 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Ren
             f"the platforms known here are {', '.join(sorted(limits))}",
         )
     _check_pictures(draft, taken)
+    text = draft.variants.get(platform, draft.text)
     return Rendering.of(
         PlatformContent(
             platform=platform,
-            parts=parts_of(draft.variants.get(platform, draft.text), draft.link, taken),
+            parts=parts_of(text, draft.link, taken),
             pictures=draft.pictures,
             link=draft.link,
             severity=draft.severity,
+            language=draft.language or guess(text, language),
             created_at=draft.created_at,
         )
     )

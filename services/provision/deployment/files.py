@@ -28,7 +28,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 def files_for(kind: Kind, target: Target, *, replicas: int = 1, owner: tuple[int, int] = (0, 0)) -> dict[str, str]:
     """Return each file's text by its path; ``owner`` is the city folder's user and group id."""
-    install = {"INSTALL.md": guide.install(kind, target)}
+    install = {"README.md": guide.install(kind, target)}
     if kind == "helm":
         return {**chart(target, replicas), **install}
     if kind == "compose":

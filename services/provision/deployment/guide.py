@@ -8,7 +8,7 @@ from services.provision.deployment.target import Target, template
 
 
 def install(kind: str, target: Target) -> str:
-    """Return INSTALL.md for ``systemd``, ``compose`` or ``helm``."""
+    """Return README.md for ``systemd``, ``compose`` or ``helm``."""
     users = [row.user for row in flow.SERVICES]
     return template(
         f"install.{kind}.md",

@@ -161,9 +161,9 @@ class WebsiteRig:
             return []
         found = []
         for card in re.findall(r'<article class="card [a-z]+">.*?</article>', page.read_text(), re.DOTALL):
-            text = re.search(r'<div class="text">\s*(.*?)\s*</div>', card, re.DOTALL)
+            text = re.search(r'<div class="text"[^>]*>\s*(.*?)\s*</div>', card, re.DOTALL)
             assert text is not None
-            plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace("</p>\n<p>", "\n\n"))).strip()
+            plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace('</p>\n<p dir="auto">', "\n\n"))).strip()
             if not card.startswith('<article class="card withdrawn">'):
                 found.append(Seen(plain, tuple(_unescape(alt) for alt in re.findall(r'alt="([^"]*)"', card))))
         return found

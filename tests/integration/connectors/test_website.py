@@ -390,3 +390,19 @@ async def test_an_exercise_says_so_on_every_page(website: WebsiteRig) -> None:
     assert pages
     assert all("Exercise." in page.read_text() and "<title>EXERCISE" in page.read_text() for page in pages)
     assert not (website.city.folder / "site").exists()
+
+
+async def test_a_message_says_its_language_and_runs_in_its_direction(website: WebsiteRig) -> None:
+    """WCAG 2.2, 3.1.2; Atom's xml:lang and JSON Feed's language for readers; a notice is in the site's language."""
+    arabic = an_intent(FIRE, "اغلوا الماء قبل الشرب.", request_id="rar", language="ar")
+    await website.connector.publish(arabic, store)
+    page = read(website, "messages/rar/index.html")
+    assert '<div class="text" lang="ar">' in page
+    assert '<p dir="auto">اغلوا' in page
+    entry = Xml.fromstring(read(website, "feed.atom")).find(f"{ATOM}entry")
+    assert entry is not None
+    assert entry.get("{http://www.w3.org/XML/1998/namespace}lang") == "ar"
+    assert '<div lang="ar">' in (entry.findtext(f"{ATOM}content") or "")
+    assert json.loads(read(website, "feed.json"))["items"][0]["language"] == "ar"
+    await website.connector.retract(arabic, "")
+    assert 'lang="ar"' not in read(website, "messages/rar/index.html")

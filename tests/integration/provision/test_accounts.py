@@ -2,7 +2,7 @@
 
 Inside one account a read with ``reply=ledger.control`` stores an old genuine order again, and a forged feed is folded
 by others (the control tests at the end). Across accounts it stores nothing, whatever is asked and wherever the answer
-is sent. Source: design.md, Projections; docs/adr/0002-accounts-and-permissions.md.
+is sent. Source: docs/adr/0002-accounts-and-permissions.md.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def test_the_files_are_accepted_by_the_tools_that_are_here(demo_city: City, tmp_
     city = external(demo_city, "tls://broker.mission.example:4333")
     target = target_of(city, "/var/lib/onevoice/city", "/opt/onevoice/venv")
     written = write_files(city, kind, target, tmp_path / "out")
-    assert (tmp_path / "out" / "INSTALL.md") in written
+    assert (tmp_path / "out" / "README.md") in written
     faults = [fault for _, fault in check_files(city, kind, tmp_path / "out") if fault]
     assert faults == []
     text = "".join(path.read_text() for path in written)

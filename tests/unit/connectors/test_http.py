@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
-from services.fanout.connectors.contract import Permanent, Retryable, Unknown
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
 from services.kernel.base.clock import ManualClock
 
@@ -20,7 +20,9 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
         (NotSent("refused"), Retryable),
         (NoAnswer("time"), Unknown),
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
-        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (301, 403, 404, 410, 422)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 410, 422)],
+        *[(Answer(code, None, CIMultiDict()), Retryable) for code in (301, 307, 308, 400, 403, 404, 422)],
+        (Answer(303, None, CIMultiDict()), Unknown),
         *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
     ],
 )
@@ -67,3 +69,20 @@ def test_the_platforms_words_are_one_short_line() -> None:
     assert words.startswith("Validation [31m failed x")
     assert words.isprintable()
     assert len(words) < 330
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Answer(403, None, CIMultiDict({"Content-Type": "text/html"})), Cause.HOST),
+        (Answer(403, {"error": "This action is outside the authorized scopes"}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(403, None, CIMultiDict({"WWW-Authenticate": 'Bearer error="insufficient_scope"'})), Cause.CREDENTIAL),
+        (Answer(308, None, CIMultiDict({"Location": "https://new.example/api"})), Cause.OWN),
+    ],
+)
+def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, cause: Cause) -> None:
+    """A proxy's page, a scope and a redirect are never the message's end; a look says the same."""
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable)
+    assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
+    assert ("https://new.example/api" in found.reason) == (cause is Cause.OWN)

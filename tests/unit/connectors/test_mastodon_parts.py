@@ -58,6 +58,14 @@ def test_the_longest_chain_counts_and_of_equal_ones_the_oldest() -> None:
     assert chain_of(found, "a") == ["1"]
 
 
+def test_the_same_beginning_with_another_next_part_is_another_thread() -> None:
+    """Nothing is grafted onto it, and it is not taken for this one."""
+    assert chain_of([status(2, "x", 1), status(1, "a")], "a", "b") == []
+    found = [status(4, "b", 3), status(3, "a"), status(2, "x", 1), status(1, "a")]
+    assert chain_of(found, "a", "b") == ["3", "4"]
+    assert chain_of([status(2, "x", 1), status(1, "a")], "a") == ["1"]
+
+
 def test_a_part_that_answers_something_else_is_not_of_the_thread() -> None:
     assert chain_of([status(3, "b", 9), status(1, "a")], "a", "b") == ["1"]
     assert chain_of([status(1, "a", 7)], "a") == []

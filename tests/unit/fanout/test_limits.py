@@ -23,6 +23,8 @@ def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
     assert limits.host_of(account("@fire.mission.example", "bluesky")) == "bluesky"
     assert limits.host_of(account("did:plc:abc", "bluesky")) == "bluesky"
     assert limits.host_of(account("fire.mission.example@own", "bluesky")) == "own"
+    assert limits.host_of(account("@CityOfMission", "telegram")) == "telegram"
+    assert limits.host_of(account("signs", "webhook")) == "webhook:signs"
 
 
 def test_what_lies_on_this_machine_is_not_counted() -> None:
@@ -43,6 +45,10 @@ def test_the_numbers_stay_under_the_platforms_own() -> None:
     assert mastodon.account is not None
     assert 2 * most(mastodon.host, 300.0) <= 300.0
     assert most(mastodon.account, 10_800.0) <= 300.0
+    for platform, in_a_minute in (("telegram", 20.0), ("teams", 100.0), ("slack", 60.0)):
+        account_rate = limits.LIMITS[platform].account
+        assert account_rate is not None
+        assert most(account_rate, 60.0) <= in_a_minute
     for limit in (*limits.LIMITS.values(), limits.OTHER):
         for rate in (limit.host, limit.account):
             assert rate is not None

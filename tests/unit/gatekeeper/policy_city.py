@@ -20,7 +20,8 @@ from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.decide import Decision, decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.authority.signing import Signer, seal
-from services.kernel.control.control_state import ControlState, fold
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlState
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)

@@ -136,6 +136,14 @@ def test_what_people_see_as_one_character_counts_as_one() -> None:
     assert parts_of("👩‍🚒" * 500, None, TOOT) == ("👩‍🚒" * 500,)
 
 
+def test_telegram_counts_utf16_code_units() -> None:
+    """An emoji is two; at the limit it fits, one more is refused by name, and no thread is made of it."""
+    taken = LIMITS["telegram"]
+    assert parts_of("😀" * 2_048, None, taken) == ("😀" * 2_048,)
+    with pytest.raises(BadInput, match="telegram takes 4096 characters and this has 4097, 1 too many"):
+        parts_of("😀" * 2_048 + "!", None, taken)
+
+
 def test_bytes_count_where_the_platform_counts_them() -> None:
     """At Bluesky's limits exactly, and one beyond: as one post, as a thread, and named in the refusal."""
     taken, family = LIMITS["bluesky"], "👩‍👩‍👧‍👦"
@@ -258,3 +266,27 @@ def test_pieces_make_up_the_text_and_never_count_too_little(text: str, limits: L
     pieces = units(text, limits)
     assert "".join(one for one, _ in pieces) == text
     assert sum(weight for _, weight in pieces) >= counted_length(text, limits)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ਸੇਡਰ ਵੈਲੀ ਵਿੱਚ ਪਾਣੀ ਉਬਾਲੋ।", "pa"),
+        ("請煮沸食水。", "zh"),
+        ("Faites bouillir l'eau jusqu'à nouvel ordre.", "fr"),
+        ("اغلوا الماء قبل الشرب.", "ar"),
+        ("Boil the water until further notice.", "en"),
+        ("Hwy 7 / Hwy 11", "nl"),
+    ],
+)
+def test_each_rendering_names_the_language_of_its_text(text: str, language: str) -> None:
+    """By its script and small words; the city's own where nothing tells."""
+    assert {one.content().language for one in render(draft(text=text), LIMITS, "nl")} == {language}
+
+
+def test_a_variant_has_a_language_of_its_own_unless_the_author_names_it() -> None:
+    texts: dict[str, Any] = {"text": "Boil the water.", "variants": {"mastodon": "ਪਾਣੀ ਉਬਾਲੋ।"}}
+    guessed = {one.platform: one.content().language for one in render(draft(**texts), LIMITS)}
+    assert guessed == {"website": "en", "mastodon": "pa"}
+    named = {one.platform: one.content().language for one in render(draft(**texts, language="ur"), LIMITS)}
+    assert named == {"website": "ur", "mastodon": "ur"}

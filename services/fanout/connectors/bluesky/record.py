@@ -86,7 +86,7 @@ def record_of(
     Args:
         content: what was approved.
         number: which part, from 0; the pictures are the first one's.
-        language: BCP 47.
+        language: BCP 47, of content that names none.
         images: what the server has of the content's pictures.
         dids: the accounts of mentioned handles.
         reply: the root of the thread, and the post that this one answers.
@@ -96,7 +96,7 @@ def record_of(
         "$type": COLLECTION,
         "text": text,
         "createdAt": _time(content.created_at),
-        "langs": [language],
+        "langs": [content.language or language],
     }
     if found := facets(text, dids or {}):
         record["facets"] = found

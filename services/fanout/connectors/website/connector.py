@@ -33,7 +33,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.website import changes
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.queue import Failed, Queue
-from services.fanout.connectors.website.writer import Work, Writer, can_write
+from services.fanout.connectors.website.writer import SiteEdit, Writer, can_write
 from services.kernel.base.clock import Clock, SystemClock
 
 _SHARE = 0.95
@@ -60,7 +60,7 @@ class WebsiteConnector(Connector):
         """Put a message on a profile's page, on its own page, and into the feeds."""
         pictures, note = await changes.fetch(intent, fetch_media)
 
-        def change(work: Work) -> PublishResult:
+        def change(work: SiteEdit) -> PublishResult:
             return changes.publish(work, intent, pictures, self._site, note)
 
         return await self._write(change, intent.call_timeout)
@@ -75,7 +75,7 @@ class WebsiteConnector(Connector):
         """
         pictures, note = await changes.fetch(intent, fetch_media)
 
-        def change(work: Work) -> PublishResult:
+        def change(work: SiteEdit) -> PublishResult:
             return changes.mirror(work, intent, posted_urls, pictures, self._site, note)
 
         return await self._write(change, intent.call_timeout)
@@ -106,7 +106,7 @@ class WebsiteConnector(Connector):
         await self._queue.close()
         await asyncio.to_thread(self._writer.close)
 
-    async def _write(self, change: Callable[[Work], Result], seconds: float) -> Result | Retryable | Unknown:
+    async def _write(self, change: Callable[[SiteEdit], Result], seconds: float) -> Result | Retryable | Unknown:
         done = await self._queue.ask(change, seconds * _SHARE)
         if isinstance(done, Failed):
             return Unknown(done.reason) if done.begun else Retryable(done.reason)

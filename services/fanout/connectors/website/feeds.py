@@ -57,7 +57,7 @@ def atom(feed: Feed) -> bytes:
 def _entry(message: MessageView, base: str) -> str:
     address = f"{base}/{message.path}"
     pieces = [
-        "<entry>",
+        f"<entry{f' xml:lang={_quoted(message.language)}' if message.language else ''}>",
         _element("id", address),
         _element("title", title_in_feed(message)),
         _element("published", message.listed.iso),
@@ -117,6 +117,8 @@ def _item(message: MessageView, base: str) -> dict[str, Any]:
         "authors": [{"name": message.by}],
         "_onevoice": {"severity": message.severity, "withdrawn": message.withdrawn is not None},
     }
+    if message.language is not None:
+        item["language"] = message.language
     if message.severity is not None:
         item["tags"] = [message.severity]
     if message.link is not None:
@@ -138,4 +140,5 @@ def content_html(message: MessageView, base: str) -> str:
     if message.link is not None:
         pieces.append(Markup('<p><a href="{0}">{0}</a></p>').format(message.link))
     pieces += [Markup('<p><img src="{}/{}" alt="{}"></p>').format(base, path, alt) for path, alt in message.pictures]
-    return str(Markup("\n").join(pieces))
+    whole = Markup("\n").join(pieces)
+    return str(whole if message.language is None else Markup('<div lang="{}">{}</div>').format(message.language, whole))

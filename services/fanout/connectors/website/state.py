@@ -34,7 +34,7 @@ _KEPT = 5_000
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
-class Place(Contract):
+class MessagePlace(Contract):
     """Where a message stands: ``here``, on a website profile, or by its ``url`` on another platform."""
 
     here: bool
@@ -58,7 +58,7 @@ class Message(Contract):
     listed_at: Utc
     changed_at: Utc
     pictures: tuple[str | None, ...] = ()
-    places: dict[Id, Place] = Field(default_factory=dict)
+    places: dict[Id, MessagePlace] = Field(default_factory=dict)
 
     @property
     def withdrawn_at(self) -> datetime | None:

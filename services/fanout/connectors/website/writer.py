@@ -27,10 +27,10 @@ PART = 100
 _AT_ONCE = 8
 _KEPT = 5_000
 
-Change = Callable[["Work"], None]
+Change = Callable[["SiteEdit"], None]
 
 
-class Work:
+class SiteEdit:
     """One piece of work under the lock: changes are made here in memory, then written together."""
 
     def __init__(self, state: State, now: datetime) -> None:
@@ -87,7 +87,7 @@ class Writer:
         begun = False
         try:
             with locked(self._state_folder / "lock"):
-                work = Work(State(self._state_folder, self._read_before), now)
+                work = SiteEdit(State(self._state_folder, self._read_before), now)
                 for change in changes:
                     change(work)
                 behind = work.state.touched()
@@ -101,7 +101,7 @@ class Writer:
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
-    def _write_down(self, work: Work, touched: set[str], all_pages: bool) -> None:
+    def _write_down(self, work: SiteEdit, touched: set[str], all_pages: bool) -> None:
         work.state.touch(touched)
         self._keep(work)
         self._show(work.state, touched, all_pages)
@@ -111,7 +111,7 @@ class Writer:
         """Let go of the threads."""
         self._pool.shutdown()
 
-    def _keep(self, work: Work) -> None:
+    def _keep(self, work: SiteEdit) -> None:
         for (request_id, name), content in work.files.items():
             write_atomically(self._folder / "messages" / request_id / name, content)
         for profile in work.profiles.values():
@@ -126,7 +126,7 @@ class Writer:
 
         ``all_pages`` after a crash, when it is not known which pages of a listing are there.
         """
-        views = _Views(state, self._site.city, self._seen_before)
+        views = _Views(state, self._site, self._seen_before)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
@@ -195,10 +195,10 @@ class _Views:
     """
 
     def __init__(
-        self, state: State, city: str, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
+        self, state: State, site: Site, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
     ) -> None:
         self._state = state
-        self._city = city
+        self._site = site
         self._made = made
 
     def message(self, request_id: str) -> Message | None:
@@ -219,7 +219,7 @@ class _Views:
             return known[1]
         if len(self._made) >= _KEPT:
             self._made.clear()
-        self._made[key] = (message, view_of(message, self._city, whose))
+        self._made[key] = (message, view_of(message, self._site.city, self._site.zone, whose))
         return self._made[key][1]
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
