@@ -66,6 +66,9 @@ def up(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65_535, help="The broker's port; else as in city.toml.")
     ] = None,
+    with_exercise: Annotated[
+        bool, typer.Option("--with-exercise", help="Run the exercise realm beside the live one.")
+    ] = False,
 ) -> int:
     """Run the broker and all services until Ctrl-C.
 
@@ -73,7 +76,9 @@ def up(
     """
     from services.desk.city.up import up as run_city
 
-    return run_city(desk.city(), port, desk.as_json)
+    if with_exercise and desk.realm != "live":
+        raise BadInput("realm.twice", "--with-exercise runs the exercise beside the live city", "leave out --realm")
+    return run_city(desk.city(), port, desk.as_json, both=with_exercise)
 
 
 @command(app, "run", "onevoice run gatekeeper --city mission")
