@@ -19,7 +19,7 @@ from services.provision.deployment.broker import broker
 from services.provision.deployment.chart import chart
 from services.provision.deployment.compose import compose
 from services.provision.deployment.systemd import SITE_FOLDER, systemd
-from services.provision.deployment.target import Target
+from services.provision.deployment.target import DeployTarget
 from services.provision.deployment.web import web
 from services.provision.plan.city_plan import demo_plan
 
@@ -36,7 +36,7 @@ def example_public_key(name: str) -> str:
 
 def rendered() -> dict[str, str]:
     """Return each generated file's text by its path below deploy/."""
-    example = Target()
+    example = DeployTarget()
     files = {"nats/nats-server.conf": broker(example)["nats-server.conf"]}
     files |= {f"nats/cluster/{name}": text for name, text in broker(replace(example, nodes=NODES)).items()}
     plan = demo_plan()

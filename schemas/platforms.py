@@ -41,6 +41,8 @@ LIMITS: dict[str, Limits] = {
     "mastodon": Limits("mastodon", characters=500, link_length=23),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),
+    # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
+    "email": Limits("email", characters=20_000, thread=False),
     # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
     "slack": Limits("slack", characters=4_000, thread=False),
     # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.

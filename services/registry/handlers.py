@@ -17,7 +17,7 @@ from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
 from services.registry.domain.genesis import check_genesis
-from services.registry.domain.sanction import check_profile
+from services.registry.domain.sanction import TOWNSQUARE, check_profile
 
 ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend", "profile_remove"})
 
@@ -37,7 +37,14 @@ class RegistryHandlers:
     async def _check(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, ProfileAdd):
             city = self.runtime.city
-            check_profile(order.action.profile, state.profiles.values(), city.known_servers(), city.realm)
+            check_profile(order.action.profile, state.profiles.values(), _known_servers(city), city.realm)
+
+
+def _known_servers(city: City) -> dict[str, frozenset[str]]:
+    """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
+    now = city.current_settings()
+    townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
+    return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
 
 
 async def begin_ledger(runtime: Runtime) -> None:

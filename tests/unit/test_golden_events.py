@@ -25,7 +25,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.proof import verify_record
 from services.kernel.base.city import load_city
-from services.kernel.control.control_view import parse_control_event
+from services.kernel.fold.reading import parse_control_event
 from services.provision.generate.contracts import CONTRACTS
 from tests.support.golden.write import HERE, present_version
 
@@ -122,7 +122,8 @@ def test_each_field_of_an_event_or_statement_is_in_some_golden_file_of_the_prese
         for one in (event, *((found[0],) if found else ())):
             seen.setdefault(type(one), set()).update(json.loads(one.to_bytes()))
     written = (contract for kind, contract in EVENTS.items() if kind not in NOT_WRITTEN)
-    for contract in (*written, *(one for _, one in STATEMENTS.values()), Genesis, Ordered, EocActive):
+    contracts: list[type[Contract]] = [*written, *(one for _, one in STATEMENTS.values()), Genesis, Ordered, EocActive]
+    for contract in contracts:
         assert set(contract.model_fields) - seen.get(contract, set()) == set(), f"{contract.__name__}: {HOW}"
 
 

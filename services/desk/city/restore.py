@@ -79,7 +79,7 @@ async def restore_into(city: City, into_new_store: bool, report_step: Step) -> R
         check_copy(city)
         if into_new_store:
             moved_to = move_aside(city, SystemClock().now())
-            report_step(f"the old store lies in {moved_to}")
+            report_step(f"the old store is in {moved_to}")
         async with broker_of(city) as (url, prepare):
             if not city.settings.nats.embedded:
                 await refuse_running(city, url)

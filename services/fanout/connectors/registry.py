@@ -8,6 +8,7 @@ from datetime import UTC
 from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.email.connector import EmailConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
@@ -31,11 +32,18 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
+        "email": _email(city),
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
+
+
+def _email(city: City) -> EmailConnector:
+    section = city.settings.email
+    place = (section.host, section.port, section.security, city.token_path)
+    return EmailConnector(*place, sender=section.sender, name=city.settings.city.name, username=section.username)
 
 
 def website_of(city: City, website: str) -> WebsiteConnector:

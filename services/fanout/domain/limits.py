@@ -65,6 +65,8 @@ LIMITS: dict[str, HostLimit] = {
     # A bot: 30 messages a second; one channel or group: 20 a minute (core.telegram.org/bots/faq).
     # Account: 8 + 60 s * 0.2 = 20.
     "telegram": HostLimit(at_once=16, slow=48, host=Rate(15.0, 15.0, reserve=5.0), account=Rate(8.0, 0.2, reserve=3.0)),
+    # The city's own mail server; what lists it serves, it knows.
+    "email": HostLimit(at_once=8, slow=24, host=_BROAD, account=_BROAD),
     # Systems of the city and its partners: what they can take they say by a 429.
     "webhook": HostLimit(at_once=16, slow=48, host=_BROAD, account=_BROAD),
 }
@@ -83,8 +85,10 @@ LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare"
 def host_of(profile: Profile) -> str:
     """Return the host that a post to this profile goes to: the account's instance, else the platform.
 
-    Each webhook's receiver is a host of its own.
+    Each webhook's receiver is a host of its own; all e-mail goes to one server.
     """
+    if profile.platform == "email":
+        return "email"
     if profile.platform == "webhook":
         return f"webhook:{profile.account}"
     _, at, instance = profile.account.removeprefix("@").rpartition("@")

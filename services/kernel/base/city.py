@@ -19,7 +19,15 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.events.authority import Realm
 from schemas.events.base import Id, PublicKey
@@ -143,6 +151,26 @@ class WebhookSection(_Section):
     endpoints: dict[Id, EndpointUrl] = {}
 
 
+class EmailSection(_Section):
+    """[email]: the mail server that takes the city's messages, and the address that they come from.
+
+    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
+    asks for no password.
+    """
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
+    username: str = ""
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> EmailSection:
+        if self.security == "none" and self.host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError("security none is for a mail server on this machine only")
+        return self
+
+
 class DeliverySection(_Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -184,6 +212,7 @@ class CityFile(_Section):
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
+    email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
@@ -244,15 +273,6 @@ class City:
             return load_city(self.folder, self.realm).settings
         except BadInput:
             return self.settings
-
-    def known_servers(self) -> dict[str, frozenset[str]]:
-        """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
-        now = self.current_settings()
-        townsquare = {"townsquare"} if now.townsquare is not None else set()
-        return {
-            "mastodon": frozenset(now.mastodon.instances) | townsquare,
-            "bluesky": frozenset(now.bluesky.servers),
-        }
 
     def token_path(self, profile: str) -> Path:
         """A profile's platform credential in this realm."""

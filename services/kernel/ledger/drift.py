@@ -90,8 +90,7 @@ def format_of(present: api.StreamConfig) -> int:
     if found > streams.LEDGER_FORMAT:
         raise Drift(
             "ledger.newer",
-            f"a newer version of onevoice has written this ledger (format {said}; this one reads up to "
-            f"{streams.LEDGER_FORMAT})",
+            f"a newer version has written this ledger (format {said}; this one reads up to {streams.LEDGER_FORMAT})",
             "nothing was changed; install that version again: onevoice --version, docs/upgrade.md",
         )
     return found

@@ -122,6 +122,14 @@ app = "https://bsky.app"
 """
 
 _OTHERS = """
+[email]
+# The mail server that takes messages to lists. security: starttls, tls, or none for one on this machine.
+host = ""
+port = 587
+security = "starttls"
+sender = ""
+username = ""
+
 [webhook.endpoints]
 # name = "https://server/path" for each system that takes messages as signed events; a profile's account is such a name.
 """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from services.provision.accounts.server_conf import Cluster, ServerSettings, Tls, render_server
-from services.provision.deployment.target import Target
+from services.provision.deployment.target import DeployTarget
 
 TLS_FOLDER = "/etc/onevoice/tls"
 STORE = "/var/lib/onevoice-nats"
 
 
-def broker(target: Target) -> dict[str, str]:
+def broker(target: DeployTarget) -> dict[str, str]:
     """Return the configuration of each server, by file name; they lie beside the folder accounts/."""
     if len(target.nodes) == 1:
         return {"nats-server.conf": render_server(_settings(target), "accounts/")}
@@ -18,7 +18,7 @@ def broker(target: Target) -> dict[str, str]:
     }
 
 
-def _settings(target: Target, name: str = "onevoice", cluster: Cluster | None = None) -> ServerSettings:
+def _settings(target: DeployTarget, name: str = "onevoice", cluster: Cluster | None = None) -> ServerSettings:
     return ServerSettings(
         host="0.0.0.0",  # noqa: S104 - officers connect from their desks; TLS and nkeys are what guards it
         port=target.port,
@@ -30,7 +30,7 @@ def _settings(target: Target, name: str = "onevoice", cluster: Cluster | None = 
     )
 
 
-def clustered(node: str, target: Target) -> ServerSettings:
+def clustered(node: str, target: DeployTarget) -> ServerSettings:
     """Return the settings of one server of a cluster."""
     cluster = Cluster(
         listen="0.0.0.0:6222",

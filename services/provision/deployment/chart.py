@@ -9,13 +9,13 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from schemas import flow
-from services.provision.deployment.target import NEEDS, SITE, Target, template
+from services.provision.deployment.target import NEEDS, SITE, DeployTarget, template
 
 KEPT = {"var/audit": "onevoice-audit", SITE: "onevoice-site", "var/website": "onevoice-site"}
 """What must outlive a pod, and the claim that it lies on; snapshots are made again."""
 
 
-def chart(target: Target, replicas: int = 1) -> dict[str, str]:
+def chart(target: DeployTarget, replicas: int = 1) -> dict[str, str]:
     """Return the chart's files by path; accounts, city.toml and manifest are added from the city folder."""
     values = template(
         "helm.values.yaml",

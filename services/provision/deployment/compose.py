@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from schemas import flow
-from services.provision.deployment.target import SITE, Target, needs, template
+from services.provision.deployment.target import SITE, DeployTarget, needs, template
 
 
-def compose(target: Target, conf: str = "./nats-server.conf", build: str = "") -> str:
+def compose(target: DeployTarget, conf: str = "./nats-server.conf", build: str = "") -> str:
     """Return the compose file.
 
     Args:
@@ -32,7 +32,7 @@ def _source(path: str) -> str:
     return "${ONEVOICE_SITE:-${ONEVOICE_CITY}/site}" if path == SITE else f"${{ONEVOICE_CITY}}/{path}"
 
 
-def environment(target: Target, user: int, group: int) -> str:
+def environment(target: DeployTarget, user: int, group: int) -> str:
     """Return the text of .env, which compose reads beside its file."""
     return (
         "# What compose.yaml asks for; the ids are those of the city folder's owner.\n"

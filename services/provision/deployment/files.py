@@ -19,14 +19,16 @@ from services.provision.deployment.broker import STORE, TLS_FOLDER, broker
 from services.provision.deployment.chart import chart
 from services.provision.deployment.compose import compose, environment
 from services.provision.deployment.systemd import SITE_FOLDER, systemd
-from services.provision.deployment.target import Target
+from services.provision.deployment.target import DeployTarget
 from services.provision.deployment.web import web
 
 Kind = Literal["systemd", "compose", "helm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def files_for(kind: Kind, target: Target, *, replicas: int = 1, owner: tuple[int, int] = (0, 0)) -> dict[str, str]:
+def files_for(
+    kind: Kind, target: DeployTarget, *, replicas: int = 1, owner: tuple[int, int] = (0, 0)
+) -> dict[str, str]:
     """Return each file's text by its path; ``owner`` is the city folder's user and group id."""
     install = {"README.md": guide.install(kind, target)}
     if kind == "helm":
@@ -38,7 +40,7 @@ def files_for(kind: Kind, target: Target, *, replicas: int = 1, owner: tuple[int
     return {**units, **broker(target), **_named("web", web(target, SITE_FOLDER)), **install}
 
 
-def write_files(city: City, kind: Kind, target: Target, folder: Path) -> list[Path]:
+def write_files(city: City, kind: Kind, target: DeployTarget, folder: Path) -> list[Path]:
     """Write the files into a new folder, or one that holds nothing; return their paths.
 
     Raises:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from schemas import flow
 from services.provision.deployment.systemd import SITE_FOLDER
-from services.provision.deployment.target import Target, template
+from services.provision.deployment.target import DeployTarget, template
 
 
-def install(kind: str, target: Target) -> str:
+def install(kind: str, target: DeployTarget) -> str:
     """Return README.md for ``systemd``, ``compose`` or ``helm``."""
     users = [row.user for row in flow.SERVICES]
     return template(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from schemas import flow
-from services.provision.deployment.target import COPIES, SITE, Target, needs, template
+from services.provision.deployment.target import COPIES, SITE, DeployTarget, needs, template
 
+USER = "onevoice"
 SITE_FOLDER = "/var/lib/onevoice-site"
 PLAIN = ("onevoice.target", "onevoice-doctor.timer", "onevoice.sysusers.conf")
 FILLED = ("onevoice-nats.service", "onevoice-provision.service", "onevoice-doctor.service")
 
 
-def systemd(target: Target) -> dict[str, str]:
+def systemd(target: DeployTarget) -> dict[str, str]:
     """Return the units by file name."""
     files = {name: template(name) for name in PLAIN}
     files |= {name: template(name, **_places(target)) for name in FILLED}
     folds = "\n".join(
-        f"d {target.city}/var/fold/{row.user} 0700 onevoice onevoice -" for row in flow.SERVICES if row.folds
+        f"d {target.city}/var/fold/{row.user} 0700 {USER} {USER} -" for row in flow.SERVICES if row.folds
     )
     files["onevoice.tmpfiles.conf"] = template("onevoice.tmpfiles.conf", folds=folds, **_places(target))
     files |= {f"onevoice-{row.user}.service": unit(row, target) for row in flow.SERVICES}
@@ -23,7 +24,7 @@ def systemd(target: Target) -> dict[str, str]:
     return files
 
 
-def unit(row: flow.Service, target: Target, copy: str = "") -> str:
+def unit(row: flow.Service, target: DeployTarget, copy: str = "") -> str:
     """Return a service's unit; ``copy`` is what the description of a template unit says of the instance."""
     read, written = needs(row)
     own_key = f"keys/services/{row.user}.nk"
@@ -43,7 +44,7 @@ def unit(row: flow.Service, target: Target, copy: str = "") -> str:
     )
 
 
-def _source(path: str, target: Target) -> str:
+def _source(path: str, target: DeployTarget) -> str:
     place = f"{target.city}/{path}"
     return f"{SITE_FOLDER}:{place}" if path == SITE else place
 
@@ -52,5 +53,5 @@ def _many(row: flow.Service) -> bool:
     return row.name in COPIES
 
 
-def _places(target: Target) -> dict[str, str]:
+def _places(target: DeployTarget) -> dict[str, str]:
     return {"city": target.city, "above": target.above, "program": target.program}

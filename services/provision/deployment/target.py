@@ -28,7 +28,7 @@ COPIES = ("gatekeeper", "fanout")
 
 
 @dataclass(frozen=True)
-class Target:
+class DeployTarget:
     """The machine, or machines, that a city runs on.
 
     ``city`` and ``program`` are absolute paths there: the city folder and the virtual environment. ``nodes`` are the
@@ -48,7 +48,7 @@ class Target:
         return str(PurePosixPath(self.city).parent)
 
 
-def target_of(city: City, place: str | None = None, program: str | None = None) -> Target:
+def target_of(city: City, place: str | None = None, program: str | None = None) -> DeployTarget:
     """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
 
     Raises:
@@ -59,7 +59,7 @@ def target_of(city: City, place: str | None = None, program: str | None = None) 
     nodes = tuple(one.hostname or "" for one in servers) or ("broker.city.example",)
     if "" in nodes:
         raise BadInput("deploy.host", f"[nats] url names no host: {nats.url}", "tls://HOST:4222 in city.toml")
-    return Target(
+    return DeployTarget(
         city=_path(place or str(city.folder)),
         program=_path(program or sys.prefix),
         nodes=nodes,

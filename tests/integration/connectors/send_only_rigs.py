@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
-from tests.support.emulators.base import Emulator
+from tests.support.emulators.base import Place
 from tests.support.emulators.hooks import SECRET, ReceiverEmulator, SlackEmulator, TeamsEmulator
+from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.telegram import TOKEN, TelegramEmulator
 
-PLATFORMS = ("slack", "teams", "telegram", "webhook")
+PLATFORMS = ("email", "slack", "teams", "telegram", "webhook")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Ends:
 
 
 ENDS = {
+    "email": Ends(
+        ("535 5.7.8 Authentication credentials invalid",),
+        ("550 5.1.1 No such user here", "552 5.3.4 Message too big", "554 5.7.1 Rejected by policy"),
+    ),
     "slack": Ends(
         ("invalid_token", "no_service", "no_active_hooks", "no_team"),
         ("invalid_payload", "no_text", "action_prohibited", "channel_not_found", "channel_is_archived"),
@@ -66,7 +72,7 @@ class SendOnlyRig:
         return connectors(self.city, "https://mission.example")[self.platform]
 
     def profile(self, name: str) -> Profile:
-        account = f"@{name}" if self.platform == "telegram" else name
+        account = {"telegram": f"@{name}", "email": f"{name}@lists.example"}.get(self.platform, name)
         return a_profile(name, self.platform).model_copy(update={"account": account})
 
     def write_token(self, profile: Profile, token: str) -> None:
@@ -91,25 +97,30 @@ class SendOnlyRig:
         await self.emulator.stop()
 
     def _settings(self) -> City:
-        url = self.emulator.url
+        url = getattr(self.emulator, "url", "")
         known = self.city.settings
-        changes = {
+        changes: dict[str, Any] = {
             "telegram": known.telegram.model_copy(update={"server": url}),
             "webhook": known.webhook.model_copy(update={"endpoints": {n: f"{url}/in/{n}" for n in ("fire", "water")}}),
         }
+        if isinstance(self.emulator, MailServer):
+            mail = {"host": "127.0.0.1", "port": self.emulator.port, "security": "none", "username": USER}
+            changes["email"] = known.email.model_copy(update=mail | {"sender": "news@mission.example"})
         return City(self.folder, known.model_copy(update=changes))
 
     def _credential(self, name: str) -> str:
-        url = self.emulator.url
+        url = getattr(self.emulator, "url", "")
         return {
             "slack": f"{url}/services/T0/B0/{name}",
             "teams": f"{url}/workflows/{name}/triggers/manual/paths/invoke?api-version=2016-06-01&sig=a%2Bb%2Fc%3D",
             "telegram": TOKEN,
             "webhook": SECRET,
+            "email": PASSWORD,
         }[self.platform]
 
 
-_EMULATORS: dict[str, type[Emulator]] = {
+_EMULATORS: dict[str, type[Place]] = {
+    "email": MailServer,
     "slack": SlackEmulator,
     "teams": TeamsEmulator,
     "telegram": TelegramEmulator,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -325,7 +326,8 @@ async def test_a_moved_server_and_a_proxys_page_hold_the_message(
     mastodon: MastodonRig, fault: str, cause: Cause
 ) -> None:
     intent = an_intent(mastodon.profile("fire"))
-    await mastodon.misbehave(fault, **({"status": 403} if fault == "html_before" else {}))
+    options: dict[str, Any] = {"status": 403} if fault == "html_before" else {}
+    await mastodon.misbehave(fault, **options)
     held = await mastodon.connector.publish(intent, store)
     assert isinstance(held, Retryable)
     assert held.cause is cause

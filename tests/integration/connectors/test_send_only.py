@@ -23,9 +23,11 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.send_only import REFUSED_SECONDS
+from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, other, store
+from tests.integration.connectors.rigs import PICTURE, PNG, Seen, an_intent, other, store
 from tests.integration.connectors.send_only_rigs import ENDS, PLATFORMS, SendOnlyRig
+from tests.support.emulators.mail import MailServer
 
 TEXT = (
     "Boil water in Cedar Valley.\n\n"
@@ -98,7 +100,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_it_says(rig: SendOnlyRig) -
     intent = an_intent(rig.profile("fire"), TEXT)
     result = await rig.connector.publish(intent, store)
     assert isinstance(result, Retryable)
-    assert (result.after, result.cause) == (17, Cause.LIMIT)
+    assert (result.after, result.cause) == (None if rig.platform == "email" else 17, Cause.LIMIT)
     assert rig.stands(intent.profile) == []
     assert isinstance(await rig.connector.publish(intent, store), Posted)
 
@@ -154,6 +156,8 @@ async def test_a_credential_of_another_form_is_never_sent_anywhere(rig: SendOnly
     rig.write_token(profile, credential)
     result = await rig.connector.publish(an_intent(profile, TEXT), store)
     assert isinstance(result, Retryable)
+    if credential and rig.platform == "email":
+        return  # any word may be a password
     assert result.cause is Cause.OWN
     assert not credential or credential not in result.reason
     assert not (await rig.connector.check(profile)).ok
@@ -195,8 +199,8 @@ async def test_a_picture_comes_with_its_description_or_as_it(rig: SendOnlyRig) -
     fire = rig.profile("fire")
     posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
     assert isinstance(posted, Posted)
-    if rig.platform in ("slack", "teams"):
-        assert "in words" in posted.note
+    if rig.platform in ("slack", "teams", "email"):
+        assert ("in words" in posted.note) == (rig.platform != "email")
         assert [Seen(f"{TEXT}\n\nPicture: {PICTURE.alt}")] == rig.stands(fire)
     else:
         assert [Seen(TEXT, (PICTURE.alt,))] == rig.stands(fire)
@@ -267,3 +271,65 @@ async def test_a_bot_that_may_not_post_is_found_out_beforehand(telegram: SendOnl
     health = await telegram.connector.check(elsewhere)
     assert not health.ok
     assert "make it an administrator" in health.detail
+
+
+# --- e-mail -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def mail(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    made = await SendOnlyRig("email", tmp_path).open()
+    yield made
+    await made.close()
+
+
+def mail_server(rig: SendOnlyRig) -> MailServer:
+    assert isinstance(rig.emulator, MailServer)
+    return rig.emulator
+
+
+async def test_an_email_is_whole(mail: SendOnlyRig) -> None:
+    """Its sender, its subject, its time, its pictures; a long line and every script arrive as they were."""
+    text = "Évacuation: Cedar Valley.\n\n" + "long " * 300 + "\n汉字 😀\n.\n.."
+    posted = await mail.connector.publish(an_intent(mail.profile("fire"), text, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "queued as" in posted.note
+    (message,) = mail_server(mail).messages
+    assert message["From"] == "City of Mission <news@mission.example>"
+    assert message["To"] == "fire@lists.example"
+    assert message["Subject"] == "Évacuation: Cedar Valley."
+    assert message["Message-ID"] == posted.remote_id
+    assert message["Date"].datetime == datetime(2026, 1, 31, 14, tzinfo=UTC)
+    (picture,) = message.iter_attachments()
+    assert picture.get_content() == PNG
+    assert mail.stands(mail.profile("fire"))[0].text == f"{text}\n\nPicture: {PICTURE.alt}"
+
+
+async def test_an_email_answers_the_one_that_it_follows(mail: SendOnlyRig) -> None:
+    fire = mail.profile("fire")
+    first = await mail.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(first, Posted)
+    answer = replace(an_intent(fire, "At 5 pm.", request_id="r2"), follows=first.remote_id)
+    assert isinstance(await mail.connector.publish(answer, store), Posted)
+    assert mail_server(mail).messages[1]["References"] == first.remote_id
+    other_place = replace(an_intent(fire, "At 6 pm.", request_id="r3"), follows="not\r\nBcc: x@y.z")
+    assert isinstance(await mail.connector.publish(other_place, store), Permanent)
+
+
+async def test_a_mail_server_without_tls_gets_no_password_and_no_text(mail: SendOnlyRig) -> None:
+    """STARTTLS is asked for, and this server does not offer it."""
+    section = mail.city.settings.email.model_copy(update={"security": "starttls"})
+    mail.city = City(mail.folder, mail.city.settings.model_copy(update={"email": section}))
+    connector = mail.restart()
+    result = await connector.publish(an_intent(mail.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.HOST
+    assert not (await connector.check(mail.profile("fire"))).ok
+    assert mail_server(mail).messages == []
+
+
+@pytest.mark.parametrize("account", ["fire", "a@b@c", "x@y.z\r\nBcc: q@y.z", "Fire <fire@lists.example>"])
+async def test_what_is_no_address_is_refused(mail: SendOnlyRig, account: str) -> None:
+    profile = mail.profile("fire").model_copy(update={"account": account})
+    assert isinstance(await mail.connector.publish(an_intent(profile, TEXT), store), Permanent)
+    assert not (await mail.connector.check(profile)).ok

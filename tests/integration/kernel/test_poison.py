@@ -90,7 +90,8 @@ async def open_letter(desk: Desk) -> LetterView:
     async def look() -> list[LetterView]:
         return await letters(desk, closed=False)
 
-    (view,) = await eventually(look)
+    views: list[LetterView] = await eventually(look)
+    (view,) = views
     return view
 
 

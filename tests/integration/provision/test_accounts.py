@@ -391,10 +391,11 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
         async with other.service("gatekeeper") as gate, other.service("audit") as audit:
             await gate.nc.jetstream(prefix=API).publish("ledger.verdict.old", b"genuine")
             pull = f"{API}.CONSUMER.MSG.NEXT.LEDGER.audit-copy"
-            await audit.nc.publish(pull, b'{"batch": 5, "no_wait": true}', reply=subjects.SEAL)
-            await flushed(audit.nc)
 
             async def again() -> bool:
+                """Pull until the durable has it to give: right behind the append it may not."""
+                await audit.nc.publish(pull, b'{"batch": 5, "no_wait": true}', reply=subjects.SEAL)
+                await flushed(audit.nc)
                 return (await stored(other)).get("ledger.verdict.old") == 2
 
             await eventually(again)

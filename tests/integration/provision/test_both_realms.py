@@ -13,7 +13,7 @@ async def test_an_exercise_runs_beside_the_live_city(demo_city: City) -> None:
     async with whole_city(demo_city, free_port(), both=True) as (addresses, _):
         assert addresses.realms == ("live", "exercise")
         for realm in ("live", "exercise"):
-            here = load_city(demo_city.folder, realm)  # type: ignore[arg-type]
+            here = load_city(demo_city.folder, realm)
             async with connect(here, "clerk") as link:
                 view = (await link.board(BoardQuery(query="eoc"))).eoc
                 assert view is not None

@@ -74,7 +74,7 @@ def request(name: str, posture: str) -> Request:
         targets=(PROFILE,),
         crisis=False,
         expires_at=at(14_400),
-        submitted_posture=posture,  # type: ignore[arg-type]
+        submitted_posture=posture,
         renderings=renderings,
         digest=digest_of(request_id, 1, renderings),
     )

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
+from unittest import mock
 
 from services.eoc_state.domain.activation import Barrier, Flight, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
@@ -52,6 +53,7 @@ from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import RequestState
 from tests.simulation.model import cast
 from tests.simulation.model.cast import LEASE, PROFILE, REQUESTS
+from tests.unit.gatekeeper.policy_city import START
 
 Entry = tuple[Any, ...]
 Local = tuple[Any, ...] | None
@@ -148,12 +150,8 @@ class ModelFold(LedgerFold):
             self.revisions.append((seq, self.control.posture))
             return ""
         if "effective_off" in self.plants:
-            with_all = fold_module.void_because
-            fold_module.void_because = lambda *_, **__: ""  # type: ignore[assignment]
-            try:
+            with mock.patch.object(fold_module, "void_because", return_value=""):
                 return self._folded(seq, entry)
-            finally:
-                fold_module.void_because = with_all
         return self._folded(seq, entry)
 
     def _folded(self, seq: int, entry: Entry) -> str:
@@ -659,7 +657,7 @@ class Machine:
                 ages = (LEASE + LEASE_SLACK + 1.0, LEASE + LEASE_SLACK + SETTLE + 1.0)
                 moments |= {target.folded_at + age for age in ages}
             if target.receipt is not None and target.receipt.retry_at is not None:
-                moments.add((target.receipt.retry_at - cast.START).total_seconds())
+                moments.add((target.receipt.retry_at - START).total_seconds())
         busy = [local for local in state.workers if local is not None]
         moments |= {local[2] + LEASE if local[0] == "calling" and state.held else _drowsy(local) for local in busy}
         if now.activating:

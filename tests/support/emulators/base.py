@@ -39,15 +39,53 @@ class Post:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Emulator(ABC):
-    """A platform. Subclasses say what their calls are, and how the platform says no."""
+class Place(ABC):
+    """Where posts stand, and what is to go wrong there."""
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
         self.faults: list[Fault] = []
         self.calls: Counter[str] = Counter()
-        self._running: Running | None = None
         self._number = 1_000
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Answer on a free port of this machine."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Let go of the port."""
+
+    def misbehave(self, kind: str, seconds: float = 0.0, on: str = "post", calls: int = 1, code: str = "") -> None:
+        """Have the next calls of a kind end otherwise."""
+        self.faults.append(Fault(kind, seconds, on, calls, code))
+
+    def next_id(self) -> str:
+        """Return an id that was never used."""
+        self._number += 1
+        return str(self._number)
+
+    def of(self, account: str) -> list[Post]:
+        """Return what stands on an account, newest first."""
+        return [post for post in reversed(self.posts) if post.account == account]
+
+    def fault_for(self, kind: str) -> Fault | None:
+        """Count a call, and return its fault, which is used up by it."""
+        self.calls[kind] += 1
+        fault = next((one for one in self.faults if one.on in (kind, "any")), None)
+        if fault is not None:
+            fault.calls -= 1
+            if not fault.calls:
+                self.faults.remove(fault)
+        return fault
+
+
+class Emulator(Place):
+    """A platform over HTTP. Subclasses say what their calls are, and how the platform says no."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: Running | None = None
 
     @property
     def url(self) -> str:
@@ -66,19 +104,6 @@ class Emulator(ABC):
         assert self._running is not None
         await self._running.stop()
 
-    def misbehave(self, kind: str, seconds: float = 0.0, on: str = "post", calls: int = 1, code: str = "") -> None:
-        """Have the next calls of a kind end otherwise."""
-        self.faults.append(Fault(kind, seconds, on, calls, code))
-
-    def next_id(self) -> str:
-        """Return an id that was never used."""
-        self._number += 1
-        return str(self._number)
-
-    def of(self, account: str) -> list[Post]:
-        """Return what stands on an account, newest first."""
-        return [post for post in reversed(self.posts) if post.account == account]
-
     @abstractmethod
     def routes(self, app: web.Application) -> None:
         """Add the platform's calls."""
@@ -93,14 +118,9 @@ class Emulator(ABC):
 
     @web.middleware
     async def _faulty(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        kind = self.kind_of(request)
-        self.calls[kind] += 1
-        fault = next((one for one in self.faults if one.on in (kind, "any")), None)
+        fault = self.fault_for(self.kind_of(request))
         if fault is None:
             return await self._handled(request, handler)
-        fault.calls -= 1
-        if not fault.calls:
-            self.faults.remove(fault)
         if fault.kind in ("error", "rate_limit"):
             return self.refuse(fault.code or fault.kind, fault.seconds)
         if fault.kind.endswith("_before"):

@@ -163,7 +163,8 @@ def test_who_was_meant_is_read_from_what_stands() -> None:
     turned = [one | {"index": dict(reversed(one["index"].items()))} for one in standing]
     assert mentioned([text]) == {"fire.test", "water.test"}
     assert mentions_of(text, turned) == {"water.test": DID}
-    for junk in (None, "x", [None], [{"index": 1, "features": [{}]}], [{"features": []}]):
+    nonsense: tuple[Any, ...] = (None, "x", [None], [{"index": 1, "features": [{}]}], [{"features": []}])
+    for junk in nonsense:
         assert mentions_of(text, junk) == {}
 
 

@@ -91,7 +91,7 @@ def test_a_long_message_is_cut_in_lists_only() -> None:
 def test_a_feed_with_signs_that_xml_cannot_hold_is_still_xml() -> None:
     """A control character in a text breaks no reader."""
     view = view_of(message("bell \x07 and \ufffe & <tag>", "fire"), "City of Mission", UTC)
-    raw = atom(Feed("T", "https://a.example/", "https://a.example", "City", "en-CA", [view]))
+    raw = atom(Feed("T", "https://a.example/", "https://a.example", "City", "en-CA", [view], "https://a.example"))
     content = Xml.fromstring(raw).findtext("{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}content")
     assert content is not None
     assert "&amp; &lt;tag&gt;" in content
@@ -138,3 +138,11 @@ def test_every_text_has_the_contrast_of_wcag_aa(site: str, scheme: int) -> None:
     for front, back in PAIRS[site]:
         dim, bright = sorted((luminance(values[front]), luminance(values[back])))
         assert (bright + 0.05) / (dim + 0.05) >= 4.5, (front, back)
+
+
+def test_a_cut_divides_no_character_that_people_see() -> None:
+    """Families, flags and conjuncts stay whole, also where no word ends."""
+    family = "👨\u200d👩\u200d👧"
+    assert title_of(family * 100) == family * 80 + "…"
+    assert title_of("水" * 100) == "水" * 80 + "…"
+    assert title_of("a " + "水" * 100) == "a " + "水" * 78 + "…"

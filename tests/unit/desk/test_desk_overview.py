@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from schemas.events.control import Posture
-from schemas.events.desk import UnknownPost
+from schemas.events.control import Posture, UnknownPost
 from schemas.events.verdicts import Outcome
 from services.desk.views.overview import Overview, screen
 from tests.unit.desk import views

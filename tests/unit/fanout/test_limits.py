@@ -24,6 +24,7 @@ def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
     assert limits.host_of(account("did:plc:abc", "bluesky")) == "bluesky"
     assert limits.host_of(account("fire.mission.example@own", "bluesky")) == "own"
     assert limits.host_of(account("@CityOfMission", "telegram")) == "telegram"
+    assert limits.host_of(account("media@lists.example", "email")) == "email"
     assert limits.host_of(account("signs", "webhook")) == "webhook:signs"
 
 
@@ -129,3 +130,10 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
         pass
     assert quota.take("fire", 1.0, urgent=True) > 0.0
     assert quota.take("fire", 101.0, urgent=True) > 0.0
+
+
+def test_what_another_copy_posts_counts_only_where_there_is_a_limit() -> None:
+    """A host with a limit and accounts without one: nothing is noted of the account."""
+    quota = Quota(HostLimit(at_once=4, host=Rate(1.0, 1.0 / 60.0, 0.0)))
+    quota.spent("fire", 0.0)
+    assert quota.take("parks", 0.0) > 0.0

@@ -20,6 +20,7 @@ from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope, Signature
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
+from schemas.platforms import MIRROR
 from services.kernel.authority import post_authorization
 from services.kernel.authority.post_authorization import post_violations
 from tests.unit.fanout.world import (
@@ -395,3 +396,20 @@ def test_it_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
         "services.kernel.authority.signing",
     }
     assert not others & {"services.gatekeeper", "asyncio", "nats", "structlog", "services.kernel.base.clock"}
+
+
+def test_the_mirror_of_what_goes_to_no_official_profile_is_held_back() -> None:
+    """The website shows what goes to official profiles elsewhere; alone it shows nothing."""
+    subject = request()
+    mirrored: dict[str, Any] = {"profile_id": MIRROR, "rendering_sha256": rendering("website").sha256}
+    cleared = verdict(subject, mirror=True)
+    assert "not_a_target" not in codes(facts(subject, verdict=cleared, **mirrored))
+    assert "not_cleared_for" in codes(facts(subject, **mirrored))
+    gone = control(profiles={"fire-social": profile("fire-social", official=False)})
+    assert "not_a_target" in codes(facts(subject, verdict=cleared, control=gone, **mirrored))
+
+
+@pytest.mark.parametrize("posture", ["somewhere else"])
+def test_nobody_counts_in_a_posture_that_is_not_known(posture: Any) -> None:
+    """A posture of a later version: fail closed."""
+    assert codes(facts(control=control(posture))) == {"no_signature"}

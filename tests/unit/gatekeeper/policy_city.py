@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -155,12 +155,13 @@ class PolicyCity:
 
     def posture(self, name: str) -> None:
         """Go from routine into a posture."""
-        {
+        go: dict[str, Callable[[], None]] = {
             "routine": lambda: None,
             "crisis": self.crisis,
             "eoc_activating": lambda: self.activate(barrier=False),
             "eoc_active": self.activate,
-        }[name]()
+        }
+        go[name]()
 
     def designate(self, officer: str, role: Role, **grant: Any) -> None:
         """Give an officer a role, by order of the cao."""

@@ -42,8 +42,12 @@ def test_exif_place_and_comments_are_gone(form: str) -> None:
     """Nothing of the metadata is left in the bytes, and the picture is still one of its kind."""
     notes = PngInfo()
     notes.add_text("Comment", SECRET.decode())
-    extra: dict[str, Any] = {"JPEG": {"comment": SECRET}, "PNG": {"pnginfo": notes}, "WEBP": {"xmp": SECRET}}[form]
-    raw = encoded(form, exif=exif(), icc_profile=SECRET, **extra)
+    extras: dict[str, dict[str, Any]] = {
+        "JPEG": {"comment": SECRET},
+        "PNG": {"pnginfo": notes},
+        "WEBP": {"xmp": SECRET},
+    }
+    raw = encoded(form, exif=exif(), icc_profile=SECRET, **extras[form])
     assert SECRET in raw
     kept = clean_picture(raw)
     assert SECRET not in kept.raw

@@ -158,7 +158,7 @@ def _keep(
             content=intent.content,
             content_sha256=_hash(intent),
             listed_at=message.listed_at if message else work.time_for(CITY),
-            changed_at=work.now if new or message is None else message.changed_at,
+            changed_at=work.time_for(CITY) if new or message is None else message.changed_at,
             pictures=tuple(names),
             places={**(message.places if message else {}), **places},
         )
@@ -185,7 +185,9 @@ def retract(work: SiteEdit, intent: Intent) -> RetractResult:
     if message is None or place is None or place.taken_back_at is not None or place.revision > intent.revision:
         return Retracted()
     taken = place.model_copy(update={"taken_back_at": work.now})
-    changed = message.model_copy(update={"places": {**message.places, place.profile: taken}, "changed_at": work.now})
+    changed = message.model_copy(
+        update={"places": {**message.places, place.profile: taken}, "changed_at": work.time_for(CITY)}
+    )
     if changed.withdrawn_at is not None:
         work.taken_files |= {(message.request_id, name) for name in message.pictures if name is not None}
         changed = changed.model_copy(update={"pictures": (None,) * len(message.pictures)})

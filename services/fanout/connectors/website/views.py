@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from urllib.parse import urlsplit
 
+import regex
 from markupsafe import Markup, escape
 
 from schemas import links
@@ -15,6 +16,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
+_GRAPHEME = regex.compile(r"\X")
 _TITLE = 80
 _EXCERPT = 1_200
 
@@ -28,16 +30,19 @@ SEVERITIES = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A point in time: ``iso`` for machines, in UTC; ``words`` for people, in the city's time zone."""
+    """A point in time: ``iso`` for pages, in UTC, ``exact`` for feeds, to the microsecond; ``words`` for people, in the
+    city's time zone.
+    """
 
     iso: str
+    exact: str
     words: str
 
     @classmethod
     def of(cls, time: datetime, zone: tzinfo) -> Shown:
         """Show a time."""
-        iso = time.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return cls(iso, in_words(time, zone))
+        iso, exact = (time.isoformat(timespec=to).replace("+00:00", "Z") for to in ("seconds", "microseconds"))
+        return cls(iso, exact, in_words(time, zone))
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,15 @@ def _lines(text: str) -> Markup:
 
 
 def _cut(text: str, length: int) -> str:
+    """Cut a text after so many characters as people see them, at a word where one ends near."""
     if len(text) <= length:
         return text
-    return text[:length].rsplit(None, 1)[0].rstrip(" ,;:") + "…"
+    seen = _GRAPHEME.findall(text)
+    if len(seen) <= length:
+        return text
+    head = "".join(seen[:length])
+    words = head.rsplit(None, 1)[0]
+    return (words if len(words) > len(head) * 2 // 3 else head).rstrip(" ,;:") + "…"
 
 
 def _pictures(message: Message) -> Iterator[tuple[str, str]]:
