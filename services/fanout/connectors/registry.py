@@ -60,14 +60,23 @@ def website_of(city: City, website: str) -> WebsiteConnector:
 def _servers(city: City) -> Callable[[str], str]:
     """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
     section = city.settings.bluesky
-    return lambda name: section.servers[name] if name else section.server
+
+    def server_of(name: str) -> str:
+        if not name:
+            return section.server
+        return section.servers.get(name) or city.current_settings().bluesky.servers[name]
+
+    return server_of
 
 
 def _bases(city: City) -> Callable[[str], str]:
     """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
 
     def base_of(instance: str) -> str:
+        # A profile on a server that was written into city.toml since the start is served without a restart.
         known = city.settings.mastodon.instances.get(instance)
+        if known is None and instance != TOWNSQUARE:
+            known = city.current_settings().mastodon.instances.get(instance)
         if known is not None:
             return known
         if instance != TOWNSQUARE or city.settings.townsquare is None:
