@@ -37,6 +37,7 @@ MENU = (
     MenuEntry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
     MenuEntry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
     MenuEntry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
+    MenuEntry("inbox", "inbox", "Show what waits for an officer, and ring for what comes.", _MESSAGES),
     MenuEntry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
     MenuEntry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
     MenuEntry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
