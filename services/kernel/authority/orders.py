@@ -147,7 +147,7 @@ def _hint(code: str) -> str:
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
-        "order.replayed": "give the command again; each order is signed anew",
+        "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
         "officer.revoked": "onevoice officers list",
         "order.signature": "the key does not belong to that officer; check the keys folder",
