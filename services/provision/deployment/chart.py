@@ -11,7 +11,12 @@ from importlib.metadata import version
 from schemas import flow
 from services.provision.deployment.target import NEEDS, SITE, DeployTarget, template
 
-KEPT = {"var/audit": "onevoice-audit", SITE: "onevoice-site", "var/website": "onevoice-site"}
+KEPT = {
+    "var/audit": "onevoice-audit",
+    "var/notify": "onevoice-notify",
+    SITE: "onevoice-site",
+    "var/website": "onevoice-site",
+}
 """What must outlive a pod, and the claim that it lies on; snapshots are made again."""
 
 

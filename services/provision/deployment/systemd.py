@@ -15,9 +15,7 @@ def systemd(target: DeployTarget) -> dict[str, str]:
     """Return the units by file name."""
     files = {name: template(name) for name in PLAIN}
     files |= {name: template(name, **_places(target)) for name in FILLED}
-    folds = "\n".join(
-        f"d {target.city}/var/fold/{row.user} 0700 {USER} {USER} -" for row in flow.SERVICES if row.folds
-    )
+    folds = "\n".join(f"d {target.city}/var/fold/{row.user} 0700 {USER} {USER} -" for row in flow.SERVICES if row.folds)
     files["onevoice.tmpfiles.conf"] = template("onevoice.tmpfiles.conf", folds=folds, **_places(target))
     files |= {f"onevoice-{row.user}.service": unit(row, target) for row in flow.SERVICES}
     files |= {f"onevoice-{row.user}@.service": unit(row, target, " (copy %i)") for row in flow.SERVICES if _many(row)}

@@ -18,6 +18,7 @@ SITE = "site"
 NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fanout": (("secrets/live",), (SITE, "var/website")),
     "audit": ((), ("var/audit",)),
+    "board": ((), ("var/notify",)),
     # It refuses to begin a ledger anew where the second copy shows that there was one.
     "registry": (("var/audit",), ()),
 }
