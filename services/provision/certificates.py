@@ -21,7 +21,7 @@ _NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class MadeCertificate:
+class NewCertificate:
     """What was made; ``renewed``: by an authority that was there. ``until`` is UTC."""
 
     certificate: Path
@@ -31,7 +31,7 @@ class MadeCertificate:
     renewed: bool
 
 
-def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clock | None = None) -> MadeCertificate:
+def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clock | None = None) -> NewCertificate:
     """Write ``ca.pem``, ``ca.key``, ``server.pem`` and ``server.key`` into a folder; keys have mode 0600.
 
     The certificate is good for servers and, among the servers of a cluster, for clients. An authority that is there
@@ -46,7 +46,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clo
     openssl = shutil.which("openssl")
     if openssl is None:
         raise BadInput("tls.openssl", "openssl is not on this machine", "install it, or use the city's own authority")
-    made = MadeCertificate(
+    made = NewCertificate(
         certificate=folder / "server.pem",
         authority=folder / "ca.pem",
         authority_key=folder / "ca.key",
@@ -68,7 +68,7 @@ def make_certificate(folder: Path, hosts: tuple[str, ...], days: int, clock: Clo
     return made
 
 
-def _make(openssl: str, place: Path, made: MadeCertificate, names: str, days: int, host: str) -> None:
+def _make(openssl: str, place: Path, made: NewCertificate, names: str, days: int, host: str) -> None:
     authority, authority_key = place / "ca.pem", place / "ca.key"
     if made.renewed:
         shutil.copyfile(made.authority, authority)

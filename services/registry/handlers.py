@@ -13,6 +13,7 @@ from services.kernel.authority.orders import carry_out
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
@@ -42,7 +43,7 @@ class RegistryHandlers:
 
 def _known_servers(city: City) -> dict[str, frozenset[str]]:
     """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
-    now = city.current_settings()
+    now = settings_now(city)
     townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
     return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
 

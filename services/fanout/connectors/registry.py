@@ -19,6 +19,7 @@ from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.x.connector import XConnector
 from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
+from services.kernel.base.settings_now import settings_now
 
 __all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
 
@@ -64,7 +65,7 @@ def _servers(city: City) -> Callable[[str], str]:
     def server_of(name: str) -> str:
         if not name:
             return section.server
-        return section.servers.get(name) or city.current_settings().bluesky.servers[name]
+        return section.servers.get(name) or settings_now(city).bluesky.servers[name]
 
     return server_of
 
@@ -76,7 +77,7 @@ def _bases(city: City) -> Callable[[str], str]:
         # A profile on a server that was written into city.toml since the start is served without a restart.
         known = city.settings.mastodon.instances.get(instance)
         if known is None and instance != TOWNSQUARE:
-            known = city.current_settings().mastodon.instances.get(instance)
+            known = settings_now(city).mastodon.instances.get(instance)
         if known is not None:
             return known
         if instance != TOWNSQUARE or city.settings.townsquare is None:

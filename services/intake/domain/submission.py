@@ -239,13 +239,9 @@ def _did_you_mean(word: str, known: list[str]) -> str:
 def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:
     """The registry refuses such a profile; a manifest, or an older record, may name one all the same."""
     for target in targets:
-        platform = state.profiles[target].platform
-        if platform not in LIMITS:
-            raise BadInput(
-                "platform.unknown",
-                f"{target} is on {platform}, which OneVoice cannot post to",
-                f"take it off the list: onevoice profiles remove {target} --as mcpe",
-            )
+        if (platform := state.profiles[target].platform) not in LIMITS:
+            said = f"{target} is on {platform}, which OneVoice cannot post to"
+            raise BadInput("platform.unknown", said, f"onevoice profiles remove {target} --as mcpe")
 
 
 def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:

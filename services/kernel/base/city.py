@@ -228,13 +228,6 @@ class City:
         """The generated NATS configuration."""
         return self.folder / "nats" / "nats.conf"
 
-    def current_settings(self) -> CityFile:
-        """Return city.toml as it is now, or as it was read at the start where it cannot be read any more."""
-        try:
-            return load_city(self.folder, self.realm).settings
-        except BadInput:
-            return self.settings
-
     def token_path(self, profile: str) -> Path:
         """A profile's platform credential in this realm."""
         return self.folder / "secrets" / self.realm / f"{profile}.token"

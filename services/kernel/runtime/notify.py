@@ -13,7 +13,7 @@ SHARE = 3
 """A beat is due at a third of the watchdog's time, so that two may be missed."""
 
 
-class SystemdNotifier:
+class ServiceManager:
     """Speaks to the service manager that the environment names; says nothing where there is none."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:

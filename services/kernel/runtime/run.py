@@ -25,7 +25,7 @@ from services.kernel.base.tasks import cancel_all
 from services.kernel.base.web import Running as WebPage
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.compose import Timings, on_nats
-from services.kernel.runtime.notify import SystemdNotifier
+from services.kernel.runtime.notify import ServiceManager
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import register
 
@@ -175,7 +175,7 @@ async def run_services(names: Iterable[str], city: City, url: str | None = None)
         asyncio.get_running_loop().add_signal_handler(number, end_the_start)
     try:
         async with running(names, city, url) as runtimes:
-            notifier = SystemdNotifier()
+            notifier = ServiceManager()
             notifier.send("READY=1")
             beats = asyncio.create_task(notifier.keep_alive(runtimes[0].ledger.last_seq))
             try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.kernel.base.errors import Unreachable
-from services.kernel.runtime.notify import SystemdNotifier
+from services.kernel.runtime.notify import ServiceManager
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def said(manager: socket.socket) -> list[str]:
     return found
 
 
-def notifier(manager: socket.socket, **more: str) -> SystemdNotifier:
-    return SystemdNotifier({"NOTIFY_SOCKET": manager.getsockname(), **more})
+def notifier(manager: socket.socket, **more: str) -> ServiceManager:
+    return ServiceManager({"NOTIFY_SOCKET": manager.getsockname(), **more})
 
 
 def test_it_says_that_it_is_ready(manager: socket.socket) -> None:
@@ -42,7 +42,7 @@ def test_it_says_that_it_is_ready(manager: socket.socket) -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": "/nowhere/at/all"}, {"NOTIFY_SOCKET": "@gone"}])
 def test_without_a_manager_it_says_nothing(environment: dict[str, str]) -> None:
-    SystemdNotifier(environment).send("READY=1")
+    ServiceManager(environment).send("READY=1")
 
 
 async def test_it_beats_after_each_look_and_not_after_one_that_failed(manager: socket.socket) -> None:
