@@ -74,7 +74,9 @@ async def add(
     platform: Annotated[
         str,
         typer.Option(
-            "--platform", metavar="P", help="website, mastodon, bluesky, email, slack, teams, telegram, webhook, x."
+            "--platform",
+            metavar="P",
+            help="website, mastodon, bluesky, facebook, x, email, ...",
         ),
     ],
     account: Annotated[str, typer.Option("--account", metavar="A", help="The account on the platform.")],

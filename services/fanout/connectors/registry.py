@@ -9,6 +9,7 @@ from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
+from services.fanout.connectors.facebook.connector import FacebookConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
@@ -29,12 +30,14 @@ TOWNSQUARE = "townsquare"
 def connectors(city: City, website: str) -> dict[str, Connector]:
     """Return a connector for each platform; ``website`` is the base URL of the manifest."""
     language = city.settings.city.language.partition("-")[0]
+    meta = city.settings.facebook
     telegram, endpoints = city.settings.telegram, city.settings.webhook.endpoints
     return {
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
         "email": _email(city),
+        "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
