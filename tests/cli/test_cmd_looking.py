@@ -160,7 +160,7 @@ def test_a_profile_on_a_platform_that_is_not_known_is_refused_and_a_removed_one_
         "--as",
         "mcpe",
     ]
-    done = city.json("profiles", "add", "bylaw-x", "--platform", "facebook", "--account", "bylaw", *fields)
+    done = city.json("profiles", "add", "bylaw-x", "--platform", "myspace", "--account", "bylaw", *fields)
     assert (done.status, done.code) == (2, "platform.unknown")
     done = city.json("profiles", "add", "bylaw-x", "--platform", "mastodon", "--account", "bylaw@nowhere", *fields)
     assert (done.status, done.code) == (2, "profile.server")

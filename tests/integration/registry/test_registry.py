@@ -173,7 +173,7 @@ async def test_profiles_are_sanctioned_and_suspended_by_the_office(mission: Miss
     assert (await office.register(ProfileSuspend(profile="library-townsquare")))["accepted"]
     assert "library-townsquare" not in (await writer.state()).departmental_profiles()
     assert await refused(writer, office.register(ProfileSuspend(profile="no-profile"))) == "profile.unknown"
-    elsewhere = library.model_copy(update={"platform": "facebook"})
+    elsewhere = library.model_copy(update={"platform": "myspace"})
     assert await refused(writer, office.register(ProfileAdd(profile=elsewhere))) == "platform.unknown"
     assert (await office.register(ProfileRemove(profile="library-townsquare")))["accepted"]
     assert "library-townsquare" not in (await writer.state()).profiles

@@ -43,7 +43,7 @@ def test_a_profile_that_can_be_posted_to_is_sanctioned(changes: dict[str, str]) 
     [
         ({"purpose": " "}, "profile.statements"),
         ({"identification": "", "disclosure": ""}, "profile.statements"),
-        ({"platform": "facebook"}, "platform.unknown"),
+        ({"platform": "myspace"}, "platform.unknown"),
         ({"account": "library"}, "profile.account"),
         ({"account": "@library@social-example"}, "profile.account"),
         ({"account": "library@elsewhere"}, "profile.server"),
