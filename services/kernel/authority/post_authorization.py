@@ -24,6 +24,7 @@ from schemas.events.requests import PlatformContent, Rendering, Request, digest_
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.authority.signing import verified_by
+from services.kernel.authority.visible import unseen_in
 from services.kernel.base.remember import by_identity
 from services.kernel.control.control_state import ControlState
 
@@ -219,6 +220,13 @@ def _rendering(facts: WarrantFacts, platform: str) -> Iterator[Objection]:
         yield Objection("warrant.other_bytes", f"What would be posted is not the request's {platform} rendering.")
     if content_of(rendering).platform != platform:
         yield Objection("warrant.rendering_platform", f"The {platform} rendering holds another platform's content.")
+    if hidden := _unseen_in(rendering):
+        yield Objection("warrant.unseen", f"The {platform} rendering holds {hidden}, which no approver could see.")
+
+
+@by_identity(512)
+def _unseen_in(rendering: Rendering) -> str:
+    return unseen_in(content_of(rendering))
 
 
 @by_identity(512)
