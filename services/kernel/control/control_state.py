@@ -90,10 +90,18 @@ class ControlState:
         return tuple(sorted(p.id for p in self.profiles.values() if p.official and p.departmental))
 
     def covers_all_departments(self, targets: tuple[str, ...]) -> bool:
-        """True when the targets hold a profile of each department that has an official profile (2(iv))."""
+        """True when the targets are all departmental profiles in the sense of 2(iv).
+
+        They reach more than the city's share of the departments that have an official profile; before version 0.3
+        they had to reach each.
+        """
         departments = {self.profiles[p].department for p in self.departmental_profiles()}
-        reached = {self.profiles[t].department for t in targets if t in self.profiles and self.profiles[t].departmental}
-        return len(departments) > 1 and departments <= reached
+        named = {self.profiles[t].department for t in targets if t in self.profiles and self.profiles[t].departmental}
+        reached = len(departments & named)
+        if not self.ruled:
+            return len(departments) > 1 and reached == len(departments)
+        share = self.settings.all_departments_percent
+        return reached > 1 and 100 * reached > (50 if share is None else share) * len(departments)
 
 
 def _counts(grant: Grant, now: datetime) -> bool:

@@ -103,9 +103,9 @@ class PolicyCity:
                 for name, grants in (OFFICERS if officers is None else officers).items()
             ),
             profiles=tuple(profiles),
-            settings=settings or Settings(),
+            settings=settings or Settings(all_departments_percent=99),
         )
-        self.fold(c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        self.fold(c.Genesis(at=START, rule=2, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
 
     def key(self, name: str) -> Signer:
         """The signing key of an officer."""
@@ -136,7 +136,7 @@ class PolicyCity:
             expires_at=self.now + MINUTE,
             nonce=self.nonce(),
         )
-        self.fold(c.Ordered(at=self.now, order=self.key(officer).sign(ORDER_TYPE, order)))
+        self.fold(c.Ordered(at=self.now, rule=2, order=self.key(officer).sign(ORDER_TYPE, order)))
 
     def activate(self, barrier: bool = True) -> None:
         """Activate the EOC; without the barrier it stays activating."""
