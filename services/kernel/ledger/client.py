@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import nats.errors
 import nats.js.errors
+import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -41,6 +42,8 @@ from services.kernel.ledger.pending import PendingAppends
 
 Answer = TypeVar("Answer")
 
+_log = structlog.get_logger()
+
 ACK_TIMEOUT = 2.0
 """Seconds that one append or read waits for its answer. What was asked when a broker died is never answered: so long
 a service stands there at the least."""
@@ -59,10 +62,14 @@ _LOST = (nats.errors.TimeoutError, nats.errors.NoRespondersError, nats.js.errors
 
 @dataclass(frozen=True)
 class Appended:
-    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``."""
+    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``.
+
+    ``elsewhere``: it stands on another subject, so it is no other try of the same, and nothing of ours was stored.
+    """
 
     seq: int
     duplicate: bool = False
+    elsewhere: bool = False
 
 
 class Conflict(Exception):
@@ -139,7 +146,12 @@ class Ledger:
         elif expect_last is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         try:
-            return await self._append(subject, raw, headers)
+            appended = await self._append(subject, raw, headers)
+            if appended.elsewhere:
+                # The id is known beforehand, the bytes are not: under their hash nobody can have claimed it too.
+                message_id = f"{message_id}:{canonical.sha256(subject.encode() + raw)}"
+                appended = await self._append(subject, raw, {**headers, "Nats-Msg-Id": message_id})
+            return appended
         except (Conflict, StaleCondition) as refused:
             # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
             stored = await self.last(subject) if look else None
@@ -157,12 +169,20 @@ class Ledger:
         finally:
             self._pending.discard(item)
         if isinstance(answer, Stood):
-            return Appended(answer.seq, duplicate=not answer.same)
+            return self._claimed(subject, answer.seq, duplicate=not answer.same, elsewhere=answer.elsewhere)
         if not answer.duplicate:
             self._saw(answer.seq, before)
             return Appended(answer.seq)
         stored = await self._get(streams.LEDGER, {"seq": answer.seq})
-        return Appended(answer.seq, duplicate=stored is None or stored.data != raw)
+        elsewhere = stored is not None and stored.subject != subject
+        duplicate = elsewhere or stored is None or stored.data != raw
+        return self._claimed(subject, answer.seq, duplicate=duplicate, elsewhere=elsewhere)
+
+    def _claimed(self, subject: str, seq: int, *, duplicate: bool, elsewhere: bool) -> Appended:
+        """Return what a repeated message id means; nobody of ours uses one for two subjects."""
+        if elsewhere:
+            _log.error("alarm: the message id of an append was claimed on another subject", subject=subject, seq=seq)
+        return Appended(seq, duplicate=duplicate, elsewhere=elsewhere)
 
     def folded(self, entry: Entry) -> None:
         """Take note of the next entry that the projection has folded: it may settle an append that waits."""
