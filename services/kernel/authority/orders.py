@@ -7,10 +7,11 @@ reads the new state and checks the order again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Order, Ordered
+from schemas.events.control import ControlEvent, Hold, Order, Ordered
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import StatementFault, read_signed
 from services.kernel.base.city import City
@@ -28,6 +29,10 @@ from services.kernel.control.control_state import (
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
+
+PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend"})
+"""What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
+fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
 
@@ -105,21 +110,37 @@ async def carry_out(
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
             raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
+        last = None if protects(order) else state.seq
         try:
-            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
+            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=last)
         except Conflict:
             state = await runtime.catch_up()
             continue
         crash_point(f"{runtime.row.name}.order.stored")
-        await runtime.catch_up()
+        now_stands = await runtime.catch_up()
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
+            _refuse_overtaken(now_stands, envelope, order, event)
             raise Refused(
                 "order.expired",
                 "the broker's clock says that the order was signed more than a minute before or after it was stored",
                 "check the clocks of this machine and of the broker, and give the command again",
             )
-        return _after(runtime, state, event, appended.seq), order
+        return (now_stands if last is None else _after(runtime, state, event, appended.seq)), order
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
+def protects(order: Order) -> bool:
+    """Return whether an order only takes something back."""
+    return order.action.action in PROTECTING or (isinstance(order.action, Hold) and order.action.on)
+
+
+def _refuse_overtaken(state: ControlState, envelope: Envelope, order: Order, event: Ordered) -> None:
+    """Say what came first, where control no longer allows the order."""
+    unused = replace(state, nonces={})
+    try:
+        check_order(unused, envelope, order, event.at)
+    except ControlFault as fault:
+        raise Refused(fault.code, f"another order came first: {fault.message}", _hint(fault.code)) from fault
 
 
 def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
@@ -152,6 +173,7 @@ def _hint(code: str) -> str:
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
+        "order.other": "look at what is in force by now, and give the command again: onevoice eoc status",
         "order.replayed": "give the command again; each order is signed anew",
         "officer.unknown": "onevoice officers list",
         "officer.revoked": "onevoice officers list",

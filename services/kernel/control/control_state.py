@@ -38,6 +38,8 @@ class ControlState:
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
+    ``began_seq`` is the activation or declaration in force, ``hold_seq`` the newest hold, 0 where there is none: what
+    ends them names it.
     """
 
     seq: int = 0
@@ -59,6 +61,8 @@ class ControlState:
     nonces: dict[str, datetime] = field(default_factory=dict)
     unknown: tuple[c.UnknownPost, ...] = ()
     ruled: bool = False
+    began_seq: int = 0
+    hold_seq: int = 0
 
     @property
     def under_eoc(self) -> bool:
@@ -240,8 +244,23 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     postures = ALLOWED_IN.get(action)
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
+    _check_named(state, order.action)
     if isinstance(order.action, c.Designate):
         _check_designation(order.action, state.roles_of(order.officer, now), now)
+
+
+def _check_named(state: ControlState, action: c.Action) -> None:
+    """Check that what ends something ends what stands: the officer who signed it may not know of a newer one."""
+    if isinstance(action, c.EocStandDown):
+        named, stands, what = action.activation, state.began_seq, "activation"
+    elif isinstance(action, c.CrisisEnd):
+        named, stands, what = action.crisis, state.began_seq, "crisis"
+    elif isinstance(action, c.Hold) and not action.on:
+        named, stands, what = action.hold, state.hold_seq, "hold"
+    else:
+        return
+    if named is not None and named != stands:
+        raise ControlFault("order.other", f"it ends the {what} at {named}, and {stands or 'none'} is in force")
 
 
 def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:
@@ -299,20 +318,30 @@ def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime
         incident=action.incident,
         since=at,
         activating_seq=seq,
+        began_seq=seq,
         unknown=(),
     )
 
 
 def _routine(state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime) -> ControlState:
-    return replace(state, posture=Posture.ROUTINE, level=None, incident=None, since=at, activating_seq=0, unknown=())
+    return replace(
+        state,
+        posture=Posture.ROUTINE,
+        level=None,
+        incident=None,
+        since=at,
+        activating_seq=0,
+        began_seq=0,
+        unknown=(),
+    )
 
 
-def _crisis(state: ControlState, action: c.CrisisDeclare, _seq: int, at: datetime) -> ControlState:
-    return replace(state, posture=Posture.CRISIS, incident=action.incident, level=None, since=at)
+def _crisis(state: ControlState, action: c.CrisisDeclare, seq: int, at: datetime) -> ControlState:
+    return replace(state, posture=Posture.CRISIS, incident=action.incident, level=None, since=at, began_seq=seq)
 
 
-def _hold(state: ControlState, action: c.Hold, _seq: int, _at: datetime) -> ControlState:
-    return replace(state, hold=action.on)
+def _hold(state: ControlState, action: c.Hold, seq: int, _at: datetime) -> ControlState:
+    return replace(state, hold=action.on, hold_seq=seq if action.on else 0)
 
 
 def _withdraw(state: ControlState, action: c.Withdraw, _seq: int, _at: datetime) -> ControlState:
