@@ -19,7 +19,7 @@ from schemas.events.desk import ApprovalReply, BoardQuery, EocView, MediaReply, 
 from schemas.events.requests import Picture, Request, SubmissionEvent
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
-from services.desk.draft import Draft
+from services.desk.draft import MessageDraft
 from services.desk.session import Session
 from services.desk.statements import Circumstances
 from services.desk.unanswered import Sent, Unanswered, new_id
@@ -37,7 +37,7 @@ class Outgoing:
     ``before``: the same words were sent already under this id, and got no answer.
     """
 
-    draft: Draft
+    draft: MessageDraft
     event: SubmissionEvent
     unanswered: Unanswered
     fingerprint: str
@@ -46,7 +46,7 @@ class Outgoing:
 
 def prepare(
     here: Session,
-    draft: Draft,
+    draft: MessageDraft,
     crisis: bool,
     targets: tuple[str, ...] | str,
     pictures: tuple[Picture, ...] = (),
@@ -60,7 +60,7 @@ def prepare(
     return Outgoing(draft, event, unanswered, fingerprint, before)
 
 
-async def preview(here: Session, draft: Draft, state: EocView) -> tuple[Outgoing, PreviewReply]:
+async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[Outgoing, PreviewReply]:
     """Store the pictures, and have intake say what the submission would become."""
     stored = []
     for path, alt in draft.pictures:

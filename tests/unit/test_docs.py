@@ -78,7 +78,7 @@ def test_each_file_that_a_document_names_is_there(path: Path) -> None:
 
 def test_each_decision_stands_in_a_file_of_its_number() -> None:
     """ADRs are numbered without a gap, and each says what became of it."""
-    adrs = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    adrs = sorted(path for path in (ROOT / "docs" / "adr").glob("0*.md") if path.name != "0000-template.md")
     for number, path in enumerate(adrs, 1):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert path.name.startswith(f"{number:04d}-")
@@ -91,3 +91,23 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A title, here\n[a](page.md#a-title-here) [b](gone.md) [c](#gone) [d](https://x.example)\n")
     assert broken(page) == ["gone.md", "#gone"]
+
+
+def test_documents_named_in_code_exist() -> None:
+    """A docstring that names a document as its source names one that a reader of this repository can open."""
+    gone = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("services", "schemas", "deploy", "bench", "tests/simulation")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in re.findall(r"[\w./-]*\w\.md\b", path.read_text(encoding="utf-8"))
+        if not any((ROOT / place / name).exists() for place in (".", "docs"))
+    }
+    assert gone == set()
+
+
+def test_each_decision_is_in_the_index() -> None:
+    """docs/adr/README.md lists each decision, so that a reader finds it without opening them all."""
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    decisions = {path.name for path in folder.glob("0*.md")} - {"0000-template.md"}
+    assert {name for name in decisions if f"({name})" not in index} == set()

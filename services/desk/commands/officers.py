@@ -75,7 +75,7 @@ async def designate(
     grant = Grant(
         role=chosen,
         profiles=tuple(dict.fromkeys(check_id(one, "profile") for one in profiles)),
-        valid_until=moment(until, SystemClock().now(), None, "until") if until is not None else None,
+        valid_until=moment(until, SystemClock().now(), desk.city().zone, "until") if until is not None else None,
     )
     return await _order(desk, as_, officer, Designate(officer=officer, grant=grant))
 

@@ -57,6 +57,7 @@ class Draft:
     crisis: bool
     link: str | None
     severity: Severity | None
+    language: str | None
     variants: dict[str, str]
     pictures: tuple[Picture, ...]
     expires_at: datetime
@@ -115,6 +116,7 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
         crisis=data.crisis,
         link=data.link,
         severity=data.severity,
+        language=data.language,
         variants=dict(data.variants),
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now, created_at),
@@ -261,5 +263,7 @@ def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
     if kind == "system":
         return now.replace(microsecond=0)
     if stale:
-        raise BadInput("time.stale", f"the preview is of {time:%H:%M:%S} UTC, too long ago", "look at a new preview")
+        raise BadInput(
+            "time.stale", f"the preview is of {time:%Y-%m-%d %H:%M:%S} UTC, too long ago", "look at a new preview"
+        )
     raise BadInput("time.future", f"the event's time {time:%Y-%m-%d %H:%M:%S} UTC is ahead", "set the clock")

@@ -18,14 +18,9 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
-from services.kernel.control.control_state import (
-    ControlFault,
-    ControlState,
-    check_fresh,
-    check_order,
-    fold,
-    order_hash,
-)
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import check_fresh, check_order, order_hash
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
@@ -90,14 +85,7 @@ async def carry_out(
         Refused: the fold does not allow it (``order.signature``, ``order.role``, ``order.posture`` ...).
         Unreachable: the broker did not acknowledge.
     """
-    try:
-        order = read_signed(envelope, Order)
-    except StatementFault as fault:
-        raise fault.error("order") from fault
-    if order.action.action not in actions:
-        raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
-    if order.officer != sender:
-        raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
+    order = _read(envelope, sender, actions)
     state = await runtime.catch_up()
     for _ in range(TRIES):
         event = Ordered(at=runtime.clock.now(), order=envelope, rule=2)
@@ -111,22 +99,31 @@ async def carry_out(
         except ControlFault as fault:
             raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
         last = None if protects(order) else state.seq
+        # The same order at two copies is one entry: without a condition only its id says so.
+        msg_id = f"order:{order_hash(envelope)}" if last is None else None
         try:
-            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=last)
+            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=last, msg_id=msg_id)
         except Conflict:
             state = await runtime.catch_up()
             continue
         crash_point(f"{runtime.row.name}.order.stored")
-        now_stands = await runtime.catch_up()
+        state_now = await runtime.catch_up()
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
-            _refuse_overtaken(now_stands, envelope, order, event)
-            raise Refused(
-                "order.expired",
-                "the broker's clock says that the order was signed more than a minute before or after it was stored",
-                "check the clocks of this machine and of the broker, and give the command again",
-            )
-        return (now_stands if last is None else _after(runtime, state, event, appended.seq)), order
+            raise _why_void(state_now, envelope, order, event)
+        return replace(state_now, seq=appended.seq), order
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
+def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
+    try:
+        order = read_signed(envelope, Order)
+    except StatementFault as fault:
+        raise fault.error("order") from fault
+    if order.action.action not in actions:
+        raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
+    if order.officer != sender:
+        raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
+    return order
 
 
 def protects(order: Order) -> bool:
@@ -134,13 +131,17 @@ def protects(order: Order) -> bool:
     return order.action.action in PROTECTING or (isinstance(order.action, Hold) and order.action.on)
 
 
-def _refuse_overtaken(state: ControlState, envelope: Envelope, order: Order, event: Ordered) -> None:
-    """Say what came first, where control no longer allows the order."""
-    unused = replace(state, nonces={})
+def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Ordered) -> Refused:
+    """Return why an order that was appended does not count: what came first, or the broker's clock."""
     try:
-        check_order(unused, envelope, order, event.at)
+        check_order(replace(state, nonces={}), envelope, order, event.at)
     except ControlFault as fault:
-        raise Refused(fault.code, f"another order came first: {fault.message}", _hint(fault.code)) from fault
+        return Refused(fault.code, f"another order came first: {fault.message}", _hint(fault.code))
+    return Refused(
+        "order.expired",
+        "the broker's clock says that the order was signed more than a minute before or after it was stored",
+        "check the clocks of this machine and of the broker, and give the command again",
+    )
 
 
 def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
@@ -174,7 +175,7 @@ def _hint(code: str) -> str:
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
         "order.other": "look at what is in force by now, and give the command again: onevoice eoc status",
-        "order.replayed": "give the command again; each order is signed anew",
+        "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
         "officer.revoked": "onevoice officers list",
         "order.signature": "the key does not belong to that officer; check the keys folder",

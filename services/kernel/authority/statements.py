@@ -41,7 +41,7 @@ _HINTS = {
     "revoked": "another officer has to decide",
     "realm": "choose the realm with --realm",
 }
-_ANEW = "give the command again, it is signed anew; if it happens again, check this machine's clock"
+_ANEW = "give the command again; if that does not help, check this machine's clock"
 
 
 class StatementFault(Exception):
@@ -154,7 +154,7 @@ def _check_signer(envelope: Envelope, statement: Statement, control: ControlStat
 
 def _check_time(statement: Statement, now: datetime, lifetime: timedelta) -> None:
     if statement.issued_at - now > CLOCK_SKEW:
-        raise StatementFault("future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now")
+        raise StatementFault("future", f"it is dated {statement.issued_at:%Y-%m-%d %H:%M:%S} UTC, ahead of now")
     if statement.expires_at <= statement.issued_at:
         raise StatementFault("times", "it expires before it was issued")
     if statement.expires_at <= now:

@@ -15,20 +15,19 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.control import ControlEvent, Ordered, Posture
+from schemas.events.control import Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.kernel.authority import post_authorization as warrant
+from services.kernel.authority import post_authorization
 from services.kernel.authority.statements import signed_by
-from services.kernel.control.control_state import ControlFault, ControlState, fold, order_hash
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
@@ -36,11 +35,11 @@ from services.kernel.fold.reading import (
     is_readable,
     keys_of,
     parse,
+    parse_control_event,
 )
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
-_CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 REMEMBERED = timedelta(hours=1)
 """How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
@@ -220,7 +219,7 @@ class LedgerFold:
 
     def _change_control(self, entry: Entry) -> None:
         try:
-            event = _CONTROL.validate_python(canonical.loads(entry.data))
+            event = parse_control_event(entry.data)
             after = fold(
                 self.control,
                 event,
@@ -444,7 +443,7 @@ class LedgerFold:
         for name, (_, statement) in state.rejections.items():
             if statement.revision != state.request.revision:
                 continue
-            if warrant.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
+            if post_authorization.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
                 return name
         return ""
 

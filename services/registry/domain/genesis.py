@@ -5,7 +5,8 @@ from __future__ import annotations
 from schemas.events.authority import Manifest, Realm
 from schemas.events.control import Genesis
 from services.kernel.base.errors import BadInput
-from services.kernel.control.control_state import ControlFault, ControlState, fold
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
 
 
 def check_genesis(event: Genesis, realm: Realm, root_keys: frozenset[str], threshold: int) -> Manifest:

@@ -15,8 +15,9 @@ from schemas.events.requests import PlatformContent, Rendering, digest_of
 from services.desk import statements
 from services.desk.views import output
 from services.kernel.authority.signing import Signer, new_seed, verified_by
+from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.base.errors import Refused
-from services.kernel.control.control_state import ORDER_LIFETIME, read_order
+from services.kernel.control.order_rules import read_order
 from tests.unit.desk.views import NOW, renderings, request
 
 SIGNER = Signer(new_seed())

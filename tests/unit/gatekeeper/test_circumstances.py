@@ -28,10 +28,11 @@ def test_an_approval_of_other_circumstances_is_worth_nothing(field: str) -> None
     city = PolicyCity()
     request = city.request()
     value = request.expires_at + timedelta(days=3_650) if field == "request_expires_at" else SHOWN[field]
-    city.approve(request, "mcpe", **{field: value})
+    changed: dict[str, Any] = {field: value}
+    city.approve(request, "mcpe", **changed)
     decision = city.decide(request)
     assert decision.outcome is Outcome.BLOCKED
-    assert any("look at it again and sign anew" in finding.reason for finding in decision.findings)
+    assert any("look at it and sign again" in finding.reason for finding in decision.findings)
     city.approve(request, "mcpe")
     assert city.decide(request).outcome is Outcome.CLEARED
 

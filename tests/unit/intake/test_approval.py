@@ -275,6 +275,6 @@ def test_an_approval_of_other_circumstances_is_refused_and_a_rejection_is_not(ch
 
 
 def test_a_desk_of_before_0_3_is_told_so() -> None:
-    old = {"rule": None, "author": None, "crisis": None, "severity": None, "request_expires_at": None}
+    old: dict[str, Any] = {"rule": None, "author": None, "crisis": None, "severity": None, "request_expires_at": None}
     judge(approval(REQUEST, **old))
     assert refused(approval(REQUEST, **old), state=city(ruled=True)).code == "approval.version"

@@ -1,0 +1,121 @@
+"""Which signed orders may be carried out: genuine, fresh, unused, by someone who may, and fitting the posture. Pure.
+
+The one who appends an order checks before, readers and the audit check again. Time is an argument.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas import canonical
+from schemas.canonical import StrictJsonError
+from schemas.events import control as c
+from schemas.events.authority import Role
+from schemas.events.control import Posture
+from schemas.events.envelope import CLOCK_SKEW, Envelope
+from schemas.roles import WHO_MAY_ORDER
+from services.kernel.authority.statements import ORDER_LIFETIME, Denied, StatementFault, check_signed
+from services.kernel.control.control_state import ControlFault, ControlState
+
+_CODES = {
+    "officer_unknown": "officer.unknown",
+    "revoked": "officer.revoked",
+    "future": "order.expired",
+    "times": "order.expired",
+    "too_long": "order.expired",
+    "no_authority": "order.role",
+}
+"""What a fault of a signed order is called on record; the others are called ``order.`` and their own code."""
+
+ALLOWED_IN: dict[str, frozenset[Posture]] = {
+    "eoc_activate": frozenset({Posture.ROUTINE, Posture.CRISIS}),
+    "eoc_stand_down": frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE}),
+    "crisis_declare": frozenset({Posture.ROUTINE}),
+    "crisis_end": frozenset({Posture.CRISIS}),
+}
+"""The postures in which an action may be ordered; actions that are not here may be ordered in each."""
+
+
+def order_hash(envelope: Envelope) -> str:
+    """Return the hash by which an order is known again: of what was signed, since anybody can add to an envelope."""
+    return canonical.sha256(envelope.payload_bytes())
+
+
+def read_order(envelope: Envelope) -> c.Order:
+    """Return the order that an envelope holds; raises ControlFault ``order.malformed``."""
+    try:
+        return c.Order.from_bytes(envelope.payload_bytes())
+    except (StrictJsonError, ValueError) as error:
+        raise ControlFault("order.malformed", f"the signed order cannot be read: {error}") from error
+
+
+def check_order(state: ControlState, envelope: Envelope, order: c.Order, now: datetime) -> None:
+    """Check that an order is genuine, fresh, unused, by someone who may, and fits the posture."""
+    try:
+        check_signed(
+            envelope,
+            order,
+            state,
+            now,
+            lifetime=ORDER_LIFETIME,
+            used=state.nonces,
+            denied=_denied(state, order, now),
+        )
+    except StatementFault as fault:
+        raise ControlFault(_CODES.get(fault.code, f"order.{fault.code}"), fault.message) from fault
+    _check_fitting(state, order, now)
+
+
+def check_fresh(order: c.Order, now: datetime) -> None:
+    """Check that an order was signed at most a minute ago: one that was held back is not carried out later."""
+    age = (now - order.issued_at).total_seconds()
+    if abs(age) > CLOCK_SKEW.total_seconds():
+        side = "before" if age > 0 else "after"
+        raise ControlFault(
+            "order.expired",
+            f"the order was signed {abs(age):.0f} s {side} it arrived, and {CLOCK_SKEW.seconds} s is the most; "
+            "check the clock and sign again",
+        )
+
+
+def _denied(state: ControlState, order: c.Order, now: datetime) -> Denied | None:
+    action = order.action.action
+    allowed = WHO_MAY_ORDER.get(action, frozenset())
+    if state.roles_of(order.officer, now) & allowed:
+        return None
+    names = ", ".join(sorted(allowed)) or "nobody"
+    return Denied(f"{order.officer} may not order {action}; it takes {names}")
+
+
+def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
+    action = order.action.action
+    postures = ALLOWED_IN.get(action)
+    if postures is not None and state.posture not in postures:
+        raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
+    _check_named(state, order.action)
+    if isinstance(order.action, c.Designate):
+        _check_designation(order.action, state.roles_of(order.officer, now), now)
+
+
+def _check_named(state: ControlState, action: c.Action) -> None:
+    """Check that what ends something ends what stands: the officer who signed it may not know of a newer one."""
+    if isinstance(action, c.EocStandDown):
+        named, stands, what = action.activation, state.began_seq, "activation"
+    elif isinstance(action, c.CrisisEnd):
+        named, stands, what = action.crisis, state.began_seq, "crisis"
+    elif isinstance(action, c.Hold) and not action.on:
+        named, stands, what = action.hold, state.hold_seq, "hold"
+    else:
+        return
+    if named is not None and named != stands:
+        raise ControlFault("order.other", f"it ends the {what} at {named}, and {stands or 'none'} is in force")
+
+
+def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:
+    begins, ends = action.grant.valid_from, action.grant.valid_until
+    if ends is not None and (ends <= now or (begins is not None and ends <= begins)):
+        raise ControlFault("designate.times", "the designation would end before it counts")
+    if action.grant.role is Role.CAO and Role.CAO not in roles:
+        raise ControlFault("order.role", "only the cao designates an acting cao")
+    if (action.grant.role is Role.PUBLISHER) != bool(action.grant.profiles):
+        raise ControlFault("designate.profiles", "a publisher is designated for named profiles, and only a publisher")
