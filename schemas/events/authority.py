@@ -71,11 +71,16 @@ class Profile(Contract):
 
 
 class Settings(Contract):
-    """What the city chooses beyond the policy. Durations in seconds."""
+    """What the city chooses beyond the policy. Durations in seconds.
+
+    ``all_departments_percent``: the profiles of more than this share of the departments are all departmental profiles
+    in the sense of 2(iv); absent: 50, so that leaving one out is no way round it.
+    """
 
     approval_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
     request_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     second_approver_severities: tuple[Severity, ...] = ()
+    all_departments_percent: Annotated[int, Field(ge=0, le=99)] | None = None
 
 
 class Manifest(Contract):

@@ -37,9 +37,10 @@ class EocActivate(Contract):
 
 
 class EocStandDown(Contract):
-    """Stand the EOC down; the posture becomes routine."""
+    """Stand the EOC down; the posture becomes routine. ``activation``: the sequence of the activation that it ends."""
 
     action: Literal["eoc_stand_down"] = "eoc_stand_down"
+    activation: int | None = None
 
 
 class CrisisDeclare(Contract):
@@ -50,16 +51,18 @@ class CrisisDeclare(Contract):
 
 
 class CrisisEnd(Contract):
-    """End a declared crisis."""
+    """End a declared crisis. ``crisis`` is the sequence of its declaration."""
 
     action: Literal["crisis_end"] = "crisis_end"
+    crisis: int | None = None
 
 
 class Hold(Contract):
-    """The stop button: nothing is posted while it is on."""
+    """The stop button: nothing is posted while it is on. A release names the sequence of the hold that it ends."""
 
     action: Literal["hold"] = "hold"
     on: bool
+    hold: int | None = None
 
 
 class Withdraw(Contract):

@@ -143,7 +143,10 @@ class ServiceHealth(Contract):
 
 
 class EocView(Contract):
-    """The posture as the ledger has it. ``last_seq`` is the newest sequence of the whole ledger."""
+    """The posture as the ledger has it. ``last_seq`` is the newest sequence of the whole ledger.
+
+    ``began_seq`` is the activation or declaration in force, ``hold_seq`` the hold (0: none): what ends it names it.
+    """
 
     realm: Literal["live", "exercise"]
     city: str
@@ -153,6 +156,8 @@ class EocView(Contract):
     incident: str | None = None
     control_seq: int
     hold: bool
+    began_seq: int = 0
+    hold_seq: int = 0
     in_flight: int
     unknown: tuple[UnknownPost, ...] = ()
     last_seq: int

@@ -74,6 +74,8 @@ class BoardHandlers:
                 incident=state.incident,
                 control_seq=state.seq,
                 hold=state.hold,
+                began_seq=state.began_seq,
+                hold_seq=state.hold_seq,
                 in_flight=self._in_flight(),
                 unknown=state.unknown,
                 last_seq=runtime.fold.seq,

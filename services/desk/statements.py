@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from schemas import unseen
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Manifest, Realm, Settings, Severity
@@ -148,7 +149,7 @@ def resolution(
 
 
 def checked_digest(request: Request | PreviewReply) -> str:
-    """Return the digest over the renderings' own bytes; raises Refused ``digest.mismatch``."""
+    """Return the digest over the renderings' own bytes; raises Refused ``digest.mismatch``, ``rendering.unseen``."""
     computed = tuple(Rendering.of(rendering.content()) for rendering in request.renderings)
     digest = digest_of(request.request_id, request.revision, computed)
     if computed != request.renderings or digest != request.digest:
@@ -157,7 +158,22 @@ def checked_digest(request: Request | PreviewReply) -> str:
             f"what {request.request_id} shows is not what its digest covers; nothing was signed",
             "do not approve it; onevoice doctor, and have the record verified: onevoice audit verify",
         )
+    _check_seen(request)
     return digest
+
+
+def _check_seen(request: Request | PreviewReply) -> None:
+    """Refuse to sign what a screen does not show."""
+    for rendering in request.renderings:
+        content = rendering.content()
+        for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+            if found := unseen.in_text(text):
+                raise Refused(
+                    "rendering.unseen",
+                    f"{request.request_id} has characters for {rendering.platform} that no screen shows: "
+                    f"{unseen.named(found)}; nothing was signed",
+                    f"reject it: onevoice reject {request.request_id}; and look who wrote it: onevoice audit verify",
+                )
 
 
 def codes(screening: Iterable[ScreeningFinding]) -> tuple[str, ...]:

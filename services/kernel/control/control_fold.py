@@ -122,20 +122,30 @@ def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime
         incident=action.incident,
         since=at,
         activating_seq=seq,
+        began_seq=seq,
         unknown=(),
     )
 
 
 def _routine(state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime) -> ControlState:
-    return replace(state, posture=Posture.ROUTINE, level=None, incident=None, since=at, activating_seq=0, unknown=())
+    return replace(
+        state,
+        posture=Posture.ROUTINE,
+        level=None,
+        incident=None,
+        since=at,
+        activating_seq=0,
+        began_seq=0,
+        unknown=(),
+    )
 
 
-def _crisis(state: ControlState, action: c.CrisisDeclare, _seq: int, at: datetime) -> ControlState:
-    return replace(state, posture=Posture.CRISIS, incident=action.incident, level=None, since=at)
+def _crisis(state: ControlState, action: c.CrisisDeclare, seq: int, at: datetime) -> ControlState:
+    return replace(state, posture=Posture.CRISIS, incident=action.incident, level=None, since=at, began_seq=seq)
 
 
-def _hold(state: ControlState, action: c.Hold, _seq: int, _at: datetime) -> ControlState:
-    return replace(state, hold=action.on)
+def _hold(state: ControlState, action: c.Hold, seq: int, _at: datetime) -> ControlState:
+    return replace(state, hold=action.on, hold_seq=seq if action.on else 0)
 
 
 def _withdraw(state: ControlState, action: c.Withdraw, _seq: int, _at: datetime) -> ControlState:

@@ -26,6 +26,8 @@ class ControlState:
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
+    ``began_seq`` is the activation or declaration in force, ``hold_seq`` the newest hold, 0 where there is none: what
+    ends them names it.
     """
 
     seq: int = 0
@@ -47,6 +49,8 @@ class ControlState:
     nonces: dict[str, datetime] = field(default_factory=dict)
     unknown: tuple[c.UnknownPost, ...] = ()
     ruled: bool = False
+    began_seq: int = 0
+    hold_seq: int = 0
 
     @property
     def under_eoc(self) -> bool:
@@ -78,10 +82,18 @@ class ControlState:
         return tuple(sorted(p.id for p in self.profiles.values() if p.official and p.departmental))
 
     def covers_all_departments(self, targets: tuple[str, ...]) -> bool:
-        """True when the targets hold a profile of each department that has an official profile (2(iv))."""
+        """True when the targets are all departmental profiles in the sense of 2(iv).
+
+        They reach more than the city's share of the departments that have an official profile; before version 0.3
+        they had to reach each.
+        """
         departments = {self.profiles[p].department for p in self.departmental_profiles()}
-        reached = {self.profiles[t].department for t in targets if t in self.profiles and self.profiles[t].departmental}
-        return len(departments) > 1 and departments <= reached
+        named = {self.profiles[t].department for t in targets if t in self.profiles and self.profiles[t].departmental}
+        reached = len(departments & named)
+        if not self.ruled:
+            return len(departments) > 1 and reached == len(departments)
+        share = self.settings.all_departments_percent
+        return reached > 1 and 100 * reached > (50 if share is None else share) * len(departments)
 
 
 def _counts(grant: Grant, now: datetime) -> bool:

@@ -92,8 +92,23 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     postures = ALLOWED_IN.get(action)
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
+    _check_named(state, order.action)
     if isinstance(order.action, c.Designate):
         _check_designation(order.action, state.roles_of(order.officer, now), now)
+
+
+def _check_named(state: ControlState, action: c.Action) -> None:
+    """Check that what ends something ends what stands: the officer who signed it may not know of a newer one."""
+    if isinstance(action, c.EocStandDown):
+        named, stands, what = action.activation, state.began_seq, "activation"
+    elif isinstance(action, c.CrisisEnd):
+        named, stands, what = action.crisis, state.began_seq, "crisis"
+    elif isinstance(action, c.Hold) and not action.on:
+        named, stands, what = action.hold, state.hold_seq, "hold"
+    else:
+        return
+    if named is not None and named != stands:
+        raise ControlFault("order.other", f"it ends the {what} at {named}, and {stands or 'none'} is in force")
 
 
 def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:

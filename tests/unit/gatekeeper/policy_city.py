@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import nkeys
 
@@ -87,8 +87,10 @@ class PolicyCity:
         profiles: Iterable[Profile] = PROFILES,
         settings: Settings | None = None,
         keys: dict[str, Signer] | None = None,
+        ruled: bool = True,
     ) -> None:
         self.now = START
+        self.rule: Literal[2] | None = 2 if ruled else None
         self.seq = 0
         self.keys = keys or {}
         self.approvals: dict[str, dict[str, ApprovalFact]] = {}
@@ -104,9 +106,9 @@ class PolicyCity:
                 for name, grants in (OFFICERS if officers is None else officers).items()
             ),
             profiles=tuple(profiles),
-            settings=settings or Settings(),
+            settings=settings or Settings(all_departments_percent=99),
         )
-        self.fold(c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        self.fold(c.Genesis(at=START, rule=self.rule, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
 
     def key(self, name: str) -> Signer:
         """The signing key of an officer."""
@@ -137,7 +139,7 @@ class PolicyCity:
             expires_at=self.now + MINUTE,
             nonce=self.nonce(),
         )
-        self.fold(c.Ordered(at=self.now, order=self.key(officer).sign(ORDER_TYPE, order)))
+        self.fold(c.Ordered(at=self.now, rule=self.rule, order=self.key(officer).sign(ORDER_TYPE, order)))
 
     def activate(self, barrier: bool = True) -> None:
         """Activate the EOC; without the barrier it stays activating."""
