@@ -21,6 +21,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.run_file import running_city, write_run_file
+from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
 
 
@@ -77,6 +78,7 @@ async def _up(city: City, port: int | None, as_json: bool) -> None:
 async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple[Addresses, list[Any]]]:
     """Start everything, and stop it in the opposite order."""
     # Imported here: the broker and the platforms are needed by this one command only.
+    from services.desk.city.accounts import follow_control
     from services.provision import EmbeddedBroker, provision
 
     _refuse_second(city)
@@ -102,7 +104,14 @@ async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
         runtimes = await stack.enter_async_context(running(names, city, url))
+        if nats.embedded:
+            following = asyncio.create_task(follow_control(city, broker, _first(runtimes, "board")))
+            stack.push_async_callback(cancel_all, following)
         yield addresses, runtimes
+
+
+def _first(runtimes: list[Any], service: str) -> Any:
+    return next(runtime for runtime in runtimes if runtime.row.name == service)
 
 
 async def _check_ledger(city: City, url: str) -> None:

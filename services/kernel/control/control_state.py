@@ -11,24 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from schemas import canonical
 from schemas.canonical import StrictJsonError
 from schemas.events import control as c
-from schemas.events.authority import Grant, Manifest, Officer, Profile, Role, Settings, System
+from schemas.events.authority import Grant, Officer, Profile, Role, Settings, System
 from schemas.events.control import Posture
-from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE, Envelope
-from schemas.roles import WHO_MAY_ORDER
-from services.kernel.authority.signing import verified_by
-from services.kernel.authority.statements import ORDER_LIFETIME, Denied, StatementFault, check_signed
-
-
-class ControlFault(Exception):
-    """A control event that may not be: a stable code, and why."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
+from schemas.events.envelope import CLOCK_SKEW, Envelope
+from schemas.roles import DESIGNATES, WHO_MAY_ORDER
+from services.kernel.authority.statements import ORDER_LIFETIME, Denied, StatementFault, check_signed, hash_of_signed
+from services.kernel.control import people, proposals, root
+from services.kernel.control.fault import ControlFault
+from services.kernel.control.proposals import Proposal
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,10 @@ class ControlState:
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
+    ``manifest_sha256`` is the hash of the manifest that began the ledger;
+    ``version``, ``root_keys``, ``root_threshold`` and ``expires_at`` are those of the root in force. ``threshold`` is
+    how many people a proposal takes (1: there are none), ``proposals`` those that wait, by sequence. ``former_keys``
+    holds each officer's earlier keys, with the sequence from which each does not count.
     """
 
     seq: int = 0
@@ -59,6 +55,14 @@ class ControlState:
     nonces: dict[str, datetime] = field(default_factory=dict)
     unknown: tuple[c.UnknownPost, ...] = ()
     ruled: bool = False
+    manifest_sha256: str = ""
+    version: int = 1
+    root_keys: frozenset[str] = frozenset()
+    root_threshold: int = 1
+    threshold: int = 1
+    expires_at: datetime | None = None
+    proposals: dict[int, Proposal] = field(default_factory=dict)
+    former_keys: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     @property
     def under_eoc(self) -> bool:
@@ -69,6 +73,12 @@ class ControlState:
     def in_crisis(self) -> bool:
         """True in a declared crisis or under the EOC: clauses 2(i) and 2(iv) apply."""
         return self.posture is not Posture.ROUTINE
+
+    def key_at(self, officer: str, seq: int) -> str | None:
+        """Return the key that counted for an officer at a sequence that is folded; None for nobody."""
+        former = next((key for key, until in self.former_keys.get(officer, ()) if seq < until), None)
+        person = self.officers.get(officer)
+        return former or (person.public_key if person else None)
 
     def grants_of(self, officer: str, now: datetime) -> tuple[Grant, ...]:
         """Return the grants of an officer that count at a time; none after a revocation."""
@@ -149,11 +159,13 @@ def fold(
     if seq <= state.seq:
         raise ControlFault("control.order", f"sequence {seq} comes after {state.seq}")
     if isinstance(event, c.Genesis):
-        return _genesis(state, event, seq, root_keys, threshold, realm)
+        return _genesis(state, event, seq, root_keys, threshold, realm, stored_at or event.at)
     if state.seq == 0:
         raise ControlFault("control.no_manifest", "the first control event must be the authority manifest")
     if isinstance(event, c.EocActive):
         return _eoc_active(state, event, seq)
+    if isinstance(event, c.Renewed):
+        return root.renew(state, event, seq, stored_at or event.at)
     order = read_order(event.order)
     if order_hash(event.order) in carried_out:
         raise ControlFault("order.replayed", "this order was carried out already")
@@ -161,10 +173,33 @@ def fold(
     check_order(state, event.order, order, now)
     if event.rule is not None:
         check_fresh(order, now)
-    after = _APPLY[order.action.action](state, order.action, seq, now)
+    after = _apply(state, order, order_hash(event.order), seq, now)
     kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
     return replace(after, seq=seq, nonces=kept, ruled=state.ruled or event.rule is not None)
+
+
+def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datetime) -> ControlState:
+    """Return the state after an order that may be: what needs others waits for them."""
+    action = order.action
+    if isinstance(action, c.Confirm):
+        state, proposal, enough = proposals.confirm(state, order.officer, action, now)
+        if not enough:
+            return state
+        _check_proposer(state, proposal, now)
+        return _APPLY[proposal.action.action](state, proposal.action, seq, now)
+    if isinstance(action, c.Decline):
+        return proposals.decline(state, order.officer, action, now)
+    after = _APPLY[action.action](state, action, seq, now)  # also of a proposal: what cannot be is refused at once
+    return proposals.propose(state, order, hash_, seq, now) if proposals.needs_others(state, action) else after
+
+
+def _check_proposer(state: ControlState, proposal: Proposal, now: datetime) -> None:
+    """Check that each who asked for it may still do so."""
+    people.known_officer(state, proposal.asked[0])
+    _check_right(state, proposal.asked[0], proposal.action, now)
+    for officer in proposal.asked[1:]:
+        people.known_officer(state, officer)
 
 
 def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) -> datetime:
@@ -177,8 +212,8 @@ def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) 
 
 
 def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which an order is known again: of what was signed, since anybody can add to an envelope."""
-    return canonical.sha256(envelope.payload_bytes())
+    """Return the hash by which an order is known again."""
+    return hash_of_signed(envelope)
 
 
 def read_order(envelope: Envelope) -> c.Order:
@@ -218,13 +253,25 @@ def check_fresh(order: c.Order, now: datetime) -> None:
         )
 
 
+def _check_right(state: ControlState, officer: str, action: c.Action, now: datetime) -> None:
+    denied = _denied_to(state, officer, action, now)
+    if denied is not None:
+        raise ControlFault("order.role", denied.message)
+
+
 def _denied(state: ControlState, order: c.Order, now: datetime) -> Denied | None:
-    action = order.action.action
+    return _denied_to(state, order.officer, order.action, now)
+
+
+def _denied_to(state: ControlState, officer: str, what: c.Action, now: datetime) -> Denied | None:
+    action = what.action
     allowed = WHO_MAY_ORDER.get(action, frozenset())
-    if state.roles_of(order.officer, now) & allowed:
+    if isinstance(what, c.Rekey) and what.officer != officer:
+        allowed = DESIGNATES
+    if state.roles_of(officer, now) & allowed:
         return None
     names = ", ".join(sorted(allowed)) or "nobody"
-    return Denied(f"{order.officer} may not order {action}; it takes {names}")
+    return Denied(f"{officer} may not order {action}; it takes {names}")
 
 
 def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
@@ -232,36 +279,36 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     postures = ALLOWED_IN.get(action)
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
+    root.check_in_force(state, action, now)
     if isinstance(order.action, c.Designate):
-        _check_designation(order.action, state.roles_of(order.officer, now), now)
+        _check_grant(order.action.grant, state.roles_of(order.officer, now), now)
+    if isinstance(order.action, c.OfficerAdd):
+        for grant in order.action.officer.grants:
+            _check_grant(grant, state.roles_of(order.officer, now), now)
 
 
-def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:
-    begins, ends = action.grant.valid_from, action.grant.valid_until
+def _check_grant(grant: Grant, roles: frozenset[Role], now: datetime) -> None:
+    begins, ends = grant.valid_from, grant.valid_until
     if ends is not None and (ends <= now or (begins is not None and ends <= begins)):
         raise ControlFault("designate.times", "the designation would end before it counts")
-    if action.grant.role is Role.CAO and Role.CAO not in roles:
+    if grant.role is Role.CAO and Role.CAO not in roles:
         raise ControlFault("order.role", "only the cao designates an acting cao")
-    if (action.grant.role is Role.PUBLISHER) != bool(action.grant.profiles):
+    if (grant.role is Role.PUBLISHER) != bool(grant.profiles):
         raise ControlFault("designate.profiles", "a publisher is designated for named profiles, and only a publisher")
 
 
 def _genesis(
-    state: ControlState, event: c.Genesis, seq: int, root_keys: frozenset[str], threshold: int, realm: str
+    state: ControlState,
+    event: c.Genesis,
+    seq: int,
+    root_keys: frozenset[str],
+    threshold: int,
+    realm: str,
+    now: datetime,
 ) -> ControlState:
     if state.seq != 0:
         raise ControlFault("control.manifest_twice", "the authority manifest stands already")
-    signed = verified_by(event.manifest, MANIFEST_TYPE) & root_keys
-    if len(signed) < max(threshold, 1):
-        raise ControlFault(
-            "manifest.signature", f"the manifest has {len(signed)} of {threshold} signatures by root keys"
-        )
-    try:
-        manifest = Manifest.from_bytes(event.manifest.payload_bytes())
-    except (StrictJsonError, ValueError) as error:
-        raise ControlFault("manifest.malformed", f"the manifest cannot be read: {error}") from error
-    if manifest.realm != realm:
-        raise ControlFault("manifest.realm", f"the manifest is for {manifest.realm}, this is {realm}")
+    manifest = root.read_manifest(event.manifest, root_keys, threshold, realm, now)
     return ControlState(
         seq=seq,
         realm=manifest.realm,
@@ -273,6 +320,12 @@ def _genesis(
         profiles={profile.id: profile for profile in manifest.profiles},
         settings=manifest.settings,
         ruled=event.rule is not None,
+        manifest_sha256=hash_of_signed(event.manifest),
+        version=manifest.version,
+        root_keys=root_keys,
+        root_threshold=max(threshold, 1),
+        threshold=manifest.threshold or 1,
+        expires_at=manifest.expires_at,
     )
 
 
@@ -313,30 +366,6 @@ def _withdraw(state: ControlState, action: c.Withdraw, _seq: int, _at: datetime)
     return replace(state, withdrawn={**state.withdrawn, action.request_id: action.reason})
 
 
-def _designate(state: ControlState, action: c.Designate, _seq: int, _at: datetime) -> ControlState:
-    officer = _known_officer(state, action.officer)
-    unknown = [profile for profile in action.grant.profiles if profile not in state.profiles]
-    if unknown:
-        raise ControlFault("profile.unknown", f"there is no profile {unknown[0]!r}")
-    kept = tuple(grant for grant in officer.grants if grant.role is not action.grant.role)
-    changed = officer.model_copy(update={"grants": (*kept, action.grant)})
-    return replace(state, officers={**state.officers, officer.id: changed})
-
-
-def _revoke(state: ControlState, action: c.Revoke, seq: int, _at: datetime) -> ControlState:
-    officer = _known_officer(state, action.officer)
-    return replace(state, revoked={**state.revoked, officer.id: seq})
-
-
-def _known_officer(state: ControlState, officer_id: str) -> Officer:
-    officer = state.officers.get(officer_id)
-    if officer is None:
-        raise ControlFault("officer.unknown", f"there is no officer {officer_id!r}")
-    if officer_id in state.revoked:
-        raise ControlFault("officer.revoked", f"{officer_id} is revoked; a new key needs a new manifest")
-    return officer
-
-
 def _profile_add(state: ControlState, action: c.ProfileAdd, _seq: int, _at: datetime) -> ControlState:
     return replace(state, profiles={**state.profiles, action.profile.id: action.profile})
 
@@ -356,8 +385,14 @@ _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = 
     "crisis_end": _routine,
     "hold": _hold,
     "withdraw": _withdraw,
-    "designate": _designate,
-    "revoke": _revoke,
+    "designate": people.designate,
+    "revoke": people.revoke,
+    "officer_add": people.officer_add,
+    "reinstate": people.reinstate,
+    "rekey": people.rekey,
+    "system_add": people.system_add,
+    "system_remove": people.system_remove,
+    "settings": people.change_settings,
     "profile_add": _profile_add,
     "profile_suspend": _profile_suspend,
 }

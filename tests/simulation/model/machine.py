@@ -46,7 +46,7 @@ from services.fanout.domain.step import (
 from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision
 from services.gatekeeper.policy.decide import decide, to_verdict
 from services.kernel.authority.post_authorization import EOC_SIGNERS, WarrantFacts, objections
-from services.kernel.control.control_state import ControlFault
+from services.kernel.control.fault import ControlFault
 from services.kernel.fold import ledger_fold as fold_module
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import RequestState

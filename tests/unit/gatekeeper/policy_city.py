@@ -86,6 +86,8 @@ class PolicyCity:
         profiles: Iterable[Profile] = PROFILES,
         settings: Settings | None = None,
         keys: dict[str, Signer] | None = None,
+        threshold: int | None = None,
+        expires_at: datetime | None = None,
     ) -> None:
         self.now = START
         self.seq = 0
@@ -104,8 +106,13 @@ class PolicyCity:
             ),
             profiles=tuple(profiles),
             settings=settings or Settings(),
+            threshold=threshold,
+            expires_at=expires_at,
         )
-        self.fold(c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        self.pinned = threshold or 2
+        roots = (*ROOTS, signer("root five"))[: self.pinned]
+        self.root_keys = frozenset(root.public_key for root in roots)
+        self.fold(c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, roots)))
 
     def key(self, name: str) -> Signer:
         """The signing key of an officer."""
@@ -123,7 +130,7 @@ class PolicyCity:
     def fold(self, event: c.ControlEvent) -> None:
         """Append a control event."""
         seq = self.seq + 1
-        self.control = fold(self.control, event, seq, root_keys=ROOT_KEYS, threshold=2, realm="live")
+        self.control = fold(self.control, event, seq, root_keys=self.root_keys, threshold=self.pinned, realm="live")
         self.seq = seq
 
     def order(self, officer: str, action: Any) -> None:
