@@ -43,7 +43,9 @@ MENU = (
     Entry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
     Entry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
     Entry("withdraw", "requests", "Take a request back, also a cleared one.", _MESSAGES),
-    Entry("officers", "officers", "See who holds which role; designate and revoke.", _TRUST),
+    Entry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
+    Entry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
+    Entry("settings", "settings", "See and change the city's own settings.", _TRUST),
     Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),
     Entry("audit", "audit", "Prove the policy over the record.", _TRUST),
 )

@@ -40,5 +40,5 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
 
 
 def _users(control: ControlState) -> tuple[object, ...]:
-    """Return what the broker's users hang on: compared by identity of what the fold replaces on each change."""
+    """Return what the broker's users hang on."""
     return (control.officers, control.systems, control.revoked)
