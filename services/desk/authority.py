@@ -18,7 +18,8 @@ from services.desk.views import city, outcome
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unreachable
 
-Look = Callable[[Session], Awaitable[None]]
+Make = Callable[[Session], Awaitable[Action]]
+"""Makes an order from what the board says, and may ask the person first."""
 
 
 async def ask_officers(here: Session, at_least: int | None = None) -> tuple[OfficerView, ...]:
@@ -42,23 +43,20 @@ async def known_officer(here: Session, officer: str) -> OfficerView:
     return found
 
 
-async def order_people(
-    desk: Invocation, as_: str | None, action: Action, officer: str | None, before: Look | None = None
-) -> int:
+async def order_people(desk: Invocation, as_: str | None, wanted: Action | Make, officer: str | None) -> int:
     """Order a change and say what became of it; ``officer`` is whom it is about, if it is about one.
 
     Raises:
         BadInput: ``officer.unknown``, ``profile.unknown``. OneVoiceError: as the registry answers.
     """
     async with session.acting(desk, as_) as here:
+        action = await wanted(here) if callable(wanted) else wanted
         if officer is not None and not isinstance(action, OfficerAdd):
             already = await _look(here, officer, action)
             if already:
                 view = await known_officer(here, officer)
                 desk.answer(outcome.officer_json(view), lambda out: out.print(Text(already)))
                 return Exit.DONE
-        if before is not None:
-            await before(here)
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
         views = await ask_officers(here, reply.control_seq)
     said: dict[str, Any] = {"control_seq": reply.control_seq}

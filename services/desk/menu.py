@@ -46,6 +46,11 @@ MENU = (
     Entry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
     Entry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
     Entry("settings", "settings", "See and change the city's own settings.", _TRUST),
+    Entry("invite", "enroll", "Write what a person's machine has to know of the city.", _TRUST),
+    Entry("enroll", "enroll", "Make your desk on your own machine: keys, and the city.", _TRUST),
+    Entry("unlock", "enroll", "Keep your keys open for a shift.", _TRUST),
+    Entry("lock", "enroll", "Close the keys that onevoice unlock opened.", _TRUST),
+    Entry("keys", "keys", "See the keys that are here, and replace them.", _TRUST),
     Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),
     Entry("audit", "audit", "Prove the policy over the record.", _TRUST),
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from schemas.events.authority import Grant, Officer, Role
-from schemas.events.control import Confirm, Decline, Designate, OfficerAdd, Reinstate, Rekey, Revoke
+from schemas.events.control import Action, Confirm, Decline, Designate, OfficerAdd, Reinstate, Rekey, Revoke
 from schemas.events.desk import AuthorityView, ProposalView
 from schemas.roles import DESIGNATES
 from services.desk import confirm as asking_back
@@ -22,7 +22,7 @@ from services.desk.words import check_id, public_key, role_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 
-app = group("See who holds which role; add, designate, revoke, reinstate people.", "onevoice officers list")
+app = group("See who holds which role; add, designate, revoke people.", "onevoice officers list")
 
 OfficerId = Annotated[str, typer.Argument(metavar="OFFICER", help="The officer's id.")]
 Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The public key that signs, from onevoice enroll.")]
@@ -116,11 +116,12 @@ async def revoke(
     """
     check_id(officer, "officer")
 
-    async def last_one(here: Session) -> None:
+    async def unless_the_last(here: Session) -> Action:
         if not yes:
             await _ask_about_the_last(here, officer)
+        return Revoke(officer=officer)
 
-    return await order_people(desk, as_, Revoke(officer=officer), officer, before=last_one)
+    return await order_people(desk, as_, unless_the_last, officer)
 
 
 @command(app, "reinstate", "onevoice officers reinstate pio --key UB3... --login UDX... --as mcpe")
@@ -159,19 +160,25 @@ async def proposals(desk: Invocation, as_: options.AsksAs = None) -> int:
 @command(app, "confirm", "onevoice officers confirm 41 --as pio")
 async def confirm(desk: Invocation, proposal: Number, as_: options.ActsAs = None, yes: options.Yes = False) -> int:
     """Confirm a change that another officer proposed (cao, mcpe, pio, eoc_director)."""
-    async with session.acting(desk, as_) as here:
+
+    async def confirming(here: Session) -> Action:
         found = _proposal(await ask_authority(here), proposal)
         if not yes:
             await _ask_to_confirm(found)
-    return await order_people(desk, as_, Confirm(proposal=found.proposal, order=found.order), None)
+        return Confirm(proposal=found.proposal, order=found.order)
+
+    return await order_people(desk, as_, confirming, None)
 
 
 @command(app, "decline", "onevoice officers decline 41 --as pio")
 async def decline(desk: Invocation, proposal: Number, as_: options.ActsAs = None) -> int:
     """Turn a proposal down, or take your own back."""
-    async with session.acting(desk, as_) as here:
+
+    async def declining(here: Session) -> Action:
         found = _proposal(await ask_authority(here), proposal)
-    return await order_people(desk, as_, Decline(proposal=found.proposal, order=found.order), None)
+        return Decline(proposal=found.proposal, order=found.order)
+
+    return await order_people(desk, as_, declining, None)
 
 
 def _proposal(view: AuthorityView, number: int) -> ProposalView:

@@ -152,6 +152,11 @@ class City:
         keys = self.folder / "keys"
         return (keys if self.realm == "live" else keys / "exercise") / f"{name}.nk"
 
+    def login_key_path(self, name: str) -> Path:
+        """The key file that a person logs in with: one of its own on a person's machine, else the same."""
+        own = self.key_path(name).with_name(f"{name}.login.nk")
+        return own if own.exists() else self.key_path(name)
+
     def service_key_path(self, service: str) -> Path:
         """The key file of a service's NATS user in this realm (audit signs checkpoints with its own too)."""
         keys = self.folder / "keys" / "services"
