@@ -6,13 +6,16 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-repeat sim sim-plants faults faults-short check check-deploy format schemas docs bench bench-start lock clean
+.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
 	@echo "make test        set up and run all tests but the fault suites (some ten minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
+	@echo "make test-newest run the unit tests with the newest Python on this machine"
+	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
+	@echo "make test-platforms run the connectors against real server software (Bluesky's; needs Node 20 to 22 and a C++ compiler)"
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
@@ -70,13 +73,36 @@ up: $(VENV)/.ready
 # A file to one worker: its tests may share a city and a broker. (loadgroup does not group with pytest 9 and xdist 3.8.)
 # Three workers on two cores: most tests wait for disks, leases and redeliveries, and a third one uses that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults
+TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults --ignore tests/platforms
 test: $(VENV)/.dev
 	@$(TESTS)
 
 N ?= 10
 test-repeat: $(VENV)/.dev
 	@$(BIN)/python -m tests.support.repeat $(N) $(if $(filter-out 0,$(BUSY)),--busy) -- $(TESTS)
+
+# The newest Python that is on this machine, beside the oldest that is promised; nothing is downloaded for it but packages.
+NEWEST := .venv-newest
+test-newest: $(VENV)/.dev
+	@python=$$($(BIN)/python -m tests.support.newest); \
+	if [ -z "$$python" ]; then echo "skipped: there is no newer Python on this machine than $$($(BIN)/python -V)"; exit 0; fi; \
+	"$$python" -m venv --clear $(NEWEST) && echo "$$($(NEWEST)/bin/python -V): installing ..." && \
+	$(NEWEST)/bin/pip install --quiet --require-hashes -r requirements-dev.lock && \
+	$(NEWEST)/bin/pip install --quiet --no-deps --no-build-isolation -e . && \
+	$(NEWEST)/bin/pytest -q -n 2 -p no:cacheprovider tests/unit
+
+# What decides whether a post goes out is covered to the last branch: policy, the worker's own check, fan-out's steps.
+DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization/*,services/fanout/domain/*
+coverage: $(VENV)/.dev
+	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/unit
+	@$(BIN)/coverage report --skip-covered | tail -n 40
+	@echo "What decides, by branches (must be 100 %):"
+	@$(BIN)/coverage report --include '$(DECIDES)' --fail-under 100
+
+# The platforms' own server software goes into a folder that git does not see; name another to share it.
+PLATFORMS ?= .platforms
+test-platforms: $(VENV)/.dev
+	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms
 
 SEEDS ?= 1000
 FROM ?= 0
@@ -128,4 +154,4 @@ lock: $(VENV)/.dev
 		--no-emit-index-url --no-annotate --extra build --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .coverage $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -28,6 +28,7 @@ from services.provision.plan.city_plan import Department, profile
 PER_INSTANCE = 5
 """Profiles on one instance: the product sends one server at most 100 posts at once, so that it takes 20 messages."""
 
+PORT_NAMES = ("port", "townsquare_port", "site_port")
 SYSTEM = "drivebc"
 """The plan's one system: it may submit, and nothing else."""
 
@@ -43,27 +44,31 @@ def make(folder: Path, profiles: int, platform_urls: tuple[str, ...]) -> dict[st
         department = Department(name, name.title(), f"department {number}")
         made.append(profile(plan.name, plan.website, department, "mastodon", f"{name}@{instance}"))
     ports = free_ports(3)
-    names = ("port", "townsquare_port", "site_port")
     people = tuple(one for one in plan.officers if one.id != "fire-publisher")
     city = make_city(
         folder,
         replace(
-            plan, profiles=tuple(made), officers=people, instances=instances, **dict(zip(names, ports, strict=True))
+            plan,
+            profiles=tuple(made),
+            officers=people,
+            instances=instances,
+            port=ports[0],
+            townsquare_port=ports[1],
+            site_port=ports[2],
         ),
     )
     tokens = folder / "secrets" / "live"
     tokens.mkdir(mode=0o700, exist_ok=True)
     for one in made:
         _write_secret(city.token_path(one.id), token_of(one))
-    return dict(zip(names, ports, strict=True))
+    return dict(zip(PORT_NAMES, ports, strict=True))
 
 
 def make_demo(folder: Path) -> dict[str, int]:
     """Make the demonstration city on free ports; return them."""
     ports = free_ports(3)
-    names = ("port", "townsquare_port", "site_port")
-    make_city(folder, replace(demo_plan(), **dict(zip(names, ports, strict=True))))
-    return dict(zip(names, ports, strict=True))
+    make_city(folder, replace(demo_plan(), port=ports[0], townsquare_port=ports[1], site_port=ports[2]))
+    return dict(zip(PORT_NAMES, ports, strict=True))
 
 
 def token_of(one: Profile) -> str:
@@ -114,6 +119,7 @@ def approval(folder: Path, officer: str, seen: bytes, *, stored: bool = False) -
     signed = statements.decision(
         load_key(key_path(folder, officer)),
         subject,
+        statements.Circumstances.shown(subject),
         realm="live",
         officer=officer,
         verb="approve",

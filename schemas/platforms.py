@@ -23,6 +23,7 @@ class Limits:
     """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
+    ``bytes``: of UTF-8, where it counts them too. ``utf16``: characters are UTF-16 code units.
     """
 
     platform: str
@@ -31,11 +32,24 @@ class Limits:
     pictures: int = 4
     alt_characters: int = 1_500
     thread: bool = True
+    bytes: int | None = None
+    utf16: bool = False
 
 
 LIMITS: dict[str, Limits] = {
     "website": Limits("website", characters=65_536, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
+    # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
+    "bluesky": Limits("bluesky", characters=300, bytes=3_000),
+    # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
+    "email": Limits("email", characters=20_000, thread=False),
+    # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
+    "slack": Limits("slack", characters=4_000, thread=False),
+    # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.
+    "teams": Limits("teams", characters=4_000, bytes=9_000, alt_characters=600, thread=False),
+    # core.telegram.org/bots/api: sendMessage 4,096, caption 1,024 (the description), both as UTF-16 code units.
+    "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True),
+    "webhook": Limits("webhook", characters=65_536, thread=False),
 }
 
 
@@ -55,6 +69,8 @@ def counted_length(text: str, limits: Limits) -> int:
     (``schemas.links``). A conjunct of Indic scripts is one grapheme cluster by Unicode 15.1 and as many as it has
     consonants before (UAX 29, rule GB9c): it counts as those.
     """
+    if limits.utf16:
+        return len(text.encode("utf-16-le")) // 2
     if limits.link_length is None:
         return _graphemes(text)
     return sum(counted_piece(piece, limits, is_link=is_link) for piece, is_link in links.pieces(text))
@@ -62,12 +78,25 @@ def counted_length(text: str, limits: Limits) -> int:
 
 def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     """Return what a piece of a text counts: a link, or what stands between two."""
+    if limits.utf16:
+        return len(piece.encode("utf-16-le")) // 2
     if not is_link or limits.link_length is None:
         return _graphemes(piece)
     surely = links.surely(piece)
     more = piece.count("://", max(surely, len("https://")))  # some may take what follows for links of their own
     as_link = _graphemes(piece[surely:]) + limits.link_length * (more + (surely > 0))
     return as_link if links.is_known(piece) else max(as_link, _graphemes(piece))
+
+
+def overrun(text: str, limits: Limits) -> str | None:
+    """Say by how much a text is too long for one post of a platform, as half a sentence; None: it fits."""
+    counts = [(counted_length(text, limits), limits.characters, "characters")]
+    if limits.bytes is not None:
+        counts.append((len(text.encode()), limits.bytes, "bytes"))
+    for count, most, what in counts:
+        if count > most:
+            return f"takes {most} {what} and this has {count}, {count - most} too many"
+    return None
 
 
 def _graphemes(text: str) -> int:

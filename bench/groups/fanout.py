@@ -27,10 +27,11 @@ Post = Callable[[], Awaitable[float]]
 async def measure(bench: Bench) -> AsyncIterator[Row]:
     """Yield three rows for each size; a side that cannot do a size costs the others nothing."""
     async with AsyncExitStack() as stack:
-        celery: CeleryGroup | str = CeleryGroup(bench.children, bench.folder / "redis")
+        group = CeleryGroup(bench.children, bench.folder / "redis")
+        celery: CeleryGroup | str = group
         try:
-            await celery.start()
-            stack.callback(celery.stop)
+            await group.start()
+            stack.callback(group.stop)
         except NotInstalled as error:
             celery = str(error)
         for size, runs in SIZES.items():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from bench import product
 from bench.city import City, Prepared, new_event
@@ -95,7 +96,7 @@ async def _officers(city: City, ours: Ask, theirs: Ask) -> list[Row]:
     try:
         for _ in range(OFFICER_ROUNDS):
             prepared = [await city.prepare(targets=(f"d{number % PROFILES}-mastodon",)) for number in range(LOOKS)]
-            preview, approval = await _while_flooding(ours, lambda all_=prepared: _officer(city, all_))
+            preview, approval = await _while_flooding(ours, partial(_officer, city, prepared))
             raw, _ = await _while_flooding(theirs, lambda: _person(theirs))
             previews.append((preview, raw))
             approvals.append((approval, raw))

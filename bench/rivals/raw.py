@@ -12,6 +12,7 @@ import json
 import sys
 
 import nats
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
@@ -45,7 +46,7 @@ async def _decide(js: JetStreamContext, message: Msg) -> None:
     await message.ack()
 
 
-async def _reply(client: nats.aio.client.Client, js: JetStreamContext) -> None:
+async def _reply(client: Client, js: JetStreamContext) -> None:
     async def store(message: Msg) -> None:
         event = json.loads(message.data)
         ack = await js.publish(f"bench.out.{event['id']}", message.data)

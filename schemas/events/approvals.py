@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from schemas.events.authority import Realm
+from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
 from schemas.events.envelope import Envelope
 
@@ -14,7 +14,10 @@ from schemas.events.envelope import Envelope
 class ApprovalStatement(Contract):
     """The payload that is signed. ``renderings`` maps each platform to the hash of its rendering.
 
-    ``acknowledged`` lists the codes of the screening findings that the officer saw and accepts.
+    ``acknowledged`` lists the codes of the screening findings that the officer saw and accepts. ``rule`` 2: an
+    approval covers ``author``, ``crisis``, ``severity``, ``request_expires_at``, ``replaces`` and ``follows`` too, as
+    the officer saw them, and counts only for a request that has the same. Without it, it was signed before version
+    0.3, and counts until the first order of rule 2 stands (``schemas.events.control.Ordered``).
     """
 
     realm: Realm
@@ -31,6 +34,13 @@ class ApprovalStatement(Contract):
     nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     acknowledged: tuple[Id, ...] = ()
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    rule: Literal[2] | None = None
+    author: Id | None = None
+    crisis: bool | None = None
+    severity: Severity | None = None
+    request_expires_at: Utc | None = None
+    replaces: Id | None = None
+    follows: Id | None = None
 
 
 class Approval(Contract):

@@ -17,7 +17,7 @@ from schemas.events.base import Contract, Id, Utc
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-class Cause(StrEnum):
+class DeadLetterCause(StrEnum):
     """Why a message was put aside.
 
     ``unreadable``: its bytes are not what its subject says. ``failed``: the handler raised each time. ``killed``: its
@@ -45,7 +45,7 @@ class DeadLetter(Contract):
     error: str
     data_base64: str
     durable: str | None = None
-    cause: Cause = Cause.UNREADABLE
+    cause: DeadLetterCause = DeadLetterCause.UNREADABLE
     tries: int = 1
     first_at: Utc | None = None
     last_at: Utc | None = None
@@ -112,7 +112,7 @@ class LetterView(Contract):
     """A letter as people are shown it. ``state``: open, sent_again (under way), or how it was closed."""
 
     letter: int
-    cause: Cause
+    cause: DeadLetterCause
     service: str
     durable: str | None = None
     subject: str

@@ -8,7 +8,7 @@ from typing import Literal
 from schemas.events.base import Contract, Id, Sha256, Utc
 
 
-class Delivery(Contract):
+class DeliveryEvent(Contract):
     """``ledger.delivery.<profile>.<request_id>``: queued by fanout for a cleared verdict. Belongs to it."""
 
     type: Literal["delivery"] = "delivery"

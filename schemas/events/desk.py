@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.events.authority import Grant, Officer, Profile, Settings, System
+from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.control import Action, Posture, UnknownPost
 from schemas.events.dead import LetterView
@@ -51,6 +51,11 @@ class PreviewReply(Contract):
     screening: tuple[ScreeningFinding, ...]
     expires_at: Utc
     created_at: Utc
+    author: Id
+    crisis: bool
+    severity: Severity | None = None
+    replaces: Id | None = None
+    follows: Id | None = None
 
 
 class MediaReply(Contract):

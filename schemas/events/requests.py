@@ -13,6 +13,9 @@ from schemas.events.base import Contract, Id, Sha256, Utc
 ALL_DEPARTMENTS = "all-departments"
 SUBMITTED_TYPE = "ca.onevoice.request.submitted.v1"
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+"""ISO 639, as BCP 47 begins."""
+
 Link = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
 
 
@@ -25,7 +28,10 @@ class Picture(Contract):
 
 
 class Submission(Contract):
-    """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent."""
+    """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent.
+
+    ``language`` is that of the text; without it, it is guessed.
+    """
 
     text: str
     targets: tuple[Id, ...] | Literal["all-departments"]
@@ -33,6 +39,7 @@ class Submission(Contract):
     link: Link | None = None
     severity: Severity | None = None
     expires: Utc | None = None
+    language: Language | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
 
@@ -59,7 +66,8 @@ class SubmissionEvent(Contract):
 class PlatformContent(Contract):
     """The exact content that one platform gets. ``parts`` is a thread: the first part stands alone.
 
-    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post.
+    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``language`` is
+    that of the parts; None in what was made before version 0.3.
     """
 
     platform: Id
@@ -67,6 +75,7 @@ class PlatformContent(Contract):
     pictures: tuple[Picture, ...] = ()
     link: Link | None = None
     severity: Severity | None = None
+    language: Language | None = None
     created_at: Utc
 
 
@@ -100,7 +109,8 @@ class ScreeningFinding(Contract):
 class Request(Contract):
     """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
 
-    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after.
+    ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
+    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone.
     """
 
     type: Literal["request"] = "request"
@@ -124,6 +134,8 @@ class Request(Contract):
     renderings: tuple[Rendering, ...]
     digest: Sha256
     screening: tuple[ScreeningFinding, ...] = ()
+    replaces: Id | None = None
+    follows: Id | None = None
 
 
 def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import nats.errors
@@ -14,13 +14,14 @@ from services.audit.copy_plan import SealRule
 from services.audit.integrity_checker import IntegrityChecker
 from services.audit.ledger_copier import LedgerCopier
 from services.audit.media_archive import MediaArchive
-from services.audit.open_record import open_record
+from services.audit.open_record import OpenRecord, open_record
 from services.audit.pull import Puller
 from services.audit.record.folder import writers_lock
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.tasks import cancel_all
+from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime, to_entry
 
 BATCH = 512
@@ -40,6 +41,18 @@ class CopyService:
     def __init__(self, runtime: Runtime, rule: SealRule | None = None) -> None:
         self._runtime, self._rule = runtime, rule or SealRule()
         self.checker: IntegrityChecker | None = None
+        self._record: OpenRecord | None = None
+
+    def measures(self) -> Iterator[Measure]:
+        """Yield how far the copy is, how old its newest checkpoint, and how many alarms are open."""
+        if self._record is None:
+            return
+        writer = self._record.writer
+        yield Measure("onevoice_second_copy_sequence", writer.last_seq)
+        yield Measure("onevoice_alarms", len(self._record.alarms))
+        if writer.sealed_at is not None:
+            age = (self._runtime.clock.now() - writer.sealed_at).total_seconds()
+            yield Measure("onevoice_checkpoint_age_seconds", max(0.0, age))
 
     async def run(self) -> None:
         """Keep the copy until the task is cancelled; what fails is logged, and tried again ever more slowly."""
@@ -91,7 +104,7 @@ class CopyService:
     async def _write(self) -> None:
         """Write the record until something fails: copy what comes, compare what stands, report."""
         runtime = self._runtime
-        record = await open_record(runtime)
+        record = self._record = await open_record(runtime)
         archive = MediaArchive(runtime.city.audit_folder, runtime.ledger)
         checker = self.checker = IntegrityChecker(runtime, record, archive)
         copier = LedgerCopier(runtime, record, archive, self._rule, checker.note)
@@ -106,7 +119,7 @@ class CopyService:
                     await _copy(puller, copier)
                     fail()
         finally:
-            self.checker = None
+            self.checker = self._record = None
             await puller.stop()
             await record.close()
 

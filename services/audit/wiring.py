@@ -13,6 +13,7 @@ def wire(runtime: Runtime) -> None:
     """Register the service's task and its handler. What belongs to one open record is built when it is opened."""
     service = CopyService(runtime)
     handlers = AuditHandlers(runtime, service)
+    runtime.health.measures = service.measures
     title = "how does the ledger stand?"
     runtime.bus.serve(subjects.DESK_AUDIT_COMPARE, CompareQuery.from_bytes, handlers.on_compare, title=title)
     runtime.supervisor.supervise(service.run)

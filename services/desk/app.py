@@ -49,10 +49,13 @@ class Invocation:
     verbose: bool = False
 
     def city(self) -> City:
-        """Read the city folder; raises BadInput as ``load_city`` does."""
+        """Read the city folder, and show times in its zone; raises BadInput as ``load_city`` does."""
+        from services.desk.views.timetext import read_in
         from services.kernel.base.city import load_city
 
-        return load_city(self.folder, self.realm)
+        city = load_city(self.folder, self.realm)
+        read_in(city.zone)
+        return city
 
     def answer(self, value: Any, show: Callable[[Console], None]) -> None:
         """Print a result on standard output: ``value`` as JSON for programs, else what ``show`` draws."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.requests import Picture, Submission, SubmissionEvent
 from services.desk import words
-from services.desk.options import Manner, Message
+from services.desk.options import Manner, MessageOptions
 from services.desk.views.timetext import duration, moment
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, first_fault
@@ -23,10 +23,10 @@ SOURCE = "urn:onevoice:desk"
 
 
 @dataclass(frozen=True)
-class Draft:
+class MessageDraft:
     """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions."""
 
-    message: Message
+    message: MessageOptions
     text: str
     targets: tuple[str, ...] | str
     variants: dict[str, str]
@@ -35,9 +35,9 @@ class Draft:
     wait: timedelta
 
     @classmethod
-    def of(cls, message: Message, manner: Manner) -> Draft:
-        """Check the words of a command line; raises BadInput."""
-        expires = moment(message.expires, SystemClock().now(), None) if message.expires is not None else None
+    def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
+        """Check the words of a command line; ``zone`` is the city's, for a time without an offset. Raises BadInput."""
+        expires = moment(message.expires, SystemClock().now(), zone) if message.expires is not None else None
         return cls(
             message=message,
             text=words.text_of(message.text, message.file),
@@ -74,6 +74,7 @@ class Draft:
             "severity": message.severity,
             "crisis": message.crisis,
             "expires": message.expires,
+            "language": message.language,
             "variants": self.variants,
             "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
         }
@@ -98,6 +99,7 @@ class Draft:
                     "link": message.link,
                     "severity": message.severity,
                     "expires": self.expires,
+                    "language": message.language,
                     "variants": self.variants,
                     "pictures": pictures,
                 }
@@ -119,6 +121,7 @@ def _malformed(error: ValidationError) -> BadInput:
     field = fault.field.partition(".")[0] or "message"
     hints = {
         "link": "--link https://... , without spaces",
+        "language": "--language takes a code of two or three letters (ISO 639): en, fr, pa, zh",
         "severity": "--severity minor, moderate, severe or extreme",
         "id": "--id takes 1 to 256 characters",
     }

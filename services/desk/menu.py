@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuEntry:
     """One top-level command, or a group of commands: where it is, and its line in the help."""
 
     name: str
@@ -25,34 +25,36 @@ _MESSAGES = "Messages"
 _TRUST = "People, profiles and proof"
 
 MENU = (
-    Entry("init", "city", "Make a city folder: settings, officers, keys, profiles.", _CITY),
-    Entry("up", "city", "Run the broker and all services until Ctrl-C.", _CITY),
-    Entry("run", "city", "Run one service until Ctrl-C.", _CITY),
-    Entry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
-    Entry("doctor", "doctor", "Check that everything is well, and say how to fix what is not.", _CITY),
-    Entry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
-    Entry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
-    Entry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),
-    Entry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
-    Entry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
-    Entry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
-    Entry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
-    Entry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
-    Entry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
-    Entry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
-    Entry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
-    Entry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
-    Entry("withdraw", "requests", "Take a request back, also a cleared one.", _MESSAGES),
-    Entry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
-    Entry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
-    Entry("settings", "settings", "See and change the city's own settings.", _TRUST),
-    Entry("invite", "enroll", "Write what a person's machine has to know of the city.", _TRUST),
-    Entry("enroll", "enroll", "Make your desk on your own machine: keys, and the city.", _TRUST),
-    Entry("unlock", "enroll", "Keep your keys open for a shift.", _TRUST),
-    Entry("lock", "enroll", "Close the keys that onevoice unlock opened.", _TRUST),
-    Entry("keys", "keys", "See the keys that are here, and replace them.", _TRUST),
-    Entry("profiles", "profiles", "See and check the official profiles.", _TRUST),
-    Entry("audit", "audit", "Prove the policy over the record.", _TRUST),
+    MenuEntry("init", "city", "Make a city folder: settings, officers, keys, profiles.", _CITY),
+    MenuEntry("up", "city", "Run the broker and all services until Ctrl-C.", _CITY),
+    MenuEntry("run", "city", "Run one service until Ctrl-C.", _CITY),
+    MenuEntry("provision", "city", "Make the broker's streams and consumers as they have to be.", _CITY),
+    MenuEntry("doctor", "doctor", "Check that everything is well, and say how to fix what is not.", _CITY),
+    MenuEntry("top", "top", "Show the whole city on one screen, live.", _CITY),
+    MenuEntry("eoc", "eoc", "Activate the EOC, stand it down, see its state.", _POSTURE),
+    MenuEntry("crisis", "crisis", "Declare or end a crisis while the EOC is not active.", _POSTURE),
+    MenuEntry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),
+    MenuEntry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
+    MenuEntry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
+    MenuEntry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
+    MenuEntry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
+    MenuEntry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
+    MenuEntry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
+    MenuEntry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
+    MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
+    MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
+    MenuEntry("withdraw", "requests", "Take a request back, also a cleared one.", _MESSAGES),
+    MenuEntry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
+    MenuEntry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
+    MenuEntry("settings", "settings", "See and change the city's own settings.", _TRUST),
+    MenuEntry("root", "root", "Renew the root of the city's authority: its keys, its end.", _TRUST),
+    MenuEntry("invite", "enroll", "Write what a person's machine has to know of the city.", _TRUST),
+    MenuEntry("enroll", "enroll", "Make your desk on your own machine: keys, and the city.", _TRUST),
+    MenuEntry("unlock", "enroll", "Keep your keys open for a shift.", _TRUST),
+    MenuEntry("lock", "enroll", "Close the keys that onevoice unlock opened.", _TRUST),
+    MenuEntry("keys", "keys", "See the keys that are here, and replace them.", _TRUST),
+    MenuEntry("profiles", "profiles", "See and check the official profiles.", _TRUST),
+    MenuEntry("audit", "audit", "Prove the policy over the record.", _TRUST),
 )
 
 COMMON_OPTIONS = (

@@ -33,7 +33,7 @@ Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The i
 
 
 @dataclass(frozen=True)
-class Message:
+class MessageOptions:
     """A message to publish or to request, as it was typed; ``services.desk.draft`` checks it."""
 
     text: Annotated[
@@ -70,6 +70,9 @@ class Message:
     expires: Annotated[
         str | None,
         typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+    ] = None
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
     ] = None
     variant: Annotated[
         list[str] | None,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.events.authority import Realm
 from schemas.events.control import Action
-from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply
+from schemas.events.dead import LetterView
+from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
 from services.desk import people, statements
 from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
@@ -67,6 +68,19 @@ class Session:
     async def board(self, query: BoardQuery) -> BoardReply:
         """Ask the board."""
         return await self.link.board(query)
+
+    async def pending(self) -> tuple[list[RequestView], tuple[LetterView, ...]]:
+        """Return all that waits, page by page, the most urgent first, and the open dead letters."""
+        views: list[RequestView] = []
+        failed: tuple[LetterView, ...] = ()
+        after: str | None = None
+        while True:
+            reply = await self.board(BoardQuery(query="pending", after=after))
+            views += reply.requests or ()
+            failed = failed or reply.dead_letters or ()
+            after = reply.next
+            if after is None:
+                return views, failed
 
     async def order(self, subject: str, action: Action) -> OrderReply:
         """Sign an order and have it carried out. Raises OneVoiceError."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Manifest, Realm, Settings
+from schemas.events.authority import Manifest, Realm, Settings, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
@@ -24,6 +25,25 @@ from services.kernel.base.errors import Refused
 
 ORDER_SECONDS = 120
 """How long an order of the desk may be carried out: it is sent at once (the kernel allows five minutes)."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the policy reads of a request beside its content, as the officer knows it: the signature covers it too."""
+
+    author: str
+    crisis: bool
+    severity: Severity | None
+    expires_at: datetime
+    replaces: str | None = None
+    follows: str | None = None
+
+    @classmethod
+    def shown(cls, request: Request | PreviewReply) -> Circumstances:
+        """Return those of a request that the officer was shown."""
+        return cls(
+            request.author, request.crisis, request.severity, request.expires_at, request.replaces, request.follows
+        )
 
 
 def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datetime) -> Envelope:
@@ -42,6 +62,7 @@ def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datet
 def decision(
     signer: Signer,
     request: Request | PreviewReply,
+    known: Circumstances,
     *,
     realm: Realm,
     officer: str,
@@ -50,7 +71,7 @@ def decision(
     lifetime: timedelta,
     reason: str = "",
 ) -> Approval:
-    """Sign an officer's decision over exactly the renderings of a request.
+    """Sign an officer's decision over exactly the renderings of a request, and over its circumstances.
 
     The digest is computed here from the renderings, not taken from the reply: what the officer was shown is
     what is signed.
@@ -74,6 +95,13 @@ def decision(
         nonce=secrets.token_hex(16),
         acknowledged=codes(request.screening) if verb == "approve" else (),
         reason=reason,
+        rule=2,
+        author=known.author,
+        crisis=known.crisis,
+        severity=known.severity,
+        request_expires_at=known.expires_at,
+        replaces=known.replaces,
+        follows=known.follows,
     )
     envelope = signer.sign(APPROVAL_TYPE, statement)
     return Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)

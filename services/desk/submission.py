@@ -6,7 +6,7 @@ own time, so that intake renders the very same bytes, and refuses if it does not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +16,12 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, BoardQuery, EocView, MediaReply, PreviewReply, SubmitReply
-from schemas.events.requests import Picture, SubmissionEvent
+from schemas.events.requests import Picture, Request, SubmissionEvent
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
-from services.desk.draft import Draft
+from services.desk.draft import MessageDraft
 from services.desk.session import Session
+from services.desk.statements import Circumstances
 from services.desk.unanswered import Sent, Unanswered, new_id
 from services.desk.views.output import note
 from services.kernel.base.clock import SystemClock
@@ -36,7 +37,7 @@ class Outgoing:
     ``before``: the same words were sent already under this id, and got no answer.
     """
 
-    draft: Draft
+    draft: MessageDraft
     event: SubmissionEvent
     unanswered: Unanswered
     fingerprint: str
@@ -45,7 +46,7 @@ class Outgoing:
 
 def prepare(
     here: Session,
-    draft: Draft,
+    draft: MessageDraft,
     crisis: bool,
     targets: tuple[str, ...] | str,
     pictures: tuple[Picture, ...] = (),
@@ -59,7 +60,7 @@ def prepare(
     return Outgoing(draft, event, unanswered, fingerprint, before)
 
 
-async def preview(here: Session, draft: Draft, state: EocView) -> tuple[Outgoing, PreviewReply]:
+async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[Outgoing, PreviewReply]:
     """Store the pictures, and have intake say what the submission would become."""
     stored = []
     for path, alt in draft.pictures:
@@ -123,23 +124,35 @@ async def send(here: Session, out: Outgoing, event: SubmissionEvent) -> SubmitRe
         raise
 
 
-async def approve_own(here: Session, seen: PreviewReply, submitted: SubmitReply) -> ApprovalReply:
-    """Sign what was previewed and send it. Where that fails, say that the request is on record without it."""
+async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitted: SubmitReply) -> int:
+    """Sign what was previewed and send it; return where the approval stands, or the request where it cannot count.
+
+    An author whose word does not suffice here has made a request: somebody else approves it. Any other failure says
+    that the request is on record without the approval.
+    """
     try:
-        subject = (await fetch(here.link, submitted.request_id)).request if submitted.duplicate else seen
-        if submitted.duplicate and not _same_words(seen, subject):
-            raise Refused("request.changed", "a request with this --id exists, with other words", "use a new --id")
+        known = _circumstances(here, out, seen)
+        subject: Request | PreviewReply = seen
+        if submitted.duplicate:
+            subject = (await fetch(here.link, submitted.request_id)).request
+            known = replace(known, expires_at=subject.expires_at)
+            if not _same_words(seen, subject) or known != Circumstances.shown(subject):
+                raise Refused("request.changed", "a request with this --id exists, with other words", "use a new --id")
         approval = statements.decision(
             here.signer,
             subject,
+            known,
             realm=here.realm,
             officer=here.user,
             verb="approve",
             now=SystemClock().now(),
             lifetime=timedelta(seconds=statements.settings_of(here.city).approval_seconds),
         )
-        return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)
+        return (await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)).seq
     except OneVoiceError as error:
+        if error.code == "approval.no_authority":
+            note(f"your own approval does not count here: {error.message}")
+            return submitted.seq
         again = f"onevoice approve {submitted.request_id} --as OFFICER"
         if isinstance(error, Unreachable):
             message = f"{error.message}. The request {submitted.request_id} is on record; your approval may be missing"
@@ -149,6 +162,12 @@ async def approve_own(here: Session, seen: PreviewReply, submitted: SubmitReply)
             f"{error.message}. The request {submitted.request_id} is on record without your approval",
             f"{error.hint}; then {again}" if error.hint else again,
         ) from error
+
+
+def _circumstances(here: Session, out: Outgoing, seen: PreviewReply) -> Circumstances:
+    """Return what the author themselves asked for, not what the services made of it; the end is the previewed one."""
+    asked = out.event.data
+    return Circumstances(here.user, asked.crisis, asked.severity, asked.expires or seen.expires_at)
 
 
 def _same_words(seen: PreviewReply, other: Any) -> bool:

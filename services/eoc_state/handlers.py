@@ -12,8 +12,7 @@ from services.eoc_state.domain.withdrawal import check_withdrawal
 from services.eoc_state.flights import Flights
 from services.kernel.authority.orders import carry_out
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.control.control_state import ControlState
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
 

@@ -15,17 +15,17 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.judge import Judge
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.routes import Routes
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
 from services.fanout.delivery.work import Work
 from services.fanout.domain.limits import OTHER
-from services.fanout.domain.settings import ASK_SECONDS, Settings
+from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.handlers import Handlers
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
@@ -53,25 +53,26 @@ def compose(
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
 ) -> Work:
-    """Register the handlers with given connectors; ``lease`` and ``ask_seconds`` as in Settings."""
-    settings = Settings(lease, ask_seconds)
+    """Register the handlers with given connectors; ``lease`` and ``ask_seconds`` as in FanoutSettings."""
+    settings = FanoutSettings(lease, ask_seconds)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
-    places, routes, judge = Places(runtime, lease), Routes(runtime, platforms, hosts), Judge(runtime)
+    places, destinations, judge = Places(runtime, lease), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     admission = Admission(runtime, hosts, caller, Credentials(runtime))
-    read_back = ReadBack(runtime, routes, records, caller, lease)
+    read_back = ReadBack(runtime, destinations, records, caller, lease)
     conclusion = Conclusion(runtime, records, read_back)
-    settler = Settler(runtime, routes, caller, records, conclusion, settings)
+    settler = Settler(runtime, destinations, caller, records, conclusion, settings)
     posting = Posting(
-        runtime, places, routes, judge, admission, Starts(), caller, records, conclusion, settler, settings
+        runtime, places, destinations, judge, admission, Starts(), caller, records, conclusion, settler, settings
     )
-    work = Work(runtime, places, routes, posting, settler, waits, HostLine(OTHER))
+    work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
     _register(runtime, work)
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
 
     runtime.health.waits = waits.shown
+    runtime.health.measures = hosts.measures
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)

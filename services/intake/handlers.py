@@ -48,6 +48,11 @@ class IntakeHandlers:
             screening=request.screening,
             expires_at=request.expires_at,
             created_at=draft.created_at,
+            author=request.author,
+            crisis=request.crisis,
+            severity=request.severity,
+            replaces=request.replaces,
+            follows=request.follows,
         )
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
@@ -58,6 +63,7 @@ class IntakeHandlers:
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
         request, _draft = await self.preparation.prepare(identity, event, sender, control)
+        self.preparation.twins.note(request)
         crash_point("intake.request.checked")
         seq = await self._append_request(request)
         if seq is None:
@@ -117,7 +123,8 @@ class IntakeHandlers:
         raise _busy()
 
     async def warm_up(self) -> None:
-        """Load the word lists before the first request needs them."""
+        """Load the word lists before the first request needs them, and remember what is open."""
+        self.preparation.remember_open()
         await asyncio.sleep(WARM_UP_AFTER)
         await self.preparation.compute(screening.warm_up)
 

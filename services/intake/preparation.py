@@ -14,18 +14,22 @@ from services.intake.domain.identity import Identity
 from services.intake.domain.media import media_type_of
 from services.intake.domain.rendering import render
 from services.intake.domain.submission import Draft, draft_of, request_of
+from services.intake.domain.twins import Twins
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.service import Runtime
 
 T = TypeVar("T")
 
 
 class Preparation:
-    """Prepares requests. What computes runs in one thread of its own."""
+    """Prepares requests. What computes runs in one thread of its own. ``twins`` knows what was asked for just now."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self.twins = Twins()
         # Word lists and decoders take long enough to hold up the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
 
@@ -43,12 +47,25 @@ class Preparation:
         rules = self._rules(control)
 
         def work() -> Request:
-            renderings = render(draft, LIMITS)
+            renderings = render(draft, LIMITS, rules.language)
             departments = {target: control.profiles[target].department for target in draft.targets}
             findings = screening.screen(draft, renderings, rules, departments)
             return request_of(draft, control, now, renderings, findings)
 
-        return await self.compute(work), draft
+        request = await self.compute(work)
+        return request.model_copy(update={"screening": request.screening + self.twins.find(request)}), draft
+
+    def on_folded(self, entry: Entry, applied: Applied) -> None:
+        """Remember what other copies of intake took."""
+        if applied.kind == "request" and not applied.void:
+            state = self._runtime.fold.requests.get(entry.subject.rpartition(".")[2])
+            if state is not None:
+                self.twins.note(state.request)
+
+    def remember_open(self) -> None:
+        """Remember what is open, after a start."""
+        for state in sorted(self._runtime.fold.requests.values(), key=lambda one: one.seq):
+            self.twins.note(state.request)
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Run what computes in the thread, and return its result."""

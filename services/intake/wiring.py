@@ -13,11 +13,13 @@ from services.kernel.runtime.service import Runtime
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = IntakeHandlers(runtime, Preparation(runtime), Decisions(runtime))
+    preparation = Preparation(runtime)
+    handlers = IntakeHandlers(runtime, preparation, Decisions(runtime))
     bus, submission = runtime.bus, SubmissionEvent.from_bytes
     bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")
     bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, title="submissions")
     most = streams.MAX_PAYLOAD
     bus.serve(subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, title="pictures")
     bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, title="approvals")
+    runtime.projection.listen(preparation.on_folded)
     runtime.supervisor.supervise(handlers.warm_up)

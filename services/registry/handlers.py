@@ -15,7 +15,7 @@ from services.kernel.authority.orders import carry_out, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
-from services.kernel.control.control_state import order_hash
+from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
 from services.registry.domain.genesis import check_genesis, check_same

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         city = load_city(Path(chosen.city))
-        logs.configure(city.settings.log.format, city.settings.log.level)
+        logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
         asyncio.run(_run(city, chosen.port))
     except OneVoiceError as error:
         sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")

@@ -94,6 +94,19 @@ async def _drop_before(fault: Fault, request: web.Request) -> web.StreamResponse
     raise Refusal(503, "dropped")
 
 
+async def _unfinished(fault: Fault, request: web.Request) -> web.StreamResponse:
+    raise Refusal(422, "Cannot attach files that have not finished processing. Try again in a moment!")
+
+
+async def _scope(fault: Fault, request: web.Request) -> web.StreamResponse:
+    raise Refusal(403, "This action is outside the authorized scopes")
+
+
+async def _moved(fault: Fault, request: web.Request) -> web.StreamResponse:
+    await request.read()
+    return web.Response(status=308, headers={"Location": f"https://moved.example{request.path}"})
+
+
 async def _html_before(fault: Fault, request: web.Request) -> web.StreamResponse:
     return _html(fault)
 
@@ -109,6 +122,9 @@ _INSTEAD: dict[FaultKind, Callable[[Fault, web.Request], Awaitable[web.StreamRes
     FaultKind.UNAUTHORIZED: _unauthorized,
     FaultKind.SUSPENDED: _suspended,
     FaultKind.DROP_BEFORE: _drop_before,
+    FaultKind.UNFINISHED: _unfinished,
+    FaultKind.SCOPE: _scope,
+    FaultKind.MOVED: _moved,
     FaultKind.HTML_BEFORE: _html_before,
     FaultKind.NEVER_BEFORE: _never_before,
 }

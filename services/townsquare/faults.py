@@ -34,6 +34,9 @@ class FaultKind(StrEnum):
     VANISH = "vanish"
     LAG = "lag"
     PROCESSING = "processing"
+    UNFINISHED = "unfinished"
+    SCOPE = "scope"
+    MOVED = "moved"
 
 
 class Fault(Contract):
@@ -42,7 +45,8 @@ class Fault(Contract):
     ``skip`` calls pass unharmed first. ``seconds`` is, by kind: how long ``slow`` waits before the call is carried
     out; over how long ``drip`` spreads its answer; what ``rate_limit`` puts into Retry-After (absent: no such header);
     how long after it was answered a post ``vanish``es; how old a post must be before ``lag`` lists it; when the picture
-    of ``processing`` is ready. ``status`` is the one that a page of HTML comes with.
+    of ``processing`` is ready. ``status`` is the one that a page of HTML comes with. ``unfinished`` refuses a post for
+    its pictures, ``scope`` a call for its token's scopes, ``moved`` sends it to another address.
     """
 
     kind: FaultKind
@@ -51,7 +55,7 @@ class Fault(Contract):
     skip: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     calls: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     seconds: Annotated[float, Field(ge=0, le=600)] | None = None
-    status: Literal[200, 502] = 200
+    status: Literal[200, 403, 502] = 200
 
 
 FAULT = web.RequestKey("fault", Fault)

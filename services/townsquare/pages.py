@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from services.kernel.base.zones import in_words
 from services.townsquare import entities
 from services.townsquare.api import Api
 from services.townsquare.posts import Refusal, StoredPost
@@ -29,10 +30,11 @@ HEADERS = {
 
 
 class PublicPages:
-    """The public pages over what the API keeps."""
+    """The public pages over what the API keeps, with times in the city's zone."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, zone: tzinfo) -> None:
         self._api = api
+        self._zone = zone
         self._templates = Environment(
             loader=PackageLoader("services.townsquare"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
@@ -96,13 +98,12 @@ class PublicPages:
 
     def _view(self, post: StoredPost) -> dict[str, Any]:
         account = self._api.directory.by_name(post.username)
-        created = datetime.fromisoformat(post.created_at).astimezone()
         return {
             "url": f"/@{post.username}/{post.id}",
             "username": post.username,
             "name": account.display_name if account else post.username,
             "created": post.created_at,
-            "shown": f"{created.day} {created:%B %Y, %H:%M %Z}",
+            "shown": in_words(datetime.fromisoformat(post.created_at), self._zone),
             # to_html escapes the text itself; only its own paragraphs, breaks and links are markup
             "text": Markup(entities.to_html(post.draft.text)),  # noqa: S704
             "language": post.draft.language,

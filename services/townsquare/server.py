@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from aiohttp import web
@@ -37,6 +38,7 @@ class Townsquare:
     faults: FaultQueue
     injector: FaultInjector
     admin_token: str
+    zone: tzinfo
 
     @classmethod
     def of(cls, city: City, clock: Clock | None = None) -> Townsquare:
@@ -49,14 +51,21 @@ class Townsquare:
         directory = Directory(path)
         posts = Posts(path.parent, clock or SystemClock())
         posts.open()
-        return cls(posts, directory, FaultQueue(), FaultInjector(posts), _admin_token(path.parent / "admin.token"))
+        return cls(
+            posts,
+            directory,
+            FaultQueue(),
+            FaultInjector(posts),
+            _admin_token(path.parent / "admin.token"),
+            city.zone or UTC,
+        )
 
     def app(self) -> web.Application:
         """Return the application; it closes the posts at the end."""
         api = Api(self.posts, self.directory, self.faults)
         app = web.Application(middlewares=[_refusals, self._inject], client_max_size=_BODY_BYTES)
         app.add_routes(api.routes())
-        app.add_routes(PublicPages(api).routes())
+        app.add_routes(PublicPages(api, self.zone).routes())
         app.add_routes(
             [
                 web.get("/admin/faults", self._list_faults),

@@ -10,7 +10,7 @@ import nats
 import pytest
 
 from schemas import streams
-from schemas.events.dead import Cause, DeadLetter
+from schemas.events.dead import DeadLetter, DeadLetterCause
 from services.desk.connection.link import broker_url
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
@@ -21,7 +21,11 @@ def put_aside(shell: Shell, **changes: Any) -> int:
     assert shell.folder is not None
     city, now = load_city(shell.folder, "live"), datetime.now(UTC)
     fields = {"at": now, "service": "gatekeeper", "subject": "ledger.control", "seq": 1, "error": "KeyError: 'x'"}
-    fields |= {"data_base64": "eyJhIjoiXHUwMDFiWzMxbSJ9", "durable": "gatekeeper-control", "cause": Cause.FAILED}
+    fields |= {
+        "data_base64": "eyJhIjoiXHUwMDFiWzMxbSJ9",
+        "durable": "gatekeeper-control",
+        "cause": DeadLetterCause.FAILED,
+    }
     letter = DeadLetter(**(fields | {"tries": 8, "first_at": now, "last_at": now} | changes))
 
     async def write() -> int:

@@ -78,7 +78,7 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 def test_completion_knows_commands_and_their_children() -> None:
     def complete(line: str) -> list[str]:
         words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ONEVOICE_COMPLETE": "complete_bash"}
-        return Shell().process(**words).out.split()
+        return Shell().process(stdin=b"", **words).out.split()
 
     assert complete("onevoice wi") == ["withdraw"]
     assert complete("onevoice eoc stand") == ["stand-down"]

@@ -15,9 +15,10 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from services.kernel.base import logs
 from tests.faults import activation, batches, cluster, crashes, server
@@ -28,7 +29,7 @@ from tests.faults.rows import Row, Scale, table
 from tests.faults.simulated import interleavings, simulation
 from tests.faults.unknown import unknown
 
-Scenario = Callable[[Path, Scale], Awaitable[list[Row]]]
+Scenario = Callable[[Path, Scale], Coroutine[Any, Any, list[Row]]]
 
 SCENARIOS: dict[str, Scenario] = {
     "crashes": crashes.crashes,

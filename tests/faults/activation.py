@@ -28,10 +28,10 @@ CITIES = 4
 END_SECONDS = 90.0
 SHORT = (
     ("activate", "gatekeeper.verdict.decided", "stop"),
-    ("activate", "fanout.attempt.warranted", "stop"),
+    ("activate", "fanout.attempt.authorized", "stop"),
     ("activate", "fanout.attempt.stored", "stop"),
     ("revoke", "gatekeeper.verdict.stored", "kill"),
-    ("hold", "fanout.attempt.warranted", "kill"),
+    ("hold", "fanout.attempt.authorized", "kill"),
     ("withdraw", "fanout.attempt.stored", "stop"),
 )
 """The cases that are replayed within the tests: each action once at least, none that has to outlast a lease."""

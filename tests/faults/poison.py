@@ -24,7 +24,7 @@ GATE_BUG, POST_BUG, KILLER = "Notice 2 of", "Notice 3 of", "Notice 5 of"
 QUICK: dict[str, Any] = {"tries": 2, "seconds": 0.0}
 """The short form's patience; the full one has that of the services."""
 
-BAD = (
+BAD: tuple[tuple[str, str, bytes, set[str]], ...] = (
     ("intake", "ledger.request.bad", b"\xff{", {"gatekeeper"}),
     ("intake", "ledger.approval.bad.pio", b"null", {"gatekeeper"}),
     ("gatekeeper", "ledger.verdict.bad", b'{"type":"verdict","type":"verdict"}', {"fanout"}),

@@ -30,7 +30,7 @@ def plant(bugs: Bugs, patience: dict[str, Any]) -> None:
     from services.gatekeeper import handlers as gate
     from services.kernel.runtime import retry_budget
 
-    decide, violations = gate.decide, Judge.violations
+    decide, violations = vars(gate)["decide"], Judge.violations
 
     def deciding(facts: Any) -> Any:
         _trip(bugs.get("gate"), facts.request.text)

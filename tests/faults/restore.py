@@ -22,7 +22,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from services.audit.proof import verify_record
 from services.audit.record.alarms import close_alarms
 from services.desk.city.ledger_check import check_ledger
-from services.desk.city.restore import Outcome as Restored
+from services.desk.city.restore import RestoreResult
 from services.desk.city.restore import _restore as restore_ledger
 from services.desk.city.second_copy import copied_seq
 from services.kernel.base.city import City, load_city
@@ -175,7 +175,7 @@ async def _loud(city: FaultCity) -> list[str]:
     return wrong
 
 
-def _judge(city: City, done: Restored, before: Before) -> list[str]:
+def _judge(city: City, done: RestoreResult, before: Before) -> list[str]:
     wrong = []
     if done.entries < before.last:
         wrong.append(f"{done.entries} of {before.last} entries are back")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,18 +13,18 @@ from services.provision.generate.diagrams import documents
 
 
 @pytest.mark.parametrize(("path", "text"), list(json_schemas()), ids=lambda value: getattr(value, "stem", ""))
-def test_each_json_schema_is_up_to_date(path, text):
+def test_each_json_schema_is_up_to_date(path: Path, text: str) -> None:
     """A contract that changed without `make schemas` is drift."""
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_no_schema_is_left_over():
+def test_no_schema_is_left_over() -> None:
     """A schema of a contract that is gone would mislead other systems."""
     expected = {path.name for path, _ in json_schemas()} | {"asyncapi.json"}
     assert expected == {path.name for path in JSON_FOLDER.iterdir()}
 
 
-def test_asyncapi_is_up_to_date_and_names_what_is_served():
+def test_asyncapi_is_up_to_date_and_names_what_is_served() -> None:
     """The AsyncAPI document follows the subscribers, and each served desk subject stands in it."""
     path, text = asyncapi()
     assert text == path.read_text(encoding="utf-8")
@@ -37,12 +38,12 @@ def test_asyncapi_is_up_to_date_and_names_what_is_served():
 
 
 @pytest.mark.parametrize(("path", "text"), list(documents()), ids=lambda value: getattr(value, "stem", ""))
-def test_the_diagrams_are_up_to_date(path, text):
+def test_the_diagrams_are_up_to_date(path: Path, text: str) -> None:
     """docs/architecture.md shows the flow map as it is, docs/states.md the tables of states."""
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_each_ledger_subject_has_a_stream_and_a_reader():
+def test_each_ledger_subject_has_a_stream_and_a_reader() -> None:
     """Nothing is written that no stream keeps, and nothing on the ledger is read by nobody."""
     kept = [pattern for stream in streams.STREAMS for pattern in stream.subjects]
     consumed = {consumer.filter_subject for consumer in streams.CONSUMERS}

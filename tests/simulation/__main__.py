@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a program that tells what it found
-"""``python -m tests.simulation [--seed N] [--seeds N] [--from N] [--plant NAME]``: see tests/simulation."""
+"""``python -m tests.simulation [--seed N] [--seeds N] [--from N] [--plant NAME] [--theme NAME]``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def main() -> int:
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a run
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
+    from tests.simulation.moments import THEMES
     from tests.simulation.plants import PLANTS
     from tests.simulation.run import WORKERS, run
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many (default: 1000)")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (default: 0)")
     parser.add_argument("--plant", action="append", default=[], choices=sorted(PLANTS), help="switch a known bug on")
+    parser.add_argument("--theme", default="", choices=sorted(THEMES), help="the kind of day, whatever the seed has")
     parser.add_argument("--plants", action="store_true", help="try every known bug, on up to 250 seeds each")
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--json", action="store_true", help="say at the end what came of it, as one line of JSON")
@@ -30,14 +32,16 @@ def main() -> int:
     if asked.plants:
         return _try_plants(min(asked.seeds, MOST_SEEDS), asked.workers)
     if asked.seed is not None:
-        outcome = run(asked.seed, plants, whole=True)
+        outcome = run(asked.seed, plants, asked.theme, whole=True)
         print("\n".join(outcome.trace))
         print(f"trace {outcome.hash}")
-        print(outcome.story(plants).splitlines()[0] if not outcome.problems else "")
+        print(outcome.story(plants, asked.theme).splitlines()[0] if not outcome.problems else "")
         for problem in outcome.problems:
             print(f"  {problem}")
         return bool(outcome.problems)
-    return _play_many(range(asked.first, asked.first + asked.seeds), plants, asked.workers, as_json=asked.json)
+    return _play_many(
+        range(asked.first, asked.first + asked.seeds), plants, asked.theme, asked.workers, as_json=asked.json
+    )
 
 
 MOST_SEEDS = 250
@@ -45,33 +49,33 @@ MOST_SEEDS = 250
 
 def _try_plants(most: int, workers: int) -> int:
     """Print for each known bug the first seed that catches it; 1 if one is not caught that should be."""
-    from tests.simulation.plants import HARMLESS, PLANTS, SEEDS, with_those_behind
+    from tests.simulation.plants import PLANTS
     from tests.simulation.run import first_caught
 
     missed = 0
     for name in sorted(PLANTS):
-        caught = first_caught(with_those_behind(name), (SEEDS.get(name, 0), *range(most)), workers)
-        problem = (
-            caught.problems[0] if caught else "not caught; another wall stands" if name in HARMLESS else "NOT CAUGHT"
-        )
+        harmless = PLANTS[name].harmless
+        caught = first_caught(name, range(most), workers)
+        missing = "not caught; another wall stands" if harmless else "NOT CAUGHT"
+        problem = caught.problems[0] if caught else missing
         print(f"{name:26} {caught.seed if caught else '-':>4}  {problem[:90]}", flush=True)
-        missed += caught is None and name not in HARMLESS
+        missed += caught is None and not harmless
     return bool(missed)
 
 
-def _play_many(seeds: range, plants: tuple[str, ...], workers: int, *, as_json: bool) -> int:
+def _play_many(seeds: range, plants: tuple[str, ...], theme: str, workers: int, *, as_json: bool) -> int:
     from tests.simulation.run import clock, many
 
     began = clock()
     sums = dict.fromkeys(("seeds", "acked", "stored", "posts", "kills", "stops"), 0)
     broken: list[tuple[int, str]] = []
-    for outcome in many(seeds, plants, workers):
+    for outcome in many(seeds, plants, theme, workers):
         sums["seeds"] += 1
         for name in ("acked", "stored", "posts", "kills", "stops"):
             sums[name] += getattr(outcome, name)
         broken += [(outcome.seed, problem) for problem in outcome.problems]
         if outcome.problems:
-            print(outcome.story(plants), flush=True)
+            print(outcome.story(plants, theme), flush=True)
         elif sums["seeds"] % 100 == 0:
             print(f"{sums['seeds']} seeds, {clock() - began:.0f} s", flush=True)
     said = sums | {"seconds": round(clock() - began, 1)}

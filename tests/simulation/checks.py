@@ -1,4 +1,4 @@
-"""What must hold when a run is over: the invariants of design.md, on ledger, public posts and what people were told.
+"""What must hold when a run is over: the invariants of docs/architecture.md, on ledger, posts and what people heard.
 
 Each check yields sentences that begin with the number of the invariant.
 """
@@ -16,6 +16,7 @@ from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.resolutions import ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.subjects import place_of
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.record.format import RecordEntry
@@ -27,7 +28,7 @@ from services.kernel.authority.statements import statement_on_record
 from services.kernel.base.state_table import IllegalTransition
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING
-from services.kernel.fold.reading import parse, place_of
+from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW

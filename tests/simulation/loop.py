@@ -12,7 +12,11 @@ import contextvars
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 OWNER: contextvars.ContextVar[Process | None] = contextvars.ContextVar("owner", default=None)
 
@@ -92,6 +96,7 @@ class _Timer(_Step):
     """A callback that waits for its time."""
 
     __slots__ = ("_when",)
+    _when: float
 
     def when(self) -> float:
         """Return its virtual time."""
@@ -114,7 +119,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Return the virtual time in seconds."""
         return self.now
 
-    def call_soon(self, callback: Any, *args: Any, context: contextvars.Context | None = None) -> asyncio.Handle:
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
         """Run it next, in the owner's context."""
         handle = _Step(callback, args, self, context)
         self._ready.append(handle)
@@ -123,13 +133,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
     call_soon_threadsafe = call_soon
 
     def call_later(
-        self, delay: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run it after so many virtual seconds."""
         return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+        self,
+        when: float,
+        callback: Callable[[Unpack[Args]], object],
+        *args: *Args,
+        context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Run it at a virtual time; what is due at the same time runs in the order of asking."""
         timer = _Timer(callback, args, self, context)
@@ -152,9 +170,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let what waited run."""
         self._ready.extend(handles)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Args]], T], *args: *Args
+    ) -> asyncio.Future[T]:
         """Compute it here and now."""
-        future: asyncio.Future[Any] = self.create_future()
+        future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
         except Exception as error:
@@ -179,7 +199,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if handle._cancelled:
                 continue
-            owner = handle._context.get(OWNER)
+            owner = handle._context.get(OWNER)  # type: ignore[attr-defined]
             if owner is not None:
                 if not owner.alive:
                     continue
@@ -190,7 +210,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if self.steps - self._standing > MOST_STEPS:
                 raise Stuck(f"a process spins at {self.now:.3f} s: {handle!r}")
             handle._run()
-            if self._stopping:
+            if self._stopping:  # type: ignore[attr-defined]
                 break
 
     def _timer_handle_cancelled(self, handle: Any) -> None:

@@ -198,7 +198,7 @@ THEMES: dict[str, Theme] = {
     ),
     "asleep before an attempt": Theme(
         {
-            "fanout.attempt.warranted": ((0.5, sleep(*TAKEN_OVER)),),
+            "fanout.attempt.authorized": ((0.5, sleep(*TAKEN_OVER)),),
             "fanout.attempt.stored": ((0.6, order_and_go_on()),),
         },
         pairs=frozenset({"fanout"}),
@@ -210,7 +210,7 @@ THEMES: dict[str, Theme] = {
     ),
     "control changes behind a verdict": Theme(
         {
-            "fanout.attempt.warranted": ((0.5, order),),
+            "fanout.attempt.authorized": ((0.5, order),),
             "gatekeeper.verdict.decided": ((0.25, order), (0.2, sleep(*SHORT))),
         },
         pairs=frozenset({"gatekeeper", "fanout"}),
@@ -218,7 +218,7 @@ THEMES: dict[str, Theme] = {
     "the server restarts over a call": Theme(
         {
             "fanout.attempt.stored": ((0.6, restart_server),),
-            "fanout.attempt.warranted": ((0.3, restart_server_and_doze),),
+            "fanout.attempt.authorized": ((0.3, restart_server_and_doze),),
         },
         pairs=frozenset({"fanout"}),
         mischief=("late", "late", "silent", "accepted_500"),
@@ -268,7 +268,7 @@ THEMES: dict[str, Theme] = {
     ),
     "folds are behind": Theme(
         {
-            "fanout.attempt.warranted": ((0.4, reject), (0.2, order)),
+            "fanout.attempt.authorized": ((0.4, reject), (0.2, order)),
             "gatekeeper.verdict.decided": ((0.15, reject), (0.15, order)),
             "fanout.attempt.stored": ((0.2, reject),),
         },
@@ -280,7 +280,7 @@ THEMES: dict[str, Theme] = {
         rejects=0.2,
     ),
     "answers to appends are lost": Theme(
-        {"fanout.attempt.warranted": ((0.15, order),), "fanout.call.ended": ((0.1, restart_server),)},
+        {"fanout.attempt.authorized": ((0.15, order),), "fanout.call.ended": ((0.1, restart_server),)},
         pairs=frozenset({"fanout", "gatekeeper"}),
         mischief=("accepted_500", "busy"),
         lies=0.1,

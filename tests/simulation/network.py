@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import nats.errors
 import nats.js.errors
@@ -180,7 +180,7 @@ class Network:
                 break
             process, future = queue.pop(0)
             self._ask_again(process, durable, future)
-            self.carry(process, lambda m=message, p=process, f=future: self._hand(m, p, f, found))
+            self.carry(process, partial(self._hand, message, process, future, found))
         self._waiting[durable] = queue
         wakes = found.wakes_at(now)
         if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now + ROUNDING:
@@ -218,7 +218,7 @@ class Network:
             if pattern == subject or (pattern.endswith("*") and subject.startswith(pattern[:-1])):
                 for process, hear in hearers:
                     if process.alive:
-                        self.carry(process, lambda h=hear: h(data))
+                        self.carry(process, partial(hear, data))
 
     def ask(self, base: str, user: str, data: bytes, reply: Callable[[bytes], None]) -> None:
         """A person asks a service: one copy that serves the subject gets it."""
@@ -405,7 +405,10 @@ class SimLedger(Ledger):
         server = client.network.server
 
         async def once() -> Entry | None:
-            return await _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT)
+            return cast(
+                "Entry | None",
+                await _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT),
+            )
 
         try:
             entry = await _patiently(once)

@@ -64,4 +64,4 @@ def shared() -> Iterator[None]:
 def remember_signatures() -> None:
     """The same signature over the same bytes is checked once in a process, not once for each fold."""
     if not hasattr(signing._good, "cache_info"):
-        signing._good = lru_cache(maxsize=100_000)(signing._good)  # type: ignore[assignment]
+        signing._good = lru_cache(maxsize=100_000)(signing._good)

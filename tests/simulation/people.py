@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from schemas import subjects
 from schemas.events import control as c
@@ -17,6 +17,7 @@ from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, SubmissionEvent
 from schemas.events.resolutions import Resolution, ResolutionStatement
+from tests.simulation.loop import Process
 from tests.simulation.town import START
 from tests.support.people import approval_of
 
@@ -47,7 +48,9 @@ def come(world: World) -> None:
     if not theme.quiet:
         world.loop.create_task(_resolve(world))
     world.loop.create_task(_look(world))
-    world.network.hearers.setdefault(subjects.EOC_STATE, []).append((_Everybody(), lambda raw: _heard(world, raw)))
+    world.network.hearers.setdefault(subjects.EOC_STATE, []).append(
+        (cast(Process, _Everybody()), lambda raw: _heard(world, raw))
+    )
 
 
 class _Everybody:

@@ -1,6 +1,6 @@
-"""Bugs that can be planted: each switches one wall of the real services off while a run plays.
+"""Mutants: known bugs that can be planted. Each switches one wall of the real services off while a run plays.
 
-Some walls stand behind another one; where a bug alone can do no harm, both are planted (``BEHIND``).
+Some walls stand behind another one; where a bug alone can do no harm, those are planted with it (``behind``).
 """
 
 from __future__ import annotations
@@ -8,28 +8,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
+from schemas.events.approvals import Approval
 from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import Request
 from schemas.subjects import place_of
 from services.eoc_state import flights
 from services.eoc_state import handlers as eoc
-from services.eoc_state.domain.activation import Barrier
+from services.eoc_state.domain.activation import Barrier, barrier
 from services.fanout.connectors.contract import Permanent, Unknown
 from services.fanout.delivery import caller, conclusion, judge, places, posting, settler, work
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
+from services.gatekeeper.domain.dossier import undecided
+from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
 from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
+from services.kernel.ledger.entry import MESSAGE_ID
 from services.kernel.projection.projection import Projection
+from services.kernel.runtime.service import EntryOf
 from tests.simulation import server
 
 Patch = tuple[Any, str, Any]
+
+
+class Inapplicable(Exception):
+    """What a mutant replaces is not there any more: it must be declared anew, or it would prove nothing."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wall of the real services, switched off.
+
+    ``what``: the bug in words. ``patches``: what it replaces (owner, name, replacement). ``theme``: the kind of day on
+    which it does harm soonest (``moments.THEMES``); none: any. ``behind``: bugs that are planted with it, because each
+    of them is a wall behind it. ``harmless``: alone it does no harm, for other walls stand (docs/reliability.md).
+    """
+
+    what: str
+    patches: Callable[[], list[Patch]]
+    theme: str = ""
+    behind: tuple[str, ...] = ()
+    harmless: bool = False
 
 
 # --- the server's conditions ------------------------------------------------------------------------------
@@ -62,7 +88,7 @@ def _singles_without_ids() -> list[Patch]:
 
     async def singly(self: Any, batch: list[Any]) -> None:
         for item in batch:
-            item.headers.pop(append_batch.MESSAGE_ID, None)
+            item.headers.pop(MESSAGE_ID, None)
         await real(self, batch)
 
     return [(append_batch.AppendQueue, "_singly", singly)]
@@ -222,11 +248,11 @@ def _acked_beside_an_attempt() -> list[Patch]:
 def _expired_posted() -> list[Patch]:
     from services.kernel.fold import effective
 
-    real = judge.objections
+    real = post_violations
     return [
         (step, "_end", lambda *_: None),
         (effective, "_expired", lambda *_: ""),
-        (judge, "objections", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
+        (judge, "post_violations", lambda facts: tuple(o for o in real(facts) if "expired" not in o.code)),
     ]
 
 
@@ -289,7 +315,7 @@ def _acked_before_verdict() -> list[Patch]:
             asyncio.create_task(self._try_to_judge(event.request_id))  # noqa: RUF006
 
         handler.__annotations__ = dict(getattr(gate.GateHandlers, name).__annotations__)
-        handler.__globals__.update(Request=gate.Request, Approval=gate.Approval, EntryOf=gate.EntryOf)
+        handler.__globals__.update(Request=Request, Approval=Approval, EntryOf=EntryOf)
         return handler
 
     patches: list[Patch] = [(gate.GateHandlers, name, at_once(name)) for name in ("on_request", "on_approval")]
@@ -302,12 +328,12 @@ def _repeats_unchanged() -> list[Patch]:
 
 def _forgets_cleared() -> list[Patch]:
     """After a control change what was cleared is not decided anew."""
-    real = gate.undecided
+    real = undecided
 
-    def undecided(known: Any) -> list[str]:
+    def without_cleared(known: Any) -> list[str]:
         return [name for name in real(known) if not known.requests[name].is_cleared]
 
-    return [(gate, "undecided", undecided)]
+    return [(gate, "undecided", without_cleared)]
 
 
 def _no_sweep() -> list[Patch]:
@@ -343,7 +369,7 @@ def _wakes_unlooked() -> list[Patch]:
 
 
 def _barrier_names_nothing() -> list[Patch]:
-    real = eoc.barrier
+    real = barrier
 
     def nameless(*args: Any) -> Barrier:
         return replace(real(*args), unknown=())
@@ -361,107 +387,158 @@ def _sleeper_forgotten() -> list[Patch]:
     return [(flights.Flights, "before", before)]
 
 
-PLANTS: dict[str, tuple[str, Callable[[], list[Patch]]]] = {
-    "no_fence": ("an attempt is appended without the fence", lambda: _unchecked("attempt")),
-    "verdict_without_cas": ("a verdict is appended without compare-and-set", lambda: _unchecked("verdict")),
-    "receipt_without_cas": ("a receipt is appended without compare-and-set", lambda: _unchecked("receipt")),
-    "no_receipt_ids": ("a receipt is stored again though it carries a known message id", _no_receipt_ids),
-    "singles_without_ids": ("what a batch could not commit is repeated without ids", _singles_without_ids),
-    "effective_off": ("each attempt on record counts", _effective_off),
-    "lapsed_frees_the_same": ("a lapsed attempt frees its profile for the same request too", _lapsed_frees_the_same),
-    "stale_control": ("a service goes on with the control that it saw first", _stale_control),
-    "no_barrier": ("the fold is taken as it is, ahead of the entry that it was told of", _no_barrier),
-    "replica_believed": ("a request is reopened with what a replica happens to know", _replica_believed),
-    "no_second_look": ("the call is not judged again", _no_second_look),
-    "blind_repeat": ("an unknown outcome is answered by another call", _blind_repeat),
-    "no_lease_wait": ("an open attempt is settled at once", _no_lease_wait),
-    "duplicate_is_mine": ("a duplicate attempt is taken as one's own", _duplicate_is_mine),
-    "void_called": ("an attempt that does not count is called", _void_called),
-    "late_call": ("a call starts however old its attempt is", _late_call),
-    "acked_before_receipt": ("a verdict is acknowledged before its receipts stand", _acked_before_receipt),
-    "no_look_after": ("who wrote a receipt is done, whatever it says", _no_look_after),
-    "acked_beside_an_attempt": ("work on an older verdict ends beside its open attempt", _acked_beside_an_attempt),
-    "expired_posted": ("what has expired is posted all the same", _expired_posted),
-    "redelivery_is_new": ("a verdict that comes again is taken as new", _redelivery_is_new),
-    "unconfirmed_forgotten": ("what may be public ends as expired", _unconfirmed_forgotten),
-    "receipt_lies": ("a post whose outcome is unknown is written down as failed", _receipt_lies),
-    "waits_in_line": ("a post that waits for minutes keeps its place on the profile", _waits_in_line),
-    "no_quota": ("a host's quota is not kept to", _no_quota),
-    "acked_before_verdict": ("a request is acknowledged before its verdict stands", _acked_before_verdict),
-    "repeats_unchanged": ("an unchanged verdict is appended again", _repeats_unchanged),
-    "forgets_cleared": ("what was cleared is not decided anew after a control change", _forgets_cleared),
-    "no_sweep": ("what time alone has changed is not decided anew", _no_sweep),
-    "barrier_does_not_wait": ("eoc_active is appended while posts are in flight", _barrier_does_not_wait),
-    "barrier_forgets_lapsed": ("the barrier takes a lapsed attempt for an answered one", _barrier_forgets_lapsed),
-    "barrier_names_nothing": ("eoc_active names no unknown post", _barrier_names_nothing),
-    "wakes_unlooked": ("who stood still over its call does not look what became of it", _wakes_unlooked),
-    "sleeper_forgotten": ("who was answered for by another is forgotten", _sleeper_forgotten),
+PLANTS: dict[str, Mutant] = {
+    "no_fence": Mutant(
+        "an attempt is appended without the fence",
+        lambda: _unchecked("attempt"),
+        theme="folds are behind",
+        behind=("effective_off", "no_second_look"),
+    ),
+    "verdict_without_cas": Mutant(
+        "a verdict is appended without compare-and-set",
+        lambda: _unchecked("verdict"),
+        theme="control changes behind a verdict",
+    ),
+    "receipt_without_cas": Mutant(
+        "a receipt is appended without compare-and-set",
+        lambda: _unchecked("receipt"),
+        theme="asleep over an answer",
+        behind=("no_receipt_ids",),
+    ),
+    "no_receipt_ids": Mutant(
+        "a receipt is stored again though it carries a known message id", _no_receipt_ids, harmless=True
+    ),
+    "singles_without_ids": Mutant(
+        "what a batch could not commit is repeated without ids",
+        _singles_without_ids,
+        theme="answers to appends are lost",
+        behind=("effective_off",),
+    ),
+    "effective_off": Mutant("each attempt on record counts", _effective_off, theme="asleep before an attempt"),
+    "lapsed_frees_the_same": Mutant(
+        "a lapsed attempt frees its profile for the same request too",
+        _lapsed_frees_the_same,
+        theme="death beside a receipt or a verdict",
+    ),
+    "stale_control": Mutant(
+        "a service goes on with the control that it saw first", _stale_control, theme="control changes behind a verdict"
+    ),
+    "no_barrier": Mutant(
+        "the fold is taken as it is, ahead of the entry that it was told of", _no_barrier, theme="folds are behind"
+    ),
+    "replica_believed": Mutant(
+        "a request is reopened with what a replica happens to know", _replica_believed, theme="what is over comes back"
+    ),
+    "no_second_look": Mutant("the call is not judged again", _no_second_look, harmless=True),
+    "blind_repeat": Mutant(
+        "an unknown outcome is answered by another call", _blind_repeat, theme="lost answers close to the end"
+    ),
+    "no_lease_wait": Mutant("an open attempt is settled at once", _no_lease_wait, theme="asleep over a call"),
+    "duplicate_is_mine": Mutant(
+        "a duplicate attempt is taken as one's own", _duplicate_is_mine, theme="answers to appends are lost"
+    ),
+    "void_called": Mutant(
+        "an attempt that does not count is called",
+        _void_called,
+        theme="the server restarts over a call",
+        behind=("no_second_look",),
+    ),
+    "late_call": Mutant(
+        "a call starts however old its attempt is", _late_call, theme="asleep over a call", behind=("no_second_look",)
+    ),
+    "acked_before_receipt": Mutant(
+        "a verdict is acknowledged before its receipts stand",
+        _acked_before_receipt,
+        theme="asleep between two questions",
+    ),
+    "no_look_after": Mutant(
+        "who wrote a receipt is done, whatever it says", _no_look_after, theme="death beside a receipt or a verdict"
+    ),
+    "acked_beside_an_attempt": Mutant(
+        "work on an older verdict ends beside its open attempt",
+        _acked_beside_an_attempt,
+        theme="asleep before an attempt",
+    ),
+    "expired_posted": Mutant(
+        "what has expired is posted all the same", _expired_posted, theme="lost answers close to the end"
+    ),
+    "redelivery_is_new": Mutant(
+        "a verdict that comes again is taken as new",
+        _redelivery_is_new,
+        theme="asleep over a call",
+        behind=("effective_off",),
+    ),
+    "unconfirmed_forgotten": Mutant(
+        "what may be public ends as expired", _unconfirmed_forgotten, theme="lost answers close to the end"
+    ),
+    "receipt_lies": Mutant(
+        "a post whose outcome is unknown is written down as failed", _receipt_lies, theme="asleep over a call"
+    ),
+    "waits_in_line": Mutant(
+        "a post that waits for minutes keeps its place on the profile", _waits_in_line, theme="a long wait"
+    ),
+    "no_quota": Mutant("a host's quota is not kept to", _no_quota, theme="a small quota"),
+    "acked_before_verdict": Mutant(
+        "a request is acknowledged before its verdict stands",
+        _acked_before_verdict,
+        theme="death beside a receipt or a verdict",
+    ),
+    "repeats_unchanged": Mutant(
+        "an unchanged verdict is appended again", _repeats_unchanged, theme="control changes behind a verdict"
+    ),
+    "forgets_cleared": Mutant(
+        "what was cleared is not decided anew after a control change",
+        _forgets_cleared,
+        theme="control changes behind a verdict",
+    ),
+    "no_sweep": Mutant("what time alone has changed is not decided anew", _no_sweep, theme="a long wait"),
+    "barrier_does_not_wait": Mutant(
+        "eoc_active is appended while posts are in flight", _barrier_does_not_wait, theme="a proxy holds a call"
+    ),
+    "barrier_forgets_lapsed": Mutant(
+        "the barrier takes a lapsed attempt for an answered one",
+        _barrier_forgets_lapsed,
+        theme="stopped between look and call",
+    ),
+    "barrier_names_nothing": Mutant(
+        "eoc_active names no unknown post", _barrier_names_nothing, theme="stopped between look and call"
+    ),
+    "wakes_unlooked": Mutant(
+        "who stood still over its call does not look what became of it",
+        _wakes_unlooked,
+        theme="stopped between look and call",
+    ),
+    "sleeper_forgotten": Mutant(
+        "who was answered for by another is forgotten", _sleeper_forgotten, theme="stopped between look and call"
+    ),
 }
-"""Each bug: what it is, and what it replaces."""
-
-BEHIND: dict[str, tuple[str, ...]] = {
-    "no_fence": ("effective_off", "no_second_look"),
-    "late_call": ("no_second_look",),
-    "receipt_without_cas": ("no_receipt_ids",),
-    "redelivery_is_new": ("effective_off",),
-    "singles_without_ids": ("effective_off",),
-    "void_called": ("no_second_look",),
-}
-"""Bugs that another wall makes harmless, and the bugs that must be planted with them."""
-
-SEEDS = {
-    "acked_before_receipt": 28,
-    "acked_before_verdict": 688,
-    "acked_beside_an_attempt": 13,
-    "barrier_does_not_wait": 0,
-    "barrier_forgets_lapsed": 102,
-    "barrier_names_nothing": 13,
-    "blind_repeat": 17,
-    "duplicate_is_mine": 107,
-    "effective_off": 13,
-    "expired_posted": 15,
-    "forgets_cleared": 0,
-    "lapsed_frees_the_same": 50,
-    "late_call": 16,
-    "no_barrier": 3,
-    "no_fence": 8,
-    "no_lease_wait": 25,
-    "no_look_after": 50,
-    "no_quota": 12,
-    "no_sweep": 45,
-    "receipt_lies": 6,
-    "receipt_without_cas": 4,
-    "redelivery_is_new": 1,
-    "repeats_unchanged": 0,
-    "replica_believed": 4,
-    "singles_without_ids": 13,
-    "sleeper_forgotten": 1294,
-    "stale_control": 0,
-    "unconfirmed_forgotten": 17,
-    "verdict_without_cas": 0,
-    "void_called": 188,
-    "waits_in_line": 3,
-    "wakes_unlooked": 351,
-}
-"""Each with a seed that caught it; ``make sim-plants`` begins with it."""
-
-HARMLESS = frozenset({"no_receipt_ids", "no_second_look"})
-"""Walls that are not the only one; see docs/reliability.md for what stands behind them."""
 
 
 @contextlib.contextmanager
 def planted(names: tuple[str, ...]) -> Iterator[None]:
-    """Switch bugs on for a while."""
+    """Switch bugs on for a while; raises Inapplicable where what one replaces is gone."""
     with contextlib.ExitStack() as stack:
         for name in names:
-            for owner, attribute, value in PLANTS[name][1]():
+            for owner, attribute, value in patches_of(name):
                 stack.enter_context(mock.patch.object(owner, attribute, value))
         yield
 
 
+def patches_of(name: str) -> list[Patch]:
+    """Return what a bug replaces; raises Inapplicable where that is gone."""
+    try:
+        found = PLANTS[name].patches()
+    except AttributeError as error:
+        raise Inapplicable(f"{name}: {error}") from error
+    for owner, attribute, _ in found:
+        if not hasattr(owner, attribute):
+            raise Inapplicable(f"{name}: {owner.__name__} has no {attribute}")
+    return found
+
+
 def with_those_behind(name: str) -> tuple[str, ...]:
     """Return a bug with what has to be planted beside it."""
-    return (name, *BEHIND.get(name, ()))
+    return (name, *PLANTS[name].behind)
 
 
-__all__ = ["BEHIND", "HARMLESS", "PLANTS", "SEEDS", "planted", "with_those_behind"]
+__all__ = ["PLANTS", "Inapplicable", "Mutant", "patches_of", "planted", "with_those_behind"]

@@ -18,6 +18,9 @@ from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Cause,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -29,6 +32,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.fanout.delivery.caller import ANSWER_MARGIN
 from tests.simulation.loop import Process, VirtualLoop
@@ -115,8 +119,10 @@ class Platforms:
         return None
 
 
-class SimConnector:
+class SimConnector(Connector):
     """A connector, as the real ones behave: it translates, and an exception is never its answer."""
+
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
 
     def __init__(self, platform: str, platforms: Platforms, process: Process) -> None:
         self.platform = platform

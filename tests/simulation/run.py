@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.simulation.checks import problems
+from tests.simulation.moments import THEMES
 from tests.simulation.once import shared
-from tests.simulation.plants import planted
+from tests.simulation.plants import PLANTS, planted, with_those_behind
 from tests.simulation.town import Town, make_town
 from tests.simulation.world import World, play
 
@@ -35,10 +36,10 @@ class Outcome:
     steps: int
     trace: tuple[str, ...] = ()
 
-    def story(self, plants: tuple[str, ...] = ()) -> str:
+    def story(self, plants: tuple[str, ...] = (), theme: str = "") -> str:
         """What broke, the end of the trace, and how to see it again."""
         again = f"make sim SEED={self.seed}" if not plants else f"... python -m tests.simulation --seed {self.seed}"
-        again += "".join(f" --plant {name}" for name in plants)
+        again += "".join(f" --plant {name}" for name in plants) + (f" --theme {theme!r}" if theme else "")
         lines = [f"seed {self.seed}: {len(self.problems)} broken", *(f"  {one}" for one in self.problems)]
         return "\n".join([*lines, "the end of the trace:", *self.trace[-TAIL:], f"replay: {again}"])
 
@@ -55,13 +56,13 @@ def town() -> Town:
     return _TOWN[0]
 
 
-def run(seed: int, plants: tuple[str, ...] = (), *, whole: bool = False) -> Outcome:
-    """Play one seed; ``whole`` keeps the trace also of a run without fault."""
+def run(seed: int, plants: tuple[str, ...] = (), theme: str = "", *, whole: bool = False) -> Outcome:
+    """Play one seed; ``theme``: instead of its own; ``whole`` keeps the trace also of a run without fault."""
     here = town()
     with shared(), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # who is killed leaves coroutines behind that never began
         with planted(plants):
-            world = play(here, seed)
+            world = play(here, seed, THEMES[theme] if theme else None)
         found = problems(world)
     outcome = _outcome(world, found, whole=whole)
     del world
@@ -98,21 +99,24 @@ def forget() -> None:
         sys.unraisablehook = hook
 
 
-def many(seeds: Iterable[int], plants: tuple[str, ...] = (), workers: int = WORKERS) -> Iterator[Outcome]:
+def many(
+    seeds: Iterable[int], plants: tuple[str, ...] = (), theme: str = "", workers: int = WORKERS
+) -> Iterator[Outcome]:
     """Play seeds, some at a time, and yield each outcome as it comes, in order."""
     town()
     if workers < 2:
-        yield from (run(seed, plants) for seed in seeds)
+        yield from (run(seed, plants, theme) for seed in seeds)
         return
     context = multiprocessing.get_context("fork")
     with context.Pool(workers) as pool:
-        yield from pool.imap(_Job(plants), seeds, chunksize=1 if plants else 4)
+        yield from pool.imap(_Job(plants, theme), seeds, chunksize=1 if plants else 4)
 
 
-def first_caught(plants: tuple[str, ...], seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:
-    """Return the first seed that is broken by bugs, and whole without them; None if there is none."""
-    for outcome in many(seeds, plants, workers):
-        if outcome.problems and not run(outcome.seed).problems:
+def first_caught(name: str, seeds: Iterable[int], workers: int = WORKERS) -> Outcome | None:
+    """Return the first seed that is broken by a bug on its kind of day, and whole without it; None if there is none."""
+    theme = PLANTS[name].theme
+    for outcome in many(seeds, with_those_behind(name), theme, workers):
+        if outcome.problems and not run(outcome.seed, theme=theme).problems:
             return outcome
     return None
 
@@ -120,9 +124,10 @@ def first_caught(plants: tuple[str, ...], seeds: Iterable[int], workers: int = W
 @dataclass(frozen=True)
 class _Job:
     plants: tuple[str, ...]
+    theme: str
 
     def __call__(self, seed: int) -> Outcome:
-        return run(seed, self.plants)
+        return run(seed, self.plants, self.theme)
 
 
 def clock() -> float:

@@ -27,7 +27,7 @@ from services.kernel.runtime.bus import (
     decode,
 )
 from services.kernel.runtime.compose import Ports, assemble
-from services.kernel.runtime.health import Health
+from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
 from tests.simulation.loop import Process
@@ -167,7 +167,7 @@ class SimBus:
         free.release()
 
 
-class SimHealth(Health):
+class SimHealth(HealthReporter):
     """Only who posts is watched here: the barrier and the board want to know whether it lives."""
 
     async def publish(self) -> None:

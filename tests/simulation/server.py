@@ -1,6 +1,6 @@
 """The simulated server: streams, compare-and-set, the fence, deduplication, atomic batches, durables; one for all.
 
-What facts.md says of nats-server 2.15 holds here: deduplication is by id alone, a repeat of an accepted append may come
+What was measured of nats-server 2.15 holds here: deduplication is by id alone, a repeat of an accepted append may come
 back as a wrong sequence, what is acked is on disk, and what was never acked may be there too. A batch is stored whole
 or not at all; a stale condition or a known message id refuses all of it, and a refused batch leaves no id behind.
 """

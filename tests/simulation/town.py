@@ -16,7 +16,7 @@ from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.provision import demo_plan, make_city
-from services.provision.plan.city_plan import Department, local_profiles
+from services.provision.plan.city_plan import CityPlan, Department, local_profiles
 from tests.simulation.once import remember_signatures
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ class Town:
         self.new_profiles = local_profiles(plan.name, plan.website, [Department("roads", "Roads", "roads")])[:2]
 
 
-def _plan():  # type: ignore[no-untyped-def]
+def _plan() -> CityPlan:
     plan = demo_plan()
     departments = [Department(name, name.title(), name) for name in DEPARTMENTS]
     return replace(plan, profiles=local_profiles(plan.name, plan.website, departments))

@@ -112,7 +112,7 @@ class Sent:
         self.batches: list[int] = []
         self._client: Any = ledger.client
         self._real = self._client.request
-        self._client.request = self._counted
+        self._client.request = self._counted  # type: ignore[method-assign]
         self._batch = ledger._fenced._wire.batch
         for queue in (ledger._fenced, ledger._unfenced):
             object.__setattr__(queue._wire, "batch", self._noted)
@@ -187,10 +187,10 @@ class BadLine:
             ]
             await asyncio.wait(done, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in done:
-                one.cancel()
-            for one in (writer, far_writer):
-                one.close()
+            for task in done:
+                task.cancel()
+            for end in (writer, far_writer):
+                end.close()
 
     async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

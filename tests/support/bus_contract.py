@@ -14,7 +14,7 @@ from typing import Any
 from schemas import streams, subjects
 from schemas.events.base import read_object
 from schemas.events.control import EocActive
-from schemas.events.dead import Cause, DeadLetter
+from schemas.events.dead import DeadLetter, DeadLetterCause
 from schemas.events.desk import EocBroadcast, OrderReply, ServiceHealth
 from schemas.events.envelope import Envelope
 from services.kernel.base.errors import Refused
@@ -124,7 +124,7 @@ class BusContract:
             await stage.ledger.js.publish(subjects.CONTROL, raw, stream=streams.LEDGER)
         await stage.handled(await stage.append())
         found = await stage.letters()
-        assert [letter.cause for letter in found] == [Cause.UNREADABLE] * 2
+        assert [letter.cause for letter in found] == [DeadLetterCause.UNREADABLE] * 2
         assert {(letter.service, letter.durable) for letter in found} == {("eoc_state", "eoc-state-control")}
 
     async def test_the_desk_gets_its_reply_or_one_clear_error(self, stage: BusStage) -> None:

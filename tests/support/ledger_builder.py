@@ -17,7 +17,7 @@ from schemas.events.approvals import Approval
 from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
-from schemas.events.deliveries import Attempt, Delivery, Receipt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
@@ -250,7 +250,7 @@ class LedgerBuilder:
             "rendering_sha256": self._rendering(request, profile),
             "expires_at": request.expires_at,
         }
-        event = Delivery(**(fields | overrides))
+        event = DeliveryEvent(**(fields | overrides))
         return self.append(f"ledger.delivery.{profile}.{request.request_id}", event)
 
     def attempt(self, request: Request, profile: str = FIRE, **overrides: Any) -> int:

@@ -33,9 +33,23 @@ def statement_on(request: Request | PreviewReply, officer: str, at: datetime, /,
         "issued_at": at,
         "expires_at": at + APPROVAL_LASTS,
         "nonce": secrets.token_hex(16),
+        **circumstances_of(request),
         "acknowledged": tuple(sorted({finding.code for finding in request.screening})),
     }
     return ApprovalStatement(**(fields | changes))
+
+
+def circumstances_of(request: Request | PreviewReply) -> dict[str, Any]:
+    """Return the fields of a statement of rule 2 that say what its officer knew of a request beside its content."""
+    return {
+        "rule": 2,
+        "author": request.author,
+        "crisis": request.crisis,
+        "severity": request.severity,
+        "request_expires_at": request.expires_at,
+        "replaces": request.replaces,
+        "follows": request.follows,
+    }
 
 
 def approval_of(

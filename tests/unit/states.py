@@ -48,7 +48,7 @@ def undecided_state(of: Request | None = None, **changes: Any) -> RequestState:
 def open_target(made: Attempt | None = None, seq: int = 50, folded_at: float = 0.0, **changes: Any) -> TargetState:
     """A profile with an attempt that nothing was said of yet."""
     tried = made or attempt()
-    values = {"answered": False, "number": tried.number, "effective": [seq]}
+    values: dict[str, Any] = {"answered": False, "number": tried.number, "effective": [seq]}
     return TargetState(tried, seq, NOW, folded_at, **(values | changes))
 
 

@@ -91,3 +91,15 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A title, here\n[a](page.md#a-title-here) [b](gone.md) [c](#gone) [d](https://x.example)\n")
     assert broken(page) == ["gone.md", "#gone"]
+
+
+def test_documents_named_in_code_exist() -> None:
+    """A docstring that names a document as its source names one that a reader of this repository can open."""
+    gone = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("services", "schemas", "deploy", "bench", "tests/simulation")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in re.findall(r"[\w./-]*\w\.md\b", path.read_text(encoding="utf-8"))
+        if not any((ROOT / place / name).exists() for place in (".", "docs"))
+    }
+    assert gone == set()

@@ -88,6 +88,7 @@ class RecordWriter:
             sealed = self._last_checkpoint()
             self._scan(sealed)
         self.sealed_size = sealed.size if sealed else 0
+        self.sealed_at = sealed.at if sealed else None
         self.opening = Opening(self._entries.cut, self._checkpoints.cut, self.size - self.sealed_size)
 
     def __enter__(self) -> Self:
@@ -140,7 +141,7 @@ class RecordWriter:
         )
         envelope = self._signer.sign(CHECKPOINT_TYPE, checkpoint)
         self._checkpoints.add(envelope.to_bytes() + b"\n")
-        self.sealed_size = self.size
+        self.sealed_size, self.sealed_at = self.size, at
         return envelope
 
     def since(self, index: int) -> Iterator[RecordEntry]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas import flow, subjects
 from schemas.canonical import StrictJsonError, loads
-from schemas.events.dead import Cause, Closing, DeadLetter, Ending, LetterView, MessageGivenUp, SendAgain
+from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, Ending, LetterView, MessageGivenUp, SendAgain
 from schemas.subjects import DEAD_AGAIN_ALL, DEAD_CLOSED_ALL, matches, place_of
 
 _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER."
@@ -123,7 +123,7 @@ def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, ab
     said = "a client had the server end it" if terminated else "the server delivers it no more (max_deliver)"
     return LetterView(
         letter=number,
-        cause=Cause.GIVEN_UP,
+        cause=DeadLetterCause.GIVEN_UP,
         service=service_of(found.consumer) or found.consumer,
         durable=found.consumer,
         subject=about or f"sequence {found.stream_seq} of {found.stream}",
@@ -138,7 +138,7 @@ def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, ab
 def _unreadable(number: int, subject: str, at: datetime, error: Exception) -> LetterView:
     said = f"this record of the stream DEAD cannot be read itself: {type(error).__name__}"
     place = {"subject": subject, "seq": number, "service": "board", "reason": said}
-    return LetterView(letter=number, cause=Cause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
+    return LetterView(letter=number, cause=DeadLetterCause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
 
 
 def body_of(view: LetterView, data: bytes) -> LetterView:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import stat
 
 from schemas.events.authority import Profile
-from services.desk.views.health import Finding
+from services.desk.views.health import ProfileCheck
 from services.kernel.base.city import City
 
 WEBSITE = "website"
 """The one platform that needs no credential: the city's own site."""
 
 
-def examine(city: City, profile: Profile, objection: str | None = None) -> Finding:
+def examine(city: City, profile: Profile, objection: str | None = None) -> ProfileCheck:
     """Return what keeps a profile from being posted to: section 1, Transparency (i); its credential; its platform.
 
     Args:
@@ -27,7 +27,7 @@ def examine(city: City, profile: Profile, objection: str | None = None) -> Findi
         problems += token_problems(city, profile.id)
     if objection is not None:
         problems.append(objection)
-    return Finding(profile.id, not problems, tuple(problems))
+    return ProfileCheck(profile.id, not problems, tuple(problems))
 
 
 def token_problems(city: City, profile: str) -> list[str]:

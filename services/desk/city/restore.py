@@ -36,7 +36,7 @@ Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RestoreResult:
     """What a restore did; ``moved_to`` is where the damaged store lies now."""
 
     entries: int
@@ -48,7 +48,7 @@ class Outcome:
     warning: str = ""
 
 
-def restore(city: City, into_new_store: bool, report_step: Step) -> Outcome:
+def restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResult:
     """Rebuild the ledger from the second copy; ``report_step`` gets a line for each step.
 
     Raises:
@@ -66,7 +66,7 @@ def restore(city: City, into_new_store: bool, report_step: Step) -> Outcome:
     return asyncio.run(_restore(city, into_new_store, report_step))
 
 
-async def _restore(city: City, into_new_store: bool, report_step: Step) -> Outcome:
+async def _restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResult:
     from services.provision.broker.restore import check_beforehand, check_copy, refuse_running, restore
 
     moved_to = None
@@ -87,7 +87,7 @@ async def _restore(city: City, into_new_store: bool, report_step: Step) -> Outco
             await prepare()  # now that control is back: its officers' and profiles' rights and durables
             _drop_snapshots(city)
             warning = await _end_warning(city, url)
-    return Outcome(
+    return RestoreResult(
         entries=done.entries,
         stood=done.stood,
         pictures=done.pictures,
@@ -218,7 +218,7 @@ async def _end_warning(city: City, url: str) -> str:
     )
 
 
-def report(out: Console, done: Outcome) -> None:
+def report(out: Console, done: RestoreResult) -> None:
     """Show what a restore did, and what to do next."""
     more = f", {done.stood} of them by an earlier restore" if done.stood else ""
     out.print(Text(f"The ledger is what the copy holds: {done.entries} entries{more}.", style="bold green"))

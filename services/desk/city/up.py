@@ -43,7 +43,7 @@ def up(city: City, port: int | None = None, as_json: bool = False) -> int:
     Raises:
         OneVoiceError: a port in use, no disk space, a broken city folder: nothing is left running.
     """
-    logs.configure(city.settings.log.format, city.settings.log.level)
+    logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
     asyncio.run(_up(city, port, as_json))
     return int(Exit.DONE)
 
@@ -58,7 +58,7 @@ def run_service(city: City, name: str, url: str | None = None) -> int:
     chosen = name.replace("-", "_")
     if chosen not in names:
         raise BadInput("service.unknown", f"there is no service {name!r}", f"choose one of {', '.join(names)}")
-    logs.configure(city.settings.log.format, city.settings.log.level)
+    logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
     asyncio.run(run_services([chosen], city, url or (running_city(city) or {}).get("nats_url")))
     return int(Exit.DONE)
 

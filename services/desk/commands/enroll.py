@@ -17,7 +17,7 @@ from services.desk.keys import agent
 from services.desk.keys.desk_folder import desk_for
 from services.desk.keys.invitation import enroll as make_desk
 from services.desk.keys.invitation import invitation_of, read_invitation
-from services.desk.keys.opening import ask_passphrase
+from services.desk.keys.opening import ask_passphrase, key_paths
 from services.desk.keys.rotation import next_paths
 from services.desk.keys.sealed import SealedKey, read_sealed
 from services.desk.views.timetext import duration
@@ -121,8 +121,8 @@ def unlock(
     time = duration(lasting, "for")
     if not timedelta(0) < time <= LONGEST:
         raise BadInput("unlock.time", f"{lasting} is not a time up to 24h", "--for 8h")
-    own = (city.key_path(name), city.login_key_path(name))
-    sealed = [one for one in map(read_sealed, dict.fromkeys((*own, *next_paths(city, name)))) if one is not None]
+    files = dict.fromkeys((*key_paths(city, name), *next_paths(city, name)))
+    sealed = [one for one in map(read_sealed, files) if one is not None]
     if not sealed:
         raise BadInput("unlock.nothing", f"no key of {name} here has a passphrase", "onevoice keys list")
     passphrase = ask_passphrase(f"Passphrase of {name}", file=passphrase_file)

@@ -76,7 +76,7 @@ async def add(
         name=name,
         public_key=public_key(key, "--key"),
         login_key=public_key(login, "--login") if login else None,
-        grants=(_grant(role, until, profile),),
+        grants=(_grant(desk, role, until, profile),),
     )
     return await order_people(desk, as_, OfficerAdd(officer=made), officer)
 
@@ -100,7 +100,7 @@ async def designate(
     For cao and mcpe another officer has to confirm it.
     """
     check_id(officer, "officer")
-    return await order_people(desk, as_, Designate(officer=officer, grant=_grant(role, until, profile)), officer)
+    return await order_people(desk, as_, Designate(officer=officer, grant=_grant(desk, role, until, profile)), officer)
 
 
 @command(app, "revoke", "onevoice officers revoke clerk --as mcpe")
@@ -210,7 +210,7 @@ async def _ask_about_the_last(here: Session, officer: str) -> None:
     await asking_back.ask(f"{said}. Go on? [y/N]")
 
 
-def _grant(role: str, until: str | None, profile: list[str] | None) -> Grant:
+def _grant(desk: Invocation, role: str, until: str | None, profile: list[str] | None) -> Grant:
     chosen, profiles = role_of(role), profile or []
     if (chosen is Role.PUBLISHER) != bool(profiles):
         raise BadInput(
@@ -221,5 +221,5 @@ def _grant(role: str, until: str | None, profile: list[str] | None) -> Grant:
     return Grant(
         role=chosen,
         profiles=tuple(dict.fromkeys(check_id(one, "profile") for one in profiles)),
-        valid_until=moment(until, SystemClock().now(), None, "until") if until is not None else None,
+        valid_until=moment(until, SystemClock().now(), desk.city().zone, "until") if until is not None else None,
     )

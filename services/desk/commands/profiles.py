@@ -65,7 +65,12 @@ async def add(
     desk: Invocation,
     profile: ProfileId,
     department: Annotated[str, typer.Option("--department", metavar="D", help="Its department.")],
-    platform: Annotated[str, typer.Option("--platform", metavar="P", help="website, mastodon ...")],
+    platform: Annotated[
+        str,
+        typer.Option(
+            "--platform", metavar="P", help="website, mastodon, bluesky, email, slack, teams, telegram, webhook."
+        ),
+    ],
     account: Annotated[str, typer.Option("--account", metavar="A", help="The account on the platform.")],
     purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What the profile is for.")],
     identification: Annotated[

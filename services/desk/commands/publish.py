@@ -17,7 +17,7 @@ from services.desk import confirm, options, people, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import follow, landing
 from services.desk.connection.link import connect
-from services.desk.draft import Draft
+from services.desk.draft import MessageDraft
 from services.desk.session import Session
 from services.desk.submission import Outgoing, approve_own, prepare, preview, send, submit_as_seen
 from services.desk.views import advice, outcome
@@ -40,7 +40,7 @@ app = group("Messages: preview, confirm, sign, follow.")
     'onevoice publish "Hydrant flushing on 7th Avenue." --to fire-townsquare \\\n'
     "         --expires 4h --as fire-publisher --yes",
 )
-async def publish(desk: Invocation, message: options.Message, manner: options.PublishManner) -> int:
+async def publish(desk: Invocation, message: options.MessageOptions, manner: options.PublishManner) -> int:
     """Preview, confirm and sign a message, and watch it land.
 
     Shows what each platform would get, asks, signs exactly that with your key, and follows it to each profile. Exit
@@ -51,7 +51,7 @@ async def publish(desk: Invocation, message: options.Message, manner: options.Pu
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, officer) as here:
         state = await here.eoc()
         out, seen = await preview(here, draft, state)
@@ -69,19 +69,19 @@ async def publish(desk: Invocation, message: options.Message, manner: options.Pu
             piped=draft.piped(),
         )
         submitted = await submit_as_seen(here, talk, out, seen)
-        approved = await approve_own(here, seen, submitted)
+        since = await approve_own(here, out, seen, submitted)
         out.unanswered.forget(out.fingerprint)
-        view = await _follow(here, draft, talk, seen.request_id, approved.seq)
+        view = await _follow(here, draft, talk, seen.request_id, since)
     return report(desk, talk, view)
 
 
 @command(app, "request", 'onevoice request "Road closed at Dewdney Trunk." --to engineering-townsquare --as clerk')
-async def request(desk: Invocation, message: options.Message, manner: options.PublishManner) -> int:
+async def request(desk: Invocation, message: options.MessageOptions, manner: options.PublishManner) -> int:
     """Ask for a message to be published, without approving it.
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
     """
-    draft, talk = Draft.of(message, manner), people_console(desk.as_json)
+    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
     async with session.acting(desk, manner.officer) as here:
         if people.is_system(here.city, here.user):
             return await _request_as_system(here, draft, manner, talk)
@@ -98,7 +98,7 @@ async def request(desk: Invocation, message: options.Message, manner: options.Pu
     return report(desk, talk, view)
 
 
-async def _request_as_system(here: Session, draft: Draft, manner: options.PublishManner, talk: Console) -> int:
+async def _request_as_system(here: Session, draft: MessageDraft, manner: options.PublishManner, talk: Console) -> int:
     """Submit for a system, which may do nothing else; an officer whose key is here looks what became of it."""
     if draft.pictures:
         raise BadInput("picture.system", "a system cannot send pictures", "leave --image out, or submit as an officer")
@@ -143,7 +143,7 @@ def _show_preview(console: Console, out: Outgoing, seen: PreviewReply, state: Eo
         console.print(Text(again, style="yellow"), width=width(console))
 
 
-async def _follow(here: Session, draft: Draft, talk: Console, request_id: str, since_seq: int) -> RequestView:
+async def _follow(here: Session, draft: MessageDraft, talk: Console, request_id: str, since_seq: int) -> RequestView:
     with landing(talk, since_seq) as look:
         return await follow(here.link, request_id, since_seq, draft.wait.total_seconds(), look)
 

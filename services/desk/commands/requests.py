@@ -12,8 +12,7 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.control import Withdraw
-from schemas.events.dead import LetterView
-from schemas.events.desk import ApprovalReply, BoardQuery, RequestView
+from schemas.events.desk import ApprovalReply, RequestView
 from services.desk import confirm, options, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch, of_request
@@ -23,7 +22,7 @@ from services.desk.session import Session
 from services.desk.views import advice, dead_letters, outcome
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
-from services.desk.views.progress import Changes
+from services.desk.views.progress import ProgressPrinter
 from services.desk.views.request import report
 from services.desk.views.timetext import duration
 from services.desk.words import check_id, reason_text
@@ -40,7 +39,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
     For programs the answer is the list of requests; dead letters are named on standard error.
     """
     async with session.asking(desk, as_) as here:
-        views, failed = await _all_pending(here)
+        views, failed = await here.pending()
 
     def draw(out: Console) -> None:
         now = SystemClock().now()
@@ -180,20 +179,6 @@ def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
     return Exit.DONE
 
 
-async def _all_pending(here: Session) -> tuple[list[RequestView], tuple[LetterView, ...]]:
-    """Return all that waits, page by page, the most urgent first, and the open dead letters."""
-    views: list[RequestView] = []
-    failed: tuple[LetterView, ...] = ()
-    after: str | None = None
-    while True:
-        reply = await here.board(BoardQuery(query="pending", after=after))
-        views += reply.requests or ()
-        failed = failed or reply.dead_letters or ()
-        after = reply.next
-        if after is None:
-            return views, failed
-
-
 async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> RequestView:
     check_id(beginning, "request")
     async with session.asking(desk, as_) as here:
@@ -206,6 +191,7 @@ async def _decide(
     signed = statements.decision(
         here.signer,
         view.request,
+        statements.Circumstances.shown(view.request),
         realm=here.realm,
         officer=here.user,
         verb=verb,
@@ -239,7 +225,7 @@ async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:
 async def _watch(desk: Invocation, as_: str | None, beginning: str) -> int:
     async with session.asking(desk, as_) as here, here.link.listening(subjects.BOARD_ALL) as received:
         view = await fetch(here.link, beginning)
-        request_id, changes = view.request.request_id, Changes(console())
+        request_id, changes = view.request.request_id, ProgressPrinter(console())
         session.allow(math.inf)
         async with until_interrupted() as stop:
             watch = Watch(here.link, received, view.as_of)

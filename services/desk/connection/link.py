@@ -16,11 +16,12 @@ from pydantic import ValidationError
 
 from schemas import canonical, flow, subjects
 from schemas.events.base import Contract
-from schemas.events.desk import BoardQuery, BoardReply, ErrorReply
+from schemas.events.desk import BoardQuery, BoardReply, ErrorBody, ErrorReply
 from services.desk import sent
 from services.desk.connection.light_nats import Client, Msg, SigningClient, errors
 from services.desk.connection.refusal import why_not_connected
 from services.desk.keys.opening import Keys, open_keys
+from services.desk.views.timetext import told
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
@@ -236,7 +237,7 @@ def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
     try:
         value = canonical.loads(raw)
         if isinstance(value, dict) and "error" in value:
-            raise from_reply(ErrorReply.from_value(value).error)
+            raise _refusal(ErrorReply.from_value(value).error)
         return reply.from_value(value)
     except (canonical.StrictJsonError, ValidationError) as error:
         raise Unreachable(
@@ -244,6 +245,11 @@ def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
             f"the answer of {service_of(base)} cannot be read: is it of another version?",
             "run the same version of onevoice everywhere; onevoice doctor shows the services' versions",
         ) from error
+
+
+def _refusal(said: ErrorBody) -> OneVoiceError:
+    """Return a service's error with its times as people read them here."""
+    return from_reply(said.model_copy(update={"message": told(said.message), "hint": told(said.hint)}))
 
 
 async def _silence(_error: Exception) -> None:

@@ -24,13 +24,20 @@ class Keys:
     login: Signer
 
 
+def key_paths(city: City, user: str) -> tuple[Path, Path]:
+    """Return the key file that signs and the one that logs in; in a city's own folder one does both."""
+    signing = city.key_path(user)
+    login = signing.with_name(f"{user}.login.nk")
+    return signing, login if login.exists() else signing
+
+
 def open_keys(city: City, user: str) -> Keys:
     """Open a user's keys.
 
     Raises:
         BadInput: as ``load_key``; ``key.locked`` where nobody can be asked, ``key.passphrase``.
     """
-    signing, login = city.key_path(user), city.login_key_path(user)
+    signing, login = key_paths(city, user)
     sealed = {path: read_sealed(path) for path in (signing, login)}
     locked = [one for one in sealed.values() if one is not None]
     if not locked:

@@ -11,7 +11,7 @@ from rich.text import Text
 from schemas.events.authority import Profile
 from schemas.events.desk import EocView, OfficerView
 from services.desk.views import advice
-from services.desk.views.health import Finding, Level, Line
+from services.desk.views.health import Level, Line, ProfileCheck
 from services.desk.views.layout import table, width
 from services.desk.views.timetext import local
 
@@ -61,7 +61,7 @@ def profiles(console: Console, found: Sequence[Profile]) -> None:
     console.print(rows, width=width(console))
 
 
-def profile_findings(console: Console, found: Sequence[Finding]) -> None:
+def profile_findings(console: Console, found: Sequence[ProfileCheck]) -> None:
     """Show for each profile whether it can be posted to, and what to fix."""
     rows = table("profile", "", "what to fix")
     for one in found:

@@ -14,7 +14,7 @@ from rich.text import Text
 from schemas.events.dead import LetterView
 from services.desk.views.layout import table as rows_of
 from services.desk.views.layout import width
-from services.desk.views.timetext import ago, local
+from services.desk.views.timetext import ago, local, told
 
 MAX_BODY = 4_000
 """Characters of a message that are shown to people; ``--json`` has all that was kept."""
@@ -77,7 +77,7 @@ def outcomes(console: Console, views: Sequence[LetterView]) -> None:
 
 
 def _lines(view: LetterView) -> list[str]:
-    lines = [f"{view.subject} (ledger entry {view.seq})", view.reason]
+    lines = [f"{view.subject} (ledger entry {view.seq})", told(view.reason)]
     if view.state == "open":
         lines.append(f"once the cause is fixed: onevoice dead again {view.letter} --as OFFICER")
     else:

@@ -11,7 +11,7 @@ from schemas import flow
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.desk import EocView, OfficerView, ServiceHealth
 from services.desk.views.outcome import expiry_of
-from services.desk.views.timetext import ago, local
+from services.desk.views.timetext import ago, local, told
 from services.kernel.base.errors import Exit
 
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProfileCheck:
     """What the check found on one profile: empty ``problems`` means that it can be posted to."""
 
     id: str
@@ -53,7 +53,7 @@ class Finding:
     problems: tuple[str, ...]
 
 
-def profiles(found: list[Finding]) -> Line:
+def profiles(found: list[ProfileCheck]) -> Line:
     """Judge the official profiles: each must have its statements and its credential."""
     bad = [one.id for one in found if not one.ok]
     if not bad:
@@ -90,7 +90,7 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
-        return Line(name, Level.WARN, f"says: {troubled[0]}", "its log says more; if it stays, restart it")
+        return Line(name, Level.WARN, f"says: {told(troubled[0])}", "its log says more; if it stays, restart it")
     copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
     behind = [beat for beat in beats if beat.control_seq < view.control_seq]
     if behind:
@@ -105,7 +105,7 @@ def waits(beats: tuple[ServiceHealth, ...]) -> Line:
     if not found:
         return Line("waiting posts", Level.OK, "none")
     first = found[0]
-    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {first.reason}"
+    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {told(first.reason)}"
     detail += f", until {local(first.until, first.until)}"
     return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
 

@@ -104,6 +104,7 @@ def renderings_json(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
                 "platform": rendering.platform,
                 "sha256": rendering.sha256,
                 "parts": list(content.parts),
+                "language": content.language,
                 "link": content.link,
                 "pictures": [{"sha256": picture.sha256, "alt": picture.alt} for picture in content.pictures],
             }

@@ -13,7 +13,7 @@ from services.desk.views.timetext import local
 from services.kernel.base.clock import SystemClock
 
 
-class Changes:
+class ProgressPrinter:
     """Shows each view's difference from the one before."""
 
     def __init__(self, console: Console) -> None:

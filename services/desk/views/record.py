@@ -13,7 +13,7 @@ from rich.text import Text
 
 from services.audit.proof import EntryProof, EntryView, Report
 from services.desk.views.layout import table, width
-from services.desk.views.timetext import local
+from services.desk.views.timetext import local, told
 
 _SHOWN = 50
 
@@ -44,7 +44,7 @@ def report(out: Console, found: Report) -> None:
     out.print(Text(f"Merkle root {found.root}", style="dim"), soft_wrap=True)
     for style, listed in (("red", found.violations), ("yellow", found.warnings)):
         for one in listed[:_SHOWN]:
-            out.print(Text(f"  at {one.seq}  {one.code}: {one.message}", style=style), width=width(out))
+            out.print(Text(f"  at {one.seq}  {one.code}: {told(one.message)}", style=style), width=width(out))
         if len(listed) > _SHOWN:
             out.print(f"  and {len(listed) - _SHOWN} more: --json lists all", style=style)
 

@@ -18,9 +18,10 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import outcome, unconfirmed
+from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, width
 from services.desk.views.output import print_json
-from services.desk.views.timetext import ago, local
+from services.desk.views.timetext import ago, local, told
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -50,9 +51,10 @@ def rendering(shown: Rendering) -> Panel:
         lines.append(Text(f"link: {content.link}", style="dim"))
     lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
     count = sum(len(part) for part in content.parts)
+    language = f", {name_of(content.language)}" if content.language else ""
     return Panel(
         Group(*lines),
-        title=Text(f"{shown.platform}, {count} characters"),
+        title=Text(f"{shown.platform}, {count} characters{language}"),
         title_align="left",
         width=WIDTH,
         padding=(0, 1),
@@ -98,6 +100,7 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
 def request_head(console: Console, request: Request, now: datetime) -> None:
     """Show who asked for what, when, and until when."""
     kind = "crisis content" if request.crisis else "routine content"
+    kind += f", severity {request.severity}" if request.severity else ", no severity"
     console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
     line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
@@ -125,7 +128,7 @@ def _findings(console: Console, found: Verdict) -> None:
     rows = table("clause", "finding", "reason")
     for finding in found.findings:
         style = _FINDING_STYLE[finding.outcome]
-        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(finding.reason))
+        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(told(finding.reason)))
     if found.findings:
         console.print(rows, width=width(console))
 
@@ -146,8 +149,8 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
 def waiting_for(item: DeliveryView) -> str:
     """Return why a profile's post is not out, and when it is tried again."""
     if item.retry_at is None:
-        return item.reason
-    return f"{item.reason or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
+        return told(item.reason)
+    return f"{told(item.reason) or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
 
 
 def result(console: Console, view: RequestView) -> None:
@@ -162,7 +165,7 @@ def result(console: Console, view: RequestView) -> None:
         console.print(Text(line), width=width(console))
     deliveries(console, view.deliveries)
     for letter in view.dead_letters:
-        said = f"{letter.service} could not handle it: {letter.reason} (onevoice dead show {letter.letter})"
+        said = f"{letter.service} could not handle it: {told(letter.reason)} (onevoice dead show {letter.letter})"
         console.print(Text(said, style="red"), width=width(console))
     _look(console, view)
     if view.verdict is not None:
@@ -193,13 +196,16 @@ def next_steps(view: RequestView) -> list[str]:
         return []
     if found.outcome is Outcome.BLOCKED:
         blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
-        reasons = [f"It waits: {one.reason} [{one.clause}]" for one in blocking]
+        reasons = [f"It waits: {told(one.reason)} [{one.clause}]" for one in blocking]
         if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
             return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
         return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
     if found.outcome is Outcome.REFUSED:
         refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
-        return [*(f"{one.reason} [{one.clause}]" for one in refusing), "This is final; make a new request instead."]
+        return [
+            *(f"{told(one.reason)} [{one.clause}]" for one in refusing),
+            "This is final; make a new request instead.",
+        ]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
     line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
     if not outcome.settled(view):

@@ -1,11 +1,18 @@
-"""Durations and times as people type and read them. Pure: now and the zone are arguments."""
+"""Durations and times as people type and read them.
+
+The present is an argument; the zone that times are shown in is that of the command's city.
+"""
 
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from services.kernel.base.errors import BadInput
+from services.kernel.base.zones import in_zone
+
+_zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 
 _PART = re.compile(r"([0-9]{1,9})(d|h|min|m|s)")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
@@ -33,10 +40,12 @@ def duration(text: str, code: str = "duration.malformed") -> timedelta:
 def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires") -> datetime:
     """Return the time that a duration from now, or an ISO 8601 time, means, in UTC.
 
-    A time without an offset is in ``zone`` (None: the machine's). ``what`` names the option and the error's code.
+    A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``what`` names the
+    option and the error's code.
 
     Raises:
-        BadInput: ``<what>.malformed``, or ``<what>.past`` when it is not after now.
+        BadInput: ``<what>.malformed``, ``<what>.zone`` when it is not clear which moment is meant, ``<what>.past`` when
+            it is not after now.
     """
     word = text.strip()
     if word[:1].isdigit() and not re.match(r"\d{4}-", word):
@@ -51,9 +60,7 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
 def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
     try:
         at = datetime.fromisoformat(word)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=zone) if zone is not None else at.astimezone()
-        return at.astimezone(UTC)
+        return (at if at.tzinfo is not None else _placed(at, zone, word, what)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadInput(
             f"{what}.malformed",
@@ -62,11 +69,33 @@ def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
         ) from error
 
 
-def local(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
-    """Return a time for people: in ``zone`` (None: the machine's), with the zone's name; the date if not today."""
-    here, today = at.astimezone(zone), now.astimezone(zone).date()
+def _placed(at: datetime, zone: tzinfo | None, word: str, what: str) -> datetime:
+    """Put a time without an offset into the city's zone, unless the clocks there show it twice, or never."""
+    if zone is None:
+        message = f"{_short(word)} does not say in which time zone it is, and city.toml has no [city] timezone"
+        raise BadInput(f"{what}.zone", message, "add the offset, as in 2026-01-31T18:00-08:00")
+    first, second = (at.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        message = f"the clocks change at {_short(word)}: they show that time twice, or not at all"
+        raise BadInput(f"{what}.zone", message, "add the offset that you mean, as in 2026-01-31T18:00-08:00")
+    return first
+
+
+def read_in(zone: tzinfo | None) -> None:
+    """Show times in the city's zone from now on; None: the city names none, and UTC is shown."""
+    _zone.set(zone or UTC)
+
+
+def local(at: datetime, now: datetime) -> str:
+    """Return a time for people: in the zone that they read in, with its name; the date if not today."""
+    here, today = at.astimezone(_zone.get()), now.astimezone(_zone.get()).date()
     clock = f"{here:%H:%M:%S} {here.tzname()}"
     return clock if here.date() == today else f"{here:%Y-%m-%d} {clock}"
+
+
+def told(reason: str) -> str:
+    """Return what a service says with its times in the zone that people read in; never for words of a message."""
+    return in_zone(reason, _zone.get())
 
 
 def ago(seconds: float) -> str:

@@ -6,8 +6,7 @@ from datetime import datetime
 
 from schemas.events.control import Order, Withdraw
 from schemas.roles import OFFICE_OR_APPROVER
-from services.kernel.control.control_state import ControlState
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_state import ControlFault, ControlState
 
 
 def check_withdrawal(order: Order, author: str, control: ControlState, now: datetime) -> None:

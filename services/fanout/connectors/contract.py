@@ -1,4 +1,4 @@
-"""What every connector does, and nothing more: publish, reconcile, retract, check.
+"""What every connector does, and nothing more: it declares what it can do, and does publish, reconcile, retract, check.
 
 A connector translates between an Intent and one platform. It decides nothing about the policy, keeps no state
 that matters, and answers with a value: an exception out of a connector is a bug and counts as Unknown.
@@ -7,6 +7,7 @@ How to be sure of an outcome is the platform's class (docs/platforms.md).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ __all__ = [
     "CannotTell",
     "Cause",
     "Connector",
+    "Correction",
+    "Declaration",
     "FetchMedia",
     "Health",
     "Intent",
@@ -36,6 +39,7 @@ __all__ = [
     "Retracted",
     "Retryable",
     "Unknown",
+    "WhenUnknown",
     "limits_of",
 ]
 
@@ -50,7 +54,8 @@ class Intent:
     ``idempotency_key`` is the same for each repeat of this revision on this profile. ``author_time`` is when the
     request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
     reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
-    website's mirror, the profiles that carry the message and the posts' addresses.
+    website's mirror, the profiles that carry the message and the posts' addresses. ``follows``: the ``remote_id`` of an
+    earlier post of this profile that this one answers; only for connectors that declare ``reply``.
     """
 
     request_id: str
@@ -63,6 +68,7 @@ class Intent:
     call_timeout: float
     repeat: bool = False
     also_at: tuple[tuple[Profile, str], ...] = ()
+    follows: str = ""
 
 
 class Cause(StrEnum):
@@ -169,30 +175,77 @@ class Health:
     cause: Cause | None = None
 
 
-class Connector(Protocol):
-    """One platform."""
+class WhenUnknown(StrEnum):
+    """What is done when nobody knows whether a call posted.
+
+    ``repeat``: the same key and bytes are the same post, so it is sent again. ``look``: the profile's own posts are
+    looked at first. ``person``: the platform cannot be asked, a person decides.
+    """
+
+    REPEAT = "repeat"
+    LOOK = "look"
+    PERSON = "person"
+
+
+class Correction(StrEnum):
+    """How what stands is put right: by an edit, by a reply that people see under it, or by a new post."""
+
+    EDIT = "edit"
+    REPLY = "reply"
+    NEW_POST = "new_post"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a connector can do on its platform, beside posting.
+
+    ``edit``: change a post in its place. ``delete``: take one back (``retract``). ``reply``: answer an earlier post
+    (``Intent.follows``). ``repost``: show another account's post.
+    """
+
+    when_unknown: WhenUnknown
+    correction: Correction
+    edit: bool = False
+    delete: bool = False
+    reply: bool = False
+    repost: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a correction by what the connector cannot do."""
+        able = {Correction.EDIT: self.edit, Correction.REPLY: self.reply, Correction.NEW_POST: True}
+        if not able[self.correction]:
+            raise ValueError(f"corrections are declared as {self.correction}, which is not declared itself")
+
+
+class Connector(ABC):
+    """One platform. Without a declaration none can be constructed."""
 
     platform: str
 
+    @property
+    @abstractmethod
+    def declaration(self) -> Declaration:
+        """What it can do; a class attribute does."""
+
+    @abstractmethod
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post it, or say why not; ends within ``intent.call_timeout``."""
-        ...
 
+    @abstractmethod
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look whether an earlier publish of this intent stands, without posting anything."""
-        ...
 
+    @abstractmethod
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Take a post back; to repeat it is harmless."""
-        ...
 
+    @abstractmethod
     async def check(self, profile: Profile) -> Health:
         """Say whether this profile can be posted to (credentials, reachability), without posting."""
-        ...
 
+    @abstractmethod
     async def close(self) -> None:
         """Let go of connections."""
-        ...
 
 
 @runtime_checkable

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 from schemas.platforms import LIMITS, limits_of
+from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.email.connector import EmailConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
+from services.fanout.connectors.slack.connector import SlackConnector
+from services.fanout.connectors.teams.connector import TeamsConnector
+from services.fanout.connectors.telegram.connector import TelegramConnector
+from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.kernel.base.city import City
@@ -20,17 +27,38 @@ TOWNSQUARE = "townsquare"
 def connectors(city: City, website: str) -> dict[str, Connector]:
     """Return a connector for each platform; ``website`` is the base URL of the manifest."""
     language = city.settings.city.language.partition("-")[0]
+    telegram, endpoints = city.settings.telegram, city.settings.webhook.endpoints
     return {
         "website": website_of(city, website),
+        "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
+        "email": _email(city),
+        "slack": SlackConnector(city.token_path),
+        "teams": TeamsConnector(city.token_path),
+        "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
+        "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
+
+
+def _email(city: City) -> EmailConnector:
+    section = city.settings.email
+    place = (section.host, section.port, section.security, city.token_path)
+    return EmailConnector(*place, sender=section.sender, name=city.settings.city.name, username=section.username)
 
 
 def website_of(city: City, website: str) -> WebsiteConnector:
     """Return the connector of the city's own website in this realm."""
     settings = city.settings.city
-    site = Site(settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise")
+    site = Site(
+        settings.name, website.rstrip("/"), settings.language, exercise=city.realm == "exercise", zone=city.zone or UTC
+    )
     return WebsiteConnector(city.site_folder, city.var / "website" / city.realm, site)
+
+
+def _servers(city: City) -> Callable[[str], str]:
+    """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
+    section = city.settings.bluesky
+    return lambda name: section.servers[name] if name else section.server
 
 
 def _bases(city: City) -> Callable[[str], str]:

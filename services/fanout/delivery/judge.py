@@ -8,7 +8,13 @@ from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain.delivery_state import DeliveryState, state_of
 from services.fanout.domain.step import End, Place, unless_public
-from services.kernel.authority.post_authorization import EXPIRED, Objection, WarrantFacts, objections, rendering_for
+from services.kernel.authority.post_authorization import (
+    EXPIRED,
+    PostFacts,
+    PostViolation,
+    post_violations,
+    rendering_for,
+)
 from services.kernel.runtime.service import Runtime
 
 CHANGED = "warrant.control_changed"
@@ -22,13 +28,13 @@ class Judge:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def violations(self, place: Place, profile: Profile) -> tuple[Objection, ...]:
+    def violations(self, place: Place, profile: Profile) -> tuple[PostViolation, ...]:
         """Return what speaks against posting it now; empty: it may be posted."""
         state = self._runtime.fold.requests.get(place.request_id, place.state)
         rendering = rendering_for(state.request, profile.platform)
         verdict = state.verdict
-        return objections(
-            WarrantFacts(
+        return post_violations(
+            PostFacts(
                 request=state.request,
                 verdict=verdict,
                 verdict_seq=state.verdict_seq,
@@ -64,7 +70,7 @@ class Judge:
         return NotAttempted(in_words(found)) if found else None
 
 
-def end_of(place: Place, found: tuple[Objection, ...]) -> End | None:
+def end_of(place: Place, found: tuple[PostViolation, ...]) -> End | None:
     """Return how a post ends that may not go out; None when a newer verdict is coming, which brings its own work."""
     codes = {item.code for item in found}
     if codes & STALE:
@@ -73,6 +79,6 @@ def end_of(place: Place, found: tuple[Objection, ...]) -> End | None:
     return unless_public(place, End(outcome, "warrant.request_expired" in codes, in_words(found)))
 
 
-def in_words(found: tuple[Objection, ...]) -> str:
+def in_words(found: tuple[PostViolation, ...]) -> str:
     """Return what speaks against a post, for people."""
     return " ".join(item.message for item in found)

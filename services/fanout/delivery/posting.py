@@ -18,18 +18,18 @@ from services.fanout.connectors.contract import Connector, Intent, PublishResult
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.judge import Judge, end_of, in_words
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.routes import Routes
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain import receipts, retry
-from services.fanout.domain.settings import Settings
+from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
 from services.fanout.hosts.host import Host
 from services.fanout.hosts.line import HostSlot
 from services.fanout.hosts.starts import Start, Starts
-from services.kernel.authority.post_authorization import Objection, rendering_for
+from services.kernel.authority.post_authorization import PostViolation, rendering_for
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.ledger.client import Conflict
@@ -54,7 +54,7 @@ class _Way:
 
 
 @dataclass(frozen=True)
-class _Call:
+class _RecordedAttempt:
     """An attempt on record that is about to be called.
 
     ``decided_under`` is the posture that it was made under; ``known`` the last receipt on its place before it.
@@ -76,7 +76,7 @@ class Posting:
         self,
         runtime: Runtime,
         places: Places,
-        routes: Routes,
+        destinations: Destinations,
         judge: Judge,
         admission: Admission,
         starts: Starts,
@@ -84,11 +84,11 @@ class Posting:
         records: Records,
         conclusion: Conclusion,
         settler: Settler,
-        settings: Settings,
+        settings: FanoutSettings,
     ) -> None:
         self._runtime = runtime
         self._places = places
-        self._routes = routes
+        self._destinations = destinations
         self._judge = judge
         self._admission = admission
         self._starts = starts
@@ -100,18 +100,18 @@ class Posting:
 
     async def post(self, place: Place, number: int, slot: HostSlot) -> StepOutcome:
         """Make one attempt."""
-        profile, connector = self._routes.profile(place.profile), self._routes.connector(place.profile)
+        profile, connector = self._destinations.profile(place.profile), self._destinations.connector(place.profile)
         if profile is None or connector is None:
             what = f"no profile {place.profile}" if profile is None else f"no connector for {profile.platform}"
             return await self._settler.end(place, End(ReceiptOutcome.FAILED, True, f"this city has {what}"))
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
-        way = _Way(profile, connector, self._routes.host(profile), slot)
+        way = _Way(profile, connector, self._destinations.host(profile), slot)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
             return wait
-        crash_point("fanout.attempt.warranted")
+        crash_point("fanout.attempt.authorized")
         async with self._starts.one() as start:
             return await self._attempt_and_call(place, number, way, start)
 
@@ -125,7 +125,7 @@ class Posting:
         attempt = place.state.target(place.profile).attempt
         if not attempt_seq or attempt is None:
             return Wait(VOID_PAUSE, "its attempt did not count")
-        call = _Call(newest, way, attempt_seq, start, lease, decided_under, known)
+        call = _RecordedAttempt(newest, way, attempt_seq, start, lease, decided_under, known)
         result = await self._call(call, attempt)
         crash_point("fanout.call.ended")
         if isinstance(result, Unknown) and lease.age() > lease.length:
@@ -153,7 +153,7 @@ class Posting:
         target = state.target(place.profile)
         return target.attempt_seq if target.attempt == attempt else 0
 
-    async def _call(self, call: _Call, attempt: Attempt) -> PublishResult | NotAttempted:
+    async def _call(self, call: _RecordedAttempt, attempt: Attempt) -> PublishResult | NotAttempted:
         place, way = call.place, call.way
         try:
             await self._runtime.projection.fresh(STALE_SECONDS)
@@ -188,7 +188,7 @@ class Posting:
             if receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED and receipt.url and name in profiles
         )
 
-    async def _conclude(self, call: _Call, result: PublishResult | NotAttempted) -> StepOutcome:
+    async def _conclude(self, call: _RecordedAttempt, result: PublishResult | NotAttempted) -> StepOutcome:
         """Write the receipt of an attempt, if it is known how it ended."""
         place, now = call.place, self._runtime.clock.now()
         attempt = place.state.target(place.profile).attempt
@@ -206,7 +206,7 @@ class Posting:
             return Wait(retry.BASE_SECONDS, result.reason)
         return LookAgain()
 
-    async def _refuse(self, place: Place, found: tuple[Objection, ...]) -> StepOutcome:
+    async def _refuse(self, place: Place, found: tuple[PostViolation, ...]) -> StepOutcome:
         """End a post that may not go out: in silence if a newer verdict is coming, else with a receipt."""
         codes, reason = sorted({item.code for item in found}), in_words(found)
         self._runtime.log.warning("not posted", profile=place.profile, codes=codes, reason=reason)

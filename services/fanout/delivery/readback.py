@@ -18,8 +18,8 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.routes import Routes
 from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
 from services.kernel.fold.reading import parse
@@ -50,13 +50,13 @@ class ReadBack:
     def __init__(
         self,
         runtime: Runtime,
-        routes: Routes,
+        destinations: Destinations,
         records: Records,
         caller: Caller,
         lease: float,
     ) -> None:
         self._runtime = runtime
-        self._routes = routes
+        self._destinations = destinations
         self._lease = lease
         self._records = records
         self._caller = caller
@@ -68,7 +68,7 @@ class ReadBack:
         """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
         looks = settling_of(receipt.platform, self._lease).read_back
         wanted = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.remote_id and receipt.resolution_seq is None
-        able = isinstance(self._routes.of_platform(receipt.platform), ReadsBack)
+        able = isinstance(self._destinations.of_platform(receipt.platform), ReadsBack)
         if not wanted or not able or not looks or seq in self._seen or len(self._due) >= KEPT:
             return
         self._seen.add(seq)
@@ -92,7 +92,7 @@ class ReadBack:
 
     async def _take_up(self) -> None:
         longest = max(
-            max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._routes.platforms, "")
+            max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._destinations.platforms, "")
         )
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
@@ -111,14 +111,14 @@ class ReadBack:
         last = await self._last(receipt)
         request = await self._request(receipt.request_id)
         profile = self._runtime.control.profiles.get(receipt.profile)
-        connector = self._routes.of_platform(receipt.platform)
+        connector = self._destinations.of_platform(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
         if last is None or last.seq != watched.seq or not ours or profile is None:
             self._seen.discard(watched.seq)
             return
         if request is None or not isinstance(connector, ReadsBack):
             return
-        host = self._routes.host(profile)
+        host = self._destinations.host(profile)
         now = self._runtime.clock.monotonic()
         if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
             self._later(watched)

@@ -9,10 +9,10 @@ from schemas.events.deliveries import Attempt
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.records import Records
-from services.fanout.delivery.routes import Routes
 from services.fanout.domain import receipts, retry
-from services.fanout.domain.settings import Settings
+from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.settling import settling_of
 from services.fanout.domain.step import LEASE_SLACK, End, Lapse, LookAgain, Place, Settle, StepOutcome, Wait
 from services.fanout.hosts.line import HostSlot
@@ -28,14 +28,14 @@ class Settler:
     def __init__(
         self,
         runtime: Runtime,
-        routes: Routes,
+        destinations: Destinations,
         caller: Caller,
         records: Records,
         conclusion: Conclusion,
-        settings: Settings,
+        settings: FanoutSettings,
     ) -> None:
         self._runtime = runtime
-        self._routes = routes
+        self._destinations = destinations
         self._caller = caller
         self._records = records
         self._conclusion = conclusion
@@ -47,9 +47,9 @@ class Settler:
         known = place.target.receipt_last
         slot.calling()
         found = await self.look(place, attempt)
-        profile = self._routes.profile(place.profile)
+        profile = self._destinations.profile(place.profile)
         if profile is not None:
-            self._routes.host(profile).note_answer(attempt.profile, found)
+            self._destinations.host(profile).note_answer(attempt.profile, found)
         if isinstance(found, CannotTell) and not settling.idempotent:
             delay = retry.look_again(step.over_for, self._ask_for(place, found))
             if delay is not None:
@@ -76,7 +76,7 @@ class Settler:
 
     async def end(self, place: Place, step: End) -> StepOutcome:
         """Write down that it ended without an attempt."""
-        profile = self._routes.profile(place.profile)
+        profile = self._destinations.profile(place.profile)
         platform = profile.platform if profile is not None else "unknown"
         now = self._runtime.clock.now()
         receipt = receipts.without_attempt(
@@ -87,7 +87,7 @@ class Settler:
 
     async def look(self, place: Place, attempt: Attempt) -> ReconcileResult:
         """Ask the platform whether an attempt's post stands."""
-        connector, profile = self._routes.connector(place.profile), self._routes.profile(place.profile)
+        connector, profile = self._destinations.connector(place.profile), self._destinations.profile(place.profile)
         request = place.state.request
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")

@@ -10,9 +10,9 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from schemas.platforms import MIRROR
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
-from services.fanout.delivery.routes import Routes
 from services.fanout.delivery.settler import Settler
 from services.fanout.delivery.waits import Waits
 from services.fanout.domain.step import (
@@ -68,7 +68,7 @@ class Work:
         self,
         runtime: Runtime,
         places: Places,
-        routes: Routes,
+        destinations: Destinations,
         posting: Posting,
         settler: Settler,
         waits: Waits,
@@ -76,7 +76,7 @@ class Work:
     ) -> None:
         self._runtime = runtime
         self._places = places
-        self._routes = routes
+        self._destinations = destinations
         self._posting = posting
         self._settler = settler
         self._waits = waits
@@ -181,8 +181,8 @@ class Work:
             return step
         if isinstance(step, End):
             return await self._settler.end(place, step)
-        profile = self._routes.profile(place.profile)
-        host = self._routes.host(profile) if profile is not None else None
+        profile = self._destinations.profile(place.profile)
+        host = self._destinations.host(profile) if profile is not None else None
         line = host.line if host is not None else self._nowhere
         async with line.slot(place.one_at_a_time, place.state.priority) as slot:
             if self._released:

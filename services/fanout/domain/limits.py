@@ -36,7 +36,19 @@ class HostLimit:
     account: Rate | None = None
 
 
+_BROAD = Rate(100.0, 10.0, reserve=30.0)
+"""For what counts by another measure, or by none: no flood, for all that."""
+
 LIMITS: dict[str, HostLimit] = {
+    # Account: 5,000 points an hour, 3 for a post (docs.bsky.app/docs/advanced-guides/rate-limits).
+    # 100 + 3,600 s * 1,400/3,600 = 1,500 posts.
+    # Host: 3,000 requests per address in 5 minutes; a post with four pictures takes eight at most.
+    "bluesky": HostLimit(
+        at_once=64,
+        slow=192,
+        host=Rate(150.0, 150.0 / WINDOW, reserve=50.0),
+        account=Rate(100.0, 1_400.0 / 3_600.0, reserve=30.0),
+    ),
     # Host: 300 requests per address in 5 minutes (docs.joinmastodon.org/api/rate-limits and rack_attack.rb, older
     # servers); a post takes a second request at times, to look. 100 + 300 s * 40/300 = 140 posts.
     # Account: 300 statuses in 3 hours (Mastodon's rate_limiter.rb). 60 + 10,800 s * 240/10,800 = 300.
@@ -46,6 +58,17 @@ LIMITS: dict[str, HostLimit] = {
         host=Rate(100.0, 40.0 / WINDOW, reserve=50.0),
         account=Rate(60.0, 240.0 / 10_800.0, reserve=20.0),
     ),
+    # A webhook: one message a second, short bursts are taken (docs.slack.dev/apis/web-api/rate-limits).
+    "slack": HostLimit(at_once=16, slow=48, host=_BROAD, account=Rate(10.0, 0.8, reserve=3.0)),
+    # A workflow's connection: 100 calls a minute (Microsoft's reference of the Teams connector). 40 + 60 s * 1 = 100.
+    "teams": HostLimit(at_once=16, slow=48, host=_BROAD, account=Rate(40.0, 1.0, reserve=10.0)),
+    # A bot: 30 messages a second; one channel or group: 20 a minute (core.telegram.org/bots/faq).
+    # Account: 8 + 60 s * 0.2 = 20.
+    "telegram": HostLimit(at_once=16, slow=48, host=Rate(15.0, 15.0, reserve=5.0), account=Rate(8.0, 0.2, reserve=3.0)),
+    # The city's own mail server; what lists it serves, it knows.
+    "email": HostLimit(at_once=8, slow=24, host=_BROAD, account=_BROAD),
+    # Systems of the city and its partners: what they can take they say by a 429.
+    "webhook": HostLimit(at_once=16, slow=48, host=_BROAD, account=_BROAD),
 }
 OTHER = HostLimit(
     at_once=16,
@@ -60,8 +83,15 @@ LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare"
 
 
 def host_of(profile: Profile) -> str:
-    """Return the host that a post to this profile goes to: the account's instance, else the platform."""
-    _, at, instance = profile.account.rpartition("@")
+    """Return the host that a post to this profile goes to: the account's instance, else the platform.
+
+    Each webhook's receiver is a host of its own; all e-mail goes to one server.
+    """
+    if profile.platform == "email":
+        return "email"
+    if profile.platform == "webhook":
+        return f"webhook:{profile.account}"
+    _, at, instance = profile.account.removeprefix("@").rpartition("@")
     return instance if at and instance else profile.platform
 
 
@@ -94,6 +124,11 @@ class Bucket:
         self._fill(at)
         self.take(amount)
 
+    def left(self, now: float) -> float:
+        """Return what it gives at a time, the reserve included; never less than nothing."""
+        self._fill(now)
+        return max(0.0, self._tokens)
+
     def _fill(self, now: float) -> None:
         if self._at is not None:
             self._tokens = min(self.rate.size, self._tokens + max(0.0, now - self._at) * self.rate.per_second)
@@ -122,6 +157,10 @@ class Quota:
         for bucket in (self._host, self._account(account)):
             if bucket is not None:
                 bucket.spent(at, amount)
+
+    def left(self, now: float) -> float | None:
+        """Return what the host still gives; None: it is not counted."""
+        return self._host.left(now) if self._host is not None else None
 
     def _account(self, account: str) -> Bucket | None:
         if self._limit.account is None:

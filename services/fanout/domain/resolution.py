@@ -1,7 +1,7 @@
 """Whether an officer's word on an unconfirmed post goes on record, and what it does to the receipt. Pure.
 
 A platform that cannot tell how an attempt ended leaves a final ``unconfirmed`` receipt, and a person decides. Source:
-design.md, section "Delivery, exactly once as the public sees it"; HUM.11(A) 2(iii) for who may have it posted again.
+docs/adr/0011-people-resolve-what-is-unconfirmed.md; HUM.11(A) 2(iii) for who may have it posted again.
 """
 
 from __future__ import annotations

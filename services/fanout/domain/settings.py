@@ -9,7 +9,7 @@ ASK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class FanoutSettings:
     """In seconds: ``lease`` of an attempt, ``ask_seconds`` until an unknown outcome goes to a person."""
 
     lease: float

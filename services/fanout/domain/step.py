@@ -1,7 +1,7 @@
 """What is next for one request on one profile. Pure: facts in, one step out.
 
 First what is open is settled, whatever became of the verdict; then what is over or stale is let be; only then may
-something be posted. Source: design.md, Fan-out.
+something be posted. Source: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -236,6 +236,6 @@ def _ended(place: Place, now: datetime) -> End | None:
         return End(ReceiptOutcome.WITHHELD, True, "the request was refused after it had been cleared")
     until = verdict.valid_until if verdict is not None and place.state.is_cleared else None
     if until is not None and until <= now:
-        when = f"{until:%H:%M:%S}"
+        when = f"{until:%Y-%m-%d %H:%M:%S}"
         return End(ReceiptOutcome.EXPIRED, False, f"the clearance ended at {when} UTC; a new approval renews it")
     return None

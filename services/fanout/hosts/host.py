@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
@@ -15,6 +17,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.domain.breaker import Breaker, Pass, Stop
 from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
 from services.fanout.hosts.line import HostLine
+from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
 Said = PublishResult | ReconcileResult | Health
@@ -60,7 +63,7 @@ class Host:
             return
         self._runtime.health.troubles[key] = (
             f"{self.name} does not answer ({self.breaker.failures} failures in a row, the last at "
-            f"{self._runtime.clock.now():%H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
+            f"{self._runtime.clock.now():%Y-%m-%d %H:%M:%S} UTC: {self.breaker.last_reason}); posts to it wait"
         )
 
 
@@ -90,6 +93,15 @@ class HostRegistry:
         """Return the hosts that are shut although nothing waits for them: nobody would find out that they are back."""
         now = self._runtime.clock.monotonic()
         return [host for host in self._hosts.values() if host.breaker.is_idle(now)]
+
+    def measures(self) -> Iterator[Measure]:
+        """Yield whether each host that was asked is shut, and what its quota still gives."""
+        now = self._runtime.clock.monotonic()
+        for host in self._hosts.values():
+            yield Measure("onevoice_host_shut", float(host.breaker.is_open), {"host": host.name})
+            left = host.quota.left(now)
+            if left is not None:
+                yield Measure("onevoice_host_quota_left", left, {"host": host.name})
 
     def of(self, profile: Profile) -> Host:
         """Return the host that a profile's posts go to."""

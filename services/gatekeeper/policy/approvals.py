@@ -97,6 +97,7 @@ def _weigh_one(fact: ApprovalFact, facts: Facts, regime: Regime) -> tuple[Weight
     if not fault and statement.decision == "approve":
         fault = (
             _of_content(statement, facts.request)
+            or _of_circumstances(statement, facts)
             or _of_time(statement, facts)
             or _of_screening(statement, facts.request)
         )
@@ -186,6 +187,33 @@ def _of_content(statement: ApprovalStatement, request: Request) -> str:
     if statement.targets != request.targets and sorted(statement.targets) != sorted(request.targets):
         return "it is for other profiles than this request asks for"
     return ""
+
+
+def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
+    """Say where the request is not what the approver was shown, in what the policy reads beside the content.
+
+    The request itself carries no signature: whoever writes it could make it less severe, or last for years.
+    """
+    if statement.rule is None:
+        return "it was signed by a desk of before version 0.3; approve again" if facts.control.ruled else ""
+    request = facts.request
+    for what, signed, stands in (
+        ("author", statement.author, request.author),
+        ("crisis flag", statement.crisis, request.crisis),
+        ("severity", statement.severity, request.severity),
+        ("end", statement.request_expires_at, request.expires_at),
+        ("original that it replaces", statement.replaces, request.replaces),
+        ("message that it follows", statement.follows, request.follows),
+    ):
+        if signed != stands:
+            return (
+                f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it again and sign anew"
+            )
+    return ""
+
+
+def _word(value: object) -> str:
+    return "none" if value is None else moment(value) if isinstance(value, datetime) else str(value)
 
 
 def _of_time(statement: ApprovalStatement, facts: Facts) -> str:

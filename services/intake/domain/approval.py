@@ -98,6 +98,7 @@ def check(
     except StatementFault as fault:
         raise fault.error("approval") from fault
     _check_subject(statement, context.request)
+    _check_circumstances(statement, context.request, control)
     _check_open(context, control, now)
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
@@ -111,14 +112,13 @@ def check(
 
 
 def may_decide(request: Request, officer: str, control: ControlState, now: datetime) -> bool:
-    """Return whether an officer's decision could count: the author's always, others' by role in this posture."""
-    if officer == request.author:
-        return True
+    """Return whether an officer's decision could count, by role in this posture; the author's needs one too."""
     roles = control.roles_of(officer, now)
     if roles & _counting_roles(request, control):
         return True
-    routine = not control.in_crisis and not _under_eoc(request, control)
-    return routine and any(control.may_publish_to(officer, target, now) for target in request.targets)
+    if control.in_crisis or _under_eoc(request, control) or (request.crisis and Role.DESIGNATED not in roles):
+        return False
+    return all(control.may_publish_to(officer, target, now) for target in request.targets)
 
 
 def _nonces(context: RequestContext) -> set[str]:
@@ -142,6 +142,33 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
                 f"the decision is for {what} {_short(signed)}, and {request.request_id} has {_short(stands)}",
                 f"look at it as it is now and decide again: onevoice show {request.request_id}",
             )
+
+
+def _check_circumstances(statement: ApprovalStatement, request: Request, control: ControlState) -> None:
+    """Check what an approval covers beside the content; a no is a no to whatever was shown."""
+    if statement.decision == "reject":
+        return
+    again = f"look at it as it is now and decide again: onevoice show {request.request_id}"
+    if statement.rule is None and control.ruled:
+        raise Refused(
+            "approval.version",
+            "it was signed by a desk of before version 0.3, and does not cover severity, author and end",
+            "install the version of the city's services on this machine, and approve again",
+        )
+    differs = statement.rule is not None and [
+        what
+        for what, signed, stands in (
+            ("the author", statement.author, request.author),
+            ("the crisis flag", statement.crisis, request.crisis),
+            ("the severity", statement.severity, request.severity),
+            ("when it ends", statement.request_expires_at, request.expires_at),
+            ("what it replaces", statement.replaces, request.replaces),
+            ("what it follows", statement.follows, request.follows),
+        )
+        if signed != stands
+    ]
+    if differs:
+        raise Refused("approval.circumstances", f"the decision is for other facts: {', '.join(differs)}", again)
 
 
 def _short(value: object) -> str:
@@ -199,7 +226,8 @@ def _clause(request: Request, control: ControlState) -> str:
 def _needed(request: Request, control: ControlState) -> str:
     roles = ", ".join(sorted(_counting_roles(request, control)))
     routine = not control.in_crisis and not _under_eoc(request, control)
-    return f"one of {roles}" + (" or a publisher of the profile" if routine else "")
+    publisher = "designated publisher" if request.crisis else "publisher"
+    return f"one of {roles}" + (f" or a {publisher} of each profile" if routine else "")
 
 
 def _check_acknowledged(statement: ApprovalStatement, request: Request) -> None:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_IN = 8 * 1024 * 1024
-MAX_OUT = 5 * 1024 * 1024
+MAX_OUT = 1_000_000
+"""What Bluesky takes, the least of all: so each platform gets the very bytes that were approved."""
+
 MAX_PIXELS = 50_000_000
 """Pixels that a picture may claim before any is decoded: a small file may claim billions."""
 
-MAX_SIDE = 4_096
+SIDES = (4_096, 2_560, 1_600, 1_000)
+"""Pixels that a picture may be wide or high; the smaller ones where it is too large however it is packed."""
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
 _TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -36,7 +39,7 @@ class CleanPicture:
 
 
 def clean_picture(raw: bytes) -> CleanPicture:
-    """Return a picture without its metadata, upright, at most MAX_SIDE wide and high and MAX_OUT large.
+    """Return a picture without its metadata, upright, at most SIDES wide and high and MAX_OUT large.
 
     Raises:
         BadInput: ``picture.empty``, ``picture.too_large``, ``picture.type``, ``picture.too_many_pixels``,
@@ -74,28 +77,37 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF asks, and return it as plain sRGB, with or without alpha, and nothing else."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     from services.intake.domain.colour import to_srgb
 
     try:
         plain = to_srgb(ImageOps.exif_transpose(image), image.info.get("icc_profile"))
-        plain.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        _shrink(plain, SIDES[0])
     except Exception as error:  # as in _opened
         raise _broken(error) from error
     plain.info = {}
     return plain
 
 
+def _shrink(image: Image.Image, side: int) -> None:
+    from PIL import Image
+
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
 def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
-    for form, options in _forms(kind, size, transparent=image.mode == "RGBA"):
-        out = io.BytesIO()
-        image.save(out, format=form, **options)
-        if out.tell() <= MAX_OUT:
-            return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
+    forms = _forms(kind, size, transparent=image.mode == "RGBA")
+    for side in SIDES:
+        _shrink(image, side)
+        for form, options in forms:
+            out = io.BytesIO()
+            image.save(out, format=form, **options)
+            if out.tell() <= MAX_OUT:
+                return CleanPicture(out.getvalue(), _TYPES[form], image.width, image.height)
     raise BadInput(
         "picture.too_large",
-        f"the picture needs more than {MAX_OUT} bytes even when packed tightly",
+        f"the picture needs more than {MAX_OUT} bytes even when it is small and packed tightly",
         "use a smaller or plainer picture",
     )
 
@@ -103,7 +115,7 @@ def _encoded(image: Image.Image, kind: str, size: int) -> CleanPicture:
 def _forms(kind: str, size: int, *, transparent: bool) -> list[tuple[str, dict[str, Any]]]:
     """Return the ways to encode a picture, best first: its own kind, then smaller ones."""
     form = "WEBP" if transparent else "JPEG"
-    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70, 55)]
+    smaller: list[tuple[str, dict[str, Any]]] = [(form, {"quality": quality}) for quality in (85, 70)]
     if kind != "PNG":
         return [(kind, {"quality": 90}), *smaller]
     # Without loss it gets no smaller than it came, and trying takes seconds.

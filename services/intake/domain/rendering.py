@@ -8,12 +8,14 @@ cut in silence (docs/platforms.md). Pure: the limits of the platforms are data (
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 import regex
 
 from schemas import links
 from schemas.events.requests import PlatformContent, Rendering
-from schemas.platforms import Limits, counted_length, counted_piece
+from schemas.platforms import Limits, counted_length, counted_piece, overrun
+from services.intake.domain.language import guess
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
@@ -24,21 +26,22 @@ MAX_PARTS = 25
 _GRAPHEME = regex.compile(r"\X")
 
 
-def render(draft: Draft, limits: Mapping[str, Limits]) -> tuple[Rendering, ...]:
+def render(draft: Draft, limits: Mapping[str, Limits], language: str = "en") -> tuple[Rendering, ...]:
     """Return the rendering of each platform of a draft, sorted by platform.
 
     Args:
         draft: a checked submission.
         limits: what each platform takes, by its name.
+        language: the city's (ISO 639), for a text that does not tell its own.
 
     Raises:
         BadInput: ``platform.unknown``, ``text.too_long_for_platform``, ``picture.too_many``,
             ``picture.alt_too_long``.
     """
-    return tuple(_rendering(draft, platform, limits) for platform in sorted(draft.platforms))
+    return tuple(_rendering(draft, platform, limits, language) for platform in sorted(draft.platforms))
 
 
-def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Rendering:
+def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], language: str) -> Rendering:
     taken = limits.get(platform)
     if taken is None:
         raise BadInput(
@@ -47,13 +50,15 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits]) -> Ren
             f"the platforms known here are {', '.join(sorted(limits))}",
         )
     _check_pictures(draft, taken)
+    text = draft.variants.get(platform, draft.text)
     return Rendering.of(
         PlatformContent(
             platform=platform,
-            parts=parts_of(draft.variants.get(platform, draft.text), draft.link, taken),
+            parts=parts_of(text, draft.link, taken),
             pictures=draft.pictures,
             link=draft.link,
             severity=draft.severity,
+            language=draft.language or guess(text, language),
             created_at=draft.created_at,
         )
     )
@@ -71,16 +76,15 @@ def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
         BadInput: ``text.too_long_for_platform``.
     """
     whole = _with_link(text, link)
-    count = counted_length(whole, limits)
-    if count <= limits.characters:
+    too_long = overrun(whole, limits)
+    if too_long is None:
         return (whole,)
     try:
         return _thread(text, link, limits)
     except WillNotSplit as error:
         raise BadInput(
             "text.too_long_for_platform",
-            f"{limits.platform} takes {limits.characters} characters and this has {count}, "
-            f"{count - limits.characters} too many; {error}",
+            f"{limits.platform} {too_long}; {error}",
             f"shorten it, or give a shorter text for {limits.platform}: --variant {limits.platform}=TEXT",
         ) from error
 
@@ -88,12 +92,16 @@ def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
 def units(text: str, limits: Limits) -> list[tuple[str, int]]:
     """Return the text in pieces that are never divided (addresses, graphemes), each with what it counts.
 
-    Together they count at least what ``counted_length`` says of the whole.
+    Together they count at least what ``counted_length`` says of the whole. Where a platform counts bytes too, a piece
+    counts at least its share of them, so that pieces that fit by their count fit by their bytes.
     """
+    share = limits.bytes / limits.characters if limits.bytes is not None else None
     found: list[tuple[str, int]] = []
     for piece, is_link in links.pieces(text):
         whole = [piece] if is_link else _GRAPHEME.findall(piece)
-        found += [(one, counted_piece(one, limits, is_link=is_link)) for one in whole]
+        for one in whole:
+            count = counted_piece(one, limits, is_link=is_link)
+            found.append((one, max(count, ceil(len(one.encode()) / share)) if share else count))
     return found
 
 
@@ -120,7 +128,7 @@ def _numbered(chunks: list[str], link: str | None, limits: Limits) -> tuple[str,
     parts[0] = _with_link(parts[0], link)
     for part in parts:
         # Counted again as a whole: pieces may count differently together than alone.
-        if counted_length(part, limits) > limits.characters:
+        if overrun(part, limits) is not None:
             raise WillNotSplit("no place to divide it was found")
     return tuple(parts)
 

@@ -76,7 +76,7 @@ def screen(
     found.extend(_missing_link(renderings, rules))
     for name, text in _passages(draft):
         found.extend(_personal(name, text, rules))
-        found.extend(_profane(name, text, rules))
+        found.extend(_profane(name, text, rules, draft.language))
         found.extend(_shouted(name, text))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
@@ -125,8 +125,8 @@ def _personal(name: str, text: str, rules: ScreeningRules) -> Iterator[Screening
         )
 
 
-def _profane(name: str, text: str, rules: ScreeningRules) -> Iterator[ScreeningFinding]:
-    words = profanity.find(links.without(text), guess(text, rules.language), rules.names)
+def _profane(name: str, text: str, rules: ScreeningRules, language: str | None) -> Iterator[ScreeningFinding]:
+    words = profanity.find(links.without(text), language or guess(text, rules.language), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",

@@ -57,6 +57,7 @@ class Draft:
     crisis: bool
     link: str | None
     severity: Severity | None
+    language: str | None
     variants: dict[str, str]
     pictures: tuple[Picture, ...]
     expires_at: datetime
@@ -98,6 +99,7 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
     data = identity.submission
     kind = author_kind_of(sender, state)
     scope, targets = _targets(data, state)
+    created_at = _created_at(event.time, kind, now)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
     return Draft(
@@ -114,10 +116,11 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
         crisis=data.crisis,
         link=data.link,
         severity=data.severity,
+        language=data.language,
         variants=dict(data.variants),
         pictures=data.pictures,
-        expires_at=_expiry(data, event.time, state, now),
-        created_at=_created_at(event.time, kind, now),
+        expires_at=_expiry(data, event.time, state, now, created_at),
+        created_at=created_at,
     )
 
 
@@ -223,10 +226,13 @@ def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:
             )
 
 
-def _expiry(data: Submission, time: datetime | None, state: ControlState, now: datetime) -> datetime:
+def _expiry(
+    data: Submission, time: datetime | None, state: ControlState, now: datetime, created_at: datetime
+) -> datetime:
     seconds = state.settings.request_seconds
     if data.expires is None:
-        return now + timedelta(seconds=seconds)
+        # Counted from the preview's own time, so that the end is the one that the author saw and signs.
+        return created_at + timedelta(seconds=seconds)
     if data.expires <= now or (time is not None and data.expires <= time):
         raise BadInput(
             "expires.past",
@@ -257,5 +263,7 @@ def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:
     if kind == "system":
         return now.replace(microsecond=0)
     if stale:
-        raise BadInput("time.stale", f"the preview is of {time:%H:%M:%S} UTC, too long ago", "look at a new preview")
+        raise BadInput(
+            "time.stale", f"the preview is of {time:%Y-%m-%d %H:%M:%S} UTC, too long ago", "look at a new preview"
+        )
     raise BadInput("time.future", f"the event's time {time:%Y-%m-%d %H:%M:%S} UTC is ahead", "set the clock")

@@ -17,14 +17,9 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
-from services.kernel.control.control_state import (
-    ControlState,
-    check_fresh,
-    check_order,
-    fold,
-    order_hash,
-)
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import check_fresh, check_order, order_hash
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20

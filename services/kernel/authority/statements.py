@@ -160,7 +160,7 @@ def _check_signer(envelope: Envelope, statement: Statement, control: ControlStat
 
 def _check_time(statement: Statement, now: datetime, lifetime: timedelta) -> None:
     if statement.issued_at - now > CLOCK_SKEW:
-        raise StatementFault("future", f"it is dated {statement.issued_at:%H:%M:%S} UTC, ahead of now")
+        raise StatementFault("future", f"it is dated {statement.issued_at:%Y-%m-%d %H:%M:%S} UTC, ahead of now")
     if statement.expires_at <= statement.issued_at:
         raise StatementFault("times", "it expires before it was issued")
     if statement.expires_at <= now:

@@ -15,27 +15,50 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.events.authority import Realm
 from schemas.events.base import Id, PublicKey
 from services.kernel.base.errors import BadInput, first_fault
+from services.kernel.base.zones import zone_of
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _zone(name: str) -> str:
+    try:
+        zone_of(name)
+    except LookupError as error:
+        raise ValueError(f"{name!r} is no time zone; names are as America/Vancouver (IANA)") from error
+    return name
+
+
 class CitySection(_Section):
-    """[city]: its name, and its official website, to which content links back."""
+    """[city]: its name, and its official website, to which content links back.
+
+    ``timezone`` (IANA) is that of all times that people read and type. Without it they read UTC, and a time that is
+    typed needs its offset.
+    """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     website: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
     language: str = "en-CA"
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CA"
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
 
 
 class NatsSection(_Section):
@@ -93,6 +116,61 @@ class MastodonSection(_Section):
     instances: dict[Id, str] = {}
 
 
+ServerUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
+]
+"""A server that credentials are sent to: https, or on this machine."""
+
+
+class BlueskySection(_Section):
+    """[bluesky]: ``server`` is where the accounts live; ``servers`` has those of accounts of the form
+    ``handle@name``. ``app`` is the web application in whose address a post's URL is given.
+    """
+
+    server: ServerUrl = "https://bsky.social"
+    servers: dict[Id, ServerUrl] = {}
+    app: ServerUrl = "https://bsky.app"
+
+
+class TelegramSection(_Section):
+    """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
+
+    server: ServerUrl = "https://api.telegram.org"
+    site: ServerUrl = "https://t.me"
+
+
+EndpointUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
+]
+"""An address that events are sent to: https, or on this machine."""
+
+
+class WebhookSection(_Section):
+    """[webhook]: ``endpoints`` has the addresses of the systems that webhook profiles name as their account."""
+
+    endpoints: dict[Id, EndpointUrl] = {}
+
+
+class EmailSection(_Section):
+    """[email]: the mail server that takes the city's messages, and the address that they come from.
+
+    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
+    asks for no password.
+    """
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
+    username: str = ""
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> EmailSection:
+        if self.security == "none" and self.host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError("security none is for a mail server on this machine only")
+        return self
+
+
 class DeliverySection(_Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -108,6 +186,17 @@ class LogSection(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class MetricsSection(_Section):
+    """[metrics]: where each process answers /metrics and /healthz. Absent: nowhere.
+
+    A process with several services, as ``onevoice up`` has them, takes ``port``; one service alone takes a port of its
+    own: the next ones, in the order of the flow map.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_000)] = 9464
+
+
 class CityFile(_Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
@@ -120,8 +209,13 @@ class CityFile(_Section):
     townsquare: TownsquareSection | None = None
     site: SiteSection = SiteSection()
     mastodon: MastodonSection = MastodonSection()
+    bluesky: BlueskySection = BlueskySection()
+    telegram: TelegramSection = TelegramSection()
+    webhook: WebhookSection = WebhookSection()
+    email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
     log: LogSection = LogSection()
+    metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = {}
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
@@ -135,6 +229,12 @@ class City:
         self.folder = folder
         self.settings = settings
         self.realm: Realm = realm
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The city's time zone; None where city.toml names none: then people read UTC."""
+        name = self.settings.city.timezone
+        return None if name is None else zone_of(name)
 
     @property
     def authority(self) -> RealmAuthority:
@@ -151,11 +251,6 @@ class City:
         """The key file of an officer or system in this realm."""
         keys = self.folder / "keys"
         return (keys if self.realm == "live" else keys / "exercise") / f"{name}.nk"
-
-    def login_key_path(self, name: str) -> Path:
-        """The key file that a person logs in with: one of its own on a person's machine, else the same."""
-        own = self.key_path(name).with_name(f"{name}.login.nk")
-        return own if own.exists() else self.key_path(name)
 
     def service_key_path(self, service: str) -> Path:
         """The key file of a service's NATS user in this realm (audit signs checkpoints with its own too)."""

@@ -30,7 +30,7 @@ POINTS: dict[str, str] = {
     "intake.media.stored": "a picture is stored, its sender has no answer",
     "gatekeeper.verdict.decided": "a verdict is decided, not stored",
     "gatekeeper.verdict.stored": "a verdict is in the ledger, what asked for it is not acknowledged",
-    "fanout.attempt.warranted": "a post is judged, its attempt is not stored",
+    "fanout.attempt.authorized": "a post is judged, its attempt is not stored",
     "fanout.attempt.stored": "an attempt is in the ledger, the platform is not called",
     "fanout.call.ended": "the platform has answered, no receipt is stored",
     "fanout.receipt.stored": "a receipt is in the ledger, its verdict is not acknowledged",

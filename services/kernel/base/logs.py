@@ -8,10 +8,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from datetime import UTC, tzinfo
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from services.kernel.base.clock import SystemClock
 
 _SECRET_NAMES = re.compile(r"seed|token|secret|password|authorization|private", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"\bS[UAON][A-Z2-7]{56}\b|(?i:bearer)\s+\S+")
@@ -42,13 +45,16 @@ def without_secrets(text: str) -> str:
     return _SECRET_VALUES.sub(MASK, text)
 
 
-def configure(form: str, level: str, stream: TextIO | None = None) -> None:
-    """Set up logging for this process: ``form`` is lines or json; everything goes to stderr by default."""
+def configure(form: str, level: str, stream: TextIO | None = None, zone: tzinfo | None = None) -> None:
+    """Set up logging for this process: ``form`` is lines or json; everything goes to stderr by default.
+
+    ``zone`` is the city's, for the times on lines; without it, and for machines, they are in UTC.
+    """
     target = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True) if form == "json" else _stamper(zone or UTC),
         structlog.processors.format_exc_info,
         mask_secrets,
     ]
@@ -65,6 +71,16 @@ def configure(form: str, level: str, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=target, format="%(levelname)s %(name)s %(message)s")
+
+
+def _stamper(zone: tzinfo) -> Any:
+    """Return a structlog processor that notes the time in a zone, with the zone's name."""
+
+    def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["timestamp"] = f"{SystemClock().now().astimezone(zone):%Y-%m-%d %H:%M:%S.%f %Z}"
+        return event
+
+    return stamp
 
 
 def logger(**bound: Any) -> FilteringBoundLogger:

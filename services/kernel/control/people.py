@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from schemas.events import control as c
 from schemas.events.authority import Officer
-from services.kernel.control.fault import ControlFault
-
-if TYPE_CHECKING:
-    from services.kernel.control.control_state import ControlState
+from services.kernel.control.control_state import ControlFault, ControlState
 
 
 def designate(state: ControlState, action: c.Designate, _seq: int, _at: datetime) -> ControlState:

@@ -7,30 +7,15 @@ Source: the pending admin actions of GOV.UK Emergency Alerts; the thresholds of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from schemas.events import control as c
 from schemas.roles import DESIGNATES
-from services.kernel.control.fault import ControlFault
-
-if TYPE_CHECKING:
-    from services.kernel.control.control_state import ControlState
+from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 
 LIFETIME = timedelta(hours=24)
 """How long a proposal waits."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """An order that waits: ``order`` is its hash, ``asked`` who asked for it so far, the proposer first."""
-
-    seq: int
-    order: str
-    action: c.Action
-    until: datetime
-    asked: tuple[str, ...]
 
 
 def needs_others(state: ControlState, action: c.Action) -> bool:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from schemas.canonical import StrictJsonError
 from schemas.events import control as c
 from schemas.events.authority import Manifest, Renewal
 from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope
 from services.kernel.authority.signing import verified_by
-from services.kernel.control.fault import ControlFault
-
-if TYPE_CHECKING:
-    from services.kernel.control.control_state import ControlState
+from services.kernel.control.control_state import ControlFault, ControlState
 
 GAINS = frozenset({"designate", "officer_add", "reinstate", "rekey", "system_add", "settings", "confirm"})
 """What nobody may order after the authority expired: all that gives power. What takes power, or stops, goes on."""

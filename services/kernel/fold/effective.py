@@ -2,7 +2,7 @@
 
 The ledger's order is the lock: of two copies that attempt at the same time, on a request or on a profile, the first
 one is effective and the other is void. A void attempt is never called, needs no receipt, and is ignored by all. The
-audit has the same rule in code of its own (services.audit.proof.effective). Source: design.md, Fan-out.
+audit has the same rule in code of its own (services.audit.proof.effective). Source: docs/architecture.md.
 """
 
 from __future__ import annotations

@@ -26,10 +26,11 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.kernel.authority import post_authorization as warrant
+from services.kernel.authority import post_authorization
 from services.kernel.authority.statements import signed_by
-from services.kernel.control.control_state import ControlState, fold, order_hash
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.effective import is_forged, void_because
 from services.kernel.fold.reading import (
     is_first,
@@ -445,7 +446,7 @@ class LedgerFold:
         for name, (_, statement) in state.rejections.items():
             if statement.revision != state.request.revision:
                 continue
-            if warrant.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
+            if post_authorization.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
                 return name
         return ""
 

@@ -46,7 +46,11 @@ Listener = Callable[[Entry, Applied], None]
 
 
 class Projection:
-    """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded."""
+    """Keeps one fold up to date. ``listen`` is told of each entry, right after it was folded.
+
+    ``leader_seq`` is the newest sequence that the leader had when it was asked last, at ``asked_at`` (boot-time
+    seconds).
+    """
 
     def __init__(self, source: Source, fold: LedgerFold, ledger: Ledger, clock: Clock, log: Any) -> None:
         self.fold = fold
@@ -62,7 +66,8 @@ class Projection:
         self._wake = asyncio.Event()
         self._filling = asyncio.Lock()
         self._refreshing = asyncio.Lock()
-        self._asked = 0.0
+        self.leader_seq = 0
+        self.asked_at = 0.0
         self._check = True
         self._started = asyncio.Event()
         self._ledgers = [ledger]
@@ -141,7 +146,7 @@ class Projection:
             Unreachable: the broker does not answer.
         """
         async with self._refreshing:
-            if self._clock.monotonic() - self._asked > seconds:
+            if self._clock.monotonic() - self.asked_at > seconds:
                 await self.catch_up()
 
     async def catch_up(self) -> int:
@@ -167,7 +172,7 @@ class Projection:
                 await self._drain()
                 behind = f"the ledger could not be read up to {shape.last}"
                 tries = 0 if self.fold.seq > before else await _again(tries, behind)
-            self._asked = began
+            self.leader_seq, self.asked_at = shape.last, began
             return shape.last
 
     # --- folding ------------------------------------------------------------------------------------------

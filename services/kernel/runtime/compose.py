@@ -36,10 +36,10 @@ from services.kernel.runtime.bus import MessageBus, Routes
 from services.kernel.runtime.consuming import IN_PROGRESS_SECONDS, Consuming
 from services.kernel.runtime.dead_letters import DeadLetterQueue
 from services.kernel.runtime.durable_watch import CHECK_SECONDS, DurableWatch
-from services.kernel.runtime.facts import Facts
+from services.kernel.runtime.facts import LedgerFacts
 from services.kernel.runtime.failure_counter import FailureCounter
-from services.kernel.runtime.faststream_bus import FastStreamBus, Link, make_broker
-from services.kernel.runtime.health import Health
+from services.kernel.runtime.faststream_bus import ConnectionEvents, FastStreamBus, make_broker
+from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.serving import Serving, Subscribing
 from services.kernel.runtime.startup import Genesis, Wire, begin, register
@@ -80,11 +80,11 @@ class Core:
     supervisor: Supervisor
     projection: Projection
     snapshots: Snapshots | None
-    facts: Facts
+    facts: LedgerFacts
     watch: IntegrityWatch
     dead_letters: DeadLetterQueue
     around: Around
-    health: type[Health]
+    health: type[HealthReporter]
 
     def runtime(self, bus: MessageBus) -> Runtime:
         """Return the whole with its bus."""
@@ -108,7 +108,7 @@ class Core:
         )
 
 
-def assemble(row: flow.Service, city: City, ports: Ports, health: type[Health] = Health) -> Core:
+def assemble(row: flow.Service, city: City, ports: Ports, health: type[HealthReporter] = HealthReporter) -> Core:
     """Build what stands on the ports; nothing is started. ``health``: how it says that it lives."""
     ledger, clock, log = ports.ledger, ports.clock, ports.log
     supervisor = Supervisor(log, ports.spawn)
@@ -133,7 +133,7 @@ def assemble(row: flow.Service, city: City, ports: Ports, health: type[Health] =
         supervisor=supervisor,
         projection=projection,
         snapshots=snapshots,
-        facts=Facts(projection, ControlView(city, ledger), folds=row.folds),
+        facts=LedgerFacts(projection, ControlView(city, ledger), folds=row.folds),
         watch=IntegrityWatch(row, city, ledger, log, lambda: projection.newest),
         dead_letters=dead_letters,
         around=Around(routes, consuming, Serving(log), Subscribing(log)),
@@ -219,7 +219,7 @@ def on_nats(
     )
 
 
-def _link_of(core: Core) -> Link:
+def _link_of(core: Core) -> ConnectionEvents:
     """Return what is done when the connection to the broker changes."""
     log, projection, supervisor = core.ports.log, core.projection, core.supervisor
 
@@ -236,7 +236,7 @@ def _link_of(core: Core) -> Link:
         if not supervisor.stopping:
             log.warning("the broker is back")
 
-    return Link(on_error, on_disconnected, on_reconnected)
+    return ConnectionEvents(on_error, on_disconnected, on_reconnected)
 
 
 async def _refuse_drift(runtime: Runtime) -> None:

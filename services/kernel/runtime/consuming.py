@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from schemas import subjects
-from schemas.events.dead import Cause
+from schemas.events.dead import DeadLetterCause
 from schemas.events.working import Tries
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger.client import Ledger
@@ -83,7 +83,7 @@ class Consuming:
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
         """Put aside at once what cannot be read, and what has spent its budget; try the rest again soon."""
         if isinstance(error, Unreadable):
-            await self._put_aside(delivery, Cause.UNREADABLE, why(error), None)
+            await self._put_aside(delivery, DeadLetterCause.UNREADABLE, why(error), None)
             return
         mark = await self._counter.failed(delivery, why(error))
         said = {"subject": delivery.entry.subject, "tries": count(mark)}
@@ -94,7 +94,7 @@ class Consuming:
         self._log.exception("the handler failed, again soon", **said)
         await delivery.nak(pause(count(mark)))
 
-    async def _put_aside(self, delivery: Delivery, why_so: Cause, said: str, mark: Tries | None) -> None:
+    async def _put_aside(self, delivery: Delivery, why_so: DeadLetterCause, said: str, mark: Tries | None) -> None:
         """Make a message a dead letter for a person; it is acked once that is on disk."""
         entry = delivery.entry
         self._log.error("put aside", cause=str(why_so), subject=entry.subject, seq=entry.seq, error=said)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from schemas import flow, streams, subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
+from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, Ending, SendAgain
 from schemas.events.working import Tries
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import BadInput, Unreachable
@@ -33,7 +33,9 @@ class DeadLetterQueue:
 
     # --- putting aside ------------------------------------------------------------------------------------
 
-    async def put_aside(self, delivery: Delivery, cause: Cause, error: str, mark: Tries | None = None) -> None:
+    async def put_aside(
+        self, delivery: Delivery, cause: DeadLetterCause, error: str, mark: Tries | None = None
+    ) -> None:
         """Keep a message as a dead letter; returns when that is on disk.
 
         An order to send a letter again that fails itself becomes a new letter about the same entry.
@@ -93,7 +95,7 @@ class DeadLetterQueue:
             raise
         except Exception as error:  # noqa: BLE001 - logged, and kept as a letter about the letter
             self._log.exception("a dead letter failed again", letter=order.letter, subject=order.subject)
-            cause = Cause.UNREADABLE if isinstance(error, Unreadable) else Cause.FAILED
+            cause = DeadLetterCause.UNREADABLE if isinstance(error, Unreadable) else DeadLetterCause.FAILED
             await self._failed_again(order, seq, entry, cause, why(error), None)
             return
         self._log.info("handled again", letter=order.letter, subject=order.subject)
@@ -114,7 +116,13 @@ class DeadLetterQueue:
                 await route.handle(entry)
 
     async def _failed_again(
-        self, order: SendAgain, order_seq: int, entry: Entry | None, cause: Cause, error: str, mark: Tries | None
+        self,
+        order: SendAgain,
+        order_seq: int,
+        entry: Entry | None,
+        cause: DeadLetterCause,
+        error: str,
+        mark: Tries | None,
     ) -> None:
         now = self._clock.now()
         letter = DeadLetter(

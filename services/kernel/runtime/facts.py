@@ -8,7 +8,7 @@ from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.projection.projection import Projection
 
 
-class Facts:
+class LedgerFacts:
     """The state of control as this service knows it, and how to know it better."""
 
     def __init__(self, projection: Projection, view: ControlView, *, folds: bool) -> None:

@@ -223,7 +223,7 @@ class FastStreamBus:
                 return self._client
 
 
-class Link(NamedTuple):
+class ConnectionEvents(NamedTuple):
     """What is done when the connection to the broker changes."""
 
     on_error: Callable[[Exception], Awaitable[None]]
@@ -231,7 +231,7 @@ class Link(NamedTuple):
     on_reconnected: Callable[[], Awaitable[None]]
 
 
-def make_broker(row: flow.Service, city: City, url: str | None, link: Link) -> NatsBroker:
+def make_broker(row: flow.Service, city: City, url: str | None, link: ConnectionEvents) -> NatsBroker:
     """Return the connection that a service will have; ``url``: the broker, if not as in city.toml."""
     return NatsBroker(
         servers_of(url or city.settings.nats.address),

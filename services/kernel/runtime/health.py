@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
 from schemas import flow
 from schemas.events.desk import PostWait, ServiceHealth
 from services.kernel.base.clock import Clock
 from services.kernel.ledger.integrity.watch import IntegrityWatch
+from services.kernel.measures.catalogue import Measure
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.bus import MessageBus
-from services.kernel.runtime.facts import Facts
+from services.kernel.runtime.facts import LedgerFacts
 
 HEARTBEAT_SECONDS = 2.0
 FIRST_HEARTBEAT_SECONDS = 0.3
 _VERSION = version("onevoice")
 
 
-class Health:
+class HealthReporter:
     """The heartbeat.
 
-    ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for.
+    ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for,
+    ``measures`` what the service itself measures (services.kernel.measures).
     """
 
     def __init__(
@@ -31,13 +33,14 @@ class Health:
         instance: str,
         clock: Clock,
         bus: MessageBus,
-        facts: Facts,
+        facts: LedgerFacts,
         projection: Projection,
         watch: IntegrityWatch,
     ) -> None:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
+        self.measures: Callable[[], Iterable[Measure]] = tuple
         self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
         self._facts, self._projection, self._watch = facts, projection, watch
 
@@ -53,7 +56,7 @@ class Health:
                 control_seq=state.seq,
                 posture=state.posture if state.seq else None,
                 version=_VERSION,
-                trouble="; ".join(self._all_troubles()) or None,
+                trouble="; ".join(self.all_troubles()) or None,
                 waits=self.waits(),
             ),
         )
@@ -68,7 +71,8 @@ class Health:
             await asyncio.sleep(pause)
             pause = min(pause * 1.25, HEARTBEAT_SECONDS)
 
-    def _all_troubles(self) -> list[str]:
+    def all_troubles(self) -> list[str]:
+        """Return what a person should know, in sentences."""
         found = [self.trouble or self._watch.trouble, *self.troubles.values()]
         projection = self._projection
         if projection.void_count:

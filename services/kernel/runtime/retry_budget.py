@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.events.dead import Cause
+from schemas.events.dead import DeadLetterCause
 from schemas.events.working import Tries
 
 LONGEST_PAUSE = 30.0
@@ -61,9 +61,9 @@ def needs_to_be_alone(mark: Tries | None, budget: RetryBudget) -> bool:
     return mark is not None and mark.deaths >= budget.alone
 
 
-def cause(mark: Tries) -> Cause:
+def cause(mark: Tries) -> DeadLetterCause:
     """Return what mostly went wrong."""
-    return Cause.KILLED if mark.deaths > mark.failures else Cause.FAILED
+    return DeadLetterCause.KILLED if mark.deaths > mark.failures else DeadLetterCause.FAILED
 
 
 def reason(mark: Tries) -> str:

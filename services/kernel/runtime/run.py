@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faststream import FastStream
 
@@ -20,11 +20,15 @@ from schemas import flow
 from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.crashpoints import arm_from_environment
-from services.kernel.base.errors import Exit, OneVoiceError
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.web import Running as WebPage
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.compose import Timings, on_nats
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import register
+
+if TYPE_CHECKING:
+    from services.kernel.runtime.monitoring import Monitoring
 
 GARBAGE = 20_000
 """New objects after which the garbage collector looks for cycles."""
@@ -75,6 +79,7 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
     """
     _warn_of_crash_points()
     built = build_all(names, city, url)
+    monitoring = _monitoring(city, built)
     try:
         async with asyncio.TaskGroup() as group:
             for _, app in built:
@@ -83,10 +88,43 @@ async def running(names: Iterable[str], city: City, url: str | None = None) -> A
         await _stop([app for _, app in built])
         raise (failure.exceptions[0] if isinstance(failure, BaseExceptionGroup) else failure) from None
     _settle_memory()
+    page = await _serve_monitoring(monitoring, city, [runtime.row.name for runtime, _ in built])
     try:
         yield [runtime for runtime, _ in built]
     finally:
+        if page is not None:
+            await page.stop()
         await _stop([app for _, app in built])
+
+
+def _monitoring(city: City, built: list[tuple[Runtime, FastStream]]) -> Monitoring | None:
+    """Return what measures a process, if city.toml asks for it."""
+    if city.settings.metrics is None:
+        return None
+    from services.kernel.runtime.monitoring import Monitoring  # it costs a start 50 ms
+
+    monitoring = Monitoring()
+    for runtime, app in built:
+        if app.broker is not None:
+            app.broker.add_middleware(monitoring.middleware(runtime.row.user))
+        monitoring.watch(runtime)
+    return monitoring
+
+
+async def _serve_monitoring(monitoring: Monitoring | None, city: City, names: list[str]) -> WebPage | None:
+    """Answer /metrics and /healthz; a port that is taken stops no city, and is said aloud."""
+    section = city.settings.metrics
+    if monitoring is None or section is None:
+        return None
+    order = [row.name for row in flow.SERVICES]
+    port = section.port if len(names) > 1 else section.port + 1 + order.index(names[0])
+    try:
+        page = await monitoring.serve(section.host, port)
+    except BadInput as error:
+        logs.logger().error("no metrics page", error=error.message, hint=error.hint)
+        return None
+    logs.logger().info("metrics page", url=f"{page.url}/metrics")
+    return page
 
 
 def _settle_memory() -> None:
@@ -161,7 +199,7 @@ def run_until_stopped(names: list[str], folder: Path, realm: str, url: str | Non
     """Run services in this process; return the exit status. Errors are one clear line on stderr."""
     try:
         city = load_city(folder, "exercise" if realm == "exercise" else "live")
-        logs.configure(city.settings.log.format, city.settings.log.level)
+        logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
         asyncio.run(run_services(names, city, url))
     except OneVoiceError as error:
         sys.stderr.write(f"{error.message}\n  {error.hint}\n  ({error.code})\n")

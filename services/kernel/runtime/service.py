@@ -18,8 +18,8 @@ from services.kernel.projection.source import Source
 from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.dead_letters import DeadLetterQueue
 from services.kernel.runtime.dependencies import EntryOf, Sender, to_entry
-from services.kernel.runtime.facts import Facts
-from services.kernel.runtime.health import Health
+from services.kernel.runtime.facts import LedgerFacts
+from services.kernel.runtime.health import HealthReporter
 from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.supervisor import Supervisor
 
@@ -42,10 +42,10 @@ class Runtime:
     source: Source
     projection: Projection
     snapshots: Snapshots | None
-    facts: Facts
+    facts: LedgerFacts
     bus: MessageBus
     supervisor: Supervisor
-    health: Health
+    health: HealthReporter
     watch: IntegrityWatch
     dead_letters: DeadLetterQueue
     lease_seconds: float = streams.LEASE_SECONDS

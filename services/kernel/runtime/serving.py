@@ -9,7 +9,7 @@ import structlog
 from schemas.events.base import Contract
 from schemas.events.desk import ErrorBody, ErrorReply
 from services.kernel.base.errors import Exit, OneVoiceError
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_state import ControlFault
 from services.kernel.runtime.bus import Handle
 
 

@@ -20,19 +20,26 @@ GITIGNORE = """\
 
 def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str]]) -> str:
     """Return city.toml for a plan; ``authority`` gives each realm's root keys and audit key (public nkeys)."""
-    parts = [_HEAD.format(name=_string(plan.name), website=_string(plan.website)), _AUTHORITY_NOTE]
+    parts = [
+        _HEAD.format(name=_string(plan.name), website=_string(plan.website), timezone=_timezone(plan.timezone)),
+        _AUTHORITY_NOTE,
+    ]
     for realm, (roots, audit) in authority.items():
         keys = "".join(f"  {_string(key)},\n" for key in roots)
         parts.append(_AUTHORITY.format(realm=realm, keys=keys, threshold=len(roots), audit=_string(audit)))
     parts.append(_PLACES.format(port=plan.port, townsquare_port=plan.townsquare_port, site_port=plan.site_port))
     parts += [f"{name} = {_string(url)}\n" for name, url in sorted(plan.instances.items())]
-    parts.append(_LOG)
+    parts += [_BLUESKY, _OTHERS, _LOG]
     return "".join(parts)
 
 
 def _string(value: str) -> str:
     """Return a TOML basic string: JSON's escapes are TOML's, but for DEL, which no value here may hold."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _timezone(name: str | None) -> str:
+    return '# timezone = "America/Vancouver"' if name is None else f"timezone = {_string(name)}"
 
 
 _HEAD = """\
@@ -45,6 +52,8 @@ website = {website}
 language = "en-CA"
 # For telephone numbers, when screening looks for personal information.
 region = "CA"
+# In which all times are shown, and read where they have no offset (IANA).
+{timezone}
 
 """
 
@@ -84,6 +93,28 @@ serve = true
 
 [mastodon.instances]
 # name = "https://server" for each server that accounts of the form user@name live on.
+"""
+
+_BLUESKY = """
+[bluesky]
+# Where the accounts (handle, or DID) live. Those of another server: handle@name, and name = "https://server" below.
+server = "https://bsky.social"
+app = "https://bsky.app"
+
+[bluesky.servers]
+"""
+
+_OTHERS = """
+[email]
+# The mail server that takes messages to lists. security: starttls, tls, or none for one on this machine.
+host = ""
+port = 587
+security = "starttls"
+sender = ""
+username = ""
+
+[webhook.endpoints]
+# name = "https://server/path" for each system that takes messages as signed events; a profile's account is such a name.
 """
 
 _LOG = """

@@ -36,7 +36,7 @@ CONTRACTS: dict[str, Any] = {
     "ledger.request": requests.Request,
     "ledger.approval": approvals.Approval,
     "ledger.verdict": verdicts.Verdict,
-    "ledger.delivery": deliveries.Delivery,
+    "ledger.delivery": deliveries.DeliveryEvent,
     "ledger.attempt": deliveries.Attempt,
     "ledger.receipt": deliveries.Receipt,
     "ledger.resolution": resolutions.Resolution,

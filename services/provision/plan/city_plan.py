@@ -45,7 +45,7 @@ class CityPlan:
     """All that ``make_city`` asks for. ``profiles`` are the live realm's; the exercise realm's follow from them.
 
     ``instances`` maps an instance name to the base URL of a Mastodon server. ``townsquare_port`` is always there:
-    exercises post to the townsquare only, whatever the live profiles are.
+    exercises post to the townsquare only, whatever the live profiles are. ``timezone`` is an IANA name.
     """
 
     name: str
@@ -58,6 +58,7 @@ class CityPlan:
     site_port: int = 4224
     instances: dict[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    timezone: str | None = None
 
 
 def profile(
@@ -137,4 +138,5 @@ def demo_plan() -> CityPlan:
         officers=tuple(PlannedOfficer(id_, person, (grant,)) for id_, person, grant in people),
         profiles=profiles,
         systems=(PlannedSystem("drivebc", "DriveBC road events"),),
+        timezone="America/Vancouver",
     )

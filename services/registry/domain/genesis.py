@@ -7,8 +7,8 @@ from schemas.events.control import Genesis
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import hash_of_signed
 from services.kernel.base.errors import BadInput
-from services.kernel.control.control_state import ControlState, fold
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
 
 
 def check_genesis(event: Genesis, realm: Realm, root_keys: frozenset[str], threshold: int) -> Manifest:

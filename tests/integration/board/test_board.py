@@ -86,7 +86,7 @@ async def test_the_status_of_a_request_follows_the_ledger(mission: Mission, cler
     request = await intake.submit(author="fire-publisher", targets=(FIRE, "fire-website"))
 
     async def decided(outcome: str) -> bool:
-        return (await status(clerk, request.request_id)).get("verdict", {}).get("outcome") == outcome
+        return bool((await status(clerk, request.request_id)).get("verdict", {}).get("outcome") == outcome)
 
     await eventually(lambda: decided("blocked"))
     view = await status(clerk, request.request_id)
@@ -150,7 +150,7 @@ async def test_what_waits_is_pending_in_the_order_of_the_ledger(mission: Mission
     await intake.approve(gone, "mcpe", decision="reject", reason="not true")
 
     async def refused() -> bool:
-        return (await status(clerk, "rgone")).get("verdict", {}).get("outcome") == "refused"
+        return bool((await status(clerk, "rgone")).get("verdict", {}).get("outcome") == "refused")
 
     await eventually(refused)
     await fanout.receipt(done, await fanout.attempt(done, "fire-website"), "fire-website")

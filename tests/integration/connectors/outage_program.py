@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.mastodon.http import Endpoint, Http, Outcome
+from services.fanout.connectors.http import Endpoint, Http, Outcome
 
 LARGE = "x" * 2_000_000
 
@@ -65,7 +65,7 @@ def body_of(case: str) -> dict[str, Any]:
     if case.startswith("media"):
         form = aiohttp.FormData()
         form.add_field("file", LARGE.encode(), filename="picture.jpg", content_type="image/jpeg")
-        return {"form": form}
+        return {"data": form}
     return {"value": {"status": LARGE if case.startswith("large") else case}}
 
 

@@ -21,6 +21,8 @@ from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -32,6 +34,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City, CityFile
@@ -158,9 +161,9 @@ class WebsiteRig:
             return []
         found = []
         for card in re.findall(r'<article class="card [a-z]+">.*?</article>', page.read_text(), re.DOTALL):
-            text = re.search(r'<div class="text">\s*(.*?)\s*</div>', card, re.DOTALL)
+            text = re.search(r'<div class="text"[^>]*>\s*(.*?)\s*</div>', card, re.DOTALL)
             assert text is not None
-            plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace("</p>\n<p>", "\n\n"))).strip()
+            plain = _unescape(re.sub(r"<[^>]+>", "", text.group(1).replace('</p>\n<p dir="auto">', "\n\n"))).strip()
             if not card.startswith('<article class="card withdrawn">'):
                 found.append(Seen(plain, tuple(_unescape(alt) for alt in re.findall(r'alt="([^"]*)"', card))))
         return found
@@ -245,10 +248,11 @@ class FakePlatform:
     number: int = 0
 
 
-class FakeConnector:
+class FakeConnector(Connector):
     """A connector to the platform in memory: the port's meaning in its shortest form."""
 
     platform = "fake"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
 
     def __init__(self, place: FakePlatform) -> None:
         self.place = place

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,22 @@ async def test_a_rate_limit_in_a_thread_says_what_stands_and_is_continued(mastod
     assert "1 of 3" in result.reason
     assert isinstance(await mastodon.connector.publish(intent, store), Posted)
     assert [Seen(part) for part in reversed(PARTS)] == await mastodon.stands(intent.profile)
+
+
+async def test_an_answer_stands_under_the_first_part_of_what_it_follows(mastodon: MastodonRig) -> None:
+    """A correction hangs where people read what it corrects, and is found again there, and nowhere else."""
+    fire = mastodon.profile("fire")
+    earlier = await mastodon.connector.publish(an_intent(fire, *PARTS), store)
+    assert isinstance(earlier, Posted)
+    answer = replace(an_intent(fire, "Correction: at 5 pm.", request_id="rnew"), follows=earlier.remote_id)
+    alone = replace(answer, follows="")
+    posted = await mastodon.connector.publish(answer, store)
+    assert isinstance(posted, Posted)
+    newest = (await mastodon.statuses(fire))[0]
+    assert newest["in_reply_to_id"] == earlier.remote_id.partition(",")[0]
+    assert await mastodon.restart().reconcile(answer) == posted
+    assert await mastodon.restart().reconcile(alone) == Absent()
+    assert isinstance(await mastodon.connector.publish(replace(alone, follows="../1"), store), Permanent)
 
 
 async def test_retract_takes_all_parts_of_a_thread_also_without_its_id(mastodon: MastodonRig) -> None:
@@ -256,3 +273,62 @@ async def test_no_token_in_any_log(mastodon: MastodonRig, caplog: pytest.LogCapt
     result = await mastodon.connector.publish(an_intent(mastodon.profile("fire")), store)
     assert token not in caplog.text
     assert token not in repr(result)
+
+
+async def test_a_post_says_the_language_of_its_text(mastodon: MastodonRig) -> None:
+    """What was approved before languages were kept has the city's."""
+    fire = mastodon.profile("fire")
+    await mastodon.connector.publish(an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ।", request_id="rpa", language="pa"), store)
+    await mastodon.connector.publish(an_intent(fire, "Boil water.", request_id="rold"), store)
+    assert [status["language"] for status in await mastodon.statuses(fire)] == ["en", "pa"]
+
+
+async def test_the_same_beginning_is_a_thread_of_its_own(mastodon: MastodonRig) -> None:
+    """A corrected end goes under its own beginning; the same thread as another message is there twice."""
+    fire = mastodon.profile("fire")
+    first = await mastodon.connector.publish(an_intent(fire, "Leave. (1/2)", "By Cedar. (2/2)", request_id="r1"), store)
+    second = await mastodon.connector.publish(
+        an_intent(fire, "Leave. (1/2)", "By Ferndale. (2/2)", request_id="r2"), store
+    )
+    third = await mastodon.connector.publish(an_intent(fire, "Leave. (1/2)", "By Cedar. (2/2)", request_id="r3"), store)
+    ids = [one.remote_id for one in (first, second, third) if isinstance(one, Posted)]
+    assert len({part for one in ids for part in one.split(",")}) == 6
+
+
+async def test_pictures_that_are_not_ready_are_waited_for_then_left_out(mastodon: MastodonRig) -> None:
+    """The text never fails for its picture; the receipt says what is missing."""
+    fire = mastodon.profile("fire")
+    await mastodon.misbehave("unfinished", calls=1)
+    posted = await mastodon.connector.publish(an_intent(fire, "One", request_id="r1", pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert posted.note == ""
+    await mastodon.misbehave("unfinished", calls=4)
+    posted = await mastodon.connector.publish(an_intent(fire, "Two", request_id="r2", pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "have not finished processing" in posted.note
+    assert [Seen("Two"), Seen("One", (PICTURE.alt,))] == await mastodon.stands(fire)
+
+
+async def test_a_token_without_the_scope_is_held_and_not_tried_again(mastodon: MastodonRig) -> None:
+    """The scopes of a token never change; another token is let in."""
+    intent = an_intent(mastodon.profile("fire"))
+    await mastodon.misbehave("scope")
+    refused = await mastodon.connector.publish(intent, store)
+    assert isinstance(refused, Retryable)
+    assert refused.cause is Cause.CREDENTIAL
+    assert "outside the authorized scopes" in refused.reason
+    health = await mastodon.connector.check(intent.profile)
+    assert (health.ok, health.cause) == (False, Cause.CREDENTIAL)
+
+
+@pytest.mark.parametrize(("fault", "cause"), [("moved", Cause.OWN), ("html_before", Cause.HOST)])
+async def test_a_moved_server_and_a_proxys_page_hold_the_message(
+    mastodon: MastodonRig, fault: str, cause: Cause
+) -> None:
+    intent = an_intent(mastodon.profile("fire"))
+    options: dict[str, Any] = {"status": 403} if fault == "html_before" else {}
+    await mastodon.misbehave(fault, **options)
+    held = await mastodon.connector.publish(intent, store)
+    assert isinstance(held, Retryable)
+    assert held.cause is cause
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)

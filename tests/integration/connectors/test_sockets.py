@@ -24,10 +24,10 @@ from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors import sockets
 from services.fanout.connectors.contract import FetchMedia, Intent, Posted, PublishResult, Unknown
+from services.fanout.connectors.http import Answer, Endpoint, Http, NoAnswer, NotSent
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NoAnswer, NotSent
 from services.fanout.connectors.sockets import CallConnector
-from services.fanout.delivery.caller import Caller, Lease, NotAttempted
+from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.peer import Peer, peer
 from tests.integration.connectors.rigs import a_profile, an_intent
@@ -171,7 +171,9 @@ async def test_the_callers_time_out_resets_the_connection(
     caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger())), picture)
     intent = an_intent(a_profile("water", "mastodon"))
     began = datetime.now(UTC)
-    result = await caller.publish(kind(inner), intent, Lease(SystemClock(), 1.0), authorized, lambda _: False)
+    result = await caller.publish(
+        kind(inner), intent, Lease(SystemClock(), 1.0), authorized, lambda _: AfterAnswer.MAY_REPEAT
+    )
     assert isinstance(result, Unknown)
     assert (datetime.now(UTC) - began).total_seconds() < 1.0
     await inner.close()

@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 
 from services.fanout.connectors.contract import Permanent, Posted, Retracted, Retryable, Unknown
-from services.fanout.connectors.website import writer
+from services.fanout.connectors.registry import connectors
+from services.fanout.connectors.website import archive, writer
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.preview import serve_site
 from services.kernel.base.files import locked
@@ -235,7 +236,7 @@ async def test_a_month_is_archived_in_parts_that_lead_to_each_other(
     website: WebsiteRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every message is in exactly one part, and following the links from the newest part reaches all."""
-    monkeypatch.setattr(writer, "PART", 3)
+    monkeypatch.setattr(archive, "PART", 3)
     monkeypatch.setattr(writer, "NEWEST", 2)
     for number in range(8):
         await website.connector.publish(an_intent(FIRE, f"Message {number}.", request_id=f"r{number}"), store)
@@ -390,3 +391,77 @@ async def test_an_exercise_says_so_on_every_page(website: WebsiteRig) -> None:
     assert pages
     assert all("Exercise." in page.read_text() and "<title>EXERCISE" in page.read_text() for page in pages)
     assert not (website.city.folder / "site").exists()
+
+
+async def test_a_message_says_its_language_and_runs_in_its_direction(website: WebsiteRig) -> None:
+    """WCAG 2.2, 3.1.2; Atom's xml:lang and JSON Feed's language for readers; a notice is in the site's language."""
+    arabic = an_intent(FIRE, "اغلوا الماء قبل الشرب.", request_id="rar", language="ar")
+    await website.connector.publish(arabic, store)
+    page = read(website, "messages/rar/index.html")
+    assert '<div class="text" lang="ar">' in page
+    assert '<p dir="auto">اغلوا' in page
+    entry = Xml.fromstring(read(website, "feed.atom")).find(f"{ATOM}entry")
+    assert entry is not None
+    assert entry.get("{http://www.w3.org/XML/1998/namespace}lang") == "ar"
+    assert '<div lang="ar">' in (entry.findtext(f"{ATOM}content") or "")
+    assert json.loads(read(website, "feed.json"))["items"][0]["language"] == "ar"
+    await website.connector.retract(arabic, "")
+    assert 'lang="ar"' not in read(website, "messages/rar/index.html")
+
+
+async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: WebsiteRig) -> None:
+    """RFC 4287, 4.2.6: also of the feed itself; links lead to the new address."""
+    await website.connector.publish(an_intent(FIRE, "One", request_id="r1"), store)
+    before = ids_of(read(website, "feed.atom"))
+    await website.connector.close()
+    website.connector = connectors(website.city, "https://www.mission.example/news")["website"]
+    await website.connector.publish(an_intent(FIRE, "Two", request_id="r2"), store)
+    after = ids_of(read(website, "feed.atom"))
+    assert after == [before[0], "https://mission.example/messages/r2/", before[1]]
+    feed = json.loads(read(website, "feed.json"))
+    assert [item["id"] for item in feed["items"]] == after[1:]
+    assert feed["items"][1]["url"] == "https://www.mission.example/news/messages/r1/"
+
+
+async def test_a_reader_that_was_away_finds_every_message_by_the_links(
+    website: WebsiteRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5005, 4 and JSON Feed's next_url: also what was written before there were such documents."""
+    monkeypatch.setattr(archive, "PART", 3)
+    monkeypatch.setattr(writer, "NEWEST", 2)
+    for number in range(10):
+        await website.connector.publish(an_intent(FIRE, f"Message {number}.", request_id=f"r{number}"), store)
+        if number == 6:
+            for path in (website.city.site_folder / "archive").rglob("feed.*"):
+                path.unlink()
+    wanted = {f"https://mission.example/messages/r{number}/" for number in range(10)}
+    found, address = set(), "feed.json"
+    while address:
+        feed = json.loads(read(website, address))
+        assert feed["feed_url"] == f"https://mission.example/{address}"
+        found |= {item["id"] for item in feed["items"]}
+        address = feed.get("next_url", "").removeprefix("https://mission.example/")
+    assert found == wanted
+    found, address = set(), "feed.atom"
+    while address:
+        atom = Xml.fromstring(read(website, address))
+        found |= {entry.findtext(f"{ATOM}id") for entry in atom.iter(f"{ATOM}entry")}
+        assert (atom.find("{http://purl.org/syndication/history/1.0}archive") is None) == (address == "feed.atom")
+        link = atom.find(f"{ATOM}link[@rel='prev-archive']")
+        address = "" if link is None else str(link.get("href")).removeprefix("https://mission.example/")
+    assert found == wanted
+
+
+async def test_each_entry_of_a_feed_was_updated_at_another_time(website: WebsiteRig) -> None:
+    """Also of those that are written, and taken back, together."""
+    intents = [an_intent(FIRE, f"Message {number}", request_id=f"r{number}") for number in range(12)]
+    await asyncio.gather(*(website.connector.publish(intent, store) for intent in intents))
+    await asyncio.gather(*(website.connector.retract(intent, "") for intent in intents[:6]))
+    atom = Xml.fromstring(read(website, "feed.atom"))
+    updated = [entry.findtext(f"{ATOM}updated") for entry in atom.iter(f"{ATOM}entry")]
+    assert len(set(updated)) == len(intents)
+    assert atom.findtext(f"{ATOM}updated") == max(str(time) for time in updated)
+
+
+def ids_of(atom: str) -> list[str | None]:
+    return [one.text for one in Xml.fromstring(atom).iter(f"{ATOM}id")]

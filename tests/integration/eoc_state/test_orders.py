@@ -53,11 +53,11 @@ async def test_what_may_not_be_ordered_is_refused_and_not_recorded(mission: Miss
     assert await refused(writer, director.order(STAND_DOWN)) == ("order.posture", 4)
     assert await refused(writer, director.order(CrisisEnd())) == ("order.posture", 4)
     assert await refused(writer, director.order(ACTIVATE, realm="exercise")) == ("order.realm", 4)
-    past = {"issued_at": now() - timedelta(minutes=9), "expires_at": now() - timedelta(minutes=5)}
+    past: dict[str, Any] = {"issued_at": now() - timedelta(minutes=9), "expires_at": now() - timedelta(minutes=5)}
     assert await refused(writer, director.order(ACTIVATE, **past)) == ("order.expired", 4)
-    long = {"issued_at": now(), "expires_at": now() + timedelta(hours=2)}
+    long: dict[str, Any] = {"issued_at": now(), "expires_at": now() + timedelta(hours=2)}
     assert await refused(writer, director.order(ACTIVATE, **long)) == ("order.expired", 4)
-    ahead = {"issued_at": now() + timedelta(minutes=5), "expires_at": now() + timedelta(minutes=8)}
+    ahead: dict[str, Any] = {"issued_at": now() + timedelta(minutes=5), "expires_at": now() + timedelta(minutes=8)}
     assert await refused(writer, director.order(ACTIVATE, **ahead)) == ("order.expired", 4)
     assert await refused(writer, director.order(ACTIVATE, officer="stranger")) == ("order.sender", 4)
     assert await refused(writer, clerk.ask(base, director.signed_order(ACTIVATE))) == ("order.sender", 4)

@@ -23,6 +23,9 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -34,14 +37,17 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.kernel.base.clock import monotonic
 
 ON_RECONCILE = frozenset({"blind"})
 
 
-class FolderPlatform:
+class FolderPlatform(Connector):
     """Implements ``Connector`` on a folder."""
+
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
 
     def __init__(self, folder: Path, platform: str = "mastodon") -> None:
         self.platform = platform

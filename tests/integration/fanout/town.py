@@ -39,6 +39,7 @@ from services.provision.broker.connection import as_provisioner
 from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
 from tests.support.mission import PATIENCE
+from tests.support.people import circumstances_of
 from tests.support.ports import free_port
 
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
@@ -163,6 +164,7 @@ class Town:
             "targets": request.targets,
             "renderings": {item.platform: item.sha256 for item in request.renderings},
             "digest": request.digest,
+            **circumstances_of(request),
             "officer": officer,
             "issued_at": now,
             "expires_at": now + timedelta(minutes=20),

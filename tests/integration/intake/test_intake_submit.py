@@ -89,7 +89,7 @@ async def test_preview_keeps_nothing_and_submitting_it_yields_its_digest(town: I
     assert request.request_id == preview.request_id
     assert request.digest == preview.digest
     assert request.renderings == preview.renderings
-    assert (await town.decide("clerk", approval_now(preview, "clerk", town.signer("clerk"))))["accepted"]
+    assert (await town.decide("mcpe", approval_now(preview, "mcpe", town.signer("mcpe"))))["accepted"]
 
 
 async def test_all_departments_is_frozen_at_submission(town: IntakeCity) -> None:

@@ -10,7 +10,7 @@ import pytest
 from nats.js import api
 
 from schemas import canonical, streams, subjects
-from schemas.events.dead import Cause, LetterOrder, LetterView
+from schemas.events.dead import DeadLetterCause, LetterOrder, LetterView
 from schemas.events.requests import Request
 from services.kernel.base.errors import Unreachable
 from services.kernel.runtime.compose import Timings
@@ -90,7 +90,8 @@ async def open_letter(desk: Desk) -> LetterView:
     async def look() -> list[LetterView]:
         return await letters(desk, closed=False)
 
-    (view,) = await eventually(look)
+    views: list[LetterView] = await eventually(look)
+    (view,) = views
     return view
 
 
@@ -110,7 +111,12 @@ async def test_what_always_fails_is_put_aside_and_the_next_goes_on_until_it_is_s
         return buggy.done == [good_seq]
 
     await eventually(next_done)
-    assert (view.service, view.durable, view.cause, view.tries) == ("gatekeeper", DURABLE.durable, Cause.FAILED, 3)
+    assert (view.service, view.durable, view.cause, view.tries) == (
+        "gatekeeper",
+        DURABLE.durable,
+        DeadLetterCause.FAILED,
+        3,
+    )
     assert (view.subject, view.seq) == (subjects.request(bad.request_id), bad_seq)
     assert view.reason == "ZeroDivisionError: no such case, said with [masked]"
     assert view.first_at < view.last_at
@@ -203,7 +209,7 @@ async def test_what_the_server_gives_up_is_seen_and_can_be_sent_again(begun: Mis
     )
     request = await intake.submit(text=f"{BUG} https://mission.example/x")
     view = await open_letter(cao)
-    assert (view.cause, view.durable, view.tries) == (Cause.GIVEN_UP, DURABLE.durable, 1)
+    assert (view.cause, view.durable, view.tries) == (DeadLetterCause.GIVEN_UP, DURABLE.durable, 1)
     assert view.subject == subjects.request(request.request_id)
     buggy.mended = True
     await order(cao, "again", view.letter)
@@ -220,7 +226,7 @@ async def test_an_old_service_puts_a_newer_event_aside_and_handles_it_after_the_
     newer = Newer(**request.model_dump(), mood="calm")
     await intake.ledger.append(subjects.request(request.request_id), newer)
     view = await open_letter(mcpe)
-    assert (view.cause, buggy.calls) == (Cause.UNREADABLE, [])
+    assert (view.cause, buggy.calls) == (DeadLetterCause.UNREADABLE, [])
     assert "mood" in view.reason
     await begun.stop(old)
     upgraded = Buggy()
@@ -245,7 +251,7 @@ async def test_a_letter_is_dropped_for_a_reason_that_is_kept(begun: Mission) -> 
     await order(mcpe, "again", view.letter)
     assert (await state(mcpe, view.letter, "failed_again")).state == "failed_again"
     view = await eventually(one)
-    assert view.cause is Cause.UNREADABLE
+    assert view.cause is DeadLetterCause.UNREADABLE
     assert (await order(mcpe, "drop", view.letter, "a test by hand"))["accepted"] is True
     dropped = await state(mcpe, view.letter, "dropped")
     assert (dropped.officer, dropped.said) == ("mcpe", "a test by hand")

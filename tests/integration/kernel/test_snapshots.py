@@ -54,12 +54,18 @@ async def test_a_start_from_a_snapshot_knows_what_the_whole_ledger_says(mission:
     for runtime in (after, whole):
         await eventually(lambda runtime=runtime: settled(runtime, later.request_id))  # type: ignore[misc]
         await runtime.catch_up()
-    assert after.snapshots._kept == snapshot.seq
-    assert whole.snapshots._kept == 0
+    assert kept_of(after) == snapshot.seq
+    assert kept_of(whole) == 0
     await mission.stop(whole)
     await after.catch_up()
     assert picture(after.fold)["control"] == picture(whole.fold)["control"]
     assert picture(after.fold)["requests"].keys() == picture(whole.fold)["requests"].keys()
+
+
+def kept_of(runtime: Runtime) -> int:
+    """The sequence of the snapshot that a runtime began with or wrote last; 0: none."""
+    assert runtime.snapshots is not None
+    return runtime.snapshots._kept
 
 
 async def settled(runtime: Runtime, request_id: str) -> bool:
@@ -74,7 +80,7 @@ async def test_a_damaged_snapshot_is_thrown_away(mission: Mission, damage: bytes
     path = mission.city.snapshot_path("gatekeeper")
     path.write_bytes(path.read_bytes()[:-9] if damage is None else damage)
     [runtime] = await mission.run("gatekeeper")
-    assert (runtime.snapshots._kept, runtime.ledger.fault) == (0, None)
+    assert (kept_of(runtime), runtime.ledger.fault) == (0, None)
     assert len(runtime.fold.requests) == 2
     await mission.stop(runtime)
     assert kept(mission).seq == runtime.fold.seq, "and replaced by a sound one"
@@ -114,6 +120,6 @@ async def test_one_is_taken_now_and_then_and_none_where_nothing_may_be_written(
     path.parent.rmdir()
     path.parent.write_text("a file where a folder should be")
     [again] = await mission.run("gatekeeper")
-    assert again.snapshots._kept == 0
+    assert kept_of(again) == 0
     await mission.stop(again)
     assert await (await mission.writer("intake")).ledger.last(subjects.CONTROL) is not None

@@ -92,7 +92,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
     await broker.start(city, free_port())
     try:
         for realm in ("live", "exercise"):
-            await provision(load_city(city.folder, realm), broker.url)  # type: ignore[arg-type]
+            await provision(load_city(city.folder, realm), broker.url)
         yield Running(city, broker)
     finally:
         await broker.stop()

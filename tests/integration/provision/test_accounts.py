@@ -2,7 +2,7 @@
 
 Inside one account a read with ``reply=ledger.control`` stores an old genuine order again, and a forged feed is folded
 by others (the control tests at the end). Across accounts it stores nothing, whatever is asked and wherever the answer
-is sent. Source: design.md, Projections; docs/adr/0002-accounts-and-permissions.md.
+is sent. Source: docs/adr/0002-accounts-and-permissions.md.
 """
 
 from __future__ import annotations
@@ -391,10 +391,11 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
         async with other.service("gatekeeper") as gate, other.service("audit") as audit:
             await gate.nc.jetstream(prefix=API).publish("ledger.verdict.old", b"genuine")
             pull = f"{API}.CONSUMER.MSG.NEXT.LEDGER.audit-copy"
-            await audit.nc.publish(pull, b'{"batch": 5, "no_wait": true}', reply=subjects.SEAL)
-            await flushed(audit.nc)
 
             async def again() -> bool:
+                """Pull until the durable has it to give: right behind the append it may not."""
+                await audit.nc.publish(pull, b'{"batch": 5, "no_wait": true}', reply=subjects.SEAL)
+                await flushed(audit.nc)
                 return (await stored(other)).get("ledger.verdict.old") == 2
 
             await eventually(again)

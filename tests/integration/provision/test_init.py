@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events.authority import Realm, Role
+from schemas.events.authority import Officer, Realm, Role, System
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
@@ -52,7 +52,8 @@ def test_each_profile_carries_its_three_statements(demo_city: City) -> None:
 def test_the_keys_are_those_of_the_manifest(demo_city: City, realm: Realm) -> None:
     city = load_city(demo_city.folder, realm)
     manifest = read_manifest(city)
-    for user in (*manifest.officers, *manifest.systems):
+    users: list[Officer | System] = [*manifest.officers, *manifest.systems]
+    for user in users:
         assert load_key(city.key_path(user.id)).public_key == user.public_key
     assert load_key(city.service_key_path("audit")).public_key == city.authority.audit_key
     roots = {o.public_key for o in manifest.officers if o.id in ("cao", "mcpe")}

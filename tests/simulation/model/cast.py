@@ -21,7 +21,8 @@ from schemas.events.envelope import MANIFEST_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import seal
-from services.kernel.control.control_state import ControlState, fold
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 from tests.support.people import approval_of
 from tests.unit.gatekeeper.policy_city import OFFICERS, ROOT_KEYS, ROOTS, START, profile, signer
@@ -73,7 +74,7 @@ def request(name: str, posture: str) -> Request:
         targets=(PROFILE,),
         crisis=False,
         expires_at=at(14_400),
-        submitted_posture=posture,  # type: ignore[arg-type]
+        submitted_posture=posture,
         renderings=renderings,
         digest=digest_of(request_id, 1, renderings),
     )

@@ -61,7 +61,8 @@ def explore(start: State, plants: Iterable[str] = ()) -> Found:
     """Walk through every state that can be reached; stop at the first that breaks an invariant."""
     machine, graph = Machine(frozenset(plants)), _Graph()
     graph.add(start, 0, "")
-    states, here, moves, ends, posted = [start], 0, 0, [], 0
+    states, here, moves, posted = [start], 0, 0, 0
+    ends: list[int] = []
     while here < len(states):
         state = states[here]
         for move in machine.moves(state):

@@ -42,14 +42,14 @@ How = Literal["kill", "stop", "sleep"]
 AFTER: dict[str, str] = {
     "gatekeeper.verdict.decided": "gate 0 decides: a cleared",
     "gatekeeper.verdict.stored": "gate 0 appends: a cleared",
-    "fanout.attempt.warranted": "worker 0 finds a authorized",
+    "fanout.attempt.authorized": "worker 0 finds a authorized",
     "fanout.attempt.stored": "worker 0 appends attempt 1 on a",
     "fanout.call.ended": "worker 0 hears: ok",
     "fanout.receipt.stored": "worker 0 appends the receipt: delivered",
 }
 """Each point, and the step of the model that it stands behind."""
 
-SLEEPERS = ("fanout.attempt.warranted", "fanout.attempt.stored", "fanout.call.ended", "fanout.receipt.stored")
+SLEEPERS = ("fanout.attempt.authorized", "fanout.attempt.stored", "fanout.call.ended", "fanout.receipt.stored")
 
 
 @dataclass(frozen=True)

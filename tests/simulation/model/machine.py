@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
+from unittest import mock
 
 from services.eoc_state.domain.activation import Barrier, Flight, barrier
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
@@ -45,13 +46,14 @@ from services.fanout.domain.step import (
 )
 from services.gatekeeper.domain.dossier import facts_of, is_news, needs_decision
 from services.gatekeeper.policy.decide import decide, to_verdict
-from services.kernel.authority.post_authorization import EOC_SIGNERS, WarrantFacts, objections
-from services.kernel.control.fault import ControlFault
+from services.kernel.authority.post_authorization import EOC_SIGNERS, PostFacts, post_violations
+from services.kernel.control.control_state import ControlFault
 from services.kernel.fold import ledger_fold as fold_module
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
 from services.kernel.fold.state import RequestState
 from tests.simulation.model import cast
 from tests.simulation.model.cast import LEASE, PROFILE, REQUESTS
+from tests.unit.gatekeeper.policy_city import START
 
 Entry = tuple[Any, ...]
 Local = tuple[Any, ...] | None
@@ -148,12 +150,8 @@ class ModelFold(LedgerFold):
             self.revisions.append((seq, self.control.posture))
             return ""
         if "effective_off" in self.plants:
-            with_all = fold_module.void_because
-            fold_module.void_because = lambda *_, **__: ""  # type: ignore[assignment]
-            try:
+            with mock.patch.object(fold_module, "void_because", return_value=""):
                 return self._folded(seq, entry)
-            finally:
-                fold_module.void_because = with_all
         return self._folded(seq, entry)
 
     def _folded(self, seq: int, entry: Entry) -> str:
@@ -392,7 +390,7 @@ class Machine:
         elif isinstance(step, Settle):
             yield from self._settle(state, number, head, step, place)
         else:
-            found = set(self._objections(state.ledger, place))
+            found = set(self._violations(state.ledger, place))
             if found & STALE:
                 yield Move(f"{who} finds a newer control for {name}", _acked(state, number, head))
                 return
@@ -406,10 +404,10 @@ class Machine:
             local = ("post", head, state.clock, step.number, posture, place.target.receipt_last)
             yield Move(f"{who} finds {name} authorized", _with(state, number, local), broken)
 
-    def _objections(self, ledger: tuple[Entry, ...], place: Place) -> tuple[str, ...]:
+    def _violations(self, ledger: tuple[Entry, ...], place: Place) -> tuple[str, ...]:
         """The codes of what post authorization objects to; no run is long enough for anything to expire."""
         known, verdict = place.state, place.state.verdict
-        facts = WarrantFacts(
+        facts = PostFacts(
             request=known.request,
             verdict=verdict,
             verdict_seq=known.verdict_seq,
@@ -421,7 +419,7 @@ class Machine:
             now=cast.at(0),
             realm="live",
         )
-        return tuple(found.code for found in objections(facts))
+        return tuple(found.code for found in post_violations(facts))
 
     def _settle(self, state: State, number: int, head: int, step: Settle, place: Place) -> Iterator[Move]:
         name = _name_of(step.attempt.request_id)
@@ -479,7 +477,7 @@ class Machine:
             reason = "another worker took it over"
         else:
             same = str(now.fold.control.posture) == posture
-            found = [code for code in self._objections(state.ledger, place) if not (same and code == CHANGED)]
+            found = [code for code in self._violations(state.ledger, place) if not (same and code == CHANGED)]
             reason = found[0] if found else ""
         if reason and not {"no_second_look", "void_called"} & self.plants:
             held = self._end(state, number, head, seq, known, NotAttempted(reason))
@@ -659,7 +657,7 @@ class Machine:
                 ages = (LEASE + LEASE_SLACK + 1.0, LEASE + LEASE_SLACK + SETTLE + 1.0)
                 moments |= {target.folded_at + age for age in ages}
             if target.receipt is not None and target.receipt.retry_at is not None:
-                moments.add((target.receipt.retry_at - cast.START).total_seconds())
+                moments.add((target.receipt.retry_at - START).total_seconds())
         busy = [local for local in state.workers if local is not None]
         moments |= {local[2] + LEASE if local[0] == "calling" and state.held else _drowsy(local) for local in busy}
         if now.activating:

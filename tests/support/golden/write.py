@@ -88,6 +88,8 @@ def everything(builder: LedgerBuilder) -> None:
         link="https://mission.example/roads",
         severity="severe",
         crisis=True,
+        replaces="r6b",
+        follows="r6a",
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_a_line_is_read_back_as_it_was_written() -> None:
 
 def test_only_headers_that_conditioned_the_append_are_kept() -> None:
     """The rest may differ by how a message was read."""
-    pinned = {"Nats-Expected-Last-Sequence": "0", "Nats-Expected-Last-Subject-Sequence": "4"}
+    pinned: dict[str, Any] = {"Nats-Expected-Last-Sequence": "0", "Nats-Expected-Last-Subject-Sequence": "4"}
     line = read_line(write_line(entry(1, traceparent="x", **pinned))[0])
     assert set(line.headers) == {"Nats-Msg-Id", "Nats-Expected-Last-Subject-Sequence"}
 

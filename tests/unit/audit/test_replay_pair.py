@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ class Chaos:
             step()
         return self.builder
 
-    def _request(self, name: str, **fields: object) -> None:
+    def _request(self, name: str, **fields: Any) -> None:
         targets = self.chance.choice([(FIRE,), (WEB,), (FIRE, WEB)])
         expires = self.builder.now + timedelta(minutes=self.chance.choice([2, 20, 60, 60]))
         request = self.builder.request(name, targets, expires_at=expires, **fields)
@@ -72,7 +73,7 @@ class Chaos:
     def _attempt(self) -> None:
         request = self.chance.choice(self.requests[-3:])
         profile = self.chance.choice([*request.targets, *request.targets, MIRROR, FIRE])
-        more: dict[str, object] = {}
+        more: dict[str, Any] = {}
         if self._one_in(12):
             more["number"] = self.chance.randint(1, 3)
         if self._one_in(12):
@@ -100,7 +101,7 @@ class Chaos:
     def _verdict(self) -> None:
         request = self.chance.choice(self.requests)
         outcome = self.chance.choice([Outcome.CLEARED, Outcome.CLEARED, Outcome.CLEARED, Outcome.BLOCKED])
-        more: dict[str, object] = {}
+        more: dict[str, Any] = {}
         if self._one_in(6):
             more["control_seq"] = self.chance.choice(self._revisions())
         if self._one_in(10):
@@ -109,7 +110,7 @@ class Chaos:
 
     def _approve(self) -> None:
         request = self.chance.choice(self.requests)
-        more: dict[str, object] = {"decision": self.chance.choice(["approve", "approve", "approve", "reject"])}
+        more: dict[str, Any] = {"decision": self.chance.choice(["approve", "approve", "approve", "reject"])}
         if self._one_in(4):
             more["signer"] = stranger()
         if self._one_in(6):
@@ -156,8 +157,9 @@ def by_fold(builder: LedgerBuilder) -> tuple[set[int], set[int], dict[str, int]]
     pinned = builder.city.authority
     authority = kernel.Authority(builder.city.realm, frozenset(pinned.root_keys), pinned.threshold)
     fold = kernel.LedgerFold(authority, kernel.EVERYTHING)
-    fold._forget = lambda _request_id: None  # type: ignore[method-assign]
-    attempts, others = set(), set()
+    fold._forget = lambda request_id: None  # type: ignore[method-assign]
+    attempts: set[int] = set()
+    others: set[int] = set()
     for line in builder.entries:
         applied = fold.apply(Entry(line.seq, line.subject, line.at, line.data, line.headers), 0.0)
         if not applied.void:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events.dead import Cause, Closing, DeadLetter, Ending, SendAgain
+from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, Ending, SendAgain
 from services.board.domain.dead_book import DeadBook, durable_of, service_of
 
 T0 = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_record_that_cannot_be_read_is_shown_as_a_letter(subject: str, data: b
     book = Told()
     book.tell(subject, data)
     (view,) = book.open()
-    assert (view.cause, view.service, view.subject) == (Cause.UNREADABLE, "board", subject)
+    assert (view.cause, view.service, view.subject) == (DeadLetterCause.UNREADABLE, "board", subject)
 
 
 def test_what_the_server_gave_up_is_a_letter() -> None:
@@ -83,7 +83,7 @@ def test_what_the_server_gave_up_is_a_letter() -> None:
     book = Told()
     book.tell(GIVEN_UP, raw, "ledger.request.r1")
     (view,) = book.open()
-    assert (view.cause, view.service, view.durable) == (Cause.GIVEN_UP, "gatekeeper", "gatekeeper-requests")
+    assert (view.cause, view.service, view.durable) == (DeadLetterCause.GIVEN_UP, "gatekeeper", "gatekeeper-requests")
     assert (view.subject, view.seq, view.tries) == ("ledger.request.r1", 7, 2)
     assert [one.letter for one in book.holding("r1")] == [view.letter]
 

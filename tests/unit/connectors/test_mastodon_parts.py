@@ -1,18 +1,14 @@
-"""The pure parts of the Mastodon connector: texts, chains, waits, limits."""
+"""The pure parts of the Mastodon connector: texts, chains, limits."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from multidict import CIMultiDict
 
 from schemas.platforms import LIMITS, counted_length, limits_of
-from services.fanout.connectors.contract import Permanent, Retryable, Unknown
-from services.fanout.connectors.mastodon.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import read_limits
 from services.fanout.connectors.mastodon.text import Status, longest_chain, plain_text, read_status, same
-from services.kernel.base.clock import ManualClock
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
@@ -62,6 +58,14 @@ def test_the_longest_chain_counts_and_of_equal_ones_the_oldest() -> None:
     assert chain_of(found, "a") == ["1"]
 
 
+def test_the_same_beginning_with_another_next_part_is_another_thread() -> None:
+    """Nothing is grafted onto it, and it is not taken for this one."""
+    assert chain_of([status(2, "x", 1), status(1, "a")], "a", "b") == []
+    found = [status(4, "b", 3), status(3, "a"), status(2, "x", 1), status(1, "a")]
+    assert chain_of(found, "a", "b") == ["3", "4"]
+    assert chain_of([status(2, "x", 1), status(1, "a")], "a") == ["1"]
+
+
 def test_a_part_that_answers_something_else_is_not_of_the_thread() -> None:
     assert chain_of([status(3, "b", 9), status(1, "a")], "a", "b") == ["1"]
     assert chain_of([status(1, "a", 7)], "a") == []
@@ -74,48 +78,6 @@ def test_a_part_that_answers_something_else_is_not_of_the_thread() -> None:
 def test_what_is_no_status_is_refused(value: dict[str, str]) -> None:
     with pytest.raises((KeyError, ValueError)):
         read_status(value)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "kind"),
-    [
-        (NotSent("refused"), Retryable),
-        (NoAnswer("time"), Unknown),
-        *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
-        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (301, 403, 404, 410, 422)],
-        *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
-    ],
-)
-def test_an_outcome_means_what_it_proves(outcome: Answer | NotSent | NoAnswer, kind: type) -> None:
-    """Surely not posted, final, or not known: never guessed."""
-    assert isinstance(refusal(outcome, ManualClock(NOW)), kind)
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "after"),
-    [
-        (429, {"Retry-After": "17"}, 17.0),
-        (429, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, 60.0),
-        (503, {"Retry-After": "17"}, 17.0),
-        (503, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, None),
-        (502, {"Retry-After": "17"}, None),
-        (429, {}, None),
-    ],
-)
-def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
-    status: int, headers: dict[str, str], after: float | None
-) -> None:
-    outcome = Answer(status, None, CIMultiDict(headers))
-    found = refusal(outcome, ManualClock(NOW))
-    assert isinstance(found, Retryable if status == 429 else Unknown)
-    assert (found.after, cannot_tell("no", outcome, ManualClock(NOW)).after) == (after, after)
-
-
-def test_the_platforms_words_are_one_short_line() -> None:
-    words = Answer(422, {"error": "Validation\x1b[31m failed\n" + "x" * 900}, CIMultiDict()).words
-    assert words.startswith("Validation [31m failed x")
-    assert words.isprintable()
-    assert len(words) < 330
 
 
 @pytest.mark.parametrize(

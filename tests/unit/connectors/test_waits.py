@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from services.fanout.connectors.waits import LONGEST_WAIT_SECONDS, server_time, wait_of
+from services.fanout.connectors.waits import server_time, wait_of
+from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -37,6 +38,8 @@ CASES: dict[str, tuple[Headers, float | None]] = {
     "seconds with blanks": ([(AFTER, " 17 ")], 17.0),
     "none": ([(AFTER, "0")], 0.0),
     "seconds until a reset": ([(RESET, "42")], 42.0),
+    "seconds until a reset, as AT Protocol names it": ([("RateLimit-Reset", "42")], 42.0),
+    "an epoch of AT Protocol": ([("RateLimit-Reset", str(EPOCH + 7)), (DATE, http_date())], 7.0),
     "a day": ([(AFTER, "86400")], CAP),
     "five minutes and a bit": ([(AFTER, "300.01")], CAP),
     "a number without end": ([(AFTER, "9" * 30)], CAP),

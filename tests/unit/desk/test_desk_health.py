@@ -118,8 +118,8 @@ def test_loose_secret_files_are_named_with_how_to_mend_them() -> None:
 
 
 def test_official_profiles_that_lack_something_are_named() -> None:
-    good = health.Finding("a-website", True, ())
-    bad = health.Finding("b-website", False, ("the purpose statement is missing",))
+    good = health.ProfileCheck("a-website", True, ())
+    bad = health.ProfileCheck("b-website", False, ("the purpose statement is missing",))
     assert health.profiles([good]).level is Level.OK
     line = health.profiles([good, bad])
     assert (line.level, line.detail) == (Level.WARN, "1 of 2 cannot be posted to: b-website")

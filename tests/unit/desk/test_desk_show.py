@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 from rich.console import Console
 
@@ -78,7 +79,11 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
         update={"reason": "the platform asks to wait", "retry_at": NOW, "final": False, "url": None}
     )
     found = view(Outcome.CLEARED, late)
-    for draw in (lambda c: show.result(c, found), lambda c: show.pending_table(c, (found,), NOW)):
+    draws: tuple[Callable[[Console], None], ...] = (
+        lambda console: show.result(console, found),
+        lambda console: show.pending_table(console, (found,), NOW),
+    )
+    for draw in draws:
         console, out = _console()
         draw(console)
         assert "the platform asks to wait, until " in out.getvalue()

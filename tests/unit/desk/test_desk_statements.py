@@ -11,8 +11,9 @@ from schemas.events.control import Hold
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from services.desk import statements
 from services.kernel.authority.signing import Signer, new_seed, verified_by
+from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.base.errors import Refused
-from services.kernel.control.control_state import ORDER_LIFETIME, read_order
+from services.kernel.control.order_rules import read_order
 from tests.unit.desk.views import NOW, renderings, request
 
 SIGNER = Signer(new_seed())
@@ -22,6 +23,7 @@ def _signed(screening: int = 0, verb: str = "approve") -> ApprovalStatement:
     approval = statements.decision(
         SIGNER,
         request(screening=screening),
+        statements.Circumstances.shown(request()),
         realm="live",
         officer="pio",
         verb=verb,  # type: ignore[arg-type]

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from services.desk.views.timetext import ago, duration, local, moment
+from services.desk.views.timetext import ago, duration, local, moment, read_in, told
 from services.kernel.base.errors import BadInput
+from services.kernel.base.zones import zone_of
 
 NOW = datetime(2026, 1, 31, 20, 0, tzinfo=UTC)
 PST = timezone(timedelta(hours=-8), "PST")
+TORONTO = zone_of("America/Toronto")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_broken_durations_are_refused_with_the_code_that_was_asked_for(typed: st
         ("2026-02-01", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
     ],
 )
-def test_moments_in_the_zone_of_the_machine_unless_an_offset_is_given(typed: str, expected: datetime) -> None:
+def test_moments_in_the_zone_of_the_city_unless_an_offset_is_given(typed: str, expected: datetime) -> None:
     assert moment(typed, NOW, PST) == expected
 
 
@@ -83,9 +85,34 @@ def test_the_option_is_named_in_the_code() -> None:
 
 
 def test_local_times_carry_their_zone_and_the_date_when_it_is_another_day() -> None:
-    assert local(NOW, NOW, PST) == "12:00:00 PST"
-    assert local(NOW + timedelta(days=1), NOW, PST) == "2026-02-01 12:00:00 PST"
-    assert local(datetime(2026, 2, 1, 7, 0, tzinfo=UTC), NOW, PST) == "23:00:00 PST"
+    read_in(PST)
+    assert local(NOW, NOW) == "12:00:00 PST"
+    assert local(NOW + timedelta(days=1), NOW) == "2026-02-01 12:00:00 PST"
+    assert local(datetime(2026, 2, 1, 7, 0, tzinfo=UTC), NOW) == "23:00:00 PST"
+    read_in(None)
+    assert local(NOW, NOW) == "20:00:00 UTC"
+
+
+def test_a_time_without_an_offset_is_refused_where_the_city_names_no_zone() -> None:
+    with pytest.raises(BadInput) as caught:
+        moment("2026-01-31T18:00", NOW, None)
+    assert caught.value.code == "expires.zone"
+
+
+@pytest.mark.parametrize("typed", ["2026-11-01T01:30", "2026-03-08T02:30"])
+def test_a_time_that_the_clocks_show_twice_or_never_is_refused(typed: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        moment(typed, NOW, TORONTO)
+    assert caught.value.code == "expires.zone"
+
+
+def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
+    read_in(zone_of("America/Vancouver"))
+    said = "rab12 expired at 2026-01-31 20:00:05 UTC; until 2026-07-01 12:00 UTC"
+    assert told(said) == "rab12 expired at 2026-01-31 12:00:05 PST; until 2026-07-01 05:00 PDT"
+    assert told("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
+    read_in(None)
+    assert told(said) == said
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (185, "3 min"), (7_300, "2 h"), (-90_000, "1 d")])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from schemas import canonical
 from schemas.events.control import Posture
-from schemas.events.desk import DeliveryView, RequestView
+from schemas.events.desk import DeliveryView, EocView, RequestView
 from schemas.events.requests import PlatformContent, Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome, Verdict
 
@@ -66,6 +66,14 @@ def verdict(
         targets=targets,
         findings=(Finding(clause="3(iv)(c)", outcome=said[outcome.value], reason="an approval is missing"),),
     )
+
+
+def eoc() -> EocView:
+    """Return the posture of a quiet city of which no service answers."""
+    return EocView(
+        realm="live", city="City of Mission", website="https://mission.example", posture=Posture.ROUTINE, control_seq=3,
+        hold=False, in_flight=0, last_seq=7, services=(),
+    )  # fmt: skip
 
 
 def delivery(profile: str, outcome: str, final: bool | None = None) -> DeliveryView:

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events.control import Hold, Order, Withdraw
 from services.eoc_state.domain.withdrawal import check_withdrawal
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_state import ControlFault
 from tests.unit.gatekeeper.policy_city import MINUTE, START, PolicyCity
 
 

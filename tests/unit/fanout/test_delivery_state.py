@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.domain.delivery_state import (
     ENDED,
     MAY_BE_PUBLIC,
@@ -105,3 +105,16 @@ def test_the_diagram_names_each_state_and_each_fact() -> None:
     assert drawn.startswith("stateDiagram-v2")
     for name in (*DeliveryState, *{fact for _, fact in ALLOWED}):
         assert name in drawn, name
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (receipt(resolution_seq=60), DeliveryFact.POST_AGAIN),
+        (receipt(attempt_seq=0), DeliveryFact.HELD_BACK),
+        (receipt(), DeliveryFact.NOT_POSTED),
+    ],
+)
+def test_what_a_receipt_without_an_end_says(said: Receipt, expected: DeliveryFact) -> None:
+    """A person's "post it again", a post that was held back before its attempt, an attempt that surely did not post."""
+    assert fact_of(said, ended_target(receipt(outcome=ReceiptOutcome.UNCONFIRMED))) is expected

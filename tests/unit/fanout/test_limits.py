@@ -20,6 +20,12 @@ def test_the_host_is_the_instance_of_the_account_or_the_platform() -> None:
     assert limits.host_of(account("fire@mastodon.example")) == "mastodon.example"
     assert limits.host_of(account("@fire@mastodon.example")) == "mastodon.example"
     assert limits.host_of(account("fire", "website")) == "website"
+    assert limits.host_of(account("@fire.mission.example", "bluesky")) == "bluesky"
+    assert limits.host_of(account("did:plc:abc", "bluesky")) == "bluesky"
+    assert limits.host_of(account("fire.mission.example@own", "bluesky")) == "own"
+    assert limits.host_of(account("@CityOfMission", "telegram")) == "telegram"
+    assert limits.host_of(account("media@lists.example", "email")) == "email"
+    assert limits.host_of(account("signs", "webhook")) == "webhook:signs"
 
 
 def test_what_lies_on_this_machine_is_not_counted() -> None:
@@ -40,6 +46,10 @@ def test_the_numbers_stay_under_the_platforms_own() -> None:
     assert mastodon.account is not None
     assert 2 * most(mastodon.host, 300.0) <= 300.0
     assert most(mastodon.account, 10_800.0) <= 300.0
+    for platform, in_a_minute in (("telegram", 20.0), ("teams", 100.0), ("slack", 60.0)):
+        account_rate = limits.LIMITS[platform].account
+        assert account_rate is not None
+        assert most(account_rate, 60.0) <= in_a_minute
     for limit in (*limits.LIMITS.values(), limits.OTHER):
         for rate in (limit.host, limit.account):
             assert rate is not None
@@ -120,3 +130,10 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
         pass
     assert quota.take("fire", 1.0, urgent=True) > 0.0
     assert quota.take("fire", 101.0, urgent=True) > 0.0
+
+
+def test_what_another_copy_posts_counts_only_where_there_is_a_limit() -> None:
+    """A host with a limit and accounts without one: nothing is noted of the account."""
+    quota = Quota(HostLimit(at_once=4, host=Rate(1.0, 1.0 / 60.0, 0.0)))
+    quota.spent("fire", 0.0)
+    assert quota.take("parks", 0.0) > 0.0

@@ -14,9 +14,9 @@ from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.places import Places
-from services.fanout.delivery.posting import Posting, _Call, _Way
+from services.fanout.delivery.posting import Posting, _RecordedAttempt, _Way
 from services.fanout.delivery.settler import Settler
-from services.fanout.domain.settings import Settings
+from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.state import RequestState, TargetState
@@ -51,18 +51,20 @@ class Rig:
         fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
-        routes: Any = SimpleNamespace(profile=profile, connector=lambda _name: object(), host=lambda _profile: host)
+        destinations: Any = SimpleNamespace(
+            profile=profile, connector=lambda _name: object(), host=lambda _profile: host
+        )
         caller: Any = SimpleNamespace(look=self.look)
         read_back: Any = SimpleNamespace(watch=lambda *_: None)
         records: Any = self.records
         nobody: Any = None
-        settings = Settings(15.0)
+        settings = FanoutSettings(15.0)
         conclusion = Conclusion(runtime, records, read_back)
-        self.settler = Settler(runtime, routes, caller, records, conclusion, settings)
+        self.settler = Settler(runtime, destinations, caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
             Places(runtime, settings.lease),
-            routes,
+            destinations,
             nobody,
             nobody,
             nobody,
@@ -98,7 +100,7 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     result = NotAttempted("another worker took it over")
     anything: Any = None
     way = _Way(anything, anything, anything, anything)
-    await rig.posting._conclude(_Call(rig.place, way, 50, anything, lease, Posture.ROUTINE, known), result)
+    await rig.posting._conclude(_RecordedAttempt(rig.place, way, 50, anything, lease, Posture.ROUTINE, known), result)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 

@@ -7,8 +7,9 @@ import pytest
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
 from services.fanout.delivery.caller import NotAttempted
-from services.fanout.domain import receipts
+from services.fanout.domain import receipts, retry
 from tests.unit.fanout.world import NOW, attempt, request
+from tests.unit.states import open_target, state
 
 POSTED = Posted("https://x.example/1", "1", note="without its picture")
 BEGUN = Posted("https://x.example/1", "1")
@@ -135,3 +136,13 @@ def test_junk_among_the_receipts_of_a_place_is_passed_over() -> None:
     first, second = (receipts.of_result(attempt(), seq, POSTED, NOW) for seq in (50, 60))
     bodies = [b"{}", first.to_bytes(), b"\xff", second.to_bytes(), attempt().to_bytes()]
     assert receipts.readable(bodies) == [first, second]
+
+
+def test_what_was_attempted_often_enough_is_given_up() -> None:
+    """The receipt is final and tells how often and why."""
+    often = open_target(effective=list(range(retry.MOST_ATTEMPTS)))
+    held = state(request(), targets={"fire-social": often})
+    busy = receipts.of_result(attempt(), 50, Retryable("busy"), NOW)
+    made = receipts.to_be_tried_again(busy, held, 1, None, NOW, 0.0)
+    assert (made.outcome, made.final, made.retry_at) == (ReceiptOutcome.FAILED, True, None)
+    assert made.reason == f"given up after {retry.MOST_ATTEMPTS} attempts, the last: busy"

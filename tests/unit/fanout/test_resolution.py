@@ -270,3 +270,7 @@ def test_an_address_belongs_to_posted_and_to_nothing_else() -> None:
     with pytest.raises(ValidationError, match="no other decision"):
         signed(decision="give_up", url=URL)
     assert post_url("http://127.0.0.1:8080/@fire/1?a=b#c") == "http://127.0.0.1:8080/@fire/1?a=b#c"
+
+
+def test_a_decision_of_somebody_who_is_no_officer_is_not_genuine() -> None:
+    assert genuine(signed("pio"), world.control(officers={})) is None

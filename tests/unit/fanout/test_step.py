@@ -46,7 +46,7 @@ def step(
     **changes: Any,
 ) -> Step:
     subject = of or state(REQUEST)
-    place = {"verdict_seq": VERDICT_SEQ, "profile": FIRE, "control_seq": CONTROL_SEQ} | changes
+    place: dict[str, Any] = {"verdict_seq": VERDICT_SEQ, "profile": FIRE, "control_seq": CONTROL_SEQ} | changes
     held = target or subject.target(place["profile"])
     return next_step(Place(state=subject, target=held, **place), now, boot, LEASE)
 
@@ -334,3 +334,10 @@ def test_nothing_is_posted_that_is_open_final_expired_stale_or_not_cleared(
         assert row in ("cleared", "expired")
         assert now < min(of.request.expires_at, CLEARED_UNTIL)
         assert found.number > HELD[held].number
+
+
+def test_only_one_post_at_a_time_is_made_on_a_profile_and_on_a_page_of_the_mirror() -> None:
+    fire = Place(VERDICT_SEQ, FIRE, state(REQUEST), TargetState(), CONTROL_SEQ)
+    mirrored = Place(VERDICT_SEQ, MIRROR, state(REQUEST), TargetState(), CONTROL_SEQ)
+    assert fire.one_at_a_time == FIRE
+    assert mirrored.one_at_a_time == f"{MIRROR} {REQUEST.request_id}"

@@ -13,9 +13,10 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
-from services.kernel.authority.post_authorization import WarrantFacts, objections
+from services.kernel.authority.post_authorization import PostFacts, post_violations
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.control.control_state import ControlState
+from tests.support.people import circumstances_of
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 CONTROL_SEQ = 7
@@ -175,6 +176,7 @@ def statement(of: Request, by: str, **changes: Any) -> ApprovalStatement:
         "targets": of.targets,
         "renderings": {item.platform: item.sha256 for item in of.renderings},
         "digest": of.digest,
+        **circumstances_of(of),
         "officer": by,
         "issued_at": NOW - timedelta(minutes=5),
         "expires_at": NOW + timedelta(minutes=20),
@@ -189,7 +191,7 @@ def approval(of: Request, by: str, *, key: Signer | None = None, **changes: Any)
     return Approval(at=NOW, request_id=of.request_id, officer=by, envelope=envelope)
 
 
-def facts(of: Request | None = None, signed_by: tuple[str, ...] = ("mcpe",), **changes: Any) -> WarrantFacts:
+def facts(of: Request | None = None, signed_by: tuple[str, ...] = ("mcpe",), **changes: Any) -> PostFacts:
     """Facts on which nothing is to object, but for the changes."""
     subject = of or request()
     values: dict[str, Any] = {
@@ -204,9 +206,9 @@ def facts(of: Request | None = None, signed_by: tuple[str, ...] = ("mcpe",), **c
         "now": NOW,
         "realm": "live",
     }
-    return WarrantFacts(**(values | changes))
+    return PostFacts(**(values | changes))
 
 
-def codes(given: WarrantFacts) -> set[str]:
-    """The codes of the objections, without their family's name."""
-    return {item.code.removeprefix("warrant.") for item in objections(given)}
+def codes(given: PostFacts) -> set[str]:
+    """The codes of the violations, without their family's name."""
+    return {item.code.removeprefix("warrant.") for item in post_violations(given)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,8 @@ from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.decide import Decision, decide
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.authority.signing import Signer, seal
-from services.kernel.control.control_state import ControlState, fold
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlState
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
@@ -161,12 +162,13 @@ class PolicyCity:
 
     def posture(self, name: str) -> None:
         """Go from routine into a posture."""
-        {
+        go: dict[str, Callable[[], None]] = {
             "routine": lambda: None,
             "crisis": self.crisis,
             "eoc_activating": lambda: self.activate(barrier=False),
             "eoc_active": self.activate,
-        }[name]()
+        }
+        go[name]()
 
     def designate(self, officer: str, role: Role, **grant: Any) -> None:
         """Give an officer a role, by order of the cao."""

@@ -43,7 +43,7 @@ def test_two_publishers_of_a_part_each_do_not_add_up() -> None:
 
 def test_delegation_may_come_in_several_grants() -> None:
     """Grants add up, and the clearance ends with the first of them that is needed."""
-    officers = {
+    officers: dict[str, tuple[Grant, ...]] = {
         "two": (
             Grant(role=Role.PUBLISHER, profiles=("fire-town",), valid_until=START + 9 * MINUTE),
             Grant(role=Role.PUBLISHER, profiles=("police-town", "fire-town"), valid_until=START + 20 * MINUTE),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -66,13 +66,13 @@ def test_a_rule_that_answers_nonsense_refuses(answer: object) -> None:
 
 def test_a_finding_with_an_unknown_outcome_refuses() -> None:
     """A word that is not one of the four outcomes is nonsense too."""
-    odd = Finding.model_construct(clause="2(iii)", outcome="probably", reason="")
+    odd = Finding.model_construct(clause="2(iii)", outcome=cast(Any, "probably"), reason="")
     assert decide(_cleared(), (*RULES, _rule(lambda facts, weighed: odd))).outcome is Outcome.REFUSED
 
 
 def test_a_rule_without_a_label_that_raises_refuses() -> None:
     """Even the telling of a failure may fail."""
-    assert decide(_cleared(), (SimpleNamespace(judge=_raises),)).outcome is Outcome.REFUSED  # type: ignore[arg-type]
+    assert decide(_cleared(), (SimpleNamespace(judge=_raises),)).outcome is Outcome.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,10 @@ def test_an_unknown_role_refuses(who: str) -> None:
         id=who,
         name=who,
         public_key=officer.public_key,
-        grants=(*officer.grants, Grant.model_construct(role="emperor", profiles=(), valid_from=None, valid_until=None)),
+        grants=(
+            *officer.grants,
+            Grant.model_construct(role=cast(Any, "emperor"), profiles=(), valid_from=None, valid_until=None),
+        ),
     )
     city.control = replace(city.control, officers={**city.control.officers, who: odd})
     decision = city.decide(request)

@@ -228,7 +228,7 @@ class GateMachine(RuleBasedStateMachine):
             scope="all-departments" if wanted == "all" else "profiles",
             targets=EVERY_DEPARTMENT if wanted == "all" else wanted,
             crisis=crisis,
-            severity="extreme" if severe else None,
+            severity="extreme" if severe else "minor",
             expires_at=city.now + minutes * MINUTE,
             screening=("phone",) if screened else (),
         )

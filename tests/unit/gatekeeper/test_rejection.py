@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_no_to_other_content_of_the_same_revision_is_a_no() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"key": "clerk"}, {"realm": "exercise"}, {"request_id": "r1"}, {"revision": 2}])
-def test_a_no_that_is_not_genuine_is_none(changes: dict[str, object]) -> None:
+def test_a_no_that_is_not_genuine_is_none(changes: dict[str, Any]) -> None:
     """A forged no, or one about another request, stops nothing; otherwise anybody could silence the city."""
     city = PolicyCity()
     request = city.request()

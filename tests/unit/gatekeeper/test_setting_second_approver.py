@@ -25,7 +25,8 @@ TWO = Settings(second_approver_severities=("extreme", "severe"))
         ("extreme", "clerk", ("pio", "clerk"), "blocked"),
         ("extreme", "clerk", ("pio", "office"), "blocked"),
         ("moderate", "clerk", ("pio",), "cleared"),
-        (None, "clerk", ("pio",), "cleared"),
+        (None, "clerk", ("pio",), "blocked"),
+        (None, "clerk", ("pio", "cao"), "cleared"),
     ],
 )
 def test_two_different_people_whose_word_counts(

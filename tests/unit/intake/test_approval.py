@@ -78,9 +78,10 @@ def with_payload(made: Approval, raw: bytes) -> Approval:
 
 
 def test_a_genuine_approval_passes() -> None:
-    """By the mcpe in routine, and by the author whoever that is."""
+    """By the mcpe in routine; the author's own word needs a role like anybody's, and is refused at once."""
     judge(approval(REQUEST))
-    judge(approval(REQUEST, "clerk"))
+    error = refused(approval(REQUEST, "clerk"))
+    assert (error.code, error.exit_status) == ("approval.no_authority", Exit.REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -199,18 +200,18 @@ def test_a_rejection_after_clearing_is_a_withdrawal() -> None:
 
 
 ABLE = {
-    ("routine", "routine"): {"mcpe", "office", "fire-publisher", "clerk"},
-    ("crisis", "routine"): {"mcpe", "pio", "office", "clerk"},
-    ("eoc_activating", "routine"): {"cao", "mcpe", "pio", "eoc-director", "clerk"},
-    ("eoc_active", "crisis"): {"cao", "mcpe", "pio", "eoc-director", "clerk"},
-    ("routine", "eoc_active"): {"cao", "mcpe", "pio", "eoc-director", "clerk"},
-    ("crisis", "eoc_activating"): {"cao", "mcpe", "pio", "eoc-director", "clerk"},
+    ("routine", "routine"): {"mcpe", "office", "fire-publisher"},
+    ("crisis", "routine"): {"mcpe", "pio", "office"},
+    ("eoc_activating", "routine"): {"cao", "mcpe", "pio", "eoc-director"},
+    ("eoc_active", "crisis"): {"cao", "mcpe", "pio", "eoc-director"},
+    ("routine", "eoc_active"): {"cao", "mcpe", "pio", "eoc-director"},
+    ("crisis", "eoc_activating"): {"cao", "mcpe", "pio", "eoc-director"},
 }
 
 
 @pytest.mark.parametrize(("now", "then"), ABLE)
 def test_who_could_decide_in_each_posture(now: str, then: str) -> None:
-    """2(i), 2(iii), 3(iv)(c); the author (clerk) always; what was submitted under EOC keeps its rule."""
+    """2(i), 2(iii), 3(iv)(c); the author (clerk) by role like others; what was submitted under EOC keeps its rule."""
     of = request(state=city(Posture(then)))
     state = city(Posture(now))
     assert {name for name in state.officers if may_decide(of, name, state, NOW)} == ABLE[now, then]
@@ -253,3 +254,27 @@ def test_any_payload_ends_in_a_known_error(raw: bytes) -> None:
     made = with_payload(approval(REQUEST), raw)
     assert made.envelope.payload_type == APPROVAL_TYPE
     assert refused(made).code == "approval.malformed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"author": "fire-publisher"},
+        {"crisis": True},
+        {"severity": "extreme"},
+        {"request_expires_at": NOW + timedelta(days=3_650)},
+        {"replaces": "r2b"},
+        {"follows": "r2a"},
+    ],
+    ids=str,
+)
+def test_an_approval_of_other_circumstances_is_refused_and_a_rejection_is_not(change: dict[str, Any]) -> None:
+    """What the policy reads beside the content has to be what the officer saw."""
+    assert refused(approval(REQUEST, **change)).code == "approval.circumstances"
+    judge(approval(REQUEST, decision="reject", reason="no", **change))
+
+
+def test_a_desk_of_before_0_3_is_told_so() -> None:
+    old: dict[str, Any] = {"rule": None, "author": None, "crisis": None, "severity": None, "request_expires_at": None}
+    judge(approval(REQUEST, **old))
+    assert refused(approval(REQUEST, **old), state=city(ruled=True)).code == "approval.version"

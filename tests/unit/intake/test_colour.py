@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
@@ -17,9 +18,9 @@ def shown(raw: bytes) -> Image.Image:
     return Image.open(io.BytesIO(clean_picture(raw).raw)).convert("RGBA")
 
 
-def saved(image: Image.Image, form: str, **options: object) -> bytes:
+def saved(image: Image.Image, form: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, form, **options)  # type: ignore[arg-type]
+    image.save(out, form, **options)
     return out.getvalue()
 
 

@@ -42,8 +42,12 @@ def test_exif_place_and_comments_are_gone(form: str) -> None:
     """Nothing of the metadata is left in the bytes, and the picture is still one of its kind."""
     notes = PngInfo()
     notes.add_text("Comment", SECRET.decode())
-    extra: dict[str, Any] = {"JPEG": {"comment": SECRET}, "PNG": {"pnginfo": notes}, "WEBP": {"xmp": SECRET}}[form]
-    raw = encoded(form, exif=exif(), icc_profile=SECRET, **extra)
+    extras: dict[str, dict[str, Any]] = {
+        "JPEG": {"comment": SECRET},
+        "PNG": {"pnginfo": notes},
+        "WEBP": {"xmp": SECRET},
+    }
+    raw = encoded(form, exif=exif(), icc_profile=SECRET, **extras[form])
     assert SECRET in raw
     kept = clean_picture(raw)
     assert SECRET not in kept.raw
@@ -72,18 +76,35 @@ def test_other_modes(mode: str) -> None:
 
 def test_a_large_picture_is_made_smaller() -> None:
     kept = clean_picture(encoded(size=(5_000, 500)))
-    assert (kept.width, kept.height) == (media.MAX_SIDE, 410)
+    assert (kept.width, kept.height) == (media.SIDES[0], 410)
 
 
 def test_a_noisy_picture_is_packed_tighter() -> None:
-    """What would be over 5 MB as it is comes out as a kind that is smaller."""
-    side = 1_350
+    """What would be over 1 MB as it is comes out as a kind that is smaller."""
+    side = 1_000
     out = io.BytesIO()
     Image.frombytes("RGB", (side, side), os.urandom(3 * side * side)).save(out, "PNG", compress_level=0)
     assert media.MAX_OUT < out.tell() < media.MAX_IN
     kept = clean_picture(out.getvalue())
     assert len(kept.raw) <= media.MAX_OUT
     assert kept.media_type == "image/jpeg"
+    assert (kept.width, kept.height) == (side, side)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_picture_that_is_too_large_however_it_is_packed_becomes_smaller(mode: str) -> None:
+    """Noise, which nothing packs: the shape stays, and the bytes are what every platform takes."""
+    size = (1_500, 1_300) if mode == "RGBA" else (1_800, 1_450)
+    out = io.BytesIO()
+    noise = Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1]))
+    if mode == "RGBA":
+        noise.putalpha(120)
+    noise.save(out, "PNG", compress_level=0)
+    assert out.tell() < media.MAX_IN
+    kept = clean_picture(out.getvalue())
+    assert len(kept.raw) <= media.MAX_OUT
+    assert kept.width in media.SIDES
+    assert abs(kept.width / kept.height - size[0] / size[1]) < 0.01
 
 
 def png_of(width: int, height: int) -> bytes:

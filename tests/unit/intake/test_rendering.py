@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.links import stands_in
-from schemas.platforms import LIMITS, Limits, counted_length
+from schemas.platforms import LIMITS, Limits, counted_length, overrun
 from services.intake.domain.rendering import parts_of, render, units
 from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import NOW, SITE, code_of, draft
@@ -136,6 +136,25 @@ def test_what_people_see_as_one_character_counts_as_one() -> None:
     assert parts_of("👩‍🚒" * 500, None, TOOT) == ("👩‍🚒" * 500,)
 
 
+def test_telegram_counts_utf16_code_units() -> None:
+    """An emoji is two; at the limit it fits, one more is refused by name, and no thread is made of it."""
+    taken = LIMITS["telegram"]
+    assert parts_of("😀" * 2_048, None, taken) == ("😀" * 2_048,)
+    with pytest.raises(BadInput, match="telegram takes 4096 characters and this has 4097, 1 too many"):
+        parts_of("😀" * 2_048 + "!", None, taken)
+
+
+def test_bytes_count_where_the_platform_counts_them() -> None:
+    """At Bluesky's limits exactly, and one beyond: as one post, as a thread, and named in the refusal."""
+    taken, family = LIMITS["bluesky"], "👩‍👩‍👧‍👦"
+    assert parts_of(family * 120, None, taken) == (family * 120,)
+    parts = parts_of(f"Go now {family * 5}. " * 25, None, taken)
+    assert len(parts) > 1
+    assert all(overrun(part, taken) is None for part in parts)
+    with pytest.raises(BadInput, match="bluesky takes 3000 bytes and this has 3025, 25 too many"):
+        parts_of(family * 121, None, taken)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -196,6 +215,7 @@ some_limits = st.builds(
     platform=st.just("mastodon"),
     characters=st.integers(60, 300),
     link_length=st.sampled_from([None, 23]),
+    bytes=st.sampled_from([None, 600, 3_000]),
 )
 
 
@@ -218,9 +238,9 @@ def test_no_text_is_lost_and_each_part_fits(text: str, link: str | None, limits:
         parts = parts_of(text, link, limits)
     except OneVoiceError as error:
         assert error.code == "text.too_long_for_platform"  # noqa: PT017 - either end is right
-        assert counted_length(text if link is None else f"{text}\n\n{link}", limits) > limits.characters
+        assert overrun(text if link is None else f"{text}\n\n{link}", limits) is not None
         return
-    assert all(counted_length(part, limits) <= limits.characters for part in parts)
+    assert all(overrun(part, limits) is None for part in parts)
     assert len(parts) <= 25
     assert link is None or stands_in(parts[0], link)
     if len(parts) > 1:
@@ -246,3 +266,27 @@ def test_pieces_make_up_the_text_and_never_count_too_little(text: str, limits: L
     pieces = units(text, limits)
     assert "".join(one for one, _ in pieces) == text
     assert sum(weight for _, weight in pieces) >= counted_length(text, limits)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ਸੇਡਰ ਵੈਲੀ ਵਿੱਚ ਪਾਣੀ ਉਬਾਲੋ।", "pa"),
+        ("請煮沸食水。", "zh"),
+        ("Faites bouillir l'eau jusqu'à nouvel ordre.", "fr"),
+        ("اغلوا الماء قبل الشرب.", "ar"),
+        ("Boil the water until further notice.", "en"),
+        ("Hwy 7 / Hwy 11", "nl"),
+    ],
+)
+def test_each_rendering_names_the_language_of_its_text(text: str, language: str) -> None:
+    """By its script and small words; the city's own where nothing tells."""
+    assert {one.content().language for one in render(draft(text=text), LIMITS, "nl")} == {language}
+
+
+def test_a_variant_has_a_language_of_its_own_unless_the_author_names_it() -> None:
+    texts: dict[str, Any] = {"text": "Boil the water.", "variants": {"mastodon": "ਪਾਣੀ ਉਬਾਲੋ।"}}
+    guessed = {one.platform: one.content().language for one in render(draft(**texts), LIMITS)}
+    assert guessed == {"website": "en", "mastodon": "pa"}
+    named = {one.platform: one.content().language for one in render(draft(**texts, language="ur"), LIMITS)}
+    assert named == {"website": "ur", "mastodon": "ur"}

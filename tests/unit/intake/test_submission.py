@@ -178,7 +178,12 @@ def test_never_anything_but_a_known_error(
     text: str, targets: list[str], link: str | None, variant: str | None, source: str
 ) -> None:
     """Whatever the contract lets through ends in a draft or in one clear error."""
-    data = {"text": text, "targets": targets, "link": link, "variants": {"mastodon": variant} if variant else {}}
+    data: dict[str, Any] = {
+        "text": text,
+        "targets": targets,
+        "link": link,
+        "variants": {"mastodon": variant} if variant else {},
+    }
     try:
         made = event(source=source, **data)
     except ValueError:

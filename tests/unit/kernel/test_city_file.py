@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from services.kernel.base.city import load_city
+from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput
 from tests.unit.gatekeeper.policy_city import signer
 
@@ -120,7 +121,7 @@ def test_an_empty_city_file_says_what_is_missing(tmp_path: Path) -> None:
 def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:
     (tmp_path / "city.toml").write_text(WHOLE)
     live, exercise = load_city(tmp_path), load_city(tmp_path, "exercise")
-    for of in (
+    paths: tuple[Callable[[City], Path], ...] = (
         lambda city: city.manifest_path,
         lambda city: city.key_path("pio"),
         lambda city: city.service_key_path("gatekeeper"),
@@ -128,5 +129,6 @@ def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:
         lambda city: city.token_path("fire"),
         lambda city: city.audit_folder,
         lambda city: city.site_folder,
-    ):
+    )
+    for of in paths:
         assert of(live) != of(exercise)

@@ -16,12 +16,9 @@ from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE, ORDER_TYPE
 from schemas.roles import WHO_MAY_ORDER
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.authority.statements import ORDER_LIFETIME
-from services.kernel.control.control_state import (
-    ALLOWED_IN,
-    ControlState,
-    fold,
-)
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rules import ALLOWED_IN
 from tests.unit.gatekeeper.policy_city import (
     MINUTE,
     OFFICERS,

@@ -11,7 +11,7 @@ from schemas.events import control as c
 from schemas.events.authority import Grant, Officer, Renewal, Role, Settings, System
 from schemas.events.envelope import RENEWAL_TYPE
 from services.kernel.authority.signing import seal
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_state import ControlFault
 from services.kernel.control.proposals import LIFETIME
 from tests.unit.gatekeeper.policy_city import MINUTE, ROOTS, START, PolicyCity, signer
 
@@ -205,7 +205,7 @@ def renewal(signers: tuple[Any, ...] = (*ROOTS, *NEW), **changes: Any) -> c.Rene
 def test_a_root_is_renewed_by_the_old_keys_and_the_new_ones() -> None:
     city = town()
     city.fold(renewal())
-    assert (city.control.version, city.control.root_keys) == (2, {one.public_key for one in NEW})
+    assert (city.control.version, city.control.root_keys) == (2, frozenset(one.public_key for one in NEW))
     third = renewal((*NEW,), version=3)
     city.fold(third)
     assert city.control.version == 3

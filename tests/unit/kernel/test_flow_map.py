@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
+from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.compose import Ports, assemble
 from services.kernel.runtime.startup import register
 from services.provision import demo_plan, make_city
@@ -191,7 +192,10 @@ def test_a_service_registers_what_its_row_says(city: City, name: str) -> None:
     row, ledger, clock = flow.service(name), Ledger(), ManualClock(START)
     ports = Ports("test", clock, logs.logger(), ledger, NatsSource(ledger), city.snapshot_path(row.user))
     bus = RecordingBus()
-    register(assemble(row, city, ports).runtime(bus), importlib.import_module(f"services.{name}.wiring").wire)
+    register(
+        assemble(row, city, ports).runtime(cast(MessageBus, bus)),
+        importlib.import_module(f"services.{name}.wiring").wire,
+    )
     of_the_row = {one.durable for one in (*row.consumes, *((row.again,) if row.again else ()))}
     assert bus.consumed == (set() if name == "audit" else of_the_row)
     assert bus.served == set(row.serves)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events.dead import Cause
+from schemas.events.dead import DeadLetterCause
 from schemas.events.working import Tries
 from services.kernel.runtime import retry_budget
 from services.kernel.runtime.reasons import why
@@ -64,13 +64,13 @@ def test_who_died_more_than_once_runs_alone() -> None:
 @pytest.mark.parametrize(
     ("kinds", "cause", "said"),
     [
-        (["bug"], Cause.FAILED, "bug"),
-        (["death"], Cause.KILLED, "its process ended while it was handled, 1 time"),
-        (["bug", "death", "death"], Cause.KILLED, "bug; its process ended while it was handled, 2 times"),
-        (["bug", "death"], Cause.FAILED, "bug; its process ended while it was handled, 1 time"),
+        (["bug"], DeadLetterCause.FAILED, "bug"),
+        (["death"], DeadLetterCause.KILLED, "its process ended while it was handled, 1 time"),
+        (["bug", "death", "death"], DeadLetterCause.KILLED, "bug; its process ended while it was handled, 2 times"),
+        (["bug", "death"], DeadLetterCause.FAILED, "bug; its process ended while it was handled, 1 time"),
     ],
 )
-def test_the_reason_names_what_happened(kinds: list[str], cause: Cause, said: str) -> None:
+def test_the_reason_names_what_happened(kinds: list[str], cause: DeadLetterCause, said: str) -> None:
     mark = after(*((float(index), kind) for index, kind in enumerate(kinds)))
     assert retry_budget.cause(mark) is cause
     assert retry_budget.reason(mark) == said

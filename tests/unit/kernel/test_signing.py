@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
+from typing import Any
 
 import nkeys
 import pytest
@@ -107,7 +108,8 @@ def test_a_key_with_a_wrong_checksum_or_of_another_kind_signs_nothing() -> None:
 
 def test_an_envelope_holds_one_to_eight_signatures() -> None:
     good = signer("one").sign(ORDER_TYPE, STATEMENT).model_dump(mode="json")
-    for signatures in ([], good["signatures"] * 9):
+    wrong: tuple[list[Any], ...] = ([], good["signatures"] * 9)
+    for signatures in wrong:
         with pytest.raises(ValidationError):
             Envelope.from_value(good | {"signatures": signatures})
 

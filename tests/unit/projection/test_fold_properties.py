@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ honest = st.lists(genuine, min_size=8, max_size=40).map(lambda moves: [*START, *
 anything = st.lists(st.one_of(genuine, genuine, forged), min_size=8, max_size=40).map(lambda moves: [*START, *moves])
 
 
-def tell(moves: list[tuple[str, str, object]]) -> tuple[Story, Reader]:
+def tell(moves: list[tuple[str, str, Any]]) -> tuple[Story, Reader]:
     """Tell a story move by move, as services would that know the fold; what cannot be said is left out."""
     story, reader = begun(), Reader()
     for move in moves:
@@ -57,20 +58,20 @@ def tell(moves: list[tuple[str, str, object]]) -> tuple[Story, Reader]:
     return story, reader.read(story.entries)
 
 
-def _say(story: Story, reader: Reader, move: tuple[str, str, object]) -> None:
+def _say(story: Story, reader: Reader, move: tuple[str, str, Any]) -> None:
     what, name, more = move
     if what == "request":
         if name not in story.requests:
-            story.request(name, *more)  # type: ignore[misc]
+            story.request(name, *more)
     elif what == "control":
         getattr(story, name)()
     elif what == "wait":
-        story.wait(float(more))  # type: ignore[arg-type]
+        story.wait(float(more))
     elif name in story.requests:
         _say_of(story, reader, what, name, more)
 
 
-def _say_of(story: Story, reader: Reader, what: str, name: str, more: object) -> None:
+def _say_of(story: Story, reader: Reader, what: str, name: str, more: Any) -> None:
     state = reader.fold.requests.get(name)
     if what == "said":
         getattr(story, str(more))(name)
@@ -79,7 +80,7 @@ def _say_of(story: Story, reader: Reader, what: str, name: str, more: object) ->
     elif what == "attempt":
         story.attempt(name, str(more))
     elif what == "receipt":
-        profile, outcome = more  # type: ignore[misc]
+        profile, outcome = more
         seq = state.target(profile).attempt_seq if state else 0
         if seq or outcome in (ReceiptOutcome.EXPIRED, ReceiptOutcome.WITHHELD):
             story.receipt(seq, outcome, name, profile)
@@ -91,14 +92,14 @@ def _say_of(story: Story, reader: Reader, what: str, name: str, more: object) ->
         _forge(story, what, name, more)
 
 
-def _forge(story: Story, what: str, name: str, more: object) -> None:
+def _forge(story: Story, what: str, name: str, more: Any) -> None:
     if what == "junk":
         place = {"request": name, "verdict": name, "approval": f"{name}.cao"}.get(str(more), f"{FIRE}.{name}")
         story.put(f"ledger.{more}.{place}", b"{}")
     elif what == "old verdict":
         story.verdict(name, control_seq=story.revision - int(str(more)), targets=PLACES)
     elif what == "any receipt":
-        profile, seq = more  # type: ignore[misc]
+        profile, seq = more
         story.receipt(seq, ReceiptOutcome.DELIVERED, name, profile)
     elif what == "stolen":
         story.approve(name, str(more), key=STRANGER)
@@ -108,7 +109,7 @@ def _forge(story: Story, what: str, name: str, more: object) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(anything, st.integers(0, 60))
-def test_a_fold_over_any_prefix_is_a_function_of_its_entries(moves: list[tuple[str, str, object]], at: int) -> None:
+def test_a_fold_over_any_prefix_is_a_function_of_its_entries(moves: list[tuple[str, str, Any]], at: int) -> None:
     """Whoever starts later, at another boot time, and reads at one go holds the same."""
     story, reader = tell(moves)
     prefix = story.entries[:at]
@@ -124,7 +125,7 @@ def test_a_fold_over_any_prefix_is_a_function_of_its_entries(moves: list[tuple[s
 @settings(max_examples=200, deadline=None)
 @given(honest)
 def test_a_request_that_is_read_from_its_subjects_alone_is_as_the_fold_has_it(
-    moves: list[tuple[str, str, object]],
+    moves: list[tuple[str, str, Any]],
 ) -> None:
     """Of each that is in memory and has nothing under way: so what left memory comes back as it was."""
     story, reader = tell(moves)
@@ -139,7 +140,7 @@ def test_a_request_that_is_read_from_its_subjects_alone_is_as_the_fold_has_it(
 
 @settings(max_examples=200, deadline=None)
 @given(anything)
-def test_what_holds_at_each_moment(moves: list[tuple[str, str, object]]) -> None:
+def test_what_holds_at_each_moment(moves: list[tuple[str, str, Any]]) -> None:
     story, _ = tell(moves)
     watched = Reader()
     for number in range(1, len(story.entries) + 1):
@@ -163,7 +164,7 @@ def test_what_holds_at_each_moment(moves: list[tuple[str, str, object]]) -> None
 @settings(max_examples=150, deadline=None)
 @given(anything)
 def test_after_a_post_stands_nothing_is_attempted_there_but_by_a_persons_word(
-    moves: list[tuple[str, str, object]],
+    moves: list[tuple[str, str, Any]],
 ) -> None:
     """Invariant 4, by the ledger's order alone: whatever copies, stolen keys and junk write."""
     story, reader = tell(moves)

@@ -116,7 +116,7 @@ def test_a_request_that_was_submitted_under_the_eoc_stays_so_when_it_is_reopened
     story.stand_down()
     story.receipt(attempt, ReceiptOutcome.UNCONFIRMED)
     state = folded(story).state()
-    assert state.request.submitted_posture == Posture.EOC_ACTIVE
+    assert state.request.submitted_posture == Posture.EOC_ACTIVE.value
 
 
 def test_a_verdict_that_was_void_is_void_when_its_request_is_reopened() -> None:

@@ -309,7 +309,7 @@ def _is_nothing(value: object) -> bool:
     return isinstance(value, dict) and value.get("attempt") is None and value.get("receipt") is None
 
 
-LASTS = {
+LASTS: dict[str, tuple[str, Callable[[Reader], int]]] = {
     "verdict": (subjects.verdict("r1"), lambda reader: reader.state().verdict_last),
     "receipt": (subjects.receipt(FIRE, "r1"), lambda reader: reader.state().target(FIRE).receipt_last),
     "approval": (subjects.approval("r1", "cao"), lambda reader: reader.state().spoken["cao"]),
@@ -335,8 +335,8 @@ def test_the_posture_that_counts_is_the_one_where_the_request_stands() -> None:
     story.stand_down()
     story.request("r2", submitted_posture="eoc_active")
     reader = folded(story)
-    assert reader.state("r1").request.submitted_posture == Posture.EOC_ACTIVE
-    assert reader.state("r2").request.submitted_posture == Posture.ROUTINE
+    assert reader.state("r1").request.submitted_posture == Posture.EOC_ACTIVE.value
+    assert reader.state("r2").request.submitted_posture == Posture.ROUTINE.value
 
 
 def test_an_officers_last_word_counts() -> None:

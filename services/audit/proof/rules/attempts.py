@@ -16,7 +16,7 @@ from services.audit.proof.effective import forged_because, overruled_because
 from services.audit.proof.replay_state import AttemptFacts, DeliveryContext, ReplayState
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
-from services.kernel.authority.post_authorization import WarrantFacts, objections
+from services.kernel.authority.post_authorization import PostFacts, post_violations
 from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
@@ -171,7 +171,7 @@ def violations(
 ) -> Iterator[Violation]:
     """Invariants 1 to 3 and 8 at a time, by the worker's own function (kernel.authority.post_authorization)."""
     event = facts.event
-    asked = WarrantFacts(
+    asked = PostFacts(
         request=context.request,
         verdict=basis.verdict,
         verdict_seq=basis.verdict_seq,
@@ -183,8 +183,8 @@ def violations(
         now=now,
         realm=state.pinned.realm,
     )
-    for objection in objections(asked):
-        yield Violation(facts.seq, objection.code, f"Attempt on {event.profile}: {objection.message}")
+    for violation in post_violations(asked):
+        yield Violation(facts.seq, violation.code, f"Attempt on {event.profile}: {violation.message}")
 
 
 def _judged_at(stored: datetime, said: datetime) -> datetime:

@@ -20,8 +20,9 @@ from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.errors import describe
-from services.kernel.control.control_state import fold, read_order
-from services.kernel.control.fault import ControlFault
+from services.kernel.control.control_fold import fold
+from services.kernel.control.control_state import ControlFault
+from services.kernel.control.order_rules import read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 

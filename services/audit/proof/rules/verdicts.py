@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.events.audit import Seal
-from schemas.events.deliveries import Delivery
+from schemas.events.deliveries import DeliveryEvent
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import WEBSITE
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
@@ -68,7 +68,7 @@ def _may_mirror(state: ReplayState, event: Verdict, context: DeliveryContext) ->
 
 def delivery(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
     """Check that a delivery, which versions before 0.3 wrote, belongs to a cleared verdict on its request."""
-    event = Delivery.from_bytes(entry.data)
+    event = DeliveryEvent.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
         yield Violation(entry.seq, "event.subject", f"The delivery to {event.profile} stands elsewhere.")
     context = state.contexts.get(event.request_id)

@@ -20,6 +20,9 @@ from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
     Cause,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -31,8 +34,9 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.text import Status
@@ -44,6 +48,8 @@ _REMEMBERED = 10_000
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
 _MEDIA_SHARE = 0.5
+_PICTURE_TRIES, _PICTURE_SECONDS = 3, 1.0
+"""How often, and after how long, a post is sent again that was refused with its pictures."""
 _CHECK_SECONDS = 10.0
 
 
@@ -55,14 +61,15 @@ class _Account:
     id: str
 
 
-class MastodonConnector:
+class MastodonConnector(Connector):
     """Posts as the accounts of profiles of the form ``name@instance``.
 
     ``base_of`` gives an instance's base URL or raises LookupError; ``token_path`` is where a profile's token lies;
-    ``language`` is ISO 639; ``connections`` may be open to one host at a time.
+    ``language`` (ISO 639) is that of content without one; ``connections`` may be open to one host at a time.
     """
 
     platform = "mastodon"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
 
     def __init__(
         self,
@@ -80,6 +87,7 @@ class MastodonConnector:
         self._http = Http(connections)
         self._instances = Instances(self._http, self._clock)
         self._sent: dict[str, str] = {}
+        self._narrow: dict[str, str] = {}
 
     # --- publish ----------------------------------------------------------------------------------------------
 
@@ -96,7 +104,7 @@ class MastodonConnector:
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")
         standing: list[Status] = []
-        if earlier is not None or intent.repeat or len(intent.content.parts) > 1:
+        if earlier is not None or intent.repeat:
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
                 # This call has sent nothing, and each later one looks first as well.
@@ -117,23 +125,43 @@ class MastodonConnector:
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = [(status.id, status.url) for status in standing]
+        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
-                "language": self._language,
+                "language": intent.content.language or self._language,
             }
-            if stands:
-                body["in_reply_to_id"] = stands[-1][0]
-            elif media_ids:
+            if before := stands[-1][0] if stands else answers:
+                body["in_reply_to_id"] = before
+            if media_ids and not stands:
                 body["media_ids"] = media_ids
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
             done = await self._post(account.endpoint, body, key)
+            if isinstance(done, Permanent) and "media_ids" in body:
+                done, missing = await self._without_pictures(account.endpoint, body, key, done)
+                note = "; ".join(filter(None, (note, missing)))
             if not isinstance(done, tuple):
                 return self._give_up(intent, done, stands)
             stands.append(done)
         return _posted(stands, note)
+
+    async def _without_pictures(
+        self, endpoint: Endpoint, body: dict[str, Any], key: str, refused: Permanent
+    ) -> tuple[tuple[str, str] | Retryable | Permanent | Unknown, str]:
+        """Post again what was refused with pictures: a moment later, then without them; is it about them at all?
+
+        A server may say that a picture is ready and refuse it all the same, in words of any language.
+        """
+        half = (endpoint.deadline - asyncio.get_running_loop().time()) * _MEDIA_SHARE
+        for number in range(_PICTURE_TRIES):
+            await asyncio.sleep(min(_PICTURE_SECONDS, half / _PICTURE_TRIES))
+            done = await self._post(endpoint, body, f"{key}-again-{number + 1}")
+            if not isinstance(done, Permanent):
+                return done, ""
+        plain = {name: value for name, value in body.items() if name != "media_ids"}
+        return await self._post(endpoint, plain, f"{key}-plain"), f"the pictures are missing: {refused.reason}"
 
     async def _post(
         self, endpoint: Endpoint, body: dict[str, Any], key: str
@@ -142,11 +170,19 @@ class MastodonConnector:
             endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key}
         )
         if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
-            return refusal(outcome, self._clock)
+            refused = refusal(outcome, self._clock)
+            if isinstance(outcome, Answer) and outcome.status == 403 and isinstance(refused, Retryable):
+                self._note_narrow(endpoint.token, refused)
+            return refused
         made = outcome.body if isinstance(outcome.body, dict) else {}
         if not SAFE_ID.fullmatch(str(made.get("id", ""))):
             return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
         return str(made["id"]), str(made.get("url") or made.get("uri") or "")
+
+    def _note_narrow(self, token: str, refused: Retryable) -> None:
+        """Remember a token that may not post: its scopes never change, so only another one is worth an attempt."""
+        if refused.cause is Cause.CREDENTIAL:
+            self._narrow[token] = refused.reason
 
     def _give_up(
         self, intent: Intent, result: Retryable | Permanent | Unknown, stands: list[tuple[str, str]]
@@ -255,13 +291,15 @@ class MastodonConnector:
             return Permanent(f"city.toml, [mastodon.instances], has no address for {instance!r}")
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
+        if narrow := self._narrow.get(token):
+            return Retryable(narrow, cause=Cause.CREDENTIAL)
         endpoint = Endpoint(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
         found = await self._instances.account_id(endpoint, username, refresh=refresh)
         return _Account(endpoint, found) if isinstance(found, str) else found
 
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
-        parts = intent.content.parts
-        return await find(self._http, self._clock, account.endpoint, account.id, parts, intent.author_time)
+        parts, made_at, answers = intent.content.parts, intent.author_time, _answers(intent)
+        return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
 
 
 def _not_let_in(why: Retryable | Permanent) -> CannotTell:
@@ -270,12 +308,19 @@ def _not_let_in(why: Retryable | Permanent) -> CannotTell:
     return CannotTell(why.reason, why.cause, why.after)
 
 
+def _answers(intent: Intent) -> str | None:
+    """Return the id of the status that the first part answers: the first part of the earlier post."""
+    return intent.follows.partition(",")[0] or None
+
+
 def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:
     return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)
 
 
 def _objection(intent: Intent, limits: Limits) -> str | None:
     """Say what this server would not take, before any part of it is sent."""
+    if (answers := _answers(intent)) and not SAFE_ID.fullmatch(answers):
+        return "what it answers is not an id of this platform"
     for number, part in enumerate(intent.content.parts, 1):
         length = counted_length(part, limits)
         if length > limits.characters:

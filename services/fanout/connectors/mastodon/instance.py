@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.kernel.base.clock import Clock, monotonic
 from services.kernel.base.tasks import cancel_all
 

@@ -11,7 +11,7 @@ import aiohttp
 from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.contract import FetchMedia
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, NotSent
+from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent
 
 _POLL_SECONDS = 0.4
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -59,7 +59,7 @@ async def _upload(
     name = f"picture.{_EXTENSIONS[picture.media_type]}"
     form.add_field("file", content, filename=name, content_type=picture.media_type)
     form.add_field("description", picture.alt)
-    outcome = await http.call(endpoint, "POST", "/api/v2/media", form=form)
+    outcome = await http.call(endpoint, "POST", "/api/v2/media", data=form)
     if isinstance(outcome, NotSent):
         return outcome if asyncio.get_running_loop().time() < endpoint.deadline else _Failed(outcome.reason)
     if not isinstance(outcome, Answer):

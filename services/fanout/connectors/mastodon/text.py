@@ -69,20 +69,31 @@ def _normal(text: str) -> str:
 
 
 def longest_chain(
-    parts: Sequence[str], found: Sequence[Status], is_part: Callable[[Status, str], bool]
+    parts: Sequence[str],
+    found: Sequence[Status],
+    is_part: Callable[[Status, str], bool],
+    answers: str | None = None,
+    is_sure: Callable[[Status], bool] = lambda _status: True,
 ) -> list[Status]:
     """Return the statuses that are the first parts of a thread, in order; empty when not even the first stands.
 
-    The first part answers nothing, each other one answers the part before it. Of several beginnings the longest
-    counts, of equally long ones the oldest.
+    The first part answers ``answers`` (None: nothing), each other one answers the part before it. Of several beginnings
+    the longest counts, of equally long ones the oldest. A beginning that goes on otherwise is another thread's, where
+    ``is_sure`` says that a status' text is as it was sent.
     """
     oldest_first = sorted(found, key=lambda status: (status.created_at, len(status.id), status.id))
-    chains = [_chain(status, parts, oldest_first, is_part) for status in oldest_first if status.reply_to is None]
+    chains = [
+        _chain(status, parts, oldest_first, is_part, is_sure) for status in oldest_first if status.reply_to == answers
+    ]
     return max(chains, key=len, default=[])
 
 
 def _chain(
-    start: Status, parts: Sequence[str], found: Sequence[Status], is_part: Callable[[Status, str], bool]
+    start: Status,
+    parts: Sequence[str],
+    found: Sequence[Status],
+    is_part: Callable[[Status, str], bool],
+    is_sure: Callable[[Status], bool],
 ) -> list[Status]:
     if not is_part(start, parts[0]):
         return []
@@ -91,6 +102,7 @@ def _chain(
         last = chain[-1].id
         following = next((status for status in found if status.reply_to == last and is_part(status, part)), None)
         if following is None:
-            break
+            # Another next part: the same words began another thread.
+            return [] if any(status.reply_to == last and is_sure(status) for status in found) else chain
         chain.append(following)
     return chain

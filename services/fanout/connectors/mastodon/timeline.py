@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.mastodon.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import Status, longest_chain, read_status, same
 from services.fanout.connectors.waits import server_time
@@ -29,20 +29,36 @@ class _Listing:
 
 
 async def find(
-    http: Http, clock: Clock, endpoint: Endpoint, account_id: str, parts: Sequence[str], made_at: datetime
+    http: Http,
+    clock: Clock,
+    endpoint: Endpoint,
+    account_id: str,
+    parts: Sequence[str],
+    made_at: datetime,
+    answers: str | None,
 ) -> list[Status] | CannotTell:
     """Return the parts of a message that stand, in order; empty only when the listing surely covers the time since.
 
+    ``answers`` is the id of the status that the first part answers, None for none.
     The texts are compared with the source of a status (as it was sent); its HTML is only a first look.
     """
     listing = await _list(http, clock, endpoint, account_id, made_at)
     if isinstance(listing, CannotTell):
         return listing
     recent = [status for status in listing.statuses if status.created_at >= listing.since]
-    texts = await _sources(http, clock, endpoint, recent, parts)
-    if isinstance(texts, CannotTell):
-        return texts
-    return longest_chain(parts, recent, lambda status, part: same(texts[status.id], part))
+    sources = _Sources(http, clock, endpoint, {status.id: status.text for status in recent})
+    failed = await sources.read(_alike(recent, parts))
+    while failed is None:
+        chain = longest_chain(parts, recent, sources.is_part, answers, sources.is_sure)
+        # A server may show a text otherwise than it was sent: before a part is missing, its source is asked for.
+        last = chain[-1].id if chain else answers
+        unread = [one for one in recent if one.reply_to == last and not sources.was_asked(one)]
+        if len(chain) == len(parts) or not unread:
+            return chain
+        if len(unread) > _SOURCES:
+            return CannotTell(f"{len(unread)} posts since then, and none of them shows the text as it was sent")
+        failed = await sources.read(unread)
+    return failed
 
 
 async def _list(
@@ -84,24 +100,42 @@ def _since(outcome: Answer, clock: Clock, made_at: datetime) -> datetime:
     return made_at + (theirs - ours if theirs is not None else timedelta(0)) - _MARGIN
 
 
-async def _sources(
-    http: Http, clock: Clock, endpoint: Endpoint, recent: Sequence[Status], parts: Sequence[str]
-) -> dict[str, str] | CannotTell:
-    """Return each status' text as it was sent, as far as it matters; where a server has no source, its HTML's text.
+def _alike(recent: Sequence[Status], parts: Sequence[str]) -> list[Status]:
+    return [status for status in recent if any(same(status.text, part) for part in parts)]
 
-    Those that look like a part are asked for. When none looks like one, all are, up to a bound: a server may show a
-    text otherwise than it was sent.
-    """
-    texts = {status.id: status.text for status in recent}
-    alike = [status for status in recent if any(same(status.text, part) for part in parts)]
-    if not alike and len(recent) > _SOURCES:
-        return CannotTell(f"{len(recent)} posts since then, and none of them shows the text as it was sent")
-    for status in alike or recent:
-        outcome = await http.call(endpoint, "GET", f"/api/v1/statuses/{status.id}/source")
-        if not isinstance(outcome, Answer):
-            return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, clock)
-        if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
-            texts[status.id] = str(outcome.body["text"])
-        elif outcome.status not in (404, 405, 410, 501):
-            return cannot_tell(f"the platform does not show what was sent: {outcome.words}", outcome, clock)
-    return texts
+
+class _Sources:
+    """Each status' text as it was sent, as far as it was asked for; where a server has no source, its HTML's text."""
+
+    def __init__(self, http: Http, clock: Clock, endpoint: Endpoint, texts: dict[str, str]) -> None:
+        self._http, self._clock, self._endpoint = http, clock, endpoint
+        self._texts = texts
+        self._asked: set[str] = set()
+        self._given: set[str] = set()
+
+    def is_part(self, status: Status, part: str) -> bool:
+        """Say whether a status has a part's text."""
+        return same(self._texts[status.id], part)
+
+    def was_asked(self, status: Status) -> bool:
+        """Say whether a status' source was asked for."""
+        return status.id in self._asked
+
+    def is_sure(self, status: Status) -> bool:
+        """Say whether the server gave a status' source."""
+        return status.id in self._given
+
+    async def read(self, statuses: Sequence[Status]) -> CannotTell | None:
+        """Ask for sources; None when all were answered."""
+        for status in statuses:
+            outcome = await self._http.call(self._endpoint, "GET", f"/api/v1/statuses/{status.id}/source")
+            if not isinstance(outcome, Answer):
+                return cannot_tell(f"the platform cannot be asked: {outcome.reason}", outcome, self._clock)
+            if outcome.status == 200 and isinstance(outcome.body, dict) and "text" in outcome.body:
+                self._texts[status.id] = str(outcome.body["text"])
+                self._given.add(status.id)
+            elif outcome.status not in (404, 405, 410, 501):
+                reason = f"the platform does not show what was sent: {outcome.words}"
+                return cannot_tell(reason, outcome, self._clock)
+            self._asked.add(status.id)
+        return None

@@ -19,8 +19,8 @@ from services.fanout.connectors.contract import (
     RetractResult,
 )
 from services.fanout.connectors.website.pages import Site
-from services.fanout.connectors.website.state import CITY, Message, Place
-from services.fanout.connectors.website.writer import Work
+from services.fanout.connectors.website.state import CITY, Message, MessagePlace
+from services.fanout.connectors.website.writer import SiteEdit
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _FETCH_SHARE = 0.5
@@ -55,7 +55,7 @@ async def fetch(intent: Intent, fetch_media: FetchMedia) -> tuple[Pictures, str]
     return pictures, "; ".join(problems)
 
 
-def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: str) -> PublishResult:
+def publish(work: SiteEdit, intent: Intent, pictures: Pictures, site: Site, note: str) -> PublishResult:
     """Put a message on a website profile."""
     message = work.state.message(intent.request_id)
     refusal = _refusal(message, intent)
@@ -67,7 +67,7 @@ def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: st
         if place.taken_back_at is not None:
             return Permanent("it stood there and was taken back")
         return _posted(intent, site, "")
-    standing = place or Place(
+    standing = place or MessagePlace(
         here=True,
         profile=intent.profile.id,
         department=intent.profile.department,
@@ -81,7 +81,7 @@ def publish(work: Work, intent: Intent, pictures: Pictures, site: Site, note: st
 
 
 def mirror(
-    work: Work,
+    work: SiteEdit,
     intent: Intent,
     posted_urls: Mapping[str, str | None],
     pictures: Pictures,
@@ -106,14 +106,14 @@ def mirror(
 
 
 def _elsewhere(
-    known: Place | None, intent: Intent, profile: Profile, profile_id: str, url: str | None, work: Work
-) -> Place:
+    known: MessagePlace | None, intent: Intent, profile: Profile, profile_id: str, url: str | None, work: SiteEdit
+) -> MessagePlace:
     now = work.now
     if known is not None and known.revision == intent.revision and known.url == (url or known.url):
         taken_back = None if url else known.taken_back_at or now
         return known.model_copy(update={"taken_back_at": taken_back})
     its_own = profile_id == profile.id
-    return Place(
+    return MessagePlace(
         here=False,
         profile=profile_id,
         department=profile.department if its_own else profile_id,
@@ -126,7 +126,7 @@ def _elsewhere(
     )
 
 
-def _again(place: Place, revision: int) -> Place:
+def _again(place: MessagePlace, revision: int) -> MessagePlace:
     return place.model_copy(update={"revision": revision, "taken_back_at": None})
 
 
@@ -140,7 +140,9 @@ def _refusal(message: Message | None, intent: Intent) -> Permanent | None:
     return None
 
 
-def _keep(work: Work, intent: Intent, message: Message | None, pictures: Pictures, places: Mapping[str, Place]) -> None:
+def _keep(
+    work: SiteEdit, intent: Intent, message: Message | None, pictures: Pictures, places: Mapping[str, MessagePlace]
+) -> None:
     """Put a message together; a picture that an earlier call had stays."""
     new = message is None or message.revision < intent.revision
     names = pictures.names
@@ -156,14 +158,14 @@ def _keep(work: Work, intent: Intent, message: Message | None, pictures: Picture
             content=intent.content,
             content_sha256=_hash(intent),
             listed_at=message.listed_at if message else work.time_for(CITY),
-            changed_at=work.now if new or message is None else message.changed_at,
+            changed_at=work.time_for(CITY) if new or message is None else message.changed_at,
             pictures=tuple(names),
             places={**(message.places if message else {}), **places},
         )
     )
 
 
-def look(work: Work, intent: Intent, site: Site) -> ReconcileResult:
+def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
     """Say whether it stands on the profile."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
@@ -176,14 +178,16 @@ def look(work: Work, intent: Intent, site: Site) -> ReconcileResult:
     return _posted(intent, site, "")
 
 
-def retract(work: Work, intent: Intent) -> RetractResult:
+def retract(work: SiteEdit, intent: Intent) -> RetractResult:
     """Take it off the profile; its pictures go when it stands nowhere any more."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
     if message is None or place is None or place.taken_back_at is not None or place.revision > intent.revision:
         return Retracted()
     taken = place.model_copy(update={"taken_back_at": work.now})
-    changed = message.model_copy(update={"places": {**message.places, place.profile: taken}, "changed_at": work.now})
+    changed = message.model_copy(
+        update={"places": {**message.places, place.profile: taken}, "changed_at": work.time_for(CITY)}
+    )
     if changed.withdrawn_at is not None:
         work.taken_files |= {(message.request_id, name) for name in message.pictures if name is not None}
         changed = changed.model_copy(update={"pictures": (None,) * len(message.pictures)})

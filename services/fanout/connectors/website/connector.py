@@ -16,6 +16,9 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
+    Connector,
+    Correction,
+    Declaration,
     FetchMedia,
     Health,
     Intent,
@@ -25,11 +28,12 @@ from services.fanout.connectors.contract import (
     RetractResult,
     Retryable,
     Unknown,
+    WhenUnknown,
 )
 from services.fanout.connectors.website import changes
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.queue import Failed, Queue
-from services.fanout.connectors.website.writer import Work, Writer, can_write
+from services.fanout.connectors.website.writer import SiteEdit, Writer, can_write
 from services.kernel.base.clock import Clock, SystemClock
 
 _SHARE = 0.95
@@ -38,10 +42,11 @@ _SHARE = 0.95
 Result = TypeVar("Result")
 
 
-class WebsiteConnector:
+class WebsiteConnector(Connector):
     """Publishes into ``folder`` (served to the public); ``state_folder`` is the memory, and is not served."""
 
     platform = "website"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
 
     def __init__(self, folder: Path, state_folder: Path, site: Site, clock: Clock | None = None) -> None:
         self._folder = folder
@@ -55,7 +60,7 @@ class WebsiteConnector:
         """Put a message on a profile's page, on its own page, and into the feeds."""
         pictures, note = await changes.fetch(intent, fetch_media)
 
-        def change(work: Work) -> PublishResult:
+        def change(work: SiteEdit) -> PublishResult:
             return changes.publish(work, intent, pictures, self._site, note)
 
         return await self._write(change, intent.call_timeout)
@@ -70,7 +75,7 @@ class WebsiteConnector:
         """
         pictures, note = await changes.fetch(intent, fetch_media)
 
-        def change(work: Work) -> PublishResult:
+        def change(work: SiteEdit) -> PublishResult:
             return changes.mirror(work, intent, posted_urls, pictures, self._site, note)
 
         return await self._write(change, intent.call_timeout)
@@ -101,20 +106,21 @@ class WebsiteConnector:
         await self._queue.close()
         await asyncio.to_thread(self._writer.close)
 
-    async def _write(self, change: Callable[[Work], Result], seconds: float) -> Result | Retryable | Unknown:
+    async def _write(self, change: Callable[[SiteEdit], Result], seconds: float) -> Result | Retryable | Unknown:
         done = await self._queue.ask(change, seconds * _SHARE)
         if isinstance(done, Failed):
             return Unknown(done.reason) if done.begun else Retryable(done.reason)
         return done
 
 
-class WebsiteMirror:
+class WebsiteMirror(Connector):
     """The page of a message that goes to other platforms only, as a connector: delivered once, and safe to repeat.
 
     Source: HUM.11(A) section 1, Transparency (ii).
     """
 
     platform = "website"
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST)
 
     def __init__(self, website: WebsiteConnector) -> None:
         self._website = website

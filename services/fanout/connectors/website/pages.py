@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -28,12 +28,13 @@ STYLE_PATH = f"assets/site-{hashlib.sha256(STYLE).hexdigest()[:12]}.css"
 
 @dataclass(frozen=True)
 class Site:
-    """The site itself: ``base`` is its address without a slash at the end."""
+    """The site itself: ``base`` is its address without a slash at the end, ``zone`` that of the times on its pages."""
 
     city: str
     base: str
     language: str
     exercise: bool = False
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True)

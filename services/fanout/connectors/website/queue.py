@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from services.fanout.connectors.website.state import Broken
-from services.fanout.connectors.website.writer import Change, Unfinished, Work, Writer
+from services.fanout.connectors.website.writer import Change, SiteEdit, Unfinished, Writer
 from services.kernel.base.clock import Clock
 
 _AT_ONCE = 500
@@ -27,7 +27,7 @@ class Failed:
 class _Item:
     """A change that waits. Who claims it first has it: the writer, in its thread, or the caller whose time is over."""
 
-    def __init__(self, change: Callable[[Work], Any], until: float, clock: Clock) -> None:
+    def __init__(self, change: Callable[[SiteEdit], Any], until: float, clock: Clock) -> None:
         self.change = change
         self.answer: Any = None
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -38,7 +38,7 @@ class _Item:
         """Return True once."""
         return self._claim.acquire(blocking=False)
 
-    def run(self, work: Work) -> None:
+    def run(self, work: SiteEdit) -> None:
         """Make the change, unless its time is over: also for a process that was stopped while it waited."""
         if not self.claim() or self._clock.monotonic() >= self._until:
             self.answer = Failed(NO_TIME, begun=False)
@@ -58,7 +58,7 @@ class Queue:
         self._waiting: list[_Item] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, change: Callable[[Work], Result], seconds: float) -> Result | Failed:
+    async def ask(self, change: Callable[[SiteEdit], Result], seconds: float) -> Result | Failed:
         """Have a change made and return its answer once all is on the disk."""
         item = _Item(change, self._clock.monotonic() + seconds, self._clock)
         self._waiting.append(item)

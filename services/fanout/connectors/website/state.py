@@ -6,6 +6,7 @@
     profiles/<profile>.json                          what is known of a website profile
     listing/<city or profile>/<month>/<time>-<request_id>    empty files: the order; made again from the messages
     touched.json                                     pages that are being written; read after a crash
+    address.json                                     the site's first address: ids in feeds are made of it for ever
     lock                                             one writer at a time, whatever process
 
 All methods are called under the lock.
@@ -34,7 +35,7 @@ _KEPT = 5_000
 _STAMP = "%Y%m%dT%H%M%S%f"
 
 
-class Place(Contract):
+class MessagePlace(Contract):
     """Where a message stands: ``here``, on a website profile, or by its ``url`` on another platform."""
 
     here: bool
@@ -58,7 +59,7 @@ class Message(Contract):
     listed_at: Utc
     changed_at: Utc
     pictures: tuple[str | None, ...] = ()
-    places: dict[Id, Place] = Field(default_factory=dict)
+    places: dict[Id, MessagePlace] = Field(default_factory=dict)
 
     @property
     def withdrawn_at(self) -> datetime | None:
@@ -146,6 +147,17 @@ class State:
             return False
         write_atomically(self.folder / "profiles" / f"{profile.id}.json", profile.to_bytes())
         return True
+
+    def first_address(self, address: str) -> str:
+        """Return the address that the site had first, now if never before: ids never change (RFC 4287, 4.2.6)."""
+        path = self.folder / "address.json"
+        try:
+            return str(canonical.loads(path.read_bytes())["first"])
+        except FileNotFoundError:
+            write_atomically(path, canonical.dumps({"first": address}))
+            return address
+        except (canonical.StrictJsonError, KeyError, TypeError) as error:
+            raise Broken(f"{path.name}: {error}") from error
 
     # --- order ------------------------------------------------------------------------------------------------
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from urllib.parse import urlsplit
 
+import regex
 from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-from services.fanout.connectors.website.state import Message, Place
+from services.fanout.connectors.website.state import Message, MessagePlace
+from services.kernel.base.zones import in_words
 
+_GRAPHEME = regex.compile(r"\X")
 _TITLE = 80
 _EXCERPT = 1_200
 
@@ -27,17 +30,19 @@ SEVERITIES = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A point in time: ``iso`` for machines, ``words`` for people, in the time zone of this machine."""
+    """A point in time: ``iso`` for pages, in UTC, ``exact`` for feeds, to the microsecond; ``words`` for people, in the
+    city's time zone.
+    """
 
     iso: str
+    exact: str
     words: str
 
     @classmethod
-    def of(cls, time: datetime) -> Shown:
+    def of(cls, time: datetime, zone: tzinfo) -> Shown:
         """Show a time."""
-        local = time.astimezone()
-        iso = time.isoformat(timespec="seconds").replace("+00:00", "Z")
-        return cls(iso, f"{local.day} {local:%B %Y, %H:%M %Z}")
+        iso, exact = (time.isoformat(timespec=to).replace("+00:00", "Z") for to in ("seconds", "microseconds"))
+        return cls(iso, exact, in_words(time, zone))
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,9 @@ class PlaceView:
 
 @dataclass(frozen=True)
 class MessageView:
-    """A message as the public sees it; a withdrawn one shows no text."""
+    """A message as the public sees it; a withdrawn one shows no text. ``language`` is that of its text; None: the
+    site's.
+    """
 
     id: str
     path: str
@@ -64,6 +71,7 @@ class MessageView:
     severity_word: str | None
     listed: Shown
     changed: Shown
+    language: str | None
     html: Markup
     text: str
     excerpt: Markup | None
@@ -74,7 +82,7 @@ class MessageView:
     places: tuple[PlaceView, ...]
 
 
-def view_of(message: Message, city: str, profile: str | None = None) -> MessageView:
+def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = None) -> MessageView:
     """Return what is shown of a message, on the pages of a profile or (None) of the city.
 
     Where it was taken back, a notice stands in place of its text.
@@ -84,30 +92,33 @@ def view_of(message: Message, city: str, profile: str | None = None) -> MessageV
     content = message.content
     text = "\n\n".join(content.parts)
     if withdrawn is not None:
-        text = f"This message was withdrawn on {Shown.of(withdrawn).words}. It no longer applies."
+        text = f"This message was withdrawn on {Shown.of(withdrawn, zone).words}. It no longer applies."
         if message.withdrawn_at is None:
-            text = f"This message was taken off this page on {Shown.of(withdrawn).words}."
-    places = tuple(sorted((_place(one, city) for one in message.places.values()), key=lambda one: _rank(one, city)))
+            text = f"This message was taken off this page on {Shown.of(withdrawn, zone).words}."
+    places = tuple(
+        sorted((_place(one, city, zone) for one in message.places.values()), key=lambda one: _rank(one, city))
+    )
     return MessageView(
         id=message.request_id,
         path=f"messages/{message.request_id}/",
         title="Withdrawn message" if withdrawn else title_of(text),
         severity=None if withdrawn else content.severity,
         severity_word=None if withdrawn or content.severity is None else SEVERITIES[content.severity],
-        listed=Shown.of(message.listed_at),
-        changed=Shown.of(message.changed_at),
+        listed=Shown.of(message.listed_at, zone),
+        changed=Shown.of(message.changed_at, zone),
+        language=None if withdrawn else content.language,
         html=to_html(text),
         text=text,
         excerpt=to_html(_cut(text, _EXCERPT)) if len(text) > _EXCERPT + 200 else None,
         pictures=() if withdrawn else tuple(_pictures(message)),
         link=None if withdrawn or content.link is None or content.link in text else content.link,
-        withdrawn=None if withdrawn is None else Shown.of(withdrawn),
+        withdrawn=None if withdrawn is None else Shown.of(withdrawn, zone),
         by=_by(places, city),
         places=places,
     )
 
 
-def name_of(profile: Profile | Place, city: str) -> str:
+def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
 
@@ -118,9 +129,12 @@ def title_of(text: str) -> str:
 
 
 def to_html(text: str) -> Markup:
-    """Return a text as paragraphs with line breaks and links; everything else is escaped."""
+    """Return a text as paragraphs with line breaks and links; everything else is escaped.
+
+    Each paragraph runs in the direction of its own script.
+    """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part.strip()]
-    return Markup("\n").join(Markup("<p>{}</p>").format(_inline(part)) for part in paragraphs)
+    return Markup("\n").join(Markup('<p dir="auto">{}</p>').format(_inline(part)) for part in paragraphs)
 
 
 def _inline(text: str) -> Markup:
@@ -136,9 +150,15 @@ def _lines(text: str) -> Markup:
 
 
 def _cut(text: str, length: int) -> str:
+    """Cut a text after so many characters as people see them, at a word where one ends near."""
     if len(text) <= length:
         return text
-    return text[:length].rsplit(None, 1)[0].rstrip(" ,;:") + "…"
+    seen = _GRAPHEME.findall(text)
+    if len(seen) <= length:
+        return text
+    head = "".join(seen[:length])
+    words = head.rsplit(None, 1)[0]
+    return (words if len(words) > len(head) * 2 // 3 else head).rstrip(" ,;:") + "…"
 
 
 def _pictures(message: Message) -> Iterator[tuple[str, str]]:
@@ -147,7 +167,7 @@ def _pictures(message: Message) -> Iterator[tuple[str, str]]:
             yield f"messages/{message.request_id}/{name}", picture.alt
 
 
-def _place(place: Place, city: str) -> PlaceView:
+def _place(place: MessagePlace, city: str, zone: tzinfo) -> PlaceView:
     host = urlsplit(place.url).hostname if place.url else None
     return PlaceView(
         anchor=place.profile,
@@ -155,8 +175,8 @@ def _place(place: Place, city: str) -> PlaceView:
         where="this website" if place.here else (f"{place.platform.capitalize()}, {host}" if host else place.platform),
         path=f"profiles/{place.profile}/" if place.here else None,
         url=None if place.here or place.taken_back_at else place.url,
-        since=Shown.of(place.listed_at),
-        taken_back=None if place.taken_back_at is None else Shown.of(place.taken_back_at),
+        since=Shown.of(place.listed_at, zone),
+        taken_back=None if place.taken_back_at is None else Shown.of(place.taken_back_at, zone),
     )
 
 

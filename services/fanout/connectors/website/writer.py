@@ -13,24 +13,25 @@ from datetime import datetime
 from pathlib import Path
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.website.archive import Archive, parts_with, place_of
 from services.fanout.connectors.website.feeds import Feed, atom, json_feed
-from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Part, Site
+from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Site
 from services.fanout.connectors.website.state import CITY, Broken, Message, Stamp, State, listings_of
 from services.fanout.connectors.website.views import MessageView, name_of, view_of
 from services.kernel.base import logs
 from services.kernel.base.files import flush_folder, locked, make_folder, write_atomically, write_unflushed
 
 NEWEST = 20
-"""How many messages the front page and a profile's page show; feeds hold as many."""
-PART = 100
-"""How many messages one page of a month's archive holds."""
+"""How many messages the front page and a profile's page show; feeds hold at least as many."""
+_WALK = 20
+"""How many parts of an older archive one piece of work gives their feeds."""
 _AT_ONCE = 8
 _KEPT = 5_000
 
-Change = Callable[["Work"], None]
+Change = Callable[["SiteEdit"], None]
 
 
-class Work:
+class SiteEdit:
     """One piece of work under the lock: changes are made here in memory, then written together."""
 
     def __init__(self, state: State, now: datetime) -> None:
@@ -73,6 +74,7 @@ class Writer:
         self._folder = folder
         self._state_folder = state_folder
         self._site = site
+        self._ids = site.base
         self._pages = Pages(site)
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="website")
         self._read_before: dict[str, tuple[Stamp, Message]] = {}
@@ -87,7 +89,7 @@ class Writer:
         begun = False
         try:
             with locked(self._state_folder / "lock"):
-                work = Work(State(self._state_folder, self._read_before), now)
+                work = SiteEdit(State(self._state_folder, self._read_before), now)
                 for change in changes:
                     change(work)
                 behind = work.state.touched()
@@ -101,9 +103,10 @@ class Writer:
         except OSError as error:
             raise Unfinished(f"the website cannot be written: {error.strerror or error}", begun=begun) from error
 
-    def _write_down(self, work: Work, touched: set[str], all_pages: bool) -> None:
+    def _write_down(self, work: SiteEdit, touched: set[str], all_pages: bool) -> None:
         work.state.touch(touched)
         self._keep(work)
+        self._ids = work.state.first_address(self._site.base)
         self._show(work.state, touched, all_pages)
         work.state.settle()
 
@@ -111,7 +114,7 @@ class Writer:
         """Let go of the threads."""
         self._pool.shutdown()
 
-    def _keep(self, work: Work) -> None:
+    def _keep(self, work: SiteEdit) -> None:
         for (request_id, name), content in work.files.items():
             write_atomically(self._folder / "messages" / request_id / name, content)
         for profile in work.profiles.values():
@@ -126,7 +129,7 @@ class Writer:
 
         ``all_pages`` after a crash, when it is not known which pages of a listing are there.
         """
-        views = _Views(state, self._site.city, self._seen_before)
+        views = _Views(state, self._site, self._seen_before)
         pages: dict[str, bytes] = {}
         parts: dict[str, set[tuple[str, int]]] = {}
         for request_id in touched:
@@ -136,7 +139,7 @@ class Writer:
             pages[f"messages/{request_id}/index.html"] = self._pages.message(views.one(message))
             for listing, time in listings_of(message):
                 found = parts.setdefault(listing, set())
-                found |= _parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
+                found |= parts_with(state.month(listing, f"{time:%Y-%m}"), f"{time:%Y-%m}", request_id)
         for listing, wanted in parts.items():
             pages.update(self._listing(state, views, listing, wanted, all_pages))
         if not (self._folder / STYLE_PATH).exists():
@@ -160,32 +163,55 @@ class Writer:
         if listing != CITY and owner is None:
             raise Broken(f"the state does not know the profile {listing}")
         home = "" if owner is None else f"profiles/{owner.id}/"
-        newest = views.of(state.newest(listing, NEWEST), owner)
         months = state.months(listing)
-        feed = self._feed(owner, home, newest)
-        pages = {
-            f"{home}feed.atom": atom(feed),
-            f"{home}feed.json": json_feed(feed),
+        newest = views.of(state.newest(listing, NEWEST), owner)
+        pages = self._feeds(state, views, listing, owner, set(wanted)) | {
             f"{home}index.html": self._pages.profile(owner, newest, months)
             if owner is not None
             else self._pages.front(newest, state.profiles(), months),
         }
-        archive = f"{home}archive/index.html"
+        archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:
-            pages[archive] = self._pages.archive(owner, months)
+            pages[listed] = self._pages.archive(owner, months)
         for month, number in wanted:
             ids = state.month(listing, month)
-            path, part = _part(f"{home}archive/{month}/", number, len(ids))
-            shown = views.of(reversed(ids[number * PART : (number + 1) * PART]), owner)
+            path, part = place_of(f"{home}archive/{month}/", number, len(ids))
+            shown = views.of(archive.ids((month, number)), owner)
             pages[path] = self._pages.month(owner, month, shown, part)
         return pages
 
-    def _feed(self, owner: Profile | None, home: str, newest: Sequence[MessageView]) -> Feed:
-        city = self._site.city
+    def _feeds(
+        self, state: State, views: _Views, listing: str, owner: Profile | None, changed: set[tuple[str, int]]
+    ) -> dict[str, bytes]:
+        """Return the feed, and the parts of its archive that changed, are new, or were never written."""
+        home = "" if owner is None else f"profiles/{owner.id}/"
+        archive = Archive(state, listing, f"{home}archive/")
+        held = max(NEWEST, archive.size(archive.newest))
+        wanted = archive.to_write(changed, self._has_feed, _WALK)
+        pages: dict[str, bytes] = {}
+        for part in (None, *wanted):
+            path = archive.path(part) if part else ""
+            ids = archive.ids(part) if part else state.newest(listing, held)
+            before = archive.before(part or archive.newest)
+            older = archive.path(before) if before else None
+            there = older if before in wanted or (older and self._has_feed(older)) else None
+            feed = self._feed(owner, home, views.of(ids, owner), path, there)
+            pages |= {f"{path or home}feed.atom": atom(feed), f"{path or home}feed.json": json_feed(feed)}
+        return pages
+
+    def _has_feed(self, path: str) -> bool:
+        return (self._folder / path / "feed.atom").exists()
+
+    def _feed(
+        self, owner: Profile | None, home: str, entries: Sequence[MessageView], path: str, older: str | None
+    ) -> Feed:
+        """Return a feed's document: ``path`` is its part of the archive, empty for the feed itself."""
+        city, base = self._site.city, self._site.base
         title = city if owner is None or not owner.departmental else f"{city}: {name_of(owner, city)}"
         title = f"EXERCISE {title}" if self._site.exercise else title
-        return Feed(title, f"{self._site.base}/{home}", self._site.base, city, self._site.language, newest)
+        at, before = f"{base}/{path}" if path else None, f"{base}/{older}" if older else None
+        return Feed(title, f"{base}/{home}", base, city, self._site.language, entries, self._ids, at, before)
 
 
 class _Views:
@@ -195,10 +221,10 @@ class _Views:
     """
 
     def __init__(
-        self, state: State, city: str, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
+        self, state: State, site: Site, made: dict[tuple[str, str | None], tuple[Message, MessageView]]
     ) -> None:
         self._state = state
-        self._city = city
+        self._site = site
         self._made = made
 
     def message(self, request_id: str) -> Message | None:
@@ -219,7 +245,7 @@ class _Views:
             return known[1]
         if len(self._made) >= _KEPT:
             self._made.clear()
-        self._made[key] = (message, view_of(message, self._city, whose))
+        self._made[key] = (message, view_of(message, self._site.city, self._site.zone, whose))
         return self._made[key][1]
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:
@@ -232,27 +258,6 @@ def _all(results: Iterable[None]) -> None:
     """Wait for all; raises what one of them raised."""
     for _ in results:
         pass
-
-
-def _parts_with(ids: Sequence[str], month: str, request_id: str) -> set[tuple[str, int]]:
-    """Return the parts of a month's archive to write for a message: its own, and those that now link to it."""
-    position = ids.index(request_id)
-    number = position // PART
-    before = {number - 1, number - 2} if position % PART == 0 else set()
-    return {(month, one) for one in {number} | before if one >= 0}
-
-
-def _part(home: str, number: int, count: int) -> tuple[str, Part]:
-    """Return a part's file and its neighbours. The newest part is the month's own page, the full ones have numbers."""
-    last = (count - 1) // PART
-
-    def path(one: int) -> str | None:
-        if not 0 <= one <= last:
-            return None
-        return home if one == last else f"{home}{one + 1}/"
-
-    here = path(number) or home
-    return f"{here}index.html", Part(here, older=path(number - 1), newer=path(number + 1))
 
 
 def can_write(folder: Path) -> str | None:

@@ -17,21 +17,25 @@ def judge(facts: Facts, weighed: Weighed) -> Finding | None:
     if not applies(facts):
         return None
     people = [weight.officer for weight in different_people(weighed)]
-    severity = facts.request.severity
+    kind = f"of severity {facts.request.severity}" if facts.request.severity else "without a severity"
     if len(people) >= 2:
-        return satisfied(CLAUSE, f"A message of severity {severity} takes two people: {both(people)} approved it.")
+        return satisfied(CLAUSE, f"A message {kind} takes two people: {both(people)} approved it.")
     so_far = f"{people[0]} approved it, and one more is missing" if people else "nobody approved it so far"
     done = frozenset(people)
     return blocked(
         CLAUSE,
-        f"In this city a message of severity {severity} takes two people; {so_far}: "
+        f"In this city a message {kind} takes two people; {so_far}: "
         f"{waiting_for(facts, weighed.regime, without=done)}.",
     )
 
 
 def applies(facts: Facts) -> bool:
-    """True when the city asks for two people at this request's severity."""
-    return facts.request.severity in facts.control.settings.second_approver_severities
+    """True when the city asks for two people at this request's severity; one without a severity counts as the highest.
+
+    The severity is the one that was signed: an approval that names another does not count.
+    """
+    severities = facts.control.settings.second_approver_severities
+    return bool(severities) and (facts.request.severity is None or facts.request.severity in severities)
 
 
 def different_people(weighed: Weighed) -> tuple[Weight, ...]:

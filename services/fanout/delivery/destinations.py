@@ -14,7 +14,7 @@ MIRROR_PROFILE = Profile(id=MIRROR, department="city", platform=WEBSITE, account
 """What stands in for a profile where a message is mirrored on the city's website."""
 
 
-class Routes:
+class Destinations:
     """Finds profiles, connectors and hosts; what the city does not have is None."""
 
     def __init__(self, runtime: Runtime, connectors: Mapping[str, Connector], hosts: HostRegistry) -> None:

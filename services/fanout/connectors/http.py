@@ -1,11 +1,15 @@
-"""One HTTP call to a Mastodon server, and what its outcome says about whether anything was done there."""
+"""One HTTP call to a platform, and what its outcome says about whether anything was done there. All connectors use it.
+
+A call ends with its deadline and leaves no byte behind (``sockets``), follows no redirect, unpacks nothing and reads no
+more than 1 MB. Waits are measured by the server's own clock (``waits``).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,20 +23,31 @@ from services.kernel.base.clock import Clock
 _BODY_BYTES = 1024 * 1024
 """More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
+_SAID = ("error", "title", "message", "description", "detail")
+"""Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
+Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
+"""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The server answered; ``body`` is its JSON, None where there was none."""
+    """The server answered; ``body`` is its JSON, None where there was none.
+
+    ``line`` is a short plain text that came instead of JSON, as webhooks answer; empty for a page.
+    """
 
     status: int
     body: Any
     headers: Mapping[str, str]
+    line: str = ""
 
     @property
     def words(self) -> str:
         """The server's own words for a refusal, cut to a line."""
-        said = self.body.get("error_description") or self.body.get("error") if isinstance(self.body, dict) else None
+        body = self.body if isinstance(self.body, dict) else {}
+        body = body["error"] if isinstance(body.get("error"), dict) else body
+        told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
+        said = told or self.line
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 
@@ -56,10 +71,10 @@ Outcome = Answer | NotSent | NoAnswer
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where and as whom to call, and until when (the loop's time)."""
+    """Where and as whom to call (``token`` empty: as nobody), and until when (the loop's time)."""
 
     base: str
-    token: str
+    token: str = field(repr=False)
     deadline: float
 
 
@@ -78,13 +93,14 @@ class Http:
         path: str,
         *,
         value: Mapping[str, Any] | None = None,
-        form: aiohttp.FormData | None = None,
+        data: aiohttp.FormData | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Make one call; never raises for what the network or the server does. Redirects are not followed.
 
-        When it has ended, also by cancellation, no byte of it is sent any more.
+        The body is ``value`` as JSON, or ``data``: a form, or bytes as they are. When the call has ended, also by
+        cancellation, no byte of it is sent any more.
         """
         session, connector = self._open()
         state = SimpleNamespace(sent=False)
@@ -95,9 +111,9 @@ class Http:
                         method,
                         endpoint.base + path,
                         json=value,
-                        data=form,
+                        data=data,
                         params=query,
-                        headers={"Authorization": f"Bearer {endpoint.token}", **(headers or {})},
+                        headers=_headers(endpoint, headers),
                         allow_redirects=False,
                         trace_request_ctx=state,
                     )
@@ -107,7 +123,7 @@ class Http:
         except aiohttp.ClientConnectorError as error:
             return NotSent(f"no connection: {error.os_error.strerror or error}")
         except aiohttp.InvalidURL:
-            return NotSent("the instance's address in city.toml is not a URL")
+            return NotSent("the platform's address in city.toml is not a URL")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = f"the connection broke: {type(error).__name__}"
             return NoAnswer(reason) if state.sent else NotSent(reason)
@@ -137,6 +153,11 @@ class Http:
         return self._session, self._connector
 
 
+def _headers(endpoint: Endpoint, more: Mapping[str, str] | None) -> dict[str, str]:
+    known = {"Authorization": f"Bearer {endpoint.token}"} if endpoint.token else {}
+    return known | dict(more or {})
+
+
 async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
     if context.trace_request_ctx is not None:
         context.trace_request_ctx.sent = True
@@ -144,34 +165,46 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     try:
-        return Answer(response.status, await _body(response), response.headers)
+        raw = await _body(response)
+        body = _json(raw)
+        return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
 
 
-async def _body(response: aiohttp.ClientResponse) -> Any:
-    """Read the body as JSON; a page of a proxy, say, or what is too long, is None.
-
-    Raises ClientPayloadError when it is cut off.
-    """
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body; of what is too long nothing. Raises ClientPayloadError when it is cut off."""
     if (response.content_length or 0) > _BODY_BYTES:
-        return None
+        return b""
     raw = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         raw += chunk
         if len(raw) > _BODY_BYTES:
-            return None
+            return b""
+    return bytes(raw)
+
+
+def _json(raw: bytes) -> Any:
+    """Read JSON; a page of a proxy, say, is None."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
 
 
+def _line(raw: bytes) -> str:
+    """Return what is one line of plain text."""
+    text = raw[: _WORDS + 1].decode("utf-8", "replace").strip()
+    return text if len(text) <= _WORDS and text.isprintable() and not text.startswith("<") else ""
+
+
 def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     """Say what an outcome other than success means for something that the call should have done.
 
-    A 401 surely did nothing, and a person can mend it: the token was revoked or replaced.
+    Who spoke matters as much as the status. A redirect is about the address in our settings, a page that is no JSON is
+    a proxy's or a gateway's, a scope and a 401 are about the credential: a person can mend each; the message is held.
+    Only what the platform itself says, in JSON, is the message's end.
     """
     if isinstance(outcome, NotSent):
         return Retryable(outcome.reason, cause=Cause.HOST)
@@ -181,7 +214,13 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"too many requests: {outcome.words}", after=wait_asked(outcome, clock))
     if outcome.status == 401:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
-    if 300 <= outcome.status < 500 and outcome.status != 408:
+    if _lacks_scope(outcome):
+        return Retryable(f"the credential lacks a scope: {outcome.words}", cause=Cause.CREDENTIAL)
+    if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
+        return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+    if 400 <= outcome.status < 500 and outcome.status != 408:
+        if outcome.body is None:
+            return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
@@ -191,9 +230,26 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
 
 def cause_of(outcome: Outcome) -> Cause | None:
     """Return whose trouble it is that an outcome does not say what was asked."""
-    if isinstance(outcome, Answer) and outcome.status in (401, 429):
-        return Cause.CREDENTIAL if outcome.status == 401 else Cause.LIMIT
-    return Cause.HOST if not isinstance(outcome, Answer) or not 300 <= outcome.status < 500 else None
+    if not isinstance(outcome, Answer):
+        return Cause.HOST
+    if outcome.status == 429:
+        return Cause.LIMIT
+    if outcome.status == 401 or _lacks_scope(outcome):
+        return Cause.CREDENTIAL
+    if 300 <= outcome.status < 400:
+        return Cause.OWN
+    return Cause.HOST if outcome.body is None or outcome.status >= 500 or outcome.status < 300 else None
+
+
+def _lacks_scope(outcome: Answer) -> bool:
+    """True where the credential may not do this (RFC 6750; Mastodon: "outside the authorized scopes")."""
+    challenge = str(outcome.headers.get("WWW-Authenticate", ""))
+    return outcome.status == 403 and "scope" in f"{outcome.words} {outcome.body} {challenge}".casefold()
+
+
+def _to(outcome: Answer) -> str:
+    place = "".join(c for c in str(outcome.headers.get("Location", "")) if c.isprintable())[:_WORDS]
+    return f" to {place}" if place else f" (HTTP {outcome.status})"
 
 
 def cannot_tell(reason: str, outcome: Outcome, clock: Clock) -> CannotTell:

@@ -1,4 +1,4 @@
-"""The warrant: each reason to hold a post back, alone and in the company of others."""
+"""Post authorization: each reason to hold a post back, alone and in the company of others."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, Envelope, Signature
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.kernel.authority import post_authorization as warrant
-from services.kernel.authority.post_authorization import objections
+from schemas.platforms import MIRROR
+from services.kernel.authority import post_authorization
+from services.kernel.authority.post_authorization import post_violations
 from tests.unit.fanout.world import (
     NOW,
     PROFILES,
@@ -50,7 +51,7 @@ WHO_COUNTS: dict[Posture, set[str]] = {
 
 
 def test_a_cleared_and_signed_request_may_be_posted() -> None:
-    assert objections(facts()) == ()
+    assert post_violations(facts()) == ()
 
 
 @pytest.mark.parametrize(("posture", "name"), list(itertools.product(Posture, ROLES)))
@@ -224,6 +225,12 @@ STATEMENT_GAPS: list[dict[str, Any]] = [
     {"targets": ("fire-social", "fire-social")},
     {"scope": "all-departments"},
     {"revision": 2},
+    {"author": "fire-publisher"},
+    {"crisis": True},
+    {"severity": "extreme"},
+    {"request_expires_at": NOW + timedelta(days=3_650)},
+    {"replaces": "r2b"},
+    {"follows": "r2a"},
     {"expires_at": NOW},
     {"issued_at": NOW + timedelta(minutes=2)},
     {"issued_at": NOW - timedelta(hours=1)},
@@ -332,7 +339,7 @@ def test_a_second_approver_where_the_city_asks_for_one() -> None:
 
 def test_all_reasons_are_named_at_once_in_sentences() -> None:
     subject = request(expires_at=NOW)
-    found = objections(facts(subject, signed_by=(), control=control(hold=True, seq=9)))
+    found = post_violations(facts(subject, signed_by=(), control=control(hold=True, seq=9)))
     assert {item.code for item in found} == {
         "warrant.control_changed",
         "warrant.hold",
@@ -342,12 +349,12 @@ def test_all_reasons_are_named_at_once_in_sentences() -> None:
     assert all(item.message.endswith(".") and item.message[0].isupper() for item in found)
 
 
-def test_a_surprise_is_an_objection() -> None:
+def test_a_surprise_is_a_violation() -> None:
     broken = facts().request.model_copy(update={"renderings": None})
     assert "surprise" in codes(replace(facts(), request=broken))
 
 
-def test_a_lone_surrogate_in_a_body_is_an_objection() -> None:
+def test_a_lone_surrogate_in_a_body_is_a_violation() -> None:
     bad = rendering().model_copy(update={"body": "\ud800"})
     subject = request()
     assert codes(replace(facts(), request=subject.model_copy(update={"renderings": (bad,)})))
@@ -366,7 +373,7 @@ def test_no_post_without_the_signature_that_the_policy_asks_for(
     """Invariants 2 and 3, over every mix of signers, postures and kinds of request."""
     targets = PROFILES if scope == "all-departments" else ("fire-social",)
     subject = request(submitted_posture=submitted.value, crisis=crisis, scope=scope, targets=targets)
-    found = objections(facts(subject, signed_by=tuple(sorted(names)), control=control(posture)))
+    found = post_violations(facts(subject, signed_by=tuple(sorted(names)), control=control(posture)))
     if found:
         return
     if posture in EOC or submitted in EOC:
@@ -378,12 +385,31 @@ def test_no_post_without_the_signature_that_the_policy_asks_for(
         assert names & {"pio", "mcpe"}
 
 
-def test_the_warrant_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
-    tree = ast.parse(Path(warrant.__file__).read_text())
-    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module is not None}
-    assert {name for name in modules if name.startswith("services.")} == {
+def test_it_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
+    files = Path(post_authorization.__file__).parent.glob("*.py")
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module is not None}
+    others = {name for name in modules if not name.startswith(post_authorization.__name__)}
+    assert {name for name in others if name.startswith("services.")} == {
         "services.kernel.control.control_state",
         "services.kernel.base.remember",
         "services.kernel.authority.signing",
     }
-    assert not modules & {"services.gatekeeper", "asyncio", "nats", "structlog", "services.kernel.base.clock"}
+    assert not others & {"services.gatekeeper", "asyncio", "nats", "structlog", "services.kernel.base.clock"}
+
+
+def test_the_mirror_of_what_goes_to_no_official_profile_is_held_back() -> None:
+    """The website shows what goes to official profiles elsewhere; alone it shows nothing."""
+    subject = request()
+    mirrored: dict[str, Any] = {"profile_id": MIRROR, "rendering_sha256": rendering("website").sha256}
+    cleared = verdict(subject, mirror=True)
+    assert "not_a_target" not in codes(facts(subject, verdict=cleared, **mirrored))
+    assert "not_cleared_for" in codes(facts(subject, **mirrored))
+    gone = control(profiles={"fire-social": profile("fire-social", official=False)})
+    assert "not_a_target" in codes(facts(subject, verdict=cleared, control=gone, **mirrored))
+
+
+@pytest.mark.parametrize("posture", ["somewhere else"])
+def test_nobody_counts_in_a_posture_that_is_not_known(posture: Any) -> None:
+    """A posture of a later version: fail closed."""
+    assert codes(facts(control=control(posture))) == {"no_signature"}

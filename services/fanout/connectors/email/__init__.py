@@ -1,0 +1,1 @@
+"""E-mail: messages to media and subscriber lists."""

@@ -1,0 +1,122 @@
+"""E-mail to a list's address, over the city's mail server (RFC 5321). Idempotency class E.
+
+A server that took a message says so, and shows nothing afterwards. When that answer is lost, a person decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.requests import Picture
+from services.fanout.connectors.contract import (
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    WhenUnknown,
+)
+from services.fanout.connectors.email.message import email_of, message_id
+from services.fanout.connectors.email.transfer import Security, Server, Taken, greet, send
+from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
+from services.kernel.base.clock import Clock
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
+_MEDIA_SHARE = 0.3
+
+
+class EmailConnector(SendOnlyConnector):
+    """Sends to addresses of lists (the account). ``host`` empty: the city has named no mail server.
+
+    ``sender`` is the address that messages come from, ``name`` the city's; a profile's credential is the password of
+    ``username`` (empty: the server asks for none, and the credential is any word).
+    """
+
+    platform = "email"
+    declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, reply=True)
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        security: Security,
+        token_path: Callable[[str], Path],
+        *,
+        sender: str,
+        name: str,
+        username: str = "",
+        context: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(token_path, clock=clock)
+        self._host = host
+        self._port = port
+        self._security: Security = security
+        self._sender = sender
+        self._name = name
+        self._username = username
+        self._context = context
+
+    async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
+        objection = self._objection(intent.profile)
+        if objection or (intent.follows and _MESSAGE_ID.fullmatch(intent.follows) is None):
+            return Permanent(objection or "what it answers is not an e-mail of ours")
+        now = asyncio.get_running_loop().time()
+        pictures, note = await _fetched(intent, fetch_media, now + (deadline - now) * _MEDIA_SHARE)
+        text, _ = with_pictures_in_words(intent)
+        raw = email_of(intent, self._sender, self._name, text, pictures).as_bytes()
+        taken = await send(self._server(credential), self._sender, intent.profile.account, raw, deadline)
+        if not isinstance(taken, Taken):
+            return taken
+        words = f"the mail server has taken it: {taken.words}"[:200]
+        return Posted("", message_id(intent, self._sender), "; ".join(filter(None, (words, note))))
+
+    async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
+        """Connect, with TLS, and log in."""
+        objection = self._objection(profile)
+        if objection:
+            return Health(False, objection)
+        failed = await greet(self._server(credential), self._sender, deadline)
+        if failed is not None:
+            return unhealthy(failed)
+        return Health(True, f"the mail server lets us in; whether {profile.account} exists only a message shows")
+
+    def _server(self, credential: str) -> Server:
+        return Server(self._host, self._port, self._security, self._username, credential, self._context)
+
+    def _objection(self, profile: Profile) -> str:
+        if not self._host or not self._sender:
+            return "city.toml, [email], names no mail server and sender"
+        if _ADDRESS.fullmatch(profile.account) is None:
+            return f"the account {profile.account!r} is not an e-mail address"
+        return ""
+
+
+async def _fetched(intent: Intent, fetch_media: FetchMedia, deadline: float) -> tuple[list[tuple[Picture, bytes]], str]:
+    """Return the pictures, and a note on those that cannot be had; their descriptions stand in the text."""
+    found: list[tuple[Picture, bytes]] = []
+    problems: list[str] = []
+    for number, picture in enumerate(intent.content.pictures, 1):
+        try:
+            async with asyncio.timeout_at(deadline):
+                content = await fetch_media(picture.sha256)
+        except LookupError:
+            problems.append(f"picture {number} is missing: its bytes are not in the store")
+        except TimeoutError:
+            problems.append(f"picture {number} is missing: the store did not give it in time")
+        else:
+            if canonical.sha256(content) == picture.sha256:
+                found.append((picture, content))
+            else:
+                problems.append(f"picture {number} is missing: the store gave other bytes than were approved")
+    return found, "; ".join(problems)

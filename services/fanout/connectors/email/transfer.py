@@ -1,0 +1,150 @@
+"""One e-mail over SMTP, on a connection of its own whose bytes never leave after its deadline (``sockets``)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.sockets import end_sending, open_socket
+
+Security = Literal["tls", "starttls", "none"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The mail server that takes the city's messages."""
+
+    host: str
+    port: int
+    security: Security
+    username: str
+    password: str = field(repr=False)
+    context: ssl.SSLContext | None = None
+
+
+class _Step(Enum):
+    """How far it came: connecting and logging in, naming sender and recipient, or its text."""
+
+    ENTER = "enter"
+    ADDRESS = "address"
+    TEXT = "text"
+
+
+_NOT_LET_IN = frozenset({530, 534, 535, 538})
+"""RFC 4954: authentication is needed, or has failed."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The server has it; ``words`` are its own, mostly with the id in its queue."""
+
+    words: str
+
+
+async def send(
+    server: Server, sender: str, recipient: str, raw: bytes, deadline: float
+) -> Taken | Retryable | Permanent | Unknown:
+    """Hand a message over; ``deadline`` is the loop's time. Never raises for what the network or the server does.
+
+    Until its text is begun, surely nothing was taken. After that only the server's own answer says what became of it.
+    """
+    step = _Step.ENTER
+    try:
+        async with _opened(server, sender, deadline) as client:
+            step = _Step.ADDRESS
+            await client.mail(sender, encoding="ascii")
+            await client.rcpt(recipient, encoding="ascii")
+            step = _Step.TEXT
+            answer = await client.data(raw)
+            return Taken(answer.message)
+    except (SMTPException, OSError, ValueError) as error:
+        return _meaning(error, step)
+
+
+async def greet(server: Server, sender: str, deadline: float) -> Retryable | Permanent | Unknown | None:
+    """Connect and log in, and send nothing; None: it went well."""
+    try:
+        async with _opened(server, sender, deadline):
+            return None
+    except (SMTPException, OSError, ValueError) as error:
+        return _meaning(error, _Step.ENTER)
+
+
+def _meaning(error: Exception, step: _Step) -> Retryable | Permanent | Unknown:
+    """Say what it means that a step failed."""
+    answered = isinstance(error, SMTPResponseException) and 400 <= error.code < 600
+    why = _words(error) if isinstance(error, SMTPResponseException) else f"{type(error).__name__} {error}"[:200]
+    if isinstance(error, SMTPResponseException) and error.code in _NOT_LET_IN:
+        return Retryable(f"the mail server refuses the credential: {why}", cause=Cause.CREDENTIAL)
+    if answered and step is not _Step.ENTER:
+        # Greylisting, a full mailbox or disk (4xx) passes; what is refused for good (5xx) does not.
+        return Retryable(why) if getattr(error, "code", 0) < 500 else Permanent(why)
+    if step is _Step.TEXT:
+        return Unknown(f"the mail server did not say whether it has taken the message: {why}", Cause.HOST)
+    return Retryable(f"the mail server cannot be spoken to: {why}", cause=Cause.HOST)
+
+
+@asynccontextmanager
+async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator[SMTP]:
+    """Yield a connection that is logged in; it is aborted at the end, whatever happened.
+
+    Raises what aiosmtplib raises, TimeoutError and OSError.
+    """
+    client: SMTP | None = None
+    async with asyncio.timeout_at(deadline):
+        line = await _connected(server)
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            client = SMTP(
+                hostname=server.host,
+                sock=line,
+                local_hostname=sender.rpartition("@")[2],
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",
+                tls_context=server.context,
+                timeout=max(left, 0.1),
+            )
+            await client.connect()
+            if isinstance(client.transport, asyncio.Transport):
+                end_sending(client.transport, max(left, 0.1))
+            if server.username:
+                await client.login(server.username, server.password)
+            yield client
+        finally:
+            if client is not None and isinstance(client.transport, asyncio.Transport):
+                client.transport.abort()
+            line.close()
+
+
+async def _connected(server: Server) -> socket.socket:
+    """Return a socket to the first of the server's addresses that answers. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    last: OSError = OSError("it has no address")
+    for address in await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
+        line = open_socket(address)
+        line.setblocking(False)
+        try:
+            await loop.sock_connect(line, address[4])
+        except OSError as error:
+            line.close()
+            last = error
+        except BaseException:
+            line.close()
+            raise
+        else:
+            return line
+    raise last
+
+
+def _words(error: SMTPResponseException) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in error.message).split())
+    return f"{line[:300]} (SMTP {error.code})"

@@ -1,0 +1,148 @@
+"""The common part of connectors whose platform takes a message and shows nothing of it afterwards: webhooks, bots.
+
+What was sent and not answered cannot be looked for. Unless the receiver tells repeats apart by the key, a person
+decides (``onevoice resolve``), and nothing is sent again before that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from schemas.events.authority import Profile
+from schemas.platforms import LIMITS, overrun
+from services.fanout.connectors.contract import (
+    CannotTell,
+    Cause,
+    Connector,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    RetractResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.http import Answer, Http, Outcome, refusal
+from services.fanout.connectors.single_flight import SingleFlight
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock, SystemClock
+
+SHARE = 0.95
+"""The part of a call's time that is used, so that the answer comes before the caller gives up."""
+REFUSED_SECONDS = 300.0
+"""How long a credential that was refused is not tried again, unless it is another by then."""
+CHECK_SECONDS = 9.0
+
+
+class SendOnlyConnector(Connector):
+    """Sends with a profile's credential; ``token_path`` is where it lies. Subclasses say how a message is sent."""
+
+    def __init__(
+        self, token_path: Callable[[str], Path], *, clock: Clock | None = None, connections: int = 128
+    ) -> None:
+        self._token_path = token_path
+        self._clock = clock or SystemClock()
+        self._http = Http(connections)
+        self._flights = SingleFlight()
+        self._refused: dict[str, tuple[str, float, str]] = {}
+
+    @abstractmethod
+    async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
+        """Send it once; ``deadline`` is the loop's time."""
+
+    @abstractmethod
+    async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
+        """Ask what can be asked without posting; raises TokenFault for a credential of another form."""
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Send it, once for each key at a time."""
+        objection = too_much(intent)
+        if objection is not None:
+            return Permanent(objection)
+        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        deadline = asyncio.get_running_loop().time() + intent.call_timeout * SHARE
+        try:
+            credential = read_token(self._token_path(intent.profile.id))
+            result = await self._send(intent, credential, deadline, fetch_media)
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        if isinstance(result, Retryable) and result.cause is Cause.CREDENTIAL:
+            until = self._clock.monotonic() + REFUSED_SECONDS
+            self._refused[intent.profile.id] = credential, until, result.reason
+        return result
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Say what this process knows to stand: the platform shows nothing."""
+        return self._flights.standing(intent) or CannotTell("the platform does not show what was sent to it")
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Refuse: what was sent cannot be taken back."""
+        return Permanent("the platform takes nothing back: send a correction, or ask those who manage the place")
+
+    async def check(self, profile: Profile) -> Health:
+        """Say whether the credential is there and was not refused a moment ago, and ask what can be asked."""
+        try:
+            credential = read_token(self._token_path(profile.id))
+            refused = self._refused.get(profile.id)
+            if refused is not None and refused[0] == credential and self._clock.monotonic() < refused[1]:
+                return Health(False, refused[2], Cause.CREDENTIAL)
+            return await self._check(profile, credential, asyncio.get_running_loop().time() + CHECK_SECONDS)
+        except TokenFault as fault:
+            return Health(False, str(fault), Cause.OWN)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    def _failed(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
+        """Say what a call that did not succeed means."""
+        return refusal(outcome, self._clock)
+
+
+def too_much(intent: Intent) -> str | None:
+    """Say what the platform would not take, before any of it is sent."""
+    limits = LIMITS[intent.profile.platform]
+    for number, part in enumerate(intent.content.parts, 1):
+        too_long = overrun(part, limits)
+        if too_long is not None:
+            return f"part {number}: the platform {too_long}"
+    if len(intent.content.parts) > 1 and not limits.thread:
+        return "the platform takes no threads"
+    if len(intent.content.pictures) > limits.pictures:
+        return f"{len(intent.content.pictures)} pictures, the platform takes {limits.pictures}"
+    return None
+
+
+def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
+    """Return the text with each picture's description after it, and a note that says so; for who takes no pictures."""
+    alts = [f"Picture: {picture.alt}" for picture in intent.content.pictures]
+    note = f"{len(alts)} pictures are given in words" if len(alts) > 1 else "the picture is given in words"
+    return "\n\n".join([*intent.content.parts, *alts]), note if alts else ""
+
+
+def delivered(intent: Intent, note: str = "", url: str = "") -> Posted:
+    """Return what stands where the platform names nothing: its id is the key."""
+    return Posted(url, intent.idempotency_key, note)
+
+
+def credential_refused(outcome: Answer, why: str) -> Retryable:
+    """Return that a person has to mend the credential; surely nothing was posted."""
+    return Retryable(f"{why}: {outcome.words}", cause=Cause.CREDENTIAL)
+
+
+def unhealthy(result: Retryable | Permanent | Unknown) -> Health:
+    """Return that a profile cannot be posted to, from what a harmless call came to."""
+    return Health(False, result.reason, None if isinstance(result, Permanent) else result.cause)
+
+
+def is_page(outcome: Answer) -> bool:
+    """True for a page of a proxy, say, instead of the platform's own answer."""
+    return "html" in outcome.headers.get("Content-Type", "").lower()

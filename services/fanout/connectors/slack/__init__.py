@@ -1,0 +1,1 @@
+"""Slack: messages into a channel by an incoming webhook."""

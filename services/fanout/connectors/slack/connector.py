@@ -1,0 +1,70 @@
+"""Slack's incoming webhooks (docs.slack.dev, "Sending messages using incoming webhooks"). Idempotency class E.
+
+The address is the credential, and belongs to one channel. A message that it took is answered with ``ok`` and nothing
+else: no id, and nothing to look at afterwards.
+"""
+
+from __future__ import annotations
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import (
+    Cause,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    PublishResult,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.hooks import read_hook
+from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.send_only import (
+    SendOnlyConnector,
+    credential_refused,
+    delivered,
+    unhealthy,
+    with_pictures_in_words,
+)
+
+_GONE = frozenset({"invalid_token", "no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled"})
+"""The webhook is no more: another address mends it. All other refusals are about the channel or the message."""
+
+
+class SlackConnector(SendOnlyConnector):
+    """Posts to the channel that a profile's webhook belongs to; the account is the channel's name, for people."""
+
+    platform = "slack"
+    declaration = Declaration(WhenUnknown.PERSON, Correction.NEW_POST)
+
+    async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
+        base, path = read_hook(credential)
+        text, note = with_pictures_in_words(intent)
+        value = {"text": escaped(text), "unfurl_links": False, "unfurl_media": False}
+        outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value=value)
+        if isinstance(outcome, Answer) and outcome.status == 200:
+            if outcome.line == "ok":
+                return delivered(intent, note)
+            return Unknown("the server answered with something that is not Slack's", Cause.HOST)
+        return self._meaning(outcome)
+
+    def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
+        if isinstance(outcome, Answer) and outcome.status in (403, 404) and outcome.line in _GONE:
+            return credential_refused(outcome, "the webhook is no more")
+        return self._failed(outcome)
+
+    async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
+        """Send an empty message, which is refused with ``no_text`` by a webhook that lives."""
+        base, path = read_hook(credential)
+        outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value={})
+        if isinstance(outcome, Answer) and outcome.status == 400:
+            return Health(True, f"{profile.account} can be posted to")
+        return unhealthy(self._meaning(outcome))
+
+
+def escaped(text: str) -> str:
+    """Return a text in which Slack takes nothing for markup of its own ("Formatting text for app surfaces")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,1 @@
+"""Microsoft Teams: messages into a channel or chat by a workflow."""

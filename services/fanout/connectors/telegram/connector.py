@@ -1,0 +1,194 @@
+"""Telegram channels, by a bot that is an administrator there (core.telegram.org/bots/api). Idempotency class E.
+
+A bot cannot read what stands in a channel, and the interface knows no key. The text goes first, each picture after it
+as an answer with its description as caption: so a picture that fails keeps no word back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.requests import Picture
+from services.fanout.connectors.contract import (
+    Cause,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.http import Answer, Endpoint, Outcome
+from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, unhealthy
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock
+
+_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
+_CHANNEL = re.compile(r"@[A-Za-z0-9_]{1,64}")
+_MEDIA_SHARE = 0.8
+
+
+class TelegramConnector(SendOnlyConnector):
+    """Posts to channels named ``@channel``; ``server`` is the Bot API's, ``site`` where posts are looked at."""
+
+    platform = "telegram"
+    declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, delete=True, reply=True)
+
+    def __init__(
+        self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
+    ) -> None:
+        super().__init__(token_path, clock=clock)
+        self._server = server.rstrip("/")
+        self._site = site.rstrip("/")
+
+    async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
+        channel = intent.profile.account
+        if _CHANNEL.fullmatch(channel) is None:
+            return Permanent(f"the account {channel!r} is not of the form @channel")
+        value: dict[str, Any] = {"chat_id": channel, "text": intent.content.parts[0]}
+        value["link_preview_options"] = {"is_disabled": True}
+        if intent.follows:
+            parent = intent.follows.partition(",")[0]
+            if not parent.isdigit():
+                return Permanent("what it answers is not a post of this platform")
+            value["reply_parameters"] = {"message_id": int(parent), "allow_sending_without_reply": False}
+        outcome = await self._call(credential, deadline, "sendMessage", value=value)
+        first = _message_id(outcome)
+        if first is None:
+            return self._meaning(outcome)
+        now = asyncio.get_running_loop().time()
+        sooner = now + (deadline - now) * _MEDIA_SHARE
+        ids, note = await self._pictures(intent, credential, sooner, fetch_media, first)
+        return Posted(f"{self._site}/{channel.removeprefix('@')}/{first}", ",".join([first, *ids]), note)
+
+    async def _pictures(
+        self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia, under: str
+    ) -> tuple[list[str], str]:
+        """Send the pictures as answers to the text; return their ids, and a note on those that failed."""
+        ids: list[str] = []
+        problems: list[str] = []
+        for number, picture in enumerate(intent.content.pictures, 1):
+            done = await self._picture(intent, picture, credential, deadline, fetch_media, under)
+            if isinstance(done, str):
+                ids.append(done)
+            else:
+                problems.append(f"picture {number} {done.reason}")
+        return ids, "; ".join(problems)
+
+    async def _picture(
+        self, intent: Intent, picture: Picture, credential: str, deadline: float, fetch_media: FetchMedia, under: str
+    ) -> str | Permanent:
+        try:
+            async with asyncio.timeout_at(deadline):
+                content = await fetch_media(picture.sha256)
+        except LookupError:
+            return Permanent("is missing: its bytes are not in the store")
+        except TimeoutError:
+            return Permanent("is missing: the store did not give it in time")
+        if canonical.sha256(content) != picture.sha256:
+            return Permanent("is missing: the store gave other bytes than were approved")
+        form = aiohttp.FormData()
+        form.add_field("chat_id", intent.profile.account)
+        form.add_field("caption", picture.alt)
+        form.add_field("reply_parameters", f'{{"message_id": {under}}}')
+        form.add_field("photo", content, filename="picture", content_type=picture.media_type)
+        outcome = await self._call(credential, deadline, "sendPhoto", data=form)
+        sent = _message_id(outcome)
+        if sent is not None:
+            return sent
+        result = self._meaning(outcome)
+        may_stand = "may be missing" if isinstance(result, Unknown) else "is missing"
+        return Permanent(f"{may_stand}: {result.reason}")
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Delete all its messages, the last first (within 48 hours: later Telegram refuses)."""
+        ids = remote_id.split(",") if remote_id else []
+        if not ids:
+            return Unknown("which messages they are is not known")
+        if not all(one.isdigit() for one in ids):
+            return Permanent("that is not an id of this platform")
+        deadline = asyncio.get_running_loop().time() + intent.call_timeout * SHARE
+        try:
+            token = read_token(self._token_path(intent.profile.id))
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        for one in reversed(ids):
+            value = {"chat_id": intent.profile.account, "message_id": int(one)}
+            outcome = await self._call(token, deadline, "deleteMessage", value=value)
+            result = None if _result(outcome) is True else self._meaning(outcome)
+            if isinstance(result, Permanent) and "message to delete not found" in result.reason:
+                result = None
+            if isinstance(result, Retryable | Permanent | Unknown):
+                return result
+        self._flights.forget(intent)
+        return Retracted()
+
+    async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:
+        """Ask who the bot is (getMe), and what it may do in the channel (getChatMember)."""
+        outcome = await self._call(credential, deadline, "getMe")
+        me = _result(outcome)
+        if isinstance(me, dict):
+            value = {"chat_id": profile.account, "user_id": me.get("id")}
+            outcome = await self._call(credential, deadline, "getChatMember", value=value)
+        member = _result(outcome)
+        if not isinstance(me, dict) or not isinstance(member, dict):
+            return unhealthy(self._meaning(outcome))
+        if member.get("status") != "creator" and member.get("can_post_messages") is not True:
+            return Health(False, f"the bot may not post in {profile.account}: make it an administrator who may")
+        return Health(True, f"{profile.account} can be posted to")
+
+    async def _call(
+        self,
+        token: str,
+        deadline: float,
+        name: str,
+        *,
+        value: Mapping[str, Any] | None = None,
+        data: aiohttp.FormData | None = None,
+    ) -> Outcome:
+        if _TOKEN.fullmatch(token) is None:
+            raise TokenFault("the credential is not the token of a bot (number:letters)")
+        return await self._http.call(
+            Endpoint(self._server, "", deadline), "POST", f"/bot{token}/{name}", value=value, data=data
+        )
+
+    def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
+        """Say what a call that did not succeed means; how long to wait stands in Telegram's answers, not in headers."""
+        if isinstance(outcome, Answer) and isinstance(outcome.body, dict):
+            asked = outcome.body.get("parameters")
+            wait = asked.get("retry_after") if isinstance(asked, dict) else None
+            if isinstance(wait, int):
+                outcome = replace(outcome, headers=CIMultiDict({**outcome.headers, "Retry-After": str(wait)}))
+        # A token that is no more: 401, or 404 for one that never was.
+        if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
+            return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+        return self._failed(outcome)
+
+
+def _result(outcome: Outcome) -> Any:
+    """Return the ``result`` of an answer that says ``ok``, else None."""
+    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    return body.get("result") if isinstance(body, dict) and body.get("ok") is True else None
+
+
+def _message_id(outcome: Outcome) -> str | None:
+    sent = _result(outcome)
+    found = sent.get("message_id") if isinstance(sent, dict) else None
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else None

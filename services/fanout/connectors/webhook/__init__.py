@@ -1,0 +1,1 @@
+"""Signed webhooks: messages as CloudEvents to systems of the city and its partners."""

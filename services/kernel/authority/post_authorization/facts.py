@@ -1,0 +1,40 @@
+"""What post authorization is asked with, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.events.approvals import Approval
+from schemas.events.requests import Request
+from schemas.events.verdicts import Verdict
+from services.kernel.control.control_state import ControlState
+
+
+@dataclass(frozen=True)
+class PostFacts:
+    """What the answer hangs on, as the ledger has it.
+
+    ``approvals`` holds each officer's last statement on the request. ``rendering_sha256`` is the hash of the
+    very bytes that would be posted, ``control_seq`` the control revision that the attempt is fenced on,
+    ``realm`` the realm that the worker (or the audit) works in, ``now`` the time of the call in UTC.
+    """
+
+    request: Request
+    verdict: Verdict | None
+    verdict_seq: int
+    approvals: tuple[Approval, ...]
+    control: ControlState
+    profile_id: str
+    rendering_sha256: str
+    control_seq: int
+    now: datetime
+    realm: str
+
+
+@dataclass(frozen=True)
+class PostViolation:
+    """One reason why it may not be posted: a stable code, and a sentence for people."""
+
+    code: str
+    message: str

@@ -1,0 +1,178 @@
+"""Whether those have signed whom the policy asks for at the present posture, over exactly this content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.authority import Role
+from schemas.events.control import Posture
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
+from schemas.events.requests import Request
+from schemas.platforms import MIRROR
+from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
+from services.kernel.authority.signing import verified_by
+from services.kernel.base.remember import by_identity
+from services.kernel.control.control_state import ControlState
+
+EOC_SIGNERS = frozenset({Role.CAO, Role.MCPE, Role.PIO, Role.EOC_DIRECTOR})
+CRISIS_SIGNERS = frozenset({Role.MCPE, Role.PIO, Role.COMMS_OFFICE})
+ROUTINE_SIGNERS = frozenset({Role.MCPE, Role.COMMS_OFFICE})
+ALL_DEPARTMENTS_SIGNERS = frozenset({Role.PIO, Role.MCPE})
+
+
+@dataclass(frozen=True)
+class _Signed:
+    officer: str
+    key: str
+    roles: frozenset[Role]
+
+
+def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
+    """Yield whose signature is missing, or speaks against it."""
+    signed: list[_Signed] = []
+    for officer, approval in {item.officer: item for item in facts.approvals}.items():
+        roles = _counting_roles(facts, officer)
+        if not roles:
+            continue
+        statement = _genuine(facts, approval)
+        if statement is None:
+            yield PostViolation(
+                "warrant.approval_doubtful",
+                f"The answer of {officer} on record is not genuine or cannot be read: it counts as a no.",
+            )
+        elif statement.revision != facts.request.revision:
+            continue
+        elif statement.decision == "reject":
+            yield PostViolation("warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}.")
+        elif _covers(facts.request, statement) and _as_shown(facts, statement) and _in_time(facts, statement):
+            signed.append(_Signed(officer, facts.control.officers[officer].public_key, roles))
+    yield from _weigh(facts, signed)
+
+
+def _weigh(facts: PostFacts, signed: list[_Signed]) -> Iterator[PostViolation]:
+    if not signed:
+        needed = _needed_words(facts)
+        yield PostViolation("warrant.no_signature", f"No valid approval by {needed} covers exactly this content.")
+    if _all_departments(facts):
+        if not facts.control.in_crisis:
+            yield PostViolation(
+                "warrant.all_departments_routine",
+                "All departmental profiles at once are used only in a crisis or under the EOC: 2(iv).",
+            )
+        if not any(one.roles & ALL_DEPARTMENTS_SIGNERS for one in signed):
+            yield PostViolation(
+                "warrant.all_departments_signature",
+                "All departmental profiles at once need the approval of the pio or the mcpe: 2(iv).",
+            )
+    if _needs_two(facts) and len({one.key for one in signed}) < 2:
+        severity = facts.request.severity or "that nobody named"
+        yield PostViolation("warrant.second_approver", f"The severity {severity} needs two approvers here.")
+
+
+def _needs_two(facts: PostFacts) -> bool:
+    """A message that names no severity is taken for the gravest: leaving it out must not save a signature."""
+    asked, severity = facts.control.settings.second_approver_severities, facts.request.severity
+    return severity in asked or (severity is None and len(asked) > 0)
+
+
+def _under_eoc(facts: PostFacts) -> bool:
+    return _eoc_applies(facts.request, facts.control)
+
+
+def _eoc_applies(request: Request, control: ControlState) -> bool:
+    return control.under_eoc or request.submitted_posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
+
+
+def _counting_roles(facts: PostFacts, officer: str) -> frozenset[Role]:
+    return counting_roles(facts.request, facts.profile_id, facts.control, officer, facts.now)
+
+
+def counting_roles(
+    request: Request, profile: str, control: ControlState, officer: str, now: datetime
+) -> frozenset[Role]:
+    """Return the roles of an officer that count for a request on a profile at a time."""
+    held = control.roles_of(officer, now)
+    if _eoc_applies(request, control):
+        return held & EOC_SIGNERS
+    if control.posture is Posture.CRISIS:
+        return held & CRISIS_SIGNERS
+    if control.posture is not Posture.ROUTINE:
+        return frozenset()
+    counting = held & ROUTINE_SIGNERS
+    wanted = {*request.targets} if profile == MIRROR else {profile, *request.targets}
+    delegated = all(control.may_publish_to(officer, name, now) for name in wanted)
+    if delegated and (not request.crisis or Role.DESIGNATED in held):
+        counting |= {Role.PUBLISHER}
+    return counting
+
+
+def _needed_words(facts: PostFacts) -> str:
+    if _under_eoc(facts):
+        return "the cao, mcpe, pio or eoc_director, as 2(iii) asks,"
+    if facts.control.posture is Posture.CRISIS:
+        return "the mcpe, pio or comms_office, as 2(i) asks,"
+    publisher = "designated publisher" if facts.request.crisis else "publisher"
+    return f"the mcpe, comms_office or a {publisher} of every profile asked for"
+
+
+def _all_departments(facts: PostFacts) -> bool:
+    request = facts.request
+    return request.scope == "all-departments" or _covers_all(facts.control, request.targets)
+
+
+@by_identity(256)
+def _covers_all(control: ControlState, targets: tuple[str, ...]) -> bool:
+    return control.covers_all_departments(targets)
+
+
+def _genuine(facts: PostFacts, approval: Approval) -> ApprovalStatement | None:
+    """Return the statement if the officer's own key signed it, for this realm and request; else None."""
+    statement = _signed(approval.envelope, facts.control.officers[approval.officer].public_key)
+    if statement is None:
+        return None
+    said = (approval.request_id, statement.request_id, statement.officer, statement.realm)
+    request_id = facts.request.request_id
+    return statement if said == (request_id, request_id, approval.officer, facts.realm) else None
+
+
+@by_identity(1_024)
+def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
+    """Return what a key signed, and nobody else; None for anything else. The same bytes give the same answer."""
+    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
+        return None
+    try:
+        return ApprovalStatement.from_bytes(envelope.payload_bytes())
+    except ValueError:
+        return None
+
+
+@by_identity(512)
+def _covers(request: Request, statement: ApprovalStatement) -> bool:
+    renderings = {rendering.platform: rendering.sha256 for rendering in request.renderings}
+    return (
+        statement.digest == request.digest
+        and statement.renderings == renderings
+        and statement.scope == request.scope
+        and sorted(statement.targets) == sorted(request.targets)
+    )
+
+
+def _as_shown(facts: PostFacts, statement: ApprovalStatement) -> bool:
+    """True when the request is, beside its content, what the signer saw: nobody signed the request itself."""
+    if statement.rule is None:
+        return not facts.control.ruled
+    request = facts.request
+    shown = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
+    chain = (statement.replaces, statement.follows)
+    return shown == (request.author, request.crisis, request.severity, request.expires_at) and chain == (
+        request.replaces,
+        request.follows,
+    )
+
+
+def _in_time(facts: PostFacts, statement: ApprovalStatement) -> bool:
+    longest = statement.issued_at + timedelta(seconds=facts.control.settings.approval_seconds)
+    return statement.issued_at <= facts.now + CLOCK_SKEW and facts.now < min(statement.expires_at, longest)

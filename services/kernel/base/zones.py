@@ -1,0 +1,52 @@
+"""Time zones by their IANA name, and times for people in them.
+
+Zones come from the pinned package ``tzdata`` and not from the machine: a machine that was not updated for a year is an
+hour off where the law has changed (British Columbia, November 2026), and machines of one city would not agree.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_UTC_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC\b")
+
+
+@lru_cache
+def zone_of(name: str) -> tzinfo:
+    """Return a zone by its IANA name, as in ``America/Vancouver``; raises LookupError."""
+    place = files("tzdata").joinpath("zoneinfo", *name.split("/")) if _NAME.fullmatch(name) else None
+    if place is None or not place.is_file():
+        raise LookupError(name)
+    with place.open("rb") as file:
+        try:
+            return ZoneInfo.from_file(file, key=name)
+        except ValueError as error:
+            raise LookupError(name) from error
+
+
+def in_words(time: datetime, zone: tzinfo) -> str:
+    """Return a time for the public, as in ``26 November 2026, 16:01 PST``."""
+    local = time.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M %Z}"
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """Return a service's words with each ``2026-11-26 23:01:00 UTC`` in them in a zone.
+
+    Services write their reasons for all readers and for the record, in UTC. Never for words of a person.
+    """
+
+    def local(found: re.Match[str]) -> str:
+        day, minute, second = found.groups()
+        try:
+            time = datetime.fromisoformat(f"{day} {minute}").replace(tzinfo=UTC).astimezone(zone)
+        except (ValueError, OverflowError):
+            return found[0]
+        return f"{time:%Y-%m-%d %H:%M}{second or ''} {time:%Z}"
+
+    return _UTC_TIME.sub(local, text)

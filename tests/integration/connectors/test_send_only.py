@@ -1,0 +1,335 @@
+"""Platforms that take a message and show nothing of it afterwards: one suite over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.events.requests import Picture
+from schemas.platforms import LIMITS, counted_length
+from services.fanout.connectors.contract import (
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.send_only import REFUSED_SECONDS
+from services.kernel.base.city import City
+from services.kernel.base.clock import ManualClock
+from tests.integration.connectors.rigs import PICTURE, PNG, Seen, an_intent, other, store
+from tests.integration.connectors.send_only_rigs import ENDS, PLATFORMS, SendOnlyRig
+from tests.support.emulators.mail import MailServer
+
+TEXT = (
+    "Boil water in Cedar Valley.\n\n"
+    'Details: https://mission.example/water?a=1&b=2_c_ <now> *"please"* _at once_ [1](2) #x'
+)
+
+
+@pytest.fixture(params=PLATFORMS)
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    made = await SendOnlyRig(request.param, tmp_path).open()
+    yield made
+    await made.close()
+
+
+def errors(kind: str) -> list[tuple[str, str]]:
+    return [(platform, code) for platform, ends in ENDS.items() for code in getattr(ends, kind)]
+
+
+async def test_a_message_arrives_word_for_word(rig: SendOnlyRig) -> None:
+    """Nothing of it is taken for markup, and it goes to its own place only."""
+    posted = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(posted, Posted)
+    assert posted.remote_id
+    assert [Seen(TEXT)] == rig.stands(rig.profile("fire"))
+    assert rig.stands(rig.profile("water")) == []
+
+
+async def test_a_repeat_in_the_same_process_is_the_same_message(rig: SendOnlyRig) -> None:
+    intent = an_intent(rig.profile("fire"), TEXT)
+    first = await rig.connector.publish(intent, store)
+    assert first == await rig.connector.publish(intent, store)
+    assert first == await rig.connector.reconcile(intent)
+    assert isinstance(await rig.connector.publish(other(intent, "Something else"), store), Permanent)
+    assert [Seen(TEXT)] == rig.stands(intent.profile)
+
+
+async def test_ten_at_the_same_time_are_one_message(rig: SendOnlyRig) -> None:
+    intent = an_intent(rig.profile("fire"), TEXT)
+    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(10)))
+    assert {type(result) for result in results} == {Posted}
+    assert [Seen(TEXT)] == rig.stands(intent.profile)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "error_after"])
+async def test_what_was_taken_without_an_answer_is_never_sent_twice(rig: SendOnlyRig, fault: str) -> None:
+    """A person decides, or the receiver knows the key: also for those who waited for the same call."""
+    rig.emulator.misbehave(fault)
+    intent = an_intent(rig.profile("fire"), TEXT)
+    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(10)))
+    assert {type(result) for result in results} == {Unknown}
+    for connector in (rig.connector, rig.restart()):
+        assert isinstance(await connector.reconcile(intent), CannotTell)
+    assert rig.repeats == (rig.connector.declaration.when_unknown is WhenUnknown.REPEAT)
+    if rig.repeats:
+        again = await rig.restart().publish(replace(intent, repeat=True), store)
+        assert isinstance(again, Posted)
+    assert [Seen(TEXT)] == rig.stands(intent.profile)
+
+
+async def test_a_call_that_is_ended_leaves_who_waits_with_unknown(rig: SendOnlyRig) -> None:
+    """As when the lease is over: nobody is told that it was not posted, and it ends in time."""
+    rig.emulator.misbehave("slow", seconds=1.5)
+    intent = an_intent(rig.profile("fire"), TEXT, timeout=1.0)
+    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(3)))
+    assert {type(result) for result in results} == {Unknown}
+
+
+async def test_a_rate_limit_is_waited_for_as_long_as_it_says(rig: SendOnlyRig) -> None:
+    rig.emulator.misbehave("rate_limit", seconds=17)
+    intent = an_intent(rig.profile("fire"), TEXT)
+    result = await rig.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert (result.after, result.cause) == (None if rig.platform == "email" else 17, Cause.LIMIT)
+    assert rig.stands(intent.profile) == []
+    assert isinstance(await rig.connector.publish(intent, store), Posted)
+
+
+async def test_a_page_is_no_answer(rig: SendOnlyRig) -> None:
+    rig.emulator.misbehave("html_before")
+    assert isinstance(await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store), Unknown)
+
+
+@pytest.mark.parametrize(("platform", "code"), errors("over"))
+async def test_an_error_of_the_message_or_the_place_ends_it(platform: str, code: str, tmp_path: Path) -> None:
+    """In the platform's words; the other profiles go on."""
+    rig = await SendOnlyRig(platform, tmp_path).open()
+    rig.emulator.misbehave("error", code=code)
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Permanent)
+    assert "no reason given" not in result.reason
+    assert isinstance(await rig.connector.publish(an_intent(rig.profile("water"), TEXT), store), Posted)
+    await rig.close()
+
+
+@pytest.mark.parametrize(("platform", "code"), errors("unknown"))
+async def test_an_error_after_which_nothing_is_known(platform: str, code: str, tmp_path: Path) -> None:
+    rig = await SendOnlyRig(platform, tmp_path).open()
+    rig.emulator.misbehave("error", code=code)
+    assert isinstance(await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store), Unknown)
+    await rig.close()
+
+
+@pytest.mark.parametrize(("platform", "code"), errors("mend"))
+async def test_a_credential_that_is_no_more_is_a_persons_to_mend(platform: str, code: str, tmp_path: Path) -> None:
+    """The message is held back, not lost; the check says so until the credential is another, or some minutes later."""
+    rig = await SendOnlyRig(platform, tmp_path).open()
+    rig.connector._clock = clock = ManualClock(datetime.now(UTC))  # type: ignore[attr-defined]
+    rig.emulator.misbehave("error", code=code)
+    intent = an_intent(rig.profile("fire"), TEXT)
+    result = await rig.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
+    before = sum(rig.emulator.calls.values())
+    health = await rig.connector.check(intent.profile)
+    assert (health.ok, health.cause) == (False, Cause.CREDENTIAL)
+    assert sum(rig.emulator.calls.values()) == before
+    clock.time += timedelta(seconds=REFUSED_SECONDS)
+    assert (await rig.connector.check(intent.profile)).ok
+    assert isinstance(await rig.connector.publish(intent, store), Posted)
+    await rig.close()
+
+
+@pytest.mark.parametrize("credential", ["", "http://elsewhere.example/hook", "nonsense", "whsec_c2hvcnQ="])
+async def test_a_credential_of_another_form_is_never_sent_anywhere(rig: SendOnlyRig, credential: str) -> None:
+    profile = rig.profile("fire")
+    rig.write_token(profile, credential)
+    result = await rig.connector.publish(an_intent(profile, TEXT), store)
+    assert isinstance(result, Retryable)
+    if credential and rig.platform == "email":
+        return  # any word may be a password
+    assert result.cause is Cause.OWN
+    assert not credential or credential not in result.reason
+    assert not (await rig.connector.check(profile)).ok
+    assert not rig.emulator.calls
+
+
+async def test_a_platform_that_is_away_was_sent_nothing(rig: SendOnlyRig) -> None:
+    await rig.emulator.stop()
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.HOST
+    await rig.emulator.start()
+
+
+async def test_check_says_what_it_can_and_posts_nothing(rig: SendOnlyRig) -> None:
+    assert (await rig.connector.check(rig.profile("fire"))).ok
+    assert rig.stands(rig.profile("fire")) == []
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "汉", "😀", "*"])
+@pytest.mark.parametrize("more", [0, 1])
+async def test_the_limit_is_kept_to_the_last_character(rig: SendOnlyRig, letter: str, more: int) -> None:
+    """What is said to fit arrives whole; one more is refused before anything is sent."""
+    limits = LIMITS[rig.platform]
+    most = limits.characters // counted_length(letter, limits)
+    if limits.bytes is not None:
+        most = min(most, limits.bytes // len(letter.encode()))
+    text = letter * (most + more)
+    pictures = tuple(PICTURE.model_copy(update={"alt": letter * (limits.alt_characters // 2)}) for _ in range(4))
+    result = await rig.connector.publish(an_intent(rig.profile("fire"), text, pictures=() if more else pictures), store)
+    assert isinstance(result, Permanent if more else Posted)
+    seen = rig.stands(rig.profile("fire"))
+    assert len(seen) == 1 - more
+    assert more or seen[0].text.startswith(text)
+
+
+async def test_a_picture_comes_with_its_description_or_as_it(rig: SendOnlyRig) -> None:
+    """Where the platform takes no pictures from here, the words stand in the text, and the receipt says so."""
+    fire = rig.profile("fire")
+    posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    if rig.platform in ("slack", "teams", "email"):
+        assert ("in words" in posted.note) == (rig.platform != "email")
+        assert [Seen(f"{TEXT}\n\nPicture: {PICTURE.alt}")] == rig.stands(fire)
+    else:
+        assert [Seen(TEXT, (PICTURE.alt,))] == rig.stands(fire)
+
+
+# --- Telegram ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def telegram(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    made = await SendOnlyRig("telegram", tmp_path).open()
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [("error", "photo", "is missing"), ("drop_after", "", "may be missing"), ("rate_limit", "", "is missing")],
+)
+async def test_a_picture_that_fails_keeps_no_word_back(telegram: SendOnlyRig, fault: str, code: str, said: str) -> None:
+    gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
+    telegram.emulator.misbehave(fault, on="media", code=code)
+    fire = telegram.profile("fire")
+    posted = await telegram.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, gone)), store)
+    assert isinstance(posted, Posted)
+    assert f"picture 1 {said}" in posted.note
+    assert "picture 2 is missing: its bytes are not in the store" in posted.note
+    assert telegram.stands(fire)[0].text == TEXT
+
+
+async def test_recall_takes_the_text_and_its_pictures_and_may_be_repeated(telegram: SendOnlyRig) -> None:
+    intent = an_intent(telegram.profile("fire"), TEXT, pictures=(PICTURE,))
+    posted = await telegram.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert len(posted.remote_id.split(",")) == 2
+    for connector in (telegram.connector, telegram.restart()):
+        assert await connector.retract(intent, posted.remote_id) == Retracted()
+    assert telegram.stands(intent.profile) == []
+    assert isinstance(await telegram.connector.reconcile(intent), CannotTell)
+    assert isinstance(await telegram.connector.retract(intent, ""), Unknown)
+    assert isinstance(await telegram.connector.retract(intent, "x"), Permanent)
+
+
+async def test_what_is_too_old_to_be_deleted_is_said_to_be(telegram: SendOnlyRig) -> None:
+    intent = an_intent(telegram.profile("fire"), TEXT)
+    posted = await telegram.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    telegram.emulator.misbehave("error", on="delete", code="too_old")
+    result = await telegram.connector.retract(intent, posted.remote_id)
+    assert isinstance(result, Permanent)
+    assert "can't be deleted" in result.reason
+
+
+async def test_an_answer_stands_under_what_it_follows(telegram: SendOnlyRig) -> None:
+    fire = telegram.profile("fire")
+    first = await telegram.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(first, Posted)
+    answer = replace(an_intent(fire, "At 5 pm.", request_id="r2"), follows=first.remote_id)
+    assert isinstance(await telegram.connector.publish(answer, store), Posted)
+    assert telegram.emulator.of("@fire")[0].under == first.remote_id
+    for follows in ("999999", "x"):
+        lost = replace(an_intent(fire, "At 6 pm.", request_id=f"r{follows}"), follows=follows)
+        assert isinstance(await telegram.connector.publish(lost, store), Permanent)
+
+
+async def test_a_bot_that_may_not_post_is_found_out_beforehand(telegram: SendOnlyRig) -> None:
+    elsewhere = telegram.profile("fire").model_copy(update={"account": "@elsewhere"})
+    health = await telegram.connector.check(elsewhere)
+    assert not health.ok
+    assert "make it an administrator" in health.detail
+
+
+# --- e-mail -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def mail(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    made = await SendOnlyRig("email", tmp_path).open()
+    yield made
+    await made.close()
+
+
+def mail_server(rig: SendOnlyRig) -> MailServer:
+    assert isinstance(rig.emulator, MailServer)
+    return rig.emulator
+
+
+async def test_an_email_is_whole(mail: SendOnlyRig) -> None:
+    """Its sender, its subject, its time, its pictures; a long line and every script arrive as they were."""
+    text = "Évacuation: Cedar Valley.\n\n" + "long " * 300 + "\n汉字 😀\n.\n.."
+    posted = await mail.connector.publish(an_intent(mail.profile("fire"), text, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "queued as" in posted.note
+    (message,) = mail_server(mail).messages
+    assert message["From"] == "City of Mission <news@mission.example>"
+    assert message["To"] == "fire@lists.example"
+    assert message["Subject"] == "Évacuation: Cedar Valley."
+    assert message["Message-ID"] == posted.remote_id
+    assert message["Date"].datetime == datetime(2026, 1, 31, 14, tzinfo=UTC)
+    (picture,) = message.iter_attachments()
+    assert picture.get_content() == PNG
+    assert mail.stands(mail.profile("fire"))[0].text == f"{text}\n\nPicture: {PICTURE.alt}"
+
+
+async def test_an_email_answers_the_one_that_it_follows(mail: SendOnlyRig) -> None:
+    fire = mail.profile("fire")
+    first = await mail.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(first, Posted)
+    answer = replace(an_intent(fire, "At 5 pm.", request_id="r2"), follows=first.remote_id)
+    assert isinstance(await mail.connector.publish(answer, store), Posted)
+    assert mail_server(mail).messages[1]["References"] == first.remote_id
+    other_place = replace(an_intent(fire, "At 6 pm.", request_id="r3"), follows="not\r\nBcc: x@y.z")
+    assert isinstance(await mail.connector.publish(other_place, store), Permanent)
+
+
+async def test_a_mail_server_without_tls_gets_no_password_and_no_text(mail: SendOnlyRig) -> None:
+    """STARTTLS is asked for, and this server does not offer it."""
+    section = mail.city.settings.email.model_copy(update={"security": "starttls"})
+    mail.city = City(mail.folder, mail.city.settings.model_copy(update={"email": section}))
+    connector = mail.restart()
+    result = await connector.publish(an_intent(mail.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.HOST
+    assert not (await connector.check(mail.profile("fire"))).ok
+    assert mail_server(mail).messages == []
+
+
+@pytest.mark.parametrize("account", ["fire", "a@b@c", "x@y.z\r\nBcc: q@y.z", "Fire <fire@lists.example>"])
+async def test_what_is_no_address_is_refused(mail: SendOnlyRig, account: str) -> None:
+    profile = mail.profile("fire").model_copy(update={"account": account})
+    assert isinstance(await mail.connector.publish(an_intent(profile, TEXT), store), Permanent)
+    assert not (await mail.connector.check(profile)).ok

@@ -1,0 +1,57 @@
+"""Installs the platforms' server software into a folder that git does not see, and runs the tests against it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.platforms.pds import FOLDER, HERE, installed
+
+OLDEST, NEWEST = 20, 22
+"""The major versions of Node that ``@atproto/pds`` 0.4 runs on."""
+INSTALL_SECONDS = 900
+
+
+def main() -> int:
+    """Return the exit status of the tests; 0 with one sentence where there is no Node."""
+    version = node_version()
+    if version is None or not OLDEST <= version <= NEWEST or shutil.which("npm") is None:
+        found = f"this machine has {version}" if version else "this machine has none"
+        sys.stdout.write(f"skipped: the real Bluesky server needs Node {OLDEST} to {NEWEST} with npm, and {found}.\n")
+        return 0
+    if not installed() and not install():
+        return 1
+    options = sys.argv[1:] or ["-n", "2", "--dist", "loadscope"]
+    return subprocess.run([sys.executable, "-m", "pytest", "tests/platforms", *options], check=False).returncode
+
+
+def node_version() -> int | None:
+    """Return the major version of the machine's Node, None where there is none."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = said.strip().removeprefix("v").partition(".")[0]
+    return int(major) if major.isdigit() else None
+
+
+def install() -> bool:
+    """Install what the lock names, with its hashes; say why not."""
+    sys.stdout.write("Installing the real Bluesky server (pinned, with hashes); this takes a minute or three ...\n")
+    sys.stdout.flush()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(HERE / name, FOLDER / name)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = subprocess.run(command, cwd=FOLDER, env=os.environ | {"JOBS": "max"}, timeout=INSTALL_SECONDS, check=False)
+    if done.returncode != 0:
+        sys.stderr.write("The real Bluesky server could not be installed: npm's own words stand above.\n")
+        return False
+    shutil.copyfile(FOLDER / "package-lock.json", FOLDER / "installed.json")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""What all emulators share: a server on a free port, faults on order, and a count of the calls."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+from services.kernel.base.web import Running, serve
+
+Kind = Literal["post", "media", "delete", "read", "other"]
+Handler = Any
+
+
+@dataclass
+class Fault:
+    """One fault for the next ``calls`` calls of a kind; ``code`` is the platform's own error, by its name."""
+
+    kind: str
+    seconds: float = 0.0
+    on: str = "post"
+    calls: int = 1
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Post:
+    """What stands: ``alts`` are its pictures' descriptions, ``under`` the post that it answers."""
+
+    id: str
+    account: str
+    text: str
+    alts: tuple[str, ...] = ()
+    under: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Place(ABC):
+    """Where posts stand, and what is to go wrong there."""
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+        self.faults: list[Fault] = []
+        self.calls: Counter[str] = Counter()
+        self._number = 1_000
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Answer on a free port of this machine."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Let go of the port."""
+
+    def misbehave(self, kind: str, seconds: float = 0.0, on: str = "post", calls: int = 1, code: str = "") -> None:
+        """Have the next calls of a kind end otherwise."""
+        self.faults.append(Fault(kind, seconds, on, calls, code))
+
+    def next_id(self) -> str:
+        """Return an id that was never used."""
+        self._number += 1
+        return str(self._number)
+
+    def of(self, account: str) -> list[Post]:
+        """Return what stands on an account, newest first."""
+        return [post for post in reversed(self.posts) if post.account == account]
+
+    def fault_for(self, kind: str) -> Fault | None:
+        """Count a call, and return its fault, which is used up by it."""
+        self.calls[kind] += 1
+        fault = next((one for one in self.faults if one.on in (kind, "any")), None)
+        if fault is not None:
+            fault.calls -= 1
+            if not fault.calls:
+                self.faults.remove(fault)
+        return fault
+
+
+class Emulator(Place):
+    """A platform over HTTP. Subclasses say what their calls are, and how the platform says no."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: Running | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        assert self._running is not None
+        return self._running.url
+
+    async def start(self) -> None:
+        """Answer on a free port of this machine."""
+        app = web.Application(middlewares=[self._faulty], client_max_size=16 * 1024 * 1024)
+        self.routes(app)
+        self._running = await serve(app, "127.0.0.1", 0, "the emulator")
+
+    async def stop(self) -> None:
+        """Let go of the port."""
+        assert self._running is not None
+        await self._running.stop()
+
+    @abstractmethod
+    def routes(self, app: web.Application) -> None:
+        """Add the platform's calls."""
+
+    @abstractmethod
+    def kind_of(self, request: web.Request) -> Kind:
+        """Return what a call is."""
+
+    @abstractmethod
+    def refuse(self, code: str, seconds: float = 0.0) -> web.Response:
+        """Return the platform's own answer for an error, by its name; ``rate_limit`` asks to wait so many seconds."""
+
+    @web.middleware
+    async def _faulty(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        fault = self.fault_for(self.kind_of(request))
+        if fault is None:
+            return await self._handled(request, handler)
+        if fault.kind in ("error", "rate_limit"):
+            return self.refuse(fault.code or fault.kind, fault.seconds)
+        if fault.kind.endswith("_before"):
+            await request.read()
+            return self._damaged(fault, request)
+        if fault.kind == "slow":
+            await request.read()
+            await asyncio.sleep(fault.seconds)
+            return await self._handled(request, handler)
+        await self._handled(request, handler)
+        return self._damaged(fault, request)
+
+    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            answer: web.StreamResponse = await handler(request)
+        except Refused as refused:
+            return self.refuse(refused.code)
+        return answer
+
+    def _damaged(self, fault: Fault, request: web.Request) -> web.StreamResponse:
+        if fault.kind.startswith("drop") and request.transport is not None:
+            request.transport.abort()
+        if fault.kind.startswith("html"):
+            return web.Response(text="<html><h1>Welcome</h1></html>", content_type="text/html")
+        return web.Response(status=500, text="Internal Server Error")
+
+
+class Refused(Exception):
+    """A call that the platform refuses, by the name of its error."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

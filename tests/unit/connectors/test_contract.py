@@ -1,0 +1,83 @@
+"""What each connector must declare before it can be constructed, in line with how outcomes are judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import (
+    Absent,
+    Connector,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    WhenUnknown,
+)
+from services.fanout.connectors.registry import LIMITS, connectors
+from services.fanout.domain.settling import settling_of
+from services.kernel.base.city import City, CityFile
+
+KEY = "U" + "A" * 55
+
+
+class Undeclared(Connector):
+    """Everything but a declaration."""
+
+    platform = "undeclared"
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        return Permanent("no")
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        return Absent()
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        return Health(True, "")
+
+    async def close(self) -> None:
+        return None
+
+
+class Declared(Undeclared):
+    declaration = Declaration(WhenUnknown.PERSON, Correction.NEW_POST)
+
+
+def a_city(folder: Path) -> City:
+    keys = {"root_keys": [KEY], "threshold": 1, "audit_key": KEY}
+    city = {"name": "City of Mission", "website": "https://mission.example"}
+    return City(folder, CityFile.model_validate({"city": city, "authority": {"live": keys, "exercise": keys}}))
+
+
+def test_a_connector_without_its_declaration_cannot_be_constructed() -> None:
+    with pytest.raises(TypeError, match="declaration"):
+        Undeclared()  # type: ignore[abstract]
+    assert Declared().declaration.when_unknown is WhenUnknown.PERSON
+
+
+@pytest.mark.parametrize("correction", [Correction.EDIT, Correction.REPLY])
+def test_a_correction_by_what_is_not_declared_is_refused(correction: Correction) -> None:
+    with pytest.raises(ValueError, match=correction):
+        Declaration(WhenUnknown.LOOK, correction, delete=True)
+    Declaration(WhenUnknown.LOOK, correction, edit=True, reply=True)
+
+
+def test_every_platform_is_declared_limited_and_judged_alike(tmp_path: Path) -> None:
+    """What is repeated without a look is exactly what the fan-out takes for safe to repeat."""
+    tools = connectors(a_city(tmp_path), "https://mission.example")
+    assert set(tools) == set(LIMITS)
+    for name, connector in tools.items():
+        assert connector.platform == name
+        repeats = connector.declaration.when_unknown is WhenUnknown.REPEAT
+        assert repeats == settling_of(name, 15.0).idempotent

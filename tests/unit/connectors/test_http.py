@@ -1,0 +1,88 @@
+"""What the outcome of a call to a platform means, the same for every connector."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from multidict import CIMultiDict
+
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.http import Answer, NoAnswer, NotSent, cannot_tell, refusal
+from services.kernel.base.clock import ManualClock
+
+NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind"),
+    [
+        (NotSent("refused"), Retryable),
+        (NoAnswer("time"), Unknown),
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 410, 422)],
+        *[(Answer(code, None, CIMultiDict()), Retryable) for code in (301, 307, 308, 400, 403, 404, 422)],
+        (Answer(303, None, CIMultiDict()), Unknown),
+        *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
+    ],
+)
+def test_an_outcome_means_what_it_proves(outcome: Answer | NotSent | NoAnswer, kind: type) -> None:
+    """Surely not posted, final, or not known: never guessed."""
+    assert isinstance(refusal(outcome, ManualClock(NOW)), kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "after"),
+    [
+        (429, {"Retry-After": "17"}, 17.0),
+        (429, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, 60.0),
+        (503, {"Retry-After": "17"}, 17.0),
+        (503, {"X-RateLimit-Reset": "2026-01-31T14:01:00.000Z"}, None),
+        (502, {"Retry-After": "17"}, None),
+        (429, {}, None),
+    ],
+)
+def test_a_refusal_for_now_says_how_long_it_asks_to_wait(
+    status: int, headers: dict[str, str], after: float | None
+) -> None:
+    outcome = Answer(status, None, CIMultiDict(headers))
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable if status == 429 else Unknown)
+    assert (found.after, cannot_tell("no", outcome, ManualClock(NOW)).after) == (after, after)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "InvalidSwap", "message": "Record was at another id"}, "InvalidSwap: Record was at another id"),
+        ({"error": "invalid_scope", "error_description": "The scope is too small"}, "The scope is too small"),
+        ({"error": "no"}, "no"),
+        ("<html>", "no reason given"),
+    ],
+)
+def test_the_platforms_words_are_found_where_platforms_put_them(body: object, words: str) -> None:
+    assert Answer(400, body, CIMultiDict()).words == f"{words} (HTTP 400)"
+
+
+def test_the_platforms_words_are_one_short_line() -> None:
+    words = Answer(422, {"error": "Validation\x1b[31m failed\n" + "x" * 900}, CIMultiDict()).words
+    assert words.startswith("Validation [31m failed x")
+    assert words.isprintable()
+    assert len(words) < 330
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Answer(403, None, CIMultiDict({"Content-Type": "text/html"})), Cause.HOST),
+        (Answer(403, {"error": "This action is outside the authorized scopes"}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(403, None, CIMultiDict({"WWW-Authenticate": 'Bearer error="insufficient_scope"'})), Cause.CREDENTIAL),
+        (Answer(308, None, CIMultiDict({"Location": "https://new.example/api"})), Cause.OWN),
+    ],
+)
+def test_who_spoke_and_about_what_says_whose_trouble_it_is(outcome: Answer, cause: Cause) -> None:
+    """A proxy's page, a scope and a redirect are never the message's end; a look says the same."""
+    found = refusal(outcome, ManualClock(NOW))
+    assert isinstance(found, Retryable)
+    assert (found.cause, cannot_tell("no", outcome, ManualClock(NOW)).cause) == (cause, cause)
+    assert ("https://new.example/api" in found.reason) == (cause is Cause.OWN)

@@ -1,0 +1,66 @@
+"""What keeps the code readable: one name for one thing, functions and files that fit on a screen or a few."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_FUNCTION = 50
+LONGEST_FILE = 300
+
+# What stands above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
+LONG_FUNCTIONS = {
+    "services/kernel/authority/orders.py:carry_out": 51,
+    "services/kernel/runtime/compose.py:on_nats": 76,
+}
+LONG_FILES = {
+    "services/kernel/fold/ledger_fold.py": 470,
+    "services/kernel/ledger/client.py": 390,
+    "services/kernel/base/city.py": 320,
+    "services/fanout/connectors/bluesky/connector.py": 329,
+}
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield path and text of each module of the product."""
+    for folder in ("services", "schemas"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+
+
+def grown(found: Mapping[str, int], allowed: Mapping[str, int]) -> dict[str, int]:
+    """Return what is longer than the rule, or than its entry allows."""
+    return {name: lines for name, lines in found.items() if lines > allowed.get(name, 0)}
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    """A class name is used once, so that a reader who meets it knows which one is meant."""
+    places = defaultdict(list)
+    for path, text in modules():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_functions_are_short() -> None:
+    """No function is longer than 50 lines but those listed, and these do not grow."""
+    long: dict[str, int] = {}
+    for path, text in modules():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long[f"{path}:{node.name}"] = lines
+    assert grown(long, LONG_FUNCTIONS) == {}
+    assert LONG_FUNCTIONS.keys() <= long.keys(), "an entry of LONG_FUNCTIONS is not needed any more"
+
+
+def test_files_are_short() -> None:
+    """No file is longer than 300 lines but those listed, and these do not grow."""
+    long = {path: lines for path, text in modules() if (lines := text.count("\n")) > LONGEST_FILE}
+    assert grown(long, LONG_FILES) == {}
+    assert LONG_FILES.keys() <= long.keys(), "an entry of LONG_FILES is not needed any more"
