@@ -18,7 +18,7 @@ help:
 	@echo "make test-platforms run the connectors against real server software (Bluesky's; needs Node 20 to 22 and a C++ compiler)"
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
-	@echo "make check       ruff, format, mypy --strict, import-linter, generated files, deploy files"
+	@echo "make check       ruff, format, mypy --strict, import-linter, vulture, generated files, deploy files"
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
@@ -123,6 +123,7 @@ check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python -m services.provision.generate --check
 
 check-deploy: $(VENV)/.dev

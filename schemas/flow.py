@@ -82,7 +82,7 @@ INTAKE = Service(
 )
 GATEKEEPER = Service(
     "gatekeeper",
-    "decides each request by the policy, anew after each control change",
+    "decides each request by the policy, and again after each control change",
     consumes=(
         streams.GATEKEEPER_REQUESTS,
         streams.GATEKEEPER_APPROVALS,

@@ -99,7 +99,7 @@ STREAMS = (
         deny_delete=False,
         deny_purge=False,
         max_msgs_per_subject=1,
-        description="How often messages were begun in vain; a working set, the newest mark of each.",
+        description="How often the handling of a message failed; a working set, the newest mark of each.",
     ),
 )
 

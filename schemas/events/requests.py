@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints
 
@@ -11,7 +11,7 @@ from schemas.events.authority import Realm, Severity
 from schemas.events.base import Contract, Id, Sha256, Utc
 
 ALL_DEPARTMENTS = "all-departments"
-SUBMITTED_TYPE = "ca.onevoice.request.submitted.v1"
+SUBMITTED_TYPE: Final = "ca.onevoice.request.submitted.v1"
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639, as BCP 47 begins."""

@@ -6,7 +6,7 @@ from schemas.events.base import Contract, Utc
 
 
 class Tries(Contract):
-    """``tries.<durable>.<seq>``: how often a message was begun in vain, the newest mark of each message.
+    """``tries.<durable>.<seq>``: how often the handling of a message failed, the newest mark of each message.
 
     ``failures``: the handler raised. ``deaths``: it began and never ended, so its process died; a beginning is counted
     before the handler runs and taken back when it ends in any way.

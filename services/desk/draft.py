@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.requests import Picture, Submission, SubmissionEvent
+from schemas.events.requests import SUBMITTED_TYPE, Picture, Submission, SubmissionEvent
 from services.desk import words
 from services.desk.options import Manner, MessageOptions
 from services.desk.views.timetext import duration, moment
@@ -108,7 +108,7 @@ class MessageDraft:
                 specversion="1.0",
                 id=event_id,
                 source=f"{SOURCE}:{sender}",
-                type="ca.onevoice.request.submitted.v1",
+                type=SUBMITTED_TYPE,
                 data=data,
             )
         except ValidationError as error:

@@ -148,3 +148,61 @@ def test_an_enrolment_keeps_what_is_there(city: Shell, home: Path) -> None:
     assert sorted(path.name for path in desk.rglob("*") if path.is_file()) == ["city.toml", "lee.login.nk", "lee.nk"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in desk.rglob("*.nk"))
     assert all(SEED.search(path.read_bytes()) is None for path in desk.rglob("*.*"))
+
+
+def test_the_root_is_renewed_by_old_and_new_keys(city: Shell, home: Path) -> None:
+    """A spare root key on another machine; the old ones and the new one sign the file in turn."""
+    file = str(home / "next.root")
+    spare, made = enrolled(city, home, "spare")
+    drafted = city.json("root", "renew", file, "--add", made["key"], "--days", "400").body
+    assert (drafted["version"], drafted["signed"], len(drafted["root_keys"])) == (2, [], 3)
+    assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.unsigned"
+    assert city.json("root", "sign", file, "--as", "cao").status == 0
+    assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.signature"
+    assert spare("unlock", "--for", "1h", "--passphrase-file", str(home / "passphrase")).status == 0
+    assert spare.json("root", "sign", file, "--as", "spare").status == 0
+    assert len(city.json("root", "sign", file, "--as", "mcpe").body["signed"]) == 3
+    assert city.json("root", "submit", file, "--as", "mcpe").body["version"] == 2
+    assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.version"
+    shown = city.json("settings", "show").body
+    assert (shown["version"], len(shown["root_keys"])) == (2, 3)
+    (home / "next.root").write_text("{}")
+    assert city.json("root", "sign", file, "--as", "cao").code == "renewal.unreadable"
+    assert city.json("root", "renew", file, "--threshold", "4").code == "renewal.threshold"
+
+
+def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
+    assert city.folder is not None
+    key = city.folder / "keys" / "services" / "gatekeeper.nk"
+    before = key.read_bytes()
+    done = city.json("keys", "rotate", "--service", "gatekeeper")
+    assert done.status == 0, done
+    assert key.read_bytes() != before
+    conf = city.folder / "nats" / "accounts.live.conf"
+    deadline = time.monotonic() + PATIENCE
+    while done.body["key"] not in conf.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    sent = city.json("publish", "Hydrants. https://mission.example", "--to", "fire-townsquare", "--as", "mcpe", "--yes")
+    assert (sent.status, sent.body["verdict"]["outcome"]) == (0, "cleared"), sent
+    assert city.json("keys", "rotate", "--service", "audit").code == "rotate.audit"
+    assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"
+
+
+def test_no_secret_is_in_what_the_city_wrote_or_said(city: Shell, home: Path) -> None:
+    """After all of the above: no seed, token or passphrase outside of its own file."""
+    assert city.folder is not None
+    doctor = city("doctor").out + city("doctor", "--json").out + city("keys", "list", "--json").out
+    doctor += "".join(city(*words).out + city(*words).err for words in (("officers", "list"), ("keys", "list")))
+    tokens = [path.read_bytes().strip() for path in (city.folder / "secrets").rglob("*.token")]
+    assert tokens
+    own = {"keys", "secrets"}
+    written = [
+        path for path in city.folder.rglob("*") if path.is_file() and path.relative_to(city.folder).parts[0] not in own
+    ]
+    assert len(written) > 20
+    for name, raw in [("said", doctor.encode()), *((str(path), path.read_bytes()) for path in written)]:
+        assert SEED.search(raw) is None, name
+        assert PASSPHRASE.encode() not in raw, name
+        if "townsquare" not in name:  # the practice platform keeps the tokens that it gave out
+            assert not any(token in raw for token in tokens), name

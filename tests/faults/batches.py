@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from schemas import subjects
-from services.kernel.ledger import client as ledger_module
+from services.kernel.ledger import asking
 from tests.faults.harness import small_city
 from tests.faults.rows import Row, Scale
 from tests.support.batches import Told, attempts, everything, halves
@@ -208,7 +208,7 @@ def can_mount() -> bool:
 @contextlib.contextmanager
 def _quick() -> Iterator[None]:
     """Do not wait long for what will not come."""
-    with mock.patch.object(ledger_module, "ACK_TIMEOUT", 0.5), mock.patch.object(ledger_module, "TRIES", 2):
+    with mock.patch.object(asking, "ACK_TIMEOUT", 0.5), mock.patch.object(asking, "TRIES", 2):
         yield
 
 

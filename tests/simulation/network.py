@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +20,13 @@ from typing import Any, cast
 
 import nats.errors
 import nats.js.errors
+from nats.js.api import RawStreamMsg
 
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger.client import ACK_TIMEOUT, Entry, Ledger, _patiently
+from services.kernel.ledger import asking
+from services.kernel.ledger.asking import ask_again
+from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection.source import SILENCE_SECONDS, OnEntry
 from services.kernel.runtime.bus import ACK_SECONDS
@@ -329,13 +333,8 @@ class SimClient:
         timeout: float = 5.0,  # noqa: ASYNC109
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """A request to the JetStream API, or the commit of a batch."""
-        if headers and "Nats-Batch-Commit" in headers:
-            return SimpleNamespace(data=await self._commit(Part(subject, payload, headers), timeout))
-        raw = await _round_trip(
-            self.network, self.process, lambda: self.network.server.request(subject, payload), timeout
-        )
-        return SimpleNamespace(data=raw)
+        """The commit of a batch."""
+        return SimpleNamespace(data=await self._commit(Part(subject, payload, headers or {}), timeout))
 
     async def publish(
         self, subject: str, payload: bytes = b"", headers: dict[str, str] | None = None, **_options: Any
@@ -396,22 +395,41 @@ class SimJetStream:
         ack: Ack = await _round_trip(network, self._client.process, store, self._timeout)
         return ack
 
+    async def get_msg(self, stream: str, seq: int | None, subject: str | None, *, next: bool) -> RawStreamMsg:  # noqa: A002
+        """Read one message; ``next``: the first of ``subject`` from ``seq`` on."""
+        network = self._client.network
+        assert next == (seq is not None and subject is not None)
+        ask = partial(network.server.read, stream, seq, subject)
+        entry = await _round_trip(network, self._client.process, ask, self._timeout)
+        if entry is None:
+            raise nats.js.errors.NotFoundError(code=404, err_code=10037, description="no message found")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in entry.headers.items())
+        headers = b64encode(f"NATS/1.0\r\n{lines}\r\n".encode())
+        return RawStreamMsg(entry.subject, entry.seq, entry.data, hdrs=headers, stream=stream, time=entry.at)
+
+    async def stream_info(self, name: str) -> Any:
+        """What the leader says of a stream."""
+        network = self._client.network
+        return await _round_trip(network, self._client.process, lambda: network.server.info(name), self._timeout)
+
 
 class SimLedger(Ledger):
     """The real ledger on the simulated server; what it reads does not travel as JSON, which is half of a run's time."""
 
-    async def _get(self, stream: str, query: dict[str, Any]) -> Entry | None:
+    async def _get(self, stream: str, *, seq: int | None = None, subject: str | None = None) -> Entry | None:
         client: Any = self.client
         server = client.network.server
 
         async def once() -> Entry | None:
             return cast(
                 "Entry | None",
-                await _round_trip(client.network, client.process, lambda: server.read(stream, query), ACK_TIMEOUT),
+                await _round_trip(
+                    client.network, client.process, lambda: server.read(stream, seq, subject), asking.ACK_TIMEOUT
+                ),
             )
 
         try:
-            entry = await _patiently(once)
+            entry = await ask_again(once)
         except nats.errors.Error as error:
             message = f"the broker did not answer a read of {stream}"
             raise Unreachable("broker.unreachable", message, "onevoice doctor") from error

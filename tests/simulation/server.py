@@ -7,13 +7,12 @@ or not at all; a stale condition or a known message id refuses all of it, and a 
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from schemas import streams, subjects
@@ -22,7 +21,6 @@ from services.kernel.ledger.client import Entry
 WRONG_SEQUENCE = 10071
 BATCH_INCOMPLETE = 10176
 BATCH_DUPLICATE = 10201
-NO_MESSAGE = 10037
 MSG_ID = "Nats-Msg-Id"
 EXPECT = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
@@ -279,19 +277,15 @@ class Server:
             raise Refused(BATCH_INCOMPLETE, "atomic publish batch is incomplete")
         return self.ledger.append_batch(parts, self.clock())
 
-    def request(self, subject: str, payload: bytes) -> bytes:
-        """Answer what the ledger asks of the JetStream API, as JSON."""
-        what, _, stream = subject.partition(".STREAM.")[2].rpartition(".")
-        if what == "INFO":
-            return json.dumps({"ts": _stamp(self.clock()), "state": self.shape(stream)}).encode()
-        return self._message(stream, json.loads(payload))
-
-    def shape(self, name: str) -> dict[str, int]:
-        """Return what a stream says of itself."""
+    def info(self, name: str) -> Any:
+        """Return what STREAM.INFO says of a stream's state."""
         entries = self.streams[name].entries
         sparse = self.streams[name].spec.max_msgs_per_subject == 1
         held = sum(entry is not None for entry in entries) if sparse else len(entries)
-        return {"first_seq": 1 if held else 0, "last_seq": len(entries), "messages": held, "num_deleted": 0}
+        first = 1 if held else 0
+        return SimpleNamespace(
+            state=SimpleNamespace(first_seq=first, last_seq=len(entries), messages=held, num_deleted=0)
+        )
 
     def direct(self, after: int, pattern: str, most: int, behind: int = 0) -> list[Entry]:
         """Return what a batch direct get of the ledger is answered with, by a replica that is so far behind."""
@@ -301,28 +295,13 @@ class Server:
         seqs = [seq for seq in stream.seqs(pattern) if after < seq <= end]
         return [entry for seq in seqs[:most] if (entry := stream.get(seq)) is not None]
 
-    def read(self, name: str, query: dict[str, Any]) -> Entry | None:
-        """Find what a query of STREAM.MSG.GET asks for."""
+    def read(self, name: str, seq: int | None, subject: str | None) -> Entry | None:
+        """Find what STREAM.MSG.GET is asked for: at a sequence, the last of a subject, or the first from there on."""
         stream = self.streams[name]
-        if "last_by_subj" in query:
-            return stream.newest(query["last_by_subj"])
-        if "next_by_subj" in query:
-            return stream.next(query["next_by_subj"], query["seq"])
-        return stream.get(query["seq"])
-
-    def _message(self, name: str, query: dict[str, Any]) -> bytes:
-        entry = self.read(name, query)
-        if entry is None:
-            return json.dumps({"error": {"err_code": NO_MESSAGE, "description": "no message found"}}).encode()
-        lines = "".join(f"{name}: {value}\r\n" for name, value in entry.headers.items())
-        message = {
-            "subject": entry.subject,
-            "seq": entry.seq,
-            "time": _stamp(entry.at),
-            "data": b64encode(entry.data).decode(),
-            "hdrs": b64encode(f"NATS/1.0\r\n{lines}\r\n".encode()).decode(),
-        }
-        return json.dumps({"message": message}).encode()
+        if seq is None:
+            assert subject is not None
+            return stream.newest(subject)
+        return stream.get(seq) if subject is None else stream.next(subject, seq)
 
     def crash(self) -> None:
         """Go down; what was stored stays."""
@@ -333,7 +312,3 @@ class Server:
         self.up = True
         for durable in self.durables.values():
             durable.forget_acks(self.rng.choice((0, 0, 1, 3)), now)
-
-
-def _stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"

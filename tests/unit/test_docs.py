@@ -78,7 +78,7 @@ def test_each_file_that_a_document_names_is_there(path: Path) -> None:
 
 def test_each_decision_stands_in_a_file_of_its_number() -> None:
     """ADRs are numbered without a gap, and each says what became of it."""
-    adrs = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    adrs = sorted(path for path in (ROOT / "docs" / "adr").glob("0*.md") if path.name != "0000-template.md")
     for number, path in enumerate(adrs, 1):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert path.name.startswith(f"{number:04d}-")
@@ -103,3 +103,11 @@ def test_documents_named_in_code_exist() -> None:
         if not any((ROOT / place / name).exists() for place in (".", "docs"))
     }
     assert gone == set()
+
+
+def test_each_decision_is_in_the_index() -> None:
+    """docs/adr/README.md lists each decision, so that a reader finds it without opening them all."""
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    decisions = {path.name for path in folder.glob("0*.md")} - {"0000-template.md"}
+    assert {name for name in decisions if f"({name})" not in index} == set()

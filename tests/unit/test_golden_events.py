@@ -25,7 +25,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.proof import verify_record
 from services.kernel.base.city import load_city
-from services.kernel.control.control_view import parse_control_event
+from services.kernel.fold.reading import parse_control_event
 from services.provision.generate.contracts import CONTRACTS
 from tests.support.golden.write import HERE, present_version
 

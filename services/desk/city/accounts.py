@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from schemas import flow
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import OneVoiceError
@@ -26,7 +27,7 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
     known = None
     while True:
         control = runtime.control
-        if (users := _users(control)) != known:
+        if (users := _users(city, control)) != known:
             try:
                 if write_accounts(city, read_manifest(city), control):
                     await broker.reload()
@@ -39,6 +40,8 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _users(control: ControlState) -> tuple[object, ...]:
-    """Return what the broker's users hang on."""
-    return (control.officers, control.systems, control.revoked)
+def _users(city: City, control: ControlState) -> tuple[object, ...]:
+    """Return what the broker's users hang on: people by control, services by their key files."""
+    files = [city.service_key_path(row.name).stat() for row in flow.SERVICES]
+    keys = tuple((file.st_ino, file.st_mtime_ns) for file in files)
+    return (control.officers, control.systems, control.revoked, keys)

@@ -78,7 +78,7 @@ async def _restore(city: City, into_new_store: bool, report_step: Step) -> Resto
         check_copy(city)
         if into_new_store:
             moved_to = _move_aside(city, SystemClock().now())
-            report_step(f"the old store lies in {moved_to}")
+            report_step(f"the old store is in {moved_to}")
         async with _broker(city) as (url, prepare):
             if not city.settings.nats.embedded:
                 await refuse_running(city, url)

@@ -73,11 +73,22 @@ def inspect(
 async def rotate(
     desk: Invocation,
     finish: Annotated[bool, typer.Option("--finish", help="Use the new keys, once they are confirmed.")] = False,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="SERVICE", help="A service's key, on the city's own machine.")
+    ] = None,
     as_: options.ActsAs = None,
     passphrase_file: PassphraseFile = None,
 ) -> int:
-    """Replace your own keys: make new ones and propose them; --finish uses them once another officer confirmed."""
+    """Replace your own keys: make new ones and propose them; --finish uses them once another officer confirmed.
+
+    With --service a service's key: under onevoice up it counts at once, else after onevoice provision and a reload.
+    """
     city = desk.city()
+    if service is not None:
+        key = rotation.renew_service(city, service)
+        said = f"{service} has a new key. Outside of onevoice up: onevoice provision, and reload the broker."
+        desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
+        return Exit.DONE
     name = people.acting(as_, city)
     if finish:
         return await _finish(desk, city, name)
@@ -86,16 +97,16 @@ async def rotate(
     async with session.acting(desk, name) as here:
         action = Rekey(officer=name, public_key=new.public_key, login_key=new.login_key)
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
-    said: dict[str, Any] = {"key": new.public_key, "login": new.login_key, "code": new.code}
+    made: dict[str, Any] = {"key": new.public_key, "login": new.login_key, "code": new.code}
     if reply.proposal is None:
         rotation.finish(city, name)
-        desk.answer(said, lambda out: out.print(Text(f"The new keys of {name} are in force. Code {new.code}")))
+        desk.answer(made, lambda out: out.print(Text(f"The new keys of {name} are in force. Code {new.code}")))
         return Exit.DONE
     if not desk.as_json:
-        desk.answer(said, lambda out: out.print(Text(f"New keys for {name}. Code {new.code}", style="bold")))
-    say_waits(desk, reply.proposal, said)
+        desk.answer(made, lambda out: out.print(Text(f"New keys for {name}. Code {new.code}", style="bold")))
+    say_waits(desk, reply.proposal, made)
     if not desk.as_json:
-        desk.answer(said, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
+        desk.answer(made, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
     return Exit.BLOCKED
 
 

@@ -88,28 +88,25 @@ def start(path: Path, seeds: list[bytes], seconds: float) -> None:
         start_new_session=True,
         cwd="/",
     )
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(b"".join(seed + b"\n" for seed in seeds))
-        process.stdin.close()
-    wanted, deadline = {Signer(seed).public_key for seed in seeds}, monotonic() + START_SECONDS
-    while monotonic() < deadline and process.poll() is None:
-        if held(path)[0] >= wanted:
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.05)
-    process.kill()
-    raise Unreachable("agent.start", f"the agent did not start on {path}", f"check that folder, or set {VARIABLE}")
+    try:
+        process.communicate(b"".join(seed + b"\n" for seed in seeds), timeout=START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    if process.returncode != 0 or not held(path)[0] >= {Signer(seed).public_key for seed in seeds}:
+        raise Unreachable("agent.start", f"the agent did not start on {path}", f"check that folder, or set {VARIABLE}")
 
 
 def serve(path: Path, signers: Mapping[str, Signer], seconds: float) -> None:
-    """Answer until the time is over or somebody locks."""
+    """Answer until the time is over or somebody locks; the caller's process ends when it listens."""
     path.unlink(missing_ok=True)
     ends = monotonic() + seconds
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         os.umask(0o177)
         listening.bind(str(path))
         listening.listen(16)
+        if os.fork():
+            os._exit(0)
         try:
             while (left := ends - monotonic()) > 0:
                 listening.settimeout(left)

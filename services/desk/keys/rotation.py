@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from schemas import flow
 from services.desk.keys.invitation import Enrolled
 from services.desk.keys.sealed import SealedKey, read_sealed, seal_seed
-from services.kernel.authority.signing import new_seed
+from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
@@ -44,6 +45,25 @@ def tried(city: City, name: str) -> Iterator[None]:
                 write_atomically(own, kept[own], mode=0o600)
             else:
                 own.unlink()
+
+
+def renew_service(city: City, service: str) -> str:
+    """Give a service a new key, and return its public half; the running service uses it when the broker cuts it off.
+
+    Raises:
+        BadInput: ``service.unknown``; ``rotate.audit``: its key signs checkpoints, and city.toml pins it.
+    """
+    names = {row.user: row.name for row in flow.SERVICES}
+    row = names.get(service.replace("_", "-"))
+    if row is None:
+        raise BadInput("service.unknown", f"there is no service {service!r}", f"one of {', '.join(names)}")
+    if row == "audit":
+        raise BadInput(
+            "rotate.audit", "the audit key signs the checkpoints, and city.toml pins it", "it stays with the record"
+        )
+    seed = new_seed()
+    write_atomically(city.service_key_path(row), seed + b"\n", mode=0o600)
+    return Signer(seed).public_key
 
 
 def finish(city: City, name: str) -> None:

@@ -44,7 +44,7 @@ STALE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class _Way:
+class _PostingWay:
     """Where a post goes, and its place in the host's queue."""
 
     profile: Profile
@@ -61,7 +61,7 @@ class _RecordedAttempt:
     """
 
     place: Place
-    way: _Way
+    way: _PostingWay
     attempt_seq: int
     start: Start
     lease: Lease
@@ -107,7 +107,7 @@ class Posting:
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
-        way = _Way(profile, connector, self._destinations.host(profile), slot)
+        way = _PostingWay(profile, connector, self._destinations.host(profile), slot)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
             return wait
@@ -115,7 +115,7 @@ class Posting:
         async with self._starts.one() as start:
             return await self._attempt_and_call(place, number, way, start)
 
-    async def _attempt_and_call(self, place: Place, number: int, way: _Way, start: Start) -> StepOutcome:
+    async def _attempt_and_call(self, place: Place, number: int, way: _PostingWay, start: Start) -> StepOutcome:
         newest = self._places.newest(place)
         if newest is None or self._places.next_step(newest) != Post(number):
             return LookAgain()  # by now it would be refused, or not count

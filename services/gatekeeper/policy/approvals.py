@@ -179,9 +179,9 @@ def _of_content(statement: ApprovalStatement, request: Request) -> str:
     Not asked of a rejection: a no to the revision is a no, whatever was looked at.
     """
     if statement.digest != request.digest:
-        return "it covers other content than this request has (another digest); look at it again and sign anew"
+        return "it covers other content than this request has (another digest); look at it and sign again"
     if statement.renderings != {rendering.platform: rendering.sha256 for rendering in request.renderings}:
-        return "it covers other renderings than this request has; look at it again and sign anew"
+        return "it covers other renderings than this request has; look at it and sign again"
     if statement.scope != request.scope:
         return f"it is for the scope {statement.scope}, and this request has the scope {request.scope}"
     if statement.targets != request.targets and sorted(statement.targets) != sorted(request.targets):
@@ -206,9 +206,7 @@ def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
         ("message that it follows", statement.follows, request.follows),
     ):
         if signed != stands:
-            return (
-                f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it again and sign anew"
-            )
+            return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
     return ""
 
 

@@ -131,7 +131,7 @@ def load_key(path: Path) -> Signer:
         _check_seed(content)
         signer = Signer(content)
     except Exception as error:  # nkeys raises a family of its own, and ValueError, for broken seeds
-        raise BadInput("key.invalid", f"{path} does not hold an nkey seed", "make the key anew") from error
+        raise BadInput("key.invalid", f"{path} does not hold an nkey seed", "make a new key") from error
     if not signer.public_key.startswith("U"):
-        raise BadInput("key.invalid", f"{path} holds an nkey seed, but not a user's", "make the key anew")
+        raise BadInput("key.invalid", f"{path} holds an nkey seed, but not a user's", "make a new key")
     return signer

@@ -42,7 +42,7 @@ _HINTS = {
     "revoked": "another officer has to decide",
     "realm": "choose the realm with --realm",
 }
-_ANEW = "give the command again, it is signed anew; if it happens again, check this machine's clock"
+_ANEW = "give the command again; if that does not help, check this machine's clock"
 
 
 def hash_of_signed(envelope: Envelope) -> str:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from pydantic import TypeAdapter
-
-from schemas import canonical, subjects
-from schemas.events.control import ControlEvent
+from schemas import subjects
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Authority, LedgerFold
 from services.kernel.ledger.client import Ledger
-
-_EVENTS: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
-
-
-def parse_control_event(raw: bytes) -> ControlEvent:
-    """Read a control event strictly; raises StrictJsonError or pydantic.ValidationError."""
-    return _EVENTS.validate_python(canonical.loads(raw))
 
 
 def authority_of(city: City) -> Authority:

@@ -15,11 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.control import ControlEvent, Ordered, Posture
+from schemas.events.control import Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
@@ -38,11 +35,11 @@ from services.kernel.fold.reading import (
     is_readable,
     keys_of,
     parse,
+    parse_control_event,
 )
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
-_CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 REMEMBERED = timedelta(hours=1)
 """How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
@@ -222,7 +219,7 @@ class LedgerFold:
 
     def _change_control(self, entry: Entry) -> None:
         try:
-            event = _CONTROL.validate_python(canonical.loads(entry.data))
+            event = parse_control_event(entry.data)
             after = fold(
                 self.control,
                 event,

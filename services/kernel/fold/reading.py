@@ -5,10 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TypeVar
 
+from pydantic import TypeAdapter
+
+from schemas import canonical
 from schemas.events.base import Contract
+from schemas.events.control import ControlEvent
 from schemas.events.deliveries import Receipt
 from schemas.subjects import place_of
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
+
+_CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
 
 Event = TypeVar("Event", bound=Contract)
 PARSED = 16_384
@@ -19,6 +25,11 @@ PARSED = 16_384
 def parse(contract: type[Event], raw: bytes) -> Event:
     """Read an entry's bytes; raises StrictJsonError or pydantic.ValidationError. The same bytes are read once."""
     return contract.from_bytes(raw)
+
+
+def parse_control_event(raw: bytes) -> ControlEvent:
+    """Read a control event strictly; raises StrictJsonError or pydantic.ValidationError."""
+    return _CONTROL.validate_python(canonical.loads(raw))
 
 
 def keys_of(kind: str, request_id: str, profile: str) -> tuple[str, ...]:

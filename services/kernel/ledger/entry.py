@@ -42,3 +42,10 @@ def entry_time(stored: datetime, seq: int, headers: Mapping[str, str]) -> dateti
     except ValueError:
         return stored
     return min(stored, first.astimezone(UTC)) if first.tzinfo else stored
+
+
+def parse_time(text: str) -> datetime:
+    """Parse the server's RFC 3339 time (nanoseconds are cut to microseconds)."""
+    head, _, fraction = text.removesuffix("Z").partition(".")
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    return datetime.fromisoformat(head).replace(microsecond=micro, tzinfo=UTC)

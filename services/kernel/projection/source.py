@@ -17,8 +17,8 @@ from nats.aio.msg import Msg
 
 from schemas import streams, subjects
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger.client import Ledger, parse_time
-from services.kernel.ledger.entry import Entry, entry_time
+from services.kernel.ledger.client import Ledger
+from services.kernel.ledger.entry import Entry, entry_time, parse_time
 from services.kernel.ledger.integrity.checks import Shape
 
 BATCH = 1_000

@@ -143,7 +143,7 @@ async def test_an_empty_ledger_is_not_begun_anew_over_a_second_copy(audited: Aud
     audited.builder.genesis()
     audited.builder.write()
     _, app = build("registry", audited.city, audited.broker.url)
-    with pytest.raises(Unproven, match="not begun anew"):
+    with pytest.raises(Unproven, match="no new one is begun"):
         await app.start()
     await app.stop()
     await audited.client("registry")

@@ -17,7 +17,7 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import EocBroadcast
 from schemas.streams import LEASE_SECONDS
 from services.kernel.base.clock import SystemClock
-from services.kernel.control.control_view import parse_control_event
+from services.kernel.fold.reading import parse_control_event
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import ACTIVATE, FIRE, PARKS, STAND_DOWN, Desk, Mission, Writer, eventually, flushed, now
 

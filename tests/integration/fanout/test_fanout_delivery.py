@@ -11,7 +11,7 @@ from schemas.events.control import ProfileSuspend
 from schemas.events.verdicts import Outcome
 from services.fanout.delivery.records import Records
 from services.fanout.domain import retry
-from services.kernel.ledger import client as ledger_client
+from services.kernel.ledger import asking
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.platform import FolderPlatform
@@ -54,7 +54,7 @@ async def test_attempts_whose_ack_is_lost_are_called_once_the_fold_shows_them(
     town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, cut: bool
 ) -> None:
     """An ack is a hint: the attempts stand, so their worker calls the platform, and does not wait for their lease."""
-    monkeypatch.setattr(ledger_client, "ACK_TIMEOUT", 20.0)
+    monkeypatch.setattr(asking, "ACK_TIMEOUT", 20.0)
     targets = (FIRE, WATER, PARKS, WASTE)
     async with BadLine(port_of(town), cut=cut) as line, fanout(town, platforms, url=line.url):
         line.armed = True

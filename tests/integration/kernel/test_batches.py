@@ -17,9 +17,9 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.logs import logger
 from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import LedgerFold
-from services.kernel.ledger import client as ledger_module
+from services.kernel.ledger import asking
 from services.kernel.ledger.append_batch import MOST, PendingAppend
-from services.kernel.ledger.client import Appended, Conflict
+from services.kernel.ledger.client import Appended, Conflict, Ledger
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource
 from tests.support.batches import BadLine, Sent, Told, attempts, everything, fenced, halves, subject_of
@@ -86,7 +86,7 @@ async def test_the_good_half_of_a_refused_batch_goes_again_as_one_batch(mission:
     assert told.against(await everything(fanout.ledger)) == []
 
 
-async def _quietly(ledger: ledger_module.Ledger, attempt: object, told: Told) -> None:
+async def _quietly(ledger: Ledger, attempt: object, told: Told) -> None:
     """Append without looking after a refusal, as a service does whose fold shows it."""
     try:
         answer: Appended | BaseException = await ledger.append(
@@ -171,7 +171,7 @@ async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(
     control = await mission.begin()
     async with BadLine(mission.port, cut=cut) as line:
         fanout = await mission.writer("fanout", line.url)
-        monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 3.0)
+        monkeypatch.setattr(asking, "ACK_TIMEOUT", 3.0)
         line.armed = True
         told, sent, mine = Told(), Sent(fanout.ledger), attempts(control, 60)
         work = asyncio.create_task(told.append(fanout.ledger, mine))
@@ -198,7 +198,7 @@ async def test_a_lost_ack_of_conditions_on_own_subjects_is_no_conflict(
     async with BadLine(mission.port, cut=False) as line:
         intake = await mission.writer("intake", line.url)
         state = await intake.state()
-        monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 1.0)
+        monkeypatch.setattr(asking, "ACK_TIMEOUT", 1.0)
         events = [a_request(state) for _ in range(40)]
         line.armed = True
         acks = await asyncio.gather(

@@ -16,8 +16,9 @@ from schemas.events.requests import Request
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unreachable
 from services.kernel.control.control_state import ControlState
-from services.kernel.ledger import client as ledger_module
-from services.kernel.ledger.client import Conflict, Ledger, parse_time
+from services.kernel.ledger import asking
+from services.kernel.ledger.client import Conflict, Ledger
+from services.kernel.ledger.entry import parse_time
 from services.kernel.projection.source import NatsSource
 from tests.support.ledger_contract import LedgerContract, Stage
 from tests.support.mission import FIRE, Mission, a_request, copy_city, eventually, now
@@ -118,7 +119,7 @@ async def test_the_same_picture_days_later_is_no_error(intake: Ledger) -> None:
 async def test_an_append_without_the_right_is_not_told_as_done(
     shared: Mission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 0.3)
+    monkeypatch.setattr(asking, "ACK_TIMEOUT", 0.3)
     board = await shared.writer("board")
     with pytest.raises(Unreachable):
         await board.ledger.append(subjects.CONTROL, EocActive(at=now(), activating_seq=1))
@@ -142,3 +143,17 @@ async def test_a_ledger_that_is_not_connected_says_so() -> None:
 async def test_the_servers_times_are_read_to_the_microsecond(text: str, micro: int) -> None:
     found = parse_time(text)
     assert (found.microsecond, found.utcoffset(), found.hour) == (micro, timedelta(0), 14)
+
+
+async def test_a_single_read_and_a_batch_read_agree_on_odd_headers(intake: Ledger, state: ControlState) -> None:
+    """What stands in an entry must not hang on which of the server's answers it was read from."""
+    event = a_request(state)
+    headers = {"X-Note": "vérité  \u2713", "X-Empty": "", "Nats-Msg-Id": secrets.token_hex(8)}
+    subject = subjects.request(event.request_id)
+    ack = await intake.js.publish(subject, event.to_bytes(), stream="LEDGER", headers=headers)
+    single = await intake.get(ack.seq)
+    batch = [entry async for found in NatsSource(intake).entries(ack.seq - 1, subject) for entry in found]
+    assert single is not None
+    assert [single.headers] == [one.headers for one in batch]
+    assert [single] == batch
+    assert single.headers["X-Note"] == headers["X-Note"]

@@ -10,7 +10,7 @@ import pytest
 from schemas import subjects
 from schemas.events.control import EocActive
 from services.kernel.base.errors import Unreachable
-from services.kernel.ledger import client as ledger_module
+from services.kernel.ledger import asking
 from tests.support.mission import Mission, eventually, now
 
 
@@ -21,7 +21,7 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
     await mission.begin()
     intake = await mission.writer("intake")
     requests = [await intake.submit() for _ in range(5)]
-    monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 0.3)
+    monkeypatch.setattr(asking, "ACK_TIMEOUT", 0.3)
     assert mission.broker.pid is not None
     os.kill(mission.broker.pid, signal.SIGKILL)
     with pytest.raises(Unreachable) as read:
@@ -30,7 +30,7 @@ async def test_a_broker_that_is_gone_is_unreachable_and_what_was_acked_is_there_
     with pytest.raises(Unreachable) as appended:
         await intake.ledger.append(subjects.request(requests[0].request_id), requests[0])
     assert appended.value.exit_status == 6
-    monkeypatch.setattr(ledger_module, "ACK_TIMEOUT", 5.0)
+    monkeypatch.setattr(asking, "ACK_TIMEOUT", 5.0)
     await mission.restart()
 
     async def connected() -> bool:

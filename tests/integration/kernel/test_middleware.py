@@ -19,7 +19,7 @@ from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.kernel.base.errors import BadInput, Refused, Unreachable
-from services.kernel.control.control_view import parse_control_event
+from services.kernel.fold.reading import parse_control_event
 from services.kernel.runtime.compose import Timings
 from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.service import EntryOf, Runtime, Sender

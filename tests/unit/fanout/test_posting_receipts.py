@@ -14,7 +14,7 @@ from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.places import Places
-from services.fanout.delivery.posting import Posting, _RecordedAttempt, _Way
+from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle
@@ -99,7 +99,7 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     rig.another_delivers()
     result = NotAttempted("another worker took it over")
     anything: Any = None
-    way = _Way(anything, anything, anything, anything)
+    way = _PostingWay(anything, anything, anything, anything)
     await rig.posting._conclude(_RecordedAttempt(rig.place, way, 50, anything, lease, Posture.ROUTINE, known), result)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 

@@ -32,7 +32,7 @@ def test_an_approval_of_other_circumstances_is_worth_nothing(field: str) -> None
     city.approve(request, "mcpe", **changed)
     decision = city.decide(request)
     assert decision.outcome is Outcome.BLOCKED
-    assert any("look at it again and sign anew" in finding.reason for finding in decision.findings)
+    assert any("look at it and sign again" in finding.reason for finding in decision.findings)
     city.approve(request, "mcpe")
     assert city.decide(request).outcome is Outcome.CLEARED
 

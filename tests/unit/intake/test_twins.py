@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from schemas.events.requests import Request
 from services.intake.domain.twins import MOST, WINDOW, Twins
 from tests.unit.intake.world import NOW, request
 
 
-def asked(number: int, text: str = "Road closed.", seconds: float = 0, sender: str = "clerk", **data: object):  # type: ignore[no-untyped-def]
+def asked(number: int, text: str = "Road closed.", seconds: float = 0, sender: str = "clerk", **data: Any) -> Request:
     made = request(sender, text=text, now=NOW + timedelta(seconds=seconds), **data)
     return made.model_copy(update={"request_id": f"r{number}"})
 

@@ -31,14 +31,14 @@ def judge(state: ReplayState, entry: RecordEntry, event: EocActive) -> Iterator[
             yield Violation(
                 entry.seq,
                 "control.barrier_early",
-                f"The EOC was told active while the attempt {facts.seq} could still land.",
+                f"ACTIVE was announced while the attempt {facts.seq} could still land.",
             )
         if facts.event.rule is not None and facts.seq not in named:
             yield Violation(
                 entry.seq,
                 "control.unknown_missing",
                 f"Nobody knew how the attempt {facts.seq} of {facts.event.request_id} on {facts.event.profile} ended, "
-                "and ACTIVE was told without naming it.",
+                "and ACTIVE was announced without naming it.",
             )
     for one in event.unknown or ():
         yield from _named(state, entry, event, one)

@@ -110,7 +110,7 @@ def _landed(state: ReplayState, entry: RecordEntry, facts: AttemptFacts, context
     if lacking:
         message = (
             f"{facts.event.request_id} landed on {facts.event.profile} without an approval that counts under the EOC: "
-            f"its attempt {facts.seq} was unknown when ACTIVE was told at {facts.named_at}."
+            f"its attempt {facts.seq} was unknown when ACTIVE was announced at {facts.named_at}."
         )
         state.warnings.append(Violation(entry.seq, "receipt.landed_unapproved", message))
     facts.named_at = 0

@@ -31,7 +31,7 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
     write_of,
 )
-from services.fanout.connectors.bluesky.session import Login, OpenSession, Sessions, error_of, gone
+from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions, error_of, gone
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -66,8 +66,8 @@ _ACCOUNT = re.compile(
 
 
 @dataclass(frozen=True)
-class _Repository:
-    """An account's repository: its login, its DID, and until when the call may last (the loop's time)."""
+class _Way:
+    """The way to an account: its login, its DID, and until when the call may last (the loop's time)."""
 
     login: Login
     did: str
@@ -111,44 +111,42 @@ class BlueskyConnector(Connector):
         objection = _objection(intent)
         if objection is not None:
             return Permanent(objection)
-        repository = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(repository, _Repository):
-            return repository
+        way = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(way, _Way):
+            return way
         if intent.repeat:
-            standing = await self._standing(repository, intent)
+            standing = await self._standing(way, intent)
             if isinstance(standing, Standing | Other):
                 return self._posted(standing) if isinstance(standing, Standing) else Permanent(standing.reason)
-        reply = await self._answered(repository, intent)
+        reply = await self._answered(way, intent)
         if isinstance(reply, Retryable | Permanent):
             return reply
         now = asyncio.get_running_loop().time()
-        sooner = now + (repository.deadline - now) * _MEDIA_SHARE
-        images, note = await upload_all(self._sessions, repository.login, sooner, intent.content.pictures, fetch_media)
-        dids = await self._reader.dids(repository.login.base, mentioned(intent.content.parts), sooner)
+        sooner = now + (way.deadline - now) * _MEDIA_SHARE
+        images, note = await upload_all(self._sessions, way.login, sooner, intent.content.pictures, fetch_media)
+        dids = await self._reader.dids(way.login.base, mentioned(intent.content.parts), sooner)
         records: list[dict[str, Any]] = []
         refs: tuple[Ref, ...] = ()
         for number, key in enumerate(_keys(intent)):
             answers = under(reply, refs)
             made = record_of(intent.content, number, language=self._language, images=images, dids=dids, reply=answers)
             records.append(made)
-            refs += (Ref(uri_of(repository.did, key), cid_of(made)),)
-        return await self._write(repository, intent, records, Standing(refs, note))
+            refs += (Ref(uri_of(way.did, key), cid_of(made)),)
+        return await self._write(way, intent, records, Standing(refs, note))
 
-    async def _write(
-        self, repository: _Repository, intent: Intent, records: list[dict[str, Any]], wanted: Standing
-    ) -> PublishResult:
+    async def _write(self, way: _Way, intent: Intent, records: list[dict[str, Any]], wanted: Standing) -> PublishResult:
         """Write all parts at once, and compare the content ids that the server names with our own."""
-        name, body = write_of(repository.did, _keys(intent), records)
-        outcome = await self._sessions.call(repository.login, repository.deadline, "POST", name, value=body)
+        name, body = write_of(way.did, _keys(intent), records)
+        outcome = await self._sessions.call(way.login, way.deadline, "POST", name, value=body)
         if isinstance(outcome, Retryable | Permanent):
             return outcome
         if isinstance(outcome, Answer) and outcome.status == 200:
             if named_by(outcome.body) == wanted.refs:
                 return self._posted(wanted)
             return Unknown("the server stored something else than was sent, or does not say what")
-        return await self._refusal(repository, intent, outcome)
+        return await self._refusal(way, intent, outcome)
 
-    async def _refusal(self, repository: _Repository, intent: Intent, outcome: Outcome) -> PublishResult:
+    async def _refusal(self, way: _Way, intent: Intent, outcome: Outcome) -> PublishResult:
         """Say what a write that was not taken means: what stands under the key already may be it."""
         closed = gone(outcome)
         if closed is not None:
@@ -157,7 +155,7 @@ class BlueskyConnector(Connector):
         # Of a thread no name says that its keys are taken: it fails as a whole, and in several ways.
         answered = isinstance(outcome, Answer) and outcome.status not in (401, 429)
         if taken or (answered and len(intent.content.parts) > 1):
-            standing = await self._standing(repository, intent)
+            standing = await self._standing(way, intent)
             if isinstance(standing, Standing):
                 return self._posted(standing)
             if isinstance(standing, Other):
@@ -168,14 +166,14 @@ class BlueskyConnector(Connector):
             return Retryable("the server has lost a picture since it was uploaded", cause=Cause.LIMIT)
         return refusal(outcome, self._clock)
 
-    async def _answered(self, repository: _Repository, intent: Intent) -> Thread | Retryable | Permanent:
+    async def _answered(self, way: _Way, intent: Intent) -> Thread | Retryable | Permanent:
         """Return the root of the thread and the post that this one answers; None where it answers nothing."""
         if not intent.follows:
             return None
         uri = intent.follows.partition(",")[0]
         if read_uri(uri) is None:
             return Permanent("what it answers is not a post of this platform")
-        found = await self._reader.get(repository.login.base, uri, repository.deadline)
+        found = await self._reader.get(way.login.base, uri, way.deadline)
         if isinstance(found, CannotTell):
             reason = f"what it answers cannot be seen: {found.reason}"
             return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
@@ -189,22 +187,22 @@ class BlueskyConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Ask for the record under its key, without logging in where the account's DID is known."""
-        repository = await self._repository_of(intent)
-        if isinstance(repository, CannotTell):
-            return repository
-        standing = await self._standing(repository, intent)
+        way = await self._way(intent)
+        if isinstance(way, CannotTell):
+            return way
+        standing = await self._standing(way, intent)
         if isinstance(standing, Standing):
             return self._posted(standing)
         return CannotTell(standing.reason) if isinstance(standing, Other) else standing
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
         """Ask whether each of its records stands as it was approved; Absent as soon as one is gone."""
-        repository = await self._repository_of(intent)
-        if isinstance(repository, CannotTell):
-            return repository
-        if remote_id.split(",") != [uri_of(repository.did, key) for key in _keys(intent)]:
+        way = await self._way(intent)
+        if isinstance(way, CannotTell):
+            return way
+        if remote_id.split(",") != [uri_of(way.did, key) for key in _keys(intent)]:
             return CannotTell("that is not the id of this post")
-        standing = await self._standing(repository, intent)
+        standing = await self._standing(way, intent)
         if isinstance(standing, Standing):
             return self._posted(standing)
         if isinstance(standing, Other):
@@ -213,19 +211,19 @@ class BlueskyConnector(Connector):
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its records, the last first. Without a ``remote_id`` those that follow from the request."""
-        repository = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(repository, _Repository):
-            return repository
-        uris = remote_id.split(",") if remote_id else [uri_of(repository.did, key) for key in _keys(intent)]
+        way = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(way, _Way):
+            return way
+        uris = remote_id.split(",") if remote_id else [uri_of(way.did, key) for key in _keys(intent)]
         known = [read_uri(uri) for uri in uris]
         for one in reversed(known):
-            if one is None or one[0] != repository.did:
+            if one is None or one[0] != way.did:
                 return Permanent("that is not a post of this account")
         for one in reversed(known):
             assert one is not None
-            body = {"repo": repository.did, "collection": COLLECTION, "rkey": one[1]}
+            body = {"repo": way.did, "collection": COLLECTION, "rkey": one[1]}
             outcome = await self._sessions.call(
-                repository.login, repository.deadline, "POST", "com.atproto.repo.deleteRecord", value=body
+                way.login, way.deadline, "POST", "com.atproto.repo.deleteRecord", value=body
             )
             if isinstance(outcome, Retryable | Permanent):
                 return outcome
@@ -235,12 +233,10 @@ class BlueskyConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask the server what it says of the session (getSession)."""
-        repository = await self._enter(profile, _CHECK_SECONDS)
-        if not isinstance(repository, _Repository):
-            return Health(False, repository.reason, repository.cause if isinstance(repository, Retryable) else None)
-        outcome = await self._sessions.call(
-            repository.login, repository.deadline, "GET", "com.atproto.server.getSession"
-        )
+        way = await self._enter(profile, _CHECK_SECONDS)
+        if not isinstance(way, _Way):
+            return Health(False, way.reason, way.cause if isinstance(way, Retryable) else None)
+        outcome = await self._sessions.call(way.login, way.deadline, "GET", "com.atproto.server.getSession")
         if isinstance(outcome, Retryable | Permanent):
             return Health(False, outcome.reason, outcome.cause if isinstance(outcome, Retryable) else None)
         if not isinstance(outcome, Answer) or outcome.status != 200:
@@ -249,30 +245,30 @@ class BlueskyConnector(Connector):
         said = outcome.body if isinstance(outcome.body, dict) else {}
         if said.get("active") is False:
             return Health(False, f"the platform says that the account is {said.get('status') or 'not active'}")
-        detail = f"@{said.get('handle') or repository.did} can be posted to"
+        detail = f"@{said.get('handle') or way.did} can be posted to"
         return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
 
-    # --- the repository in -------------------------------------------------------------------------------------------
+    # --- the way in -------------------------------------------------------------------------------------------
 
-    async def _enter(self, profile: Profile, seconds: float) -> _Repository | Retryable | Permanent:
+    async def _enter(self, profile: Profile, seconds: float) -> _Way | Retryable | Permanent:
         """Read the app password and see that a session is open."""
         deadline = asyncio.get_running_loop().time() + seconds * _SHARE
         login = self._login(profile)
         if not isinstance(login, Login):
             return login
         session = await self._sessions.enter(login, deadline)
-        if isinstance(session, OpenSession):
-            return _Repository(login, session.did, deadline)
+        if isinstance(session, BlueskySession):
+            return _Way(login, session.did, deadline)
         if isinstance(session, Retryable) and session.cause is Cause.CREDENTIAL:
             state = await self._reader.closed(login.base, login.account, deadline)
             return Permanent(f"the platform says that the account is {state}") if state else session
         return session
 
-    async def _repository_of(self, intent: Intent) -> _Repository | CannotTell:
+    async def _way(self, intent: Intent) -> _Way | CannotTell:
         """Find out whose records to look at; no password is needed for that, and no session."""
         deadline = asyncio.get_running_loop().time() + intent.call_timeout * _SHARE
         place = self._place(intent.profile)
@@ -280,7 +276,7 @@ class BlueskyConnector(Connector):
             return CannotTell(place.reason)
         base, account = place
         did = await self._reader.did_of(base, account, deadline)
-        return _Repository(Login(base, account, ""), did, deadline) if isinstance(did, str) else did
+        return _Way(Login(base, account, ""), did, deadline) if isinstance(did, str) else did
 
     def _login(self, profile: Profile) -> Login | Retryable | Permanent:
         place = self._place(profile)
@@ -302,10 +298,8 @@ class BlueskyConnector(Connector):
         except LookupError:
             return Permanent(f"city.toml, [bluesky.servers], has no address for {server!r}")
 
-    async def _standing(self, repository: _Repository, intent: Intent) -> Standing | Absent | Other | CannotTell:
-        return await self._reader.standing(
-            repository.login.base, repository.did, intent, _keys(intent), repository.deadline
-        )
+    async def _standing(self, way: _Way, intent: Intent) -> Standing | Absent | Other | CannotTell:
+        return await self._reader.standing(way.login.base, way.did, intent, _keys(intent), way.deadline)
 
     def _posted(self, standing: Standing) -> Posted:
         did, key = read_uri(standing.refs[0].uri) or ("", "")

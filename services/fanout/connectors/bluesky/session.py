@@ -37,7 +37,7 @@ class Login:
 
 
 @dataclass(frozen=True)
-class OpenSession:
+class BlueskySession:
     """An open session; ``renew_at`` and ``ends_at`` on the monotonic clock, in seconds."""
 
     did: str
@@ -57,11 +57,11 @@ class Sessions:
     def __init__(self, http: Http, clock: Clock) -> None:
         self._http = http
         self._clock = clock
-        self._open: dict[Login, OpenSession] = {}
+        self._open: dict[Login, BlueskySession] = {}
         self._refused: dict[Login, tuple[float, Refused]] = {}
         self._turns: dict[Login, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def enter(self, login: Login, deadline: float) -> OpenSession | Refused:
+    async def enter(self, login: Login, deadline: float) -> BlueskySession | Refused:
         """Return a session that lives, or why there is none. Nothing is posted by this."""
         return await self._in_turn(login, deadline, None)
 
@@ -77,11 +77,11 @@ class Sessions:
         media_type: str | None = None,
     ) -> Outcome | Refused:
         """Call a method (its NSID) within a session; one that has expired is renewed, and the call made once more."""
-        session: OpenSession | None = None
+        session: BlueskySession | None = None
         headers = {"Content-Type": media_type} if media_type else None
         while True:
             found = await self._in_turn(login, deadline, session)
-            if not isinstance(found, OpenSession):
+            if not isinstance(found, BlueskySession):
                 return found
             endpoint = Endpoint(login.base, found.access, deadline)
             outcome = await self._http.call(endpoint, method, f"/xrpc/{name}", value=value, data=data, headers=headers)
@@ -89,14 +89,14 @@ class Sessions:
                 return outcome
             session = found
 
-    async def _in_turn(self, login: Login, deadline: float, stale: OpenSession | None) -> OpenSession | Refused:
+    async def _in_turn(self, login: Login, deadline: float, stale: BlueskySession | None) -> BlueskySession | Refused:
         try:
             async with asyncio.timeout_at(deadline), self._turns[login]:
                 return await self._living(login, deadline, stale)
         except TimeoutError:
             return Retryable("the server gave no session in time", cause=Cause.HOST)
 
-    async def _living(self, login: Login, deadline: float, stale: OpenSession | None) -> OpenSession | Refused:
+    async def _living(self, login: Login, deadline: float, stale: BlueskySession | None) -> BlueskySession | Refused:
         """Return the session that is kept, unless it is ``stale``: renewed when its time comes, else a new one."""
         now, known = self._clock.monotonic(), self._open.get(login)
         if known is not None and known is not stale and now < known.renew_at:
@@ -109,7 +109,7 @@ class Sessions:
                 return known
         return await self._log_in(login, deadline)
 
-    async def _renew(self, login: Login, known: OpenSession, deadline: float) -> OpenSession | None:
+    async def _renew(self, login: Login, known: BlueskySession, deadline: float) -> BlueskySession | None:
         endpoint = Endpoint(login.base, known.refresh, deadline)
         outcome = await self._http.call(endpoint, "POST", "/xrpc/com.atproto.server.refreshSession")
         session = self._read(outcome)
@@ -119,7 +119,7 @@ class Sessions:
             del self._open[login]
         return session
 
-    async def _log_in(self, login: Login, deadline: float) -> OpenSession | Refused:
+    async def _log_in(self, login: Login, deadline: float) -> BlueskySession | Refused:
         known = self._refused.get(login)
         if known is not None and self._clock.monotonic() < known[0]:
             return known[1]
@@ -136,7 +136,7 @@ class Sessions:
             self._refused[login] = (self._clock.monotonic() + REFUSED_SECONDS, why)
         return why
 
-    def _read(self, outcome: Outcome) -> OpenSession | None:
+    def _read(self, outcome: Outcome) -> BlueskySession | None:
         if not isinstance(outcome, Answer) or outcome.status != 200:
             return None
         now = self._clock.monotonic()
@@ -146,7 +146,7 @@ class Sessions:
             did, handle = str(outcome.body["did"]), str(outcome.body["handle"])
         except (KeyError, TypeError):
             return None
-        return OpenSession(did, handle, access, refresh, now + life * (1.0 - _AHEAD), now + life)
+        return BlueskySession(did, handle, access, refresh, now + life * (1.0 - _AHEAD), now + life)
 
 
 def error_of(outcome: object) -> str:

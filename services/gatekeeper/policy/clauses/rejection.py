@@ -17,4 +17,4 @@ def judge(facts: Facts, weighed: Weighed) -> tuple[Finding, ...]:
 
 def _reason(weight: Weight) -> str:
     said = weight.statement.reason.strip() or "no reason given"
-    return f"{weight.officer} rejected it: {said}. Change it and submit it anew."
+    return f"{weight.officer} rejected it: {said}. Change it and submit it again."

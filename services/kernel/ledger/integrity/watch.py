@@ -85,7 +85,7 @@ class IntegrityWatch:
         if record.is_file() and record.stat().st_size:
             raise Unproven(
                 "ledger.lost",
-                f"the ledger is empty, and its second copy is not ({record}): it is not begun anew",
+                f"the ledger is empty, and its second copy is not ({record}): no new one is begun",
                 "onevoice audit restore brings it back",
             )
 

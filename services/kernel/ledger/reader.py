@@ -1,0 +1,189 @@
+"""Reads of the ledger and of what stands beside it, asked of the stream's leader (STREAM.MSG.GET).
+
+What services know of the ledger comes from their projection (services.kernel.projection); no read here stands on the
+way of a live request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+
+from schemas import canonical, streams, subjects
+from services.kernel.base.errors import Unreachable
+from services.kernel.ledger import asking
+from services.kernel.ledger.asking import Answer, ask_again
+from services.kernel.ledger.entry import Entry, entry_time
+from services.kernel.ledger.integrity.checks import Shape
+
+_NO_MESSAGE = 10037
+
+READS_AT_ONCE = 64
+"""How many reads of ``get_many`` wait for their answers at a time."""
+
+
+class LedgerReader:
+    """Reads one realm's ledger, and its pictures.
+
+    ``highest``: the newest entry of the ledger that was seen here.
+    """
+
+    def __init__(self) -> None:
+        self.highest = 0
+        self._client: Client | None = None
+        self._js: JetStreamContext | None = None
+        self._api = streams.SERVICE_API
+
+    def bind(self, client: Client, api: str = streams.SERVICE_API) -> None:
+        """Use this connected client; ``api`` is the prefix of JetStream's API as its account has it."""
+        self._client, self._api = client, api
+        self._js = client.jetstream(timeout=asking.ACK_TIMEOUT, prefix=api)
+
+    @property
+    def client(self) -> Client:
+        """The NATS client; raises Unreachable before ``bind``."""
+        if self._client is None:
+            raise Unreachable("broker.unreachable", "the ledger is not connected", "wait for the broker")
+        return self._client
+
+    @property
+    def js(self) -> JetStreamContext:
+        """The JetStream context of the client."""
+        return self._js or self.client.jetstream(timeout=asking.ACK_TIMEOUT, prefix=self._api)
+
+    async def last(self, subject: str) -> Entry | None:
+        """Return the newest entry of a literal subject."""
+        return await self._get(stream_of(subject), subject=subject)
+
+    async def next(self, subject_filter: str, after: int) -> Entry | None:
+        """Return the first entry that matches the filter with a sequence above ``after``."""
+        return await self._get(stream_of(subject_filter), seq=after + 1, subject=subject_filter)
+
+    async def history(self, subject_filter: str, after: int = 0) -> list[Entry]:
+        """Return all entries that match the filter above ``after``, in order."""
+        found: list[Entry] = []
+        while (entry := await self.next(subject_filter, after)) is not None:
+            found.append(entry)
+            after = entry.seq
+        return found
+
+    async def get(self, seq: int) -> Entry | None:
+        """Return the entry at a sequence of the ledger."""
+        return await self._get(streams.LEDGER, seq=seq)
+
+    async def get_many(self, seqs: Sequence[int]) -> list[Entry | None]:
+        """Return the entries at these sequences of the ledger, in their order; a few are asked for at a time."""
+        few = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def one(seq: int) -> Entry | None:
+            async with few:
+                return await self.get(seq)
+
+        return await asyncio.gather(*map(one, seqs))
+
+    async def shape(self) -> Shape:
+        """Return what the stream of the ledger says of itself; raises Unreachable."""
+        info = await _asked("the state of the ledger", lambda: self.js.stream_info(streams.LEDGER))
+        state = info.state
+        first = state.first_seq if state.messages else 0
+        return Shape(first, state.last_seq, state.messages, state.num_deleted or 0)
+
+    async def last_seq(self) -> int:
+        """Return the newest sequence of the whole ledger (0: empty)."""
+        entry = await self.last(subjects.LEDGER_ALL)
+        return entry.seq if entry else 0
+
+    async def first_since(self, since: datetime) -> int:
+        """Return the first sequence that was stored at or after a time (one past the last if there is none)."""
+        low, high = 1, await self.last_seq() + 1
+        while low < high:
+            middle = (low + high) // 2
+            entry = await self.get(middle)
+            if entry is None or entry.at >= since:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    async def next_in(self, stream: str, after: int) -> Entry | None:
+        """Return the first entry of a stream with a sequence above ``after``, whatever its subject."""
+        return await self._get(stream, seq=after + 1, subject=">")
+
+    async def get_media(self, sha256: str) -> bytes:
+        """Return a picture's bytes, checked against their hash; raises LookupError."""
+        entry = await self.last(subjects.media(sha256))
+        if entry is None or canonical.sha256(entry.data) != sha256:
+            raise LookupError(f"there is no picture {sha256}")
+        return entry.data
+
+    async def _get(self, stream: str, *, seq: int | None = None, subject: str | None = None) -> Entry | None:
+        """Return the entry at ``seq``, the last of ``subject``, or with both the first of it from ``seq`` on."""
+        following = seq is not None and subject is not None
+        try:
+            found = await _asked(stream, lambda: self.js.get_msg(stream, seq, subject, next=following))
+        except LookupError:
+            return None
+        entry = entry_of(found)
+        if stream == streams.LEDGER:
+            self.highest = max(self.highest, entry.seq)
+        return entry
+
+
+async def _asked(what: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Return what the server answers; raises LookupError when it has no such message, and Unreachable."""
+
+    async def once() -> Answer:
+        try:
+            return await call()
+        except nats.js.errors.ServiceUnavailableError as error:
+            if error.err_code is None:  # not a word of the server: nobody was there to answer
+                raise nats.errors.NoRespondersError from error
+            raise
+
+    try:
+        return await ask_again(once)
+    except nats.js.errors.APIError as error:
+        if error.err_code == _NO_MESSAGE:
+            raise LookupError(what) from error
+        raise Unreachable("ledger.read", f"{what} cannot be read: {error.description}", "onevoice doctor") from error
+    except (nats.errors.Error, OSError) as error:
+        raise Unreachable(
+            "broker.unreachable", f"the broker did not answer a read of {what}", "onevoice doctor"
+        ) from error
+
+
+def stream_of(subject: str) -> str:
+    """Return the stream that a subject is stored in."""
+    head = subject.split(".", 1)[0]
+    return {
+        "ledger": streams.LEDGER,
+        "media": streams.MEDIA,
+        "dead": streams.DEAD,
+        "tries": streams.TRIES,
+    }[head]
+
+
+def entry_of(found: api.RawStreamMsg) -> Entry:
+    """Return an entry as nats-py has read it."""
+    assert found.seq is not None
+    assert found.subject is not None
+    assert found.time is not None
+    headers = _headers(found.hdrs)
+    return Entry(found.seq, found.subject, entry_time(found.time, found.seq, headers), found.data or b"", headers)
+
+
+def _headers(encoded: bytes | None) -> dict[str, str]:
+    """Read a header block (NATS ADR-4): a version line, then ``Name: value`` lines.
+
+    ``found.headers`` went through a parser for e-mail, which loses what is no ASCII and all that stands behind a line
+    without a colon. The feed and batches are read line by line, and each reader has to see the same entry.
+    """
+    lines = base64.b64decode(encoded or b"").decode("utf-8", errors="replace").split("\r\n")[1:]
+    return {name: value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
