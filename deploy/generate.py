@@ -29,6 +29,7 @@ DOMAIN = "city.example"
 NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fanout": (("secrets/live",), ("site", "var/website")),
     "audit": ((), ("var/audit",)),
+    "board": ((), ("var/notify",)),
 }
 """What of the city folder a service needs beside city.toml, authority/ and its own key: paths read, paths written."""
 

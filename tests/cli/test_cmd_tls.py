@@ -35,6 +35,7 @@ CONNECT = (
     "publish Water --to fire-townsquare --as pio --yes",
     "request Water --to fire-townsquare --as clerk",
     "pending",
+    "inbox",
     "show rabcdefghijkl",
     "approve rabcdefghijkl --as pio --yes",
     "reject rabcdefghijkl --as pio --reason late",

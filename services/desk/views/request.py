@@ -36,7 +36,7 @@ _FINDING_STYLE = {
 HOLD_CLAUSE = "setting: hold"
 """The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan"}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -207,7 +207,8 @@ def next_steps(view: RequestView) -> list[str]:
             "This is final; make a new request instead.",
         ]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
-    line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
+    done = "Taken back on" if view.request.act == "recall" else "Delivered to"
+    line = f"{done} {count} of {asked} profile{'s' if asked != 1 else ''}."
     if not outcome.settled(view):
         return [line, f"To follow the rest: onevoice status {request_id} --watch"]
     return [line]

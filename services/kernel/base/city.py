@@ -179,6 +179,24 @@ class DeliverySection(_Section):
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
 
 
+class NotifySection(_Section):
+    """[notify]: who is woken when something waits for an officer; absent: nobody.
+
+    ``first`` are told at once, and again after ``reminder_minutes``; ``deputies`` after ``deputies_minutes``. Each is
+    an e-mail address, or a service's address as Apprise writes it (``onevoice[notify]``). ``smtp`` is host:port;
+    ``user``'s password lies in var/notify/smtp.password, mode 0600.
+    """
+
+    first: Annotated[tuple[str, ...], Field(min_length=1)]
+    deputies: tuple[str, ...] = ()
+    reminder_minutes: Annotated[float, Field(gt=0, le=1_440)] = 10.0
+    deputies_minutes: Annotated[float, Field(gt=0, le=1_440)] = 20.0
+    smtp: Annotated[str, StringConstraints(pattern=r"^[^\s:/]+:[0-9]{1,5}$")] = "localhost:25"
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    sender: Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")] = "onevoice@localhost.localdomain"
+
+
 class LogSection(_Section):
     """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
 
@@ -214,6 +232,7 @@ class CityFile(_Section):
     webhook: WebhookSection = WebhookSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    notify: NotifySection | None = None
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = {}
@@ -294,6 +313,11 @@ class City:
     def snapshot_path(self, user: str) -> Path:
         """Where a service starts from (kernel.projection.snapshots); in a folder that it alone may write."""
         return self.var / "fold" / user / f"{self.realm}.json"
+
+    @property
+    def notify_folder(self) -> Path:
+        """What the board keeps of the notices it sent, and the password that it sends them with."""
+        return self.var / "notify"
 
     @property
     def site_folder(self) -> Path:

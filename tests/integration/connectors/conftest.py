@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
+from tests.integration.connectors.simulated import SimulatedRig
 
 
 async def _rig(kind: str, folder: Path) -> Rig:
     if kind == "website":
         return WebsiteRig(folder)
+    if kind == "simulated":
+        return SimulatedRig()
     return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
 
 
-@pytest.fixture(params=["website", "mastodon", "fake"])
+@pytest.fixture(params=["website", "mastodon", "fake", "simulated"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
