@@ -68,7 +68,7 @@ async def add(
     platform: Annotated[
         str,
         typer.Option(
-            "--platform", metavar="P", help="website, mastodon, bluesky, email, slack, teams, telegram, webhook."
+            "--platform", metavar="P", help="website, mastodon, bluesky, email, slack, teams, telegram, webhook, x."
         ),
     ],
     account: Annotated[str, typer.Option("--account", metavar="A", help="The account on the platform.")],

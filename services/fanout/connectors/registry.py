@@ -16,6 +16,7 @@ from services.fanout.connectors.telegram.connector import TelegramConnector
 from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
+from services.fanout.connectors.x.connector import XConnector
 from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
 
@@ -36,6 +37,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
+        "x": XConnector(city.settings.x.server, city.token_path, site=city.settings.x.site),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
 

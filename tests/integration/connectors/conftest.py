@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
 from tests.integration.connectors.simulated import SimulatedRig
+from tests.integration.connectors.x_rig import XRig
 
 
 async def _rig(kind: str, folder: Path) -> Rig:
@@ -14,10 +15,12 @@ async def _rig(kind: str, folder: Path) -> Rig:
         return WebsiteRig(folder)
     if kind == "simulated":
         return SimulatedRig()
+    if kind == "x":
+        return await XRig.open(folder)
     return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
 
 
-@pytest.fixture(params=["website", "mastodon", "fake", "simulated"])
+@pytest.fixture(params=["website", "mastodon", "x", "fake", "simulated"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
@@ -25,7 +28,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
     await made.close()
 
 
-@pytest.fixture(params=["mastodon", "fake"])
+@pytest.fixture(params=["mastodon", "x", "fake"])
 async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """The platforms that lie behind a network and may misbehave."""
     made = await _rig(request.param, tmp_path)

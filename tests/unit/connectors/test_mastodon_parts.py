@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from schemas.platforms import LIMITS, counted_length, limits_of
+from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.mastodon.instance import read_limits
 from services.fanout.connectors.mastodon.sending import remark_on
-from services.fanout.connectors.mastodon.text import Status, longest_chain, plain_text, read_status, same
+from services.fanout.connectors.mastodon.text import plain_text, read_status
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 

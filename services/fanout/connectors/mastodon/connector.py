@@ -16,6 +16,7 @@ from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
+from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -40,7 +41,6 @@ from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, No
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.sending import Made, send
-from services.fanout.connectors.mastodon.text import Status
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock

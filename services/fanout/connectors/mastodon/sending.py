@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.media import SAFE_ID
-from services.fanout.connectors.mastodon.text import plain_text, same
+from services.fanout.connectors.mastodon.text import plain_text
 from services.kernel.base.clock import Clock
 
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
