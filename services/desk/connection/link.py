@@ -20,7 +20,7 @@ from schemas.events.desk import BoardQuery, BoardReply, ErrorBody, ErrorReply
 from services.desk import sent
 from services.desk.connection.light_nats import Client, Msg, SigningClient, errors
 from services.desk.connection.refusal import why_not_connected
-from services.desk.keys.opening import Keys, open_keys
+from services.desk.keys.opening import PersonKeys, open_keys
 from services.desk.views.timetext import told
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
@@ -61,14 +61,14 @@ class Link:
         self.user = user
         self.url = url
         self._client: Client = Client()
-        self._keys: Keys | None = None
+        self._keys: PersonKeys | None = None
         self._tried = self._encrypted = self._embedded = False
         self._denied: asyncio.Queue[str] = asyncio.Queue()
         self._errors: asyncio.Queue[Exception] = asyncio.Queue()
         self._gone = asyncio.Event()
 
     @property
-    def keys(self) -> Keys:
+    def keys(self) -> PersonKeys:
         """The user's keys, once it is open."""
         assert self._keys is not None
         return self._keys

@@ -17,7 +17,7 @@ from services.kernel.base.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Keys:
+class PersonKeys:
     """The two keys of a person; of the demonstration, and of a system, they are one."""
 
     signing: Signer
@@ -31,7 +31,7 @@ def key_paths(city: City, user: str) -> tuple[Path, Path]:
     return signing, login if login.exists() else signing
 
 
-def open_keys(city: City, user: str) -> Keys:
+def open_keys(city: City, user: str) -> PersonKeys:
     """Open a user's keys.
 
     Raises:
@@ -41,7 +41,7 @@ def open_keys(city: City, user: str) -> Keys:
     sealed = {path: read_sealed(path) for path in (signing, login)}
     locked = [one for one in sealed.values() if one is not None]
     if not locked:
-        return Keys(load_key(signing), load_key(login))
+        return PersonKeys(load_key(signing), load_key(login))
     for path in sealed:
         _check_mode(path)
     known, _ = held(socket_path())
@@ -50,7 +50,7 @@ def open_keys(city: City, user: str) -> Keys:
     else:
         passphrase = ask_passphrase(f"Passphrase of {signing.name}")
         made = {path: Signer(one.open(passphrase)) if one else load_key(path) for path, one in sealed.items()}
-    return Keys(made[signing], made[login])
+    return PersonKeys(made[signing], made[login])
 
 
 def _of_agent(path: Path, one: SealedKey | None) -> Signer:
