@@ -50,6 +50,8 @@ LIMITS: dict[str, Limits] = {
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),
     # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
     "email": Limits("email", characters=20_000, thread=False),
+    # developers.facebook.com, Page feed: 63,206 characters; counted as UTF-16 code units, never too few.
+    "facebook": Limits("facebook", characters=63_206, alt_characters=1_000, thread=False, utf16=True),
     # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
     "slack": Limits("slack", characters=4_000, thread=False),
     # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.

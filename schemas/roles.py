@@ -46,6 +46,7 @@ WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
     "system_remove": _SANCTIONS,
     "profile_add": _SANCTIONS,
     "profile_suspend": _SANCTIONS,
+    "profile_remove": _SANCTIONS,
 }
 """Who may order what: 2(ii) for designations, section 1 Oversight (i)-(iii) for profiles, else the city's plan.
 

@@ -161,9 +161,16 @@ class ProfileSuspend(Contract):
     profile: Id
 
 
+class ProfileRemove(Contract):
+    """Strike a profile off the list: it can be named no more. What was posted to it stays on record."""
+
+    action: Literal["profile_remove"] = "profile_remove"
+    profile: Id
+
+
 EocAction = EocActivate | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
 PeopleAction = Designate | Revoke | OfficerAdd | Reinstate | Rekey | SystemAdd | SystemRemove | SettingsChange
-RegistryAction = PeopleAction | Confirm | Decline | ProfileAdd | ProfileSuspend
+RegistryAction = PeopleAction | Confirm | Decline | ProfileAdd | ProfileSuspend | ProfileRemove
 Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from services.board.domain.notices import Notice, Schedule, Step, body, due, title, waiting_of
+from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
 from services.kernel.base.city import City, NotifySection
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.line_files import GrowingFile
@@ -35,7 +35,7 @@ class Notifier:
 
     def __init__(self, runtime: Runtime, settings: NotifySection) -> None:
         self._runtime, self._settings = runtime, settings
-        self._schedule = Schedule(
+        self._schedule = NoticeSchedule(
             settings.first,
             settings.deputies,
             timedelta(minutes=settings.reminder_minutes),

@@ -8,17 +8,20 @@ from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.control import Genesis, RegistryAction
+from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.orders import carry_out, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings_now import settings_now
+from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
 from services.registry.domain.genesis import check_genesis, check_same
+from services.registry.domain.sanction import TOWNSQUARE, check_profile
 
 ACTIONS = frozenset(kind.model_fields["action"].default for kind in get_args(RegistryAction))
 """What is ordered here: all that is not the EOC's."""
@@ -36,10 +39,22 @@ class RegistryHandlers:
             state = await carry_out_renewal(self.runtime, order)
             self.runtime.log.info("the root was renewed", version=state.version, by=sender, control_seq=state.seq)
             return OrderReply(control_seq=state.seq, posture=state.posture)
-        state, signed = await carry_out(self.runtime, order, sender, ACTIONS)
+        state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check)
         self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
         waits = next((seq for seq, one in state.proposals.items() if one.order == order_hash(order)), None)
         return OrderReply(control_seq=state.seq, posture=state.posture, proposal=waits)
+
+    async def _check(self, state: ControlState, order: Order) -> None:
+        if isinstance(order.action, ProfileAdd):
+            city = self.runtime.city
+            check_profile(order.action.profile, state.profiles.values(), _known_servers(city), city.realm)
+
+
+def _known_servers(city: City) -> dict[str, frozenset[str]]:
+    """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
+    now = settings_now(city)
+    townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
+    return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
 
 
 async def begin_ledger(runtime: Runtime) -> None:

@@ -43,6 +43,8 @@ def test_a_correction_stands_under_what_it_corrects(city: Shell) -> None:
     assert done.body["targets"] == ["fire-townsquare"]
     assert f"Correction: {fixed.split('http')[0].strip()[:12]}" in page(url_of(done.body))
     assert text.split()[4] in page(url)
+    assert done.body["replaces"] == request_id
+    assert f"It corrects {request_id}" in city("show", done.body["request_id"]).out
     again = city.json("correct", request_id, words(), *AS)
     assert (again.status, again.code) == (2, "about.replaced")
     assert done.body["request_id"] in again.body["error"]["message"]

@@ -54,6 +54,7 @@ CONNECT = (
     "profiles add fire-townsquare --department fire --platform mastodon --account fire@townsquare --purpose News "
     "--identification City --disclosure Comments --as mcpe",
     "profiles suspend fire-townsquare --as mcpe",
+    "profiles remove fire-townsquare --as mcpe",
     "audit restore",
 )
 DOCTOR = "doctor"

@@ -18,7 +18,6 @@ LONG_FUNCTIONS = {
 }
 LONG_FILES = {
     "services/fanout/connectors/bluesky/connector.py": 323,
-    "services/fanout/connectors/mastodon/connector.py": 330,
     "services/kernel/fold/ledger_fold.py": 472,
     "services/kernel/base/city.py": 366,
 }

@@ -30,7 +30,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class NoticeSchedule:
     """Who is told: ``first`` at once, and again after ``reminder``; ``deputies`` after the longer wait."""
 
     first: tuple[str, ...]
@@ -90,7 +90,11 @@ def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
 
 
 def due(
-    waiting: Iterable[Waiting], told: Collection[str], last_first: datetime | None, schedule: Schedule, now: datetime
+    waiting: Iterable[Waiting],
+    told: Collection[str],
+    last_first: datetime | None,
+    schedule: NoticeSchedule,
+    now: datetime,
 ) -> list[Notice]:
     """Return the notices to send now.
 
@@ -116,7 +120,7 @@ def due(
     ]
 
 
-def _step(one: Waiting, told: Collection[str], schedule: Schedule, now: datetime) -> Step | None:
+def _step(one: Waiting, told: Collection[str], schedule: NoticeSchedule, now: datetime) -> Step | None:
     """Return the step that is due; the reminder falls away where the deputies were told already."""
     waited = now - one.since
     if one.key(Step.FIRST) not in told:

@@ -69,6 +69,8 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "expires_at": request.expires_at.isoformat(),
         "digest": request.digest,
         "withdrawn": view.withdrawn,
+        "replaces": request.replaces,
+        "follows": request.follows,
         "screening": screening_json(request.screening),
         "verdict": verdict_json(view.verdict),
         "deliveries": [delivery_json(delivery) for delivery in view.deliveries if delivery.profile != MIRROR],

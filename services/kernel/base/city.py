@@ -31,6 +31,7 @@ from schemas.events.base import Id, PublicKey
 from services.kernel.base.city_platforms import (
     BlueskySection,
     EmailSection,
+    FacebookSection,
     MastodonSection,
     Section,
     TelegramSection,
@@ -171,6 +172,7 @@ class CityFile(Section):
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
+    facebook: FacebookSection = FacebookSection()
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()

@@ -44,6 +44,14 @@ class XSection(Section):
     site: ServerUrl = "https://x.com"
 
 
+class FacebookSection(Section):
+    """[facebook]: ``server`` is the Graph API's, ``version`` its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://graph.facebook.com"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
+    site: ServerUrl = "https://www.facebook.com"
+
+
 class TelegramSection(Section):
     """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
 

@@ -20,6 +20,7 @@ class XRig:
     def __init__(self, folder: Path) -> None:
         self.emulator = XEmulator()
         self.city = a_city(folder)
+        self._opened: list[Connector] = []
 
     @classmethod
     async def open(cls, folder: Path) -> XRig:
@@ -42,7 +43,9 @@ class XRig:
     connector: Connector
 
     def restart(self) -> Connector:
-        return connectors(self.city, "https://mission.example")["x"]
+        made = connectors(self.city, "https://mission.example")
+        self._opened += made.values()
+        return made["x"]
 
     def profile(self, name: str) -> Profile:
         return a_profile(name, "x")
@@ -54,5 +57,6 @@ class XRig:
         self.emulator.misbehave("error" if kind in _CODES else kind, seconds, on, calls, _CODES.get(kind, ""))
 
     async def close(self) -> None:
-        await self.connector.close()
+        for connector in self._opened:
+            await connector.close()
         await self.emulator.stop()

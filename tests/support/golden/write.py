@@ -30,6 +30,7 @@ from schemas.events.control import (
     Hold,
     OfficerAdd,
     ProfileAdd,
+    ProfileRemove,
     ProfileSuspend,
     Reinstate,
     Rekey,
@@ -123,6 +124,7 @@ def _controls(builder: LedgerBuilder) -> None:
     profile = builder.state().profiles[FIRE]
     builder.order("mcpe", ProfileAdd(profile=profile.model_copy(update={"purpose": "Fire news"})))
     builder.order("mcpe", ProfileSuspend(profile="parks-townsquare"))
+    builder.order("mcpe", ProfileRemove(profile="parks-townsquare"))
     builder.order("cao", Revoke(officer="clerk"))
     _people(builder)
     withdrawn = builder.request("r8d", (FIRE,))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.board.domain.notices import Notice, Schedule, Step, Waiting, body, due, title
+from services.board.domain.notices import Notice, NoticeSchedule, Step, Waiting, body, due, title
 
 NOW = datetime(2026, 11, 26, 23, 0, tzinfo=UTC)
-SCHEDULE = Schedule(("pio@a.example",), ("mcpe@a.example",), timedelta(minutes=10), timedelta(minutes=20))
+SCHEDULE = NoticeSchedule(("pio@a.example",), ("mcpe@a.example",), timedelta(minutes=10), timedelta(minutes=20))
 ONE = Waiting("r1", NOW, "clerk", "Road closed.", False, "an approval is missing", "onevoice show r1", NOW)
 
 

@@ -46,6 +46,7 @@ ACTIONS: dict[str, Any] = {
     "officer_add": c.OfficerAdd(officer=Officer(id="dana", name="Dana", public_key=signer("dana").public_key)),
     "settings": c.SettingsChange(settings=Settings(approval_seconds=600)),
     "system_add": c.SystemAdd(system=System(id="roads", name="Roads", public_key=signer("roads").public_key)),
+    "profile_remove": c.ProfileRemove(profile="fire-town"),
 }
 ELSEWHERE = {"reinstate", "rekey", "confirm", "decline", "system_remove"}
 """They need something that stands before: test_control_people.py."""
@@ -320,6 +321,15 @@ def test_a_suspended_profile_is_not_official_until_it_is_sanctioned_anew() -> No
     town.order("cao", c.ProfileSuspend(profile="fire-town"))
     assert "fire-town" not in town.control.departmental_profiles()
     assert refused(town, signed(town, "cao", c.ProfileSuspend(profile="no-town"))) == "profile.unknown"
+    town.order("cao", c.ProfileAdd(profile=profile("fire-town")))
+    assert "fire-town" in town.control.departmental_profiles()
+
+
+def test_a_removed_profile_is_unknown_until_it_is_added_anew() -> None:
+    town = PolicyCity()
+    town.order("cao", c.ProfileRemove(profile="fire-town"))
+    assert "fire-town" not in town.control.profiles
+    assert refused(town, signed(town, "cao", c.ProfileRemove(profile="fire-town"))) == "profile.unknown"
     town.order("cao", c.ProfileAdd(profile=profile("fire-town")))
     assert "fire-town" in town.control.departmental_profiles()
 

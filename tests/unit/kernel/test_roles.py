@@ -26,6 +26,7 @@ SAID = {
     "decline": "cao eoc_director mcpe pio",
     "system_add": "cao comms_office mcpe",
     "system_remove": "cao comms_office mcpe",
+    "profile_remove": "cao comms_office mcpe",
 }
 
 
