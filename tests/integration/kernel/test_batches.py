@@ -115,7 +115,7 @@ async def test_one_known_message_id_costs_one_more_batch(mission: Mission) -> No
 
     async def after_the_other(items: list[PendingAppend]) -> Any:
         if len(sent.batches) == 0:
-            await append(copy, mine[7], names[7])
+            await append(copy, mine[7].model_copy(update={"worker": "the-other"}), names[7])
         return await commit(items)
 
     async def append(who: Writer, attempt: Attempt, name: str) -> Appended:
