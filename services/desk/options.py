@@ -78,6 +78,13 @@ class MessageOptions:
         list[str] | None,
         typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),
     ] = None
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="A wording from onevoice template list.")
+    ] = None
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Fill a field of the template; once for each."),
+    ] = None
     event_id: Annotated[
         str | None,
         typer.Option("--id", metavar="ID", help="An id of your own: a repeat with the same id is the same request."),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from schemas.events.requests import Act, Request
-from services.desk import options, people, session
+from services.desk import options, people, session, templates
 from services.desk.app import Invocation, command, group
 from services.desk.commands.publish import publish_draft
 from services.desk.connection.follow import fetch
@@ -83,6 +83,7 @@ async def _follow_up(
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "an officer does this"
         )
+    message = templates.filled(message, desk.city().templates_folder)
     async with session.acting(desk, officer) as here:
         earlier = (await fetch(here.link, request_id)).request
         if act == "repost" and message.text is None and message.file is None:
