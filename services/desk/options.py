@@ -69,7 +69,7 @@ class MessageOptions:
     ] = None
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
     ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, words
+from tests.support.mission import PATIENCE
 
 AS = ("--as", "fire-publisher", "--yes")
 MIRROR = "website-mirror"
@@ -115,3 +117,20 @@ def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
     assert [one["seq"] for one in done.body] == sorted(one["seq"] for one in done.body)
     shown = city("history", request_id)
     assert all(len(line) <= 80 for line in shown.out.splitlines())
+
+
+def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
+    assert city.folder is not None
+    text = words("Hydrants are flushed today.")
+    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "15s")
+    assert "The website says then that it is no longer in force." in " ".join(told.out.split())
+    request_id, _, _ = published(city, "--expires", "15s")
+    kept, _, _ = published(city)
+    message = city.folder / "site" / "messages" / request_id / "index.html"
+    end = time.monotonic() + PATIENCE
+    while "It is over." not in message.read_text() and time.monotonic() < end:
+        time.sleep(0.5)
+    assert "This message was in force until" in message.read_text()
+    now = (city.folder / "site" / "now" / "index.html").read_text()
+    assert f"messages/{request_id}/" not in now
+    assert f"messages/{kept}/" in now

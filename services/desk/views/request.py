@@ -95,6 +95,13 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
     """Show what a submission would become."""
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
     console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+    _said_to_end(console, reply.renderings)
+
+
+def _said_to_end(console: Console, renderings: tuple[Rendering, ...]) -> None:
+    """Say what the website does with a message whose author gave an end."""
+    if renderings and renderings[0].content().expires is not None:
+        console.print(Text("The website says then that it is no longer in force.", style="dim"))
 
 
 def request_head(console: Console, request: Request, now: datetime) -> None:
@@ -123,6 +130,7 @@ def whole_request(console: Console, request: Request, now: datetime) -> None:
         console.print(Text(line, style="bold"), width=width(console))
         console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
     message(console, request.renderings, request.targets, request.scope, request.screening)
+    _said_to_end(console, request.renderings)
 
 
 def verdict(console: Console, found: Verdict | None) -> None:
