@@ -264,6 +264,11 @@ class City:
         return self.var / "notify"
 
     @property
+    def templates_folder(self) -> Path:
+        """Wordings that were agreed on beforehand (services.desk.templates)."""
+        return self.folder / "templates"
+
+    @property
     def site_folder(self) -> Path:
         """The website connector's output in this realm."""
         return self.folder / ("site" if self.realm == "live" else "site-exercise")
