@@ -12,13 +12,33 @@ from schemas.events.envelope import Envelope
 
 
 class Checkpoint(Contract):
-    """The payload that is signed: the RFC 6962 tree over the first ``size`` entries has this root."""
+    """The payload that is signed: the RFC 6962 tree over the first ``size`` entries has this root.
+
+    ``previous`` is the SHA-256 of the payload of the checkpoint before it, of no bytes for the first. ``alarms`` counts
+    the lines of ``alarms.jsonl``, ``alarms_head`` is the head of their hash chain. Versions before 0.3 wrote none of
+    the three.
+    """
 
     realm: Realm
     size: int
     last_seq: int
     root: Sha256
     at: Utc
+    previous: Sha256 | None = None
+    alarms: int | None = None
+    alarms_head: Sha256 | None = None
+
+
+class WitnessedCheckpoint(Contract):
+    """One line of a file that witnesses keep: a checkpoint, and that its record grew out of the one given before.
+
+    ``since`` is the size of the checkpoint given before (0: none), ``consistency`` the proof of RFC 6962, 2.1.2
+    (SHA-256, hexadecimal) between the two.
+    """
+
+    checkpoint: Envelope
+    since: int = Field(default=0, ge=0)
+    consistency: tuple[Sha256, ...] = ()
 
 
 class Seal(Contract):

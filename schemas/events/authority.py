@@ -79,7 +79,10 @@ class Settings(Contract):
 
 
 class Manifest(Contract):
-    """The city's authority: signed by its root keys, the first event of the ledger."""
+    """The city's authority: signed by its root keys, the first event of the ledger.
+
+    ``audit_key`` signs the checkpoints of the second copy; absent before version 0.3.
+    """
 
     realm: Realm
     city: str
@@ -90,3 +93,4 @@ class Manifest(Contract):
     systems: tuple[System, ...] = ()
     profiles: tuple[Profile, ...]
     settings: Settings = Settings()
+    audit_key: PublicKey | None = None

@@ -7,7 +7,7 @@ Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` 
 from services.audit.proof.compare import LiveLedger, compare_record
 from services.audit.proof.report import Report
 from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
-from services.audit.proof.verify import verify_record
+from services.audit.proof.verify import trusted_keys, verify_record
 from services.audit.record.violation import Violation
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "list_entries",
     "prove_entry",
     "show_entry",
+    "trusted_keys",
     "verify_record",
 ]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
 
-from services.audit.proof import list_entries, show_entry, verify_record
+from services.audit import witnesses
+from services.audit.proof import list_entries, show_entry, trusted_keys, verify_record
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
 from services.audit.record.folder import writing
+from services.audit.witnesses import Given
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
 from services.desk.city import restore as restoring
+from services.desk.city.last_verified import keep_result
+from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
 from services.desk.session import run
 from services.desk.views import record
@@ -27,19 +33,47 @@ Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt"
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
 
-@command(app, "verify", "onevoice audit verify --json")
-def verify(desk: Invocation, as_: options.AsksAs = None) -> int:
+@command(app, "verify", "onevoice audit verify --json\nonevoice audit verify --checkpoint mail.jsonl --root UABC...")
+def verify(
+    desk: Invocation,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="Checkpoints kept elsewhere; the record must still fit them."
+        ),
+    ] = None,
+    root: Annotated[
+        list[str] | None,
+        typer.Option("--root", metavar="KEY", help="Root keys from outside the folder; each must have signed."),
+    ] = None,
+    witness: Annotated[
+        bool,
+        typer.Option("--witness", help="If it verifies, give its newest checkpoint to the witnesses."),
+    ] = False,
+    as_: options.AsksAs = None,
+) -> int:
     """Verify hashes, signatures, order and the policy itself, over the second copy of the record.
 
-    Exit status 7 when the record does not verify. It needs no broker; where one runs, the copy first catches up.
+    The record must also fit the checkpoints that witnesses on this machine keep ([witness] in city.toml). Exit status 7
+    when it does not verify, 2 when a witness cannot be given its checkpoint. It needs no broker; where one runs, the
+    copy first catches up.
     """
     city = desk.city()
     current = run(currency(desk, as_))
-    report = verify_record(city, SystemClock().now())
-    desk.answer(record.report_json(report) | {"note": current}, lambda out: record.report(out, report))
+    keys = trusted_keys(city, frozenset(root)) if root else None
+    known = known_checkpoints(city, checkpoint or (), keys)
+    report = verify_record(city, SystemClock().now(), known=known, keys=keys)
+    given = witnesses.give(city) if witness and report.ok else Given()
+    if witness:
+        keep_result(city, report, given, SystemClock().now())
+    answer = record.report_json(report) | {"note": current, "witnesses": asdict(given)}
+    desk.answer(answer, lambda out: record.report(out, report))
     if not desk.as_json:
-        note(current)
-    return Exit.DONE if report.ok else Exit.UNPROVEN
+        for line in (current, *(f"given to {place}" for place in given.places), *given.troubles):
+            note(line)
+    if not report.ok:
+        return Exit.UNPROVEN
+    return Exit.USAGE if given.troubles else Exit.DONE
 
 
 @command(app, "show", "onevoice audit show --request rab12cdefghij\nonevoice audit show 17")

@@ -47,6 +47,7 @@ CONTRACTS: dict[str, Any] = {
     "statement.order": control.Order,
     "statement.manifest": authority.Manifest,
     "statement.checkpoint": audit.Checkpoint,
+    "witnessed.checkpoint": audit.WitnessedCheckpoint,
     "envelope": envelope.Envelope,
     "rendering.content": requests.PlatformContent,
     "desk.preview.reply": desk.PreviewReply,
