@@ -36,11 +36,15 @@ class Grant(Contract):
 
 
 class Officer(Contract):
-    """A person with a key and roles."""
+    """A person with a key and roles.
+
+    ``public_key`` signs. ``login_key`` opens the connection to the broker; absent where one key does both.
+    """
 
     id: Id
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     public_key: PublicKey
+    login_key: PublicKey | None = None
     grants: tuple[Grant, ...] = ()
 
 
@@ -71,17 +75,24 @@ class Profile(Contract):
 
 
 class Settings(Contract):
-    """What the city chooses beyond the policy. Durations in seconds."""
+    """What the city chooses beyond the policy. Durations in seconds.
+
+    ``all_departments_percent``: the profiles of more than this share of the departments are all departmental profiles
+    in the sense of 2(iv); absent: 50, so that leaving one out is no way round it.
+    """
 
     approval_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
     request_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     second_approver_severities: tuple[Severity, ...] = ()
+    all_departments_percent: Annotated[int, Field(ge=0, le=99)] | None = None
 
 
 class Manifest(Contract):
     """The city's authority: signed by its root keys, the first event of the ledger.
 
     ``audit_key`` signs the checkpoints of the second copy; absent before version 0.3.
+    ``threshold``: how many people a change of who has power takes (``control.proposals``), and how many root keys a
+    renewal; absent before version 0.3, when one was enough. After ``expires_at`` nobody gains power; absent: never.
     """
 
     realm: Realm
@@ -94,3 +105,20 @@ class Manifest(Contract):
     profiles: tuple[Profile, ...]
     settings: Settings = Settings()
     audit_key: PublicKey | None = None
+    threshold: Annotated[int, Field(ge=1, le=8)] | None = None
+    expires_at: Utc | None = None
+
+
+class Renewal(Contract):
+    """The next version of the root: its keys, its threshold, its end.
+
+    Signed by a threshold of the keys in force and by a threshold of the new ones (TUF 1.0, section 6.1). Officers,
+    systems, profiles and settings stay as they are: orders change those.
+    """
+
+    realm: Realm
+    version: Annotated[int, Field(ge=2)]
+    issued_at: Utc
+    expires_at: Utc
+    root_keys: Annotated[tuple[PublicKey, ...], Field(min_length=1, max_length=8)]
+    threshold: Annotated[int, Field(ge=1, le=8)]

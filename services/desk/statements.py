@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from schemas.canonical import StrictJsonError
+from schemas import unseen
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Manifest, Realm, Settings, Severity
+from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
 from services.kernel.authority.signing import Signer
-from services.kernel.base.city import City
 from services.kernel.base.errors import Refused
 
 ORDER_SECONDS = 120
@@ -148,7 +147,7 @@ def resolution(
 
 
 def checked_digest(request: Request | PreviewReply) -> str:
-    """Return the digest over the renderings' own bytes; raises Refused ``digest.mismatch``."""
+    """Return the digest over the renderings' own bytes; raises Refused ``digest.mismatch``, ``rendering.unseen``."""
     computed = tuple(Rendering.of(rendering.content()) for rendering in request.renderings)
     digest = digest_of(request.request_id, request.revision, computed)
     if computed != request.renderings or digest != request.digest:
@@ -157,21 +156,24 @@ def checked_digest(request: Request | PreviewReply) -> str:
             f"what {request.request_id} shows is not what its digest covers; nothing was signed",
             "do not approve it; onevoice doctor, and have the record verified: onevoice audit verify",
         )
+    _check_seen(request)
     return digest
+
+
+def _check_seen(request: Request | PreviewReply) -> None:
+    """Refuse to sign what a screen does not show."""
+    for rendering in request.renderings:
+        content = rendering.content()
+        for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+            if found := unseen.in_text(text):
+                raise Refused(
+                    "rendering.unseen",
+                    f"{request.request_id} has characters for {rendering.platform} that no screen shows: "
+                    f"{unseen.named(found)}; nothing was signed",
+                    f"reject it: onevoice reject {request.request_id}; and look who wrote it: onevoice audit verify",
+                )
 
 
 def codes(screening: Iterable[ScreeningFinding]) -> tuple[str, ...]:
     """Return the codes that an approval acknowledges, each once."""
     return tuple(dict.fromkeys(finding.code for finding in screening))
-
-
-def settings_of(city: City) -> Settings:
-    """Return the settings of the city's manifest; the policy's usual ones when it cannot be read here.
-
-    A machine that only signs may have no manifest: the gate decides by the ledger's own in any case.
-    """
-    try:
-        envelope = Envelope.from_bytes(city.manifest_path.read_bytes())
-        return Manifest.from_bytes(envelope.payload_bytes()).settings
-    except (OSError, StrictJsonError, ValueError):
-        return Settings()

@@ -13,7 +13,6 @@ LONGEST_FILE = 300
 
 # What stands above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
 LONG_FUNCTIONS = {
-    "services/kernel/authority/orders.py:carry_out": 51,
     "services/kernel/runtime/compose.py:on_nats": 76,
 }
 LONG_FILES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import subjects
-from schemas.events.control import Action, CrisisDeclare, CrisisEnd
+from schemas.events.control import CrisisDeclare, CrisisEnd
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands import eoc
@@ -22,11 +22,12 @@ async def declare(desk: Invocation, incident: options.Incident, as_: options.Act
 @command(app, "end", "onevoice crisis end --as pio")
 async def end(desk: Invocation, as_: options.ActsAs = None) -> int:
     """End a declared crisis."""
-    return await _order(desk, as_, CrisisEnd())
+    return await _order(desk, as_, None)
 
 
-async def _order(desk: Invocation, as_: str | None, action: Action) -> int:
+async def _order(desk: Invocation, as_: str | None, declaration: CrisisDeclare | None) -> int:
     async with session.acting(desk, as_) as here:
+        action = declaration or CrisisEnd(crisis=(await here.eoc()).began_seq)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await here.eoc(reply.control_seq)
     eoc.answer(desk, view)

@@ -49,7 +49,8 @@ async def activate(
 async def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
     """Stand the EOC down; what it held back stays held back."""
     async with session.acting(desk, as_) as here:
-        reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown())
+        before = await here.eoc()
+        reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown(activation=before.began_seq))
         view = await here.eoc(reply.control_seq)
     answer(desk, view)
     return Exit.DONE

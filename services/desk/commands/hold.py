@@ -24,7 +24,8 @@ async def hold(
 ) -> int:
     """The stop button: nothing is posted while it is on."""
     async with session.acting(desk, as_) as here:
-        reply = await here.order(subjects.DESK_EOC_ORDER, Hold(on=switch == "on"))
+        named = None if switch == "on" else (await here.eoc()).hold_seq
+        reply = await here.order(subjects.DESK_EOC_ORDER, Hold(on=switch == "on", hold=named))
         view = await here.eoc(reply.control_seq)
     eoc.answer(desk, view)
     return Exit.DONE

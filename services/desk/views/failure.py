@@ -5,9 +5,7 @@ Imported only when something did go wrong.
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import tempfile
 import traceback
 from pathlib import Path
@@ -59,13 +57,13 @@ def bug(error: Exception, args: list[str]) -> OneVoiceError:
 
 def show(error: OneVoiceError, as_json: bool) -> int:
     """Print an error and return its exit status."""
+    from services.desk.views import output
+
     if as_json:
         body = {"code": error.code, "message": error.message, "hint": error.hint}
-        sys.stdout.write(json.dumps({"error": body}, ensure_ascii=False, indent=2) + "\n")
+        output.print_json({"error": body})
         return int(error.exit_status)
-    from services.desk.views.output import errors_console
-
-    console = errors_console()
+    console = output.errors_console()
     console.print("error:", style="bold red", end=" ")
     console.print(error.message, markup=False)
     if error.hint:

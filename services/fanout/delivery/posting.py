@@ -25,6 +25,7 @@ from services.fanout.delivery.places import Places
 from services.fanout.delivery.records import Records
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain import receipts, retry
+from services.fanout.domain.addresses import is_public
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import Done, End, LookAgain, Place, Post, StepOutcome, Wait
 from services.fanout.hosts.host import Host
@@ -194,7 +195,8 @@ class Posting:
         return tuple(
             (profiles[name], receipt.url)
             for name, receipt in found.items()
-            if receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED and receipt.url and name in profiles
+            if receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+            if name in profiles and receipt.url and is_public(receipt.url)
         )
 
     async def _conclude(self, call: _RecordedAttempt, result: PublishResult | NotAttempted) -> StepOutcome:

@@ -12,7 +12,7 @@ from math import ceil
 
 import regex
 
-from schemas import links
+from schemas import links, unseen
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
 from services.intake.domain.following import labelled
@@ -52,10 +52,12 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
         )
     _check_pictures(draft, taken)
     text = draft.variants.get(platform, draft.text)
+    parts = parts_of(labelled(draft.act, text), draft.link, taken)
+    _check_seen(parts, platform)
     return Rendering.of(
         PlatformContent(
             platform=platform,
-            parts=parts_of(labelled(draft.act, text), draft.link, taken),
+            parts=parts,
             pictures=draft.pictures,
             link=draft.link,
             severity=draft.severity,
@@ -134,6 +136,17 @@ def _numbered(chunks: list[str], link: str | None, limits: Limits) -> tuple[str,
         if overrun(part, limits) is not None:
             raise WillNotSplit("no place to divide it was found")
     return tuple(parts)
+
+
+def _check_seen(parts: tuple[str, ...], platform: str) -> None:
+    """A mark of direction that the whole text needs is out of place in a part without the letters that it is for."""
+    for number, part in enumerate(parts, 1):
+        if found := unseen.in_text(part):
+            raise BadInput(
+                "text.hidden",
+                f"part {number} for {platform} would have a character that nobody sees: {unseen.named(found)}",
+                f"take it out, or give a shorter text for {platform}: --variant {platform}=TEXT",
+            )
 
 
 def _check_pictures(draft: Draft, limits: Limits) -> None:

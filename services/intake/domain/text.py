@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import regex
 
+from schemas import unseen
 from services.kernel.base.errors import BadInput
 
 MAX_BYTES = 64 * 1024
@@ -64,6 +65,7 @@ def clean(text: str, field: str = "text", *, required: bool = True) -> str:
     _refuse_characters(lines, field)
     composed = unicodedata.normalize("NFC", lines).strip()
     _refuse_long(composed, field)
+    _refuse_unseen(composed, field)
     if required and not composed:
         raise BadInput("text.empty", f"the {field} is empty", "write what the public should read")
     return composed
@@ -108,6 +110,17 @@ def _refuse_characters(text: str, field: str) -> None:
                     f"the {field} has {rule.what}, {_named(character)}, at {place(text, index)}",
                     rule.hint,
                 )
+
+
+def _refuse_unseen(text: str, field: str) -> None:
+    """Refuse what desk, gate and worker would not pass later."""
+    for character in unseen.in_text(text)[:1]:
+        where = place(text, text.index(character))
+        raise BadInput(
+            "text.hidden",
+            f"the {field} has a hidden character, {_named(character)}, at {where}",
+            "take it out, or type the passage again",
+        )
 
 
 def place(text: str, index: int) -> str:

@@ -7,10 +7,11 @@ reads the new state and checks the order again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Order, Ordered
+from schemas.events.control import ControlEvent, Hold, Order, Ordered, Renewed
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import StatementFault, read_signed
 from services.kernel.base.city import City
@@ -23,6 +24,10 @@ from services.kernel.control.order_rules import check_fresh, check_order, order_
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
+
+PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend"})
+"""What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
+fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
 
@@ -80,14 +85,7 @@ async def carry_out(
         Refused: the fold does not allow it (``order.signature``, ``order.role``, ``order.posture`` ...).
         Unreachable: the broker did not acknowledge.
     """
-    try:
-        order = read_signed(envelope, Order)
-    except StatementFault as fault:
-        raise fault.error("order") from fault
-    if order.action.action not in actions:
-        raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
-    if order.officer != sender:
-        raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
+    order = _read(envelope, sender, actions)
     state = await runtime.catch_up()
     for _ in range(TRIES):
         event = Ordered(at=runtime.clock.now(), order=envelope, rule=2)
@@ -100,20 +98,73 @@ async def carry_out(
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
             raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
+        last = None if protects(order) else state.seq
+        # The same order at two copies is one entry: without a condition only its id says so.
+        msg_id = f"order:{order_hash(envelope)}" if last is None else None
+        try:
+            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=last, msg_id=msg_id)
+        except Conflict:
+            state = await runtime.catch_up()
+            continue
+        crash_point(f"{runtime.row.name}.order.stored")
+        state_now = await runtime.catch_up()
+        if runtime.orders.get(order_hash(envelope)) != appended.seq:
+            raise _why_void(state_now, envelope, order, event)
+        return replace(state_now, seq=appended.seq), order
+    raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
+def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
+    try:
+        order = read_signed(envelope, Order)
+    except StatementFault as fault:
+        raise fault.error("order") from fault
+    if order.action.action not in actions:
+        raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
+    if order.officer != sender:
+        raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
+    return order
+
+
+def protects(order: Order) -> bool:
+    """Return whether an order only takes something back."""
+    return order.action.action in PROTECTING or (isinstance(order.action, Hold) and order.action.on)
+
+
+def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Ordered) -> Refused:
+    """Return why an order that was appended does not count: what came first, or the broker's clock."""
+    try:
+        check_order(replace(state, nonces={}), envelope, order, event.at)
+    except ControlFault as fault:
+        return Refused(fault.code, f"another order came first: {fault.message}", _hint(fault.code))
+    return Refused(
+        "order.expired",
+        "the broker's clock says that the order was signed more than a minute before or after it was stored",
+        "check the clocks of this machine and of the broker, and give the command again",
+    )
+
+
+async def carry_out_renewal(runtime: ControlWriter, envelope: Envelope) -> ControlState:
+    """Append the root's next version to ``ledger.control``; return the state after it.
+
+    Raises:
+        Refused: the fold does not allow it (``renewal.version``, ``renewal.signature`` ...).
+        Unreachable: the broker did not acknowledge.
+    """
+    state = await runtime.catch_up()
+    for _ in range(TRIES):
+        event = Renewed(at=runtime.clock.now(), renewal=envelope)
+        try:
+            _after(runtime, state, event, state.seq + 1)
+        except ControlFault as fault:
+            raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
         try:
             appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         except Conflict:
             state = await runtime.catch_up()
             continue
-        crash_point(f"{runtime.row.name}.order.stored")
         await runtime.catch_up()
-        if runtime.orders.get(order_hash(envelope)) != appended.seq:
-            raise Refused(
-                "order.expired",
-                "the broker's clock says that the order was signed more than a minute before or after it was stored",
-                "check the clocks of this machine and of the broker, and give the command again",
-            )
-        return _after(runtime, state, event, appended.seq), order
+        return _after(runtime, state, event, appended.seq)
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
 
 
@@ -147,6 +198,16 @@ def _hint(code: str) -> str:
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
+        "order.other": "look at what is in force by now, and give the command again: onevoice eoc status",
+        "authority.expired": "have the root keys sign the next version: onevoice root renew",
+        "renewal.version": "make it anew from the version in force: onevoice root renew",
+        "renewal.signature": "have it signed by a threshold of the old keys and of the new: onevoice root sign",
+        "renewal.expired": "make it anew with a later --expires",
+        "key.used": "make a new key: onevoice enroll, or onevoice keys rotate",
+        "proposal.own": "ask another one of cao, mcpe, pio and eoc_director",
+        "proposal.about": "ask another one of cao, mcpe, pio and eoc_director",
+        "proposal.unknown": "onevoice officers proposals shows what waits",
+        "proposal.waits": "have another officer confirm it: onevoice officers confirm NUMBER",
         "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
         "officer.revoked": "onevoice officers list",

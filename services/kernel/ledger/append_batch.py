@@ -34,10 +34,11 @@ class StaleCondition(Exception):
 
 @dataclass(frozen=True)
 class Stood:
-    """What the fold shows at ``seq`` under an entry's message id: the same bytes, or another's."""
+    """What the fold shows at ``seq`` under an entry's message id: the same bytes, or another's, or another subject."""
 
     seq: int
     same: bool
+    elsewhere: bool = False
 
 
 Answer = api.PubAck | Stood

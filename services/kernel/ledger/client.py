@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import nats.errors
 import nats.js.errors
+import structlog
 from nats.js import api
 
 from schemas import canonical, streams, subjects
@@ -34,16 +35,22 @@ from services.kernel.ledger.integrity.checks import IntegrityFault, check_ack
 from services.kernel.ledger.pending import PendingAppends
 from services.kernel.ledger.reader import LedgerReader, stream_of
 
+_log = structlog.get_logger()
+
 _ALWAYS = "ledger.receipt."
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 
 @dataclass(frozen=True)
 class Appended:
-    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``."""
+    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``.
+
+    ``elsewhere``: it stands on another subject, so it is no other try of the same, and nothing of ours was stored.
+    """
 
     seq: int
     duplicate: bool = False
+    elsewhere: bool = False
 
 
 class Conflict(Exception):
@@ -100,7 +107,12 @@ class Ledger(LedgerReader):
         elif expect_last is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expect_last)
         try:
-            return await self._append(subject, raw, headers)
+            appended = await self._append(subject, raw, headers)
+            if appended.elsewhere:
+                # The id is known beforehand, the bytes are not: under their hash nobody can have claimed it too.
+                message_id = f"{message_id}:{canonical.sha256(subject.encode() + raw)}"
+                appended = await self._append(subject, raw, {**headers, "Nats-Msg-Id": message_id})
+            return appended
         except (Conflict, StaleCondition) as refused:
             # A repeat of an accepted append may come back as a wrong sequence: look before believing it.
             stored = await self.last(subject) if look else None
@@ -118,12 +130,20 @@ class Ledger(LedgerReader):
         finally:
             self._pending.discard(item)
         if isinstance(answer, Stood):
-            return Appended(answer.seq, duplicate=not answer.same)
+            return self._claimed(subject, answer.seq, duplicate=not answer.same, elsewhere=answer.elsewhere)
         if not answer.duplicate:
             self._saw(answer.seq, before)
             return Appended(answer.seq)
         stored = await self.get(answer.seq)
-        return Appended(answer.seq, duplicate=stored is None or stored.data != raw)
+        elsewhere = stored is not None and stored.subject != subject
+        duplicate = elsewhere or stored is None or stored.data != raw
+        return self._claimed(subject, answer.seq, duplicate=duplicate, elsewhere=elsewhere)
+
+    def _claimed(self, subject: str, seq: int, *, duplicate: bool, elsewhere: bool) -> Appended:
+        """Return what a repeated message id means; nobody of ours uses one for two subjects."""
+        if elsewhere:
+            _log.error("alarm: the message id of an append was claimed on another subject", subject=subject, seq=seq)
+        return Appended(seq, duplicate=duplicate, elsewhere=elsewhere)
 
     def folded(self, entry: Entry) -> None:
         """Take note of the next entry that the projection has folded: it may settle an append that waits."""

@@ -42,7 +42,7 @@ class PendingAppends:
         for item in self._by_id.get(entry.headers.get(MESSAGE_ID, ""), ()):
             if not item.done.done():
                 same = (item.subject, item.raw) == (entry.subject, entry.data)
-                item.done.set_result(Stood(entry.seq, same))
+                item.done.set_result(Stood(entry.seq, same, elsewhere=item.subject != entry.subject))
         for item in self._by_condition.get(entry.subject, ()):
             if not item.done.done() and int(item.headers[EXPECTED]) < entry.seq:
                 item.done.set_exception(StaleCondition(f"{entry.subject} stands at {entry.seq}"))

@@ -17,6 +17,7 @@ from nats.aio.client import Client
 
 from schemas import canonical, flow, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.authority import Settings
 from schemas.events.control import Genesis, Hold, Order, Ordered
 from schemas.events.deliveries import Attempt, Receipt
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
@@ -53,10 +54,10 @@ NAMES = ("fire", "water", "parks", "waste", "roads", "bylaw")
 
 
 def small_plan(names: Sequence[str] = NAMES) -> Any:
-    """The demonstration city with these departments instead of its own."""
+    """The demonstration city with these departments instead of its own; only all of them are all in 2(iv)'s sense."""
     plan = demo_plan()
     made = local_profiles(plan.name, plan.website, [Department(name, name.title(), name) for name in names])
-    return replace(plan, profiles=made)
+    return replace(plan, profiles=made, settings=Settings(all_departments_percent=99))
 
 
 class Town:

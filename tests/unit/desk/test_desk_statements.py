@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from rich.panel import Panel
+from rich.text import Text
 
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.control import Hold
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
+from schemas.events.requests import PlatformContent, Rendering, digest_of
 from services.desk import statements
+from services.desk.views import output
 from services.kernel.authority.signing import Signer, new_seed, verified_by
 from services.kernel.authority.statements import ORDER_LIFETIME
 from services.kernel.base.errors import Refused
@@ -73,3 +77,24 @@ def test_an_order_lasts_no_longer_than_the_kernel_allows() -> None:
     assert verified_by(envelope, ORDER_TYPE) == {SIGNER.public_key}
     assert (order.realm, order.officer, order.action) == ("exercise", "cao", Hold(on=True))
     assert timedelta(0) < order.expires_at - order.issued_at <= ORDER_LIFETIME
+
+
+def test_what_no_screen_shows_is_not_signed() -> None:
+    """A terminal takes ESC for an order: it would hide a part of what is posted."""
+    hidden = (Rendering.of(PlatformContent(platform="website", parts=("open\x1b[8m closed",), created_at=NOW)),)
+    bad = request().model_copy(update={"renderings": hidden, "digest": digest_of(request().request_id, 1, hidden)})
+    with pytest.raises(Refused) as refused:
+        statements.checked_digest(bad)
+    assert refused.value.code == "rendering.unseen"
+    assert "U+001B" in refused.value.message
+
+
+def test_the_desk_shows_nothing_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    console = output.console()
+    console.print(Panel(Text("open\x1b[8m closed \x9b8m \u202e")), "one\x1bmore")
+    output.print_json({"said": "a\u202e\x9b\x7f"})
+    output.print_json_line({"said": "a\u202e"})
+    shown = capsys.readouterr().out
+    assert "<U+001B>[8m closed" in shown
+    assert not set(shown) & set("\x1b\x9b\u202e\x7f")
+    assert '"a\\u202e\\u009b\\u007f"' in shown

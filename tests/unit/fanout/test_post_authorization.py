@@ -394,6 +394,7 @@ def test_it_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
         "services.kernel.control.control_state",
         "services.kernel.base.remember",
         "services.kernel.authority.signing",
+        "services.kernel.authority.visible",
     }
     assert not others & {"services.gatekeeper", "asyncio", "nats", "structlog", "services.kernel.base.clock"}
 
@@ -413,3 +414,10 @@ def test_the_mirror_of_what_goes_to_no_official_profile_is_held_back() -> None:
 def test_nobody_counts_in_a_posture_that_is_not_known(posture: Any) -> None:
     """A posture of a later version: fail closed."""
     assert codes(facts(control=control(posture))) == {"no_signature"}
+
+
+@pytest.mark.parametrize("text", ["Leave now\x1b[8m for the bridge\x1b[0m", "a\u202eb", "a\u200bb"], ids=ascii)
+def test_what_no_approver_could_see_is_not_posted(text: str) -> None:
+    """A terminal hides what stands between two escapes: the signature is genuine, the reading was not."""
+    subject = request(renderings=(rendering(text=text),))
+    assert codes(facts(subject)) == {"unseen"}

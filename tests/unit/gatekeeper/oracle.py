@@ -84,7 +84,8 @@ class Book:
     def reaches_everybody(self, ask: Asked) -> bool:
         """True when no department that has a fit profile is left out."""
         wanted = {department for name, department in self.departments.items() if name not in self.unfit}
-        return ask.everybody or (len(wanted) > 1 and wanted <= {self.departments[name] for name in ask.targets})
+        named = wanted & {self.departments[name] for name in ask.targets}
+        return ask.everybody or (len(named) > 1 and 2 * len(named) > len(wanted))
 
     def may_go(self, name: str, at: datetime) -> bool:
         """True when the policy lets a request go out at a time."""

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import nkeys
 
@@ -87,8 +87,12 @@ class PolicyCity:
         profiles: Iterable[Profile] = PROFILES,
         settings: Settings | None = None,
         keys: dict[str, Signer] | None = None,
+        ruled: bool = True,
+        threshold: int | None = None,
+        expires_at: datetime | None = None,
     ) -> None:
         self.now = START
+        self.rule: Literal[2] | None = 2 if ruled else None
         self.seq = 0
         self.keys = keys or {}
         self.approvals: dict[str, dict[str, ApprovalFact]] = {}
@@ -104,9 +108,14 @@ class PolicyCity:
                 for name, grants in (OFFICERS if officers is None else officers).items()
             ),
             profiles=tuple(profiles),
-            settings=settings or Settings(),
+            settings=settings or Settings(all_departments_percent=99),
+            threshold=threshold,
+            expires_at=expires_at,
         )
-        self.fold(c.Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        self.pinned = threshold or 2
+        roots = (*ROOTS, signer("root five"))[: self.pinned]
+        self.root_keys = frozenset(root.public_key for root in roots)
+        self.fold(c.Genesis(at=START, rule=self.rule, manifest=seal(MANIFEST_TYPE, manifest, roots)))
 
     def key(self, name: str) -> Signer:
         """The signing key of an officer."""
@@ -124,7 +133,7 @@ class PolicyCity:
     def fold(self, event: c.ControlEvent) -> None:
         """Append a control event."""
         seq = self.seq + 1
-        self.control = fold(self.control, event, seq, root_keys=ROOT_KEYS, threshold=2, realm="live")
+        self.control = fold(self.control, event, seq, root_keys=self.root_keys, threshold=self.pinned, realm="live")
         self.seq = seq
 
     def order(self, officer: str, action: Any) -> None:
@@ -137,7 +146,7 @@ class PolicyCity:
             expires_at=self.now + MINUTE,
             nonce=self.nonce(),
         )
-        self.fold(c.Ordered(at=self.now, order=self.key(officer).sign(ORDER_TYPE, order)))
+        self.fold(c.Ordered(at=self.now, rule=self.rule, order=self.key(officer).sign(ORDER_TYPE, order)))
 
     def activate(self, barrier: bool = True) -> None:
         """Activate the EOC; without the barrier it stays activating."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from schemas.events.authority import Settings
 from schemas.events.control import ProfileAdd
 from services.gatekeeper.policy.clauses import c2_iv
 from tests.unit.gatekeeper.policy_city import EVERY_DEPARTMENT, PolicyCity, one, profile, said
@@ -144,3 +147,31 @@ def test_the_clearance_ends_with_the_last_leaders_approval() -> None:
     assert city.decide(request).valid_until == end
     city.now = end
     assert city.decide(request).outcome == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("percent", "reached", "outcome"),
+    [
+        (None, 1, "cleared"),
+        (None, 2, "blocked"),
+        (50, 2, "blocked"),
+        (67, 2, "cleared"),
+        (67, 3, "blocked"),
+        (0, 1, "cleared"),
+        (0, 2, "blocked"),
+    ],
+)
+def test_leaving_one_department_out_is_no_way_round_it(percent: int | None, reached: int, outcome: str) -> None:
+    """More than half of the three departments are all of them, or more than the share that the city set."""
+    assert len(EVERY_DEPARTMENT) == 3
+    city = PolicyCity(settings=Settings(all_departments_percent=percent))
+    city.activate()
+    assert city.outcome(city.request(targets=EVERY_DEPARTMENT[:reached]), "cao") == outcome
+
+
+def test_a_ledger_of_before_0_3_is_judged_as_it_was() -> None:
+    city = PolicyCity()
+    city.activate()
+    request = city.request(targets=EVERY_DEPARTMENT[:2])
+    city.control = replace(city.control, ruled=False)
+    assert city.outcome(request, "cao") == "cleared"

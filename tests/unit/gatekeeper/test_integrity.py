@@ -94,3 +94,10 @@ def test_a_profile_that_moved_to_a_platform_nobody_saw() -> None:
     assert decision.outcome == "blocked"
     assert "fire-town" in one(decision, CLAUSE, "blocked")
     assert city.decide(request, delivered=("fire-town",)).outcome == "cleared"
+
+
+def test_what_no_approver_can_see_is_refused() -> None:
+    """A genuine approval of half of what is posted is none."""
+    city = PolicyCity()
+    renderings = (_body("townsquare", "The bridge is open\x1b[8m, says nobody\x1b[0m."), _body("website"))
+    assert "U+001B" in _refused(city, city.request(renderings=renderings))

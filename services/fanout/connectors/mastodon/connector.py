@@ -43,6 +43,7 @@ from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.sending import Made, send
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock, SystemClock
 
 _REMEMBERED = 10_000
@@ -123,7 +124,7 @@ class MastodonConnector(Connector):
             if isinstance(uploaded, NotSent):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
-        stands = [(status.id, status.url) for status in standing]
+        stands = _addressed(standing, account.endpoint.base)
         answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
@@ -184,7 +185,7 @@ class MastodonConnector(Connector):
             return standing
         if not standing:
             return Absent()
-        posted = _posted([(status.id, status.url) for status in standing])
+        posted = _posted(_addressed(standing, account.endpoint.base))
         return posted if len(standing) == len(intent.content.parts) else Absent(begun=posted)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
@@ -203,7 +204,7 @@ class MastodonConnector(Connector):
             if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
                 return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
             url = url or str(outcome.body.get("url") or outcome.body.get("uri") or "")
-        return Posted(url, remote_id)
+        return Posted(own_address(url, account.endpoint.base), remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
@@ -269,6 +270,11 @@ def _not_let_in(why: Retryable | Permanent) -> CannotTell:
     if isinstance(why, Permanent):
         return CannotTell(why.reason)
     return CannotTell(why.reason, why.cause, why.after)
+
+
+def _addressed(standing: list[Status], base: str) -> list[tuple[str, str]]:
+    """Return ids and addresses; an address that is not the server's own is left out."""
+    return [(status.id, own_address(status.url, base)) for status in standing]
 
 
 def _answers(intent: Intent) -> str | None:

@@ -42,7 +42,7 @@ def reaches_all(facts: Facts) -> bool:
     request = facts.request
     if request.scope == ALL_DEPARTMENTS:
         return True
-    return len(request.targets) > 1 and facts.control.covers_all_departments(request.targets)
+    return facts.control.covers_all_departments(request.targets)
 
 
 def leaders(weighed: Weighed) -> tuple[Weight, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from schemas import canonical
+from schemas import canonical, unseen
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
@@ -31,7 +31,25 @@ def judge(facts: Facts, weighed: Weighed) -> Finding | None:
             "The renderings are not what the request states (another hash or platform), so no approval can cover "
             "them; submit it again.",
         )
+    if hidden := _unseen(request):
+        return refused(
+            CLAUSE,
+            f"The renderings hold what no approver can see ({hidden}), so nobody can have approved them; "
+            "submit it again without.",
+        )
     return _platforms(facts)
+
+
+def _unseen(request: Request) -> str:
+    """Return the characters of the renderings that a screen does not show, in words; empty when there are none."""
+    return unseen.named(tuple(dict.fromkeys(one for item in request.renderings for one in _unseen_in(item.body))))
+
+
+@lru_cache(maxsize=256)
+def _unseen_in(body: str) -> tuple[str, ...]:
+    content = PlatformContent.from_bytes(body.encode())
+    texts = (*content.parts, content.link or "", *(picture.alt for picture in content.pictures))
+    return tuple(one for text in texts for one in unseen.in_text(text))
 
 
 def _digest_holds(request: Request) -> bool:

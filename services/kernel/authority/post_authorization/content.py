@@ -8,6 +8,7 @@ from schemas import canonical
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.platforms import MIRROR, WEBSITE
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
+from services.kernel.authority.visible import unseen_in
 from services.kernel.base.remember import by_identity
 
 
@@ -46,6 +47,13 @@ def _rendering(facts: PostFacts, platform: str) -> Iterator[PostViolation]:
         yield PostViolation("warrant.other_bytes", f"What would be posted is not the request's {platform} rendering.")
     if content_of(rendering).platform != platform:
         yield PostViolation("warrant.rendering_platform", f"The {platform} rendering holds another platform's content.")
+    if hidden := _unseen_in(rendering):
+        yield PostViolation("warrant.unseen", f"The {platform} rendering holds {hidden}, which no approver could see.")
+
+
+@by_identity(512)
+def _unseen_in(rendering: Rendering) -> str:
+    return unseen_in(content_of(rendering))
 
 
 @by_identity(512)

@@ -1,0 +1,63 @@
+"""Characters that people cannot see, or that change what they see: no rendering may hold one, no desk shows one raw.
+
+They are control characters (a terminal takes ESC for an order), characters that reorder a line (CVE-2021-42574), those
+that are drawn as nothing (Default_Ignorable_Code_Point), private ones, and halves of characters. What spelling needs
+stays: joiners between letters of other scripts and in emoji, variation selectors, the tags of a flag, and the marks of
+direction in a text with letters that run from right to left. Pure. Source: Unicode 15 chapter 23, UTS 39.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import regex
+
+_JOINER = r"[\u200c\u200d]"
+_LETTER = r"[^\x00-\x7f\s\u200c\u200d]"
+_SHAPED = (
+    r"[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Mongolian}\p{Script=Nko}\p{Indic_Syllabic_Category=Virama}"
+    r"\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Bengali}\p{Script=Devanagari}\p{Script=Gurmukhi}\p{Script=Gujarati}"
+    r"\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Oriya}]"
+)
+_SELECTOR = r"\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f"
+_SPELT = regex.compile(
+    rf"(?<={_LETTER}){_JOINER}(?={_LETTER})"
+    rf"|(?<={_SHAPED}){_JOINER}(?!{_JOINER})"
+    rf"|(?<=[^\s{_SELECTOR}])[{_SELECTOR}]"
+    r"|\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+)
+_DIRECTION = regex.compile(r"[\u200e\u200f\u061c]")
+_RIGHT_TO_LEFT = regex.compile(r"(?=\p{L})[\p{Bidi_Class=R}\p{Bidi_Class=AL}]")
+_UNSEEN = regex.compile(
+    r"(?!\n)[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb]"
+)
+
+
+def in_text(text: str) -> tuple[str, ...]:
+    """Return the unseen characters of a text, each once, in order; empty for a text that shows all that it holds."""
+    if text.isascii() and text.isprintable():
+        return ()
+    return tuple(dict.fromkeys(text[index] for index in _places(text)))
+
+
+def shown(text: str) -> str:
+    """Return a text in which each unseen character is spelt out, as in ``<U+001B>``."""
+    if text.isascii() and text.isprintable():
+        return text
+    places = set(_places(text))
+    if not places:
+        return text
+    return "".join(f"<U+{ord(one):04X}>" if index in places else one for index, one in enumerate(text))
+
+
+def named(characters: tuple[str, ...]) -> str:
+    """Return characters by their numbers and names, for people."""
+    names = (f"U+{ord(one):04X} {unicodedata.name(one, '')}".strip() for one in characters[:4])
+    return ", ".join(names) + (f" and {len(characters) - 4} more" if len(characters) > 4 else "")
+
+
+def _places(text: str) -> list[int]:
+    spelt = {index for match in _SPELT.finditer(text) for index in range(*match.span())}
+    if _RIGHT_TO_LEFT.search(text):
+        spelt |= {match.start() for match in _DIRECTION.finditer(text)}
+    return [match.start() for match in _UNSEEN.finditer(text) if match.start() not in spelt]
