@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.events.authority import Realm
-from schemas.events.base import Contract, Sha256, Utc
+from schemas.events.base import Contract, Id, Sha256, Utc
 from schemas.events.envelope import Envelope
 
 
@@ -39,6 +39,30 @@ class WitnessedCheckpoint(Contract):
     checkpoint: Envelope
     since: int = Field(default=0, ge=0)
     consistency: tuple[Sha256, ...] = ()
+
+
+class ProvenEntry(Contract):
+    """One entry of a proof: ``leaf_input`` is canonical JSON, whose UTF-8 bytes the leaf hash covers.
+
+    ``index`` counts from 0; ``path`` are the sibling hashes (SHA-256, hexadecimal), lowest first.
+    """
+
+    leaf_input: str
+    index: int = Field(ge=0)
+    path: tuple[Sha256, ...] = Field(max_length=64)
+
+
+class Proof(Contract):
+    """What ``onevoice audit prove`` writes: a request's entries, provable by whoever has a root key (docs/proof.md).
+
+    Root keys signed ``manifest``, which names the audit key; that signed ``checkpoint``; each path leads to its root.
+    """
+
+    type: Literal["proof"] = "proof"
+    request_id: Id
+    manifest: Envelope
+    checkpoint: Envelope
+    entries: tuple[ProvenEntry, ...] = Field(min_length=1)
 
 
 class Seal(Contract):

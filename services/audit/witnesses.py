@@ -18,7 +18,7 @@ from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import LineError, split_line
 from services.audit.record.witness import WitnessError, read_witnessed, witness_line
 from services.kernel.base.city import City
-from services.kernel.base.line_files import GrowingFile, complete_lines, last_line
+from services.kernel.base.line_files import GrowingFile, complete_lines, last_line, lines_backwards
 from services.kernel.base.mail import send_mail
 
 MAILED = "mailed.jsonl"
@@ -49,16 +49,15 @@ def witness_files(city: City) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def give(city: City) -> Given:
-    """Give each witness the newest checkpoint, if it has not got it; the record was verified just now.
+def give(city: City, verified: int) -> Given:
+    """Give each witness the newest checkpoint over the ``verified`` first entries or fewer, if it has not got it.
 
     What one of them does not take is told, and keeps no other from getting it.
     """
-    raw = last_line(city.audit_folder / CHECKPOINTS)
-    if raw is None:
+    found = _newest(city.audit_folder, verified)
+    if found is None:
         return Given(troubles=("there is no checkpoint yet that a witness could keep",))
-    envelope = Envelope.from_bytes(raw)
-    newest = Checkpoint.from_bytes(envelope.payload_bytes())
+    envelope, newest = found
     leaves: list[bytes] = []
     places, troubles = list[str](), list[str]()
     for place in _places(city):
@@ -73,6 +72,16 @@ def give(city: City) -> Given:
         else:
             places.append(place.name)
     return Given(tuple(places), tuple(troubles))
+
+
+def _newest(folder: Path, most: int) -> tuple[Envelope, Checkpoint] | None:
+    """Return the newest checkpoint that covers no more entries; later ones came since the verification."""
+    for raw in lines_backwards(folder / CHECKPOINTS):
+        envelope = Envelope.from_bytes(raw)
+        checkpoint = Checkpoint.from_bytes(envelope.payload_bytes())
+        if checkpoint.size <= most:
+            return envelope, checkpoint
+    return None
 
 
 def _places(city: City) -> Sequence[_Place]:

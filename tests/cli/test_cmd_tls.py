@@ -59,7 +59,7 @@ CONNECT = (
 )
 DOCTOR = "doctor"
 """It looks at the rest as well, and shows the error in its line for the broker."""
-OFFLINE = ("init", "audit show", "audit close-alarms", "audit verify")
+OFFLINE = ("init", "audit show", "audit close-alarms", "audit verify", "audit prove", "audit check")
 """They need no broker; verify asks one how current the copy is where it can."""
 
 

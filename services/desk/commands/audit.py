@@ -1,4 +1,4 @@
-"""``onevoice audit``: verify, show, restore, close-alarms."""
+"""``onevoice audit``: verify, show, prove, check, restore, close-alarms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from services.audit import witnesses
-from services.audit.proof import list_entries, show_entry, trusted_keys, verify_record
+from services.audit.proof import check_proof, list_entries, prove_request, show_entry, trusted_keys, verify_record
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
 from services.audit.record.folder import writing
 from services.audit.witnesses import Given
@@ -63,7 +63,7 @@ def verify(
     keys = trusted_keys(city, frozenset(root)) if root else None
     known = known_checkpoints(city, checkpoint or (), keys)
     report = verify_record(city, SystemClock().now(), known=known, keys=keys)
-    given = witnesses.give(city) if witness and report.ok else Given()
+    given = witnesses.give(city, report.events) if witness and report.ok else Given()
     if witness:
         keep_result(city, report, given, SystemClock().now())
     answer = record.report_json(report) | {"note": current, "witnesses": asdict(given)}
@@ -99,6 +99,56 @@ def show(
     desk.answer(
         [record.entry_json(view) for view in found], lambda out: record.entries(out, found, SystemClock().now())
     )
+    return Exit.DONE
+
+
+@command(app, "prove", "onevoice audit prove rab12cdefghij --out proof.json")
+def prove(
+    desk: Invocation,
+    request: options.RequestId,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the proof goes.")] = Path("proof.json"),
+) -> int:
+    """Write a proof of all that the record holds of a request, for whoever has the city's root key.
+
+    The proof holds the entries themselves. onevoice audit check reads it; docs/proof.md says how other programs can.
+    """
+    city = desk.city()
+    found = prove_request(city, _whole_id(city, request))
+    try:
+        with out.open("xb") as file:
+            file.write(found.to_bytes() + b"\n")
+    except FileExistsError as error:
+        raise BadInput("proof.exists", f"{out} is there already", "--out with another name") from error
+    except OSError as error:
+        raise BadInput("proof.unwritable", f"{out} cannot be written: {error.strerror}", "--out FILE") from error
+    said = f"{out} proves {len(found.entries)} entries of {found.request_id}."
+    desk.answer(
+        {"file": str(out), "request_id": found.request_id, "entries": len(found.entries)},
+        lambda console: console.print(Text(said)),
+    )
+    return Exit.DONE
+
+
+@command(app, "check", "onevoice audit check proof.json --root UABC... --root UDEF...")
+def check(
+    desk: Invocation,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What onevoice audit prove wrote.")],
+    root: Annotated[
+        list[str], typer.Option("--root", metavar="KEY", help="The city's root keys; each must have signed.")
+    ],
+) -> int:
+    """Check a proof offline, with nothing but the city's root keys; exit status 7 when it does not stand.
+
+    It needs no city folder. Take the root keys from a source of your own, never from whoever gave you the proof.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            "proof.unreadable", f"{file} cannot be read: {error.strerror}", "onevoice audit check FILE"
+        ) from error
+    found = check_proof(raw.strip(), frozenset(root))
+    desk.answer(record.checked_json(found), lambda out: record.checked(out, found, SystemClock().now()))
     return Exit.DONE
 
 

@@ -82,11 +82,11 @@ def _write(place: City, builder: LedgerBuilder, entries: int) -> None:
 def test_witnesses_on_this_machine_find_a_record_that_was_cut(made: tuple[City, LedgerBuilder]) -> None:
     """The folder and the site keep each checkpoint with a proof from the one before; verify reads them by itself."""
     place, builder = made
-    assert set(give(place).places) == {str(path) for path in witness_files(place)}
-    assert give(place).places == ()
+    assert set(give(place, 10_000).places) == {str(path) for path in witness_files(place)}
+    assert give(place, 10_000).places == ()
     earlier = {name: (place.audit_folder / name).read_bytes() for name in (LEDGER, CHECKPOINTS)}
     _write(place, builder, len(builder.entries))
-    given = give(place)
+    given = give(place, 10_000)
     assert (len(given.places), given.troubles) == (2, ())
     known = known_checkpoints(place, ())
     assert len(known) == 4
@@ -95,18 +95,18 @@ def test_witnesses_on_this_machine_find_a_record_that_was_cut(made: tuple[City, 
         (place.audit_folder / name).write_bytes(content)
     assert verify_record(place, builder.now).ok
     assert {one.code for one in verify_record(place, builder.now, known=known).violations} == {"record.truncated"}
-    assert "the record" in " ".join(give(place).troubles)
+    assert "the record" in " ".join(give(place, 10_000).troubles)
 
 
 def test_a_record_that_tells_another_story_gets_no_witness(made: tuple[City, LedgerBuilder]) -> None:
     """A longer record, signed with the audit key, that did not grow out of what the witness has."""
     place, builder = made
-    give(place)
+    give(place, 10_000)
     shutil.rmtree(place.audit_folder)
     builder.entries[5:7] = []
     builder.entries = [replace(one, seq=seq) for seq, one in enumerate(builder.entries, 1)]
     _write(place, builder, len(builder.entries))
-    given = give(place)
+    given = give(place, 10_000)
     assert (given.places, len(given.troubles)) == ((), 2)
     assert "did not grow out of" in given.troubles[0]
 
@@ -123,8 +123,8 @@ def test_the_clerk_gets_a_file_that_verify_takes(
             "notify": NotifySection(first=("pio@mission.example",), smtp=address, security="none"),
         }
     )
-    assert give(place).places == ("mail to clerk@mission.example",)
-    assert give(place).places == ()
+    assert give(place, 10_000).places == ("mail to clerk@mission.example",)
+    assert give(place, 10_000).places == ()
     [mail] = inbox.mails
     [attached] = mail.iter_attachments()
     file = tmp_path / "kept.jsonl"
@@ -139,9 +139,9 @@ def test_a_mail_that_cannot_be_sent_is_told_and_tried_again(made: tuple[City, Le
     """The other witnesses get theirs; the doctor says it."""
     place, builder = made
     place.settings = place.settings.model_copy(update={"witness": WitnessSection(mail=("clerk@mission.example",))})
-    given = give(place)
+    given = give(place, 10_000)
     assert (len(given.places), "no [notify]" in given.troubles[0]) == (1, True)
-    assert give(place).troubles == given.troubles
+    assert give(place, 10_000).troubles == given.troubles
     keep_result(place, verify_record(place, builder.now), given, builder.now)
     line = health.verified(read_result(place), builder.now)
     assert (line.level, "clerk" in line.detail) == (Level.WARN, True)
@@ -152,7 +152,7 @@ def test_the_doctor_says_how_the_last_verification_went(made: tuple[City, Ledger
     place, builder = made
     assert health.verified(read_result(place), builder.now).level is Level.OK
     (place.audit_folder / CHECKPOINTS).write_bytes(b"")
-    keep_result(place, verify_record(place, builder.now), give(place), builder.now)
+    keep_result(place, verify_record(place, builder.now), give(place, 10_000), builder.now)
     line = health.verified(read_result(place), builder.now)
     assert (line.level, line.unproven) == (Level.FAIL, True)
 
