@@ -48,11 +48,12 @@ def verify_record(
         )
     keys = keys or _keys(city)
     reader, state = RecordReader(city.audit_folder, city.realm, keys.audit_key), ReplayState(keys)
+    folder = city.audit_folder
     events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
     for entry in reader.entries():
         events += 1
         found.extend(judge(state, entry))
-        pictures.extend(judge_pictures(city.audit_folder, entry, looked_at))
+        pictures.extend(judge_pictures(folder, entry, looked_at))
     found.extend(one for one in pictures if one.code == "media.damaged")
     found.extend(_at_the_end(state))
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
