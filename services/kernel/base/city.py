@@ -139,6 +139,18 @@ class NotifySection(Section):
     sender: Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")] = "onevoice@localhost.localdomain"
 
 
+class WitnessSection(Section):
+    """[witness]: where checkpoints of the record are kept besides its own folder (``onevoice audit verify --witness``).
+
+    ``folder`` is one on another disk or machine; ``website`` is ``audit/checkpoints.jsonl`` of the site; ``mail`` are
+    addresses, the clerk's say, which get them by the mail server of [notify].
+    """
+
+    folder: str | None = None
+    website: bool = True
+    mail: tuple[Annotated[str, StringConstraints(pattern=r"^[^\s@,]+@[^\s@,]+$")], ...] = ()
+
+
 class LogSection(Section):
     """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
 
@@ -177,6 +189,7 @@ class CityFile(Section):
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
     notify: NotifySection | None = None
+    witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})

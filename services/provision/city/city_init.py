@@ -179,6 +179,7 @@ def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> M
         systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
         profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),
         settings=plan.settings,
+        audit_key=keys.services["audit"].public,
         threshold=len(ROOTS),
         expires_at=clock.now() + LASTS,
     )
