@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
-	@echo "make test        set up and run all tests but the fault suites (some ten minutes)"
+	@echo "make test        set up and run all tests but the fault suites (some five minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
 	@echo "make test-newest run the unit tests with the newest Python on this machine"
 	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
@@ -71,9 +71,10 @@ up: $(VENV)/.ready
 # --- quality ----------------------------------------------------------------------------------------------
 
 # A file to one worker: its tests may share a city and a broker. (loadgroup does not group with pytest 9 and xdist 3.8.)
-# Three workers on two cores: most tests wait for disks, leases and redeliveries, and a third one uses that time.
+# The longest files begin first (tests/conftest.py), which xdist would undo by sorting files by how many tests they have.
+# Four workers on two cores: most tests wait for disks, leases and redeliveries, and the others use that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore tests/faults --ignore tests/platforms
+TESTS := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/platforms
 test: $(VENV)/.dev
 	@$(TESTS)
 

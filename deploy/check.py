@@ -24,6 +24,7 @@ from generate import HERE, rendered
 
 from schemas import flow
 from services.provision import find_nats_server
+from services.provision.deployment.files import runnable
 
 ROOT = HERE.parent
 WORST_EXPOSURE = 3.0
@@ -84,20 +85,12 @@ def units() -> Iterator[str]:
     if shutil.which("systemd-analyze") is None:
         raise Skipped("systemd-analyze is missing")
     with tempfile.TemporaryDirectory() as folder:
-        copies = [_runnable(path, Path(folder)) for path in sorted((HERE / "systemd").glob("onevoice*"))]
+        copies = [runnable(path, Path(folder)) for path in sorted((HERE / "systemd").glob("onevoice*"))]
         names = [str(path) for path in copies if path.suffix != ".conf"]
         result = _run("systemd-analyze", "verify", "--man=no", *names)
         yield from (line for line in result.stderr.splitlines() if folder in line or "onevoice" in line)
         for path in (Path(name) for name in names if name.endswith(".service")):
             yield from _exposure(path)
-
-
-def _runnable(path: Path, folder: Path) -> Path:
-    """Copy a unit with programs that are on this machine: systemd complains of those that are not."""
-    text = re.sub(r"(?m)^(Exec\w+=[+-]?)\S+", r"\g<1>/bin/sh", path.read_text())
-    copy = folder / path.name
-    copy.write_text(text)
-    return copy
 
 
 def _exposure(path: Path) -> Iterator[str]:
@@ -168,6 +161,52 @@ def compose_by_docker() -> Iterator[str]:
         yield f"compose.yaml: {result.stderr.strip()}"
 
 
+def chart() -> Iterator[str]:
+    """The chart has each service once, with no right that it does not need and its own key only."""
+    documents = list(yaml.safe_load_all(_plain(HERE / "helm" / "templates" / "services.yaml")))
+    expected = {f"onevoice-{row.user}" for row in flow.SERVICES}
+    if {document["metadata"]["name"] for document in documents} != expected:
+        yield "helm: the deployments differ from the flow map"
+    for document in documents:
+        name, pod = document["metadata"]["name"], document["spec"]["template"]["spec"]
+        user = name.removeprefix("onevoice-")
+        keys = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "key"]
+        if [[item["key"] for item in key["items"]] for key in keys] != [[f"{user}.nk"]]:
+            yield f"helm: {name} has not its own key alone"
+        for container in (*pod["initContainers"], *pod["containers"]):
+            context = container["securityContext"]
+            if not context["readOnlyRootFilesystem"] or context["capabilities"] != {"drop": ["ALL"]}:
+                yield f"helm: {name}: {container['name']} is not confined"
+        if not pod["securityContext"]["runAsNonRoot"] or pod["automountServiceAccountToken"]:
+            yield f"helm: {name} may run as root, or may speak to the cluster"
+
+
+def _plain(path: Path) -> str:
+    """Return a template as YAML: each expression of Helm's is a word."""
+    return re.sub(r"(?m)^ *x$\n?", "", re.sub(r"\{\{-?.*?-?\}\}", "x", path.read_text()))
+
+
+def chart_by_helm() -> Iterator[str]:
+    """Helm renders the chart, and kubeconform knows what it renders."""
+    if shutil.which("helm") is None:
+        raise Skipped("helm is missing; the templates were read as YAML and held against our own rules")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "onevoice"
+        shutil.copytree(HERE / "helm", copy)
+        if _run("helm", "dependency", "build", str(copy)).returncode:
+            raise Skipped("the official NATS chart cannot be had from here")
+        result = _run("helm", "template", "onevoice", str(copy))
+        if result.returncode:
+            yield f"helm: {result.stderr.strip()}"
+        elif shutil.which("kubeconform") is None:
+            raise Skipped("helm renders it; kubeconform is missing")
+        else:
+            (Path(folder) / "rendered.yaml").write_text(result.stdout)
+            result = _run("kubeconform", "-strict", "-ignore-missing-schemas", str(Path(folder) / "rendered.yaml"))
+            if result.returncode:
+                yield f"helm: {(result.stdout + result.stderr).strip()}"
+
+
 INSTRUCTIONS = frozenset(
     {"FROM", "ENV", "RUN", "COPY", "LABEL", "USER", "WORKDIR", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "ARG"}
 )
@@ -217,7 +256,8 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> subprocess
 
 
 CHECKS: tuple[Callable[[], Iterator[str]], ...] = (
-    generated, broker, units, bindings, compose, compose_by_docker, dockerfile, dockerfile_by_docker,
+    generated, broker, units, bindings, compose, compose_by_docker, chart, chart_by_helm,
+    dockerfile, dockerfile_by_docker,
 )  # fmt: skip
 
 

@@ -138,6 +138,9 @@ OFFICER_MAY_SEND = (
     subjects.DESK_DEAD_ORDER,
 )
 SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
+DOCTOR = "doctor"
+"""The user of the health check: it looks, and signs nothing."""
+DOCTOR_MAY_SEND = (subjects.DESK_BOARD_QUERY, subjects.DESK_AUDIT_COMPARE)
 
 
 def service(name: str) -> Service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import regex
@@ -9,6 +10,10 @@ import regex
 from schemas import links
 
 _GRAPHEME = regex.compile(r"\X")
+_LIGHT = regex.compile("[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
+"""What counts one on X (twitter-text's configuration v3); all else counts two."""
+_EMOJI = regex.compile(r"\p{Emoji_Presentation}|\uFE0F|\u20E3|\p{Regional_Indicator}")
+_BARE_HOST = regex.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)*\.\p{L}{2,}")
 _JOINED_CONSONANT = regex.compile(r"(?<=[\p{M}\u200d])\p{L}")
 
 MIRROR = "website-mirror"
@@ -24,6 +29,7 @@ class Limits:
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
     ``bytes``: of UTF-8, where it counts them too. ``utf16``: characters are UTF-16 code units.
+    ``weighted``: characters are X's (twitter-text 3).
     """
 
     platform: str
@@ -34,6 +40,7 @@ class Limits:
     thread: bool = True
     bytes: int | None = None
     utf16: bool = False
+    weighted: bool = False
 
 
 LIMITS: dict[str, Limits] = {
@@ -43,12 +50,16 @@ LIMITS: dict[str, Limits] = {
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),
     # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
     "email": Limits("email", characters=20_000, thread=False),
+    # developers.facebook.com, Page feed: 63,206 characters; counted as UTF-16 code units, never too few.
+    "facebook": Limits("facebook", characters=63_206, alt_characters=1_000, thread=False, utf16=True),
     # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
     "slack": Limits("slack", characters=4_000, thread=False),
     # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.
     "teams": Limits("teams", characters=4_000, bytes=9_000, alt_characters=600, thread=False),
     # core.telegram.org/bots/api: sendMessage 4,096, caption 1,024 (the description), both as UTF-16 code units.
     "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True),
+    # docs.x.com, "Counting characters"; media: 4 pictures, descriptions of 1,000.
+    "x": Limits("x", characters=280, link_length=23, alt_characters=1_000, weighted=True),
     "webhook": Limits("webhook", characters=65_536, thread=False),
 }
 
@@ -80,12 +91,35 @@ def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     """Return what a piece of a text counts: a link, or what stands between two."""
     if limits.utf16:
         return len(piece.encode("utf-16-le")) // 2
+    if limits.weighted:
+        return _weighted_piece(piece, limits.link_length or 0, is_link=is_link)
     if not is_link or limits.link_length is None:
         return _graphemes(piece)
     surely = links.surely(piece)
     more = piece.count("://", max(surely, len("https://")))  # some may take what follows for links of their own
     as_link = _graphemes(piece[surely:]) + limits.link_length * (more + (surely > 0))
     return as_link if links.is_known(piece) else max(as_link, _graphemes(piece))
+
+
+def _weighted_piece(piece: str, link_length: int, *, is_link: bool) -> int:
+    """Return what a piece counts on X: Latin and its neighbours one, all else two, an emoji two, a link 23.
+
+    X takes bare host names for links, too: each counts the larger of both.
+    """
+    if is_link:
+        return max(link_length * max(piece.count("://"), 1), 0 if links.is_known(piece) else _weight(piece))
+    hosts = _BARE_HOST.findall(piece)
+    return _weight(piece) + sum(max(link_length - _weight(host), 0) for host in hosts)
+
+
+def _weight(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    total = 0
+    for grapheme in _GRAPHEME.findall(unicodedata.normalize("NFC", text)):
+        emoji = len(grapheme) > 1 and _EMOJI.search(grapheme)
+        total += 2 if emoji else sum(1 if _LIGHT.fullmatch(char) else 2 for char in grapheme)
+    return total
 
 
 def overrun(text: str, limits: Limits) -> str | None:

@@ -36,6 +36,7 @@ WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
     "revoke": _DESIGNATES,
     "profile_add": _SANCTIONS,
     "profile_suspend": _SANCTIONS,
+    "profile_remove": _SANCTIONS,
 }
 """Who may order what: 2(ii) for designations, section 1 Oversight (i)-(iii) for profiles, else the city's plan.
 

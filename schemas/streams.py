@@ -26,6 +26,13 @@ server answers for the service's own account, which has no JetStream."""
 OWN_API = "$JS.API"
 """The prefix of JetStream's API inside the ledger's account, where only the provisioning user lives."""
 
+LEDGER_FORMAT = 3
+"""The newest kind of ledger that this version reads, and the one that it writes: 1 was 0.1's, 2 was 0.2's, neither of
+which said so. Raise it when an older version would misread what a new one appends."""
+
+FORMAT = "onevoice.format"
+"""Where the stream of the ledger says its format (metadata)."""
+
 LEASE_SECONDS = 15.0
 """A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""
 

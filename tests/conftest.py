@@ -42,8 +42,11 @@ async def mission(demo_city: City) -> AsyncIterator[Mission]:
 
 LONGEST_FIRST = (
     "tests/faults",
+    "tests/integration/fanout/test_fanout_crash",
+    "tests/integration/fanout/test_fanout_resolving",
     "tests/cli",
     "tests/integration/fanout",
+    "tests/simulation/test_simulation",
     "tests/integration/audit",
     "tests/integration",
 )

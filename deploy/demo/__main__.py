@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.demo.scenes import SCENES, Memory, Told
+from deploy.demo.scenes import SCENES
 from deploy.demo.stage import SceneError, Stage
+from deploy.demo.telling import Memory, Told
 from services.kernel.base.clock import monotonic
 
 

@@ -102,8 +102,15 @@ class ProfileSuspend(Contract):
     profile: Id
 
 
+class ProfileRemove(Contract):
+    """Strike a profile off the list: it can be named no more. What was posted to it stays on record."""
+
+    action: Literal["profile_remove"] = "profile_remove"
+    profile: Id
+
+
 EocAction = EocActivate | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
-RegistryAction = Designate | Revoke | ProfileAdd | ProfileSuspend
+RegistryAction = Designate | Revoke | ProfileAdd | ProfileSuspend | ProfileRemove
 Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]
 
 

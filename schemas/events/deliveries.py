@@ -51,7 +51,8 @@ class ReceiptOutcome(StrEnum):
     """How it ended.
 
     ``withheld``: surely not posted, and it may be tried again unless ``final``. ``lapsed``: its lease is over and
-    nobody knows yet; the profile is free for other requests, never for the same one.
+    nobody knows yet; the profile is free for other requests, never for the same one. ``recalled``: what a recall takes
+    back does not stand there any more.
     """
 
     DELIVERED = "delivered"

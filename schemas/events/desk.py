@@ -100,11 +100,12 @@ class BoardQuery(Contract):
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
-    above ``since``, for who follows them and missed some. ``at_least``: the board knows of that sequence before it
+    above ``since``, for who follows them and missed some. ``history`` asks for all entries on a request, on what it
+    comes after and on what came after it. ``at_least``: the board knows of that sequence before it
     answers, so that who was told where its entry stands sees it.
     """
 
-    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead", "changes"]
+    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead", "changes", "history"]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
     closed: bool | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas import canonical, cloudevents
 from schemas.events.authority import Realm, Severity
@@ -12,6 +12,12 @@ from schemas.events.base import Contract, Id, Sha256, Utc
 
 ALL_DEPARTMENTS = "all-departments"
 SUBMITTED_TYPE: Final = "ca.onevoice.request.submitted.v1"
+
+Act = Literal["correct", "update", "recall", "all_clear", "repost"]
+"""What a message does to the one that it is about: put it right, add to it, take it back, end it, show it elsewhere."""
+
+REPLACING = frozenset({"correct", "recall"})
+"""The acts after which the earlier message is not posted any more, anywhere."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639, as BCP 47 begins."""
@@ -30,6 +36,8 @@ class Picture(Contract):
 class Submission(Contract):
     """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent.
 
+    ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
+    profiles that got that one, and ``targets`` only adds to them.
     ``language`` is that of the text; without it, it is guessed.
     """
 
@@ -42,6 +50,14 @@ class Submission(Contract):
     language: Language | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
+    act: Act | None = None
+    about: Id | None = None
+
+    @model_validator(mode="after")
+    def _act_and_about_come_together(self) -> Self:
+        if (self.act is None) != (self.about is None):
+            raise ValueError("act and about come together")
+        return self
 
 
 class SubmissionEvent(Contract):
@@ -66,7 +82,8 @@ class SubmissionEvent(Contract):
 class PlatformContent(Contract):
     """The exact content that one platform gets. ``parts`` is a thread: the first part stands alone.
 
-    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``language`` is
+    ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``act`` and
+    ``about`` are in these bytes, so that who signs them signs what is done to which earlier message. ``language`` is
     that of the parts; None in what was made before version 0.3.
     """
 
@@ -77,6 +94,8 @@ class PlatformContent(Contract):
     severity: Severity | None = None
     language: Language | None = None
     created_at: Utc
+    act: Act | None = None
+    about: Id | None = None
 
 
 class Rendering(Contract):
@@ -136,6 +155,16 @@ class Request(Contract):
     screening: tuple[ScreeningFinding, ...] = ()
     replaces: Id | None = None
     follows: Id | None = None
+
+    @property
+    def earlier(self) -> str | None:
+        """The request that this one comes after in its chain."""
+        return self.replaces or self.follows
+
+    @property
+    def act(self) -> Act | None:
+        """What it does to the earlier one, as its renderings say, which are signed."""
+        return self.renderings[0].content().act if self.earlier and self.renderings else None
 
 
 def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:

@@ -53,7 +53,7 @@ class Changes:
         """Return the next entries above a sequence; raises Unreachable."""
         found: list[BoardEvent] = []
         async for batch in self._runtime.source.entries(seq):
-            found += [_as_event(entry) for entry in batch[: PAGE - len(found)]]
+            found += [as_event(entry) for entry in batch[: PAGE - len(found)]]
             if len(found) >= PAGE:
                 break
         return tuple(found)
@@ -73,11 +73,12 @@ def _event(entry: Entry) -> bytes:
     at = entry.at.isoformat().replace("+00:00", "Z")
     head = canonical.dumps({"seq": entry.seq, "subject": entry.subject})
     if not entry.data.startswith(b"{"):
-        return _as_event(entry).to_bytes()
+        return as_event(entry).to_bytes()
     return b'{"at":"' + at.encode() + b'","body":' + entry.data + b"," + head[1:]
 
 
-def _as_event(entry: Entry) -> BoardEvent:
+def as_event(entry: Entry) -> BoardEvent:
+    """Return an entry for people who watch; its body says so when it cannot be read."""
     try:
         body = canonical.loads(entry.data)
     except canonical.StrictJsonError:

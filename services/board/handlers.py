@@ -15,7 +15,7 @@ from schemas.events.desk import (
     RequestView,
     ServiceHealth,
 )
-from services.board.changes import Changes
+from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.views import is_pending, page_key, request_view
 from services.kernel.base.errors import BadInput
@@ -47,6 +47,7 @@ class BoardHandlers:
             "services": self._services,
             "dead": self.dead.answer,
             "changes": self._changes,
+            "history": self._history,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -132,6 +133,13 @@ class BoardHandlers:
 
     async def _changes(self, query: BoardQuery) -> BoardReply:
         return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
+
+    async def _history(self, query: BoardQuery) -> BoardReply:
+        state = await self._find(query.request_id or "")
+        names = self.runtime.fold.chain.family(state.request_id)
+        found = [entry for name in names for entry in await entries_on(name, self.runtime.projection.all_of)]
+        events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
+        return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=self.runtime.fold.seq)
 
     # --- one request --------------------------------------------------------------------------------------
 

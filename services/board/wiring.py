@@ -6,6 +6,7 @@ from schemas import subjects
 from schemas.events.dead import LetterOrder
 from schemas.events.desk import BoardQuery, ServiceHealth
 from services.board.handlers import BoardHandlers
+from services.board.notify import Notifier
 from services.kernel.runtime.service import Runtime
 
 
@@ -20,3 +21,5 @@ def wire(runtime: Runtime) -> None:
     supervise(handlers.changes.broadcast)
     supervise(handlers.changes.beat)
     supervise(handlers.dead.follow)
+    if runtime.city.settings.notify is not None:
+        supervise(Notifier(runtime, runtime.city.settings.notify).run)

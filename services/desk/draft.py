@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -12,19 +12,28 @@ from pydantic import ValidationError
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.requests import SUBMITTED_TYPE, Picture, Submission, SubmissionEvent
+from schemas.events.requests import SUBMITTED_TYPE, Act, Picture, Request, Submission, SubmissionEvent
 from services.desk import words
 from services.desk.options import Manner, MessageOptions
 from services.desk.views.timetext import duration, moment
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, first_fault
 
+USUAL_TEXTS: dict[Act, str] = {
+    "recall": "Our earlier message does not apply. Please do not act on it.",
+    "all_clear": "What we told you before has ended. You need to do nothing more.",
+}
+"""What is said when no text is given."""
+
 SOURCE = "urn:onevoice:desk"
 
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions."""
+    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions.
+
+    ``act`` and ``about``: what it does to which earlier request, if it is about one.
+    """
 
     message: MessageOptions
     text: str
@@ -33,6 +42,8 @@ class MessageDraft:
     pictures: list[tuple[Path, str]]
     expires: datetime | None
     wait: timedelta
+    act: Act | None = None
+    about: str | None = None
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
@@ -47,6 +58,24 @@ class MessageDraft:
             expires=expires,
             wait=duration(manner.wait, "wait.malformed"),
         )
+
+    @classmethod
+    def following(
+        cls, act: Act, earlier: Request, message: MessageOptions, manner: Manner, zone: tzinfo | None
+    ) -> MessageDraft:
+        """Check the words of a message about an earlier one; without others it takes its link and severity from there.
+
+        It goes to the profiles that carry the earlier one, which intake knows; ``--to`` adds to them. Raises BadInput.
+        """
+        with_earlier = replace(
+            message,
+            text=USUAL_TEXTS.get(act) if message.text is None and message.file is None else message.text,
+            link=message.link or earlier.link,
+            severity=message.severity or (None if act == "all_clear" else earlier.severity),
+            to=message.to or [earlier.targets[0]],
+        )
+        draft = cls.of(with_earlier, manner, zone)
+        return replace(draft, act=act, about=earlier.request_id, targets=draft.targets if message.to else ())
 
     def crisis(self, posture: Posture) -> bool:
         """Content is of the crisis unless it is said otherwise, whenever the posture is not routine."""
@@ -76,6 +105,8 @@ class MessageDraft:
             "expires": message.expires,
             "language": message.language,
             "variants": self.variants,
+            "act": self.act,
+            "about": self.about,
             "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
         }
         return canonical.sha256(canonical.dumps(typed))
@@ -102,6 +133,8 @@ class MessageDraft:
                     "language": message.language,
                     "variants": self.variants,
                     "pictures": pictures,
+                    "act": self.act,
+                    "about": self.about,
                 }
             )
             return SubmissionEvent(

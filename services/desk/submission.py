@@ -16,7 +16,7 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, BoardQuery, EocView, MediaReply, PreviewReply, SubmitReply
-from schemas.events.requests import Picture, Request, SubmissionEvent
+from schemas.events.requests import REPLACING, Picture, Request, SubmissionEvent
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
 from services.desk.draft import MessageDraft
@@ -167,7 +167,15 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
 def _circumstances(here: Session, out: Outgoing, seen: PreviewReply) -> Circumstances:
     """Return what the author themselves asked for, not what the services made of it; the end is the previewed one."""
     asked = out.event.data
-    return Circumstances(here.user, asked.crisis, asked.severity, asked.expires or seen.expires_at)
+    replaces = asked.act in REPLACING
+    return Circumstances(
+        here.user,
+        asked.crisis,
+        asked.severity,
+        asked.expires or seen.expires_at,
+        replaces=asked.about if replaces else None,
+        follows=None if replaces else asked.about,
+    )
 
 
 def _same_words(seen: PreviewReply, other: Any) -> bool:

@@ -16,6 +16,7 @@ from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting
@@ -59,11 +60,23 @@ def compose(
     places, destinations, judge = Places(runtime, lease), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     admission = Admission(runtime, hosts, caller, Credentials(runtime))
-    read_back = ReadBack(runtime, destinations, records, caller, lease)
+    earlier = EarlierPosts(runtime)
+    read_back = ReadBack(runtime, destinations, earlier, records, caller, lease)
     conclusion = Conclusion(runtime, records, read_back)
-    settler = Settler(runtime, destinations, caller, records, conclusion, settings)
+    settler = Settler(runtime, destinations, earlier, caller, records, conclusion, settings)
     posting = Posting(
-        runtime, places, destinations, judge, admission, Starts(), caller, records, conclusion, settler, settings
+        runtime,
+        places,
+        destinations,
+        judge,
+        earlier,
+        admission,
+        Starts(),
+        caller,
+        records,
+        conclusion,
+        settler,
+        settings,
     )
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
     _register(runtime, work)

@@ -74,7 +74,7 @@ class GateHandlers:
             state = runtime.fold.requests.get(request_id)
             if state is None or state.phase not in OPEN_TO_A_VERDICT:
                 return
-            facts = facts_of(state, runtime.control, runtime.clock.now())
+            facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
             if not is_news(state, verdict) or await self._append(state, verdict):
@@ -142,9 +142,13 @@ class GateHandlers:
             self.schedule.add(request_id, self.runtime.clock.now())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        """Look again soon at a request that a receipt has reopened."""
-        if applied.kind != "receipt" or applied.void:
+        """Look again soon at a request that a receipt has reopened, or that a cleared one replaces."""
+        if applied.kind not in ("receipt", "verdict") or applied.void:
             return
         state = self.runtime.fold.requests.get(place_of(entry.subject).request_id)
+        if applied.kind == "verdict":
+            if state is not None and state.is_cleared and state.request.replaces in self.runtime.fold.requests:
+                self.schedule.soon.add(state.request.replaces)
+            return
         if state is not None and is_reopened_by(state, entry.seq):
             self.schedule.soon.add(state.request_id)

@@ -11,9 +11,9 @@ from schemas.events.requests import Request, SubmissionEvent
 from services.intake.decisions import Decisions
 from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
-from services.intake.domain.identity import Identity, identify
+from services.intake.domain.identity import Identity, answer_repeat, identify
 from services.intake.domain.media import clean_picture
-from services.intake.domain.submission import answer_repeat, author_kind_of
+from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable

@@ -15,6 +15,7 @@ from services.intake.domain.media import media_type_of
 from services.intake.domain.rendering import render
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.domain.twins import Twins
+from services.intake.earlier import EarlierRequests
 from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
@@ -27,9 +28,10 @@ T = TypeVar("T")
 class Preparation:
     """Prepares requests. What computes runs in one thread of its own. ``twins`` knows what was asked for just now."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, earlier: EarlierRequests) -> None:
         self._runtime = runtime
         self.twins = Twins()
+        self._earlier = earlier
         # Word lists and decoders take long enough to hold up the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
 
@@ -42,7 +44,9 @@ class Preparation:
             BadInput, Refused: as ``draft_of`` and ``render``; ``picture.unknown``, ``picture.type``.
         """
         now = self._runtime.clock.now()
-        draft = draft_of(identity, event, sender, control, now)
+        about = identity.submission.about
+        earlier = await self._earlier.find(about) if about is not None else None
+        draft = draft_of(identity, event, sender, control, now, earlier)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)
 

@@ -6,6 +6,7 @@ from schemas import streams, subjects
 from schemas.events.approvals import Approval
 from schemas.events.requests import SubmissionEvent
 from services.intake.decisions import Decisions
+from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
 from services.kernel.runtime.service import Runtime
@@ -13,7 +14,7 @@ from services.kernel.runtime.service import Runtime
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    preparation = Preparation(runtime)
+    preparation = Preparation(runtime, EarlierRequests(runtime))
     handlers = IntakeHandlers(runtime, preparation, Decisions(runtime))
     bus, submission = runtime.bus, SubmissionEvent.from_bytes
     bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")

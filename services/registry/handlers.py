@@ -6,18 +6,21 @@ from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.control import Genesis
+from schemas.events.control import Genesis, Order, ProfileAdd
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from services.kernel.authority.orders import carry_out
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
+from services.kernel.base.settings_now import settings_now
+from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
 from services.registry.domain.genesis import check_genesis
+from services.registry.domain.sanction import TOWNSQUARE, check_profile
 
-ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend"})
+ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend", "profile_remove"})
 
 
 class RegistryHandlers:
@@ -27,10 +30,22 @@ class RegistryHandlers:
         self.runtime = runtime
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
-        """Designate, revoke, add or suspend (policy 2(ii); section 1, Oversight (ii) and (iii))."""
-        state, signed = await carry_out(self.runtime, order, sender, ACTIONS)
+        """Designate, revoke, add, suspend or remove (policy 2(ii); section 1, Oversight (ii) and (iii))."""
+        state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check)
         self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
         return OrderReply(control_seq=state.seq, posture=state.posture)
+
+    async def _check(self, state: ControlState, order: Order) -> None:
+        if isinstance(order.action, ProfileAdd):
+            city = self.runtime.city
+            check_profile(order.action.profile, state.profiles.values(), _known_servers(city), city.realm)
+
+
+def _known_servers(city: City) -> dict[str, frozenset[str]]:
+    """Return the names of the servers that accounts may live on, by platform, as city.toml has them now."""
+    now = settings_now(city)
+    townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
+    return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
 
 
 async def begin_ledger(runtime: Runtime) -> None:

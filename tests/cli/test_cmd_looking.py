@@ -73,6 +73,7 @@ def test_profiles_check_asks_the_platform(city: Shell) -> None:
     assert done.status == 2
     [line] = [one for one in done.body if not one["ok"]]
     assert line["id"] == "waste-townsquare"
+    assert len(line["problems"]) == 1, "each trouble is said once"
     assert "401" in " ".join(line["problems"]) or "token" in " ".join(line["problems"]).lower()
 
 
@@ -146,6 +147,32 @@ def test_a_suspended_profile_gets_nothing(city: Shell) -> None:
     assert city.json("profiles", "add", "bylaw-townsquare", *fields, "--as", "mcpe").body["official"] is True
 
 
+def test_a_profile_on_a_platform_that_is_not_known_is_refused_and_a_removed_one_is_gone(city: Shell) -> None:
+    fields = [
+        "--department",
+        "bylaw",
+        "--purpose",
+        "N.",
+        "--identification",
+        "I.",
+        "--disclosure",
+        "D.",
+        "--as",
+        "mcpe",
+    ]
+    done = city.json("profiles", "add", "bylaw-x", "--platform", "myspace", "--account", "bylaw", *fields)
+    assert (done.status, done.code) == (2, "platform.unknown")
+    done = city.json("profiles", "add", "bylaw-x", "--platform", "mastodon", "--account", "bylaw@nowhere", *fields)
+    assert (done.status, done.code) == (2, "profile.server")
+    done = city.json("profiles", "add", "bylaw-x", "--platform", "website", "--account", "bylaw-x", *fields)
+    assert (done.status, done.body["official"]) == (0, True)
+    done = city.json("profiles", "remove", "bylaw-x", "--as", "mcpe")
+    assert (done.status, done.body["removed"]) == (0, True)
+    assert "bylaw-x" not in {one["id"] for one in city.json("profiles", "list").body}
+    again = city.json("profiles", "remove", "bylaw-x", "--as", "mcpe")
+    assert (again.status, again.code) == (2, "profile.unknown")
+
+
 def test_the_record_verifies_up_to_the_last_event(city: Shell) -> None:
     assert city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").status == 0
     last = city.json("eoc", "status").body["last_seq"]
@@ -176,3 +203,11 @@ def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
     assert re.fullmatch("[0-9a-f]{64}", proof.body["root"])
     none = city.json("audit", "show", "999999")
     assert (none.status, none.code) == (2, "record.no_entry")
+
+
+def test_the_doctor_looks_as_a_user_of_its_own(city: Shell) -> None:
+    done = city.json("doctor", "--as", "doctor")
+    assert (done.status, done.body["ok"]) == (0, True)
+    assert "asked as doctor" in next(line["detail"] for line in done.body["checks"] if line["check"] == "broker")
+    refused = city.json("profiles", "suspend", "bylaw-website", "--as", "doctor")
+    assert refused.status != 0

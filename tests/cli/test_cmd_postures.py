@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -126,3 +127,20 @@ def test_status_watch_stops_at_ctrl_c(city: Shell) -> None:
     waiting = city.json("status", request_id, "--watch")
     assert (waiting.status, waiting.body["verdict"]["outcome"]) == (3, "blocked")
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
+
+
+def test_the_inbox_shows_what_an_officer_can_help_and_rings_for_what_comes(city: Shell) -> None:
+    before = request(city)
+    assert before in {one["request_id"] for one in city.json("inbox").body}
+    process = city.start("inbox", "--watch", "--json")
+    assert process.stdout is not None
+    seen = set()
+    while before not in seen:
+        seen.add(json.loads(process.stdout.readline())["request_id"])
+    after = request(city)
+    while after not in seen:
+        seen.add(json.loads(process.stdout.readline())["request_id"])
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    assert city.json("reject", after, "--as", "mcpe", "--reason", "no").status == 0
+    assert after not in {one["request_id"] for one in city.json("inbox").body}

@@ -35,6 +35,7 @@ CONNECT = (
     "publish Water --to fire-townsquare --as pio --yes",
     "request Water --to fire-townsquare --as clerk",
     "pending",
+    "inbox",
     "show rabcdefghijkl",
     "approve rabcdefghijkl --as pio --yes",
     "reject rabcdefghijkl --as pio --reason late",
@@ -53,6 +54,7 @@ CONNECT = (
     "profiles add fire-townsquare --department fire --platform mastodon --account fire@townsquare --purpose News "
     "--identification City --disclosure Comments --as mcpe",
     "profiles suspend fire-townsquare --as mcpe",
+    "profiles remove fire-townsquare --as mcpe",
     "audit restore",
 )
 DOCTOR = "doctor"

@@ -23,7 +23,7 @@ from services.audit.proof import verify_record
 from services.audit.record.alarms import close_alarms
 from services.desk.city.ledger_check import check_ledger
 from services.desk.city.restore import RestoreResult
-from services.desk.city.restore import _restore as restore_ledger
+from services.desk.city.restore import restore_into as restore_ledger
 from services.desk.city.second_copy import copied_seq
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import SystemClock

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from schemas.events.authority import Profile
+from schemas.events.requests import PlatformContent
 from schemas.streams import LEASE_SECONDS
 from services.fanout.connectors.contract import (
     Absent,
@@ -54,6 +55,18 @@ class Post:
     request_id: str
     rendering_sha256: str
     held: float = 0.0
+    content: PlatformContent | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call under way: what it posts, the platform's mischief in it, who waits for its answer, what it lacks."""
+
+    intent: Intent
+    trick: str
+    answer: asyncio.Future[PublishResult]
+    note: str
 
 
 class Platforms:
@@ -75,16 +88,17 @@ class Platforms:
         self.suspended: set[str] = set()
         self.called: list[tuple[float, str, str, str]] = []
 
-    def land(self, platform: str, intent: Intent, held: float = 0.0) -> Post:
+    def known(self, platform: str, intent: Intent) -> Post | None:
+        """Return what stands under a key, where the platform has a natural key or honours one."""
+        if platform != "website" and not self.keyed:
+            return None
+        same = (post for post in self.posts if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key))
+        return next((post for post in same if post.number not in self.vanished), None)
+
+    def land(self, platform: str, intent: Intent, held: float = 0.0, note: str = "") -> Post:
         """It is public now; a natural key, and an honoured one, make one post of two."""
-        same = [
-            post
-            for post in self.posts
-            if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key)
-            and post.number not in self.vanished
-        ]
-        if same and (platform == "website" or self.keyed):
-            return same[0]
+        if (known := self.known(platform, intent)) is not None:
+            return known
         post = Post(
             len(self.posts) + 1,
             self.loop.now,
@@ -93,6 +107,8 @@ class Platforms:
             intent.request_id,
             intent.rendering_sha256,
             held,
+            intent.content,
+            note,
         )
         self.posts.append(post)
         self._tell("platform", f"PUBLIC {post.profile} {post.request_id} post={post.number}")
@@ -131,6 +147,7 @@ class SimConnector(Connector):
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Connect, send, wait for the answer."""
         world, rng = self._platforms, self._platforms.rng
+        intent, note = await _with_pictures(intent, fetch_media)
         await asyncio.sleep(rng.uniform(0.001, 0.05))  # the connection
         trick = world.trick(intent)
         if trick is None:
@@ -138,26 +155,27 @@ class SimConnector(Connector):
         world._tell(self._process.name, f"CALL {intent.profile.id} {intent.request_id} {trick}".rstrip())
         answer: asyncio.Future[PublishResult] = asyncio.get_running_loop().create_future()
         world.sending(self._process)
+        call = _Call(intent, trick, answer, note)
         if self._process.stopped:
-            self._process.call(
-                self._send, intent, trick, answer
-            )  # stopped between look and call: it sends when it wakes
+            self._process.call(self._send, call)  # stopped between look and call: it sends when it wakes
         else:
-            self._send(intent, trick, answer)
+            self._send(call)
         result = await answer
         world.answered.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
         return result
 
-    def _send(self, intent: Intent, trick: str, answer: asyncio.Future[PublishResult]) -> None:
+    def _send(self, call: _Call) -> None:
         world, rng = self._platforms, self._platforms.rng
+        intent, answer = call.intent, call.answer
         world.called.append((world.loop.now, self._process.name, intent.profile.id, intent.request_id))
-        if trick == "unreachable":
+        if call.trick == "unreachable":
             self._reply(answer, Retryable("connection refused", cause=Cause.HOST))
             return
-        world.loop.outside(rng.uniform(0.005, 0.3), self._arrive, intent, trick, answer)
+        world.loop.outside(rng.uniform(0.005, 0.3), self._arrive, call)
 
-    def _arrive(self, intent: Intent, trick: str, answer: asyncio.Future[PublishResult]) -> None:
+    def _arrive(self, call: _Call) -> None:
         world, rng = self._platforms, self._platforms.rng
+        intent, trick, answer = call.intent, call.trick, call.answer
         if intent.profile.id in world.suspended:
             return self._reply(answer, Permanent("the account is suspended"))
         if trick in ("busy", "busy_after", "busy_long"):
@@ -165,6 +183,9 @@ class SimConnector(Connector):
             return self._reply(answer, Retryable("too many requests", after=after))
         if trick == "refused":
             return self._reply(answer, Permanent("the platform refuses this text"))
+        known = world.known(self.platform, intent)
+        if known is not None and known.rendering_sha256 != intent.rendering_sha256:
+            return self._reply(answer, Permanent("the key was used for other content"))
         if trick == "dropped":
             return self._reply(answer, Unknown("500 after sending")) if rng.random() < 0.5 else None
         if trick == "late":
@@ -177,7 +198,7 @@ class SimConnector(Connector):
             late = LEASE_SECONDS * ANSWER_MARGIN + rng.uniform(0.1, HELD_SECONDS)
             world.loop.outside(intent.call_timeout + late, world.land, self.platform, intent, late)
             return None
-        post = world.land(self.platform, intent)
+        post = world.land(self.platform, intent, note=call.note)
         if trick == "accepted_500":
             return self._reply(answer, Unknown("500 after sending"))
         return None if trick == "silent" else self._reply(answer, self._where(post))
@@ -190,7 +211,7 @@ class SimConnector(Connector):
         self._platforms.loop.outside(self._platforms.rng.uniform(0.005, 0.2), arrived)
 
     def _where(self, post: Post) -> Posted:
-        return Posted(f"https://{self.platform}.example/{post.profile}/{post.number}", str(post.number))
+        return Posted(f"https://{self.platform}.example/{post.profile}/{post.number}", str(post.number), post.note)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look at the timeline, which may lag behind."""
@@ -211,7 +232,10 @@ class SimConnector(Connector):
         return Absent() if post is None or post.number in world.vanished else self._where(post)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
-        """Nothing is taken back here."""
+        """Take it down; what does not stand is taken back already."""
+        for post in self._platforms.posts:
+            if str(post.number) == remote_id:
+                self._platforms.vanished.setdefault(post.number, self._platforms.loop.now)
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
@@ -220,3 +244,17 @@ class SimConnector(Connector):
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+async def _with_pictures(intent: Intent, fetch_media: FetchMedia) -> tuple[Intent, str]:
+    """Return the intent with the pictures that could be had, and what is to be said of the others."""
+    found, missing = [], []
+    for number, picture in enumerate(intent.content.pictures, 1):
+        try:
+            await fetch_media(picture.sha256)
+            found.append(picture)
+        except LookupError:
+            missing.append(f"picture {number} is missing")
+    if not missing:
+        return intent, ""
+    return replace(intent, content=intent.content.model_copy(update={"pictures": tuple(found)})), "; ".join(missing)

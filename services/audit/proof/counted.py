@@ -17,7 +17,8 @@ class CountedRequest:
     """One revision of a request, with the verdict and the decisions that count.
 
     ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
-    ``rejected`` the revision that each rejecting officer rejected, ``nonces`` all that were used.
+    ``rejected`` the revision that each rejecting officer rejected, ``nonces`` all that were used. ``wanted`` is where
+    the newest cleared verdict has it posted.
     """
 
     request: Request
@@ -26,6 +27,7 @@ class CountedRequest:
     genuine: dict[str, Approval] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     nonces: list[str] = field(default_factory=list)
+    wanted: frozenset[str] = frozenset()
 
     @property
     def revision(self) -> int:

@@ -101,6 +101,7 @@ def overruled_because(
     progress: ProfileProgress,
     under_way: int,
     control: ControlState,
+    out_of_turn: str,
 ) -> str:
     """Return what came before an attempt so that it does not count; the empty text when it counts."""
     verdict = counted.verdict
@@ -118,4 +119,4 @@ def overruled_because(
         return "it had ended on the profile"
     if event.number <= progress.number:
         return f"an attempt of number {progress.number} stood already"
-    return f"the attempt {under_way} on the profile was under way" if under_way else ""
+    return f"the attempt {under_way} on the profile was under way" if under_way else out_of_turn

@@ -115,7 +115,8 @@ class ReplayState:
     ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
     posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
     count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
-    ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an older one.
+    ``replaced_by``: the cleared correction or recall of a request. ``ruled``: an attempt of version 0.3
+    stood; ``old_until``: the last attempt of an older one.
     """
 
     pinned: PinnedKeys
@@ -133,6 +134,7 @@ class ReplayState:
     progress: Progress = field(default_factory=Progress)
     seals: list[PinnedCheckpoint] = field(default_factory=list)
     warnings: list[Violation] = field(default_factory=list)
+    replaced_by: dict[str, str] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)

@@ -14,15 +14,17 @@ from services.desk import session
 from services.desk.app import Invocation
 from services.desk.city.profile_check import examine
 from services.desk.city.second_copy import copied_seq
+from services.desk.connection.certificate import certificate_end
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
 from services.desk.session import Session
 from services.desk.views import health
 from services.desk.views.health import Level, Line
-from services.kernel.base.city import City
+from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.base.run_file import running_city
+from services.kernel.base.tls import client_context
 from services.kernel.ledger.drift import drift
 
 PROBE_BYTES = 1_048_576
@@ -74,9 +76,23 @@ async def _broker(desk: Invocation, city: City, given: str | None, url: str) -> 
         async with session.asking(desk, given) as here:
             source = "onevoice up runs it" if running_city(city) else "as in city.toml"
             first = Line("broker", Level.OK, f"{url} ({source}), asked as {here.user}")
-            return [first, await _integrity(here), *await _board(here)]
+            return [first, *await _certificates(city, url), await _integrity(here), *await _board(here)]
     except OneVoiceError as error:
         return [_failed("broker", error)]
+
+
+async def _certificates(city: City, url: str) -> list[Line]:
+    """Look until when the broker's certificate is good, on each server that answers."""
+    context = client_context(city)
+    if context is None:
+        return []
+    ends = {}
+    for server in servers_of(url):
+        try:
+            ends[server] = await certificate_end(server, context)
+        except (OSError, TimeoutError):
+            continue  # a cluster may lack a server; the line of the broker says if none answers
+    return [health.certificate(server, end, SystemClock().now()) for server, end in ends.items()]
 
 
 async def _board(here: Session) -> list[Line]:

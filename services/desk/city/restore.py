@@ -63,10 +63,11 @@ def restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResul
             "stop the services, move the stream's folder aside on the broker, then: onevoice provision, onevoice "
             "audit restore, onevoice provision",
         )
-    return asyncio.run(_restore(city, into_new_store, report_step))
+    return asyncio.run(restore_into(city, into_new_store, report_step))
 
 
-async def _restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResult:
+async def restore_into(city: City, into_new_store: bool, report_step: Step) -> RestoreResult:
+    """Put the copy back on the city's broker; ``into_new_store`` moves the embedded one's store aside first."""
     from services.provision.broker.restore import check_beforehand, check_copy, refuse_running, restore
 
     moved_to = None
@@ -77,9 +78,9 @@ async def _restore(city: City, into_new_store: bool, report_step: Step) -> Resto
         _refuse_unproven(city, report_step)
         check_copy(city)
         if into_new_store:
-            moved_to = _move_aside(city, SystemClock().now())
+            moved_to = move_aside(city, SystemClock().now())
             report_step(f"the old store is in {moved_to}")
-        async with _broker(city) as (url, prepare):
+        async with broker_of(city) as (url, prepare):
             if not city.settings.nats.embedded:
                 await refuse_running(city, url)
             await prepare()
@@ -106,7 +107,7 @@ def _refuse_unproven(city: City, report_step: Step) -> None:
 
 
 @asynccontextmanager
-async def _broker(city: City) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
+async def broker_of(city: City) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
     """Run the embedded broker on a port that nobody knows, or take the city's own as it is."""
     from services.desk.city.up import free_port
     from services.provision import EmbeddedBroker, provision
@@ -139,10 +140,10 @@ async def _salvage(city: City, report_step: Step) -> None:
     """
     from services.provision.broker.connection import connected
 
-    if not _store(city).is_dir():
+    if not store_of(city).is_dir():
         return
     try:
-        async with _broker(city) as (url, _):
+        async with broker_of(city) as (url, _):
             async with connected(city, url, city.service_key_path("audit"), "audit") as client:
                 ledger = Ledger()
                 ledger.bind(client)
@@ -153,7 +154,7 @@ async def _salvage(city: City, report_step: Step) -> None:
                 f"the copy ends at {copied_seq(city)}, the damaged ledger at {last}: the copy takes what it can get"
             )
             async with asyncio.timeout(CATCH_UP_SECONDS), services_running(["audit"], city, url):
-                await _until_copied(city, last)
+                await until_copied(city, last)
     except TimeoutError:
         pass
     except OneVoiceError as error:
@@ -163,7 +164,8 @@ async def _salvage(city: City, report_step: Step) -> None:
         report_step(f"what the damaged ledger has above {copied_seq(city)} differs from the copy, or cannot be read")
 
 
-async def _until_copied(city: City, last: int) -> None:
+async def until_copied(city: City, last: int) -> None:
+    """Wait until the copy has an entry, or stands still."""
     newest, since = copied_seq(city), monotonic()
     while newest < last and monotonic() - since < STANDSTILL_SECONDS:
         await asyncio.sleep(0.1)
@@ -171,15 +173,16 @@ async def _until_copied(city: City, last: int) -> None:
             newest, since = now, monotonic()
 
 
-def _store(city: City) -> Path:
+def store_of(city: City) -> Path:
+    """Return where the embedded broker keeps the realm's ledger."""
     from services.provision.accounts.accounts_conf import core_account
 
     return city.var / "nats" / "jetstream" / core_account(city.realm)
 
 
-def _move_aside(city: City, now: datetime) -> Path | None:
+def move_aside(city: City, now: datetime) -> Path | None:
     """Move the realm's part of the store out of the broker's sight; the other realm's stays as it is."""
-    store = _store(city)
+    store = store_of(city)
     if not store.is_dir():
         return None
     place = city.var / "nats-aside" / f"{now:%Y%m%dT%H%M%S%f}" / store.name

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas import flow
+from schemas.events.authority import Realm
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
@@ -34,16 +35,17 @@ class Addresses:
     townsquare_url: str | None
     site_url: str | None
     site_folder: str
+    realms: tuple[str, ...] = ()
 
 
-def up(city: City, port: int | None = None, as_json: bool = False) -> int:
-    """Run broker and all services until Ctrl-C; return the exit status.
+def up(city: City, port: int | None = None, as_json: bool = False, *, both: bool = False) -> int:
+    """Run broker and all services until Ctrl-C; return the exit status. ``both``: those of the other realm as well.
 
     Raises:
         OneVoiceError: a port in use, no disk space, a broken city folder: nothing is left running.
     """
     logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
-    asyncio.run(_up(city, port, as_json))
+    asyncio.run(_up(city, port, as_json, both))
     return int(Exit.DONE)
 
 
@@ -62,8 +64,8 @@ def run_service(city: City, name: str, url: str | None = None) -> int:
     return int(Exit.DONE)
 
 
-async def _up(city: City, port: int | None, as_json: bool) -> None:
-    async with whole_city(city, port) as (addresses, runtimes):
+async def _up(city: City, port: int | None, as_json: bool, both: bool) -> None:
+    async with whole_city(city, port, both) as (addresses, runtimes):
         _say(city, addresses, as_json)
         await until_asked_to_stop(runtimes)
         if not as_json:
@@ -74,35 +76,46 @@ async def _up(city: City, port: int | None, as_json: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def whole_city(city: City, port: int | None = None) -> AsyncIterator[tuple[Addresses, list[Any]]]:
-    """Start everything, and stop it in the opposite order."""
+async def whole_city(
+    city: City, port: int | None = None, both: bool = False
+) -> AsyncIterator[tuple[Addresses, list[Any]]]:
+    """Start everything, and stop it in the opposite order; ``both``: the services of both realms, on one broker."""
     # Imported here: the broker and the platforms are needed by this one command only.
     from services.provision import EmbeddedBroker, provision
 
     _refuse_second(city)
     nats = city.settings.nats
+    cities = (city, _other_realm(city)) if both else (city,)
     async with contextlib.AsyncExitStack() as stack:
         if nats.embedded:
             broker = EmbeddedBroker()
             stack.push_async_callback(broker.stop)
             await broker.start(city, port)
             url = broker.url
-            if (await provision(city, url)).accounts_changed:
+            if any([(await provision(one, url)).accounts_changed for one in cities]):
                 # Not reloaded: accounts that are new get their imports of JetStream only at a start.
                 await broker.stop()
                 await broker.start(city, port)
         else:
             url = nats.address
-        await _check_ledger(city, url)
+        for one in cities:
+            await _check_ledger(one, url)
         base = port or nats.port
         square = await _townsquare(city, base, nats.port, stack)
         site = await _site(city, base, nats.port, stack)
-        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder))
+        realms = tuple(one.realm for one in cities)
+        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms)
         write_run_file(city, asdict(addresses))
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
-        runtimes = await stack.enter_async_context(running(names, city, url))
+        runtimes = [runtime for one in cities for runtime in await stack.enter_async_context(running(names, one, url))]
         yield addresses, runtimes
+
+
+def _other_realm(city: City) -> City:
+    """Return the same city folder in its other realm; one process has one page of measures, the first realm's."""
+    other: Realm = "exercise" if city.realm == "live" else "live"
+    return City(city.folder, city.settings.model_copy(update={"metrics": None}), other)
 
 
 async def _check_ledger(city: City, url: str) -> None:
@@ -166,7 +179,7 @@ def _say(city: City, addresses: Addresses, as_json: bool) -> None:
     else:
         lines = [
             "",
-            f"{city.settings.city.name} is up, realm {addresses.realm}.",
+            f"{city.settings.city.name} is up, realm {' and '.join(addresses.realms)}.",
             f"  broker       {addresses.nats_url}",
             f"  townsquare   {addresses.townsquare_url}" if addresses.townsquare_url else "",
             f"  website      {addresses.site_url}" if addresses.site_url else "",

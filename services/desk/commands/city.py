@@ -27,7 +27,8 @@ def init(
 ) -> int:
     """Make a city folder: settings, officers, keys, profiles.
 
-    Without --demo it asks for the names. An existing folder is never overwritten.
+    Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
+    the question before. An existing folder is never overwritten.
     """
     from services.provision import demo_plan, interactive_plan, make_city
 
@@ -36,13 +37,15 @@ def init(
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
     city = make_city(folder, plan)
 
+    then = "onevoice up" if city.settings.nats.embedded else "onevoice deploy systemd DIR"
+
     def draw(out: Console) -> None:
         for line in (
             Text(f"{city.settings.city.name} is in {city.folder}", style="bold"),
             Text(f"  officers  {', '.join(officer.id for officer in plan.officers)}"),
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
             Text(f"  keys      {city.folder / 'keys'} (mode 0600: give each officer their own)"),
-            Text(f"Next: onevoice up --city {folder}"),
+            Text(f"Next: {then} --city {folder}"),
         ):
             out.print(line, soft_wrap=True)
 
@@ -63,6 +66,9 @@ def up(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65_535, help="The broker's port; else as in city.toml.")
     ] = None,
+    with_exercise: Annotated[
+        bool, typer.Option("--with-exercise", help="Run the exercise realm beside the live one.")
+    ] = False,
 ) -> int:
     """Run the broker and all services until Ctrl-C.
 
@@ -70,7 +76,9 @@ def up(
     """
     from services.desk.city.up import up as run_city
 
-    return run_city(desk.city(), port, desk.as_json)
+    if with_exercise and desk.realm != "live":
+        raise BadInput("realm.twice", "--with-exercise runs the exercise beside the live city", "leave out --realm")
+    return run_city(desk.city(), port, desk.as_json, both=with_exercise)
 
 
 @command(app, "run", "onevoice run gatekeeper --city mission")

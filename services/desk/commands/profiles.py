@@ -1,4 +1,4 @@
-"""``onevoice profiles``: list, check, add, suspend."""
+"""``onevoice profiles``: list, check, add, suspend, remove."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.authority import Profile
-from schemas.events.control import Action, ProfileAdd, ProfileSuspend
+from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
@@ -47,8 +47,14 @@ async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     async with session.asking(desk, as_) as here:
         profiles, city = await _profiles(here), here.city
     session.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
-    objections = await unwilling(city, city.settings.city.website, profiles)
-    found = [examine(city, profile, objections.get(profile.id)) for profile in profiles]
+    here_alone = {profile.id: examine(city, profile) for profile in profiles}
+    # A platform would only say once more what was found here.
+    sound = tuple(profile for profile in profiles if here_alone[profile.id].ok)
+    objections = await unwilling(city, city.settings.city.website, sound)
+    found = [
+        examine(city, profile, objections[profile.id]) if profile.id in objections else here_alone[profile.id]
+        for profile in profiles
+    ]
     findings = [asdict(one) | {"problems": list(one.problems)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
@@ -68,7 +74,9 @@ async def add(
     platform: Annotated[
         str,
         typer.Option(
-            "--platform", metavar="P", help="website, mastodon, bluesky, email, slack, teams, telegram, webhook."
+            "--platform",
+            metavar="P",
+            help="website, mastodon, bluesky, facebook, x, email, ...",
         ),
     ],
     account: Annotated[str, typer.Option("--account", metavar="A", help="The account on the platform.")],
@@ -105,6 +113,12 @@ async def suspend(desk: Invocation, profile: ProfileId, as_: options.ActsAs = No
     return await _order(desk, as_, ProfileSuspend(profile=check_id(profile, "profile")), profile)
 
 
+@command(app, "remove", "onevoice profiles remove parks-townsquare --as mcpe")
+async def remove(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None) -> int:
+    """Strike a profile off the list, for good. What was posted to it stays where it is, and on record."""
+    return await _order(desk, as_, ProfileRemove(profile=check_id(profile, "profile")), profile)
+
+
 async def _profiles(here: Session, at_least: int | None = None) -> tuple[Profile, ...]:
     return (await here.board(BoardQuery(query="profiles", at_least=at_least))).profiles or ()
 
@@ -112,16 +126,17 @@ async def _profiles(here: Session, at_least: int | None = None) -> tuple[Profile
 async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: str) -> int:
     async with session.acting(desk, as_) as here:
         known = {profile.id for profile in await _profiles(here)}
-        if isinstance(action, ProfileSuspend) and profile_id not in known:
+        if not isinstance(action, ProfileAdd) and profile_id not in known:
             raise BadInput("profile.unknown", f"there is no profile {profile_id!r}", "onevoice profiles list")
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
-        now = next(one for one in await _profiles(here, reply.control_seq) if one.id == profile_id)
+        now = next((one for one in await _profiles(here, reply.control_seq) if one.id == profile_id), None)
 
     def draw(out: Console) -> None:
-        state = "official" if now.official else "suspended"
-        out.print(Text(f"{now.id} is {state} since control revision {reply.control_seq}."))
-        if now.official:
+        state = "not on the list" if now is None else "official" if now.official else "suspended"
+        out.print(Text(f"{profile_id} is {state} since control revision {reply.control_seq}."))
+        if now is not None and now.official:
             out.print(Text("It can be posted to at once, without a restart: onevoice profiles check", style="dim"))
 
-    desk.answer(outcome.profile_json(now) | {"control_seq": reply.control_seq}, draw)
+    said = {"id": profile_id, "removed": True} if now is None else outcome.profile_json(now)
+    desk.answer(said | {"control_seq": reply.control_seq}, draw)
     return Exit.DONE

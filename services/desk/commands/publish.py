@@ -51,27 +51,33 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
+    draft = MessageDraft.of(message, manner, desk.city().zone)
     async with session.acting(desk, officer) as here:
-        state = await here.eoc()
-        out, seen = await preview(here, draft, state)
-        statements.checked_digest(seen)
-        if manner.dry_run:
-            return _dry_run(desk, out, seen, state)
-        _show_preview(talk, out, seen, state)
-        await confirm.publishing(
-            talk,
-            yes=manner.yes,
-            profiles=len(seen.targets),
-            scope=seen.scope,
-            incident=state.incident,
-            findings=len(seen.screening),
-            piped=draft.piped(),
-        )
-        submitted = await submit_as_seen(here, talk, out, seen)
-        since = await approve_own(here, out, seen, submitted)
-        out.unanswered.forget(out.fingerprint)
-        view = await _follow(here, draft, talk, seen.request_id, since)
+        return await publish_draft(here, draft, manner)
+
+
+async def publish_draft(here: Session, draft: MessageDraft, manner: options.PublishManner) -> int:
+    """Preview, confirm, sign and follow a message; return the exit status."""
+    desk, talk = here.desk, people_console(here.desk.as_json)
+    state = await here.eoc()
+    out, seen = await preview(here, draft, state)
+    statements.checked_digest(seen)
+    if manner.dry_run:
+        return _dry_run(desk, out, seen, state)
+    _show_preview(talk, out, seen, state)
+    await confirm.publishing(
+        talk,
+        yes=manner.yes,
+        profiles=len(seen.targets),
+        scope=seen.scope,
+        incident=state.incident,
+        findings=len(seen.screening),
+        piped=draft.piped(),
+    )
+    submitted = await submit_as_seen(here, talk, out, seen)
+    since = await approve_own(here, out, seen, submitted)
+    out.unanswered.forget(out.fingerprint)
+    view = await _follow(here, draft, talk, seen.request_id, since)
     return report(desk, talk, view)
 
 

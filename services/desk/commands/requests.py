@@ -150,9 +150,9 @@ async def withdraw(
     as_: options.ActsAs = None,
     reason: options.Reason = "withdrawn",
 ) -> int:
-    """Take a request back, also a cleared one.
+    """Stop what is not posted yet of a request.
 
-    It stops what is not posted yet. Posts that are out already stay, and are listed.
+    Posts that are out already stay, and are listed: onevoice recall takes them back.
     """
     check_id(request_id, "request")
     reason_text(reason)
@@ -168,7 +168,8 @@ async def withdraw(
         out.print(Text(f"Withdrawn: {whole_id}, at control revision {reply.control_seq}."))
         show.deliveries(out, view.deliveries)
         if outcome.delivered(view):
-            out.print(Text("What is posted already stays there: delete it on the platform if it must go."))
+            out.print(Text("What is posted already stays there. To take it back:"))
+            out.print(Text(f"  onevoice recall {whole_id}"))
 
     desk.answer(outcome.request_json(view) | {"control_seq": reply.control_seq}, draw)
     return Exit.DONE

@@ -62,11 +62,17 @@ def profiles(console: Console, found: Sequence[Profile]) -> None:
 
 
 def profile_findings(console: Console, found: Sequence[ProfileCheck]) -> None:
-    """Show for each profile whether it can be posted to, and what to fix."""
+    """Show which profiles can be posted to, and what to fix with the others: each trouble once, with its profiles."""
     rows = table("profile", "", "what to fix")
     for one in found:
-        state = Text("ok", style="green") if one.ok else Text("FAIL", style="bold red")
-        rows.add_row(Text(one.id), state, Text("; ".join(one.problems)))
+        if one.ok:
+            rows.add_row(Text(one.id), Text("ok", style="green"), "")
+    troubles: dict[str, list[str]] = {}
+    for one in found:
+        if not one.ok:
+            troubles.setdefault("; ".join(one.problems), []).append(one.id)
+    for trouble, ids in troubles.items():
+        rows.add_row(Text("\n".join(ids)), Text("FAIL", style="bold red"), Text(trouble))
     console.print(rows, width=width(console))
 
 

@@ -139,6 +139,17 @@ def expiries(officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:
     return lines or [Line("officers' roles", Level.OK, "none ends within 30 days")]
 
 
+def certificate(server: str, end: datetime, now: datetime) -> Line:
+    """Say within 30, 7 and 1 days that the broker's certificate ends: from then on nobody can connect."""
+    left = end - now
+    step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
+    if step is None:
+        return Line("certificate", Level.OK, f"of {server}: good until {end:%Y-%m-%d}")
+    detail = f"of {server}: ends in {ago(left.total_seconds())} (within {step.days} days)"
+    mend = "onevoice tls in the folder of its authority makes a new one; then reload the broker"
+    return Line("certificate", Level.WARN, detail, mend)
+
+
 def copy_lag(newest: int, copied: int) -> Line:
     """Judge how far the second copy of the record is behind."""
     lag = max(newest - copied, 0)

@@ -15,6 +15,8 @@ from services.desk.views import unconfirmed
 from services.kernel.base.errors import Exit
 
 DELIVERED = "delivered"
+DONE = frozenset({DELIVERED, "recalled"})
+"""The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
 
 
 def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:
@@ -67,6 +69,8 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "expires_at": request.expires_at.isoformat(),
         "digest": request.digest,
         "withdrawn": view.withdrawn,
+        "replaces": request.replaces,
+        "follows": request.follows,
         "screening": screening_json(request.screening),
         "verdict": verdict_json(view.verdict),
         "deliveries": [delivery_json(delivery) for delivery in view.deliveries if delivery.profile != MIRROR],
@@ -150,12 +154,12 @@ def wanted(view: RequestView) -> tuple[str, ...]:
 def delivered(view: RequestView) -> int:
     """Return on how many of the wanted profiles the message is out."""
     asked = set(wanted(view))
-    return sum(item.profile in asked and item.outcome == DELIVERED for item in view.deliveries)
+    return sum(item.profile in asked and item.outcome in DONE for item in view.deliveries)
 
 
 def settled(view: RequestView) -> bool:
     """True when each wanted profile's delivery has ended, well or not."""
-    done = {item.profile for item in view.deliveries if item.final or item.outcome == DELIVERED}
+    done = {item.profile for item in view.deliveries if item.final or item.outcome in DONE}
     return set(wanted(view)) <= done
 
 

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
-from schemas.events.requests import Rendering, Request, ScreeningFinding
+from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import outcome, unconfirmed
 from services.desk.views.languages import name_of
@@ -36,7 +36,7 @@ _FINDING_STYLE = {
 HOLD_CLAUSE = "setting: hold"
 """The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan"}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -106,9 +106,22 @@ def request_head(console: Console, request: Request, now: datetime) -> None:
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
 
 
+DOES: dict[Act, str] = {
+    "correct": "It corrects {}, which is posted no more.",
+    "update": "It adds to {}.",
+    "recall": "It takes {} back; its text stands only where nothing can be deleted.",
+    "all_clear": "It ends {}.",
+    "repost": "It shows {} again.",
+}
+
+
 def whole_request(console: Console, request: Request, now: datetime) -> None:
     """Show a request with what each platform gets, where it goes, and what screening found."""
     request_head(console, request, now)
+    if request.act is not None:
+        line = DOES[request.act].format(request.earlier)
+        console.print(Text(line, style="bold"), width=width(console))
+        console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
     message(console, request.renderings, request.targets, request.scope, request.screening)
 
 
@@ -207,7 +220,8 @@ def next_steps(view: RequestView) -> list[str]:
             "This is final; make a new request instead.",
         ]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))
-    line = f"Delivered to {count} of {asked} profile{'s' if asked != 1 else ''}."
+    done = "Taken back on" if view.request.act == "recall" else "Delivered to"
+    line = f"{done} {count} of {asked} profile{'s' if asked != 1 else ''}."
     if not outcome.settled(view):
         return [line, f"To follow the rest: onevoice status {request_id} --watch"]
     return [line]

@@ -133,7 +133,13 @@ class Unknown:
     after: float | None = None
 
 
-PublishResult = Posted | Retryable | Permanent | Unknown
+@dataclass(frozen=True)
+class Retracted:
+    """It does not stand any more (also: it never did)."""
+
+
+PublishResult = Posted | Retracted | Retryable | Permanent | Unknown
+"""``Retracted`` only of what is to take an earlier post back."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +162,6 @@ class CannotTell:
 
 
 ReconcileResult = Posted | Absent | CannotTell
-
-
-@dataclass(frozen=True)
-class Retracted:
-    """It does not stand any more (also: it never did)."""
-
 
 RetractResult = Retracted | Retryable | Permanent | Unknown
 
@@ -200,7 +200,8 @@ class Declaration:
     """What a connector can do on its platform, beside posting.
 
     ``edit``: change a post in its place. ``delete``: take one back (``retract``). ``reply``: answer an earlier post
-    (``Intent.follows``). ``repost``: show another account's post.
+    (``Intent.follows``). ``repost``: show another account's post. ``marks``: the page of an earlier message shows what
+    came after it, which ``content.about`` names; so it needs neither.
     """
 
     when_unknown: WhenUnknown
@@ -209,6 +210,7 @@ class Declaration:
     delete: bool = False
     reply: bool = False
     repost: bool = False
+    marks: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError for a correction by what the connector cannot do."""

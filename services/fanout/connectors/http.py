@@ -23,6 +23,8 @@ from services.kernel.base.clock import Clock
 _BODY_BYTES = 1024 * 1024
 """More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
+NO_SCOPE = "the credential lacks a scope"
+"""How the reason begins when a credential may not do this, and never will."""
 _SAID = ("error", "title", "message", "description", "detail")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
 Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
@@ -215,7 +217,7 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
     if outcome.status == 401:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
     if _lacks_scope(outcome):
-        return Retryable(f"the credential lacks a scope: {outcome.words}", cause=Cause.CREDENTIAL)
+        return Retryable(f"{NO_SCOPE}: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
     if 400 <= outcome.status < 500 and outcome.status != 408:

@@ -9,6 +9,7 @@ from schemas.platforms import LIMITS, limits_of
 from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
+from services.fanout.connectors.facebook.connector import FacebookConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
@@ -16,8 +17,10 @@ from services.fanout.connectors.telegram.connector import TelegramConnector
 from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
+from services.fanout.connectors.x.connector import XConnector
 from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
+from services.kernel.base.settings_now import settings_now
 
 __all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
 
@@ -27,15 +30,18 @@ TOWNSQUARE = "townsquare"
 def connectors(city: City, website: str) -> dict[str, Connector]:
     """Return a connector for each platform; ``website`` is the base URL of the manifest."""
     language = city.settings.city.language.partition("-")[0]
+    meta = city.settings.facebook
     telegram, endpoints = city.settings.telegram, city.settings.webhook.endpoints
     return {
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
         "email": _email(city),
+        "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
+        "x": XConnector(city.settings.x.server, city.token_path, site=city.settings.x.site),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
 
@@ -58,14 +64,23 @@ def website_of(city: City, website: str) -> WebsiteConnector:
 def _servers(city: City) -> Callable[[str], str]:
     """Return what finds an AT Protocol server's base URL by its name in city.toml; the usual one has none."""
     section = city.settings.bluesky
-    return lambda name: section.servers[name] if name else section.server
+
+    def server_of(name: str) -> str:
+        if not name:
+            return section.server
+        return section.servers.get(name) or settings_now(city).bluesky.servers[name]
+
+    return server_of
 
 
 def _bases(city: City) -> Callable[[str], str]:
     """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
 
     def base_of(instance: str) -> str:
+        # A profile on a server that was written into city.toml since the start is served without a restart.
         known = city.settings.mastodon.instances.get(instance)
+        if known is None and instance != TOWNSQUARE:
+            known = settings_now(city).mastodon.instances.get(instance)
         if known is not None:
             return known
         if instance != TOWNSQUARE or city.settings.townsquare is None:

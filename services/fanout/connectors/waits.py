@@ -19,15 +19,15 @@ _EPOCH = 1e9
 """Numbers from here on are seconds since 1970, and not a wait of 31 years."""
 _EPOCH_MILLISECONDS = 1e11
 _TOO_MANY_REQUESTS = 429
-_RESETS = ("x-ratelimit-reset", "ratelimit-reset")
+_RESETS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
 
 
 def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_REQUESTS) -> float | None:
     """Return the seconds, 0 to ``LONGEST_WAIT_SECONDS``, that an answer asks to wait; None: it does not say.
 
-    Retry-After (RFC 9110) comes first; of several the longest counts. X-RateLimit-Reset (Mastodon) and RateLimit-Reset
-    (AT Protocol) count for a 429: other answers carry them too, and ask for nothing by it. Each may hold seconds, an
-    epoch, an HTTP date or ISO 8601.
+    Retry-After (RFC 9110) comes first; of several the longest counts. X-RateLimit-Reset (Mastodon; X-Rate-Limit-Reset
+    on X) and RateLimit-Reset (AT Protocol) count for a 429: other answers carry them too, and ask for nothing by it.
+    Each may hold seconds, an epoch, an HTTP date or ISO 8601.
 
     Args:
         headers: of the answer, names in any case.

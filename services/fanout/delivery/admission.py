@@ -14,7 +14,7 @@ from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retryable
+from services.fanout.connectors.contract import Cause, Connector, Permanent, Posted, PublishResult, Retracted, Retryable
 from services.fanout.delivery.caller import AfterAnswer, Caller
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import retry
@@ -87,7 +87,7 @@ class Admission:
         if cause in _CREDENTIAL and isinstance(result, Retryable):
             self.credentials.lose(profile, result.reason)
             return AfterAnswer.LEAVE_IT
-        if isinstance(result, Posted | Permanent):
+        if isinstance(result, Posted | Permanent | Retracted):
             self.credentials.found(profile)
         return AfterAnswer.LEAVE_IT if host.breaker.is_open else AfterAnswer.MAY_REPEAT
 

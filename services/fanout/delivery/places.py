@@ -26,6 +26,7 @@ class Places:
             target=state.target(profile),
             control_seq=fold.control.seq,
             busy=self._busy(request_id, profile),
+            out_of_order=fold.chain.out_of_order(state.request, profile, fold.requests),
         )
 
     def newest(self, place: Place) -> Place | None:

@@ -19,6 +19,7 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge, end_of, in_words
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.records import Records
@@ -46,12 +47,13 @@ STALE_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class _PostingWay:
-    """Where a post goes, and its place in the host's queue."""
+    """Where a post goes, its place in the host's queue, and the earlier post that it ``follows`` there, if any."""
 
     profile: Profile
     connector: Connector
     host: Host
     slot: HostSlot
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Posting:
         places: Places,
         destinations: Destinations,
         judge: Judge,
+        earlier: EarlierPosts,
         admission: Admission,
         starts: Starts,
         caller: Caller,
@@ -91,6 +94,7 @@ class Posting:
         self._places = places
         self._destinations = destinations
         self._judge = judge
+        self._earlier = earlier
         self._admission = admission
         self._starts = starts
         self._caller = caller
@@ -108,7 +112,11 @@ class Posting:
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
-        way = _PostingWay(profile, connector, self._destinations.host(profile), slot)
+        follow = await self._earlier.of(place.state.request, profile, connector)
+        if follow is None:
+            why = "nothing stands there of what it takes back"
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
+        way = _PostingWay(profile, follow.connector, self._destinations.host(profile), slot, follow.follows)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
         if wait is not None:
             return wait
@@ -171,12 +179,13 @@ class Posting:
         def on_answer(result: PublishResult) -> AfterAnswer:
             return self._admission.note_answer(place.profile, result, way.host)
 
-        intent = self._intent(place, way.profile, attempt, call.lease)
+        intent = self._intent(place, way, attempt, call.lease)
         return await self._caller.publish(way.connector, intent, call.lease, authorize, on_answer)
 
-    def _intent(self, place: Place, profile: Profile, attempt: Attempt, lease: Lease) -> Intent:
+    def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1
-        intent = intent_of(place.state.request, profile, attempt.idempotency_key, lease.left(), repeat=repeat)
+        intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
+        intent = replace(intent, follows=way.follows)
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
 
     def _stands_at(self, place: Place) -> tuple[tuple[Profile, str], ...]:

@@ -19,6 +19,7 @@ from schemas.events.requests import Request
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
@@ -51,6 +52,7 @@ class ReadBack:
         self,
         runtime: Runtime,
         destinations: Destinations,
+        earlier: EarlierPosts,
         records: Records,
         caller: Caller,
         lease: float,
@@ -58,6 +60,7 @@ class ReadBack:
         self._runtime = runtime
         self._destinations = destinations
         self._lease = lease
+        self._earlier = earlier
         self._records = records
         self._caller = caller
         self._due: list[tuple[datetime, int, _Watched]] = []
@@ -113,17 +116,19 @@ class ReadBack:
         profile = self._runtime.control.profiles.get(receipt.profile)
         connector = self._destinations.of_platform(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
-        if last is None or last.seq != watched.seq or not ours or profile is None:
+        taken_back = receipt.request_id in self._runtime.fold.chain.replaced
+        if last is None or last.seq != watched.seq or not ours or profile is None or taken_back:
             self._seen.discard(watched.seq)
             return
-        if request is None or not isinstance(connector, ReadsBack):
+        if request is None or connector is None or not isinstance(connector, ReadsBack):
             return
         host = self._destinations.host(profile)
         now = self._runtime.clock.monotonic()
         if host.breaker.is_open or host.quota.take(profile.id, now) > 0:
             self._later(watched)
             return
-        intent = intent_of(request, profile, "", min(self._lease, 5.0))
+        follows = await self._earlier.follows(request, profile, connector)
+        intent = replace(intent_of(request, profile, "", min(self._lease, 5.0)), follows=follows)
         found = await self._caller.read_back(connector, intent, receipt.remote_id or "")
         host.note_answer(profile.id, found)
         await self._conclude(watched, found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
 from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain import receipts, retry
 from services.fanout.domain.settings import FanoutSettings
@@ -29,6 +31,7 @@ class Settler:
         self,
         runtime: Runtime,
         destinations: Destinations,
+        earlier: EarlierPosts,
         caller: Caller,
         records: Records,
         conclusion: Conclusion,
@@ -36,6 +39,7 @@ class Settler:
     ) -> None:
         self._runtime = runtime
         self._destinations = destinations
+        self._earlier = earlier
         self._caller = caller
         self._records = records
         self._conclusion = conclusion
@@ -91,7 +95,8 @@ class Settler:
         request = place.state.request
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
-        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        follows = await self._earlier.follows(request, profile, connector)
+        intent = replace(intent_of(request, profile, attempt.idempotency_key, self._settings.lease), follows=follows)
         return await self._caller.look(connector, intent)
 
     async def look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> StepOutcome:

@@ -33,6 +33,7 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"
     WITHHELD = "withheld"
     RECALLED = "recalled"
+    """What it takes back does not stand any more."""
 
 
 class DeliveryFact(StrEnum):
@@ -67,6 +68,7 @@ _ANSWERED = {
     _F.DELIVERED: _S.DELIVERED,
     _F.FAILED: _S.FAILED,
     _F.UNCONFIRMED: _S.UNCONFIRMED,
+    _F.RECALLED: _S.RECALLED,
 }
 _FOUND_LATER = {_F.DELIVERED: _S.DELIVERED}
 """Who was away comes back with the platform's own word on its attempt."""
@@ -80,7 +82,7 @@ TABLE: StateTable[DeliveryState, DeliveryFact] = StateTable(
         _S.UNDER_WAY: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.UNDER_WAY},
         _S.LAPSED: {**_ANSWERED, _F.LEASE_OVER: _S.LAPSED, _F.OF_AN_OLDER_ATTEMPT: _S.LAPSED},
         _S.UNCERTAIN: {_F.ATTEMPTED: _S.UNDER_WAY, _F.NOT_KNOWN: _S.UNCERTAIN, **_UNSURE, **_FOUND_LATER},
-        _S.DELIVERED: {**_FOUND_LATER, **_UNSURE, _F.RECALLED: _S.RECALLED},
+        _S.DELIVERED: {**_FOUND_LATER, **_UNSURE},
         _S.FAILED: _FOUND_LATER,
         _S.UNCONFIRMED: {**_UNSURE, **_FOUND_LATER, _F.FAILED: _S.FAILED, _F.POST_AGAIN: _S.WAITING},
         _S.EXPIRED: _FOUND_LATER,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retryable
+from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retracted, Retryable
 from services.fanout.domain import retry
 from services.kernel.fold.state import RequestState
 
@@ -23,7 +23,7 @@ class HasReason(Protocol):
 
 
 def of_result(
-    attempt: Attempt, attempt_seq: int, result: Posted | Permanent | Retryable | HasReason, now: datetime
+    attempt: Attempt, attempt_seq: int, result: Posted | Retracted | Permanent | Retryable | HasReason, now: datetime
 ) -> Receipt:
     """Return the receipt of a call that ended clearly, or was not made.
 
@@ -31,6 +31,8 @@ def of_result(
     """
     if isinstance(result, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
+    elif isinstance(result, Retracted):
+        changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": "what stood there is taken back"}
     elif isinstance(result, Permanent):
         changes = {"outcome": ReceiptOutcome.FAILED, "final": True, "reason": result.reason}
         changes |= _where(result.begun)

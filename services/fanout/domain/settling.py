@@ -33,6 +33,10 @@ SETTLING: dict[str, Settling] = {
     "website": Settling(0.0, (), idempotent=True),
     # A record's key is ours, and is written only where nothing stands; a moderator may take it down later.
     "bluesky": Settling(0.0, (20.0, 60.0), idempotent=True),
+    # The same words again are refused for a time, which guards a repeat; the listing may lag.
+    "x": Settling(60.0, (20.0, 60.0)),
+    # No key, and a listing that may lag: time is all that helps.
+    "facebook": Settling(300.0, (20.0, 60.0, 180.0)),
     # A receiver takes an id that it knows for the same event (CloudEvents 1.0.2, "id").
     "webhook": Settling(0.0, (), idempotent=True),
     # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).

@@ -18,6 +18,9 @@ from services.kernel.fold.state import RequestState, TargetState
 LEASE_SLACK = 1.0
 """Seconds added to a lease before an attempt counts as over."""
 
+ORDER_SECONDS = 30.0
+"""A receipt on the profile, or a verdict, wakes what waits for its turn; this is for one that was missed."""
+
 MIRROR_GRACE = timedelta(seconds=2)
 """So long after the first profile carries a message the website's page waits for the addresses of the others."""
 
@@ -36,7 +39,8 @@ class Busy:
 class Place:
     """The facts of one request on one profile, as the fold has them at this moment.
 
-    ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force.
+    ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:
+    why its turn in its message's chain has not come, or has passed.
     """
 
     verdict_seq: int
@@ -45,6 +49,7 @@ class Place:
     target: TargetState
     control_seq: int
     busy: Busy | None = None
+    out_of_order: str = ""
 
     @property
     def one_at_a_time(self) -> str:
@@ -157,6 +162,8 @@ def next_step(place: Place, now: datetime, boot: float, lease: float) -> Step:
 
 def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
     target = place.target
+    if place.out_of_order:
+        return Wait(ORDER_SECONDS, place.out_of_order, shown=True, hold=True)
     if place.profile == MIRROR:
         waits = _mirror(place, now)
         if waits is not None:

@@ -13,6 +13,7 @@ from services.fanout.connectors.contract import (
     Posted,
     PublishResult,
     ReconcileResult,
+    Retracted,
 )
 from services.fanout.domain.breaker import Breaker, Pass, Stop
 from services.fanout.domain.limits import HostLimit, Quota, host_of, limit_of
@@ -69,7 +70,7 @@ class Host:
 
 def _cause(said: Said) -> Cause | None:
     """Return whose trouble it is, None for a sign of life; what does not show that the host was asked is our own."""
-    if isinstance(said, Posted | Absent):
+    if isinstance(said, Posted | Absent | Retracted):
         return None
     if isinstance(said, Permanent):
         return Cause.OWN

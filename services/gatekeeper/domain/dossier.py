@@ -10,13 +10,16 @@ from schemas.platforms import WEBSITE
 from services.gatekeeper.policy.decide import Decision, to_verdict
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.control.control_state import ControlState
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT
 from services.kernel.fold.state import RequestState
 
 
-def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts:
-    """Return the facts that the policy looks at."""
+def facts_of(state: RequestState, control: ControlState, now: datetime, chain: Chain | None = None) -> Facts:
+    """Return the facts that the policy looks at; ``chain``: which request comes after which."""
+    replaced = chain.replaced if chain is not None else {}
+    rival = replaced.get(state.request.replaces or "", "")
     return Facts(
         request=state.request,
         request_seq=state.seq,
@@ -27,6 +30,8 @@ def facts_of(state: RequestState, control: ControlState, now: datetime) -> Facts
         control=control,
         now=now,
         delivered=frozenset(state.wanted) - state.left,
+        replaced_by=replaced.get(state.request_id, ""),
+        rival=rival if rival != state.request_id else "",
     )
 
 

@@ -33,7 +33,8 @@ class Facts:
 
     ``approvals`` holds the last statement of each officer. ``control`` is the fold at the control revision
     that the verdict will name. ``now`` has its offset. ``delivered`` are the profiles that have a final receipt for
-    this revision: nothing will be posted there any more.
+    this revision: nothing will be posted there any more. ``replaced_by`` is the cleared correction or recall of this
+    request, ``rival`` another one of the request that this one replaces; empty where there is none.
     """
 
     request: Request
@@ -42,6 +43,8 @@ class Facts:
     control: ControlState
     now: datetime
     delivered: frozenset[str] = frozenset()
+    replaced_by: str = ""
+    rival: str = ""
 
     @property
     def open_targets(self) -> tuple[str, ...]:

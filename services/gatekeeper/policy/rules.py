@@ -16,6 +16,7 @@ from services.gatekeeper.policy.clauses import (
     c2_iv,
     c3_iv_c,
     definitions,
+    following,
     integrity,
     rejection,
     setting_expiry,
@@ -42,6 +43,7 @@ class Rule(Protocol):
 RULES: tuple[Rule, ...] = (
     integrity,
     withdrawn,
+    following,
     rejection,
     setting_expiry,
     setting_hold,

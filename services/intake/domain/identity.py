@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from schemas import canonical
-from schemas.events.requests import Picture, Submission, SubmissionEvent
+from schemas.events.desk import SubmitReply
+from schemas.events.requests import Picture, Request, Submission, SubmissionEvent
 from services.intake.domain.text import clean
 from services.kernel.base.errors import BadInput, OneVoiceError
 
@@ -57,6 +58,22 @@ def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
         content_sha256=canonical.sha256(canonical.dumps(content)),
         submission=submission,
     )
+
+
+def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
+    """Return the first answer again for a submission whose request stands on the ledger.
+
+    Raises:
+        BadInput: ``request.conflict``: the same event id with other content.
+    """
+    if known.content_sha256 != identity.content_sha256:
+        raise BadInput(
+            "request.conflict",
+            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
+            "this source used the same event id before",
+            "use a new id for a new message",
+        )
+    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
 
 
 def _bytes_of(event: SubmissionEvent) -> bytes:

@@ -15,6 +15,7 @@ import regex
 from schemas import links, unseen
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
+from services.intake.domain.following import labelled
 from services.intake.domain.language import guess
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
@@ -51,7 +52,7 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
         )
     _check_pictures(draft, taken)
     text = draft.variants.get(platform, draft.text)
-    parts = parts_of(text, draft.link, taken)
+    parts = parts_of(labelled(draft.act, text), draft.link, taken)
     _check_seen(parts, platform)
     return Rendering.of(
         PlatformContent(
@@ -62,6 +63,8 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             severity=draft.severity,
             language=draft.language or guess(text, language),
             created_at=draft.created_at,
+            act=draft.act,
+            about=draft.about,
         )
     )
 

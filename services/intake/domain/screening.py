@@ -24,6 +24,7 @@ LANGUAGE = "definitions (ii)"
 PRIVACY = "definitions (v)"
 TOPIC = "definitions (xi)"
 WEBSITE_LINK = "1 Transparency (iii)"
+OFFICIAL = "1 Transparency (i)"
 STANDARDS = "1 Transparency and Standards of Conduct"
 
 SHOUTED_SHARE = 0.7
@@ -80,6 +81,7 @@ def screen(
         found.extend(_shouted(name, text))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
+    found.extend(_left_out(draft))
     return tuple(dict.fromkeys(found))
 
 
@@ -158,6 +160,16 @@ def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:
                 reason="the description of a picture does not say what it shows",
                 where=f"picture {number}: {picture.alt}"[:300],
             )
+
+
+def _left_out(draft: Draft) -> Iterator[ScreeningFinding]:
+    for profile in draft.left_out:
+        yield ScreeningFinding(
+            code="left-out",
+            clause=OFFICIAL,
+            reason="what it is about stands there too, on a profile that is not official any more: it stays as it is",
+            where=profile,
+        )
 
 
 def _off_topic(draft: Draft, rules: ScreeningRules, departments: dict[str, str]) -> Iterator[ScreeningFinding]:

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.events.authority import Severity
-from schemas.events.desk import SubmitReply
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
+    REPLACING,
+    Act,
     Picture,
     Rendering,
     Request,
@@ -24,6 +25,8 @@ from schemas.events.requests import (
     SubmissionEvent,
     digest_of,
 )
+from schemas.platforms import LIMITS
+from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -42,7 +45,10 @@ Scope = Literal["profiles", "all-departments"]
 
 @dataclass(frozen=True)
 class Draft:
-    """A submission that passed all checks but those of the platforms. Times in UTC."""
+    """A submission that passed all checks but those of the platforms. Times in UTC.
+
+    ``left_out``: profiles that carry what it is about, and are not official any more.
+    """
 
     request_id: str
     content_sha256: str
@@ -62,6 +68,9 @@ class Draft:
     pictures: tuple[Picture, ...]
     expires_at: datetime
     created_at: datetime
+    act: Act | None = None
+    about: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -88,18 +97,29 @@ def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "syst
     )
 
 
-def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: ControlState, now: datetime) -> Draft:
+def draft_of(
+    identity: Identity,
+    event: SubmissionEvent,
+    sender: str,
+    state: ControlState,
+    now: datetime,
+    earlier: Earlier | None = None,
+) -> Draft:
     """Return the draft of a submission, checked against the control state at a time (UTC).
 
+    ``earlier`` is the request that it is about, if it is about one.
+
     Raises:
-        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``variant.unused``,
+        BadInput: as ``carriers``.
+        BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
             ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
     kind = author_kind_of(sender, state)
-    scope, targets = _targets(data, state)
+    scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
+    _check_platforms(targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
     return Draft(
@@ -121,6 +141,9 @@ def draft_of(identity: Identity, event: SubmissionEvent, sender: str, state: Con
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now, created_at),
         created_at=created_at,
+        act=data.act,
+        about=data.about,
+        left_out=left_out,
     )
 
 
@@ -154,24 +177,21 @@ def request_of(
             "renderings": renderings,
             "digest": digest_of(draft.request_id, 1, renderings),
             "screening": screening,
+            "replaces": draft.about if draft.act in REPLACING else None,
+            "follows": None if draft.act in REPLACING else draft.about,
         }
     )
 
 
-def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
-    """Return the first answer again for a submission whose request stands on the ledger.
-
-    Raises:
-        BadInput: ``request.conflict``: the same event id with other content.
-    """
-    if known.content_sha256 != identity.content_sha256:
-        raise BadInput(
-            "request.conflict",
-            f"{known.request_id} is on record since {known.at:%Y-%m-%d %H:%M:%S} UTC with other content: "
-            "this source used the same event id before",
-            "use a new id for a new message",
-        )
-    return SubmitReply(request_id=known.request_id, revision=known.revision, seq=seq, duplicate=True)
+def _reach(
+    data: Submission, state: ControlState, earlier: Earlier | None
+) -> tuple[Scope, tuple[str, ...], tuple[str, ...]]:
+    """Return the scope, the profiles, and those left out that carry what it is about and are not official any more."""
+    if earlier is None:
+        return *_targets(data, state), ()
+    official, left_out = carriers(data, earlier, state)
+    more = _targets(data, state)[1] if data.targets else ()
+    return "profiles", tuple(dict.fromkeys((*official, *more))), left_out
 
 
 def _targets(data: Submission, state: ControlState) -> tuple[Scope, tuple[str, ...]]:
@@ -214,6 +234,14 @@ def _check_target(target: str, state: ControlState) -> None:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:
+    """The registry refuses such a profile; a manifest, or an older record, may name one all the same."""
+    for target in targets:
+        if (platform := state.profiles[target].platform) not in LIMITS:
+            said = f"{target} is on {platform}, which OneVoice cannot post to"
+            raise BadInput("platform.unknown", said, f"onevoice profiles remove {target} --as mcpe")
 
 
 def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:

@@ -21,22 +21,25 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
-    model_validator,
 )
 
 from schemas.events.authority import Realm
 from schemas.events.base import Id, PublicKey
+from services.kernel.base.city_platforms import (
+    BlueskySection,
+    EmailSection,
+    FacebookSection,
+    MastodonSection,
+    Section,
+    TelegramSection,
+    WebhookSection,
+    XSection,
+)
 from services.kernel.base.errors import BadInput, first_fault
 from services.kernel.base.zones import zone_of
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _zone(name: str) -> str:
@@ -47,7 +50,7 @@ def _zone(name: str) -> str:
     return name
 
 
-class CitySection(_Section):
+class CitySection(Section):
     """[city]: its name, and its official website, to which content links back.
 
     ``timezone`` (IANA) is that of all times that people read and type. Without it they read UTC, and a time that is
@@ -61,7 +64,7 @@ class CitySection(_Section):
     timezone: Annotated[str, AfterValidator(_zone)] | None = None
 
 
-class NatsSection(_Section):
+class NatsSection(Section):
     """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one.
 
     Of a cluster ``url`` names each server, with commas between, so that one that is down keeps nobody out.
@@ -80,7 +83,7 @@ class NatsSection(_Section):
         return self.url or f"nats://{self.host}:{self.port}"
 
 
-class RealmAuthority(_Section):
+class RealmAuthority(Section):
     """The public keys that must sign a realm's manifest."""
 
     root_keys: tuple[PublicKey, ...] = Field(min_length=1)
@@ -88,21 +91,21 @@ class RealmAuthority(_Section):
     audit_key: PublicKey
 
 
-class AuthoritySection(_Section):
+class AuthoritySection(Section):
     """[authority.live] and [authority.exercise]: pinned keys; the manifests are checked against them."""
 
     live: RealmAuthority
     exercise: RealmAuthority
 
 
-class TownsquareSection(_Section):
+class TownsquareSection(Section):
     """[townsquare]: the demonstration platform; absent in a city that has none."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
 
 
-class SiteSection(_Section):
+class SiteSection(Section):
     """[site]: where the website's pages can be looked at locally while the city is up."""
 
     host: str = "127.0.0.1"
@@ -110,68 +113,7 @@ class SiteSection(_Section):
     serve: bool = True
 
 
-class MastodonSection(_Section):
-    """[mastodon]: where accounts of the form ``@name@instance`` live; ``townsquare`` names the local one."""
-
-    instances: dict[Id, str] = {}
-
-
-ServerUrl = Annotated[
-    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
-]
-"""A server that credentials are sent to: https, or on this machine."""
-
-
-class BlueskySection(_Section):
-    """[bluesky]: ``server`` is where the accounts live; ``servers`` has those of accounts of the form
-    ``handle@name``. ``app`` is the web application in whose address a post's URL is given.
-    """
-
-    server: ServerUrl = "https://bsky.social"
-    servers: dict[Id, ServerUrl] = {}
-    app: ServerUrl = "https://bsky.app"
-
-
-class TelegramSection(_Section):
-    """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
-
-    server: ServerUrl = "https://api.telegram.org"
-    site: ServerUrl = "https://t.me"
-
-
-EndpointUrl = Annotated[
-    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
-]
-"""An address that events are sent to: https, or on this machine."""
-
-
-class WebhookSection(_Section):
-    """[webhook]: ``endpoints`` has the addresses of the systems that webhook profiles name as their account."""
-
-    endpoints: dict[Id, EndpointUrl] = {}
-
-
-class EmailSection(_Section):
-    """[email]: the mail server that takes the city's messages, and the address that they come from.
-
-    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
-    asks for no password.
-    """
-
-    host: str = ""
-    port: Annotated[int, Field(ge=1, le=65_535)] = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
-    username: str = ""
-
-    @model_validator(mode="after")
-    def _no_password_in_the_clear(self) -> EmailSection:
-        if self.security == "none" and self.host not in ("", "127.0.0.1", "localhost", "::1"):
-            raise ValueError("security none is for a mail server on this machine only")
-        return self
-
-
-class DeliverySection(_Section):
+class DeliverySection(Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
     """
@@ -179,14 +121,32 @@ class DeliverySection(_Section):
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
 
 
-class LogSection(_Section):
+class NotifySection(Section):
+    """[notify]: who is woken when something waits for an officer; absent: nobody.
+
+    ``first`` are told at once, and again after ``reminder_minutes``; ``deputies`` after ``deputies_minutes``. Each is
+    an e-mail address, or a service's address as Apprise writes it (``onevoice[notify]``). ``smtp`` is host:port;
+    ``user``'s password lies in var/notify/smtp.password, mode 0600.
+    """
+
+    first: Annotated[tuple[str, ...], Field(min_length=1)]
+    deputies: tuple[str, ...] = ()
+    reminder_minutes: Annotated[float, Field(gt=0, le=1_440)] = 10.0
+    deputies_minutes: Annotated[float, Field(gt=0, le=1_440)] = 20.0
+    smtp: Annotated[str, StringConstraints(pattern=r"^[^\s:/]+:[0-9]{1,5}$")] = "localhost:25"
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    sender: Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")] = "onevoice@localhost.localdomain"
+
+
+class LogSection(Section):
     """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
 
     format: Literal["lines", "json"] = "lines"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class MetricsSection(_Section):
+class MetricsSection(Section):
     """[metrics]: where each process answers /metrics and /healthz. Absent: nowhere.
 
     A process with several services, as ``onevoice up`` has them, takes ``port``; one service alone takes a port of its
@@ -197,7 +157,7 @@ class MetricsSection(_Section):
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
 
 
-class CityFile(_Section):
+class CityFile(Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
     may be published; ``screening_names``: names of people and places that look like profanity and are none.
@@ -212,11 +172,14 @@ class CityFile(_Section):
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
+    facebook: FacebookSection = FacebookSection()
+    x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    notify: NotifySection | None = None
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
-    screening_topics: dict[Id, tuple[str, ...]] = {}
+    screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
     screening_names: tuple[str, ...] = ()
@@ -294,6 +257,11 @@ class City:
     def snapshot_path(self, user: str) -> Path:
         """Where a service starts from (kernel.projection.snapshots); in a folder that it alone may write."""
         return self.var / "fold" / user / f"{self.realm}.json"
+
+    @property
+    def notify_folder(self) -> Path:
+        """What the board keeps of the notices it sent, and the password that it sends them with."""
+        return self.var / "notify"
 
     @property
     def site_folder(self) -> Path:

@@ -37,5 +37,12 @@ def client_context(city: City) -> ssl.SSLContext | None:
     return context
 
 
+def public_context() -> ssl.SSLContext:
+    """Return the TLS settings for servers that this machine's authorities vouch for; TLS 1.2 at least."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
 def _unreadable(path: Path, why: str) -> BadInput:
     return BadInput("nats.tls_ca", f"the certificate authority {path} cannot be read: {why}", _HINT)

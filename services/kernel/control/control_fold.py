@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.canonical import StrictJsonError
 from schemas.events import control as c
-from schemas.events.authority import Manifest, Officer
+from schemas.events.authority import Manifest, Officer, Profile
 from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE
 from services.kernel.authority.signing import verified_by
@@ -183,11 +183,20 @@ def _profile_add(state: ControlState, action: c.ProfileAdd, _seq: int, _at: date
 
 
 def _profile_suspend(state: ControlState, action: c.ProfileSuspend, _seq: int, _at: datetime) -> ControlState:
-    profile = state.profiles.get(action.profile)
+    suspended = _known_profile(state, action.profile).model_copy(update={"official": False})
+    return replace(state, profiles={**state.profiles, suspended.id: suspended})
+
+
+def _profile_remove(state: ControlState, action: c.ProfileRemove, _seq: int, _at: datetime) -> ControlState:
+    gone = _known_profile(state, action.profile).id
+    return replace(state, profiles={id_: profile for id_, profile in state.profiles.items() if id_ != gone})
+
+
+def _known_profile(state: ControlState, profile_id: str) -> Profile:
+    profile = state.profiles.get(profile_id)
     if profile is None:
-        raise ControlFault("profile.unknown", f"there is no profile {action.profile!r}")
-    suspended = profile.model_copy(update={"official": False})
-    return replace(state, profiles={**state.profiles, profile.id: suspended})
+        raise ControlFault("profile.unknown", f"there is no profile {profile_id!r}")
+    return profile
 
 
 _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = {
@@ -201,4 +210,5 @@ _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = 
     "revoke": _revoke,
     "profile_add": _profile_add,
     "profile_suspend": _profile_suspend,
+    "profile_remove": _profile_remove,
 }

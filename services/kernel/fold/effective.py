@@ -25,6 +25,7 @@ def void_because(
     control_seq: int,
     rejected_by: str,
     busy: int,
+    out_of_order: str = "",
 ) -> str:
     """Return why an attempt does not count, the empty text when it is effective.
 
@@ -36,6 +37,7 @@ def void_because(
         control_seq: the control revision in force before it.
         rejected_by: the officer whose rejection counts there, the empty text for nobody's.
         busy: the sequence of an effective attempt on the profile that nothing was said of yet, 0 where there is none.
+        out_of_order: why its place in its message's chain has not come, or has passed; the empty text when it is right.
     """
     if not _is_fenced(attempt, headers, control_seq):
         return f"it is not fenced on control revision {control_seq}"
@@ -45,6 +47,7 @@ def void_because(
         or _expired(at, state)
         or _place(attempt, state.target(attempt.profile))
         or (f"the attempt at {busy} on the profile has no receipt" if busy else "")
+        or out_of_order
     )
 
 

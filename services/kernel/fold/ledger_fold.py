@@ -28,15 +28,9 @@ from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import order_hash
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.effective import is_forged, void_because
-from services.kernel.fold.reading import (
-    is_first,
-    is_kind,
-    is_readable,
-    keys_of,
-    parse,
-    parse_control_event,
-)
+from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse, parse_control_event
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
 
@@ -84,7 +78,7 @@ class LedgerFold:
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
     ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
-    are over.
+    are over. ``chain``: which request comes after which, for ever.
     """
 
     authority: Authority
@@ -96,6 +90,7 @@ class LedgerFold:
     requests: dict[str, RequestState] = field(default_factory=dict)
     busy: dict[str, tuple[int, str]] = field(default_factory=dict)
     taken_over: dict[int, TakenOver] = field(default_factory=dict)
+    chain: Chain = field(default_factory=Chain)
     ruled_from: int = 0
     revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
@@ -256,6 +251,7 @@ class LedgerFold:
             for profile in state.targets:
                 state.note(profile)
         self.requests[request_id] = state
+        self.chain.note_request(request)
 
     def _approval(self, entry: Entry, _boot: float) -> None:
         _, request_id, officer = place_of(entry.subject)
@@ -289,6 +285,7 @@ class LedgerFold:
         state.changed = entry.seq
         if verdict.outcome is Outcome.CLEARED:
             state.want(wanted_by(verdict))
+            self.chain.note_cleared(state.request)
 
     def _attempt(self, entry: Entry, boot: float) -> None:
         attempt = parse(Attempt, entry.data)
@@ -310,6 +307,7 @@ class LedgerFold:
             control_seq=self.control_seq,
             rejected_by=self._rejected_by(state, attempt, entry),
             busy=busy,
+            out_of_order=self.chain.out_of_order(state.request, profile, self.requests),
         )
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"

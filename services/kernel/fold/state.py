@@ -55,8 +55,9 @@ class TargetState:
 
     @property
     def is_standing(self) -> bool:
-        """True when the newest word is that it was delivered."""
-        return self.receipt is not None and self.receipt.outcome is ReceiptOutcome.DELIVERED
+        """True when the newest word is that it was delivered, or has taken back what it was to take back."""
+        done = (ReceiptOutcome.DELIVERED, ReceiptOutcome.RECALLED)
+        return self.receipt is not None and self.receipt.outcome in done
 
     @property
     def is_unconfirmed(self) -> bool:

@@ -14,7 +14,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from schemas import flow, streams
-from services.kernel.base.errors import Unreachable
+from services.kernel.base.errors import Drift, Unreachable
 
 Difference = tuple[str, Any, Any]
 """A field, how it is, how it has to be."""
@@ -28,6 +28,7 @@ async def drift(js: JetStreamContext, row: flow.Service) -> list[str]:
         row: the service's row in the flow map.
 
     Raises:
+        Drift: ``ledger.newer``.
         Unreachable: ``broker.no_answer``, the broker did not say (no connection, or no right to ask).
     """
     found: list[str] = []
@@ -74,7 +75,25 @@ def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig
         allow_atomic=stream.atomic,
         republish=_republish(stream),
         num_replicas=replicas,
+        metadata={streams.FORMAT: str(streams.LEDGER_FORMAT)} if stream.name == streams.LEDGER else None,
     )
+
+
+def format_of(present: api.StreamConfig) -> int:
+    """Return the format that the stream of the ledger says; 0 where it says none, as before version 0.3.
+
+    Raises:
+        Drift: ``ledger.newer``: a newer version has written it.
+    """
+    said = (present.metadata or {}).get(streams.FORMAT, "0")
+    found = int(said) if said.isdigit() else streams.LEDGER_FORMAT + 1
+    if found > streams.LEDGER_FORMAT:
+        raise Drift(
+            "ledger.newer",
+            f"a newer version has written this ledger (format {said}; this one reads up to {streams.LEDGER_FORMAT})",
+            "nothing was changed; install that version again: onevoice --version, docs/upgrade.md",
+        )
+    return found
 
 
 def _republish(stream: streams.Stream) -> api.RePublish | None:
@@ -187,7 +206,10 @@ async def _stream_drift(js: JetStreamContext, stream: streams.Stream) -> list[st
         return [f"{what} is missing"]
     except nats.errors.Error as error:
         raise _no_answer(what, error) from error
-    return _phrase(what, stream_differences(stream_config(stream), info.config))
+    differences = stream_differences(stream_config(stream), info.config)
+    if stream.name == streams.LEDGER and (found := format_of(info.config)) != streams.LEDGER_FORMAT:
+        differences.append(("format", found, streams.LEDGER_FORMAT))
+    return _phrase(what, differences)
 
 
 async def _consumer_drift(js: JetStreamContext, consumer: streams.Consumer) -> list[str]:

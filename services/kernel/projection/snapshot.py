@@ -14,11 +14,12 @@ from pathlib import Path
 
 from schemas import canonical
 from services.kernel.base.files import write_atomically
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.ledger_fold import Authority, LedgerFold
 from services.kernel.fold.state import TakenOver
 from services.kernel.ledger.entry import Entry
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Goes up when the same entries fold to something else; older snapshots are thrown away then."""
 
 MOST_OPEN = 256
@@ -32,7 +33,7 @@ class Snapshot:
     ``root`` is the hash of the realm's pinned keys. ``requests`` are the open ones, each with the profiles on which
     anything stands of it; ``counted`` are their attempts that count;
     ``ruled_from`` as in the fold, and ``taken_over`` too: sequence, profile, request, worker, who answered, and when
-    the attempt was stored.
+    the attempt was stored. ``earlier`` and ``replaced`` are the fold's chain.
     """
 
     root: str
@@ -42,6 +43,8 @@ class Snapshot:
     counted: tuple[int, ...]
     ruled_from: int
     taken_over: tuple[tuple[int, str, str, str, str, str], ...] = ()
+    earlier: tuple[tuple[str, str], ...] = ()
+    replaced: tuple[tuple[str, str], ...] = ()
     version: int = FOLD_VERSION
 
     def to_bytes(self) -> bytes:
@@ -55,6 +58,10 @@ class Snapshot:
             seq: TakenOver(profile, request_id, worker, by, datetime.fromisoformat(at), boot)
             for seq, profile, request_id, worker, by, at in self.taken_over
         }
+
+    def chain(self) -> Chain:
+        """Return which request comes after which, as a fold holds it."""
+        return Chain(dict(self.earlier), dict(self.replaced))
 
     def write(self, path: Path) -> None:
         """Keep it; raises OSError."""
@@ -77,6 +84,8 @@ def taken(fold: LedgerFold, newest: Entry) -> Snapshot | None:
             (seq, one.profile, one.request_id, one.worker, one.answered_by, one.at.isoformat())
             for seq, one in sorted(fold.taken_over.items())
         ),
+        tuple(fold.chain.earlier.items()),
+        tuple(fold.chain.replaced.items()),
     )
 
 
@@ -89,7 +98,8 @@ def read(raw: bytes, authority: Authority) -> Snapshot | None:
             return None
         body["requests"] = tuple((name, tuple(profiles)) for name, profiles in body["requests"])
         body["counted"] = tuple(body["counted"])
-        body["taken_over"] = tuple(map(tuple, body["taken_over"]))
+        for name in ("taken_over", "earlier", "replaced"):
+            body[name] = tuple(map(tuple, body[name]))
         found = Snapshot(**body)
     except (ValueError, KeyError, TypeError):
         return None

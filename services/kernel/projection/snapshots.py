@@ -49,7 +49,7 @@ class Snapshots:
         fault = self._fault(snapshot, newest)
         if newest is None or fault is not None:
             return fault
-        fold = LedgerFold(projection.fold.authority, EVERYTHING)
+        fold = LedgerFold(projection.fold.authority, EVERYTHING, chain=snapshot.chain())
         fold.resume(await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
         fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
         fold.taken_over = snapshot.sleepers(self._clock.monotonic())

@@ -21,9 +21,11 @@ from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.crashpoints import arm_from_environment
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.tasks import cancel_all
 from services.kernel.base.web import Running as WebPage
 from services.kernel.projection.projection import Projection
 from services.kernel.runtime.compose import Timings, on_nats
+from services.kernel.runtime.notify import ServiceManager
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.startup import register
 
@@ -173,7 +175,14 @@ async def run_services(names: Iterable[str], city: City, url: str | None = None)
         asyncio.get_running_loop().add_signal_handler(number, end_the_start)
     try:
         async with running(names, city, url) as runtimes:
-            await until_asked_to_stop(runtimes)
+            notifier = ServiceManager()
+            notifier.send("READY=1")
+            beats = asyncio.create_task(notifier.keep_alive(runtimes[0].ledger.last_seq))
+            try:
+                await until_asked_to_stop(runtimes)
+            finally:
+                notifier.send("STOPPING=1")
+                await cancel_all(beats)
     except asyncio.CancelledError:
         if not asked.is_set():
             raise

@@ -19,6 +19,7 @@ from services.provision.accounts.permissions import (
     PROVISION_USER,
     Permissions,
     exported,
+    for_doctor,
     for_officer,
     for_provisioning,
     for_service,
@@ -39,6 +40,7 @@ class RealmUsers:
     provision: str
     officers: Mapping[str, str]
     systems: Mapping[str, str]
+    doctor: str | None = None
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class RealmUsers:
         provision: str,
         *,
         revoked: Iterable[str] = (),
+        doctor: str | None = None,
     ) -> RealmUsers:
         """Return the users of a realm: those of a manifest, and the services'.
 
@@ -60,6 +63,7 @@ class RealmUsers:
             provision=provision,
             officers={o.id: o.public_key for o in manifest.officers if o.id not in gone},
             systems={system.id: system.public_key for system in manifest.systems},
+            doctor=doctor,
         )
 
 
@@ -137,6 +141,8 @@ def _desk(realm: RealmUsers) -> list[str]:
         users += _user(name, key, for_officer(name))
     for name, key in realm.systems.items():
         users += _user(name, key, for_system(name))
+    if realm.doctor is not None:
+        users += _user(flow.DOCTOR, realm.doctor, for_doctor())
     served = [(row, subjects.every_user(base)) for row in flow.SERVICES for base in row.serves]
     watched = [(row, subject) for row in flow.SERVICES for subject in row.broadcasts if subject in WATCHED]
     imports = [_import("service", service_account(realm.realm, row), subject) for row, subject in served]
@@ -210,7 +216,8 @@ def _list(values: Iterable[str]) -> str:
 
 def _check_keys(users: RealmUsers) -> None:
     seen: dict[str, str] = {}
-    for group in (users.services, {PROVISION_USER: users.provision}, users.officers, users.systems):
+    doctor = {flow.DOCTOR: users.doctor} if users.doctor else {}
+    for group in (users.services, {PROVISION_USER: users.provision}, doctor, users.officers, users.systems):
         for name, key in group.items():
             if key in seen:
                 raise BadInput(

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from schemas import flow
 from schemas.events.authority import Manifest
-from services.kernel.authority.signing import load_key
+from services.kernel.authority.signing import load_key, new_seed, write_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
 from services.kernel.control.control_state import ControlState
 from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
+
+
+def _doctor_key(city: City) -> str | None:
+    """Return the health check's public key; a city of an older version gets one, where keys may be written."""
+    path = city.key_path(flow.DOCTOR)
+    if not path.exists():
+        try:
+            write_key(path, new_seed())
+        except OSError:
+            return None
+    return load_key(path).public_key
 
 
 def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:
@@ -25,6 +36,7 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
         {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES},
         load_key(city.provision_key_path).public_key,
         revoked=control.revoked,
+        doctor=_doctor_key(city),
     )
     path = city.nats_conf_path.with_name(accounts_file(city.realm))
     text = render_accounts(users)

@@ -111,6 +111,11 @@ def for_system(system: str) -> Permissions:
     )
 
 
+def for_doctor() -> Permissions:
+    """Return what the health check may do: ask the board, and have ledger and copy compared."""
+    return Permissions(tuple(subjects.desk(base, flow.DOCTOR) for base in flow.DOCTOR_MAY_SEND), (inbox(flow.DOCTOR),))
+
+
 def for_provisioning() -> Permissions:
     """Return what the provisioning user may do: JetStream's API in the ledger's account.
 

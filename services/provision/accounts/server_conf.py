@@ -5,7 +5,9 @@ nats.conf is written once and may be edited (another port, TLS); the accounts fi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from schemas import streams
 from services.kernel.base.errors import BadInput
@@ -40,20 +42,20 @@ class Cluster:
 class ServerSettings:
     """Where the server listens and stores its data.
 
-    ``store_dir`` may be relative: to the folder that the server is started in. ``monitor`` is ``host:port``
+    ``store_dir`` is absolute: a relative one would depend on where the server is started. ``monitor`` is ``host:port``
     of the server's own health page, for a deployment; the embedded broker has none.
     """
 
+    store_dir: str
     host: str = "127.0.0.1"
     port: int = 4222
-    store_dir: str = "var/nats"
     name: str = "onevoice"
     monitor: str | None = None
     tls: Tls | None = None
     cluster: Cluster | None = None
 
 
-def render_server(settings: ServerSettings | None = None, accounts_folder: str = "") -> str:
+def render_server(settings: ServerSettings, accounts_folder: str = "") -> str:
     """Return the text of nats.conf.
 
     Args:
@@ -67,7 +69,7 @@ def render_server(settings: ServerSettings | None = None, accounts_folder: str =
     if accounts_folder.startswith("/"):
         raise BadInput("nats.conf", "an include cannot be an absolute path", "name it relative to nats.conf")
     includes = [f"  include {quoted(accounts_folder + accounts_file(realm))}" for realm in REALMS]
-    lines = [_SERVER_HEAD, *_server(settings or ServerSettings()), "system_account: SYS", "accounts {"]
+    lines = [_SERVER_HEAD, *_server(settings), "system_account: SYS", "accounts {"]
     return "\n".join([*lines, *includes, "  SYS {}", "}", ""])
 
 
@@ -92,7 +94,6 @@ def _server(settings: ServerSettings) -> list[str]:
         lines += _cluster(settings.cluster)
     lines += [
         "jetstream {",
-        "  # A relative path is relative to the folder that nats-server is started in.",
         f"  store_dir: {quoted(settings.store_dir)}",
         "  # An acknowledged event is on disk: fsync before the ack.",
         '  sync_interval: "always"',
@@ -119,3 +120,21 @@ def _tls(tls: Tls) -> list[str]:
     if tls.ca:
         lines += [f"  ca_file: {quoted(tls.ca)}", "  verify: true"]
     return [*lines, '  min_version: "1.3"', "}"]
+
+
+_STORE = re.compile(r'(?m)^(\s*store_dir: )"([^"\n]*)"')
+
+
+def settled(text: str, folder: PurePath) -> str:
+    """Return the text of a city's nats.conf with its store where the folder lies now, as an absolute path.
+
+    A relative one depends on where nats-server is started; and a folder that was moved or copied must not use the
+    store of the one that it came from. A store that somebody put elsewhere stays there.
+    """
+    here = folder / "var" / "nats"
+
+    def place(found: re.Match[str]) -> str:
+        usual = PurePath(found[2]).parts[-2:] == here.parts[-2:]
+        return f"{found[1]}{quoted(str(here))}" if usual else found[0]
+
+    return _STORE.sub(place, text)

@@ -20,7 +20,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.files import ExclusiveLock
-from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, take_lock
+from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, settle, take_lock
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -62,7 +62,8 @@ class EmbeddedBroker:
         self.url = f"nats://{host}:{chosen}"
         self._lock = take_lock(city)
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
-        # The store is named in nats.conf, relative to the city folder: the server refuses to get it twice.
+        settle(city.nats_conf_path, city.folder)
+        # The store is named in nats.conf: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
         try:
             self._process = await asyncio.create_subprocess_exec(

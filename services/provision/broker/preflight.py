@@ -11,7 +11,8 @@ from pathlib import Path
 
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
-from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.files import ExclusiveLock, write_atomically
+from services.provision.accounts.server_conf import settled
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
@@ -120,3 +121,19 @@ def take_lock(city: City) -> ExclusiveLock:
         f"a broker runs on {city.folder} already; two on one store would destroy the ledger",
         "stop the other `onevoice up`, or use it from this terminal",
     )
+
+
+def settle(conf: Path, folder: Path) -> None:
+    """Have nats.conf name the store of this folder (``server_conf.settled``); the server says if there is none.
+
+    Raises:
+        BadInput: ``disk.unwritable``.
+    """
+    try:
+        text = conf.read_text(encoding="utf-8")
+        if (right := settled(text, folder)) != text:
+            write_atomically(conf, right.encode("utf-8"), mode=0o644)
+    except (FileNotFoundError, UnicodeDecodeError):
+        return
+    except OSError as error:
+        raise _disk_error(conf, error) from error

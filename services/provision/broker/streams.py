@@ -24,6 +24,7 @@ from services.kernel.ledger.drift import (
     Difference,
     consumer_config,
     consumer_differences,
+    format_of,
     stream_config,
     stream_differences,
 )
@@ -61,7 +62,7 @@ async def provision(city: City, url: str) -> Provisioned:
         BadInput, Unproven: the manifest or a key is missing or wrong.
         Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
         Refused: ``control.broken``, the record of control does not follow its own rules.
-        Drift: ``provision.would_lose``, a stream or durable stands that cannot be mended without loss.
+        Drift: ``ledger.newer``; ``provision.would_lose``, what stands cannot be mended without loss.
     """
     manifest = read_manifest(city)
     done = Provisioned()
@@ -98,6 +99,8 @@ async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisio
         done.created.append(what)
         return
     differences = stream_differences(wanted, present)
+    if wanted.name == streams.LEDGER and (found := format_of(present)) != streams.LEDGER_FORMAT:
+        differences.append(("format", found, streams.LEDGER_FORMAT))
     if present.num_replicas != wanted.num_replicas:
         differences.append(("num_replicas", present.num_replicas, wanted.num_replicas))
     if not differences and present.description == wanted.description:
@@ -129,6 +132,7 @@ async def _consumer(js: JetStreamContext, consumer: streams.Consumer, done: Prov
 _SAFE_ON_CONSUMER = frozenset({"ack_wait", "max_ack_pending", "max_deliver", "backoff", "pause_until"})
 _SAFE_ON_STREAM = frozenset(
     {"duplicate_window", "num_replicas", "allow_direct", "allow_atomic", "republish", "deny_delete", "deny_purge"}
+    | {"format"}
 )
 _LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})
 

@@ -42,6 +42,7 @@ class _RealmKeys:
     systems: dict[str, _Key]
     services: dict[str, _Key]
     provision: _Key
+    doctor: _Key
 
     @classmethod
     def fresh(cls, plan: CityPlan) -> _RealmKeys:
@@ -51,6 +52,7 @@ class _RealmKeys:
             systems={system.id: _Key() for system in plan.systems},
             services={row.user: _Key() for row in flow.SERVICES},
             provision=_Key(),
+            doctor=_Key(),
         )
 
     def write(self, city: City) -> None:
@@ -58,6 +60,7 @@ class _RealmKeys:
         files = {city.key_path(name): key for name, key in {**self.people, **self.systems}.items()}
         files |= {city.service_key_path(name): key for name, key in self.services.items()}
         files[city.provision_key_path] = self.provision
+        files[city.key_path(flow.DOCTOR)] = self.doctor
         for path, key in files.items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_key(path, key.seed)
@@ -76,7 +79,7 @@ def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None) -> City:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building.mkdir(mode=0o700)
-        _build(building, plan, clock or SystemClock())
+        _build(building, folder, plan, clock or SystemClock())
         building.rename(folder)
     except OSError as error:
         raise BadInput(
@@ -106,12 +109,14 @@ def _check(folder: Path, plan: CityPlan) -> None:
 
 
 def check_plan(plan: CityPlan) -> None:
-    """Check what a plan's types cannot: raises BadInput ``init.roots``, ``init.twice``."""
+    """Check what a plan's types cannot: raises BadInput ``init.roots``, ``init.twice``, ``init.reserved``."""
     users = [officer.id for officer in plan.officers] + [system.id for system in plan.systems]
     missing = [root for root in ROOTS if root not in users]
     if missing:
         raise BadInput("init.roots", f"the plan has no officer {missing[0]}", "cao and mcpe sign the city's manifest")
     _refuse_twice("id of an officer or system", users)
+    if flow.DOCTOR in users:
+        raise BadInput("init.reserved", "doctor is the name of the health check's own user", "give another name")
     _refuse_twice("profile id", [profile.id for profile in plan.profiles])
     for realm in REALMS:
         accounts = [f"{p.platform} {p.account.lower()}" for p in (in_realm(p, realm) for p in plan.profiles)]
@@ -124,7 +129,7 @@ def _refuse_twice(what: str, names: list[str]) -> None:
         raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "give each its own name")
 
 
-def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:
+def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock) -> None:
     for name in ("keys", "secrets", "var"):
         (folder / name).mkdir(mode=0o700)
     keys = {realm: _RealmKeys.fresh(plan) for realm in REALMS}
@@ -136,7 +141,7 @@ def _build(folder: Path, plan: CityPlan, clock: Clock) -> None:
     (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
     conf = load_city(folder).nats_conf_path
     conf.parent.mkdir()
-    conf.write_text(render_server(ServerSettings(port=plan.port)), encoding="utf-8")
+    conf.write_text(render_server(ServerSettings(str(final / "var" / "nats"), port=plan.port)), encoding="utf-8")
     for realm, made in keys.items():
         users = _write_realm(load_city(folder, realm), plan, made, clock)
         conf.with_name(accounts_file(realm)).write_text(render_accounts(users), encoding="utf-8")
@@ -151,7 +156,7 @@ def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock) -> 
     city.manifest_path.parent.mkdir(exist_ok=True)
     city.manifest_path.write_bytes(signed.to_bytes() + b"\n")
     public = {name: key.public for name, key in keys.services.items()}
-    return RealmUsers.of(manifest, public, keys.provision.public)
+    return RealmUsers.of(manifest, public, keys.provision.public, doctor=keys.doctor.public)
 
 
 def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> Manifest:

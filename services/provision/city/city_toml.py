@@ -21,13 +21,23 @@ GITIGNORE = """\
 def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str]]) -> str:
     """Return city.toml for a plan; ``authority`` gives each realm's root keys and audit key (public nkeys)."""
     parts = [
-        _HEAD.format(name=_string(plan.name), website=_string(plan.website), timezone=_timezone(plan.timezone)),
+        _HEAD.format(
+            name=_string(plan.name),
+            website=_string(plan.website),
+            timezone=_timezone(plan.timezone),
+            language=_string(plan.language),
+            region=_string(plan.region),
+        ),
         _AUTHORITY_NOTE,
     ]
     for realm, (roots, audit) in authority.items():
         keys = "".join(f"  {_string(key)},\n" for key in roots)
         parts.append(_AUTHORITY.format(realm=realm, keys=keys, threshold=len(roots), audit=_string(audit)))
-    parts.append(_PLACES.format(port=plan.port, townsquare_port=plan.townsquare_port, site_port=plan.site_port))
+    parts.append(
+        _PLACES.format(
+            broker=_broker(plan), port=plan.port, townsquare_port=plan.townsquare_port, site_port=plan.site_port
+        )
+    )
     parts += [f"{name} = {_string(url)}\n" for name, url in sorted(plan.instances.items())]
     parts += [_BLUESKY, _OTHERS, _LOG]
     return "".join(parts)
@@ -36,6 +46,13 @@ def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str
 def _string(value: str) -> str:
     """Return a TOML basic string: JSON's escapes are TOML's, but for DEL, which no value here may hold."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _broker(plan: CityPlan) -> str:
+    if plan.broker is None:
+        return "embedded = true"
+    lines = ["embedded = false", f"url = {_string(plan.broker)}"]
+    return "\n".join([*lines, f"tls_ca = {_string(plan.broker_authority)}"] if plan.broker_authority else lines)
 
 
 def _timezone(name: str | None) -> str:
@@ -49,9 +66,9 @@ _HEAD = """\
 name = {name}
 # Content links back to it, and mirrors of all messages are made for it.
 website = {website}
-language = "en-CA"
+language = {language}
 # For telephone numbers, when screening looks for personal information.
-region = "CA"
+region = {region}
 # In which all times are shown, and read where they have no offset (IANA).
 {timezone}
 
@@ -74,7 +91,7 @@ audit_key = {audit}
 _PLACES = """\
 [nats]
 # true: `onevoice up` starts its own broker here. false: give the url of one that runs, and tls_ca if it has TLS.
-embedded = true
+{broker}
 host = "127.0.0.1"
 port = {port}
 # Copies of each stream: 1, or 3 or 5 on a cluster (its servers stand in url, with commas between).

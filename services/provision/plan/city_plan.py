@@ -46,6 +46,7 @@ class CityPlan:
 
     ``instances`` maps an instance name to the base URL of a Mastodon server. ``townsquare_port`` is always there:
     exercises post to the townsquare only, whatever the live profiles are. ``timezone`` is an IANA name.
+    ``broker`` is the address of an external one; None: ``onevoice up`` starts one.
     """
 
     name: str
@@ -59,10 +60,31 @@ class CityPlan:
     instances: dict[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     timezone: str | None = None
+    language: str = "en-CA"
+    region: str = "CA"
+    broker: str | None = None
+    broker_authority: str | None = None
+
+
+DISCLOSURE = (
+    "We read comments when we can, but for an answer you can count on please write to or call the {city}. "
+    "Comments that are abusive, discriminatory, unlawful or political advertising may be removed. What "
+    "others post here is theirs, not the view of the {city}. Please share no personal information: what is "
+    "written here is public and may be disclosed under the access and privacy law that applies to the {city}. The "
+    "{city} is not liable for the service of the platform itself."
+)
+"""The usual disclosure statement (section 1, Transparency (i)); ``{city}`` stands for the city's name."""
 
 
 def profile(
-    city: str, website: str, department: Department, platform: str, account: str, *, departmental: bool = True
+    city: str,
+    website: str,
+    department: Department,
+    platform: str,
+    account: str,
+    *,
+    departmental: bool = True,
+    disclosure: str = DISCLOSURE,
 ) -> Profile:
     """Return a profile with the statements that it must carry (section 1, Transparency (i)).
 
@@ -77,13 +99,7 @@ def profile(
         departmental=departmental,
         purpose=f"News and notices about {department.topic}.",
         identification=f"An official profile of the {city}, run by {department.name}. Official website: {website}",
-        disclosure=(
-            f"We read comments when we can, but for an answer you can count on please write to or call the {city}. "
-            f"Comments that are abusive, discriminatory, unlawful or political advertising may be removed. What "
-            f"others post here is theirs, not the view of the {city}. Please share no personal information: what is "
-            f"written here is public and may be disclosed under British Columbia's access and privacy law. The "
-            f"{city} is not liable for the service of the platform itself."
-        ),
+        disclosure=disclosure.replace("{city}", city),
     )
 
 

@@ -14,7 +14,9 @@ from typing import TypeVar
 from schemas import subjects
 from schemas.events.authority import Grant, Profile, Role
 from services.kernel.base.errors import BadInput
+from services.kernel.base.zones import zone_of
 from services.provision.plan.city_plan import (
+    DISCLOSURE,
     MASTODON_PLATFORM,
     TOWNSQUARE,
     WEBSITE_PLATFORM,
@@ -30,6 +32,7 @@ Report = Callable[[str], None]
 _T = TypeVar("_T")
 
 TRIES = 3
+BACK = "<"
 _LEADS = (
     ("cao", Role.CAO, "Chief Administrative Officer"),
     ("mcpe", Role.MCPE, "Manager of Communications & Public Engagement"),
@@ -40,14 +43,28 @@ _ACCOUNT = re.compile(r"@?([A-Za-z0-9_]{1,30})@([a-z0-9](?:[a-z0-9.-]{0,61}[a-z0
 
 
 def interactive_plan(ask: Ask, report: Report | None = None) -> CityPlan:
-    """Ask for all that a city needs and return its plan.
+    """Ask for all that a city needs and return its plan; ``<`` as an answer goes back to the question before.
 
     Raises:
         BadInput: ``init.answer`` when an answer is wrong three times.
     """
     dialogue = _Dialogue(ask, report)
+    while True:
+        try:
+            return _plan(dialogue)
+        except _Back:
+            dialogue.again()
+
+
+def _plan(dialogue: _Dialogue) -> CityPlan:
     name = dialogue.get("Name of the city", "", _text)
     website = dialogue.get("Official website (https://...)", "", _website)
+    timezone = dialogue.get("Time zone (IANA)", "America/Vancouver", _zone)
+    language = dialogue.get("Language of what is published (as en-CA)", "en-CA", _language)
+    region = dialogue.get("Country of its telephone numbers (two letters)", "CA", _region)
+    disclosure = dialogue.get(
+        "Disclosure statement of each profile ({city} is its name; empty: the usual one)", "", _disclosure
+    )
     departments = dialogue.get("Departments, separated by commas", "", _departments)
     office = Department("city", "the office of Communications and Public Engagement", "the city as a whole")
     instances: dict[str, str] = {}
@@ -62,35 +79,84 @@ def interactive_plan(ask: Ask, report: Report | None = None) -> CityPlan:
             if instance != TOWNSQUARE:
                 instances[instance] = f"https://{server}"
             places.append((MASTODON_PLATFORM, f"{user}@{instance}"))
+        own = department is not office
         profiles += [
-            profile(name, website, department, platform, place, departmental=department is not office)
+            profile(name, website, department, platform, place, departmental=own, disclosure=disclosure or DISCLOSURE)
             for platform, place in places
         ]
+    officers = _officers(dialogue, departments, profiles)
+    systems = dialogue.get("Other systems that send requests, separated by commas (empty: none)", "", _systems)
+    url = dialogue.get("Address of the city's own broker (tls://host:4222; empty: onevoice up starts one)", "", _broker)
+    authority = dialogue.get("Its certificate authority (a file)", "/etc/onevoice/tls/ca.pem", _text) if url else None
+    port = 4222 if url else dialogue.get("Port of the broker (the next two are taken too)", "4222", _port)
     return CityPlan(
         name=name,
         website=website,
-        officers=_officers(dialogue, departments, profiles),
+        officers=officers,
         profiles=tuple(profiles),
-        systems=dialogue.get("Other systems that send requests, separated by commas (empty: none)", "", _systems),
+        systems=systems,
+        port=port,
+        townsquare_port=port + 1,
+        site_port=port + 2,
         instances=instances,
+        timezone=timezone,
+        language=language,
+        region=region,
+        broker=url,
+        broker_authority=authority,
     )
 
 
+class _Back(Exception):
+    """The person wants to answer the question before once more."""
+
+
 class _Dialogue:
-    """Asks a question until the answer is right, three times at most."""
+    """Asks a question until the answer is right, three times at most; keeps the answers, so that one can go back.
+
+    Going back begins anew with all answers but the last, which is offered as the default.
+    """
 
     def __init__(self, ask: Ask, report: Report | None) -> None:
         self._ask = ask
         self._report = report or (lambda _text: None)
+        self._kept: list[tuple[str, str]] = []
+        self._given: dict[str, str] = {}
+        self._next = 0
+
+    def again(self) -> None:
+        """Begin anew, with the answers that are kept."""
+        self._next = 0
 
     def get(self, question: str, default: str, read: Callable[[str], _T]) -> _T:
-        for _ in range(TRIES):
+        if self._next < len(self._kept):
+            _, answer = self._kept[self._next]
+            self._next += 1
+            return read(answer)
+        last = ValueError("")
+        tries = 0
+        while tries < TRIES:
+            answer = self._ask(question, self._given.get(question, default)).strip()
+            if answer == BACK:
+                self._go_back()
+                continue
             try:
-                return read(self._ask(question, default).strip())
+                value = read(answer)
             except ValueError as error:
                 self._report(str(error))
-                last = error
+                last, tries = error, tries + 1
+                continue
+            self._kept.append((question, answer))
+            self._given[question] = answer
+            self._next += 1
+            return value
         raise BadInput("init.answer", f"{question}: {last}", "run onevoice init again; nothing was made")
+
+    def _go_back(self) -> None:
+        if self._kept:
+            self._kept.pop()
+            raise _Back
+        self._report("this is the first question")
 
 
 def _officers(
@@ -131,9 +197,49 @@ def _text(answer: str) -> str:
 
 
 def _website(answer: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?", answer):
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?", answer):
         raise ValueError("an address like https://city.example, please")
     return answer.rstrip("/")
+
+
+def _zone(answer: str) -> str:
+    try:
+        zone_of(answer)
+    except LookupError:
+        raise ValueError("a time zone like America/Vancouver, please") from None
+    return answer
+
+
+def _language(answer: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", answer):
+        raise ValueError("a language like en-CA or fr, please")
+    return answer
+
+
+def _region(answer: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", answer):
+        raise ValueError("two letters like CA, please")
+    return answer
+
+
+def _disclosure(answer: str) -> str:
+    if len(answer) > 2_000 or not answer.isprintable():
+        raise ValueError("at most 2,000 printable characters, please")
+    return answer
+
+
+def _broker(answer: str) -> str | None:
+    if not answer:
+        return None
+    if not re.fullmatch(r"tls://[A-Za-z0-9.-]+(:[0-9]{1,5})?(,tls://[A-Za-z0-9.-]+(:[0-9]{1,5})?)*", answer):
+        raise ValueError("an address like tls://broker.city.example:4222, please (several with commas)")
+    return answer
+
+
+def _port(answer: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", answer) or not 1 <= int(answer) <= 65_533:
+        raise ValueError("a number from 1 to 65533, please")
+    return int(answer)
 
 
 def _departments(answer: str) -> tuple[Department, ...]:

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.events.control import EocActivate
 from services.audit.proof import compare_record, verify_record
-from services.desk.city.restore import _restore as restore_flow
-from services.desk.city.restore import _store
+from services.desk.city.restore import restore_into as restore_flow
+from services.desk.city.restore import store_of
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
 from services.kernel.ledger.client import Ledger
@@ -31,7 +31,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> City:
     """A city that is down, with a store and a copy of its ledger."""
     builder = story(LedgerBuilder(demo_city(tmp_path_factory.mktemp("made") / "city")))
     builder.write()
-    store = _store(builder.city)
+    store = store_of(builder.city)
     store.mkdir(parents=True)
     (store / "block").write_bytes(b"damaged")
     return builder.city
@@ -97,7 +97,7 @@ async def test_nothing_is_moved_before_all_is_known_to_be_there(
     with pytest.raises(OneVoiceError) as refused:
         await restore_flow(city, True, quiet)
     assert refused.value.code == code
-    assert (_store(city) / "block").read_bytes() == b"damaged"
+    assert (store_of(city) / "block").read_bytes() == b"damaged"
     assert not (city.var / "nats-aside").exists()
 
 
@@ -112,7 +112,7 @@ async def test_a_copy_that_nobody_can_put_back_moves_nothing(folder: Path, copie
     with pytest.raises(OneVoiceError) as refused:
         await restore_flow(city, True, quiet)
     assert refused.value.code == "restore.no_writer"
-    assert (_store(city) / "block").exists()
+    assert (store_of(city) / "block").exists()
 
 
 @pytest.mark.timeout(200)

@@ -5,16 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.connectors.facebook_rig import FacebookRig
 from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
+from tests.integration.connectors.simulated import SimulatedRig
+from tests.integration.connectors.x_rig import XRig
 
 
 async def _rig(kind: str, folder: Path) -> Rig:
     if kind == "website":
         return WebsiteRig(folder)
+    if kind == "simulated":
+        return SimulatedRig()
+    if kind == "facebook":
+        return await FacebookRig.open(folder)
+    if kind == "x":
+        return await XRig.open(folder)
     return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
 
 
-@pytest.fixture(params=["website", "mastodon", "fake"])
+@pytest.fixture(params=["website", "mastodon", "x", "facebook", "fake", "simulated"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
@@ -22,7 +31,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
     await made.close()
 
 
-@pytest.fixture(params=["mastodon", "fake"])
+@pytest.fixture(params=["mastodon", "x", "facebook", "fake"])
 async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """The platforms that lie behind a network and may misbehave."""
     made = await _rig(request.param, tmp_path)

@@ -59,6 +59,7 @@ class SendOnlyRig:
         self.emulator = _EMULATORS[platform]()
         self.repeats = platform == "webhook"
         self.city = a_city(folder)
+        self._opened: list[Connector] = []
 
     async def open(self) -> SendOnlyRig:
         await self.emulator.start()
@@ -69,7 +70,9 @@ class SendOnlyRig:
         return self
 
     def restart(self) -> Connector:
-        return connectors(self.city, "https://mission.example")[self.platform]
+        made = connectors(self.city, "https://mission.example")
+        self._opened += made.values()
+        return made[self.platform]
 
     def profile(self, name: str) -> Profile:
         account = {"telegram": f"@{name}", "email": f"{name}@lists.example"}.get(self.platform, name)
@@ -93,7 +96,8 @@ class SendOnlyRig:
         return found
 
     async def close(self) -> None:
-        await self.connector.close()
+        for connector in self._opened:
+            await connector.close()
         await self.emulator.stop()
 
     def _settings(self) -> City:

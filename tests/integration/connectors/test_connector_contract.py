@@ -133,6 +133,8 @@ async def test_check_says_that_a_good_profile_can_be_posted_to(rig: Rig) -> None
 
 async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
     """The call ends in time, and what lands later is found, once."""
+    if getattr(remote, "keyless", False):
+        pytest.skip("no key guards a repeat while the first call is under way: the worker waits for its settle time")
     await remote.misbehave("slow", seconds=6)
     intent = an_intent(remote.profile("fire"), TEXT, timeout=4.0)
     began = monotonic()

@@ -9,7 +9,7 @@ refuse        not posted, for good                   crash         posts, and ra
 late S        answers unknown now, and posts behind   unreachable   not posted, may be tried again
               the first look after S seconds
 wait          posts when ``open(profile)`` is called
-On ``reconcile``: blind (cannot tell).
+On ``reconcile``: blind (cannot tell). On ``retract``: no_delete (not deleted, may be tried again).
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ from services.fanout.connectors.contract import (
 from services.kernel.base.clock import monotonic
 
 ON_RECONCILE = frozenset({"blind"})
+ON_RETRACT = frozenset({"no_delete"})
 
 
 class FolderPlatform(Connector):
     """Implements ``Connector`` on a folder."""
 
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
 
     def __init__(self, folder: Path, platform: str = "mastodon") -> None:
         self.platform = platform
@@ -59,7 +60,7 @@ class FolderPlatform(Connector):
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         profile = intent.profile.id
-        trick, _, argument = self._take(profile, reconcile=False).partition(" ")
+        trick, _, argument = self._take(profile).partition(" ")
         self._note(profile, f"publish {trick}")
         if trick == "slow":
             await asyncio.sleep(float(argument))
@@ -84,7 +85,7 @@ class FolderPlatform(Connector):
         return posted
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        trick = self._take(intent.profile.id, reconcile=True)
+        trick = self._take(intent.profile.id, ON_RECONCILE)
         self._note(intent.profile.id, f"reconcile {trick}")
         if trick == "blind":
             return CannotTell("the timeline cannot be read")
@@ -97,6 +98,11 @@ class FolderPlatform(Connector):
         return Absent()
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Note what was to go; the post stays in the list, which counts what was ever posted."""
+        if self._take(intent.profile.id, ON_RETRACT):
+            return Retryable("the connection was refused")
+        with (self.folder / f"{intent.profile.id}.retracted").open("a") as file:
+            file.write(f"{remote_id}\n")
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
@@ -124,6 +130,11 @@ class FolderPlatform(Connector):
         """The texts of all posts on a profile, oldest first."""
         return [post["text"] for post in self.posts(profile)]
 
+    def retracted(self, profile: str) -> list[str]:
+        """The remote ids of the posts that were to be deleted, in order."""
+        path = self.folder / f"{profile}.retracted"
+        return path.read_text().splitlines() if path.exists() else []
+
     def calls(self, profile: str) -> list[str]:
         """The calls for a profile, with the trick that was played."""
         path = self.folder / f"{profile}.calls"
@@ -133,6 +144,7 @@ class FolderPlatform(Connector):
 
     def _post(self, intent: Intent) -> Posted:
         post = {"key": intent.idempotency_key, "text": intent.content.parts[0], "id": secrets.token_hex(4)}
+        post["follows"] = intent.follows
         natural = self.platform == "website"
         known = [number for number, old in enumerate(self.posts(intent.profile.id)) if old["key"] == post["key"]]
         if natural and known:
@@ -144,10 +156,11 @@ class FolderPlatform(Connector):
     def _where(self, profile: str, number: int) -> Posted:
         return Posted(f"https://{self.platform}.example/{profile}/{number}", f"{profile}-{number}")
 
-    def _take(self, profile: str, *, reconcile: bool) -> str:
+    def _take(self, profile: str, kind: frozenset[str] = frozenset()) -> str:
+        """Take the next trick of a kind; without one, the next that is of none of the kinds."""
         path = self.folder / f"{profile}.tricks"
         tricks: list[str] = json.loads(path.read_text()) if path.exists() else []
-        mine = next((trick for trick in tricks if (trick.split()[0] in ON_RECONCILE) is reconcile), "")
+        mine = next((trick for trick in tricks if _is_of(trick.split()[0], kind)), "")
         if mine:
             tricks.remove(mine)
             path.write_text(json.dumps(tricks))
@@ -156,3 +169,7 @@ class FolderPlatform(Connector):
     def _note(self, profile: str, what: str) -> None:
         with (self.folder / f"{profile}.calls").open("a") as file:
             file.write(what.strip() + "\n")
+
+
+def _is_of(trick: str, kind: frozenset[str]) -> bool:
+    return trick in kind if kind else trick not in ON_RECONCILE | ON_RETRACT

@@ -20,6 +20,7 @@ from schemas.events.requests import Request, SubmissionEvent
 from schemas.events.verdicts import Outcome, Verdict
 from services.intake.decisions import Decisions
 from services.intake.domain.approval import read_statement
+from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
 from services.kernel.authority.signing import Signer, new_seed
@@ -211,7 +212,9 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) 
 
 async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: IntakeCity) -> None:
     """The server itself refuses the rejection; the next look tells the officer why."""
-    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
+    handlers = IntakeHandlers(
+        town.intake, Preparation(town.intake, EarlierRequests(town.intake)), Decisions(town.intake)
+    )
     request = await submitted(town)
     no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
     seen = await handlers.decisions.context_of(request.request_id)
@@ -225,7 +228,9 @@ async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(tow
 
 async def test_a_submission_counts_under_the_posture_where_it_stands(town: IntakeCity) -> None:
     """Control changes between look and append: the entry says what intake knew, the fold what holds."""
-    handlers = IntakeHandlers(town.intake, Preparation(town.intake), Decisions(town.intake))
+    handlers = IntakeHandlers(
+        town.intake, Preparation(town.intake, EarlierRequests(town.intake)), Decisions(town.intake)
+    )
     append = town.intake.ledger.append
 
     async def change_first(*args: Any, **options: Any) -> Any:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.generate import NEEDS, rendered
+from deploy.generate import rendered
 from schemas import flow
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Drift, Unreachable
 from services.provision import EmbeddedBroker, provision
 from services.provision.alive import check, main
+from services.provision.deployment.target import needs
 from tests.integration.provision.conftest import Started
 from tests.support.mission import PATIENCE
 
@@ -25,10 +26,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def as_bound(city: City, row: flow.Service, folder: Path) -> Path:
     """Copy what the unit of a service binds of the city folder."""
-    read, written = NEEDS.get(row.name, ((), ()))
+    read, written = needs(row)
     for part in ("city.toml", "authority", f"keys/services/{row.user}.nk", *read):
         (folder / part).parent.mkdir(parents=True, exist_ok=True)
         source = city.folder / part
+        if not source.exists():  # tmpfiles makes what the city folder has not
+            (folder / part).mkdir()
+            continue
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, folder / part)
     for part in written:

@@ -139,6 +139,8 @@ def test_a_city_from_answers_starts_with_real_accounts_and_exercises_on_the_town
         "Mastodon account of Fire Rescue": "@VilleFire@social.example",
         "Name of the": "Someone Named",
         "Other systems": "Road Sensors",
+        "Language": "fr-CA",
+        "Address of the city's own broker": "tls://broker.ville.example:4222",
     }
 
     def ask(question: str, default: str) -> str:
@@ -147,6 +149,9 @@ def test_a_city_from_answers_starts_with_real_accounts_and_exercises_on_the_town
     city = make_city(tmp_path / "ville", interactive_plan(ask))
     manifest = read_manifest(city)
     assert manifest.city == 'Ville "Été"'
+    assert (city.settings.city.timezone, city.settings.city.language) == ("America/Vancouver", "fr-CA")
+    assert (city.settings.nats.embedded, city.settings.nats.address) == (False, "tls://broker.ville.example:4222")
+    assert city.settings.nats.tls_ca == "/etc/onevoice/tls/ca.pem"
     assert manifest.website == "https://ville.example"
     accounts = {p.id: p.account for p in manifest.profiles}
     assert accounts["fire-rescue-mastodon"] == "VilleFire@social-example"

@@ -7,13 +7,17 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from services.desk.connection.certificate import certificate_end
 from services.desk.connection.link import connect
 from services.kernel.base.city import City, load_city
+from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.tls import client_context
 from services.kernel.runtime.run import running
 from services.provision import find_nats_server, make_city, provision
 from services.provision.accounts.server_conf import ServerSettings, Tls, render_server
@@ -71,6 +75,10 @@ async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificat
             assert registry.control.seq > 0
         async with connect(city, "pio") as desk:
             desk.raise_if_gone()
+        context = client_context(city)
+        assert context is not None
+        left = await certificate_end(url, context) - SystemClock().now()
+        assert timedelta(days=1) < left <= timedelta(days=2)
 
         stranger, _ = certificate(tmp_path, "stranger")
         with pytest.raises(Unreachable):

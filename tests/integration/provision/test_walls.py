@@ -273,3 +273,16 @@ async def test_a_broadcast_cannot_make_another_service_answer_into_the_ledger(ru
         await eventually(refused)
         assert len(heard) == 1
     assert await stored(running) == before
+
+
+async def test_the_doctor_may_look_and_nothing_else(running: Running) -> None:
+    async with running.service("board") as board, running.person("doctor") as doctor:
+        heard = await answering(board, "desk.board.query.*")
+        reply = await doctor.nc.request("desk.board.query.doctor", b"hello", timeout=PATIENCE)
+        assert reply.data == b"answered"
+        assert len(heard) == 1
+        for base in set(flow.OFFICER_MAY_SEND) - set(flow.DOCTOR_MAY_SEND):
+            assert await doctor.denied(subjects.desk(base, "doctor")), base
+        assert await doctor.denied("desk.board.query.clerk")
+        assert await doctor.denied(subjects.CONTROL)
+        assert await doctor.subscribe_denied(subjects.BOARD_ALL)

@@ -12,7 +12,7 @@ import pytest
 
 from schemas import subjects
 from schemas.events.authority import Grant, Profile, Role
-from schemas.events.control import Designate, Hold, ProfileAdd, ProfileSuspend, Revoke
+from schemas.events.control import Designate, Hold, ProfileAdd, ProfileRemove, ProfileSuspend, Revoke
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
 from services.kernel.authority.signing import load_key, seal
 from services.kernel.base.city import City
@@ -173,6 +173,23 @@ async def test_profiles_are_sanctioned_and_suspended_by_the_office(mission: Miss
     assert (await office.register(ProfileSuspend(profile="library-townsquare")))["accepted"]
     assert "library-townsquare" not in (await writer.state()).departmental_profiles()
     assert await refused(writer, office.register(ProfileSuspend(profile="no-profile"))) == "profile.unknown"
+    elsewhere = library.model_copy(update={"platform": "myspace"})
+    assert await refused(writer, office.register(ProfileAdd(profile=elsewhere))) == "platform.unknown"
+    assert (await office.register(ProfileRemove(profile="library-townsquare")))["accepted"]
+    assert "library-townsquare" not in (await writer.state()).profiles
+
+
+async def test_a_server_that_was_written_into_city_toml_is_known_without_a_restart(
+    mission: Mission, writer: Writer
+) -> None:
+    office = await mission.desk("comms-officer")
+    profile = (await writer.state()).profiles["fire-townsquare"]
+    moved = ProfileAdd(profile=profile.model_copy(update={"account": "fire@social-example"}))
+    assert await refused(writer, office.register(moved)) == "profile.server"
+    path = mission.city.folder / "city.toml"
+    servers = "[mastodon.instances]\n"
+    path.write_text(path.read_text().replace(servers, servers + 'social-example = "https://social.example"\n'))
+    assert (await office.register(moved))["accepted"]
 
 
 async def test_orders_of_the_eoc_are_not_taken_here(mission: Mission, writer: Writer) -> None:

@@ -71,9 +71,8 @@ class MailServer(Place):
             self._keep(envelope)
         if fault is not None and fault.kind.startswith("html"):
             return "<html><h1>Welcome</h1></html>"
-        transport = server.transport
-        if fault is not None and fault.kind != "slow" and isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        if fault is not None and fault.kind != "slow" and isinstance(server.transport, asyncio.Transport):
+            server.transport.abort()
         return f"250 2.0.0 OK: queued as {self.next_id()}"
 
     def _keep(self, envelope: Envelope) -> None:

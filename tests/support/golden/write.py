@@ -27,6 +27,7 @@ from schemas.events.control import (
     EocActivate,
     Hold,
     ProfileAdd,
+    ProfileRemove,
     ProfileSuspend,
     Revoke,
     Withdraw,
@@ -113,6 +114,7 @@ def _controls(builder: LedgerBuilder) -> None:
     profile = builder.state().profiles[FIRE]
     builder.order("mcpe", ProfileAdd(profile=profile.model_copy(update={"purpose": "Fire news"})))
     builder.order("mcpe", ProfileSuspend(profile="parks-townsquare"))
+    builder.order("mcpe", ProfileRemove(profile="parks-townsquare"))
     builder.order("cao", Revoke(officer="clerk"))
     withdrawn = builder.request("r8d", (FIRE,))
     builder.order("mcpe", Withdraw(request_id=withdrawn.request_id, reason="sent too soon"))

@@ -63,7 +63,9 @@ class Chaos:
         self.builder.verdict(request)
 
     def _fresh(self) -> None:
-        self._request(f"r{len(self.requests)}n")
+        earlier = self.chance.choice(self.requests).request_id
+        more = self.chance.choice([{}, {}, {"replaces": earlier}, {"follows": earlier}])
+        self._request(f"r{len(self.requests)}n", **more)
 
     def _revise(self) -> None:
         request = self.chance.choice(self.requests)

@@ -27,7 +27,7 @@ from services.fanout.connectors.bluesky.record import (
 from services.fanout.connectors.bluesky.session import refused
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.http import Answer, NoAnswer, NotSent
-from services.kernel.base.city import BlueskySection
+from services.kernel.base.city_platforms import BlueskySection
 from services.kernel.base.clock import ManualClock
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)

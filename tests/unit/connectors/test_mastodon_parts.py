@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from schemas.platforms import LIMITS, counted_length, limits_of
+from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.mastodon.instance import read_limits
-from services.fanout.connectors.mastodon.text import Status, longest_chain, plain_text, read_status, same
+from services.fanout.connectors.mastodon.sending import remark_on
+from services.fanout.connectors.mastodon.text import plain_text, read_status
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 
@@ -113,3 +116,28 @@ def test_length_is_counted_as_the_platform_counts(text: str, length: int) -> Non
 def test_a_platform_without_a_connector_has_no_limits() -> None:
     with pytest.raises(LookupError, match="website"):
         limits_of("carrier-pigeon")
+
+
+ASKED = {"status": "Write to @info@water.example. 5*3*2 = 30", "visibility": "public", "language": "en"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({}, ""),
+        ({"content": "<p>Write to <a>@info</a>. 5*3*2 = 30</p>"}, ""),
+        ({"content": "<p>Write to @info@water.example. 5<em>3</em>2 = 30</p>"}, "the text otherwise"),
+        ({"media_attachments": []}, "2 of its pictures"),
+        ({"language": "fr"}, "language 'fr'"),
+        ({"visibility": "unlisted"}, "visibility is 'unlisted'"),
+        ({"in_reply_to_id": None}, "in its thread"),
+        ({"content": None, "media_attachments": None, "language": None, "visibility": None}, ""),
+    ],
+)
+def test_a_success_is_compared_with_what_was_asked(changes: dict[str, Any], remark: str) -> None:
+    """What a server does not say is no difference."""
+    asked = {**ASKED, "media_ids": ["1", "2"], "in_reply_to_id": "7"}
+    shown = {"content": "<p>Write to @info@water.example. 5*3*2 = 30</p>", "media_attachments": [{}, {}]}
+    made = {**shown, "language": "en", "visibility": "public", "in_reply_to_id": "7", **changes}
+    found = remark_on(asked, made)
+    assert (remark in found) if remark else (found == "")

@@ -39,6 +39,7 @@ CASES: dict[str, tuple[Headers, float | None]] = {
     "none": ([(AFTER, "0")], 0.0),
     "seconds until a reset": ([(RESET, "42")], 42.0),
     "seconds until a reset, as AT Protocol names it": ([("RateLimit-Reset", "42")], 42.0),
+    "an epoch, as X names it": ([("x-rate-limit-reset", str(EPOCH + 7)), (DATE, http_date())], 7.0),
     "an epoch of AT Protocol": ([("RateLimit-Reset", str(EPOCH + 7)), (DATE, http_date())], 7.0),
     "a day": ([(AFTER, "86400")], CAP),
     "five minutes and a bit": ([(AFTER, "300.01")], CAP),

@@ -134,3 +134,10 @@ def test_posts_that_wait_are_told_with_what_they_wait_for() -> None:
         Level.WARN,
         True,
     )
+
+
+@pytest.mark.parametrize(("days", "level"), [(400, Level.OK), (29, Level.WARN), (1, Level.WARN), (-1, Level.WARN)])
+def test_the_end_of_the_brokers_certificate_is_told_before_it_comes(days: int, level: Level) -> None:
+    line = health.certificate("tls://broker.city.example:4222", NOW + timedelta(days=days), NOW)
+    assert line.level is level
+    assert ("onevoice tls" in line.mend) == (level is Level.WARN)

@@ -13,12 +13,14 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import Absent, Posted
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle
 from services.kernel.base.clock import ManualClock
+from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
 from tests.unit.fanout.world import CONTROL_SEQ, NOW, VERDICT_SEQ, attempt, control, profile, request, verdict
 
@@ -48,7 +50,8 @@ class Rig:
         self.state.targets[made.profile] = self.target
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
-        fold = SimpleNamespace(requests={self.state.request_id: self.state}, control=control())
+        requests = {self.state.request_id: self.state}
+        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain())
         runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
         destinations: Any = SimpleNamespace(
@@ -60,11 +63,12 @@ class Rig:
         nobody: Any = None
         settings = FanoutSettings(15.0)
         conclusion = Conclusion(runtime, records, read_back)
-        self.settler = Settler(runtime, destinations, caller, records, conclusion, settings)
+        self.settler = Settler(runtime, destinations, EarlierPosts(runtime), caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
             Places(runtime, settings.lease),
             destinations,
+            nobody,
             nobody,
             nobody,
             nobody,

@@ -12,8 +12,8 @@ from services.intake.domain.twins import MOST, WINDOW, Twins
 from tests.unit.intake.world import NOW, request
 
 
-def asked(number: int, text: str = "Road closed.", seconds: float = 0, sender: str = "clerk", **data: Any) -> Request:
-    made = request(sender, text=text, now=NOW + timedelta(seconds=seconds), **data)
+def asked(number: int, text: str = "Road closed.", seconds: float = 0, **data: Any) -> Request:
+    made = request(text=text, now=NOW + timedelta(seconds=seconds), **data)
     return made.model_copy(update={"request_id": f"r{number}"})
 
 

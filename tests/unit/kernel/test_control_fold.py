@@ -43,6 +43,7 @@ ACTIONS: dict[str, Any] = {
     "revoke": c.Revoke(officer="clerk"),
     "profile_add": c.ProfileAdd(profile=profile("library-town")),
     "profile_suspend": c.ProfileSuspend(profile="fire-town"),
+    "profile_remove": c.ProfileRemove(profile="fire-town"),
 }
 FITTING = {
     "eoc_stand_down": "eoc_active",
@@ -315,6 +316,15 @@ def test_a_suspended_profile_is_not_official_until_it_is_sanctioned_anew() -> No
     town.order("cao", c.ProfileSuspend(profile="fire-town"))
     assert "fire-town" not in town.control.departmental_profiles()
     assert refused(town, signed(town, "cao", c.ProfileSuspend(profile="no-town"))) == "profile.unknown"
+    town.order("cao", c.ProfileAdd(profile=profile("fire-town")))
+    assert "fire-town" in town.control.departmental_profiles()
+
+
+def test_a_removed_profile_is_unknown_until_it_is_added_anew() -> None:
+    town = PolicyCity()
+    town.order("cao", c.ProfileRemove(profile="fire-town"))
+    assert "fire-town" not in town.control.profiles
+    assert refused(town, signed(town, "cao", c.ProfileRemove(profile="fire-town"))) == "profile.unknown"
     town.order("cao", c.ProfileAdd(profile=profile("fire-town")))
     assert "fire-town" in town.control.departmental_profiles()
 

@@ -18,6 +18,7 @@ SAID = {
     "revoke": "cao mcpe",
     "profile_add": "cao comms_office mcpe",
     "profile_suspend": "cao comms_office mcpe",
+    "profile_remove": "cao comms_office mcpe",
 }
 
 

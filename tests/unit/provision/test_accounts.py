@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pytest
 
 from schemas import flow, streams, subjects
 from services.provision.accounts import permissions
 from services.provision.accounts.accounts_conf import render_accounts, service_account
+from services.provision.accounts.server_conf import ServerSettings, render_server, settled
 from tests.unit.provision.test_permissions import users
 
 
@@ -147,3 +149,18 @@ def test_an_import_of_several_answers_is_exported_as_such(row: flow.Service) -> 
     for kind, source, subject, renamed in OWN[row.name].imports:
         if kind == "service" and source == "LIVE_CORE":
             assert ((renamed or subject) in streaming) == (subject in several)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("var/nats", "/srv/city/var/nats"),
+        ("/old/place/var/nats", "/srv/city/var/nats"),
+        ("/srv/city/var/nats", "/srv/city/var/nats"),
+        ("/disks/ledger", "/disks/ledger"),
+    ],
+)
+def test_the_store_is_in_the_city_folder_wherever_that_lies(was: str, becomes: str) -> None:
+    """A relative path came up empty where nats-server was started elsewhere; a copied folder used the original's."""
+    text = render_server(ServerSettings(was))
+    assert settled(text, PurePosixPath("/srv/city")) == render_server(ServerSettings(becomes))

@@ -182,4 +182,4 @@ def test_the_server_settings_are_quoted_and_say_what_they_must() -> None:
     assert 'min_version: "1.3"' in text
     assert "verify: true" in text
     with pytest.raises(BadInput):
-        render_server(ServerSettings(name="a\nb"))
+        render_server(ServerSettings("/srv", name="a\nb"))

@@ -48,9 +48,53 @@ def test_a_wrong_answer_is_told_and_asked_again() -> None:
     assert len(script.told) == 1
 
 
+def test_one_can_go_back_and_finds_the_earlier_answer_offered() -> None:
+    offered: list[tuple[str, str]] = []
+    script = Script(
+        **{"Official website": ["https://wrong.example", "https://city.example"], "Time zone": ["<", "America/Toronto"]}
+    )
+
+    def ask(question: str, default: str) -> str:
+        offered.append((question, default))
+        return script.ask(question, default)
+
+    plan = interactive_plan(ask, script.told.append)
+    assert (plan.website, plan.timezone) == ("https://city.example", "America/Toronto")
+    assert ("Official website (https://...)", "https://wrong.example") in offered
+    assert [question for question, _ in offered].count("Name of the city") == 1
+
+
+def test_there_is_nothing_before_the_first_question() -> None:
+    script = Script(**{"Name of the city": ["<", "City of Example"]})
+    assert script.plan().name == "City of Example"
+    assert script.told == ["this is the first question"]
+
+
+def test_a_broker_of_its_own_and_the_usual_one() -> None:
+    plan = Script(**{"Port of the broker": "5000"}).plan()
+    assert (plan.broker, plan.port, plan.townsquare_port, plan.site_port) == (None, 5000, 5001, 5002)
+    plan = Script(**{"Address of the city's own broker": "tls://b.example:4222"}).plan()
+    assert (plan.broker, plan.broker_authority) == ("tls://b.example:4222", "/etc/onevoice/tls/ca.pem")
+
+
+def test_the_disclosure_is_the_citys_own() -> None:
+    plan = Script(Disclosure="Write to the {city}.").plan()
+    assert {one.disclosure for one in plan.profiles} == {"Write to the City of Example."}
+    usual = Script().plan().profiles[0].disclosure
+    assert ("City of Example" in usual, "{city}" in usual, "Columbia" in usual) == (True, False, False)
+
+
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
+        ("Official website", "http://city.example"),
+        ("Time zone", "Pacific"),
+        ("Language", "English"),
+        ("Country", "Canada"),
+        ("Port", "65534"),
+        ("Port", "x"),
+        ("Address of the city's own broker", "nats://b.example"),
+        ("Disclosure", "x" * 2_001),
         ("Name of the city", ""),
         ("Name of the city", "a\x1b[31mb"),
         ("Official website", "mission.example"),
@@ -87,6 +131,12 @@ def test_an_account_for_two_profiles_is_refused() -> None:
 def test_a_system_named_like_an_officer_is_refused() -> None:
     with pytest.raises(BadInput, match="cao"):
         check_plan(Script(**{"Other systems": "CAO"}).plan())
+
+
+def test_the_health_checks_own_name_is_nobodys() -> None:
+    with pytest.raises(BadInput) as caught:
+        check_plan(Script(**{"Other systems": "Doctor"}).plan())
+    assert caught.value.code == "init.reserved"
 
 
 def test_the_demonstration_plan_is_sound() -> None:

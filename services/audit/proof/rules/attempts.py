@@ -12,6 +12,7 @@ from schemas.events.deliveries import Attempt
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR, WEBSITE
+from services.audit.proof import chain
 from services.audit.proof.effective import forged_because, overruled_because
 from services.audit.proof.replay_state import AttemptFacts, DeliveryContext, ReplayState
 from services.audit.record.format import RecordEntry, header
@@ -50,7 +51,8 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     progress = state.progress.of(event.request_id, event.profile)
     forged = forged_because(entry, event, context.counted, state.control_seq)
     under_way = state.progress.under_way.get(event.profile, 0)
-    void = forged or overruled_because(entry, event, context.counted, progress, under_way, state.control)
+    out_of_turn = chain.out_of_turn(state, context.request, event.profile)
+    void = forged or overruled_because(entry, event, context.counted, progress, under_way, state.control, out_of_turn)
     if void:
         progress.number = max(progress.number, event.number)
         _void(state, entry, event, void, reported=bool(forged))

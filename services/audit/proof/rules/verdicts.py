@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from schemas.events.audit import Seal
 from schemas.events.deliveries import DeliveryEvent
 from schemas.events.verdicts import Outcome, Verdict
-from schemas.platforms import WEBSITE
+from schemas.platforms import MIRROR, WEBSITE
+from services.audit.proof import chain
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import RecordEntry, header
@@ -56,6 +57,9 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     context.verdict, context.verdict_seq, context.changed_at = event, entry.seq, entry.at
     if event.control_seq == state.control_seq and context.counts:
         context.counted.verdict, context.counted.verdict_seq = event, entry.seq
+        if event.outcome is Outcome.CLEARED:
+            context.counted.wanted = frozenset((*event.targets, MIRROR) if event.mirror else event.targets)
+            chain.cleared(state, context.request)
 
 
 def _may_mirror(state: ReplayState, event: Verdict, context: DeliveryContext) -> bool:

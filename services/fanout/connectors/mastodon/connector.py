@@ -16,6 +16,7 @@ from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
+from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -36,10 +37,10 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
-from services.fanout.connectors.mastodon.text import Status
+from services.fanout.connectors.mastodon.sending import Made, send
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
@@ -49,8 +50,6 @@ _REMEMBERED = 10_000
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
 _MEDIA_SHARE = 0.5
-_PICTURE_TRIES, _PICTURE_SECONDS = 3, 1.0
-"""How often, and after how long, a post is sent again that was refused with its pictures."""
 _CHECK_SECONDS = 10.0
 
 
@@ -131,6 +130,7 @@ class MastodonConnector(Connector):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
+                "content_type": "text/plain",
                 "language": intent.content.language or self._language,
             }
             if before := stands[-1][0] if stands else answers:
@@ -139,55 +139,18 @@ class MastodonConnector(Connector):
                 body["media_ids"] = media_ids
             self._remember(intent.idempotency_key, content)
             key = f"{intent.idempotency_key}-{number + 1}-{content[:32]}"
-            done = await self._post(account.endpoint, body, key)
-            if isinstance(done, Permanent) and "media_ids" in body:
-                done, missing = await self._without_pictures(account.endpoint, body, key, done)
-                note = "; ".join(filter(None, (note, missing)))
-            if not isinstance(done, tuple):
-                return self._give_up(intent, done, stands)
-            stands.append(done)
+            done = await send(self._http, self._clock, account.endpoint, body, key)
+            if not isinstance(done, Made):
+                return self._give_up(intent, done, stands, account.endpoint.token)
+            stands.append((done.id, own_address(done.url, account.endpoint.base)))
+            note = "; ".join(filter(None, (note, done.remark)))
         return _posted(stands, note)
 
-    async def _without_pictures(
-        self, endpoint: Endpoint, body: dict[str, Any], key: str, refused: Permanent
-    ) -> tuple[tuple[str, str] | Retryable | Permanent | Unknown, str]:
-        """Post again what was refused with pictures: a moment later, then without them; is it about them at all?
-
-        A server may say that a picture is ready and refuse it all the same, in words of any language.
-        """
-        half = (endpoint.deadline - asyncio.get_running_loop().time()) * _MEDIA_SHARE
-        for number in range(_PICTURE_TRIES):
-            await asyncio.sleep(min(_PICTURE_SECONDS, half / _PICTURE_TRIES))
-            done = await self._post(endpoint, body, f"{key}-again-{number + 1}")
-            if not isinstance(done, Permanent):
-                return done, ""
-        plain = {name: value for name, value in body.items() if name != "media_ids"}
-        return await self._post(endpoint, plain, f"{key}-plain"), f"the pictures are missing: {refused.reason}"
-
-    async def _post(
-        self, endpoint: Endpoint, body: dict[str, Any], key: str
-    ) -> tuple[str, str] | Retryable | Permanent | Unknown:
-        outcome = await self._http.call(
-            endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key}
-        )
-        if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
-            refused = refusal(outcome, self._clock)
-            if isinstance(outcome, Answer) and outcome.status == 403 and isinstance(refused, Retryable):
-                self._note_narrow(endpoint.token, refused)
-            return refused
-        made = outcome.body if isinstance(outcome.body, dict) else {}
-        if not SAFE_ID.fullmatch(str(made.get("id", ""))):
-            return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
-        return str(made["id"]), own_address(str(made.get("url") or made.get("uri") or ""), endpoint.base)
-
-    def _note_narrow(self, token: str, refused: Retryable) -> None:
-        """Remember a token that may not post: its scopes never change, so only another one is worth an attempt."""
-        if refused.cause is Cause.CREDENTIAL:
-            self._narrow[token] = refused.reason
-
     def _give_up(
-        self, intent: Intent, result: Retryable | Permanent | Unknown, stands: list[tuple[str, str]]
+        self, intent: Intent, result: Retryable | Permanent | Unknown, stands: list[tuple[str, str]], token: str
     ) -> Retryable | Permanent | Unknown:
+        if isinstance(result, Retryable) and result.reason.startswith(NO_SCOPE):
+            self._narrow[token] = result.reason  # only another token is worth an attempt
         if isinstance(result, Unknown):
             return result
         if not stands:

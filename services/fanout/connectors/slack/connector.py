@@ -6,6 +6,9 @@ else: no id, and nothing to look at afterwards.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Cause,
@@ -30,6 +33,8 @@ from services.fanout.connectors.send_only import (
     with_pictures_in_words,
 )
 
+_NAME = re.compile(r"[a-z_]{1,60}")
+"""How Slack names its errors, in plain text."""
 _GONE = frozenset({"invalid_token", "no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled"})
 """The webhook is no more: another address mends it. All other refusals are about the channel or the message."""
 
@@ -54,6 +59,8 @@ class SlackConnector(SendOnlyConnector):
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         if isinstance(outcome, Answer) and outcome.status in (403, 404) and outcome.line in _GONE:
             return credential_refused(outcome, "the webhook is no more")
+        if isinstance(outcome, Answer) and 400 <= outcome.status < 500 and _NAME.fullmatch(outcome.line):
+            return self._failed(replace(outcome, body={"error": outcome.line}))
         return self._failed(outcome)
 
     async def _check(self, profile: Profile, credential: str, deadline: float) -> Health:

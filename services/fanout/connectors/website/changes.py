@@ -19,7 +19,7 @@ from services.fanout.connectors.contract import (
     RetractResult,
 )
 from services.fanout.connectors.website.pages import Site
-from services.fanout.connectors.website.state import CITY, Message, MessagePlace
+from services.fanout.connectors.website.state import CITY, Followed, Message, MessagePlace
 from services.fanout.connectors.website.writer import SiteEdit
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -63,6 +63,7 @@ def publish(work: SiteEdit, intent: Intent, pictures: Pictures, site: Site, note
         return refusal
     place = message.places.get(intent.profile.id) if message else None
     work.profiles[intent.profile.id] = intent.profile
+    _mark_earlier(work, intent)
     if place is not None and place.revision == intent.revision:
         if place.taken_back_at is not None:
             return Permanent("it stood there and was taken back")
@@ -99,6 +100,7 @@ def mirror(
         if known is not None and known.here:
             continue  # it stands on the website by a post of its own
         places[profile_id] = _elsewhere(known, intent, profiles.get(profile_id, intent.profile), profile_id, url, work)
+    _mark_earlier(work, intent)
     if message is None or any(message.places.get(key) != place for key, place in places.items()):
         _keep(work, intent, message, pictures, places)
     address = f"{site.base}/messages/{intent.request_id}/"
@@ -161,8 +163,25 @@ def _keep(
             changed_at=work.time_for(CITY) if new or message is None else message.changed_at,
             pictures=tuple(names),
             places={**(message.places if message else {}), **places},
+            followed=message.followed if message else (),
         )
     )
+
+
+def _mark_earlier(work: SiteEdit, intent: Intent) -> None:
+    """Have the page of the message that this one is about say so; it keeps its address and its place."""
+    act, about = intent.content.act, intent.content.about
+    earlier = work.state.message(about) if about is not None else None
+    if act is None or earlier is None or any(one.request_id == intent.request_id for one in earlier.followed):
+        return
+    mark = Followed(act=act, request_id=intent.request_id, at=work.now)
+    marked = earlier.model_copy(update={"followed": (*earlier.followed, mark), "changed_at": work.now})
+    work.put(_without_pictures(work, marked) if act == "recall" else marked)
+
+
+def _without_pictures(work: SiteEdit, message: Message) -> Message:
+    work.taken_files |= {(message.request_id, name) for name in message.pictures if name is not None}
+    return message.model_copy(update={"pictures": (None,) * len(message.pictures)})
 
 
 def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
@@ -189,8 +208,7 @@ def retract(work: SiteEdit, intent: Intent) -> RetractResult:
         update={"places": {**message.places, place.profile: taken}, "changed_at": work.time_for(CITY)}
     )
     if changed.withdrawn_at is not None:
-        work.taken_files |= {(message.request_id, name) for name in message.pictures if name is not None}
-        changed = changed.model_copy(update={"pictures": (None,) * len(message.pictures)})
+        changed = _without_pictures(work, changed)
     work.put(changed)
     return Retracted()
 

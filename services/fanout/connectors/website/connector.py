@@ -46,7 +46,7 @@ class WebsiteConnector(Connector):
     """Publishes into ``folder`` (served to the public); ``state_folder`` is the memory, and is not served."""
 
     platform = "website"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True)
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, delete=True, marks=True)
 
     def __init__(self, folder: Path, state_folder: Path, site: Site, clock: Clock | None = None) -> None:
         self._folder = folder
@@ -120,7 +120,7 @@ class WebsiteMirror(Connector):
     """
 
     platform = "website"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST)
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.NEW_POST, marks=True)
 
     def __init__(self, website: WebsiteConnector) -> None:
         self._website = website

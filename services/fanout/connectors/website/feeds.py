@@ -145,11 +145,15 @@ def _item(message: MessageView, base: str, ids: str) -> dict[str, Any]:
         "url": address,
         "title": title_in_feed(message),
         "content_html": content_html(message, base),
-        "content_text": message.text,
+        "content_text": "\n\n".join((*(f"{one.words}: {base}/{one.path}" for one in message.notices), message.text)),
         "date_published": message.listed.exact,
         "date_modified": message.changed.exact,
         "authors": [{"name": message.by}],
-        "_onevoice": {"severity": message.severity, "withdrawn": message.withdrawn is not None},
+        "_onevoice": {
+            "severity": message.severity,
+            "withdrawn": message.withdrawn is not None,
+            "holds": message.holds,
+        },
     }
     if message.language is not None:
         item["language"] = message.language
@@ -163,14 +167,19 @@ def _item(message: MessageView, base: str, ids: str) -> dict[str, Any]:
 
 
 def title_in_feed(message: MessageView) -> str:
-    """Return an entry's title, led by the severity's word."""
-    return f"{message.severity_word}: {message.title}" if message.severity_word else message.title
+    """Return an entry's title, led by what became of it, else by the severity's word."""
+    before = message.standing if message.standing and message.withdrawn is None else message.severity_word
+    return f"{before}: {message.title}" if before else message.title
 
 
 @lru_cache(_KEPT)
 def content_html(message: MessageView, base: str) -> str:
     """Return an entry's content with absolute addresses."""
-    pieces = [message.html]
+    pieces = [
+        Markup('<p><strong><a href="{}/{}">{}</a></strong></p>').format(base, one.path, one.words)
+        for one in message.notices
+    ]
+    pieces.append(message.html)
     if message.link is not None:
         pieces.append(Markup('<p><a href="{0}">{0}</a></p>').format(message.link))
     pieces += [Markup('<p><img src="{}/{}" alt="{}"></p>').format(base, path, alt) for path, alt in message.pictures]

@@ -70,6 +70,10 @@ class Pages:
         )
         return self._page("front.html", "", messages=messages, profiles=shown, months=_months("", months))
 
+    def now(self, messages: Sequence[MessageView]) -> bytes:
+        """The page of what holds now, as people look it up in a flood."""
+        return self._page("now.html", "now/", messages=messages)
+
     def profile(self, profile: Profile, messages: Sequence[MessageView], months: Sequence[str]) -> bytes:
         """A profile's page: who it is, its newest messages, the disclosure statement (Transparency (i))."""
         path = f"profiles/{profile.id}/"

@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.base import Contract, Id, Sha256, Utc
-from schemas.events.requests import PlatformContent
+from schemas.events.requests import Act, PlatformContent
 from services.kernel.base.files import flush_folder, write_atomically
 
 CITY = "_city"
@@ -49,8 +49,19 @@ class MessagePlace(Contract):
     taken_back_at: Utc | None = None
 
 
+class Followed(Contract):
+    """What came after a message: which request did what to it, and when."""
+
+    act: Act
+    request_id: Id
+    at: Utc
+
+
 class Message(Contract):
-    """A message on the website. ``pictures`` are the file names beside its page, in the content's order."""
+    """A message on the website. ``pictures`` are the file names beside its page, in the content's order.
+
+    ``followed``: what came after it, in order.
+    """
 
     request_id: Id
     revision: int
@@ -60,10 +71,14 @@ class Message(Contract):
     changed_at: Utc
     pictures: tuple[str | None, ...] = ()
     places: dict[Id, MessagePlace] = Field(default_factory=dict)
+    followed: tuple[Followed, ...] = ()
 
     @property
     def withdrawn_at(self) -> datetime | None:
-        """When the last place took it back; None while it stands anywhere."""
+        """When it was recalled, or the last place took it back; None while it stands anywhere."""
+        recalled = next((one.at for one in self.followed if one.act == "recall"), None)
+        if recalled is not None:
+            return recalled
         times = [place.taken_back_at for place in self.places.values()]
         standing = [time for time in times if time is None]
         return None if standing or not times else max(time for time in times if time is not None)

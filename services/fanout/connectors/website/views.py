@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
+from schemas.events.requests import Act
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
@@ -59,9 +60,17 @@ class PlaceView:
 
 
 @dataclass(frozen=True)
+class NoticeView:
+    """What came after a message, or what it comes after: in words, with the path of the other message."""
+
+    words: str
+    path: str
+
+
+@dataclass(frozen=True)
 class MessageView:
     """A message as the public sees it; a withdrawn one shows no text. ``language`` is that of its text; None: the
-    site's.
+    site's. ``holds``: nothing later has ended it.
     """
 
     id: str
@@ -80,6 +89,9 @@ class MessageView:
     withdrawn: Shown | None
     by: str
     places: tuple[PlaceView, ...]
+    notices: tuple[NoticeView, ...]
+    standing: str | None
+    holds: bool
 
 
 def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = None) -> MessageView:
@@ -115,7 +127,41 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
         withdrawn=None if withdrawn is None else Shown.of(withdrawn, zone),
         by=_by(places, city),
         places=places,
+        notices=tuple(_notices(message, zone)),
+        standing="Withdrawn" if withdrawn else _standing(message),
+        holds=withdrawn is None and content.act != "recall" and not any(one.act in ENDS for one in message.followed),
     )
+
+
+ENDS: dict[Act, str] = {"correct": "Corrected", "recall": "Withdrawn", "all_clear": "No longer in force"}
+"""The acts after which a message does not hold any more, and the word that its page bears."""
+
+_LATER: dict[Act, str] = {
+    "correct": "This message was corrected on {}. Read the correction",
+    "recall": "This message was withdrawn on {}. Read why",
+    "update": "There is an update of {}. Read it",
+    "all_clear": "The all-clear was given on {}. Read it",
+    "repost": "This message was shown elsewhere, too, on {}. See it",
+}
+_EARLIER: dict[Act, str] = {
+    "correct": "This corrects an earlier message",
+    "recall": "This takes an earlier message back",
+    "update": "This adds to an earlier message",
+    "all_clear": "This ends an earlier message",
+    "repost": "This shows an earlier message again",
+}
+
+
+def _standing(message: Message) -> str | None:
+    return next((ENDS[one.act] for one in reversed(message.followed) if one.act in ENDS), None)
+
+
+def _notices(message: Message, zone: tzinfo) -> Iterator[NoticeView]:
+    for one in message.followed:
+        yield NoticeView(_LATER[one.act].format(Shown.of(one.at, zone).words), f"messages/{one.request_id}/")
+    act, about = message.content.act, message.content.about
+    if act is not None and about is not None:
+        yield NoticeView(_EARLIER[act], f"messages/{about}/")
 
 
 def name_of(profile: Profile | MessagePlace, city: str) -> str:

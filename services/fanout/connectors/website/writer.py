@@ -23,6 +23,8 @@ from services.kernel.base.files import flush_folder, locked, make_folder, write_
 
 NEWEST = 20
 """How many messages the front page and a profile's page show; feeds hold at least as many."""
+NOW = 100
+"""Among how many of the newest messages what holds now is looked for."""
 _WALK = 20
 """How many parts of an older archive one piece of work gives their feeds."""
 _AT_ONCE = 8
@@ -170,6 +172,9 @@ class Writer:
             if owner is not None
             else self._pages.front(newest, state.profiles(), months),
         }
+        if owner is None:
+            recent = views.of(state.newest(CITY, NOW), None)
+            pages["now/index.html"] = self._pages.now([one for one in recent if one.holds])
         archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:

@@ -1,0 +1,159 @@
+"""Who is told that something waits for a person, and when. Pure: what waits, what was told and the time are arguments.
+
+At once, again after a while, and then the deputies too. What is due at the same time is one notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.kernel.fold.request_phase import RequestPhase
+from services.kernel.fold.state import RequestState
+
+HOLD = "setting: hold"
+PAUSE = timedelta(seconds=60)
+"""Between two first notices, so that a flood of requests is no flood of mail; urgent ones do not wait."""
+
+_URGENT = ("severe", "extreme")
+_SHOWN, _WORDS = 20, 280
+
+
+class Step(StrEnum):
+    """How often it was told before: not yet, once, and in vain."""
+
+    FIRST = "first"
+    REMINDER = "reminder"
+    DEPUTIES = "deputies"
+
+
+@dataclass(frozen=True)
+class NoticeSchedule:
+    """Who is told: ``first`` at once, and again after ``reminder``; ``deputies`` after the longer wait."""
+
+    first: tuple[str, ...]
+    deputies: tuple[str, ...]
+    reminder: timedelta
+    deputies_after: timedelta
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps."""
+
+    request_id: str
+    since: datetime
+    author: str
+    text: str
+    urgent: bool
+    missing: str
+    to_type: str
+    ends: datetime
+
+    def key(self, step: Step) -> str:
+        """Return what is noted when it was told."""
+        return f"{self.request_id} {self.since.isoformat()} {step}"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message to people about all that is due at a step."""
+
+    step: Step
+    to: tuple[str, ...]
+    waiting: tuple[Waiting, ...]
+
+
+def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
+    """Return what a request waits for, None when no person is needed."""
+    request, found = state.request, state.verdict
+    if request.expires_at <= now or found is None:
+        return None
+    urgent = request.crisis or request.severity in _URGENT
+    since, to_type = state.at, f"onevoice show {request.request_id}; onevoice approve {request.request_id} --as YOU"
+    if state.phase in (RequestPhase.BLOCKED, RequestPhase.TAKEN_BACK):
+        blocking = [one for one in found.findings if one.outcome == "blocked" and one.clause != HOLD]
+        if not blocking:
+            return None
+        since = found.at if state.phase is RequestPhase.TAKEN_BACK else since
+        missing = "; ".join(one.reason for one in blocking)
+    elif state.phase is RequestPhase.UNCONFIRMED:
+        missing = f"nobody knows whether it is out on {', '.join(sorted(state.unconfirmed))}"
+        to_type = f"onevoice show {request.request_id}; onevoice resolve --help"
+    else:
+        return None
+    text = " ".join(request.text.split())
+    text = text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
+    return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, request.expires_at)
+
+
+def due(
+    waiting: Iterable[Waiting],
+    told: Collection[str],
+    last_first: datetime | None,
+    schedule: NoticeSchedule,
+    now: datetime,
+) -> list[Notice]:
+    """Return the notices to send now.
+
+    Args:
+        waiting: all that waits for a person.
+        told: the keys of what was told.
+        last_first: when the last first notice went out.
+        schedule: whom to tell, and when.
+        now: the time, in UTC.
+    """
+    found: dict[Step, list[Waiting]] = {step: [] for step in Step}
+    for one in waiting:
+        if (step := _step(one, told, schedule, now)) is not None:
+            found[step].append(one)
+    paused = last_first is not None and now - last_first < PAUSE
+    if paused and not any(one.urgent for one in found[Step.FIRST]):
+        found[Step.FIRST] = []
+    people = {Step.FIRST: schedule.first, Step.REMINDER: schedule.first, Step.DEPUTIES: schedule.deputies}
+    return [
+        Notice(step, people[step], tuple(sorted(found[step], key=lambda one: (not one.urgent, one.since))))
+        for step in Step
+        if found[step] and people[step]
+    ]
+
+
+def _step(one: Waiting, told: Collection[str], schedule: NoticeSchedule, now: datetime) -> Step | None:
+    """Return the step that is due; the reminder falls away where the deputies were told already."""
+    waited = now - one.since
+    if one.key(Step.FIRST) not in told:
+        return Step.FIRST
+    if one.key(Step.DEPUTIES) in told:
+        return None
+    if schedule.deputies and waited >= schedule.deputies_after:
+        return Step.DEPUTIES
+    if waited >= schedule.reminder and one.key(Step.REMINDER) not in told:
+        return Step.REMINDER
+    return None
+
+
+def title(notice: Notice, city: str) -> str:
+    """Return the subject of a notice, on one line."""
+    count, urgent = len(notice.waiting), any(one.urgent for one in notice.waiting)
+    what = "1 message waits" if count == 1 else f"{count} messages wait"
+    lead = "URGENT: " if urgent else ""
+    again = "" if notice.step is Step.FIRST else " still"
+    return " ".join(f"{lead}{city}: {what}{again} for an officer".split())
+
+
+def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
+    """Return the text of a notice; ``times`` has since when and until when each waits, in words."""
+    lines = []
+    for one, (since, ends) in list(zip(notice.waiting, times, strict=True))[:_SHOWN]:
+        lines += [
+            f"{one.request_id}, asked for by {one.author}, waits since {since}; not posted after {ends}",
+            f"  {one.text}",
+            f"  It waits: {one.missing}",
+            f"  {one.to_type}",
+            "",
+        ]
+    more = len(notice.waiting) - _SHOWN
+    lines += [f"And {more} more.", ""] if more > 0 else []
+    return "\n".join([*lines, "All that waits: onevoice inbox", ""])

@@ -1,0 +1,150 @@
+"""Wakes somebody: tells officers by mail, or by whatever Apprise can reach, what waits for them.
+
+Each notice that went out is a line of ``var/notify/notices.<realm>.jsonl``, flushed to the disk, so that a restart
+tells nobody twice. One board of a machine tells; the others wait for its lock. What cannot be sent is tried again, and
+shown by ``onevoice doctor``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import smtplib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
+from services.kernel.base.city import City, NotifySection
+from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.line_files import GrowingFile
+from services.kernel.base.tls import public_context
+from services.kernel.base.zones import in_words
+from services.kernel.runtime.service import Runtime
+
+LOOK_SECONDS = 5.0
+AGAIN_SECONDS = 30.0
+_SMTP_SECONDS = 20.0
+_KEY = "notify"
+
+
+class Notifier:
+    """Tells people what waits, as long as it runs."""
+
+    def __init__(self, runtime: Runtime, settings: NotifySection) -> None:
+        self._runtime, self._settings = runtime, settings
+        self._schedule = NoticeSchedule(
+            settings.first,
+            settings.deputies,
+            timedelta(minutes=settings.reminder_minutes),
+            timedelta(minutes=settings.deputies_minutes),
+        )
+        self._told: set[str] = set()
+        self._last_first: datetime | None = None
+
+    async def run(self) -> None:
+        """Look again and again for what waits, until cancelled."""
+        folder, realm = self._runtime.city.notify_folder, self._runtime.city.realm
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = ExclusiveLock(folder / f"lock.{realm}")
+        notices: GrowingFile | None = None
+        try:
+            while True:
+                if notices is None and lock.take(wait=False):
+                    notices = GrowingFile(folder / f"notices.{realm}.jsonl")
+                    self._remember(notices.path.read_bytes())
+                went_well = notices is None or await self.look(notices)
+                await asyncio.sleep(LOOK_SECONDS if went_well else AGAIN_SECONDS)
+        finally:
+            if notices is not None:
+                notices.close()
+            lock.close()
+
+    async def look(self, notices: GrowingFile) -> bool:
+        """Send what is due and note it; False when something could not be sent."""
+        now = self._runtime.clock.now()
+        states = self._runtime.fold.requests.values()
+        waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
+        for notice in due(waiting, self._told, self._last_first, self._schedule, now):
+            try:
+                await asyncio.to_thread(send, notice, self._runtime.city, self._settings)
+            except (OSError, smtplib.SMTPException, LookupError, ValueError) as error:
+                reason = f"nobody could be told that {len(notice.waiting)} messages wait: {error}"
+                self._runtime.log.error(reason, step=notice.step)
+                self._runtime.health.troubles[_KEY] = reason
+                return False
+            self._runtime.health.troubles.pop(_KEY, None)
+            self._note(notice, notices, now)
+        return True
+
+    def _note(self, notice: Notice, notices: GrowingFile, now: datetime) -> None:
+        keys = [one.key(notice.step) for one in notice.waiting]
+        line = {"at": now.isoformat(), "step": notice.step, "to": list(notice.to), "told": keys}
+        notices.add(json.dumps(line).encode() + b"\n")
+        self._take(notice.step, now, keys)
+        requests = [one.request_id for one in notice.waiting]
+        self._runtime.log.warning("officers were told", step=notice.step, to=list(notice.to), requests=requests)
+
+    def _remember(self, raw: bytes) -> None:
+        """Take in what was told before the start; a line that nobody can read tells nothing."""
+        for line in raw.splitlines():
+            try:
+                found = json.loads(line)
+                self._take(Step(found["step"]), datetime.fromisoformat(found["at"]), found["told"])
+            except (ValueError, KeyError, TypeError):
+                self._runtime.log.warning(
+                    "a line of the notices cannot be read", line=line[:80].decode(errors="replace")
+                )
+
+    def _take(self, step: Step, at: datetime, keys: Sequence[str]) -> None:
+        self._told |= set(keys)
+        if step is Step.FIRST:
+            self._last_first = at
+
+
+def send(notice: Notice, city: City, settings: NotifySection) -> None:
+    """Send a notice to all its people; blocks. Raises OSError, SMTPException, LookupError or ValueError."""
+    name = city.settings.city.name if city.realm == "live" else f"EXERCISE {city.settings.city.name}"
+    zone = city.zone or UTC
+    times = [(in_words(one.since, zone), in_words(one.ends, zone)) for one in notice.waiting]
+    subject, text = title(notice, name), body(notice, times)
+    mail = [one for one in notice.to if "://" not in one]
+    other = [one for one in notice.to if "://" in one]
+    if mail:
+        _mail(mail, subject, text, city, settings)
+    if other:
+        _by_apprise(other, subject, text)
+
+
+def _mail(to: Sequence[str], subject: str, text: str, city: City, settings: NotifySection) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = settings.sender, ", ".join(to), subject
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=settings.sender.partition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice answers it
+    message.set_content(text)
+    host, _, port = settings.smtp.rpartition(":")
+    context = public_context() if settings.security != "none" else None
+    if settings.security == "tls":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), timeout=_SMTP_SECONDS, context=context)
+    else:
+        server = smtplib.SMTP(host, int(port), timeout=_SMTP_SECONDS)
+    with server:
+        if settings.security == "starttls":
+            server.starttls(context=context)
+        if settings.user is not None:
+            server.login(settings.user, (city.notify_folder / "smtp.password").read_text("utf-8").strip())
+        refused = server.send_message(message)
+    if refused:
+        raise smtplib.SMTPRecipientsRefused(refused)
+
+
+def _by_apprise(to: Sequence[str], subject: str, text: str) -> None:
+    try:
+        apprise = importlib.import_module("apprise")
+    except ModuleNotFoundError as error:
+        raise LookupError("[notify] names services of Apprise, which is not installed: onevoice[notify]") from error
+    service = apprise.Apprise()
+    if not all(service.add(one) for one in to) or not service.notify(title=subject, body=text):
+        raise LookupError("Apprise could not tell everybody; its log says whom")

@@ -1,0 +1,95 @@
+"""``onevoice inbox``: what waits for an officer, and a bell for what comes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from schemas import subjects
+from schemas.events.desk import RequestView
+from schemas.events.verdicts import FindingOutcome, Outcome
+from services.desk import options, session
+from services.desk.app import Invocation, command, group
+from services.desk.connection.changes import Watch
+from services.desk.connection.live import until, until_interrupted
+from services.desk.session import Session
+from services.desk.views import outcome, unconfirmed
+from services.desk.views import request as show
+from services.desk.views.output import console, print_json_line
+from services.desk.views.timetext import local
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import Exit
+
+app = group("What waits for an officer.")
+
+BELL = "\a"
+WAIT_SECONDS = 3_600.0
+
+
+@command(app, "inbox", "onevoice inbox --watch")
+async def inbox(
+    desk: Invocation,
+    watch: Annotated[bool, typer.Option("--watch", help="Ring for each that comes, until Ctrl-C.")] = False,
+    as_: options.AsksAs = None,
+) -> int:
+    """Show what waits for an officer, and ring for what comes.
+
+    Approvals, and posts that somebody has to look at. With --watch it goes on until Ctrl-C, and rings the terminal's
+    bell for each message that comes to wait.
+    """
+    async with session.asking(desk, as_) as here:
+        if watch:
+            return await _watch(desk, here)
+        views = for_a_person((await here.pending())[0])
+    shown = [outcome.request_json(view) for view in views]
+    desk.answer(shown, lambda out: show.pending_table(out, views, SystemClock().now()))
+    return Exit.DONE
+
+
+def for_a_person(views: Iterable[RequestView]) -> list[RequestView]:
+    """Return the requests that an officer can help: blocked by more than the hold, or unconfirmed; pure."""
+    return [view for view in views if _needs_approval(view) or unconfirmed.of(view)]
+
+
+def _needs_approval(view: RequestView) -> bool:
+    found = view.verdict
+    if found is None or found.outcome is not Outcome.BLOCKED or view.withdrawn:
+        return False
+    blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
+    return any(one.clause != show.HOLD_CLAUSE for one in blocking)
+
+
+async def _watch(desk: Invocation, here: Session) -> int:
+    seen: set[str] = set()
+    session.allow(math.inf)
+    async with here.link.listening(subjects.BOARD_ALL) as received, until_interrupted() as stop:
+        watch = Watch(here.link, received, (await here.eoc()).last_seq)
+        while not stop.is_set():
+            views = for_a_person((await here.pending())[0])
+            for view in views:
+                if view.request.request_id not in seen:
+                    _ring(desk, view)
+            seen = {view.request.request_id for view in views}
+            await until(stop, watch.events(WAIT_SECONDS))
+    return Exit.DONE
+
+
+def _ring(desk: Invocation, view: RequestView) -> None:
+    if desk.as_json:
+        print_json_line(outcome.request_json(view))
+        return
+    now = SystemClock().now()
+    out = console()
+    if out.is_terminal:
+        sys.stdout.write(BELL)
+    request = view.request
+    out.print(
+        Text(f"{local(now, now)}  {request.request_id}  {request.author}: {' '.join(request.text.split())[:200]}")
+    )
+    for line in show.next_steps(view):
+        out.print(Text(f"  {line}"), soft_wrap=True)

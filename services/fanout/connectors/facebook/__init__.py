@@ -1,0 +1,1 @@
+"""Facebook: posts on Pages by the Graph API."""

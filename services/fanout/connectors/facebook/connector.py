@@ -1,0 +1,243 @@
+"""Facebook Pages by the Graph API. Idempotency class E: no key is known, and an error may have published.
+
+So the Page's own posts are looked at before every repeat, and after every call that was not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+
+from schemas import canonical
+from schemas.events.authority import Profile
+from schemas.events.requests import Picture
+from services.fanout.connectors.chains import same
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Connector,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
+from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.single_flight import SingleFlight
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock, SystemClock
+
+_MEDIA_SHARE = 0.5
+_PAGES = 5
+_MARGIN = timedelta(seconds=30)
+_POST_ID = re.compile(r"[0-9]{1,30}_[0-9]{1,30}")
+_NOT_THERE = 100
+"""Meta's code for an object that does not exist, or that may not be seen."""
+
+
+class FacebookConnector(Connector):
+    """Posts as Pages named by their number (the account), with each Page's own token."""
+
+    platform = "facebook"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+
+    def __init__(
+        self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
+    ) -> None:
+        self._token_path = token_path
+        self._site = site.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._graph = Graph(server, version, self._clock)
+        self._flights = SingleFlight()
+
+    # --- publish ----------------------------------------------------------------------------------------------
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Look whether it stands, upload its pictures unpublished, and post it with them."""
+        objection = too_much(intent)
+        if objection is not None:
+            return Permanent(objection)
+        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Page):
+            return page
+        found = await self._find(page, intent)
+        if isinstance(found, Posted):
+            return found
+        if isinstance(found, CannotTell):
+            return Retryable(
+                f"what stands cannot be seen: {found.reason}", found.after, cause=found.cause or Cause.HOST
+            )
+        photos, note = await self._upload(page, intent, fetch_media)
+        body: dict[str, object] = {"message": intent.content.parts[0]}
+        if photos:
+            body["attached_media"] = [{"media_fbid": photo} for photo in photos]
+        outcome = await self._graph.call(page, "POST", f"/{page.id}/feed", value=body)
+        post_id = text_of(outcome, "id")
+        if _POST_ID.fullmatch(post_id):
+            return self._posted(post_id, note)
+        return self._graph.meaning(outcome)
+
+    async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
+        """Upload pictures unpublished; return their ids, and a note on those that failed."""
+        now = asyncio.get_running_loop().time()
+        sooner = Page(page.id, page.token, now + (page.deadline - now) * _MEDIA_SHARE)
+        ids: list[str] = []
+        problems: list[str] = []
+        for number, picture in enumerate(intent.content.pictures, 1):
+            done = await self._photo(sooner, picture, fetch_media)
+            if done:
+                ids.append(done)
+            else:
+                problems.append(f"picture {number} is missing: it could not be uploaded")
+        return ids, "; ".join(problems)
+
+    async def _photo(self, page: Page, picture: Picture, fetch_media: FetchMedia) -> str:
+        try:
+            async with asyncio.timeout_at(page.deadline):
+                content = await fetch_media(picture.sha256)
+        except (LookupError, TimeoutError):
+            return ""
+        if canonical.sha256(content) != picture.sha256:
+            return ""
+        form = aiohttp.FormData()
+        form.add_field("published", "false")
+        form.add_field("alt_text_custom", picture.alt)
+        form.add_field("source", content, filename="picture", content_type=picture.media_type)
+        photo = text_of(await self._graph.call(page, "POST", f"/{page.id}/photos", data=form), "id")
+        return photo if photo.isdigit() else ""
+
+    # --- reconcile, retract, check ----------------------------------------------------------------------------
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the Page's own posts since the request was made."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Page):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        return await self._find(page, intent)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for the post by its id; Absent when the platform says that there is none."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Page):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        if not _POST_ID.fullmatch(remote_id):
+            return CannotTell("that is not an id of this platform")
+        outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": "id,message"})
+        if error_code(outcome) == _NOT_THERE:
+            return Absent()
+        if text_of(outcome, "id") != remote_id:
+            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+        return self._posted(remote_id)
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Delete it. Without a ``remote_id`` it is looked for."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Page):
+            return page
+        if not remote_id:
+            found = await self._find(page, intent)
+            if not isinstance(found, Posted):
+                return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
+            remote_id = found.remote_id
+        if not _POST_ID.fullmatch(remote_id) or not remote_id.startswith(f"{page.id}_"):
+            return Permanent("that is not a post of this Page")
+        outcome = await self._graph.call(page, "DELETE", f"/{remote_id}")
+        done = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("success") is True
+        if not done and error_code(outcome) == _NOT_THERE:
+            # Meta says the same of what may not be touched: only its absence from the listing shows that it is gone.
+            done = isinstance(await self._find(page, intent), Absent)
+            if not done:
+                return Unknown("the platform says that there is no such post, and does not show that it is gone")
+        if not done:
+            return self._graph.meaning(outcome)
+        self._flights.forget(intent)
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Ask whose token it is (GET /me): a Page's token answers with the Page."""
+        page = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Page):
+            return unhealthy(page)
+        outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name"})
+        told = text_of(outcome, "id")
+        if not told:
+            return unhealthy(self._graph.meaning(outcome))
+        if told != page.id:
+            return Health(False, "the token is not this Page's", Cause.OWN)
+        return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._graph.close()
+
+    # --- the way in -------------------------------------------------------------------------------------------
+
+    def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
+        if not profile.account.isdigit():
+            return Permanent(f"the account {profile.account!r} is not the number of a Page")
+        try:
+            token = read_token(self._token_path(profile.id))
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+
+    async def _find(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
+        """Look through the Page's own posts since the request was made; the oldest with its words is it."""
+        since = intent.author_time - _MARGIN
+        query = {"fields": "id,message,created_time", "limit": "100", "since": str(int(since.timestamp()))}
+        standing: list[tuple[datetime, str]] = []
+        for _ in range(_PAGES):
+            outcome = await self._graph.call(page, "GET", f"/{page.id}/published_posts", query=query)
+            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            try:
+                posts = [(datetime.fromisoformat(one["created_time"]), one) for one in _list(body)]
+            except (KeyError, TypeError, ValueError):
+                return cannot_tell("the platform does not list the Page's posts", outcome, self._clock)
+            text = intent.content.parts[0]
+            standing += [(at, one["id"]) for at, one in posts if at >= since and same(one.get("message", ""), text)]
+            after = _after(body)
+            if not after:
+                return self._posted(min(standing)[1]) if standing else Absent()
+            query["after"] = after
+        return CannotTell("the Page posted very often since the request was made")
+
+    def _posted(self, post_id: str, note: str = "") -> Posted:
+        page, _, number = post_id.partition("_")
+        return Posted(f"{self._site}/{page}/posts/{number}", post_id, note)
+
+
+def _list(body: object) -> list[dict[str, str]]:
+    """Return a listing's posts; raises KeyError, TypeError or ValueError for anything else."""
+    if not isinstance(body, dict) or not isinstance(body["data"], list):
+        raise ValueError("no listing")
+    if not all(_POST_ID.fullmatch(one["id"]) for one in body["data"]):
+        raise ValueError("an id that cannot be used")
+    return list(body["data"])
+
+
+def _after(body: object) -> str:
+    """Return where the next page begins, empty at the end."""
+    paging = body.get("paging") if isinstance(body, dict) else None
+    if not isinstance(paging, dict) or "next" not in paging:
+        return ""
+    return str((paging.get("cursors") or {}).get("after", ""))

@@ -1,0 +1,89 @@
+"""Sends one status, and compares what the server made of it with what was asked before that is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.fanout.connectors.chains import same
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.mastodon.media import SAFE_ID
+from services.fanout.connectors.mastodon.text import plain_text
+from services.kernel.base.clock import Clock
+
+PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
+"""How often, and after how long, a status is sent again that was refused with its pictures."""
+
+_MENTION = re.compile(r"@([\w.-]+)@[\w.-]+\w")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A status that stands; ``remark`` says in what it differs from what was asked."""
+
+    id: str
+    url: str
+    remark: str = ""
+
+
+Sent = Made | Retryable | Permanent | Unknown
+
+
+async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
+    """Send a status (POST /api/v1/statuses). One with pictures that is refused goes out without them in the end.
+
+    A server may say that a picture is ready and refuse it all the same, in words of any language.
+    """
+    sent = await _send(http, clock, endpoint, body, key)
+    if not isinstance(sent, Permanent) or "media_ids" not in body:
+        return sent
+    pause = min(PICTURE_SECONDS, (endpoint.deadline - asyncio.get_running_loop().time()) / (2 * PICTURE_TRIES))
+    for number in range(PICTURE_TRIES):
+        await asyncio.sleep(max(pause, 0.0))
+        again = await _send(http, clock, endpoint, body, f"{key}-again-{number + 1}")
+        if not isinstance(again, Permanent):
+            return again
+    plain = {name: value for name, value in body.items() if name != "media_ids"}
+    done = await _send(http, clock, endpoint, plain, f"{key}-plain")
+    if not isinstance(done, Made):
+        return done
+    return Made(done.id, done.url, "; ".join(filter(None, (f"the pictures are missing: {sent.reason}", done.remark))))
+
+
+async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
+    outcome = await http.call(endpoint, "POST", "/api/v1/statuses", value=body, headers={"Idempotency-Key": key})
+    if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
+        return refusal(outcome, clock)
+    made = outcome.body if isinstance(outcome.body, dict) else {}
+    if not SAFE_ID.fullmatch(str(made.get("id", ""))):
+        return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
+    return Made(str(made["id"]), str(made.get("url") or made.get("uri") or ""), remark_on(body, made))
+
+
+def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    """Say in what a Status entity differs from what was asked, empty where in nothing; what it lacks is not looked at.
+
+    Mentions may be shown without their host.
+    """
+    found = []
+    shown, pictures = made.get("content"), made.get("media_attachments")
+    if isinstance(shown, str) and not same(_short(plain_text(shown)), _short(str(body["status"]))):
+        found.append("the server shows the text otherwise than it was approved")
+    missing = len(body.get("media_ids", ())) - len(pictures) if isinstance(pictures, list) else 0
+    if missing > 0:
+        found.append(f"{missing} of its pictures are missing")
+    for name, words in (("language", "it is marked as language"), ("visibility", "its visibility is")):
+        said = made.get(name)
+        if isinstance(said, str) and said != body[name]:
+            found.append(f"{words} {said[:20]!r}")
+    if "in_reply_to_id" in made and made["in_reply_to_id"] != body.get("in_reply_to_id"):
+        found.append("it does not stand in its thread")
+    return "; ".join(found)
+
+
+def _short(text: str) -> str:
+    return _MENTION.sub(r"@\1", text)

@@ -1,0 +1,1 @@
+"""X: posts, threads and pictures by its API v2."""

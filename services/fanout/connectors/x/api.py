@@ -1,0 +1,136 @@
+"""Calls of X's API v2 (docs.x.com), signed, and what its answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+
+from schemas import canonical
+from schemas.events.requests import Picture
+from services.fanout.connectors.chains import Status
+from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
+from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.x.oauth import Keys, authorization
+from services.kernel.base.clock import Clock
+
+_PAGES = 8
+_MARGIN = timedelta(seconds=30)
+_FIELDS = "created_at,referenced_tweets,entities,note_tweet"
+
+
+@dataclass(frozen=True)
+class XAccount:
+    """An account that the keys open, and until when a call may last (the loop's time)."""
+
+    keys: Keys
+    id: str
+    username: str
+    deadline: float
+
+
+class XApi:
+    """Calls one server."""
+
+    def __init__(self, server: str, clock: Clock, connections: int) -> None:
+        self._server = server.rstrip("/")
+        self._clock = clock
+        self._http = Http(connections)
+
+    async def call(
+        self,
+        keys: Keys,
+        deadline: float,
+        method: str,
+        path: str,
+        *,
+        value: Mapping[str, Any] | None = None,
+        data: aiohttp.FormData | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Make one signed call."""
+        nonce, now = secrets.token_hex(16), int(self._clock.now().timestamp())
+        signed = authorization(keys, method, self._server + path, query or {}, nonce=nonce, timestamp=now)
+        endpoint = Endpoint(self._server, "", deadline)
+        return await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    def meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
+        """Say what a call that did not succeed means. Without prepaid credit X refuses all: a person mends that."""
+        if isinstance(outcome, Answer) and outcome.status == 402:
+            return Retryable(f"the prepaid credit is used up: {outcome.words}", cause=Cause.CREDENTIAL)
+        return refusal(outcome, self._clock)
+
+    async def posts_since(self, account: XAccount, since: datetime) -> list[Status] | CannotTell:
+        """Return the account's own posts since a time, as their author wrote them."""
+        query = {"max_results": "100", "tweet.fields": _FIELDS, "exclude": "retweets"}
+        query["start_time"] = f"{since - _MARGIN:%Y-%m-%dT%H:%M:%SZ}"
+        found: list[Status] = []
+        for _ in range(_PAGES):
+            outcome = await self.call(
+                account.keys, account.deadline, "GET", f"/2/users/{account.id}/tweets", query=query
+            )
+            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
+                return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
+            try:
+                found += [read_post(one) for one in body.get("data", [])]
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                return CannotTell(f"the platform's listing cannot be read: {error}")
+            if "next_token" not in body["meta"]:
+                return found
+            query["pagination_token"] = str(body["meta"]["next_token"])
+        return CannotTell("the account posted very often since the request was made")
+
+    async def upload(self, account: XAccount, picture: Picture, fetch_media: FetchMedia, deadline: float) -> str | None:
+        """Upload a picture and its description; return its media id, None when it failed."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                content = await fetch_media(picture.sha256)
+        except (LookupError, TimeoutError):
+            return None
+        if canonical.sha256(content) != picture.sha256:
+            return None
+        form = aiohttp.FormData()
+        form.add_field("media_category", "tweet_image")
+        form.add_field("media_type", picture.media_type)
+        form.add_field("media", content, filename="picture", content_type=picture.media_type)
+        outcome = await self.call(account.keys, deadline, "POST", "/2/media/upload", data=form)
+        media_id = _data(outcome).get("id")
+        if not isinstance(media_id, str) or not media_id.isdigit():
+            return None
+        value = {"id": media_id, "metadata": {"alt_text": {"text": picture.alt}}}
+        described = await self.call(account.keys, deadline, "POST", "/2/media/metadata", value=value)
+        return media_id if isinstance(described, Answer) and described.status == 200 else None
+
+
+def data_of(outcome: Outcome, status: int) -> dict[str, Any]:
+    """Return the ``data`` of an answer with this status, empty for any other."""
+    return _data(outcome) if isinstance(outcome, Answer) and outcome.status == status else {}
+
+
+def _data(outcome: Outcome) -> dict[str, Any]:
+    body = outcome.body if isinstance(outcome, Answer) and 200 <= outcome.status < 300 else None
+    data = body.get("data") if isinstance(body, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def read_post(value: Mapping[str, Any]) -> Status:
+    """Read a post; its short links are put back to what they stand for. Raises KeyError, TypeError or ValueError."""
+    note = value.get("note_tweet") or value
+    text = str(note["text"])
+    for link in (note.get("entities") or {}).get("urls") or []:
+        shown = "" if "media_key" in link else str(link["expanded_url"])
+        text = text.replace(str(link["url"]), shown)
+    answered = [one["id"] for one in value.get("referenced_tweets") or [] if one.get("type") == "replied_to"]
+    created = datetime.fromisoformat(str(value["created_at"]))
+    return Status(str(value["id"]), "", created, html.unescape(text).strip(), answered[0] if answered else None)

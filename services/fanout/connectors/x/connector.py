@@ -1,0 +1,249 @@
+"""X, by its API v2. Idempotency class C: the same words again are refused, without saying where they stand.
+
+A refusal as a duplicate is no receipt: the account's own posts are looked at, and only what is found there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.chains import Status, longest_chain, same
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Connector,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.single_flight import SingleFlight
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.x.api import XAccount, XApi, data_of
+from services.fanout.connectors.x.oauth import Keys, read_keys
+from services.kernel.base.clock import Clock, SystemClock
+
+_MEDIA_SHARE = 0.5
+_DUPLICATE = "duplicate content"
+
+
+class XConnector(Connector):
+    """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at."""
+
+    platform = "x"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
+
+    def __init__(
+        self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
+    ) -> None:
+        self._token_path = token_path
+        self._site = site.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._api = XApi(server, self._clock, connections=128)
+        self._flights = SingleFlight()
+        self._known: dict[Keys, tuple[str, str]] = {}
+
+    # --- publish ----------------------------------------------------------------------------------------------
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post its parts, each as an answer to the one before; what stands already is not posted again."""
+        objection = too_much(intent)
+        answers = intent.follows.partition(",")[0]
+        if objection or (answers and not answers.isdigit()):
+            return Permanent(objection or "what it answers is not a post of this platform")
+        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, XAccount):
+            return account
+        standing: list[Status] = []
+        if intent.repeat:
+            found = await self._find(account, intent)
+            if isinstance(found, CannotTell):
+                return Retryable(f"what stands cannot be seen: {found.reason}", found.after, cause=_cause(found))
+            standing = found
+        if len(standing) == len(intent.content.parts):
+            return self._posted(account, standing)
+        media, note = ([], "") if standing else await self._upload(account, intent, fetch_media)
+        ids = [status.id for status in standing]
+        for part in intent.content.parts[len(standing) :]:
+            body: dict[str, Any] = {"text": part}
+            if under := ids[-1] if ids else intent.follows.partition(",")[0]:
+                body["reply"] = {"in_reply_to_tweet_id": under}
+            if media and not ids:
+                body["media"] = {"media_ids": media}
+            done = await self._post(account, body)
+            if not isinstance(done, str):
+                return await self._give_up(account, intent, done, ids)
+            ids.append(done)
+        return self._posted_ids(account, ids, note)
+
+    async def _post(self, account: XAccount, body: dict[str, Any]) -> str | Retryable | Permanent | Unknown:
+        outcome = await self._api.call(account.keys, account.deadline, "POST", "/2/tweets", value=body)
+        made = data_of(outcome, 201).get("id")
+        if isinstance(made, str) and made.isdigit():
+            return made
+        return self._api.meaning(outcome)
+
+    async def _give_up(
+        self, account: XAccount, intent: Intent, result: Retryable | Permanent | Unknown, ids: list[str]
+    ) -> PublishResult:
+        """Say what a part that was not taken means; a duplicate may be this very message, so it is looked for."""
+        if isinstance(result, Permanent) and _DUPLICATE in result.reason:
+            found = await self._find(account, intent)
+            if isinstance(found, CannotTell):
+                return Unknown(f"it is a duplicate, and the account's posts cannot be seen: {found.reason}")
+            if len(found) == len(intent.content.parts):
+                return self._posted(account, found)
+            ids = ids or [status.id for status in found]
+        if isinstance(result, Unknown) or not ids:
+            return result
+        begun, reason = self._posted_ids(account, ids), f"{len(ids)} of {len(intent.content.parts)} parts stand: "
+        if isinstance(result, Permanent):
+            return Permanent(reason + result.reason, begun=begun)
+        return Retryable(reason + result.reason, result.after, begun=begun, cause=result.cause)
+
+    async def _upload(self, account: XAccount, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
+        now = asyncio.get_running_loop().time()
+        sooner = now + (account.deadline - now) * _MEDIA_SHARE
+        ids: list[str] = []
+        problems: list[str] = []
+        for number, picture in enumerate(intent.content.pictures, 1):
+            done = await self._api.upload(account, picture, fetch_media, sooner)
+            if done is not None:
+                ids.append(done)
+            else:
+                problems.append(f"picture {number} is missing: it could not be uploaded with its description")
+        return ids, "; ".join(problems)
+
+    # --- reconcile, retract, check ----------------------------------------------------------------------------
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the account's own posts since the request was made."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, XAccount):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        found = await self._find(account, intent)
+        if isinstance(found, CannotTell):
+            return found
+        if not found:
+            return Absent()
+        posted = self._posted(account, found)
+        return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for each of its posts by id; Absent as soon as the platform says that one is not there."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        ids = remote_id.split(",")
+        if not isinstance(account, XAccount):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        for one in ids:
+            if not one.isdigit():
+                return CannotTell("that is not an id of this platform")
+            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}")
+            if _is_gone(outcome):
+                return Absent()
+            if data_of(outcome, 200).get("id") != one:
+                return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+        return self._posted_ids(account, ids)
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, XAccount):
+            return account
+        ids = remote_id.split(",") if remote_id else []
+        if not ids:
+            found = await self._find(account, intent)
+            if isinstance(found, CannotTell):
+                return Unknown(found.reason)
+            ids = [status.id for status in found]
+        if not all(one.isdigit() for one in ids):
+            return Permanent("that is not an id of this platform")
+        for one in reversed(ids):
+            outcome = await self._api.call(account.keys, account.deadline, "DELETE", f"/2/tweets/{one}")
+            if data_of(outcome, 200).get("deleted") is not True and not _is_gone(outcome):
+                return self._api.meaning(outcome)
+        self._flights.forget(intent)
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Ask the platform whose account the keys open (GET /2/users/me)."""
+        account = await self._enter(profile, CHECK_SECONDS, refresh=True)
+        if not isinstance(account, XAccount):
+            return unhealthy(account)
+        return Health(True, f"@{account.username} can be posted to")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    # --- the way in -------------------------------------------------------------------------------------------
+
+    async def _enter(
+        self, profile: Profile, seconds: float, *, refresh: bool = False
+    ) -> XAccount | Retryable | Permanent:
+        """Read the keys and make sure that they are this profile's (asked once, then remembered)."""
+        deadline = asyncio.get_running_loop().time() + seconds * SHARE
+        wanted = profile.account.removeprefix("@")
+        try:
+            keys = read_keys(read_token(self._token_path(profile.id)))
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        known = self._known.get(keys)
+        if known is None or refresh:
+            outcome = await self._api.call(keys, deadline, "GET", "/2/users/me")
+            me = data_of(outcome, 200)
+            if not isinstance(me.get("id"), str) or not me["id"].isdigit():
+                result = self._api.meaning(outcome)
+                # Nothing was posted by a call that only asks who this is.
+                return Retryable(result.reason, cause=_cause(result)) if isinstance(result, Unknown) else result
+            known = self._known[keys] = me["id"], str(me.get("username"))
+        if known[1].lower() != wanted.lower():
+            return Retryable(f"the keys open @{known[1]}, and not @{wanted}", cause=Cause.OWN)
+        return XAccount(keys, known[0], known[1], deadline)
+
+    async def _find(self, account: XAccount, intent: Intent) -> list[Status] | CannotTell:
+        posts = await self._api.posts_since(account, intent.author_time)
+        if isinstance(posts, CannotTell):
+            return posts
+        answers = intent.follows.partition(",")[0] or None
+        return longest_chain(intent.content.parts, posts, lambda post, part: same(post.text, part), answers)
+
+    def _posted(self, account: XAccount, found: list[Status]) -> Posted:
+        return self._posted_ids(account, [status.id for status in found])
+
+    def _posted_ids(self, account: XAccount, ids: list[str], note: str = "") -> Posted:
+        return Posted(f"{self._site}/{account.username}/status/{ids[0]}", ",".join(ids), note)
+
+
+def _cause(result: CannotTell | Unknown) -> Cause:
+    return result.cause or Cause.HOST
+
+
+def _is_gone(outcome: Outcome) -> bool:
+    """True when X says that there is no such post: 404, or 200 with a problem instead of data."""
+    if not isinstance(outcome, Answer) or not isinstance(outcome.body, dict):
+        return False
+    problems = outcome.body.get("errors") or []
+    kinds = [str(one.get("type", "")) for one in problems if isinstance(one, dict)]
+    told = any(kind.endswith("resource-not-found") for kind in [*kinds, str(outcome.body.get("type", ""))])
+    return told and "data" not in outcome.body

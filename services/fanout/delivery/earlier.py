@@ -1,0 +1,97 @@
+"""Finds the posts that a correction, update, recall or all-clear is about, and how its platform lets it follow them.
+
+What is done, and to which message, stands in the bytes that were signed. Which posts those are, the receipts say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from schemas import subjects
+from schemas.events.authority import Profile
+from schemas.events.deliveries import Receipt, ReceiptOutcome
+from schemas.events.requests import Request
+from services.fanout.connectors.contract import Connector, Correction, Intent
+from services.fanout.delivery.caller import intent_of
+from services.fanout.delivery.records import key_of
+from services.fanout.delivery.taking_back import TakesBack
+from services.fanout.domain.receipts import readable
+from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.fold.reading import parse
+from services.kernel.runtime.service import Runtime
+
+MAY_STAND = frozenset({ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED})
+
+
+@dataclass(frozen=True)
+class Follow:
+    """How a message goes to a profile: by which connector, and ``follows``, the post that it answers there."""
+
+    connector: Connector
+    follows: str = ""
+
+
+class EarlierPosts:
+    """Finds what stands on a profile of the request that another one is about."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def of(self, request: Request, profile: Profile, connector: Connector) -> Follow | None:
+        """Return how a request goes to a profile; None where it takes back what does not stand there.
+
+        Raises:
+            Unreachable: the ledger cannot be read.
+        """
+        rendering = rendering_for(request, profile.platform)
+        content = content_of(rendering) if rendering is not None else None
+        if content is None or content.about is None or content.act == "repost" or connector.declaration.marks:
+            return Follow(connector)
+        posts = [found async for found in self._standing(content.about, profile)]
+        able = connector.declaration
+        if content.act == "recall" and not posts:
+            return None
+        if content.act == "recall" and able.delete:
+            return Follow(TakesBack(connector, tuple(posts)))
+        if able.reply:
+            return Follow(connector, next((remote_id for _, remote_id in posts if remote_id), ""))
+        if content.act == "correct" and able.correction is Correction.NEW_POST and able.delete:
+            return Follow(TakesBack(connector, tuple(posts), then_posts=True))
+        return Follow(connector)
+
+    async def follows(self, request: Request, profile: Profile, connector: Connector) -> str:
+        """Return the post that a request's own post answers on a profile, the empty text where it answers none."""
+        found = await self.of(request, profile, connector)
+        return found.follows if found is not None else ""
+
+    async def _standing(self, request_id: str | None, profile: Profile) -> AsyncIterator[tuple[Intent, str]]:
+        """Yield what may stand of a request and of what it replaced in its turn, the newest first."""
+        seen: set[str] = set()
+        while request_id is not None and request_id not in seen:
+            seen.add(request_id)
+            request = await self._request(request_id)
+            receipt = await self._receipt(request_id, profile.id)
+            if request is None:
+                return
+            if receipt is not None and (receipt.outcome in MAY_STAND or receipt.remote_id):
+                rendering = rendering_for(request, profile.platform)
+                if rendering is not None:
+                    key = key_of(request, profile.id, rendering.sha256)
+                    yield intent_of(request, profile, key, 0.0), receipt.remote_id or ""
+            request_id = request.replaces
+
+    async def _request(self, request_id: str) -> Request | None:
+        known = self._runtime.fold.requests.get(request_id)
+        if known is not None:
+            return known.request
+        entry = await self._runtime.ledger.last(subjects.request(request_id))
+        return parse(Request, entry.data) if entry is not None else None
+
+    async def _receipt(self, request_id: str, profile: str) -> Receipt | None:
+        known = self._runtime.fold.requests.get(request_id)
+        if known is not None:
+            return known.target(profile).receipt
+        entries = await self._runtime.ledger.history(subjects.receipt(profile, request_id))
+        found = [one for one in readable(entry.data for entry in entries) if one.outcome is not ReceiptOutcome.LAPSED]
+        return found[-1] if found else None

@@ -1,0 +1,106 @@
+"""What a correction, update, recall, all-clear or repost is about, and where it goes: to whoever got that. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.requests import REPLACING, Act, Request, Submission
+from services.kernel.base.errors import BadInput
+from services.kernel.control.control_state import ControlState
+from services.kernel.fold.state import RequestState
+
+LABELS: dict[Act, str] = {
+    "correct": "Correction",
+    "update": "Update",
+    "recall": "Withdrawn",
+    "all_clear": "All clear",
+}
+"""The word that the text begins with, so that nobody takes it for the first message."""
+
+_NOT_THERE = frozenset(
+    {ReceiptOutcome.FAILED, ReceiptOutcome.WITHHELD, ReceiptOutcome.EXPIRED, ReceiptOutcome.RECALLED}
+)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The request that a submission is about.
+
+    ``carried_by``: the profiles on which it stands, may stand, or is still to be posted. ``is_decided``: it was cleared
+    once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none.
+    """
+
+    request: Request
+    carried_by: tuple[str, ...]
+    is_decided: bool
+    replaced_by: str = ""
+
+
+def earlier_of(state: RequestState, replaced_by: str) -> Earlier:
+    """Return what the fold holds of a request."""
+    carried_by = tuple(name for name in state.request.targets if _is_carried(state, name))
+    return Earlier(state.request, carried_by, bool(state.wanted), replaced_by)
+
+
+def _is_carried(state: RequestState, profile: str) -> bool:
+    target = state.target(profile)
+    if target.is_final and target.receipt is not None:
+        # Of a thread that failed its beginning may stand.
+        return target.receipt.outcome not in _NOT_THERE or target.receipt.remote_id is not None
+    return profile in state.wanted
+
+
+def carriers(data: Submission, earlier: Earlier, state: ControlState) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the official profiles that a submission about this request goes to, and those that carry it besides.
+
+    Raises:
+        BadInput: ``about.not_cleared``, ``about.replaced``, ``about.recall``, ``about.nowhere``, ``about.targets``.
+    """
+    _check(data, earlier)
+    if data.act == "repost":
+        return (), ()
+    official = tuple(name for name in earlier.carried_by if name in state.profiles and state.profiles[name].official)
+    if not official and not data.targets:
+        raise BadInput(
+            "about.nowhere",
+            f"no profile that carries {earlier.request.request_id} is official any more",
+            "the office sanctions profiles; --to names others",
+        )
+    return official, tuple(name for name in earlier.carried_by if name not in official)
+
+
+def _check(data: Submission, earlier: Earlier) -> None:
+    name = earlier.request.request_id
+    if earlier.replaced_by:
+        raise BadInput(
+            "about.replaced",
+            f"{name} was corrected or recalled by {earlier.replaced_by}",
+            f"name that one instead: onevoice show {earlier.replaced_by}",
+        )
+    if data.act == "repost":
+        if not data.targets or isinstance(data.targets, str):
+            raise BadInput(
+                "about.targets", "a repost goes to the profiles that you name", "--to PROFILE, once for each"
+            )
+        return
+    if not earlier.is_decided:
+        raise BadInput(
+            "about.not_cleared",
+            f"{name} was never cleared, so there is nothing out to follow",
+            f"onevoice withdraw {name}, and submit it as it should be",
+        )
+    if data.act in REPLACING and earlier.request.act == "recall":
+        raise BadInput("about.recall", f"{name} is a recall itself", "publish the message anew")
+    if not earlier.carried_by:
+        raise BadInput(
+            "about.nowhere", f"{name} stands on no profile", f"onevoice status {name} says what became of it"
+        )
+
+
+def labelled(act: Act | None, text: str) -> str:
+    """Return a text that says in its first word what it is; one that says so already stays as it is."""
+    label = LABELS.get(act, "") if act is not None else ""
+    if not label or text.casefold().startswith(label.casefold()):
+        return text
+    return f"{label}: {text}"

@@ -1,0 +1,91 @@
+"""The sections of city.toml that say where the platforms are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from schemas.events.base import Id
+
+
+class Section(BaseModel):
+    """A section of city.toml: nothing unknown in it, and never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MastodonSection(Section):
+    """[mastodon]: where accounts of the form ``@name@instance`` live; ``townsquare`` names the local one."""
+
+    instances: dict[Id, str] = {}
+
+
+ServerUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
+]
+"""A server that credentials are sent to: https, or on this machine."""
+
+
+class BlueskySection(Section):
+    """[bluesky]: ``server`` is where the accounts live; ``servers`` has those of accounts of the form
+    ``handle@name``. ``app`` is the web application in whose address a post's URL is given.
+    """
+
+    server: ServerUrl = "https://bsky.social"
+    servers: dict[Id, ServerUrl] = {}
+    app: ServerUrl = "https://bsky.app"
+
+
+class XSection(Section):
+    """[x]: ``server`` is the API's, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://api.x.com"
+    site: ServerUrl = "https://x.com"
+
+
+class FacebookSection(Section):
+    """[facebook]: ``server`` is the Graph API's, ``version`` its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://graph.facebook.com"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
+    site: ServerUrl = "https://www.facebook.com"
+
+
+class TelegramSection(Section):
+    """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
+
+    server: ServerUrl = "https://api.telegram.org"
+    site: ServerUrl = "https://t.me"
+
+
+EndpointUrl = Annotated[
+    str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
+]
+"""An address that events are sent to: https, or on this machine."""
+
+
+class WebhookSection(Section):
+    """[webhook]: ``endpoints`` has the addresses of the systems that webhook profiles name as their account."""
+
+    endpoints: dict[Id, EndpointUrl] = {}
+
+
+class EmailSection(Section):
+    """[email]: the mail server that takes the city's messages, and the address that they come from.
+
+    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
+    asks for no password.
+    """
+
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
+    username: str = ""
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> EmailSection:
+        if self.security == "none" and self.host not in ("", "127.0.0.1", "localhost", "::1"):
+            raise ValueError("security none is for a mail server on this machine only")
+        return self

@@ -1,0 +1,99 @@
+"""Where a city is to run: what its deployment files depend on, and what each service needs of the city folder."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from string import Template
+from urllib.parse import urlsplit
+
+from schemas import flow
+from services.kernel.base.city import City, servers_of
+from services.kernel.base.errors import BadInput
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+SITE = "site"
+
+NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "fanout": (("secrets/live",), (SITE, "var/website")),
+    "audit": ((), ("var/audit",)),
+    "board": ((), ("var/notify",)),
+    # It refuses to begin a ledger anew where the second copy shows that there was one.
+    "registry": (("var/audit",), ()),
+}
+"""What of the city folder a service needs beside city.toml, authority/ and its own key: paths read, paths written."""
+
+COPIES = ("gatekeeper", "fanout")
+"""The services whose copies share the work."""
+
+
+@dataclass(frozen=True)
+class DeployTarget:
+    """The machine, or machines, that a city runs on.
+
+    ``city`` and ``program`` are absolute paths there: the city folder and the virtual environment. ``nodes`` are the
+    brokers' host names, one or three; ``port`` is where they listen. ``website`` is the host name of the city's site.
+    """
+
+    city: str = "/var/lib/onevoice/city"
+    program: str = "/opt/onevoice/venv"
+    nodes: tuple[str, ...] = ("broker.city.example",)
+    port: int = 4222
+    website: str = "www.city.example"
+    name: str = "City"
+
+    @property
+    def above(self) -> str:
+        """The folder that the city folder lies in; units see nothing of it but what they are given."""
+        return str(PurePosixPath(self.city).parent)
+
+
+def target_of(city: City, place: str | None = None, program: str | None = None) -> DeployTarget:
+    """Return the target of a city folder: its addresses from city.toml, its paths as they are here, if not given.
+
+    Raises:
+        BadInput: ``deploy.path``, a path that units cannot name; ``deploy.host``, [nats] url names no host.
+    """
+    nats = city.settings.nats
+    servers = [urlsplit(one if "//" in one else f"nats://{one}") for one in servers_of(nats.url or "")]
+    nodes = tuple(one.hostname or "" for one in servers) or ("broker.city.example",)
+    if "" in nodes:
+        raise BadInput("deploy.host", f"[nats] url names no host: {nats.url}", "tls://HOST:4222 in city.toml")
+    return DeployTarget(
+        city=_path(place or str(city.folder)),
+        program=_path(program or sys.prefix),
+        nodes=nodes,
+        port=(servers[0].port or 4222) if servers else nats.port,
+        website=urlsplit(city.settings.city.website).hostname or "www.city.example",
+        name=city.settings.city.name,
+    )
+
+
+def _path(text: str) -> str:
+    path = PurePosixPath(text)
+    odd = set(text) & set("\"'\\%$: \t\n")
+    if not path.is_absolute() or len(path.parts) < 3 or odd:
+        raise BadInput(
+            "deploy.path",
+            f"{text!r} cannot be written into units: an absolute path of two parts or more, without spaces, please",
+            "--place /var/lib/onevoice/city --program /opt/onevoice/venv",
+        )
+    return str(path)
+
+
+def needs(row: flow.Service) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the paths that a service reads and those that it writes, with its snapshot's folder if it has one."""
+    read, written = NEEDS.get(row.name, ((), ()))
+    return read, (*written, f"var/fold/{row.user}") if row.folds else written
+
+
+class Marked(Template):
+    """Placeholders are ``@{name}``, since ``$`` is compose's and systemd's own."""
+
+    delimiter = "@"
+
+
+def template(file: str, /, **values: object) -> str:
+    """Return a template's text with its placeholders filled in; raises KeyError for one that has no value."""
+    return Marked((TEMPLATES / file).read_text(encoding="utf-8")).substitute(values)

@@ -1,0 +1,81 @@
+"""Decides whether a profile may be sanctioned: can OneVoice post to it, and does it carry its statements? Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from schemas.events.authority import Profile, Realm
+from schemas.platforms import LIMITS
+from services.kernel.base.errors import BadInput
+
+TOWNSQUARE = "townsquare"
+STATEMENTS = ("purpose", "identification", "disclosure")
+"""What section 1, Transparency (i) asks a profile to carry."""
+
+_MASTODON_ACCOUNT = re.compile(r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]+[A-Za-z0-9_]+)?@(?P<server>[a-z0-9-]+)")
+
+
+def check_profile(
+    profile: Profile, others: Iterable[Profile], servers: Mapping[str, Collection[str]], realm: Realm
+) -> None:
+    """Check a profile before it is sanctioned.
+
+    Args:
+        profile: the profile as ordered.
+        others: the city's profiles as they are.
+        servers: the names of the servers that city.toml knows, by platform.
+        realm: exercises post to Mastodon on the townsquare only.
+
+    Raises:
+        BadInput: ``profile.statements``, ``platform.unknown``, ``profile.account``, ``profile.server``,
+            ``profile.realm``, ``profile.account_taken``.
+    """
+    missing = [name for name in STATEMENTS if not getattr(profile, name).strip()]
+    if missing:
+        raise BadInput(
+            "profile.statements",
+            f"{profile.id} would lack its {' and its '.join(missing)} statement",
+            "give " + ", ".join(f"--{name} TEXT" for name in missing),
+        )
+    if profile.platform not in LIMITS:
+        raise BadInput(
+            "platform.unknown",
+            f"OneVoice cannot post to {profile.platform!r}",
+            f"the platforms are {', '.join(sorted(LIMITS))}",
+        )
+    _check_server(profile, servers.get(profile.platform, ()), realm)
+    key = (profile.platform, profile.account.lower())
+    taken = [one.id for one in others if one.id != profile.id and (one.platform, one.account.lower()) == key]
+    if taken:
+        raise BadInput(
+            "profile.account_taken",
+            f"{profile.account} is the account of {taken[0]} already: each message would be posted there twice",
+            f"name another account, or first: onevoice profiles remove {taken[0]} --as mcpe",
+        )
+
+
+def _check_server(profile: Profile, known: Collection[str], realm: Realm) -> None:
+    if profile.platform == "mastodon":
+        match = _MASTODON_ACCOUNT.fullmatch(profile.account)
+        if match is None:
+            raise BadInput(
+                "profile.account",
+                f"{profile.account!r} is no Mastodon account of the form user@server-name",
+                "the name is the one in city.toml, [mastodon.instances]",
+            )
+        server = match["server"]
+        if realm == "exercise" and server != TOWNSQUARE:
+            raise BadInput(
+                "profile.realm", "exercises post to Mastodon on the townsquare only", f"user@{TOWNSQUARE}, please"
+            )
+    else:
+        server = profile.account.partition("@")[2] if profile.platform == "bluesky" else ""
+    if server and server not in known:
+        there = f"it knows {', '.join(sorted(known))}" if known else "it knows none"
+        raise BadInput(
+            "profile.server",
+            f"city.toml of the services does not know the {profile.platform} server {server!r}; {there}",
+            f"add it there: [{profile.platform}.{'instances' if profile.platform == 'mastodon' else 'servers'}] "
+            f'{server} = "https://..."; nothing has to be restarted',
+        )

@@ -1,0 +1,117 @@
+"""Correcting, adding to, recalling and ending a message that is out, and its history, on a city that is up."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+
+from tests.cli.conftest import Shell
+from tests.cli.messages import FIRE, words
+
+AS = ("--as", "fire-publisher", "--yes")
+MIRROR = "website-mirror"
+
+
+def published(city: Shell, *more: str) -> tuple[str, str, str]:
+    """Publish a message; return its id, its text and the address of its post."""
+    text = words()
+    done = city.json("publish", text, *FIRE, *more, *AS)
+    assert done.status == 0, done
+    return done.body["request_id"], text, url_of(done.body)
+
+
+def url_of(body: Any) -> str:
+    """Return the address of the post on the fire department's profile."""
+    return str(next(one["url"] for one in body["deliveries"] if one["profile"] == "fire-townsquare"))
+
+
+def page(url: str) -> str:
+    """Return a page of the practice platform; empty when it is gone."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError:
+        return ""
+
+
+def test_a_correction_stands_under_what_it_corrects(city: Shell) -> None:
+    request_id, text, url = published(city)
+    fixed = words("It is hall 2.")
+    done = city.json("correct", request_id, fixed, *AS)
+    assert done.status == 0, done
+    assert done.body["targets"] == ["fire-townsquare"]
+    assert f"Correction: {fixed.split('http')[0].strip()[:12]}" in page(url_of(done.body))
+    assert text.split()[4] in page(url)
+    assert done.body["replaces"] == request_id
+    assert f"It corrects {request_id}" in city("show", done.body["request_id"]).out
+    again = city.json("correct", request_id, words(), *AS)
+    assert (again.status, again.code) == (2, "about.replaced")
+    assert done.body["request_id"] in again.body["error"]["message"]
+
+
+def test_a_recall_takes_the_post_back_and_the_website_says_so(city: Shell) -> None:
+    request_id, _, url = published(city)
+    done = city.json("recall", request_id, *AS)
+    assert done.status == 0, done
+    assert [one["outcome"] for one in done.body["deliveries"]] == ["recalled"]
+    assert page(url) == ""
+    told = city("recall", request_id, *AS)
+    assert told.status == 2
+    assert done.body["request_id"] in told.err
+
+
+def test_an_update_and_an_all_clear_come_behind_the_message(city: Shell) -> None:
+    request_id, _, url = published(city)
+    update = city.json("update", request_id, words("Crews are there."), *AS)
+    assert update.status == 0, update
+    assert "Update: " in page(url_of(update.body))
+    clear = city.json("all-clear", request_id, *AS)
+    assert clear.status == 0, clear
+    assert "All clear: " in page(url_of(clear.body))
+    assert page(url) != ""
+
+
+def test_a_repost_goes_where_it_was_not(city: Shell) -> None:
+    request_id, _, _ = published(city)
+    done = city.json("repost", request_id, "--to", "fire-website", *AS)
+    assert done.status == 0, done
+    assert [one["profile"] for one in done.body["deliveries"]] == ["fire-website"]
+    nowhere = city.json("repost", request_id, *AS)
+    assert (nowhere.status, nowhere.code) == (2, "about.targets")
+
+
+def test_what_is_not_out_is_not_corrected(city: Shell) -> None:
+    asked = city.json("request", words(), *FIRE, "--as", "clerk", "--wait", "0s")
+    done = city.json("correct", asked.body["request_id"], words(), *AS)
+    assert (done.status, done.code) == (2, "about.not_cleared")
+    assert "withdraw" in done.body["error"]["hint"]
+
+
+def test_withdraw_offers_the_recall(city: Shell) -> None:
+    request_id, _, _ = published(city)
+    done = city("withdraw", request_id, "--as", "fire-publisher")
+    assert f"onevoice recall {request_id}" in done.out
+    assert city.json("recall", request_id, *AS).status == 0
+
+
+def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
+    request_id, _, _ = published(city)
+    correction = city.json("correct", request_id, words("Hall 2."), *AS).body["request_id"]
+    recall = city.json("recall", correction, *AS).body["request_id"]
+    done = city.json("history", correction)
+    assert done.status == 0, done
+    told = [(one["request_id"], one["who"], one["what"].split()[0]) for one in done.body]
+    wanted = [
+        (request_id, "fire-publisher", "wrote:"),
+        (request_id, "fire-publisher", "approved"),
+        (request_id, "fire-townsquare", "delivered"),
+        (correction, "fire-publisher", "corrects"),
+        (correction, "fire-townsquare", "delivered"),
+        (recall, "fire-publisher", "takes"),
+        (recall, "fire-townsquare", "recalled"),
+    ]
+    assert [one for one in told if one in wanted] == wanted
+    assert [one["seq"] for one in done.body] == sorted(one["seq"] for one in done.body)
+    shown = city("history", request_id)
+    assert all(len(line) <= 80 for line in shown.out.splitlines())

@@ -1,0 +1,94 @@
+"""Waking somebody, on the real path: a request waits, and a mail server of the test gets the notice, once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+from services.board import notify
+from services.kernel.base.city import NotifySection
+from services.kernel.runtime.service import Runtime
+from tests.support.mission import FIRE, Mission, eventually
+
+
+@asynccontextmanager
+async def mail_server(mails: list[str]) -> AsyncIterator[int]:
+    """Take mail as RFC 5321 has it, and no more of it than a client needs; give the port."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 test\r\n")
+        while line := (await reader.readline()).decode().strip():
+            verb = line.split()[0].upper()
+            if verb == "DATA":
+                writer.write(b"354 go on\r\n")
+                mails.append((await reader.readuntil(b"\r\n.\r\n")).decode())
+            writer.write(b"221 bye\r\n" if verb == "QUIT" else b"250 ok\r\n")
+            if verb == "QUIT":
+                break
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(notify, "AGAIN_SECONDS", 0.1)
+
+
+def settings(port: int, **changes: object) -> NotifySection:
+    values = {"first": ("pio@a.example",), "deputies": ("mcpe@a.example",), "smtp": f"127.0.0.1:{port}", **changes}
+    return NotifySection.model_validate({"security": "none", "sender": "onevoice@a.example", **values})
+
+
+def notices(folder: Path) -> list[dict[str, object]]:
+    path = folder / "notices.live.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(mission: Mission) -> None:
+    """A dead mail server is shown and tried again; a restart tells nobody twice; then the deputies."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    intake = await mission.writer("intake")
+    request = await intake.submit(targets=(FIRE,))
+    folder = mission.city.notify_folder
+    mails: list[str] = []
+    async with mail_server(mails) as port:
+        (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, settings(1)))
+        await until(lambda: "nobody could be told" in board.health.troubles.get("notify", ""))
+        await mission.stop(board)
+        for _ in range(2):
+            (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, settings(port)))
+            await until(lambda: len(notices(folder)) == 1)
+            await asyncio.sleep(0.3)
+            await mission.stop(board)
+        late = settings(port, reminder_minutes=0.0001, deputies_minutes=0.0002)
+        await mission.run("board", tune=lambda runtime: with_notices(runtime, late))
+        await until(lambda: len(notices(folder)) == 2)
+    first, second = (message_from_string(mail) for mail in mails)
+    assert (first["To"], second["To"]) == ("pio@a.example", "mcpe@a.example")
+    text = str(first.get_payload())
+    assert request.request_id in text
+    assert "It waits: " in text
+    assert [one["step"] for one in notices(folder)] == ["first", "deputies"]
+
+
+async def until(look: Callable[[], bool]) -> None:
+    async def found() -> bool:
+        return look()
+
+    await eventually(found)
+
+
+def with_notices(runtime: Runtime, section: NotifySection) -> None:
+    runtime.supervisor.supervise(notify.Notifier(runtime, section).run)

@@ -1,0 +1,165 @@
+"""X against its emulator: duplicates, credit, threads, answers, errors, and whose keys they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+)
+from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
+from tests.integration.connectors.x_rig import XRig
+from tests.support.emulators.x import credential
+
+PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
+
+
+@pytest.fixture
+async def x(tmp_path: Path) -> AsyncIterator[XRig]:
+    made = await XRig.open(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_ten_copies_at_the_same_time_are_one_post(x: XRig) -> None:
+    """Processes that know nothing of each other: X refuses the same words, and a refusal is looked into."""
+    intent = an_intent(x.profile("fire"), "Boil water.")
+    copies = [x.restart() for _ in range(10)]
+    results = await asyncio.gather(*(copy.publish(intent, store) for copy in copies))
+    assert {type(result) for result in results} == {Posted}
+    assert len(set(results)) == 1
+    assert [Seen("Boil water.")] == await x.stands(intent.profile)
+    for copy in copies:
+        await copy.close()
+
+
+async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: XRig) -> None:
+    """While the account's posts cannot be seen nobody knows; a duplicate that is not there is a refusal."""
+    intent = an_intent(x.profile("fire"), "Boil water.")
+    await x.connector.publish(intent, store)
+    x.emulator.misbehave("error_before", on="read", calls=2)
+    fresh = x.restart()
+    assert isinstance(await fresh.publish(intent, store), Retryable)  # not even whose keys they are was told
+    x.emulator.faults.clear()
+    assert (await fresh.check(intent.profile)).ok
+    x.emulator.misbehave("error_before", on="read")
+    assert isinstance(await fresh.publish(intent, store), Unknown)
+    x.emulator.misbehave("error", code="duplicate")
+    result = await fresh.publish(an_intent(x.profile("water"), "Not there."), store)
+    assert isinstance(result, Permanent)
+    assert "duplicate" in result.reason
+
+
+async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: XRig) -> None:
+    intent = replace(an_intent(x.profile("fire"), "Boil water."), repeat=True)
+    assert (await x.connector.check(intent.profile)).ok
+    x.emulator.misbehave("error_before", on="read")
+    assert isinstance(await x.connector.publish(intent, store), Retryable)
+    assert x.emulator.calls["post"] == 0
+    assert isinstance(await x.connector.publish(intent, store), Posted)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "error_before"])
+async def test_a_thread_goes_on_where_it_was_broken_off(x: XRig, fault: str) -> None:
+    """Whether the second part landed or not: three parts stand in the end, each under the one before."""
+    intent = an_intent(x.profile("fire"), *PARTS)
+    await x.connector.check(intent.profile)
+    x.emulator.misbehave(fault, on="post", calls=1)
+    x.emulator.faults.insert(0, type(x.emulator.faults[0])("slow", 0.0, "post", 1))
+    assert isinstance(await x.connector.publish(intent, store), Unknown)
+    fresh = x.restart()
+    assert isinstance(await fresh.reconcile(intent), Absent)
+    posted = await fresh.publish(replace(intent, repeat=True), store)
+    assert isinstance(posted, Posted)
+    assert [Seen(part) for part in reversed(PARTS)] == await x.stands(intent.profile)
+    first, second, third = posted.remote_id.split(",")
+    assert [post.under for post in x.emulator.posts] == ["", first, second]
+    assert await fresh.read_back(intent, posted.remote_id) == posted  # type: ignore[attr-defined]
+    assert await fresh.retract(intent, posted.remote_id) == Retracted()
+    assert await fresh.read_back(intent, third) == Absent()  # type: ignore[attr-defined]
+    await fresh.close()
+
+
+async def test_an_answer_stands_under_what_it_follows(x: XRig) -> None:
+    fire = x.profile("fire")
+    first = await x.connector.publish(an_intent(fire, *PARTS), store)
+    assert isinstance(first, Posted)
+    answer = replace(an_intent(fire, "Correction: until Saturday.", request_id="r2"), follows=first.remote_id)
+    posted = await x.connector.publish(answer, store)
+    assert isinstance(posted, Posted)
+    assert x.emulator.posts[-1].under == first.remote_id.partition(",")[0]
+    assert posted == await x.restart().reconcile(answer)
+    assert await x.restart().reconcile(replace(answer, follows="")) == Absent()
+    for follows in ("999999", "x"):
+        lost = replace(an_intent(fire, "Lost.", request_id=f"r{follows}"), follows=follows)
+        assert isinstance(await x.connector.publish(lost, store), Permanent)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "cause"),
+    [
+        ("unauthorized", Retryable, Cause.CREDENTIAL),
+        ("credits", Retryable, Cause.CREDENTIAL),
+        ("suspended", Permanent, None),
+        ("access", Permanent, None),
+        ("too_long", Permanent, None),
+        ("reply", Permanent, None),
+        ("over_capacity", Unknown, Cause.HOST),
+    ],
+)
+async def test_each_documented_error_ends_right(x: XRig, code: str, kind: type, cause: Cause | None) -> None:
+    """In X's words, and the other account goes on."""
+    x.emulator.misbehave("error", code=code)
+    result = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(result, kind)
+    assert getattr(result, "cause", None) == cause
+    assert isinstance(await x.connector.publish(an_intent(x.profile("water"), "Boil water."), store), Posted)
+
+
+async def test_an_account_without_credit_posts_nothing_and_says_why(x: XRig) -> None:
+    x.emulator.credit = 0
+    result = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(result, Retryable)
+    assert "prepaid credit" in result.reason
+
+
+async def test_keys_of_another_account_are_never_used(x: XRig) -> None:
+    x.write_keys("fire", credential("water"))
+    intent = an_intent(x.profile("fire"), "Boil water.")
+    result = await x.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.OWN
+    assert not (await x.connector.check(intent.profile)).ok
+    assert isinstance(await x.connector.reconcile(intent), CannotTell)
+    assert x.emulator.posts == []
+
+
+@pytest.mark.parametrize("fault", ["error_before", "drop_after"])
+async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(x: XRig, fault: str) -> None:
+    x.emulator.misbehave(fault, on="media")
+    fire = x.profile("fire")
+    posted = await x.connector.publish(an_intent(fire, "With a map.", pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "picture 1 is missing" in posted.note
+    assert [Seen("With a map.")] == await x.stands(fire)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("汉" * 140, True), ("汉" * 141, False), ("a" * 280, True), ("a" * 281, False)]
+)
+async def test_the_limit_is_kept_to_the_last_character(x: XRig, text: str, fits: bool) -> None:
+    result = await x.connector.publish(an_intent(x.profile("fire"), text), store)
+    assert isinstance(result, Posted if fits else Permanent)
+    assert x.emulator.calls["post"] == fits

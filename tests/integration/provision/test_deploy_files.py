@@ -1,0 +1,94 @@
+"""The files of ``onevoice deploy``: what this city needs, accepted by the tools that are here, nothing overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from schemas import flow
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import BadInput
+from services.provision.deployment.files import KINDS, Kind, check_files, files_for, write_files
+from services.provision.deployment.target import DeployTarget, target_of
+
+SPACED = "/srv/a city"
+
+
+def external(city: City, url: str) -> City:
+    path = city.folder / "city.toml"
+    path.write_text(path.read_text().replace("embedded = true", f'embedded = false\nurl = "{url}"'))
+    return load_city(city.folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_files_are_accepted_by_the_tools_that_are_here(demo_city: City, tmp_path: Path, kind: Kind) -> None:
+    city = external(demo_city, "tls://broker.mission.example:4333")
+    target = target_of(city, "/var/lib/onevoice/city", "/opt/onevoice/venv")
+    written = write_files(city, kind, target, tmp_path / "out")
+    assert (tmp_path / "out" / "README.md") in written
+    faults = [fault for _, fault in check_files(city, kind, tmp_path / "out") if fault]
+    assert faults == []
+    text = "".join(path.read_text() for path in written)
+    assert "@{" not in text
+    assert "SU" not in {line.strip()[:2] for line in text.splitlines()}, "no key is in what is written"
+    for row in flow.SERVICES:
+        assert f"services.{row.name}" in text
+    if kind != "helm":
+        assert '"0.0.0.0:4333"' in text
+
+
+def test_a_fault_in_the_brokers_configuration_is_found(demo_city: City, tmp_path: Path) -> None:
+    write_files(demo_city, "systemd", DeployTarget(), tmp_path / "out")
+    conf = tmp_path / "out" / "nats-server.conf"
+    conf.write_text(conf.read_text().replace("sync_interval", "sink_interval"))
+    assert [what for what, fault in check_files(demo_city, "systemd", tmp_path / "out") if fault] == [
+        "nats-server reads nats-server.conf"
+    ]
+
+
+def test_three_servers_in_the_url_make_a_cluster(demo_city: City) -> None:
+    city = external(demo_city, "tls://a.example:4222,tls://b.example:4222,tls://c.example:4222")
+    files = files_for("systemd", target_of(city, "/srv/onevoice/city", "/opt/venv"))
+    assert {"a.conf", "b.conf", "c.conf"} <= set(files)
+    assert "nats-route://b.example:6222" in files["a.conf"]
+
+
+def test_units_show_a_service_its_own_key_and_the_web_server_the_pages_alone() -> None:
+    files = files_for("systemd", DeployTarget(city="/srv/onevoice/city"))
+    fanout = files["systemd/onevoice-fanout.service"]
+    assert "BindPaths=/var/lib/onevoice-site:/srv/onevoice/city/site" in fanout
+    assert ("Group=onevoice-site" in fanout, "UMask=0027" in fanout) == (True, True)
+    assert "keys/services/audit.nk" not in fanout
+    assert "var/audit" in files["systemd/onevoice-registry.service"], "it must see that a ledger was there"
+    assert "--as doctor" in files["systemd/onevoice-doctor.service"]
+    assert "(copy %i)" in files["systemd/onevoice-fanout@.service"]
+    for name, text in files.items():
+        if name.endswith(".service") and "nats" not in name and "provision" not in name and "doctor" not in name:
+            assert ("Type=notify" in text, "WatchdogSec=" in text) == (True, True), name
+
+
+@pytest.mark.parametrize(("place", "program"), [(SPACED, "/opt/venv"), ("/srv/city", "relative"), ("/", "/opt/venv")])
+def test_a_path_that_a_unit_cannot_name_is_refused(demo_city: City, place: str, program: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        target_of(demo_city, place, program)
+    assert caught.value.code == "deploy.path"
+
+
+def test_nothing_is_overwritten(demo_city: City, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("mine")
+    with pytest.raises(BadInput) as caught:
+        write_files(demo_city, "systemd", DeployTarget(), tmp_path)
+    assert caught.value.code == "deploy.not_empty"
+    with pytest.raises(BadInput) as caught:
+        write_files(demo_city, "systemd", DeployTarget(), tmp_path / "kept")
+    assert caught.value.code == "deploy.not_empty"
+
+
+def test_a_chart_without_accounts_is_refused(demo_city: City, tmp_path: Path) -> None:
+    demo_city.nats_conf_path.with_name("accounts.live.conf").unlink()
+    with pytest.raises(BadInput) as caught:
+        write_files(demo_city, "helm", replace(DeployTarget(), name='The "City"'), tmp_path / "out")
+    assert caught.value.code == "accounts.missing"
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,100 @@
+"""docs/upgrade.md, tried: an earlier version's record is restored and gone on with; a newer ledger is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import nats
+import pytest
+
+from schemas import flow, streams
+from services.audit.proof.verify import reader_of
+from services.desk.city.restore import restore
+from services.kernel.authority.signing import load_key, new_seed, write_key
+from services.kernel.base.city import City, load_city
+from services.kernel.base.errors import Drift
+from services.kernel.ledger.drift import drift, stream_config
+from services.kernel.runtime.run import running
+from services.provision import provision, read_manifest
+from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
+from services.provision.accounts.server_conf import ServerSettings, render_server
+from tests.integration.provision.conftest import Started
+from tests.integration.provision.outside import entries, outside, told
+from tests.support.golden.write import HERE
+
+OLDER = ("0.1.0", "0.2.0")
+
+
+def old_city(version: str, folder: Path) -> City:
+    """A city of an earlier version. No release keeps keys, so the services get new ones."""
+    shutil.copytree(HERE / version / "record", folder)
+    city = load_city(folder)
+    for row in flow.SERVICES:
+        write_key(city.service_key_path(row.name), new_seed())
+    write_key(city.provision_key_path, new_seed())
+    city.nats_conf_path.parent.mkdir()
+    # As 0.2 wrote it: the store is relative.
+    city.nats_conf_path.write_text(render_server(ServerSettings("var/nats")))
+    public = {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES}
+    users = RealmUsers.of(read_manifest(city), public, load_key(city.provision_key_path).public_key)
+    city.nats_conf_path.with_name(accounts_file("live")).write_text(render_accounts(users))
+    city.nats_conf_path.with_name(accounts_file("exercise")).write_text("")
+    return city
+
+
+@pytest.mark.parametrize("version", OLDER)
+async def test_a_record_of_an_earlier_version_is_restored_into_an_external_broker_and_gone_on_with(
+    tmp_path: Path, version: str
+) -> None:
+    old = old_city(version, tmp_path / "mission")
+    async with outside(old, tmp_path) as url:
+        city = told(old, f'embedded = false\nurl = "{url}"')
+        kept = [(one.seq, one.subject, one.data) for one in reader_of(city).entries()]
+        done = await asyncio.to_thread(restore, city, False, lambda _: None)
+        assert (done.entries, done.warning) == (len(kept), "")
+        assert await entries(city, url) == kept
+        names = [row.name for row in flow.SERVICES if row is not flow.AUDIT]  # its key is pinned, and was not kept
+        async with running(names, city, url) as runtimes:
+            control = max(seq for seq, subject, _ in kept if subject == "ledger.control")
+            assert {runtime.control.seq for runtime in runtimes} == {control}
+        assert any(city.var.glob("fold/*/live.json")), "the next start goes on from here"
+        after = await entries(city, url)
+        assert after[: len(kept)] == kept
+
+
+async def test_a_relative_store_of_an_earlier_version_is_found_again(tmp_path: Path, started: Started) -> None:
+    city = old_city("0.2.0", tmp_path / "mission")
+    async with started(city):
+        pass
+    assert f'"{city.var}/nats"' in city.nats_conf_path.read_text()
+
+
+async def test_a_ledger_of_a_newer_version_is_refused_with_a_word(demo_city: City, started: Started) -> None:
+    async with started(demo_city) as broker:
+        await provision(demo_city, broker.url)
+        ledger = next(stream for stream in streams.STREAMS if stream.name == streams.LEDGER)
+        client = await nats.connect(
+            broker.url, nkeys_seed=str(demo_city.provision_key_path), inbox_prefix=b"_INBOX_provision"
+        )
+        try:
+            js = client.jetstream()
+            newer = stream_config(ledger)
+            newer.metadata = {streams.FORMAT: str(streams.LEDGER_FORMAT + 1)}
+            await js.update_stream(newer)
+            with pytest.raises(Drift) as caught:
+                await drift(js, flow.GATEKEEPER)
+            assert caught.value.code == "ledger.newer"
+            with pytest.raises(Drift) as caught:
+                await provision(demo_city, broker.url)
+            assert caught.value.code == "ledger.newer"
+            assert "newer version" in caught.value.message
+            older = stream_config(ledger)
+            older.metadata = None
+            await js.update_stream(older)
+            assert (await drift(js, flow.GATEKEEPER)) == ["stream LEDGER: format is 0, not 3"]
+            assert len((await provision(demo_city, broker.url)).updated) == 1
+            assert await drift(js, flow.GATEKEEPER) == []
+        finally:
+            await client.close()

@@ -1,0 +1,121 @@
+"""Meta's Graph API for Pages (developers.facebook.com/docs/pages-api), as one who posts meets it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from aiohttp import web
+
+from tests.support.emulators.base import Emulator, Kind, Post, Refused
+
+VERSION = "v24.0"
+
+
+def token_of(page: str) -> str:
+    """Return a Page's token."""
+    return f"EAA{page}"
+
+
+class FacebookEmulator(Emulator):
+    """Pages of any number, each with its token. Takes the same words again and again, as Meta does."""
+
+    errors: ClassVar = {
+        "unauthorized": (400, 190, None, "Error validating access token: the session has been invalidated."),
+        "session": (400, 102, None, "Session key invalid or no longer valid."),
+        "rights": (403, 200, None, "(#200) The user hasn't authorized the application to perform this action."),
+        "app_limit": (403, 4, None, "(#4) Application request limit reached"),
+        "page_limit": (400, 32, None, "(#32) Page request limit reached"),
+        "too_fast": (400, 1, 1390008, "You're posting too fast."),
+        "blocked": (400, 368, None, "The action attempted has been deemed abusive or is otherwise disallowed"),
+        "duplicate": (400, 506, None, "Duplicate status message"),
+        "invalid": (400, 100, None, "Invalid parameter"),
+        "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
+        "unknown": (500, 1, None, "An unknown error has occurred."),
+        "service": (503, 2, None, "Service temporarily unavailable"),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.photos: dict[str, str] = {}
+        self.made: dict[str, datetime] = {}
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_get(f"/{VERSION}/me", self.me)
+        app.router.add_post(f"/{VERSION}/{{page}}/feed", self.create)
+        app.router.add_post(f"/{VERSION}/{{page}}/photos", self.photo)
+        app.router.add_get(f"/{VERSION}/{{page}}/published_posts", self.listing)
+        app.router.add_get(f"/{VERSION}/{{id}}", self.one)
+        app.router.add_delete(f"/{VERSION}/{{id}}", self.delete)
+
+    def kind_of(self, request: web.Request) -> Kind:
+        if request.path.endswith("/photos"):
+            return "media"
+        return {"POST": "post", "DELETE": "delete"}.get(request.method, "read")  # type: ignore[return-value]
+
+    def refuse(self, code: str, seconds: float = 0.0) -> web.Response:
+        if code == "rate_limit":
+            said = {"error": {"message": "Calls to this api have exceeded the rate limit.", "code": 4}}
+            return web.json_response(said, status=429, headers={"Retry-After": str(int(seconds))})
+        status, number, subcode, words = self.errors[code]
+        error: dict[str, Any] = {"message": words, "type": "OAuthException", "code": number, "fbtrace_id": "A"}
+        return web.json_response({"error": error | ({"error_subcode": subcode} if subcode else {})}, status=status)
+
+    async def me(self, request: web.Request) -> web.Response:
+        page = self._who(request)
+        return web.json_response({"id": page, "name": f"City: {page}"})
+
+    async def create(self, request: web.Request) -> web.Response:
+        page, body = self._who(request), await request.json()
+        if page != request.match_info["page"]:
+            raise Refused("rights")
+        text = body.get("message", "")
+        photos = [one["media_fbid"] for one in body.get("attached_media", [])]
+        if not text or len(text) > 63_206 or any(one not in self.photos for one in photos):
+            raise Refused("invalid")
+        post = Post(f"{page}_{self.next_id()}", page, text, tuple(self.photos.pop(one) for one in photos))
+        self.posts.append(post)
+        self.made[post.id] = datetime.now(UTC)
+        return web.json_response({"id": post.id})
+
+    async def photo(self, request: web.Request) -> web.Response:
+        self._who(request)
+        form = await request.post()
+        if form["published"] != "false" or not form["source"]:
+            raise Refused("invalid")
+        photo = self.next_id()
+        self.photos[photo] = str(form["alt_text_custom"])
+        return web.json_response({"id": photo})
+
+    async def listing(self, request: web.Request) -> web.Response:
+        page = self._who(request)
+        since, size = int(request.query["since"]), int(request.query["limit"])
+        begin = int(request.query.get("after", "0"))
+        found = [post for post in self.of(page) if self.made[post.id].timestamp() >= since]
+        body: dict[str, Any] = {"data": [self._shown(post) for post in found[begin : begin + size]]}
+        if len(found) > begin + size:
+            body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}
+        return web.json_response(body)
+
+    async def one(self, request: web.Request) -> web.Response:
+        return web.json_response(self._shown(self._post(request)))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        self.posts.remove(self._post(request))
+        return web.json_response({"success": True})
+
+    def _post(self, request: web.Request) -> Post:
+        page = self._who(request)
+        found = [post for post in self.of(page) if post.id == request.match_info["id"]]
+        if not found:
+            raise Refused("gone")
+        return found[0]
+
+    def _shown(self, post: Post) -> dict[str, Any]:
+        return {"id": post.id, "message": post.text, "created_time": f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}"}
+
+    def _who(self, request: web.Request) -> str:
+        page = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("EAA")
+        if not page.isdigit():
+            raise Refused("unauthorized")
+        return page

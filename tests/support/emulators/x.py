@@ -1,0 +1,204 @@
+"""X's API v2 (docs.x.com), as an account that posts meets it: signed requests, duplicates, short links, credit."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import html
+import re
+import time
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, quote, unquote
+
+from aiohttp import web
+
+from schemas.platforms import LIMITS, counted_length
+from tests.support.emulators.base import Emulator, Kind, Post, Refused
+
+_PROBLEMS = "https://api.twitter.com/2/problems/"
+_LINK = re.compile(r"https?://[^\s]+")
+
+
+def credential(name: str) -> str:
+    """Return the keys of an account."""
+    return f"app{name}:appsecret{name}:42-{name}:secret{name}"
+
+
+class XEmulator(Emulator):
+    """The accounts that ``credential`` opens; ``credit`` counts the posts that are paid for."""
+
+    errors: ClassVar = {
+        "unauthorized": (401, "Unauthorized", "Unauthorized", "about:blank"),
+        "duplicate": (
+            403,
+            "Forbidden",
+            "You are not allowed to create a Tweet with duplicate content.",
+            "about:blank",
+        ),
+        "suspended": (
+            403,
+            "Forbidden",
+            "Your account is suspended and is not permitted to access this feature.",
+            f"{_PROBLEMS}user-suspended",
+        ),
+        "too_long": (403, "Forbidden", "Your Tweet text is too long.", "about:blank"),
+        "access": (403, "Client Forbidden", "Your app lacks write permissions.", f"{_PROBLEMS}client-forbidden"),
+        "reply": (403, "Forbidden", "You attempted to reply to a Tweet that is deleted.", "about:blank"),
+        "invalid": (400, "Invalid Request", "One or more parameters is invalid.", f"{_PROBLEMS}invalid-request"),
+        "credits": (402, "CreditsDepleted", "Your account does not have any credits.", f"{_PROBLEMS}credits"),
+        "gone": (404, "Not Found Error", "Could not find tweet.", f"{_PROBLEMS}resource-not-found"),
+        "over_capacity": (503, "Service Unavailable", "Service Unavailable", "about:blank"),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.credit = 1_000
+        self.media: dict[str, str] = {}
+        self.made: dict[str, datetime] = {}
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_get("/2/users/me", self.me)
+        app.router.add_get("/2/users/{id}/tweets", self.listing)
+        app.router.add_post("/2/tweets", self.create)
+        app.router.add_get("/2/tweets/{id}", self.one)
+        app.router.add_delete("/2/tweets/{id}", self.delete)
+        app.router.add_post("/2/media/upload", self.upload)
+        app.router.add_post("/2/media/metadata", self.describe)
+
+    def kind_of(self, request: web.Request) -> Kind:
+        if request.path.startswith("/2/media"):
+            return "media"
+        return {"POST": "post", "DELETE": "delete"}.get(request.method, "read")  # type: ignore[return-value]
+
+    def refuse(self, code: str, seconds: float = 0.0) -> web.Response:
+        if code == "rate_limit":
+            body = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
+            return web.json_response(body, status=429, headers={"x-rate-limit-reset": str(int(time.time() + seconds))})
+        status, title, detail, kind = self.errors[code]
+        return web.json_response({"title": title, "detail": detail, "type": kind, "status": status}, status=status)
+
+    async def me(self, request: web.Request) -> web.Response:
+        name = self._who(request)
+        return web.json_response({"data": {"id": _id(name), "name": f"City: {name}", "username": name}})
+
+    async def create(self, request: web.Request) -> web.Response:
+        name, body = self._who(request), await request.json()
+        if not set(body) <= {"text", "reply", "media"} or not body.get("text"):
+            raise Refused("invalid")
+        if self.credit < 1:
+            raise Refused("credits")
+        text = body["text"]
+        if counted_length(text, LIMITS["x"]) > 280:
+            raise Refused("too_long")
+        if any(post.text == text for post in self.of(name)):
+            raise Refused("duplicate")
+        under = (body.get("reply") or {}).get("in_reply_to_tweet_id", "")
+        if under and not any(post.id == under for post in self.posts):
+            raise Refused("reply")
+        ids = (body.get("media") or {}).get("media_ids", [])
+        if len(ids) > 4 or any(one not in self.media for one in ids):
+            raise Refused("invalid")
+        self.credit -= 1
+        post = Post(self.next_id(), name, text, tuple(self.media.pop(one) for one in ids), under)
+        self.posts.append(post)
+        self.made[post.id] = datetime.now(UTC)
+        return web.json_response({"data": {"id": post.id, "text": self._shown(post)["text"]}}, status=201)
+
+    async def listing(self, request: web.Request) -> web.Response:
+        self._who(request)
+        since = datetime.fromisoformat(request.query["start_time"])
+        found = [p for p in self.posts if _id(p.account) == request.match_info["id"] and self.made[p.id] >= since]
+        found = found[::-1]
+        begin = int(request.query.get("pagination_token", "0"))
+        size = int(request.query["max_results"])
+        page = found[begin : begin + size]
+        meta: dict[str, Any] = {"result_count": len(page)}
+        if len(found) > begin + size:
+            meta["next_token"] = str(begin + size)
+        body: dict[str, Any] = {"meta": meta}
+        if page:
+            body["data"] = [self._shown(post) for post in page]
+        return web.json_response(body)
+
+    async def one(self, request: web.Request) -> web.Response:
+        self._who(request)
+        found = [post for post in self.posts if post.id == request.match_info["id"]]
+        if not found:
+            problem = {"title": "Not Found Error", "type": f"{_PROBLEMS}resource-not-found"}
+            return web.json_response({"errors": [problem]})
+        return web.json_response({"data": self._shown(found[0])})
+
+    async def delete(self, request: web.Request) -> web.Response:
+        name = self._who(request)
+        found = [post for post in self.posts if post.id == request.match_info["id"]]
+        if found and found[0].account != name:
+            raise Refused("access")
+        self.posts = [post for post in self.posts if post not in found]
+        return web.json_response({"data": {"deleted": True}})
+
+    async def upload(self, request: web.Request) -> web.Response:
+        self._who(request)
+        form = await request.post()
+        if form["media_category"] != "tweet_image" or not form["media"]:
+            raise Refused("invalid")
+        media_id = self.next_id()
+        self.media[media_id] = ""
+        return web.json_response({"data": {"id": media_id, "expires_after_secs": 86_400}})
+
+    async def describe(self, request: web.Request) -> web.Response:
+        self._who(request)
+        body = await request.json()
+        text = body["metadata"]["alt_text"]["text"]
+        if body["id"] not in self.media or len(text) > 1_000:
+            raise Refused("invalid")
+        self.media[body["id"]] = text
+        return web.json_response({"data": {"id": body["id"], "associated_metadata": {"alt_text": {"text": text}}}})
+
+    def _shown(self, post: Post) -> dict[str, Any]:
+        """Return a post as X shows it: links shortened, pictures a link at the end, three characters escaped."""
+        text, urls = post.text, []
+        for number, url in enumerate(_LINK.findall(post.text)):
+            short = f"https://t.co/{post.id}a{number}"
+            text = text.replace(url, short, 1)
+            urls.append({"url": short, "expanded_url": url, "display_url": url[8:30] + "…"})
+        if post.alts:
+            text += f" https://t.co/{post.id}m"
+            urls.append(
+                {
+                    "url": f"https://t.co/{post.id}m",
+                    "expanded_url": f"https://x.com/{post.account}/status/{post.id}/photo/1",
+                    "media_key": f"3_{post.id}",
+                }
+            )
+        shown: dict[str, Any] = {"id": post.id, "text": html.escape(text, quote=False)}
+        shown["created_at"] = f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S.000Z}"
+        if urls:
+            shown["entities"] = {"urls": urls}
+        if post.under:
+            shown["referenced_tweets"] = [{"type": "replied_to", "id": post.under}]
+        return shown
+
+    def _who(self, request: web.Request) -> str:
+        """Return whose request it is; its signature is computed anew (RFC 5849)."""
+        header = request.headers.get("Authorization", "")
+        given = {k: unquote(v) for k, v in re.findall(r'(oauth_\w+)="([^"]*)"', header)}
+        name = given.get("oauth_token", "").removeprefix("42-")
+        _, app_secret, token, secret = credential(name).split(":")
+        signature = given.pop("oauth_signature", "")
+        pairs = [*given.items(), *parse_qsl(request.query_string, keep_blank_values=True)]
+        joined = "&".join(
+            f"{k}={v}" for k, v in sorted((quote(k, safe="-._~"), quote(v, safe="-._~")) for k, v in pairs)
+        )
+        url = f"{self.url}{request.path}"
+        base = "&".join(quote(part, safe="-._~") for part in (request.method, url, joined))
+        mac = hmac.new(f"{app_secret}&{secret}".encode(), base.encode(), hashlib.sha1).digest()
+        fresh = abs(time.time() - int(given.get("oauth_timestamp", "0"))) < 300
+        if not name or token != f"42-{name}" or not fresh or base64.b64encode(mac).decode() != signature:
+            raise Refused("unauthorized")
+        return name
+
+
+def _id(name: str) -> str:
+    return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big"))
