@@ -22,7 +22,9 @@ OFFICE_OR_APPROVER = OFFICE | EOC_APPROVERS
 """Who may stop, withdraw anybody's request, decide on an unconfirmed post and on dead letters: the city's plan."""
 
 _DIRECTS = frozenset({Role.EOC_DIRECTOR, Role.CAO})
-_DESIGNATES = frozenset({Role.CAO, Role.MCPE})
+DESIGNATES = frozenset({Role.CAO, Role.MCPE})
+"""Who decides who has power: 2(ii)."""
+
 _SANCTIONS = OFFICE | {Role.CAO}
 
 WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
@@ -32,12 +34,21 @@ WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
     "crisis_end": EOC_APPROVERS,
     "hold": OFFICE_OR_APPROVER,
     "withdraw": frozenset(Role),
-    "designate": _DESIGNATES,
-    "revoke": _DESIGNATES,
+    "designate": DESIGNATES,
+    "revoke": DESIGNATES,
+    "officer_add": DESIGNATES,
+    "reinstate": DESIGNATES,
+    "rekey": frozenset(Role),
+    "settings": DESIGNATES,
+    "confirm": EOC_APPROVERS,
+    "decline": EOC_APPROVERS,
+    "system_add": _SANCTIONS,
+    "system_remove": _SANCTIONS,
     "profile_add": _SANCTIONS,
     "profile_suspend": _SANCTIONS,
     "profile_remove": _SANCTIONS,
 }
 """Who may order what: 2(ii) for designations, section 1 Oversight (i)-(iii) for profiles, else the city's plan.
 
-A withdrawal is checked once more by eoc_state, which sees the request: its author, or ``OFFICE_OR_APPROVER``."""
+A withdrawal is checked once more by eoc_state, which sees the request: its author, or ``OFFICE_OR_APPROVER``. A new key
+is asked for by the officer whose key it is, or by ``DESIGNATES``."""

@@ -36,11 +36,15 @@ class Grant(Contract):
 
 
 class Officer(Contract):
-    """A person with a key and roles."""
+    """A person with a key and roles.
+
+    ``public_key`` signs. ``login_key`` opens the connection to the broker; absent where one key does both.
+    """
 
     id: Id
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     public_key: PublicKey
+    login_key: PublicKey | None = None
     grants: tuple[Grant, ...] = ()
 
 
@@ -84,7 +88,11 @@ class Settings(Contract):
 
 
 class Manifest(Contract):
-    """The city's authority: signed by its root keys, the first event of the ledger."""
+    """The city's authority: signed by its root keys, the first event of the ledger.
+
+    ``threshold``: how many people a change of who has power takes (``control.proposals``), and how many root keys a
+    renewal; absent before version 0.3, when one was enough. After ``expires_at`` nobody gains power; absent: never.
+    """
 
     realm: Realm
     city: str
@@ -95,3 +103,20 @@ class Manifest(Contract):
     systems: tuple[System, ...] = ()
     profiles: tuple[Profile, ...]
     settings: Settings = Settings()
+    threshold: Annotated[int, Field(ge=1, le=8)] | None = None
+    expires_at: Utc | None = None
+
+
+class Renewal(Contract):
+    """The next version of the root: its keys, its threshold, its end.
+
+    Signed by a threshold of the keys in force and by a threshold of the new ones (TUF 1.0, section 6.1). Officers,
+    systems, profiles and settings stay as they are: orders change those.
+    """
+
+    realm: Realm
+    version: Annotated[int, Field(ge=2)]
+    issued_at: Utc
+    expires_at: Utc
+    root_keys: Annotated[tuple[PublicKey, ...], Field(min_length=1, max_length=8)]
+    threshold: Annotated[int, Field(ge=1, le=8)]

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.events.authority import Grant, Profile, Realm
-from schemas.events.base import Contract, Id, Utc
+from schemas.events.authority import Grant, Officer, Profile, Realm, Settings, System
+from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.envelope import Envelope
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -88,6 +88,68 @@ class Revoke(Contract):
     officer: Id
 
 
+class OfficerAdd(Contract):
+    """Add a person, with a key that no officer or system has or had."""
+
+    action: Literal["officer_add"] = "officer_add"
+    officer: Officer
+
+
+class Reinstate(Contract):
+    """Take a revocation back: the officer's roles count again, with a new key."""
+
+    action: Literal["reinstate"] = "reinstate"
+    officer: Id
+    public_key: PublicKey
+    login_key: PublicKey | None = None
+
+
+class Rekey(Contract):
+    """Replace an officer's key; what the old one signed does not count from this event on."""
+
+    action: Literal["rekey"] = "rekey"
+    officer: Id
+    public_key: PublicKey
+    login_key: PublicKey | None = None
+
+
+class SystemAdd(Contract):
+    """Let a program submit requests, or give it a new key."""
+
+    action: Literal["system_add"] = "system_add"
+    system: System
+
+
+class SystemRemove(Contract):
+    """Let a program submit no more."""
+
+    action: Literal["system_remove"] = "system_remove"
+    system: Id
+
+
+class SettingsChange(Contract):
+    """Change what the city chooses beyond the policy."""
+
+    action: Literal["settings"] = "settings"
+    settings: Settings
+
+
+class Confirm(Contract):
+    """Confirm a proposal: the order that stands at the sequence ``proposal`` and has the hash ``order``."""
+
+    action: Literal["confirm"] = "confirm"
+    proposal: int
+    order: Sha256
+
+
+class Decline(Contract):
+    """Turn a proposal down, or take one's own back."""
+
+    action: Literal["decline"] = "decline"
+    proposal: int
+    order: Sha256
+
+
 class ProfileAdd(Contract):
     """Sanction a profile, or change what is known of it (section 1, Oversight (ii))."""
 
@@ -110,7 +172,8 @@ class ProfileRemove(Contract):
 
 
 EocAction = EocActivate | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
-RegistryAction = Designate | Revoke | ProfileAdd | ProfileSuspend | ProfileRemove
+PeopleAction = Designate | Revoke | OfficerAdd | Reinstate | Rekey | SystemAdd | SystemRemove | SettingsChange
+RegistryAction = PeopleAction | Confirm | Decline | ProfileAdd | ProfileSuspend | ProfileRemove
 Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]
 
 
@@ -172,4 +235,12 @@ class EocActive(Contract):
     unknown: tuple[UnknownPost, ...] | None = None
 
 
-ControlEvent = Annotated[Genesis | Ordered | EocActive, Field(discriminator="type")]
+class Renewed(Contract):
+    """The root's next version (DSSE over ``Renewal``)."""
+
+    type: Literal["renewed"] = "renewed"
+    at: Utc
+    renewal: Envelope
+
+
+ControlEvent = Annotated[Genesis | Ordered | EocActive | Renewed, Field(discriminator="type")]

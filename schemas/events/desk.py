@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from schemas.events.authority import Grant, Officer, Profile, Severity
-from schemas.events.base import Contract, Id, Sha256, Utc
-from schemas.events.control import Posture, UnknownPost
+from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
+from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
+from schemas.events.control import Action, Posture, UnknownPost
 from schemas.events.dead import LetterView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
@@ -87,12 +87,16 @@ class ResolutionReply(Contract):
 
 
 class OrderReply(Contract):
-    """The control change is in the ledger; ``control_seq`` is the new control revision."""
+    """The control change is in the ledger; ``control_seq`` is the new control revision.
+
+    ``proposal``: it waits there, under this number, until others confirm it.
+    """
 
     accepted: Literal[True] = True
     control_seq: int
     posture: Posture
     in_flight: int = 0
+    proposal: int | None = None
 
 
 class BoardQuery(Contract):
@@ -105,7 +109,9 @@ class BoardQuery(Contract):
     answers, so that who was told where its entry stands sees it.
     """
 
-    query: Literal["eoc", "status", "pending", "profiles", "officers", "services", "dead", "changes", "history"]
+    query: Literal[
+        "eoc", "status", "pending", "profiles", "officers", "authority", "services", "dead", "changes", "history"
+    ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
     closed: bool | None = None
@@ -205,6 +211,30 @@ class OfficerView(Contract):
     revoked: bool
 
 
+class ProposalView(Contract):
+    """A change that waits: ``asked`` have asked for it, the proposer first, and ``needed`` have to."""
+
+    proposal: int
+    order: Sha256
+    action: Action
+    asked: tuple[Id, ...]
+    needed: int
+    until: Utc
+
+
+class AuthorityView(Contract):
+    """The root in force, the settings, the systems, and what waits for a second officer."""
+
+    version: int
+    expires_at: Utc | None = None
+    root_keys: tuple[PublicKey, ...]
+    root_threshold: int
+    threshold: int
+    settings: Settings
+    systems: tuple[System, ...]
+    proposals: tuple[ProposalView, ...]
+
+
 class BoardReply(Contract):
     """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters too.
 
@@ -216,6 +246,7 @@ class BoardReply(Contract):
     requests: tuple[RequestView, ...] | None = None
     profiles: tuple[Profile, ...] | None = None
     officers: tuple[OfficerView, ...] | None = None
+    authority: AuthorityView | None = None
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
     total: int | None = None

@@ -17,6 +17,7 @@ from schemas.events.desk import (
 )
 from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
+from services.board.domain.authority import authority_view
 from services.board.domain.views import is_pending, page_key, request_view
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
@@ -44,6 +45,7 @@ class BoardHandlers:
             "pending": self._pending,
             "profiles": self._profiles,
             "officers": self._officers,
+            "authority": self._authority,
             "services": self._services,
             "dead": self.dead.answer,
             "changes": self._changes,
@@ -116,6 +118,9 @@ class BoardHandlers:
                 for name in sorted(state.officers)
             )
         )
+
+    async def _authority(self, _query: BoardQuery) -> BoardReply:
+        return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now()))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
         return BoardReply(requests=(self._view(await self._find(query.request_id or "")),))

@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from services.desk.keys.desk_folder import default_folder
 from services.desk.menu import MENU, root_help
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _given(city: Path | None, realm: Realm | None, as_json: bool, verbose: bool)
 def _invocation(ctx: typer.Context) -> Invocation:
     given = ctx.meta
     return Invocation(
-        folder=Path(given.get("city") or os.environ.get("ONEVOICE_CITY") or "."),
+        folder=Path(given.get("city") or os.environ.get("ONEVOICE_CITY") or default_folder()),
         realm=given.get("realm") or _realm_of_environment(),
         as_json=given.get("as_json", False),
         verbose=given.get("verbose", False),

@@ -8,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from services.desk.session import while_a_person_thinks
+from services.desk.deadline import while_a_person_thinks
 from services.desk.views.output import errors_console
 from services.kernel.base.errors import BadInput
 

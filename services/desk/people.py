@@ -14,13 +14,15 @@ from services.kernel.base.errors import BadInput
 VARIABLE = "ONEVOICE_AS"
 
 
-def acting(given: str | None) -> str:
-    """Return who signs and sends: ``--as``, else the environment's ONEVOICE_AS.
+def acting(given: str | None, city: City | None = None) -> str:
+    """Return who signs and sends: ``--as``, else the environment's ONEVOICE_AS, else whose one key is in the folder.
 
     Raises:
         BadInput: ``officer.missing``, ``officer.id``.
     """
     name = given if given is not None else os.environ.get(VARIABLE)
+    if not name and city is not None and len(found := keys_in(city)) == 1:
+        return found[0]
     if not name:
         raise BadInput("officer.missing", "who does this? no officer was named", "--as OFFICER, or ONEVOICE_AS")
     return check_id(name, "officer")
@@ -44,10 +46,15 @@ def asking(city: City, given: str | None) -> str:
     return found
 
 
+def keys_in(city: City) -> list[str]:
+    """Return whose keys are in a folder: each name once."""
+    return sorted(path.stem for path in city.key_path("x").parent.glob("*.nk") if "." not in path.stem)
+
+
 def reader(city: City) -> str | None:
     """Return the first officer whose key can be read here, in the order of the manifest, or None."""
     officers, systems = _known(city)
-    here = sorted(path.stem for path in city.key_path("x").parent.glob("*.nk"))
+    here = keys_in(city)
     ordered = [*(name for name in officers if name in here), *(n for n in here if n not in officers + systems)]
     return next((name for name in ordered if os.access(city.key_path(name), os.R_OK)), None)
 

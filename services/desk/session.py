@@ -7,12 +7,9 @@ as OneVoiceError from here on and shown in one place (``main``).
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.events.authority import Realm
@@ -21,14 +18,17 @@ from schemas.events.dead import LetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
 from services.desk import people, statements
 from services.desk.connection.link import Link, connect
+from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
 from services.desk.views.output import note
-from services.kernel.authority.signing import Signer, load_key
+from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City
-from services.kernel.base.clock import SystemClock, monotonic
+from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
+
+__all__ = ["Session", "acting", "allow", "asking", "run", "while_a_person_thinks"]
 
 COMMAND_SECONDS = 60.0
 """How long a command may take without a person's answer and without ``--wait``; both add to it."""
@@ -53,10 +53,10 @@ class Session:
         """The realm that is asked and signed for."""
         return self.city.realm
 
-    @cached_property
+    @property
     def signer(self) -> Signer:
-        """The user's key; raises BadInput as ``load_key`` does."""
-        return load_key(self.city.key_path(self.user))
+        """The user's key that signs."""
+        return self.link.keys.signing
 
     async def eoc(self, at_least: int | None = None) -> EocView:
         """Return the posture as the ledger has it now, or at a sequence (``at_least``) or later."""
@@ -82,6 +82,13 @@ class Session:
             if after is None:
                 return views, failed
 
+    async def approval_seconds(self) -> int:
+        """Return how long an approval may last by the settings in force."""
+        view = (await self.link.board(BoardQuery(query="authority"))).authority
+        if view is None:
+            raise Unreachable("service.unreadable", "the board did not say the settings", "onevoice doctor")
+        return view.settings.approval_seconds
+
     async def order(self, subject: str, action: Action) -> OrderReply:
         """Sign an order and have it carried out. Raises OneVoiceError."""
         signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())
@@ -92,7 +99,7 @@ class Session:
 async def acting(desk: Invocation, given: str | None) -> AsyncIterator[Session]:
     """Open a session as the one who was named: for what is signed or sent in a person's name."""
     city = desk.city()
-    async with _opened(desk, city, people.acting(given)) as session:
+    async with _opened(desk, city, people.acting(given, city)) as session:
         yield session
 
 
@@ -116,37 +123,6 @@ async def _opened(desk: Invocation, city: City, user: str) -> AsyncIterator[Sess
 # --- the deadline -------------------------------------------------------------------------------------------
 
 
-class _Deadline:
-    def __init__(self, seconds: float) -> None:
-        self.at = monotonic() + seconds
-
-    def left(self) -> float:
-        return self.at - monotonic()
-
-
-_deadline: ContextVar[_Deadline] = ContextVar("deadline")
-
-
-def allow(seconds: float) -> None:
-    """Give the command that runs so much more time; ``math.inf`` for one that goes on until Ctrl-C."""
-    if found := _deadline.get(None):
-        found.at += seconds
-
-
-@contextmanager
-def while_a_person_thinks() -> Iterator[None]:
-    """Stop the clock of the command: time at a prompt does not count."""
-    found = _deadline.get(None)
-    left = found.left() if found else math.inf
-    if found:
-        found.at = math.inf
-    try:
-        yield
-    finally:
-        if found:
-            found.at = monotonic() + left
-
-
 def run(work: Coroutine[Any, Any, Result], seconds: float = COMMAND_SECONDS) -> Result:
     """Run a command's work to its end, or until its deadline; Ctrl-C ends it at once (KeyboardInterrupt).
 
@@ -156,18 +132,18 @@ def run(work: Coroutine[Any, Any, Result], seconds: float = COMMAND_SECONDS) -> 
     Raises:
         Unreachable: ``command.deadline``.
     """
-    deadline = _Deadline(seconds)
+    deadline = Deadline(seconds)
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _loop, _context: None)  # what is abandoned has nothing to say to a person
-    before = _deadline.set(deadline)
+    before = current.set(deadline)
     try:
         return loop.run_until_complete(_until(loop.create_task(work), deadline))
     finally:
-        _deadline.reset(before)
+        current.reset(before)
         _abandon(loop)
 
 
-async def _until(task: asyncio.Task[Result], deadline: _Deadline) -> Result:
+async def _until(task: asyncio.Task[Result], deadline: Deadline) -> Result:
     while not task.done():
         left = deadline.left()
         if left <= 0:

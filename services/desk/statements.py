@@ -12,16 +12,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas import unseen
-from schemas.canonical import StrictJsonError
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Manifest, Realm, Settings, Severity
+from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
 from services.kernel.authority.signing import Signer
-from services.kernel.base.city import City
 from services.kernel.base.errors import Refused
 
 ORDER_SECONDS = 120
@@ -179,15 +177,3 @@ def _check_seen(request: Request | PreviewReply) -> None:
 def codes(screening: Iterable[ScreeningFinding]) -> tuple[str, ...]:
     """Return the codes that an approval acknowledges, each once."""
     return tuple(dict.fromkeys(finding.code for finding in screening))
-
-
-def settings_of(city: City) -> Settings:
-    """Return the settings of the city's manifest; the policy's usual ones when it cannot be read here.
-
-    A machine that only signs may have no manifest: the gate decides by the ledger's own in any case.
-    """
-    try:
-        envelope = Envelope.from_bytes(city.manifest_path.read_bytes())
-        return Manifest.from_bytes(envelope.payload_bytes()).settings
-    except (OSError, StrictJsonError, ValueError):
-        return Settings()

@@ -146,7 +146,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
             officer=here.user,
             verb="approve",
             now=SystemClock().now(),
-            lifetime=timedelta(seconds=statements.settings_of(here.city).approval_seconds),
+            lifetime=timedelta(seconds=await here.approval_seconds()),
         )
         return (await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)).seq
     except OneVoiceError as error:

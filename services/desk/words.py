@@ -7,6 +7,7 @@ from pathlib import Path
 
 from schemas import subjects
 from schemas.events.authority import Role
+from services.kernel.authority.signing import raw_public
 from services.kernel.base.errors import BadInput
 
 MAX_TEXT_READ = 1_048_576
@@ -34,6 +35,15 @@ def check_id(word: str, what: str) -> str:
         return subjects.token(word)
     except subjects.SubjectTokenError as error:
         raise BadInput(f"{what}.id", f"the {what} id {error}", _MORE.get(what, "")) from error
+
+
+def public_key(word: str, option: str) -> str:
+    """Return a public key; raises BadInput ``key.public``."""
+    try:
+        raw_public(word.strip())
+    except ValueError as error:
+        raise BadInput("key.public", f"{option} is no public key ({error})", "copy it from: onevoice enroll") from error
+    return word.strip()
 
 
 def targets(to: list[str], all_departments: bool, and_city: bool = False) -> tuple[str, ...] | str:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from pydantic import ValidationError
 
 from schemas import subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.control import Genesis, Order, ProfileAdd
+from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
 from schemas.events.desk import OrderReply
-from schemas.events.envelope import Envelope
-from services.kernel.authority.orders import carry_out
+from schemas.events.envelope import RENEWAL_TYPE, Envelope
+from services.kernel.authority.orders import carry_out, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
 from services.kernel.base.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
+from services.kernel.control.order_rules import order_hash
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
-from services.registry.domain.genesis import check_genesis
+from services.registry.domain.genesis import check_genesis, check_same
 from services.registry.domain.sanction import TOWNSQUARE, check_profile
 
-ACTIONS = frozenset({"designate", "revoke", "profile_add", "profile_suspend", "profile_remove"})
+ACTIONS = frozenset(kind.model_fields["action"].default for kind in get_args(RegistryAction))
+"""What is ordered here: all that is not the EOC's."""
 
 
 class RegistryHandlers:
@@ -30,10 +34,15 @@ class RegistryHandlers:
         self.runtime = runtime
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
-        """Designate, revoke, add, suspend or remove (policy 2(ii); section 1, Oversight (ii) and (iii))."""
+        """Change people, systems, settings or profiles (2(ii); section 1, Oversight (ii), (iii)), or renew the root."""
+        if order.payload_type == RENEWAL_TYPE:
+            state = await carry_out_renewal(self.runtime, order)
+            self.runtime.log.info("the root was renewed", version=state.version, by=sender, control_seq=state.seq)
+            return OrderReply(control_seq=state.seq, posture=state.posture)
         state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check)
         self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
-        return OrderReply(control_seq=state.seq, posture=state.posture)
+        waits = next((seq for seq, one in state.proposals.items() if one.order == order_hash(order)), None)
+        return OrderReply(control_seq=state.seq, posture=state.posture, proposal=waits)
 
     async def _check(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, ProfileAdd):
@@ -52,8 +61,12 @@ async def begin_ledger(runtime: Runtime) -> None:
     """Append the authority manifest as the first control event, unless another copy was quicker.
 
     Raises:
-        BadInput: as ``read_manifest`` and ``check_genesis``.
+        BadInput: as ``read_manifest``, ``check_genesis`` and ``check_same``.
     """
+    if runtime.control.seq:
+        check_same(read_manifest(runtime.city), runtime.control)
+        return
+    runtime.watch.refuse_new_beginning()
     event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city), rule=2)
     authority = runtime.city.authority
     check_genesis(event, runtime.city.realm, frozenset(authority.root_keys), authority.threshold)

@@ -130,14 +130,14 @@ def _checked(status: int, out: str, err: str) -> Done:
 def raise_city(shell: Shell, port: int, *words: str, **more: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """Start ``onevoice up``, with more in its environment, and wait until it says that it is ready."""
     assert shell.folder is not None
-    log = (shell.folder / "var" / "up.log").open("w")
-    process = subprocess.Popen(
-        [*ONEVOICE, "up", "--json", "--port", str(port), *words],
-        env=shell.env | more,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    )
+    with (shell.folder / "var" / "up.log").open("w") as log:
+        process = subprocess.Popen(
+            [*ONEVOICE, "up", "--json", "--port", str(port), *words],
+            env=shell.env | more,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     assert process.stdout is not None
     said = process.stdout.readline()
     addresses: dict[str, Any] = json.loads(said) if said else {}

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.audit import Checkpoint, Seal
-from schemas.events.authority import Manifest
+from schemas.events.authority import Manifest, Renewal
 from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
@@ -53,6 +53,7 @@ STATEMENTS: dict[str, tuple[str, type[Contract]]] = {
     "seal": ("checkpoint", Checkpoint),
     "control.ordered": ("order", Order),
     "control.genesis": ("manifest", Manifest),
+    "control.renewed": ("renewal", Renewal),
 }
 SEED = re.compile(rb"\bS[UAON][A-Z2-7]{56}\b")
 

@@ -12,12 +12,14 @@ from schemas.events.audit import CompareQuery, LedgerIntegrity
 from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import session
 from services.desk.app import Invocation
+from services.desk.authority import ask_authority
 from services.desk.city.profile_check import examine
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.certificate import certificate_end
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
 from services.desk.session import Session
+from services.desk.views import authority_health as authority
 from services.desk.views import health
 from services.desk.views.health import Level, Line
 from services.kernel.base.city import City, servers_of
@@ -99,12 +101,14 @@ async def _board(here: Session) -> list[Line]:
     try:
         view = await here.eoc()
         officers = (await here.board(BoardQuery(query="officers"))).officers or ()
+        power = await ask_authority(here)
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         dead = (await here.board(BoardQuery(query="dead"))).dead_letters or ()
     except OneVoiceError as error:
         return [_failed("service board", error)]
     return [
         *_services(here.city, view, officers),
+        *authority.lines(power, officers, SystemClock().now()),
         health.dead_letters(len(dead)),
         health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
     ]

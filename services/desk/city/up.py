@@ -22,6 +22,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.run_file import running_city, write_run_file
+from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
 
 
@@ -81,6 +82,7 @@ async def whole_city(
 ) -> AsyncIterator[tuple[Addresses, list[Any]]]:
     """Start everything, and stop it in the opposite order; ``both``: the services of both realms, on one broker."""
     # Imported here: the broker and the platforms are needed by this one command only.
+    from services.desk.city.accounts import follow_control
     from services.provision import EmbeddedBroker, provision
 
     _refuse_second(city)
@@ -109,6 +111,9 @@ async def whole_city(
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
         runtimes = [runtime for one in cities for runtime in await stack.enter_async_context(running(names, one, url))]
+        for board in (one for one in runtimes if nats.embedded and one.row.name == "board"):
+            following = asyncio.create_task(follow_control(board.city, broker, board))
+            stack.push_async_callback(cancel_all, following)
         yield addresses, runtimes
 
 

@@ -103,7 +103,8 @@ def close_alarms_(desk: Invocation, reason: options.Reason, as_: options.ActsAs 
 
     The city must be stopped.
     """
-    city, by = desk.city(), people.acting(as_)
+    city = desk.city()
+    by = people.acting(as_, city)
     if not reason.strip():
         raise BadInput("reason.missing", "closing alarms needs a reason", '--reason "restored from the copy"')
     try:

@@ -47,7 +47,7 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
     status 3 means that it waits for somebody else's approval. Where no answer came, type the same again: it is sent
     as the same request, and posted once.
     """
-    if people.is_system(desk.city(), officer := people.acting(manner.officer)):
+    if people.is_system(desk.city(), officer := people.acting(manner.officer, desk.city())):
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )

@@ -10,7 +10,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -19,10 +18,11 @@ from schemas import canonical, flow, subjects
 from schemas.events.base import Contract
 from schemas.events.desk import BoardQuery, BoardReply, ErrorBody, ErrorReply
 from services.desk import sent
-from services.desk.connection.light_nats import Client, Msg, errors
+from services.desk.connection.light_nats import Client, Msg, SigningClient, errors
 from services.desk.connection.refusal import why_not_connected
+from services.desk.keys.opening import PersonKeys, open_keys
 from services.desk.views.timetext import told
-from services.kernel.authority.signing import load_key
+from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.base.run_file import running_city
@@ -60,32 +60,39 @@ class Link:
     def __init__(self, user: str, url: str) -> None:
         self.user = user
         self.url = url
-        self._client = Client()
+        self._client: Client = Client()
+        self._keys: PersonKeys | None = None
         self._tried = self._encrypted = self._embedded = False
         self._denied: asyncio.Queue[str] = asyncio.Queue()
         self._errors: asyncio.Queue[Exception] = asyncio.Queue()
         self._gone = asyncio.Event()
 
+    @property
+    def keys(self) -> PersonKeys:
+        """The user's keys, once it is open."""
+        assert self._keys is not None
+        return self._keys
+
     async def open(self, city: City) -> None:
         """Connect with the user's key, to the first server that answers; raises BadInput, Refused or Unreachable."""
-        path = city.key_path(self.user)
-        load_key(path)
+        self._keys = open_keys(city, self.user)
+        signer = self._keys.login
         tls = client_context(city)
         self._tried, self._encrypted, self._embedded = True, tls is not None, city.settings.nats.embedded
         *others, last = servers_of(self.url) or [self.url]
         for server in others:
             with suppress(Unreachable):
-                await self._open(tls, path, server)
+                await self._open(tls, signer, server)
                 return
-        await self._open(tls, path, last)
+        await self._open(tls, signer, last)
 
-    async def _open(self, tls: ssl.SSLContext | None, path: Path, server: str) -> None:
-        self._client, self._errors, self._gone = Client(), asyncio.Queue(), asyncio.Event()
+    async def _open(self, tls: ssl.SSLContext | None, signer: Signer, server: str) -> None:
+        self._client, self._errors, self._gone = SigningClient(signer), asyncio.Queue(), asyncio.Event()
         connecting = asyncio.ensure_future(
             self._client.connect(
                 server,
                 name=f"onevoice-desk {self.user}",
-                nkeys_seed=str(path),
+                nkeys_seed="held by the signer",
                 inbox_prefix=f"_INBOX_{self.user}".encode(),
                 tls=tls,
                 allow_reconnect=False,
@@ -180,7 +187,7 @@ class Link:
                 raise Refused(
                     "desk.denied",
                     f"the broker does not let {self.user} send to {base}",
-                    "officers may, systems only submit; a new officer needs onevoice provision and a restart",
+                    "officers may, systems only submit; a new key counts a moment after it was confirmed",
                 )
             raise Unreachable("broker.lost", f"the broker at {self.url} went away; {_UNKNOWN}", _DOCTOR)
         finally:

@@ -23,7 +23,7 @@ def why_not_connected(error: Exception, *, url: str, user: str, embedded: bool, 
         return Refused(
             "broker.denied",
             f"the broker at {url} does not know the key of {user}",
-            "is it the right city and realm? After a change of officers: onevoice provision, and restart it",
+            "is it the right city and realm? After a change of officers: onevoice provision, and have it reload",
         )
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "reason", None) or error

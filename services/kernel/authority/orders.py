@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Hold, Order, Ordered
+from schemas.events.control import ControlEvent, Hold, Order, Ordered, Renewed
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import StatementFault, read_signed
 from services.kernel.base.city import City
@@ -144,6 +144,30 @@ def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Orde
     )
 
 
+async def carry_out_renewal(runtime: ControlWriter, envelope: Envelope) -> ControlState:
+    """Append the root's next version to ``ledger.control``; return the state after it.
+
+    Raises:
+        Refused: the fold does not allow it (``renewal.version``, ``renewal.signature`` ...).
+        Unreachable: the broker did not acknowledge.
+    """
+    state = await runtime.catch_up()
+    for _ in range(TRIES):
+        event = Renewed(at=runtime.clock.now(), renewal=envelope)
+        try:
+            _after(runtime, state, event, state.seq + 1)
+        except ControlFault as fault:
+            raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
+        try:
+            appended = await runtime.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
+        except Conflict:
+            state = await runtime.catch_up()
+            continue
+        await runtime.catch_up()
+        return _after(runtime, state, event, appended.seq)
+    raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+
+
 def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
     """Return whether an order that is fresh was carried out; raises Refused for an old one that was."""
     seq = runtime.orders.get(order_hash(envelope))
@@ -175,6 +199,15 @@ def _hint(code: str) -> str:
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
         "order.other": "look at what is in force by now, and give the command again: onevoice eoc status",
+        "authority.expired": "have the root keys sign the next version: onevoice root renew",
+        "renewal.version": "make it anew from the version in force: onevoice root renew",
+        "renewal.signature": "have it signed by a threshold of the old keys and of the new: onevoice root sign",
+        "renewal.expired": "make it anew with a later --expires",
+        "key.used": "make a new key: onevoice enroll, or onevoice keys rotate",
+        "proposal.own": "ask another one of cao, mcpe, pio and eoc_director",
+        "proposal.about": "ask another one of cao, mcpe, pio and eoc_director",
+        "proposal.unknown": "onevoice officers proposals shows what waits",
+        "proposal.waits": "have another officer confirm it: onevoice officers confirm NUMBER",
         "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
         "officer.revoked": "onevoice officers list",

@@ -69,15 +69,15 @@ def verified_by(envelope: Envelope, payload_type: str) -> frozenset[str]:
 
 def _good(signature: Signature, message: bytes) -> bool:
     try:
-        key = nacl.signing.VerifyKey(_raw_public(signature.keyid))
+        key = nacl.signing.VerifyKey(raw_public(signature.keyid))
         key.verify(message, base64.b64decode(signature.sig, validate=True))
     except (nacl.exceptions.CryptoError, binascii.Error, ValueError, TypeError):
         return False
     return True
 
 
-def _raw_public(public_key: str) -> bytes:
-    """Return the 32 bytes of a user nkey, checking prefix and CRC (nkeys: base32 of prefix, key, CRC-16)."""
+def raw_public(public_key: str) -> bytes:
+    """Return the 32 bytes of a user nkey; raises ValueError for a wrong prefix or CRC (nkeys: prefix, key, CRC-16)."""
     raw = base64.b32decode(public_key)
     if len(raw) != 35 or raw[0] != _USER_PREFIX:
         raise ValueError("not a user nkey")

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+from schemas import canonical
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import Order
@@ -42,6 +43,11 @@ _HINTS = {
     "realm": "choose the realm with --realm",
 }
 _ANEW = "give the command again; if that does not help, check this machine's clock"
+
+
+def hash_of_signed(envelope: Envelope) -> str:
+    """Return the hash by which a statement is known again: of what was signed, since anybody can add to an envelope."""
+    return canonical.sha256(envelope.payload_bytes())
 
 
 class StatementFault(Exception):

@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from schemas.canonical import StrictJsonError
 from schemas.events import control as c
-from schemas.events.authority import Manifest, Officer, Profile
+from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.envelope import CLOCK_SKEW, MANIFEST_TYPE
-from services.kernel.authority.signing import verified_by
-from services.kernel.control.control_state import ControlFault, ControlState
-from services.kernel.control.order_rules import check_fresh, check_order, order_hash, read_order
+from schemas.events.envelope import CLOCK_SKEW
+from services.kernel.authority.statements import hash_of_signed
+from services.kernel.control import people, proposals, root
+from services.kernel.control.control_state import ControlFault, ControlState, Proposal
+from services.kernel.control.order_rules import check_fresh, check_order, check_right, order_hash, read_order
 
 
 def fold(
@@ -50,11 +50,13 @@ def fold(
     if seq <= state.seq:
         raise ControlFault("control.order", f"sequence {seq} comes after {state.seq}")
     if isinstance(event, c.Genesis):
-        return _genesis(state, event, seq, root_keys, threshold, realm)
+        return _genesis(state, event, seq, root_keys, threshold, realm, stored_at or event.at)
     if state.seq == 0:
         raise ControlFault("control.no_manifest", "the first control event must be the authority manifest")
     if isinstance(event, c.EocActive):
         return _eoc_active(state, event, seq)
+    if isinstance(event, c.Renewed):
+        return root.renew(state, event, seq, stored_at or event.at)
     order = read_order(event.order)
     if order_hash(event.order) in carried_out:
         raise ControlFault("order.replayed", "this order was carried out already")
@@ -62,10 +64,32 @@ def fold(
     check_order(state, event.order, order, now)
     if event.rule is not None:
         check_fresh(order, now)
-    after = _APPLY[order.action.action](state, order.action, seq, now)
+    after = _apply(state, order, order_hash(event.order), seq, now)
     kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
     return replace(after, seq=seq, nonces=kept, ruled=state.ruled or event.rule is not None)
+
+
+def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datetime) -> ControlState:
+    """Return the state after an order that may be: what needs others waits for them."""
+    action = order.action
+    if isinstance(action, c.Confirm):
+        state, proposal, enough = proposals.confirm(state, order.officer, action, now)
+        if not enough:
+            return state
+        _check_askers(state, proposal, now)
+        return _APPLY[proposal.action.action](state, proposal.action, seq, now)
+    if isinstance(action, c.Decline):
+        return proposals.decline(state, order.officer, action, now)
+    after = _APPLY[action.action](state, action, seq, now)  # also of a proposal: what cannot be is refused at once
+    return proposals.propose(state, order, hash_, seq, now) if proposals.needs_others(state, action) else after
+
+
+def _check_askers(state: ControlState, proposal: Proposal, now: datetime) -> None:
+    """Check that each who asked for a proposal still counts."""
+    for officer in proposal.asked:
+        people.known_officer(state, officer)
+    check_right(state, proposal.asked[0], proposal.action, now)
 
 
 def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) -> datetime:
@@ -78,21 +102,17 @@ def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) 
 
 
 def _genesis(
-    state: ControlState, event: c.Genesis, seq: int, root_keys: frozenset[str], threshold: int, realm: str
+    state: ControlState,
+    event: c.Genesis,
+    seq: int,
+    root_keys: frozenset[str],
+    threshold: int,
+    realm: str,
+    now: datetime,
 ) -> ControlState:
     if state.seq != 0:
         raise ControlFault("control.manifest_twice", "the authority manifest stands already")
-    signed = verified_by(event.manifest, MANIFEST_TYPE) & root_keys
-    if len(signed) < max(threshold, 1):
-        raise ControlFault(
-            "manifest.signature", f"the manifest has {len(signed)} of {threshold} signatures by root keys"
-        )
-    try:
-        manifest = Manifest.from_bytes(event.manifest.payload_bytes())
-    except (StrictJsonError, ValueError) as error:
-        raise ControlFault("manifest.malformed", f"the manifest cannot be read: {error}") from error
-    if manifest.realm != realm:
-        raise ControlFault("manifest.realm", f"the manifest is for {manifest.realm}, this is {realm}")
+    manifest = root.read_manifest(event.manifest, root_keys, threshold, realm, now)
     return ControlState(
         seq=seq,
         realm=manifest.realm,
@@ -104,6 +124,12 @@ def _genesis(
         profiles={profile.id: profile for profile in manifest.profiles},
         settings=manifest.settings,
         ruled=event.rule is not None,
+        manifest_sha256=hash_of_signed(event.manifest),
+        version=manifest.version,
+        root_keys=root_keys,
+        root_threshold=max(threshold, 1),
+        threshold=manifest.threshold or 1,
+        expires_at=manifest.expires_at,
     )
 
 
@@ -154,30 +180,6 @@ def _withdraw(state: ControlState, action: c.Withdraw, _seq: int, _at: datetime)
     return replace(state, withdrawn={**state.withdrawn, action.request_id: action.reason})
 
 
-def _designate(state: ControlState, action: c.Designate, _seq: int, _at: datetime) -> ControlState:
-    officer = _known_officer(state, action.officer)
-    unknown = [profile for profile in action.grant.profiles if profile not in state.profiles]
-    if unknown:
-        raise ControlFault("profile.unknown", f"there is no profile {unknown[0]!r}")
-    kept = tuple(grant for grant in officer.grants if grant.role is not action.grant.role)
-    changed = officer.model_copy(update={"grants": (*kept, action.grant)})
-    return replace(state, officers={**state.officers, officer.id: changed})
-
-
-def _revoke(state: ControlState, action: c.Revoke, seq: int, _at: datetime) -> ControlState:
-    officer = _known_officer(state, action.officer)
-    return replace(state, revoked={**state.revoked, officer.id: seq})
-
-
-def _known_officer(state: ControlState, officer_id: str) -> Officer:
-    officer = state.officers.get(officer_id)
-    if officer is None:
-        raise ControlFault("officer.unknown", f"there is no officer {officer_id!r}")
-    if officer_id in state.revoked:
-        raise ControlFault("officer.revoked", f"{officer_id} is revoked; a new key needs a new manifest")
-    return officer
-
-
 def _profile_add(state: ControlState, action: c.ProfileAdd, _seq: int, _at: datetime) -> ControlState:
     return replace(state, profiles={**state.profiles, action.profile.id: action.profile})
 
@@ -206,8 +208,14 @@ _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = 
     "crisis_end": _routine,
     "hold": _hold,
     "withdraw": _withdraw,
-    "designate": _designate,
-    "revoke": _revoke,
+    "designate": people.designate,
+    "revoke": people.revoke,
+    "officer_add": people.officer_add,
+    "reinstate": people.reinstate,
+    "rekey": people.rekey,
+    "system_add": people.system_add,
+    "system_remove": people.system_remove,
+    "settings": people.change_settings,
     "profile_add": _profile_add,
     "profile_suspend": _profile_suspend,
     "profile_remove": _profile_remove,

@@ -20,6 +20,17 @@ class ControlFault(Exception):
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """An order that waits: ``order`` is its hash, ``asked`` who asked for it so far, the proposer first."""
+
+    seq: int
+    order: str
+    action: c.Action
+    until: datetime
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ControlState:
     """The state of control at ``seq`` (0: before the first event).
 
@@ -28,6 +39,10 @@ class ControlState:
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
     ``began_seq`` is the activation or declaration in force, ``hold_seq`` the newest hold, 0 where there is none: what
     ends them names it.
+    ``manifest_sha256`` is the hash of the manifest that began the ledger;
+    ``version``, ``root_keys``, ``root_threshold`` and ``expires_at`` are those of the root in force. ``threshold`` is
+    how many people a proposal takes (1: there are none), ``proposals`` those that wait, by sequence. ``former_keys``
+    holds each officer's earlier keys, with the sequence from which each does not count.
     """
 
     seq: int = 0
@@ -51,6 +66,14 @@ class ControlState:
     ruled: bool = False
     began_seq: int = 0
     hold_seq: int = 0
+    manifest_sha256: str = ""
+    version: int = 1
+    root_keys: frozenset[str] = frozenset()
+    root_threshold: int = 1
+    threshold: int = 1
+    expires_at: datetime | None = None
+    proposals: dict[int, Proposal] = field(default_factory=dict)
+    former_keys: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
 
     @property
     def under_eoc(self) -> bool:
@@ -61,6 +84,12 @@ class ControlState:
     def in_crisis(self) -> bool:
         """True in a declared crisis or under the EOC: clauses 2(i) and 2(iv) apply."""
         return self.posture is not Posture.ROUTINE
+
+    def key_at(self, officer: str, seq: int) -> str | None:
+        """Return the key that counted for an officer at a sequence that is folded; None for nobody."""
+        former = next((key for key, until in self.former_keys.get(officer, ()) if seq < until), None)
+        person = self.officers.get(officer)
+        return former or (person.public_key if person else None)
 
     def grants_of(self, officer: str, now: datetime) -> tuple[Grant, ...]:
         """Return the grants of an officer that count at a time; none after a revocation."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from schemas import canonical
 from schemas.canonical import StrictJsonError
 from schemas.events import control as c
-from schemas.events.authority import Role
+from schemas.events.authority import Grant, Role
 from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW, Envelope
-from schemas.roles import WHO_MAY_ORDER
-from services.kernel.authority.statements import ORDER_LIFETIME, Denied, StatementFault, check_signed
+from schemas.roles import DESIGNATES, WHO_MAY_ORDER
+from services.kernel.authority.statements import ORDER_LIFETIME, Denied, StatementFault, check_signed, hash_of_signed
+from services.kernel.control import root
 from services.kernel.control.control_state import ControlFault, ControlState
 
 _CODES = {
@@ -37,8 +37,8 @@ ALLOWED_IN: dict[str, frozenset[Posture]] = {
 
 
 def order_hash(envelope: Envelope) -> str:
-    """Return the hash by which an order is known again: of what was signed, since anybody can add to an envelope."""
-    return canonical.sha256(envelope.payload_bytes())
+    """Return the hash by which an order is known again."""
+    return hash_of_signed(envelope)
 
 
 def read_order(envelope: Envelope) -> c.Order:
@@ -78,13 +78,26 @@ def check_fresh(order: c.Order, now: datetime) -> None:
         )
 
 
+def check_right(state: ControlState, officer: str, action: c.Action, now: datetime) -> None:
+    """Check that an officer may order something now; raises ControlFault ``order.role``."""
+    denied = _denied_to(state, officer, action, now)
+    if denied is not None:
+        raise ControlFault("order.role", denied.message)
+
+
 def _denied(state: ControlState, order: c.Order, now: datetime) -> Denied | None:
-    action = order.action.action
+    return _denied_to(state, order.officer, order.action, now)
+
+
+def _denied_to(state: ControlState, officer: str, what: c.Action, now: datetime) -> Denied | None:
+    action = what.action
     allowed = WHO_MAY_ORDER.get(action, frozenset())
-    if state.roles_of(order.officer, now) & allowed:
+    if isinstance(what, c.Rekey) and what.officer != officer:
+        allowed = DESIGNATES
+    if state.roles_of(officer, now) & allowed:
         return None
     names = ", ".join(sorted(allowed)) or "nobody"
-    return Denied(f"{order.officer} may not order {action}; it takes {names}")
+    return Denied(f"{officer} may not order {action}; it takes {names}")
 
 
 def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
@@ -93,8 +106,13 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
     _check_named(state, order.action)
+    root.check_in_force(state, action, now)
+    roles = state.roles_of(order.officer, now)
     if isinstance(order.action, c.Designate):
-        _check_designation(order.action, state.roles_of(order.officer, now), now)
+        _check_grant(order.action.grant, roles, now)
+    if isinstance(order.action, c.OfficerAdd):
+        for grant in order.action.officer.grants:
+            _check_grant(grant, roles, now)
 
 
 def _check_named(state: ControlState, action: c.Action) -> None:
@@ -111,11 +129,11 @@ def _check_named(state: ControlState, action: c.Action) -> None:
         raise ControlFault("order.other", f"it ends the {what} at {named}, and {stands or 'none'} is in force")
 
 
-def _check_designation(action: c.Designate, roles: frozenset[Role], now: datetime) -> None:
-    begins, ends = action.grant.valid_from, action.grant.valid_until
+def _check_grant(grant: Grant, roles: frozenset[Role], now: datetime) -> None:
+    begins, ends = grant.valid_from, grant.valid_until
     if ends is not None and (ends <= now or (begins is not None and ends <= begins)):
         raise ControlFault("designate.times", "the designation would end before it counts")
-    if action.grant.role is Role.CAO and Role.CAO not in roles:
+    if grant.role is Role.CAO and Role.CAO not in roles:
         raise ControlFault("order.role", "only the cao designates an acting cao")
-    if (action.grant.role is Role.PUBLISHER) != bool(action.grant.profiles):
+    if (grant.role is Role.PUBLISHER) != bool(grant.profiles):
         raise ControlFault("designate.profiles", "a publisher is designated for named profiles, and only a publisher")

@@ -258,7 +258,7 @@ class LedgerFold:
         state = self._state(request_id)
         state.spoken[officer] = entry.seq
         approval = parse(Approval, entry.data)
-        statement = self._genuine(approval, request_id, officer)
+        statement = self._genuine(approval, request_id, officer, entry.seq)
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
         if statement.nonce in state.nonces:
@@ -377,7 +377,7 @@ class LedgerFold:
         resolution = parse(Resolution, entry.data)
         _, request_id, profile = place_of(entry.subject)
         state = self._state(request_id)
-        if not self._is_genuine(resolution, request_id, profile):
+        if not self._is_genuine(resolution, request_id, profile, entry.seq):
             raise Void(f"the decision of {resolution.officer} is not genuine")
         target = self._target(state, profile)
         target.resolutions.append((entry.seq, resolution))
@@ -413,20 +413,20 @@ class LedgerFold:
         known = [seq for seq, _ in self.revisions[place : place + 2]]
         return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
 
-    def _genuine(self, approval: Approval, request_id: str, name: str) -> ApprovalStatement | None:
-        officer = self.control.officers.get(name)
-        if officer is None or (approval.request_id, approval.officer) != (request_id, name):
+    def _genuine(self, approval: Approval, request_id: str, name: str, seq: int) -> ApprovalStatement | None:
+        key = self.control.key_at(name, seq)
+        if key is None or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = signed_by(officer.public_key, approval.envelope, ApprovalStatement)
+        statement = signed_by(key, approval.envelope, ApprovalStatement)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
-    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str) -> bool:
+    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str, seq: int) -> bool:
         """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
-        officer = self.control.officers.get(resolution.officer)
-        if officer is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+        key = self.control.key_at(resolution.officer, seq)
+        if key is None or (resolution.request_id, resolution.profile) != (request_id, profile):
             return False
-        statement = signed_by(officer.public_key, resolution.envelope, ResolutionStatement)
+        statement = signed_by(key, resolution.envelope, ResolutionStatement)
         said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
         return statement is not None and said == (
             statement.request_id,

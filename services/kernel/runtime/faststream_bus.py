@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import nats.errors
@@ -21,8 +22,9 @@ from nats.aio.msg import Msg
 
 from schemas import cloudevents, flow, streams, subjects
 from schemas.events.base import Contract
+from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
-from services.kernel.base.errors import Unreachable
+from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tls import client_context
 from services.kernel.ledger.entry import Entry
 from services.kernel.runtime.around import Around
@@ -233,22 +235,37 @@ class ConnectionEvents(NamedTuple):
 
 def make_broker(row: flow.Service, city: City, url: str | None, link: ConnectionEvents) -> NatsBroker:
     """Return the connection that a service will have; ``url``: the broker, if not as in city.toml."""
-    return NatsBroker(
+    key = city.service_key_path(row.name)
+
+    async def on_disconnected() -> None:
+        _take_up_key(broker, key)
+        await link.on_disconnected()
+
+    broker = NatsBroker(
         servers_of(url or city.settings.nats.address),
         name=f"onevoice-{row.user}",
-        security=NatsNKey.from_file(city.service_key_path(row.name), ssl_context=client_context(city)),
+        security=NatsNKey.from_file(key, ssl_context=client_context(city)),
         inbox_prefix=f"_INBOX_{row.user}".encode(),
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         connect_timeout=int(CONNECT_SECONDS),
         drain_timeout=int(GRACEFUL_SECONDS),
         error_cb=link.on_error,
-        disconnected_cb=link.on_disconnected,
+        disconnected_cb=on_disconnected,
         reconnected_cb=link.on_reconnected,
         graceful_timeout=GRACEFUL_SECONDS,
         logger=None,
         js_options={"prefix": streams.SERVICE_API},
     )
+    return broker
+
+
+def _take_up_key(broker: NatsBroker, path: Path) -> None:
+    """Reconnect with the key that the file holds by now: nats-py reads the seed anew, but not whose key it is."""
+    client = broker._connection
+    if client is not None:
+        with contextlib.suppress(BadInput):  # half replaced or gone: the old one is tried
+            client._public_nkey = load_key(path).public_key
 
 
 def _decoder(read: Read[T]) -> Callable[[NatsMessage], Awaitable[T]]:

@@ -15,7 +15,7 @@ Wire = Callable[[Runtime], None]
 """Registers a service's handlers: ``services.<name>.wiring.wire``."""
 
 Genesis = Callable[[Runtime], Awaitable[None]]
-"""Begins the ledger: ``services.registry.wiring.genesis``."""
+"""Begins the ledger, or checks how it began: ``services.registry.wiring.genesis``."""
 
 MANIFEST_LOOK_SECONDS = 0.1
 
@@ -25,7 +25,7 @@ async def begin(runtime: Runtime, genesis: Genesis | None) -> None:
 
     Args:
         runtime: its ledger is bound.
-        genesis: what the registry does to begin the ledger; others wait for it.
+        genesis: what the registry does to begin the ledger, or to check it; others wait for it.
 
     Raises:
         Unreachable: the ledger cannot be read. Unproven: ``ledger.lost``.
@@ -64,9 +64,8 @@ def register(runtime: Runtime, wire: Wire) -> None:
 async def _await_manifest(runtime: Runtime, genesis: Genesis | None) -> None:
     if runtime.watch.judges_itself:
         return  # it has to tell of a ledger that lost its manifest, too
-    state = await runtime.catch_up()
-    if state.seq == 0 and genesis is not None:
-        runtime.watch.refuse_new_beginning()
+    await runtime.catch_up()
+    if genesis is not None:
         await genesis(runtime)
     told = False
     while (await runtime.catch_up()).seq == 0:

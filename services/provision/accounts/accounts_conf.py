@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas import flow, subjects
-from schemas.events.authority import Manifest, Realm
+from schemas.events.authority import Officer, Realm, System
 from services.kernel.base.errors import BadInput
 from services.provision.accounts.conf_text import quoted
 from services.provision.accounts.permissions import (
@@ -45,24 +45,21 @@ class RealmUsers:
     @classmethod
     def of(
         cls,
-        manifest: Manifest,
+        realm: Realm,
+        officers: Iterable[Officer],
+        systems: Iterable[System],
         services: Mapping[str, str],
         provision: str,
         *,
-        revoked: Iterable[str] = (),
         doctor: str | None = None,
     ) -> RealmUsers:
-        """Return the users of a realm: those of a manifest, and the services'.
-
-        A ``revoked`` officer gets no user.
-        """
-        gone = frozenset(revoked)
+        """Return the users of a realm: officers by the keys that they log in with, systems, and the services."""
         return cls(
-            realm=manifest.realm,
+            realm=realm,
             services=services,
             provision=provision,
-            officers={o.id: o.public_key for o in manifest.officers if o.id not in gone},
-            systems={system.id: system.public_key for system in manifest.systems},
+            officers={one.id: one.login_key or one.public_key for one in officers},
+            systems={one.id: one.public_key for one in systems},
             doctor=doctor,
         )
 

@@ -26,16 +26,20 @@ def _doctor_key(city: City) -> str | None:
 def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:
     """Write the realm's accounts file if it is not as it has to be; return whether it was written.
 
-    Revoked officers lose their user.
+    Officers and systems are those that control has now, but for the revoked; of a ledger that has not begun those of
+    the manifest.
 
     Raises:
         BadInput: a service's key is missing or readable by others; ``accounts.unwritable``.
     """
+    has_begun = control.seq > 0
+    people = control.officers.values() if has_begun else manifest.officers
     users = RealmUsers.of(
-        manifest,
+        city.realm,
+        [one for one in people if one.id not in control.revoked],
+        control.systems.values() if has_begun else manifest.systems,
         {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES},
         load_key(city.provision_key_path).public_key,
-        revoked=control.revoked,
         doctor=_doctor_key(city),
     )
     path = city.nats_conf_path.with_name(accounts_file(city.realm))

@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from schemas import flow
@@ -23,6 +24,9 @@ from services.townsquare.accounts import make_accounts
 
 ROOTS = ("cao", "mcpe")
 """The officers whose keys sign a manifest; both must."""
+
+LASTS = timedelta(days=366)
+"""How long the authority lasts before the root keys have to renew it (``onevoice root renew``)."""
 
 
 class _Key:
@@ -156,7 +160,8 @@ def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock) -> 
     city.manifest_path.parent.mkdir(exist_ok=True)
     city.manifest_path.write_bytes(signed.to_bytes() + b"\n")
     public = {name: key.public for name, key in keys.services.items()}
-    return RealmUsers.of(manifest, public, keys.provision.public, doctor=keys.doctor.public)
+    people, systems = manifest.officers, manifest.systems
+    return RealmUsers.of(city.realm, people, systems, public, keys.provision.public, doctor=keys.doctor.public)
 
 
 def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> Manifest:
@@ -171,6 +176,8 @@ def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> M
         systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
         profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),
         settings=plan.settings,
+        threshold=len(ROOTS),
+        expires_at=clock.now() + LASTS,
     )
 
 

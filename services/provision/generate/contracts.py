@@ -46,6 +46,7 @@ CONTRACTS: dict[str, Any] = {
     "statement.resolution": resolutions.ResolutionStatement,
     "statement.order": control.Order,
     "statement.manifest": authority.Manifest,
+    "statement.renewal": authority.Renewal,
     "statement.checkpoint": audit.Checkpoint,
     "envelope": envelope.Envelope,
     "rendering.content": requests.PlatformContent,

@@ -38,7 +38,8 @@ def old_city(version: str, folder: Path) -> City:
     # As 0.2 wrote it: the store is relative.
     city.nats_conf_path.write_text(render_server(ServerSettings("var/nats")))
     public = {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES}
-    users = RealmUsers.of(read_manifest(city), public, load_key(city.provision_key_path).public_key)
+    manifest, provision_key = read_manifest(city), load_key(city.provision_key_path).public_key
+    users = RealmUsers.of(city.realm, manifest.officers, manifest.systems, public, provision_key)
     city.nats_conf_path.with_name(accounts_file("live")).write_text(render_accounts(users))
     city.nats_conf_path.with_name(accounts_file("exercise")).write_text("")
     return city

@@ -11,10 +11,21 @@ from typing import Any
 import pytest
 
 from schemas import subjects
-from schemas.events.authority import Grant, Profile, Role
-from schemas.events.control import Designate, Hold, ProfileAdd, ProfileRemove, ProfileSuspend, Revoke
-from schemas.events.envelope import MANIFEST_TYPE, Envelope
-from services.kernel.authority.signing import load_key, seal
+from schemas.events.authority import Grant, Officer, Profile, Renewal, Role
+from schemas.events.control import (
+    Confirm,
+    Decline,
+    Designate,
+    Hold,
+    OfficerAdd,
+    ProfileAdd,
+    ProfileRemove,
+    ProfileSuspend,
+    Rekey,
+    Revoke,
+)
+from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope
+from services.kernel.authority.signing import Signer, load_key, new_seed, seal
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.runtime.run import running
@@ -146,13 +157,80 @@ async def test_a_designation_has_its_limits(mission: Mission, writer: Writer) ->
 
 
 async def test_a_revoked_officer_is_out_at_once(mission: Mission, writer: Writer) -> None:
-    cao, mcpe = await mission.desk("cao"), await mission.desk("mcpe")
-    assert (await cao.register(Revoke(officer="mcpe")))["accepted"]
+    cao, mcpe, pio = await mission.desk("cao"), await mission.desk("mcpe"), await mission.desk("pio")
+    proposed = await cao.register(Revoke(officer="mcpe"))
+    assert (await mcpe.register(Designate(officer="clerk", grant=PIO)))["accepted"]
+    assert (await pio.register(await confirming(writer, proposed)))["accepted"]
     designation = Designate(officer="clerk", grant=PIO)
     assert await refused(writer, mcpe.register(designation)) == "officer.revoked"
     assert await refused(writer, cao.register(Revoke(officer="mcpe"))) == "officer.revoked"
     again = Designate(officer="mcpe", grant=Grant(role=Role.MCPE))
     assert await refused(writer, cao.register(again)) == "officer.revoked"
+
+
+async def confirming(writer: Writer, proposed: dict[str, Any]) -> Confirm:
+    """What confirms a proposal that was just made."""
+    waiting = (await writer.state()).proposals[proposed["proposal"]]
+    return Confirm(proposal=waiting.seq, order=waiting.order)
+
+
+async def test_one_stolen_key_does_not_take_the_city(mission: Mission, writer: Writer) -> None:
+    """In version 0.2 the mcpe's key alone revoked the cao."""
+    mcpe, pio = await mission.desk("mcpe"), await mission.desk("pio")
+    thief = Officer(id="thief", name="Thief", public_key=Signer(new_seed()).public_key, grants=(Grant(role=Role.MCPE),))
+    takes_over = (
+        Revoke(officer="cao"),
+        Designate(officer="clerk", grant=Grant(role=Role.MCPE)),
+        OfficerAdd(officer=thief),
+        Rekey(officer="pio", public_key=thief.public_key),
+    )
+    before = await writer.state()
+    for action in takes_over:
+        proposed = await mcpe.register(action)
+        assert await refused(writer, mcpe.register(await confirming(writer, proposed))) == "proposal.own"
+    after = await writer.state()
+    assert (after.officers, after.revoked) == (before.officers, {})
+    # Another one sees it, turns it down, and proposes to revoke whoever's key it is.
+    for one in after.proposals.values():
+        if one.action != takes_over[-1]:
+            assert (await pio.register(Decline(proposal=one.seq, order=one.order)))["accepted"]
+    assert len((await writer.state()).proposals) == 1
+
+
+async def test_a_person_gets_a_new_key_and_the_old_one_is_out(mission: Mission, writer: Writer) -> None:
+    mcpe, director = await mission.desk("mcpe"), await mission.desk("eoc-director")
+    new = Signer(new_seed())
+    proposed = await mcpe.register(Rekey(officer="pio", public_key=new.public_key))
+    assert (await director.register(await confirming(writer, proposed)))["accepted"]
+    pio = await mission.desk("pio")
+    suspend = ProfileSuspend(profile="fire-townsquare")
+    assert await refused(writer, pio.register(suspend)) == "order.signature"
+    assert await refused(writer, pio.register(suspend, signer=new)) == "order.role"
+
+
+async def test_the_root_is_renewed_on_the_record(mission: Mission, writer: Writer) -> None:
+    clerk = await mission.desk("clerk")
+    roots = [load_key(mission.city.key_path(name)) for name in ("cao", "mcpe")]
+    spare = Signer(new_seed())
+
+    def renewal(version: int, *signers: Signer) -> Envelope:
+        statement = Renewal(
+            realm="live",
+            version=version,
+            issued_at=now(),
+            expires_at=now() + timedelta(days=365),
+            root_keys=(roots[0].public_key, spare.public_key),
+            threshold=2,
+        )
+        return seal(RENEWAL_TYPE, statement, signers)
+
+    ask = subjects.DESK_REGISTRY_ORDER
+    assert await refused(writer, clerk.ask(ask, renewal(2, *roots))) == "renewal.signature"
+    assert (await clerk.ask(ask, renewal(2, *roots, spare)))["accepted"]
+    assert await refused(writer, clerk.ask(ask, renewal(2, *roots, spare))) == "renewal.version"
+    assert await refused(writer, clerk.ask(ask, renewal(3, *roots))) == "renewal.signature"
+    assert (await clerk.ask(ask, renewal(3, roots[0], spare)))["accepted"]
+    assert (await writer.state()).version == 3
 
 
 async def test_profiles_are_sanctioned_and_suspended_by_the_office(mission: Mission, writer: Writer) -> None:
@@ -217,6 +295,16 @@ async def test_an_order_after_the_manifest_file_was_changed_still_follows_the_le
     changed_payload(mission.city)
     clerk = await mission.desk("clerk")
     assert await refused(writer, clerk.register(Designate(officer="clerk", grant=PIO))) == "order.role"
-    await mission.run("registry")
-    assert await refused(writer, clerk.register(Designate(officer="clerk", grant=PIO))) == "order.role"
-    assert isinstance(Envelope.from_bytes(mission.city.manifest_path.read_bytes()), Envelope)
+
+
+async def test_a_second_manifest_is_refused_aloud(mission: Mission, writer: Writer) -> None:
+    """Also one that the root keys signed: the ledger has begun, and who has power is changed by orders and renewals."""
+    manifest = read_manifest(mission.city).model_copy(update={"version": 2})
+    signers = (load_key(mission.city.key_path("cao")), load_key(mission.city.key_path("mcpe")))
+    mission.city.manifest_path.write_bytes(seal(MANIFEST_TYPE, manifest, signers).to_bytes())
+    with pytest.raises(BadInput) as error:
+        async with running(["registry"], mission.city, mission.url):
+            pass
+    assert error.value.code == "manifest.other"
+    assert "onevoice root renew" in error.value.hint
+    assert (await writer.state()).version == 1

@@ -19,24 +19,34 @@ from pathlib import Path
 from typing import Any
 
 from schemas import subjects
-from schemas.events.authority import Grant, Role
+from schemas.events.authority import Grant, Officer, Renewal, Role, Settings, System
 from schemas.events.control import (
+    Confirm,
     CrisisDeclare,
     CrisisEnd,
+    Decline,
     Designate,
     EocActivate,
     Hold,
+    OfficerAdd,
     ProfileAdd,
     ProfileRemove,
     ProfileSuspend,
+    Reinstate,
+    Rekey,
+    Renewed,
     Revoke,
+    SettingsChange,
+    SystemAdd,
+    SystemRemove,
     Withdraw,
 )
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.envelope import Envelope
+from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from schemas.events.requests import ScreeningFinding
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome
 from services.audit.proof import verify_record
+from services.kernel.authority.signing import Signer, new_seed, seal
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city, story
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -116,8 +126,39 @@ def _controls(builder: LedgerBuilder) -> None:
     builder.order("mcpe", ProfileSuspend(profile="parks-townsquare"))
     builder.order("mcpe", ProfileRemove(profile="parks-townsquare"))
     builder.order("cao", Revoke(officer="clerk"))
+    _people(builder)
     withdrawn = builder.request("r8d", (FIRE,))
     builder.order("mcpe", Withdraw(request_id=withdrawn.request_id, reason="sent too soon"))
+
+
+def _people(builder: LedgerBuilder) -> None:
+    """People, keys, systems, settings and the root; each new key proposed by one and confirmed by another."""
+    keys = [Signer(new_seed()).public_key for _ in range(7)]
+    dana = Officer(id="dana", name="Dana Cho", public_key=keys[0], login_key=keys[1], grants=(Grant(role=Role.PIO),))
+    settings = Settings(second_approver_severities=("extreme",))
+    for action in (
+        OfficerAdd(officer=dana),
+        Reinstate(officer="clerk", public_key=keys[2], login_key=keys[3]),
+        Rekey(officer="pio", public_key=keys[4], login_key=keys[5]),
+        SettingsChange(settings=settings),
+    ):
+        seq = builder.order("mcpe", action)
+        builder.order("eoc-director", Confirm(proposal=seq, order=builder.state().proposals[seq].order))
+    builder.order("mcpe", SystemAdd(system=System(id="roads", name="Roads", public_key=keys[6])))
+    builder.order("mcpe", SystemRemove(system="roads"))
+    seq = builder.order("mcpe", Revoke(officer="cao"))
+    builder.order("mcpe", Decline(proposal=seq, order=builder.state().proposals[seq].order))
+    state = builder.state()
+    renewal = Renewal(
+        realm="live",
+        version=state.version + 1,
+        issued_at=builder.now,
+        expires_at=builder.now + timedelta(days=365),
+        root_keys=tuple(sorted(state.root_keys)),
+        threshold=state.root_threshold,
+    )
+    roots = (builder.signer("cao"), builder.signer("mcpe"))
+    builder.control(Renewed(at=builder.now, renewal=seal(RENEWAL_TYPE, renewal, roots)))
 
 
 def _resolutions(builder: LedgerBuilder, request: Any, attempt: int) -> None:

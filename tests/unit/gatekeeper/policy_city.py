@@ -88,6 +88,8 @@ class PolicyCity:
         settings: Settings | None = None,
         keys: dict[str, Signer] | None = None,
         ruled: bool = True,
+        threshold: int | None = None,
+        expires_at: datetime | None = None,
     ) -> None:
         self.now = START
         self.rule: Literal[2] | None = 2 if ruled else None
@@ -107,8 +109,13 @@ class PolicyCity:
             ),
             profiles=tuple(profiles),
             settings=settings or Settings(all_departments_percent=99),
+            threshold=threshold,
+            expires_at=expires_at,
         )
-        self.fold(c.Genesis(at=START, rule=self.rule, manifest=seal(MANIFEST_TYPE, manifest, ROOTS)))
+        self.pinned = threshold or 2
+        roots = (*ROOTS, signer("root five"))[: self.pinned]
+        self.root_keys = frozenset(root.public_key for root in roots)
+        self.fold(c.Genesis(at=START, rule=self.rule, manifest=seal(MANIFEST_TYPE, manifest, roots)))
 
     def key(self, name: str) -> Signer:
         """The signing key of an officer."""
@@ -126,7 +133,7 @@ class PolicyCity:
     def fold(self, event: c.ControlEvent) -> None:
         """Append a control event."""
         seq = self.seq + 1
-        self.control = fold(self.control, event, seq, root_keys=ROOT_KEYS, threshold=2, realm="live")
+        self.control = fold(self.control, event, seq, root_keys=self.root_keys, threshold=self.pinned, realm="live")
         self.seq = seq
 
     def order(self, officer: str, action: Any) -> None:

@@ -18,6 +18,14 @@ SAID = {
     "revoke": "cao mcpe",
     "profile_add": "cao comms_office mcpe",
     "profile_suspend": "cao comms_office mcpe",
+    "officer_add": "cao mcpe",
+    "reinstate": "cao mcpe",
+    "rekey": "cao comms_office designated employee eoc_director mcpe pio publisher",
+    "settings": "cao mcpe",
+    "confirm": "cao eoc_director mcpe pio",
+    "decline": "cao eoc_director mcpe pio",
+    "system_add": "cao comms_office mcpe",
+    "system_remove": "cao comms_office mcpe",
     "profile_remove": "cao comms_office mcpe",
 }
 

@@ -13,6 +13,7 @@ from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unk
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import plain_text
+from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
 
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
@@ -61,7 +62,11 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
     made = outcome.body if isinstance(outcome.body, dict) else {}
     if not SAFE_ID.fullmatch(str(made.get("id", ""))):
         return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
-    return Made(str(made["id"]), str(made.get("url") or made.get("uri") or ""), remark_on(body, made))
+    return Made(
+        str(made["id"]),
+        own_address(str(made.get("url") or made.get("uri") or ""), endpoint.base),
+        remark_on(body, made),
+    )
 
 
 def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:

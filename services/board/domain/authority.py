@@ -1,0 +1,33 @@
+"""What people are shown of the city's authority, made from the fold. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas.events.desk import AuthorityView, ProposalView
+from services.kernel.control.control_state import ControlState
+
+
+def authority_view(state: ControlState, now: datetime) -> AuthorityView:
+    """Return the root in force, the settings, the systems, and what waits for a second officer."""
+    return AuthorityView(
+        version=state.version,
+        expires_at=state.expires_at,
+        root_keys=tuple(sorted(state.root_keys)),
+        root_threshold=state.root_threshold,
+        threshold=state.threshold,
+        settings=state.settings,
+        systems=tuple(state.systems[name] for name in sorted(state.systems)),
+        proposals=tuple(
+            ProposalView(
+                proposal=seq,
+                order=one.order,
+                action=one.action,
+                asked=one.asked,
+                needed=state.threshold,
+                until=one.until,
+            )
+            for seq, one in sorted(state.proposals.items())
+            if one.until > now
+        ),
+    )

@@ -1,0 +1,136 @@
+"""``onevoice keys``: list, inspect, rotate."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from schemas import subjects
+from schemas.events.control import Rekey
+from services.desk import options, people, session
+from services.desk.app import Invocation, command, group
+from services.desk.authority import known_officer, say_waits
+from services.desk.commands.enroll import PassphraseFile
+from services.desk.keys import agent, rotation
+from services.desk.keys.code import short_code
+from services.desk.keys.opening import ask_passphrase
+from services.desk.keys.sealed import read_sealed
+from services.desk.views.layout import table, width
+from services.desk.words import check_id
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Exit
+
+app = group("See the keys that are here, and replace them.", "onevoice keys list")
+
+
+@command(app, "list", "onevoice keys list")
+def listing(desk: Invocation) -> int:
+    """List the keys of people and systems in this folder: the public half, and how each is kept."""
+    city = desk.city()
+    held, seconds = agent.held(agent.socket_path())
+    found = [_seen(path, held) for path in sorted(city.key_path("x").parent.glob("*.nk"))]
+
+    def draw(out: Console) -> None:
+        rows = table("key", "code", "kept")
+        for one in found:
+            rows.add_row(Text(one["name"]), Text(one["code"]), Text(one["kept"]))
+        out.print(rows, width=width(out))
+        if held:
+            out.print(Text(f"The agent keeps {len(held)} open for {int(seconds // 60)} min more.", style="dim"))
+
+    desk.answer(found, draw)
+    return Exit.DONE
+
+
+@command(app, "inspect", "onevoice keys inspect dana")
+def inspect(
+    desk: Invocation, name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key, as keys list names it.")]
+) -> int:
+    """Show one key: its public half, its code, its file and how it is kept. Never the private half."""
+    city = desk.city()
+    path = city.key_path(check_id(name.removesuffix(".login"), "officer")).with_name(f"{name}.nk")
+    if not path.exists():
+        raise BadInput("key.missing", f"there is no key at {path}", "onevoice keys list")
+    one = _seen(path, agent.held(agent.socket_path())[0])
+    lines = [("key", one["public_key"]), ("code", one["code"]), ("file", str(path)), ("mode", one["mode"])]
+    lines += [("kept", one["kept"])]
+
+    def draw(out: Console) -> None:
+        for word, value in lines:
+            out.print(Text(f"{word:<6}{value}"), soft_wrap=True)
+
+    desk.answer(one, draw)
+    return Exit.DONE
+
+
+@command(app, "rotate", "onevoice keys rotate\nonevoice keys rotate --finish")
+async def rotate(
+    desk: Invocation,
+    finish: Annotated[bool, typer.Option("--finish", help="Use the new keys, once they are confirmed.")] = False,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="SERVICE", help="A service's key, on the city's own machine.")
+    ] = None,
+    as_: options.ActsAs = None,
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Replace your own keys: make new ones and propose them; --finish uses them once another officer confirmed.
+
+    With --service a service's key: under onevoice up it counts at once, else after onevoice provision and a reload.
+    """
+    city = desk.city()
+    if service is not None:
+        key = rotation.renew_service(city, service)
+        said = f"{service} has a new key. Outside of onevoice up: onevoice provision, and reload the broker."
+        desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
+        return Exit.DONE
+    name = people.acting(as_, city)
+    if finish:
+        return await _finish(desk, city, name)
+    passphrase = ask_passphrase("A passphrase for the new keys", twice=True, file=passphrase_file)
+    new = rotation.prepare(city, name, passphrase)
+    async with session.acting(desk, name) as here:
+        action = Rekey(officer=name, public_key=new.public_key, login_key=new.login_key)
+        reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
+    made: dict[str, Any] = {"key": new.public_key, "login": new.login_key, "code": new.code}
+    if reply.proposal is None:
+        rotation.finish(city, name)
+        desk.answer(made, lambda out: out.print(Text(f"The new keys of {name} are in force. Code {new.code}")))
+        return Exit.DONE
+    if not desk.as_json:
+        desk.answer(made, lambda out: out.print(Text(f"New keys for {name}. Code {new.code}", style="bold")))
+    say_waits(desk, reply.proposal, made)
+    if not desk.as_json:
+        desk.answer(made, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
+    return Exit.BLOCKED
+
+
+async def _finish(desk: Invocation, city: City, name: str) -> int:
+    """Put the new keys in place if they are in force; asked with the new login key, as the old one is out by then."""
+    waiting = rotation.waiting(city, name)
+    with rotation.tried(city, name):
+        async with session.acting(desk, name) as here:
+            in_force = (await known_officer(here, name)).officer.public_key
+    if in_force != waiting.public_key:
+        raise BadInput("rotate.waits", "the new key is not confirmed yet", "onevoice officers proposals")
+    rotation.finish(city, name)
+    desk.answer(
+        {"key": waiting.public_key, "code": waiting.code},
+        lambda out: out.print(Text(f"The new keys of {name} are in place. Code {waiting.code}")),
+    )
+    return Exit.DONE
+
+
+def _seen(path: Path, held: frozenset[str]) -> dict[str, str]:
+    sealed = read_sealed(path)
+    public = sealed.public_key if sealed else load_key(path).public_key
+    kept = "with a passphrase" if sealed else "in clear"
+    if public in held:
+        kept += ", open in the agent"
+    mode = f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    return {"name": path.stem, "public_key": public, "code": short_code(public), "kept": kept, "mode": mode}

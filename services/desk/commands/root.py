@@ -1,0 +1,148 @@
+"""``onevoice root``: renew, sign, submit the root of the city's authority."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from schemas import subjects
+from schemas.canonical import StrictJsonError
+from schemas.events.authority import Renewal
+from schemas.events.desk import OrderReply
+from schemas.events.envelope import RENEWAL_TYPE, Envelope, Signature
+from services.desk import options, people, session
+from services.desk.app import Invocation, command, group
+from services.desk.authority import ask_authority
+from services.desk.keys.opening import open_keys
+from services.desk.words import public_key
+from services.kernel.authority.signing import seal, verified_by
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, first_fault
+from services.kernel.base.files import write_atomically
+
+app = group("Renew the root of the city's authority: its keys, its end.")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The renewal; it goes from one root key to the next.")]
+
+
+class RenewalFile(BaseModel):
+    """A renewal on its way: what is signed, and the envelope with the signatures so far."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    renewal: Renewal
+    envelope: Envelope | None = None
+
+
+@command(app, "renew", "onevoice root renew next.root --days 366 --add UB3... --remove UDX... --as mcpe")
+async def renew(
+    desk: Invocation,
+    file: File,
+    days: Annotated[int, typer.Option("--days", min=1, max=3_660, help="How long it lasts from now.")] = 366,
+    add: Annotated[
+        list[str] | None, typer.Option("--add", metavar="KEY", help="A new root key; once for each.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="KEY", help="A root key to take out; once for each.")
+    ] = None,
+    threshold: Annotated[
+        int | None, typer.Option("--threshold", min=1, max=8, help="How many have to sign, and to ask for power.")
+    ] = None,
+    as_: options.AsksAs = None,
+) -> int:
+    """Write the root's next version, from the one in force; nobody has signed it yet.
+
+    Then each root key signs: onevoice root sign FILE, the old ones and the new ones; then onevoice root submit FILE.
+    """
+    async with session.asking(desk, as_) as here:
+        now = await ask_authority(here)
+    keys = [key for key in now.root_keys if key not in (remove or ())]
+    keys += [key for one in add or () if (key := public_key(one, "--add")) not in keys]
+    issued = SystemClock().now()
+    try:
+        made = Renewal(
+            realm=desk.realm,
+            version=now.version + 1,
+            issued_at=issued,
+            expires_at=issued + timedelta(days=days),
+            root_keys=tuple(keys),
+            threshold=threshold or now.root_threshold,
+        )
+    except ValidationError as error:
+        raise BadInput("renewal.invalid", str(first_fault(error)), "onevoice root renew --help") from error
+    if len(keys) < made.threshold:
+        said = f"{len(keys)} root keys can never give {made.threshold} signatures"
+        raise BadInput("renewal.threshold", said, "--add KEY, or a lower --threshold")
+    _write(file, RenewalFile(renewal=made))
+    _show(desk, file, RenewalFile(renewal=made))
+    return Exit.DONE
+
+
+@command(app, "sign", "onevoice root sign next.root --as cao")
+def sign(desk: Invocation, file: File, as_: options.ActsAs = None) -> int:
+    """Sign a renewal with your key; the city need not be up."""
+    draft, city = _read(file), desk.city()
+    signer = open_keys(city, people.acting(as_, city)).signing
+    made = seal(RENEWAL_TYPE, draft.renewal, (signer,))
+    others = [one for one in _signatures(draft) if one.keyid != signer.public_key]
+    signed = RenewalFile(
+        renewal=draft.renewal, envelope=made.model_copy(update={"signatures": (*others, *made.signatures)})
+    )
+    _write(file, signed)
+    _show(desk, file, signed)
+    return Exit.DONE
+
+
+@command(app, "submit", "onevoice root submit next.root --as mcpe")
+async def submit(desk: Invocation, file: File, as_: options.ActsAs = None) -> int:
+    """Put a signed renewal in force."""
+    draft = _read(file)
+    if draft.envelope is None:
+        raise BadInput("renewal.unsigned", f"nobody has signed {file}", "onevoice root sign FILE --as OFFICER")
+    async with session.acting(desk, as_) as here:
+        reply = await here.link.ask(subjects.DESK_REGISTRY_ORDER, draft.envelope, OrderReply)
+    version = draft.renewal.version
+    said = Text(f"Version {version} of the root is in force since control revision {reply.control_seq}.")
+    desk.answer({"version": version, "control_seq": reply.control_seq}, lambda out: out.print(said))
+    return Exit.DONE
+
+
+def _signatures(draft: RenewalFile) -> tuple[Signature, ...]:
+    return draft.envelope.signatures if draft.envelope else ()
+
+
+def _show(desk: Invocation, file: Path, draft: RenewalFile) -> None:
+    renewal = draft.renewal
+    signed = sorted(verified_by(draft.envelope, RENEWAL_TYPE)) if draft.envelope else []
+
+    def draw(out: Console) -> None:
+        out.print(Text(f"Version {renewal.version} of the root, until {renewal.expires_at:%Y-%m-%d}, in {file}"))
+        for key in renewal.root_keys:
+            out.print(Text(f"  {key}  {'signed' if key in signed else 'has not signed'}"), soft_wrap=True)
+        out.print(Text(f"It takes {renewal.threshold} of these, and a threshold of the keys in force.", style="dim"))
+
+    said = {"file": str(file), "signed": signed, **renewal.model_dump(mode="json")}
+    desk.answer(said, draw)
+
+
+def _read(file: Path) -> RenewalFile:
+    try:
+        draft = RenewalFile.model_validate_json(file.read_bytes())
+        if draft.envelope is not None and draft.envelope.payload_bytes() != draft.renewal.to_bytes():
+            raise ValueError("what was signed is something else")
+    except (OSError, StrictJsonError, ValueError) as error:
+        said = str(first_fault(error)) if isinstance(error, ValidationError) else "it cannot be read as one"
+        raise BadInput("renewal.unreadable", f"{file} is no renewal: {said}", "onevoice root renew FILE") from error
+    return draft
+
+
+def _write(file: Path, draft: RenewalFile) -> None:
+    try:
+        write_atomically(file, draft.model_dump_json(by_alias=True, indent=1).encode("utf-8") + b"\n")
+    except OSError as error:
+        raise BadInput("renewal.unwritable", f"cannot write {file}: {error.strerror}", "name another file") from error

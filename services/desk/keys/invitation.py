@@ -1,0 +1,147 @@
+"""An invitation: what a person's machine has to know of a city. All of it is public.
+
+The person compares the city's short code with somebody in the city, so that nobody's other city comes instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schemas.events.authority import Realm
+from services.desk.keys.code import short_code
+from services.desk.keys.sealed import seal_seed
+from services.kernel.authority.signing import Signer, new_seed
+from services.kernel.base.city import City, RealmAuthority
+from services.kernel.base.errors import BadInput, describe
+from services.kernel.base.files import make_folder, write_atomically
+
+
+class Invitation(BaseModel):
+    """The city's name, website, broker and pinned keys; ``ca`` is the broker's TLS authority (PEM)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    onevoice_invitation: int = 1
+    city: str
+    website: str
+    broker: str
+    live: RealmAuthority
+    exercise: RealmAuthority
+    ca: str | None = None
+
+    def code(self) -> str:
+        """Return the city's short code: of the root keys of both realms."""
+        return short_code("".join(sorted((*self.live.root_keys, *self.exercise.root_keys))))
+
+
+def invitation_of(city: City, broker: str | None) -> Invitation:
+    """Return the invitation to a city; raises BadInput ``invite.ca`` where its TLS authority cannot be read."""
+    settings = city.settings
+    ca = None
+    if settings.nats.tls_ca:
+        path = city.folder / settings.nats.tls_ca
+        try:
+            ca = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput("invite.ca", f"{path} cannot be read", "check tls_ca in city.toml") from error
+    return Invitation(
+        city=settings.city.name,
+        website=settings.city.website,
+        broker=broker or settings.nats.address,
+        live=settings.authority.live,
+        exercise=settings.authority.exercise,
+        ca=ca,
+    )
+
+
+def read_invitation(path: Path) -> Invitation:
+    """Read an invitation; raises BadInput ``invite.unreadable``."""
+    try:
+        return Invitation.model_validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError, ValidationError, RecursionError) as error:
+        said = describe(error) if isinstance(error, ValidationError) else "it cannot be read"
+        raise BadInput(
+            "invite.unreadable", f"{path} is no invitation: {said}", "the city makes one: onevoice invite FILE"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The public keys of a person or system that was enrolled; ``login_key`` is None for a system."""
+
+    folder: Path
+    public_key: str
+    login_key: str | None
+
+    @property
+    def code(self) -> str:
+        """The short code to compare."""
+        return short_code(self.public_key, self.login_key)
+
+
+def enroll(
+    invitation: Invitation, folder: Path, name: str, realm: Realm, passphrase: str | None, *, system: bool
+) -> Enrolled:
+    """Make a desk folder with fresh keys; a key that is there is never replaced.
+
+    Args:
+        invitation: the city's.
+        folder: the desk folder; made if need be, and shared by both realms.
+        name: the officer's or system's id.
+        realm: the realm of the keys.
+        passphrase: what seals the keys; None for a system, which has nobody to ask.
+        system: one key, for a program that only submits.
+
+    Raises:
+        BadInput: ``enroll.there``, ``enroll.other_city``, ``enroll.unwritable``, ``key.passphrase_short``.
+    """
+    keys = folder / "keys" if realm == "live" else folder / "keys" / "exercise"
+    signing, login = keys / f"{name}.nk", keys / f"{name}.login.nk"
+    if signing.exists():
+        said = f"{signing} is there already, and a key is never replaced"
+        raise BadInput("enroll.there", said, "onevoice keys rotate makes a new one; or move the old one away")
+    toml = city_toml(invitation)
+    seeds = {signing: new_seed()} if system else {signing: new_seed(), login: new_seed()}
+    sealed = {path: seal_seed(seed, passphrase).to_bytes() if passphrase else seed for path, seed in seeds.items()}
+    try:
+        make_folder(folder)
+        folder.chmod(0o700)
+        _write_once(folder / "city.toml", toml)
+        if invitation.ca:
+            _write_once(folder / "ca.pem", invitation.ca)
+        for path, raw in sealed.items():
+            write_atomically(path, raw.rstrip(b"\n") + b"\n", mode=0o600)
+    except OSError as error:
+        said = f"cannot write {folder}: {error.strerror}"
+        raise BadInput("enroll.unwritable", said, "name another folder with --folder") from error
+    return Enrolled(folder, Signer(seeds[signing]).public_key, None if system else Signer(seeds[login]).public_key)
+
+
+def _write_once(path: Path, text: str) -> None:
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise BadInput(
+            "enroll.other_city", f"{path} says something else than the invitation", "name another folder with --folder"
+        )
+    write_atomically(path, text.encode("utf-8"), mode=os.stat(path).st_mode & 0o777 if path.exists() else 0o600)
+
+
+def city_toml(invitation: Invitation) -> str:
+    """Return the city.toml of a desk folder."""
+    lines = [
+        "# A desk of a OneVoice city, made by onevoice enroll.",
+        "",
+        "[city]",
+        f"name = {json.dumps(invitation.city, ensure_ascii=False)}",
+        f"website = {json.dumps(invitation.website)}",
+    ]
+    for realm, pinned in (("live", invitation.live), ("exercise", invitation.exercise)):
+        keys = ", ".join(json.dumps(key) for key in pinned.root_keys)
+        lines += ["", f"[authority.{realm}]", f"root_keys = [{keys}]", f"threshold = {pinned.threshold}"]
+        lines += [f"audit_key = {json.dumps(pinned.audit_key)}"]
+    lines += ["", "[nats]", "embedded = false", f"url = {json.dumps(invitation.broker)}"]
+    lines += ['tls_ca = "ca.pem"'] if invitation.ca else []
+    return "\n".join(lines) + "\n"
