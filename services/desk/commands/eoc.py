@@ -6,11 +6,12 @@ import math
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from schemas import canonical, subjects
-from schemas.events.control import EocActivate, EocStandDown, Posture
-from schemas.events.desk import BoardBeat, EocBroadcast, EocView
+from schemas.events.control import Action, EocActivate, EocChange, EocStandDown, Posture
+from schemas.events.desk import BoardBeat, EocBroadcast, EocView, OrderReply
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import until_active
@@ -34,14 +35,18 @@ async def activate(
 ) -> int:
     """Activate the EOC: from now on each post needs its approval.
 
-    It waits until nothing that was decided before is in flight any more, and says then that it is active.
+    It waits until nothing that was decided before is in flight any more, and says then that it is active. Where the
+    EOC is active already, another level or incident changes it.
     """
-    action = EocActivate(level=level, incident=incident_name(incident))
-    talk = people_console(desk.as_json)
+    name, talk = incident_name(incident), people_console(desk.as_json)
     async with session.acting(desk, as_) as here:
+        before = await here.eoc()
+        action: Action = EocActivate(level=level, incident=name)
+        if before.posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE):
+            action = EocChange(level=level, incident=name, activation=before.began_seq)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
-    answer(desk, view)
+    answer(desk, view, reply)
     return Exit.DONE
 
 
@@ -52,7 +57,7 @@ async def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
         before = await here.eoc()
         reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown(activation=before.began_seq))
         view = await here.eoc(reply.control_seq)
-    answer(desk, view)
+    answer(desk, view, reply)
     return Exit.DONE
 
 
@@ -83,9 +88,16 @@ async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
     return Exit.DONE
 
 
-def answer(desk: Invocation, view: EocView) -> None:
-    """Print the posture."""
-    desk.answer(outcome.eoc_json(view), lambda out: city.eoc(out, view, SystemClock().now()))
+def answer(desk: Invocation, view: EocView, reply: OrderReply | None = None) -> None:
+    """Print the posture; after an order that repeated what is so, say that nothing was written."""
+
+    def draw(out: Console) -> None:
+        if reply is not None and not reply.changed:
+            out.print(Text(outcome.SO_ALREADY))
+        city.eoc(out, view, SystemClock().now())
+
+    said = {} if reply is None else {"changed": reply.changed}
+    desk.answer(outcome.eoc_json(view) | said, draw)
 
 
 def _in_flight(count: int) -> str:

@@ -133,10 +133,11 @@ async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: 
 
     def draw(out: Console) -> None:
         state = "not on the list" if now is None else "official" if now.official else "suspended"
-        out.print(Text(f"{profile_id} is {state} since control revision {reply.control_seq}."))
+        since = f"since control revision {reply.control_seq}." if reply.changed else f"already. {outcome.NOT_WRITTEN}"
+        out.print(Text(f"{profile_id} is {state} {since}"))
         if now is not None and now.official:
             out.print(Text("It can be posted to at once, without a restart: onevoice profiles check", style="dim"))
 
     said = {"id": profile_id, "removed": True} if now is None else outcome.profile_json(now)
-    desk.answer(said | {"control_seq": reply.control_seq}, draw)
+    desk.answer(said | {"control_seq": reply.control_seq, "changed": reply.changed}, draw)
     return Exit.DONE
