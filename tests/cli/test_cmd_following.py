@@ -9,7 +9,7 @@ from typing import Any
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, words
 
-AS = ("--as", "fire-publisher", "--yes")
+AS = ("--as", "fire-publisher", "--yes", "--acknowledge")
 MIRROR = "website-mirror"
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import canonical, subjects
-from schemas.events.control import Action, EocActivate, EocChange, EocStandDown, Posture
+from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
 from schemas.events.desk import BoardBeat, EocBroadcast, EocView, OrderReply
-from services.desk import options, session
+from services.desk import confirm, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import until_active
 from services.desk.connection.live import messages, until_interrupted
@@ -32,6 +32,7 @@ async def activate(
     level: Annotated[int, typer.Option("--level", min=1, max=3, help="The level of activation.")],
     incident: options.Incident,
     as_: options.ActsAs = None,
+    yes: options.Yes = False,
 ) -> int:
     """Activate the EOC: from now on each post needs its approval.
 
@@ -41,9 +42,11 @@ async def activate(
     name, talk = incident_name(incident), people_console(desk.as_json)
     async with session.acting(desk, as_) as here:
         before = await here.eoc()
-        action: Action = EocActivate(level=level, incident=name)
+        action: EocActivate | EocChange = EocActivate(level=level, incident=name)
         if before.posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE):
             action = EocChange(level=level, incident=name, activation=before.began_seq)
+        if (before.level, before.incident) != (level, name):
+            await confirm.deed(_what(action, before), yes)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
     answer(desk, view, reply)
@@ -51,10 +54,12 @@ async def activate(
 
 
 @command(app, "stand-down", "onevoice eoc stand-down --as eoc-director")
-async def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
+async def stand_down(desk: Invocation, as_: options.ActsAs = None, yes: options.Yes = False) -> int:
     """Stand the EOC down; what it held back stays held back."""
     async with session.acting(desk, as_) as here:
         before = await here.eoc()
+        if before.posture is not Posture.ROUTINE:
+            await confirm.deed(f"This stands the EOC down ({_posture(before)}).", yes)
         reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown(activation=before.began_seq))
         view = await here.eoc(reply.control_seq)
     answer(desk, view, reply)
@@ -98,6 +103,19 @@ def answer(desk: Invocation, view: EocView, reply: OrderReply | None = None) -> 
 
     said = {} if reply is None else {"changed": reply.changed}
     desk.answer(outcome.eoc_json(view) | said, draw)
+
+
+def _what(action: EocActivate | EocChange, before: EocView) -> str:
+    if isinstance(action, EocChange):
+        return f"{_posture(before)}. This makes it level {action.level}: {action.incident}."
+    return (
+        f"This activates the EOC, level {action.level}: {action.incident}. "
+        "From then on nothing is posted without its approval."
+    )
+
+
+def _posture(view: EocView) -> str:
+    return advice.posture_line(view.posture, view.level, view.incident)
 
 
 def _in_flight(count: int) -> str:

@@ -27,7 +27,7 @@ from services.desk.views.request import report
 from services.desk.views.timetext import duration
 from services.desk.words import check_id, reason_text
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.errors import Exit
 
 app = group("Requests that were made.")
 
@@ -74,10 +74,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
 async def approve(
     desk: Invocation,
     request_id: options.RequestId,
-    manner: options.Manner,
-    acknowledge: Annotated[
-        bool, typer.Option("--acknowledge", help="You saw what screening found, and accept it.")
-    ] = False,
+    manner: options.SigningManner,
 ) -> int:
     """Approve a request with your signature, and watch it land.
 
@@ -94,7 +91,7 @@ async def approve(
             show.whole_request(talk, view.request, SystemClock().now())
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
-        _check_acknowledged(view, acknowledge or manner.yes)
+        await confirm.screening(talk, statements.codes(view.request.screening), manner)
         if not manner.yes and confirm.interactive():
             await confirm.ask(*confirm.question(len(view.request.targets), view.request.scope, None))
         reply = await _decide(here, view, "approve")
@@ -201,19 +198,6 @@ async def _decide(
         reason=reason,
     )
     return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)
-
-
-def _check_acknowledged(view: RequestView, given: bool) -> None:
-    """Have the officer say that they saw what screening found; raises BadInput ``screening.unacknowledged``."""
-    found = view.request.screening
-    if not found or given:
-        return
-    codes = ", ".join(statements.codes(found))
-    raise BadInput(
-        "screening.unacknowledged",
-        f"screening found {codes}, and you did not say that you accept it; nothing was signed",
-        "--acknowledge says in your approval that you saw and accept this",
-    )
 
 
 async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:
