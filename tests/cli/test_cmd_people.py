@@ -183,7 +183,8 @@ def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
     while done.body["key"] not in conf.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    sent = city.json("publish", "Hydrants. https://mission.example", "--to", "fire-townsquare", "--as", "mcpe", "--yes")
+    words = ("Hydrants. https://mission.example", "--to", "fire-townsquare", "--severity", "minor")
+    sent = city.json("publish", *words, "--as", "mcpe", "--yes")
     assert sent.status == 0, sent
     assert city.json("keys", "rotate", "--service", "audit").code == "rotate.audit"
     assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"

@@ -32,6 +32,8 @@ from services.kernel.base.tls import client_context
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
+CUT_OFF_SECONDS = (0.2, 0.5, 1.0)
+"""How long it is waited before a connection that was cut off while it was made is tried again."""
 
 _DOCTOR = "onevoice doctor says what is wrong"
 _UNKNOWN = "whether it was done is not known"
@@ -87,6 +89,19 @@ class Link:
         await self._open(tls, signer, last)
 
     async def _open(self, tls: ssl.SSLContext | None, signer: Signer, server: str) -> None:
+        """Connect; what is cut off in the middle is tried again: a broker that reloads its users cuts people off."""
+        for pause in CUT_OFF_SECONDS:
+            try:
+                return await self._connect(tls, signer, server)
+            except Unreachable as error:
+                if not isinstance(error.__cause__, ConnectionError | errors.StaleConnectionError):
+                    raise
+                if isinstance(error.__cause__, ConnectionRefusedError):
+                    raise
+            await asyncio.sleep(pause)
+        return await self._connect(tls, signer, server)
+
+    async def _connect(self, tls: ssl.SSLContext | None, signer: Signer, server: str) -> None:
         self._client, self._errors, self._gone = SigningClient(signer), asyncio.Queue(), asyncio.Event()
         connecting = asyncio.ensure_future(
             self._client.connect(
@@ -108,7 +123,8 @@ class Link:
             if connecting.done():
                 connecting.result()
             else:
-                raise self._why(refused.result() if refused.done() else TimeoutError("no answer"))
+                cause = refused.result() if refused.done() else TimeoutError("no answer")
+                raise self._why(cause) from cause
         except (errors.Error, OSError, ValueError) as error:
             raise self._why(error) from error
         finally:

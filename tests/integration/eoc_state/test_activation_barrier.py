@@ -112,7 +112,8 @@ async def director(mission: Mission, fanout: Writer) -> Desk:
 async def test_with_nothing_in_flight_it_is_active_at_once(mission: Mission, fanout: Writer, director: Desk) -> None:
     await mission.run("eoc_state")
     reply = await director.order(ACTIVATE)
-    assert (reply["accepted"], reply["posture"], reply["in_flight"]) == (True, "eoc_activating", 0)
+    assert (reply["accepted"], reply["in_flight"]) == (True, 0)
+    assert reply["posture"] in ("eoc_activating", "eoc_active")  # the reply may come after its completion
     await posture(fanout, Posture.EOC_ACTIVE)
     (active,) = await actives(fanout)
     assert (active.activating_seq, active.settled, active.lapsed) == (reply["control_seq"], 0, 0)

@@ -255,7 +255,7 @@ async def test_time_alone_lets_a_role_count_that_begins_later(mission: Mission, 
 
     async def make(lasts: timedelta) -> tuple[str, datetime]:
         begins, officer = now() + lasts, next(officers)
-        grant = Grant(role=Role.MCPE, valid_from=begins)
+        grant = Grant(role=Role.COMMS_OFFICE, valid_from=begins)
         await mission.order("cao", Designate(officer=officer, grant=grant), "registry")
         request = await intake.submit(author="drivebc", author_kind="system")
         approved = await intake.approve(request, officer)

@@ -284,7 +284,9 @@ async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: In
     assert b"SECRET-PLACE" not in kept
     assert await town.ask(subjects.DESK_MEDIA_PUT, "clerk", raw) == reply
     named = {"sha256": reply["sha256"], "media_type": "image/jpeg", "alt": "IMG_0001.jpg"}
-    submitted = await town.submit("clerk", event(text="With a picture.", pictures=[named]))
+    submitted = await town.submit(
+        "clerk", event(text="With a picture. https://mission.example/picture", pictures=[named])
+    )
     request = await town.stored(submitted["request_id"])
     assert [finding.code for finding in request.screening] == ["alt-missing"]
     assert request.renderings[0].content().pictures[0].sha256 == reply["sha256"]
