@@ -29,6 +29,7 @@ _SANCTIONS = OFFICE | {Role.CAO}
 
 WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
     "eoc_activate": _DIRECTS,
+    "eoc_change": _DIRECTS,
     "eoc_stand_down": _DIRECTS,
     "crisis_declare": EOC_APPROVERS,
     "crisis_end": EOC_APPROVERS,

@@ -17,7 +17,7 @@ def corrected(memory: Memory) -> Told:
 
 def recalled(memory: Memory) -> Told:
     """The PIO takes the CAO's message back: deleted where it can be, marked on the website."""
-    answer = memory.stage.command("recall", memory.cao_request, "--as", "pio", "--yes")
+    answer = memory.stage.command("recall", memory.cao_request, "--as", "pio", "--acknowledge", "--yes")
     expect(answer, 0)
     rows = answer.body["deliveries"]
     done = {row["profile"] for row in rows if row["outcome"] in ("recalled", "delivered")}

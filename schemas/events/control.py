@@ -36,6 +36,18 @@ class EocActivate(Contract):
     incident: Text
 
 
+class EocChange(Contract):
+    """Change the level or the incident of an EOC that is active or activating.
+
+    ``activation`` is the sequence of the activation that it is about. What waits for it goes on.
+    """
+
+    action: Literal["eoc_change"] = "eoc_change"
+    level: Literal[1, 2, 3]
+    incident: Text
+    activation: int
+
+
 class EocStandDown(Contract):
     """Stand the EOC down; the posture becomes routine. ``activation``: the sequence of the activation that it ends."""
 
@@ -171,7 +183,7 @@ class ProfileRemove(Contract):
     profile: Id
 
 
-EocAction = EocActivate | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
+EocAction = EocActivate | EocChange | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
 PeopleAction = Designate | Revoke | OfficerAdd | Reinstate | Rekey | SystemAdd | SystemRemove | SettingsChange
 RegistryAction = PeopleAction | Confirm | Decline | ProfileAdd | ProfileSuspend | ProfileRemove
 Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]

@@ -87,12 +87,14 @@ class ResolutionReply(Contract):
 
 
 class OrderReply(Contract):
-    """The control change is in the ledger; ``control_seq`` is the new control revision.
+    """The order holds; ``control_seq`` is the control revision.
 
-    ``proposal``: it waits there, under this number, until others confirm it.
+    ``changed`` is false where it was so already: then nothing was written. ``proposal``: it waits there, under this
+    number, until others confirm it.
     """
 
     accepted: Literal[True] = True
+    changed: bool = True
     control_seq: int
     posture: Posture
     in_flight: int = 0

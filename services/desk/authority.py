@@ -59,7 +59,7 @@ async def order_people(desk: Invocation, as_: str | None, wanted: Action | Make,
                 return Exit.DONE
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
         views = await ask_officers(here, reply.control_seq)
-    said: dict[str, Any] = {"control_seq": reply.control_seq}
+    said: dict[str, Any] = {"control_seq": reply.control_seq, "changed": reply.changed}
     if reply.proposal is not None:
         say_waits(desk, reply.proposal, said)
         return Exit.BLOCKED
@@ -68,7 +68,8 @@ async def order_people(desk: Invocation, as_: str | None, wanted: Action | Make,
 
     def draw(out: Console) -> None:
         city.officers(out, shown, SystemClock().now())
-        out.print(Text(f"In force since control revision {reply.control_seq}.", style="dim"))
+        since = f"In force since control revision {reply.control_seq}."
+        out.print(Text(since if reply.changed else outcome.SO_ALREADY, style="dim"))
 
     desk.answer(one | said, draw)
     return Exit.DONE

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from services.desk.deadline import while_a_person_thinks
+from services.desk.options import SigningManner
 from services.desk.views.output import errors_console
 from services.kernel.base.errors import BadInput
 
@@ -75,23 +77,46 @@ def _read(prompt: str, piped: bool) -> str:
     return sys.stdin.readline()
 
 
+async def screening(console: Console, codes: Sequence[str], manner: SigningManner, piped: bool = False) -> None:
+    """Have a person say that they accept what screening found; ``--yes`` does not say so, ``--acknowledge`` does.
+
+    Raises:
+        BadInput: ``screening.unacknowledged`` where nobody can be asked, ``confirm.declined``.
+    """
+    if not codes or manner.acknowledge:
+        return
+    if manner.yes or not interactive(piped):
+        raise BadInput(
+            "screening.unacknowledged",
+            f"screening found {', '.join(codes)}, and you did not say that you accept it; nothing was sent or signed",
+            "read what it found (--dry-run, or onevoice show); --acknowledge says that you saw and accept it",
+        )
+    console.print("Read what screening found: your signature says that you accept it.", style="yellow")
+    await ask(f"Accept {', '.join(codes)}? [y/N]", piped=piped)
+
+
 async def publishing(
-    console: Console, *, yes: bool, profiles: int, scope: str, incident: str | None, findings: int, piped: bool = False
+    manner: SigningManner, *, profiles: int, scope: str, incident: str | None, piped: bool = False
 ) -> None:
-    """Have a person confirm, and acknowledge what screening found.
+    """Have a person confirm a message.
 
     Raises:
         BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
     """
-    if yes:
+    if manner.yes:
         return
     if not interactive(piped):
         raise BadInput(
-            "confirm.needed",
-            "this publishes, and there is no terminal to ask on; nothing was sent",
-            "--yes confirms, and acknowledges what screening found",
+            "confirm.needed", "this publishes, and there is no terminal to ask on; nothing was sent", "--yes confirms"
         )
-    if findings:
-        console.print("Read what screening found: your signature says that you accept it.", style="yellow")
-        await ask(f"Accept {findings} finding{'s' if findings > 1 else ''}? [y/N]", piped=piped)
     await ask(*question(profiles, scope, incident), piped=piped)
+
+
+async def deed(what: str, yes: bool) -> None:
+    """Ask on a terminal before something that is not easily undone; a program is not asked.
+
+    Raises:
+        BadInput: ``confirm.declined``.
+    """
+    if not yes and interactive():
+        await ask(f"{what} Go on? [y/N]")

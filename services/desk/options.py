@@ -27,7 +27,11 @@ Wait = Annotated[
 WaitForAnswer = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for how it went: 15s, 1m, 0s.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm, and acknowledge what screening found.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Confirm, without being asked.")]
+Acknowledge = Annotated[
+    bool, typer.Option("--acknowledge", help="You saw what screening found, and accept it; --yes does not say so.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be posted where, and send nothing.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes on record.")]
 Incident = Annotated[str, typer.Option("--incident", metavar="NAME", help="The incident's name.")]
 
@@ -101,9 +105,21 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class PublishManner(Manner):
+class RequestManner(Manner):
+    """How to go about a request: also whether to send it at all."""
+
+    dry_run: DryRun = False
+
+
+@dataclass(frozen=True)
+class SigningManner(Manner):
+    """How to go about what is signed: also whether what screening found is accepted."""
+
+    acknowledge: Acknowledge = False
+
+
+@dataclass(frozen=True)
+class PublishManner(SigningManner):
     """How to go about a new message: also whether to send it at all."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be posted where, and send nothing.")] = (
-        False
-    )
+    dry_run: DryRun = False

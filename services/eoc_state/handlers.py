@@ -16,7 +16,9 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
 
-ACTIONS = frozenset({"eoc_activate", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"})
+ACTIONS = frozenset(
+    {"eoc_activate", "eoc_change", "eoc_stand_down", "crisis_declare", "crisis_end", "hold", "withdraw"}
+)
 BARRIER_LOOK_SECONDS = 0.2
 IDLE_LOOK_SECONDS = 1.0
 
@@ -29,11 +31,14 @@ class EocHandlers:
         self.flights = flights
 
     async def on_order(self, order: Envelope, sender: Sender) -> OrderReply:
-        """Activate, stand down, declare, end, hold or withdraw; answer with the new control revision."""
-        state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check_withdrawal)
-        self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
+        """Activate, change, stand down, declare, end, hold or withdraw; answer with the new control revision."""
+        done = await carry_out(self.runtime, order, sender, ACTIONS, self._check_withdrawal)
+        said, action, state = done.said, done.order.action.action, done.state
+        self.runtime.log.info(said, action=action, by=sender, control_seq=state.seq)
         await self.runtime.projection.at_least(state.seq)
-        return OrderReply(control_seq=state.seq, posture=state.posture, in_flight=self.flights.under_way)
+        return OrderReply(
+            changed=done.changed, control_seq=state.seq, posture=state.posture, in_flight=self.flights.under_way
+        )
 
     async def on_control(self, event: dict[str, object], entry: EntryOf) -> None:
         """Broadcast the posture after each control event, whoever appended it."""

@@ -39,10 +39,11 @@ class RegistryHandlers:
             state = await carry_out_renewal(self.runtime, order)
             self.runtime.log.info("the root was renewed", version=state.version, by=sender, control_seq=state.seq)
             return OrderReply(control_seq=state.seq, posture=state.posture)
-        state, signed = await carry_out(self.runtime, order, sender, ACTIONS, self._check)
-        self.runtime.log.info("control changed", action=signed.action.action, by=sender, control_seq=state.seq)
+        done = await carry_out(self.runtime, order, sender, ACTIONS, self._check)
+        said, action, state = done.said, done.order.action.action, done.state
+        self.runtime.log.info(said, action=action, by=sender, control_seq=state.seq)
         waits = next((seq for seq, one in state.proposals.items() if one.order == order_hash(order)), None)
-        return OrderReply(control_seq=state.seq, posture=state.posture, proposal=waits)
+        return OrderReply(changed=done.changed, control_seq=state.seq, posture=state.posture, proposal=waits)
 
     async def _check(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, ProfileAdd):

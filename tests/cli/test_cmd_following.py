@@ -12,7 +12,7 @@ from tests.cli.messages import FIRE, words
 from tests.cli.test_cmd_terminal import talk
 from tests.support.mission import PATIENCE
 
-AS = ("--as", "fire-publisher", "--yes")
+AS = ("--as", "fire-publisher", "--yes", "--acknowledge")
 MIRROR = "website-mirror"
 
 

@@ -38,6 +38,30 @@ def test_eoc_activate_ends_when_it_is_active(city: Shell, eoc: dict[str, Any]) -
     assert city.json("approve", done.body["request_id"], "--as", "eoc-director", "--yes").status == 0
 
 
+def test_an_active_eoc_takes_another_level_and_incident(city: Shell, eoc: dict[str, Any]) -> None:
+    """The same once more writes nothing, and says so."""
+    changed = ["eoc", "activate", "--level", "3", "--incident", "Flood and slide", "--as", "eoc-director"]
+    done = city.json(*changed)
+    assert (done.status, done.body["changed"]) == (0, True), done
+    assert (done.body["posture"], done.body["level"], done.body["incident"]) == ("eoc_active", 3, "Flood and slide")
+    assert done.body["control_seq"] > eoc["control_seq"]
+    again = city.json(*changed)
+    assert (again.status, again.body["changed"], again.body["control_seq"]) == (0, False, done.body["control_seq"])
+    assert "Nothing was written." in city(*changed).out
+
+
+def test_what_is_so_already_is_not_written_again(city: Shell) -> None:
+    before = city.json("eoc", "status").body["control_seq"]
+    for words_ in ("hold off --as pio", "crisis end --as pio", "eoc stand-down --as eoc-director"):
+        done = city.json(*words_.split())
+        assert (done.status, done.body["changed"], done.body["control_seq"]) == (0, False, before), done
+        assert "Nothing was written." in city(*words_.split()).out
+    for _ in range(2):
+        held = city.json("hold", "on", "--as", "pio").body
+    assert (held["hold"], held["changed"], held["control_seq"]) == (True, False, before + 1)
+    assert city.json("hold", "off", "--as", "pio").body["changed"]
+
+
 @pytest.mark.usefixtures("eoc")
 def test_all_departments_take_the_pio(city: Shell) -> None:
     done = city.json("publish", words("City Hall is closed."), "--all-departments", "--as", "cao", "--yes")

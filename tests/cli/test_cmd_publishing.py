@@ -157,6 +157,7 @@ def test_the_same_command_after_no_answer_is_the_same_request(made_folder: Path,
 
 def test_the_same_words_after_an_answer_are_a_new_request(city: Shell) -> None:
     text = words()
-    first, second = (city.json("publish", text, *FIRE, *AS) for _ in range(2))
+    first, seen, second = (city.json("publish", text, *FIRE, *AS, *more) for more in ((), (), ("--acknowledge",)))
     assert (first.status, second.status) == (0, 0)
+    assert (seen.status, seen.code) == (2, "screening.unacknowledged")
     assert first.body["request_id"] != second.body["request_id"]

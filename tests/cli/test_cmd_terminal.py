@@ -10,6 +10,8 @@ import subprocess
 import time
 import uuid
 
+import pytest
+
 from tests.cli.conftest import ONEVOICE, Shell
 
 PUBLISH = ["--as", "fire-publisher"]
@@ -83,3 +85,20 @@ def test_colour_only_on_a_terminal_and_without_no_color(city: Shell) -> None:
     assert green.search(talk(coloured, ["audit", "verify"], {})[1])
     assert not green.search(talk(city, ["audit", "verify"], {})[1])
     assert "\x1b" not in coloured.process("audit", "verify").out
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("eoc activate --level 2 --incident Flood --as eoc-director", "This activates the EOC, level 2: Flood."),
+        ("profiles suspend parks-townsquare --as mcpe", "Nothing is posted to parks-townsquare any more."),
+        ("profiles remove parks-townsquare --as mcpe", "This strikes parks-townsquare off the list."),
+        ("officers revoke clerk --as mcpe", "The key of clerk never counts again."),
+    ],
+)
+def test_what_is_not_easily_undone_is_asked_about_on_a_terminal(city: Shell, deed: str, said: str) -> None:
+    before = city.json("eoc", "status").body["control_seq"]
+    status, shown = talk(city, deed.split(), {"[y/N]": "n"})
+    assert said in " ".join(shown.split())
+    assert (status, "stopped: nothing was sent" in shown) == (2, True), shown
+    assert city.json("eoc", "status").body["control_seq"] == before

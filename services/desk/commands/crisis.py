@@ -30,5 +30,5 @@ async def _order(desk: Invocation, as_: str | None, declaration: CrisisDeclare |
         action = declaration or CrisisEnd(crisis=(await here.eoc()).began_seq)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await here.eoc(reply.control_seq)
-    eoc.answer(desk, view)
+    eoc.answer(desk, view, reply)
     return Exit.DONE

@@ -6,12 +6,13 @@ import math
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from schemas import canonical, subjects
-from schemas.events.control import EocActivate, EocStandDown, Posture
-from schemas.events.desk import BoardBeat, EocBroadcast, EocView
-from services.desk import options, session
+from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
+from schemas.events.desk import BoardBeat, EocBroadcast, EocView, OrderReply
+from services.desk import confirm, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import until_active
 from services.desk.connection.live import messages, until_interrupted
@@ -31,28 +32,37 @@ async def activate(
     level: Annotated[int, typer.Option("--level", min=1, max=3, help="The level of activation.")],
     incident: options.Incident,
     as_: options.ActsAs = None,
+    yes: options.Yes = False,
 ) -> int:
     """Activate the EOC: from now on each post needs its approval.
 
-    It waits until nothing that was decided before is in flight any more, and says then that it is active.
+    It waits until nothing that was decided before is in flight any more, and says then that it is active. Where the
+    EOC is active already, another level or incident changes it.
     """
-    action = EocActivate(level=level, incident=incident_name(incident))
-    talk = people_console(desk.as_json)
+    name, talk = incident_name(incident), people_console(desk.as_json)
     async with session.acting(desk, as_) as here:
+        before = await here.eoc()
+        action: EocActivate | EocChange = EocActivate(level=level, incident=name)
+        if before.posture in (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE):
+            action = EocChange(level=level, incident=name, activation=before.began_seq)
+        if (before.level, before.incident) != (level, name):
+            await confirm.deed(_what(action, before), yes)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
-    answer(desk, view)
+    answer(desk, view, reply)
     return Exit.DONE
 
 
 @command(app, "stand-down", "onevoice eoc stand-down --as eoc-director")
-async def stand_down(desk: Invocation, as_: options.ActsAs = None) -> int:
+async def stand_down(desk: Invocation, as_: options.ActsAs = None, yes: options.Yes = False) -> int:
     """Stand the EOC down; what it held back stays held back."""
     async with session.acting(desk, as_) as here:
         before = await here.eoc()
+        if before.posture is not Posture.ROUTINE:
+            await confirm.deed(f"This stands the EOC down ({_posture(before)}).", yes)
         reply = await here.order(subjects.DESK_EOC_ORDER, EocStandDown(activation=before.began_seq))
         view = await here.eoc(reply.control_seq)
-    answer(desk, view)
+    answer(desk, view, reply)
     return Exit.DONE
 
 
@@ -83,9 +93,29 @@ async def watch(desk: Invocation, as_: options.AsksAs = None) -> int:
     return Exit.DONE
 
 
-def answer(desk: Invocation, view: EocView) -> None:
-    """Print the posture."""
-    desk.answer(outcome.eoc_json(view), lambda out: city.eoc(out, view, SystemClock().now()))
+def answer(desk: Invocation, view: EocView, reply: OrderReply | None = None) -> None:
+    """Print the posture; after an order that repeated what is so, say that nothing was written."""
+
+    def draw(out: Console) -> None:
+        if reply is not None and not reply.changed:
+            out.print(Text(outcome.SO_ALREADY))
+        city.eoc(out, view, SystemClock().now())
+
+    said = {} if reply is None else {"changed": reply.changed}
+    desk.answer(outcome.eoc_json(view) | said, draw)
+
+
+def _what(action: EocActivate | EocChange, before: EocView) -> str:
+    if isinstance(action, EocChange):
+        return f"{_posture(before)}. This makes it level {action.level}: {action.incident}."
+    return (
+        f"This activates the EOC, level {action.level}: {action.incident}. "
+        "From then on nothing is posted without its approval."
+    )
+
+
+def _posture(view: EocView) -> str:
+    return advice.posture_line(view.posture, view.level, view.incident)
 
 
 def _in_flight(count: int) -> str:

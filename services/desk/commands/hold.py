@@ -27,5 +27,5 @@ async def hold(
         named = None if switch == "on" else (await here.eoc()).hold_seq
         reply = await here.order(subjects.DESK_EOC_ORDER, Hold(on=switch == "on", hold=named))
         view = await here.eoc(reply.control_seq)
-    eoc.answer(desk, view)
+    eoc.answer(desk, view, reply)
     return Exit.DONE

@@ -20,7 +20,7 @@ from services.desk.keys import agent, rotation
 from services.desk.keys.code import short_code
 from services.desk.keys.opening import ask_passphrase
 from services.desk.keys.sealed import read_sealed
-from services.desk.views.layout import table, width
+from services.desk.views.layout import table, table_width
 from services.desk.words import check_id
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
@@ -40,7 +40,7 @@ def listing(desk: Invocation) -> int:
         rows = table("key", "code", "kept")
         for one in found:
             rows.add_row(Text(one["name"]), Text(one["code"]), Text(one["kept"]))
-        out.print(rows, width=width(out))
+        out.print(rows, width=table_width(out))
         if held:
             out.print(Text(f"The agent keeps {len(held)} open for {int(seconds // 60)} min more.", style="dim"))
 

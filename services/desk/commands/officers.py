@@ -118,7 +118,7 @@ async def revoke(
 
     async def unless_the_last(here: Session) -> Action:
         if not yes:
-            await _ask_about_the_last(here, officer)
+            await _ask_to_revoke(here, officer)
         return Revoke(officer=officer)
 
     return await order_people(desk, as_, unless_the_last, officer)
@@ -194,15 +194,18 @@ async def _ask_to_confirm(found: ProposalView) -> None:
     await asking_back.ask(f"{views.sentence(found.action)}. Confirm it? [y/N]")
 
 
-async def _ask_about_the_last(here: Session, officer: str) -> None:
-    """Ask before the last officer who may designate is revoked: after that only the root keys can."""
+async def _ask_to_revoke(here: Session, officer: str) -> None:
+    """Ask on a terminal, and always about the last officer who may designate: after that only the root keys can."""
     found = await known_officer(here, officer)
     able = {
         view.officer.id
         for view in await ask_officers(here)
         if any(grant.role in DESIGNATES for grant in view.grants_now)
     }
-    if found.revoked or able != {officer}:
+    if found.revoked:
+        return
+    if able != {officer}:
+        await asking_back.deed(f"The key of {officer} never counts again.", yes=False)
         return
     said = f"{officer} is the last one who may designate: after this nobody can give anybody a role"
     if not asking_back.interactive():

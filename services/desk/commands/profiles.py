@@ -14,7 +14,7 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
-from services.desk import options, session
+from services.desk import confirm, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
 from services.desk.city.profile_check import examine
@@ -108,35 +108,39 @@ async def add(
 
 
 @command(app, "suspend", "onevoice profiles suspend parks-townsquare --as mcpe")
-async def suspend(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None) -> int:
+async def suspend(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None, yes: options.Yes = False) -> int:
     """Take the sanction of a profile back: nothing is posted to it any more."""
-    return await _order(desk, as_, ProfileSuspend(profile=check_id(profile, "profile")), profile)
+    action = ProfileSuspend(profile=check_id(profile, "profile"))
+    return await _order(desk, as_, action, profile, "" if yes else f"Nothing is posted to {profile} any more.")
 
 
 @command(app, "remove", "onevoice profiles remove parks-townsquare --as mcpe")
-async def remove(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None) -> int:
+async def remove(desk: Invocation, profile: ProfileId, as_: options.ActsAs = None, yes: options.Yes = False) -> int:
     """Strike a profile off the list, for good. What was posted to it stays where it is, and on record."""
-    return await _order(desk, as_, ProfileRemove(profile=check_id(profile, "profile")), profile)
+    action = ProfileRemove(profile=check_id(profile, "profile"))
+    return await _order(desk, as_, action, profile, "" if yes else f"This strikes {profile} off the list.")
 
 
 async def _profiles(here: Session, at_least: int | None = None) -> tuple[Profile, ...]:
     return (await here.board(BoardQuery(query="profiles", at_least=at_least))).profiles or ()
 
 
-async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: str) -> int:
+async def _order(desk: Invocation, as_: str | None, action: Action, profile_id: str, ask: str = "") -> int:
     async with session.acting(desk, as_) as here:
         known = {profile.id for profile in await _profiles(here)}
         if not isinstance(action, ProfileAdd) and profile_id not in known:
             raise BadInput("profile.unknown", f"there is no profile {profile_id!r}", "onevoice profiles list")
+        await confirm.deed(ask, yes=not ask)
         reply = await here.order(subjects.DESK_REGISTRY_ORDER, action)
         now = next((one for one in await _profiles(here, reply.control_seq) if one.id == profile_id), None)
 
     def draw(out: Console) -> None:
         state = "not on the list" if now is None else "official" if now.official else "suspended"
-        out.print(Text(f"{profile_id} is {state} since control revision {reply.control_seq}."))
+        since = f"since control revision {reply.control_seq}." if reply.changed else f"already. {outcome.NOT_WRITTEN}"
+        out.print(Text(f"{profile_id} is {state} {since}"))
         if now is not None and now.official:
             out.print(Text("It can be posted to at once, without a restart: onevoice profiles check", style="dim"))
 
     said = {"id": profile_id, "removed": True} if now is None else outcome.profile_json(now)
-    desk.answer(said | {"control_seq": reply.control_seq}, draw)
+    desk.answer(said | {"control_seq": reply.control_seq, "changed": reply.changed}, draw)
     return Exit.DONE

@@ -65,15 +65,10 @@ async def publish_draft(here: Session, draft: MessageDraft, manner: options.Publ
     if manner.dry_run:
         return _dry_run(desk, out, seen, state)
     _show_preview(talk, out, seen, state)
-    await confirm.publishing(
-        talk,
-        yes=manner.yes,
-        profiles=len(seen.targets),
-        scope=seen.scope,
-        incident=state.incident,
-        findings=len(seen.screening),
-        piped=draft.piped(),
-    )
+    piped, codes = draft.piped(), statements.codes(seen.screening)
+    await confirm.screening(talk, codes, manner, piped)
+    reach = len(seen.targets)
+    await confirm.publishing(manner, profiles=reach, scope=seen.scope, incident=state.incident, piped=piped)
     submitted = await submit_as_seen(here, talk, out, seen)
     since = await approve_own(here, out, seen, submitted)
     out.unanswered.forget(out.fingerprint)
@@ -82,7 +77,7 @@ async def publish_draft(here: Session, draft: MessageDraft, manner: options.Publ
 
 
 @command(app, "request", 'onevoice request "Road closed at Dewdney Trunk." --to engineering-townsquare --as clerk')
-async def request(desk: Invocation, message: options.MessageOptions, manner: options.PublishManner) -> int:
+async def request(desk: Invocation, message: options.MessageOptions, manner: options.RequestManner) -> int:
     """Ask for a message to be published, without approving it.
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
@@ -104,12 +99,14 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
     return report(desk, talk, view)
 
 
-def _draft(desk: Invocation, message: options.MessageOptions, manner: options.PublishManner) -> MessageDraft:
+def _draft(
+    desk: Invocation, message: options.MessageOptions, manner: options.RequestManner | options.PublishManner
+) -> MessageDraft:
     city = desk.city()
     return MessageDraft.of(templates.filled(message, city.templates_folder), manner, city.zone)
 
 
-async def _request_as_system(here: Session, draft: MessageDraft, manner: options.PublishManner, talk: Console) -> int:
+async def _request_as_system(here: Session, draft: MessageDraft, manner: options.RequestManner, talk: Console) -> int:
     """Submit for a system, which may do nothing else; an officer whose key is here looks what became of it."""
     if draft.pictures:
         raise BadInput("picture.system", "a system cannot send pictures", "leave --image out, or submit as an officer")

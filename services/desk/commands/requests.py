@@ -83,10 +83,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
 async def approve(
     desk: Invocation,
     request_id: options.RequestId,
-    manner: options.Manner,
-    acknowledge: Annotated[
-        bool, typer.Option("--acknowledge", help="You saw what screening found, and accept it.")
-    ] = False,
+    manner: options.SigningManner,
 ) -> int:
     """Approve a request with your signature, and watch it land.
 
@@ -103,7 +100,7 @@ async def approve(
             show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view))
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
-        _check_acknowledged(view, acknowledge or manner.yes)
+        await confirm.screening(talk, statements.codes(view.request.screening), manner)
         if not manner.yes and confirm.interactive():
             await confirm.ask(*confirm.question(len(view.request.targets), view.request.scope, None))
         reply = await _decide(here, view, "approve")
@@ -192,19 +189,6 @@ async def _decide(
         reason=reason,
     )
     return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)
-
-
-def _check_acknowledged(view: RequestView, given: bool) -> None:
-    """Have the officer say that they saw what screening found; raises BadInput ``screening.unacknowledged``."""
-    found = view.request.screening
-    if not found or given:
-        return
-    codes = ", ".join(statements.codes(found))
-    raise BadInput(
-        "screening.unacknowledged",
-        f"screening found {codes}, and you did not say that you accept it; nothing was signed",
-        "--acknowledge says in your approval that you saw and accept this",
-    )
 
 
 async def _await(desk: Invocation, as_: str | None, beginning: str) -> int:

@@ -12,7 +12,7 @@ from schemas.events import control as c
 from schemas.events.authority import Grant, Settings
 from schemas.events.desk import AuthorityView, ProposalView
 from services.desk.keys.code import short_code
-from services.desk.views.layout import table, width
+from services.desk.views.layout import table, table_width
 from services.desk.views.timetext import local
 from services.kernel.base.clock import SystemClock
 
@@ -82,7 +82,7 @@ def systems(console: Console, view: AuthorityView) -> None:
     rows = table("system", "name", "key")
     for one in view.systems:
         rows.add_row(Text(one.id), Text(one.name), Text(short_code(one.public_key)))
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))
 
 
 def pairs(console: Console, lines: Sequence[tuple[str, str]]) -> None:
@@ -91,4 +91,4 @@ def pairs(console: Console, lines: Sequence[tuple[str, str]]) -> None:
     rows.show_header = False
     for name, value in lines:
         rows.add_row(Text(name, style="dim"), Text(value))
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))

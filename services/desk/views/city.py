@@ -12,7 +12,7 @@ from schemas.events.authority import Profile
 from schemas.events.desk import EocView, OfficerView
 from services.desk.views import advice
 from services.desk.views.health import Level, Line, ProfileCheck
-from services.desk.views.layout import table, width
+from services.desk.views.layout import table, table_width, width
 from services.desk.views.timetext import local
 
 _LEVEL_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -33,7 +33,7 @@ def eoc(console: Console, view: EocView, now: datetime) -> None:
         ("ledger", f"{view.last_seq} events"),
     ):
         facts.add_row(Text(name, style="dim"), Text(value))
-    console.print(facts, width=width(console))
+    console.print(facts, width=table_width(console))
     for post in view.unknown:
         said = f"UNKNOWN: {post.request_id} on {post.profile} may be out, or come out yet, without an approval: look"
         console.print(Text(said, style="bold red"), soft_wrap=True)
@@ -49,7 +49,7 @@ def officers(console: Console, views: Sequence[OfficerView], now: datetime) -> N
         ends = [grant.valid_until for grant in view.grants_now if grant.valid_until is not None]
         until = local(min(ends), now) if ends else "-"
         rows.add_row(Text(view.officer.id), Text(view.officer.name), Text(roles), Text(until))
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))
 
 
 def profiles(console: Console, found: Sequence[Profile]) -> None:
@@ -58,7 +58,7 @@ def profiles(console: Console, found: Sequence[Profile]) -> None:
     for profile in found:
         official = "yes" if profile.official else "NO"
         rows.add_row(Text(profile.id), Text(profile.department), Text(profile.platform), official)
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))
 
 
 def profile_findings(console: Console, found: Sequence[ProfileCheck]) -> None:
@@ -73,7 +73,7 @@ def profile_findings(console: Console, found: Sequence[ProfileCheck]) -> None:
             troubles.setdefault("; ".join(one.problems), []).append(one.id)
     for trouble, ids in troubles.items():
         rows.add_row(Text("\n".join(ids)), Text("FAIL", style="bold red"), Text(trouble))
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))
 
 
 def checks(console: Console, lines: Sequence[Line]) -> None:
@@ -85,4 +85,4 @@ def checks(console: Console, lines: Sequence[Line]) -> None:
         if line.mend and line.level is not Level.OK:
             detail.append(f"\n-> {line.mend}", style="dim")
         rows.add_row(Text(line.level.value, style=_LEVEL_STYLE[line.level]), Text(line.check), detail)
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from schemas.events.dead import LetterView
 from services.desk.views.layout import table as rows_of
-from services.desk.views.layout import width
+from services.desk.views.layout import table_width, width
 from services.desk.views.timetext import ago, local, told
 
 MAX_BODY = 4_000
@@ -62,7 +62,7 @@ def whole(console: Console, view: LetterView, now: datetime) -> None:
     rows += [("sent again from", f"dead letter {view.again_of}")] if view.again_of else []
     for name, value in rows:
         facts.add_row(Text(name, style="dim"), Text(value))
-    console.print(facts, width=width(console))
+    console.print(facts, width=table_width(console))
     if view.data_base64:
         console.print(Text(_readable(base64.b64decode(view.data_base64))), soft_wrap=True)
 

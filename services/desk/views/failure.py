@@ -16,6 +16,8 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
 
 LOG_NAME = "desk-errors.log"
+LOG_BYTES = 1_000_000
+"""How long the file of details grows before it is set aside as ``desk-errors.log.1``, in place of the former one."""
 
 
 class Bug(OneVoiceError):
@@ -81,6 +83,7 @@ def _write_details(error: Exception, args: list[str]) -> Path | None:
             continue
         path = folder / LOG_NAME
         try:
+            _rotate(path)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "a", encoding="utf-8") as file:
                 file.write(f"{SystemClock().now().isoformat()} onevoice {command}\n{text}\n")
@@ -88,6 +91,16 @@ def _write_details(error: Exception, args: list[str]) -> Path | None:
             continue
         return path
     return None
+
+
+def _rotate(path: Path) -> None:
+    """Set a long file aside; raises OSError."""
+    try:
+        long = path.lstat().st_size > LOG_BYTES
+    except FileNotFoundError:
+        return
+    if long:
+        path.replace(path.with_name(f"{LOG_NAME}.1"))
 
 
 def _var_folder(args: list[str]) -> Path | None:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
-from services.desk.views.layout import table, width
+from services.desk.views.layout import table, table_width
 from services.desk.views.timetext import local
 
 ACTS: dict[str | None, str] = {
@@ -101,4 +101,4 @@ def table_of(console: Console, lines: Sequence[HistoryLine], now: datetime) -> N
     rows = table("when", "request", "who", "what")
     for line in lines:
         rows.add_row(Text(local(line.at, now)), Text(line.request_id), Text(line.who), Text(line.what))
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))

@@ -18,6 +18,10 @@ DELIVERED = "delivered"
 DONE = frozenset({DELIVERED, "recalled"})
 """The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
 
+NOT_WRITTEN = "Nothing was written."
+SO_ALREADY = f"It was so already. {NOT_WRITTEN}"
+"""How an order that repeats what is so is answered."""
+
 
 def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:
     """Return a verdict for programs."""

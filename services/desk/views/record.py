@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services.audit.proof import Checked, EntryProof, EntryView, Report
-from services.desk.views.layout import table, width
+from services.desk.views.layout import table, table_width, width
 from services.desk.views.timetext import local, told
 
 _SHOWN = 50
@@ -60,7 +60,7 @@ def entries(out: Console, views: Sequence[EntryView], now: datetime) -> None:
     for view in views:
         about = " ".join(part for part in (view.profile, view.request_id, _gist(view)) if part)
         rows.add_row(str(view.seq), Text(local(view.at, now)), Text(view.kind), Text(about))
-    out.print(rows, width=width(out))
+    out.print(rows, width=table_width(out))
 
 
 def checked_json(found: Checked) -> dict[str, Any]:

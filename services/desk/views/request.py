@@ -19,7 +19,7 @@ from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import difference, outcome, unconfirmed
 from services.desk.views.languages import name_of
-from services.desk.views.layout import WIDTH, table, width
+from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
 from services.desk.views.timetext import ago, local, told
 
@@ -79,7 +79,11 @@ def message(
     for shown in renderings:
         panel = rendering(shown)
         panel.width = width(console)
-        console.print(panel)
+        if console.is_dumb_terminal:  # it draws no boxes
+            console.print(panel.title, width=panel.width)
+            console.print(Padding(panel.renderable, (0, 0, 0, 2)), width=panel.width)
+        else:
+            console.print(panel)
     console.print(Text(f"To {reach(len(targets), scope)}: {', '.join(targets)}"), width=width(console))
     if screening:
         console.print(Text("Screening found:", style="yellow"))
@@ -156,7 +160,7 @@ def _findings(console: Console, found: Verdict) -> None:
         style = _FINDING_STYLE[finding.outcome]
         rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(told(finding.reason)))
     if found.findings:
-        console.print(rows, width=width(console))
+        console.print(rows, width=table_width(console))
 
 
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
@@ -257,7 +261,7 @@ def pending_table(console: Console, views: Sequence[RequestView], now: datetime)
             Text(f"in {ago((request.expires_at - now).total_seconds())}" if request.expires_at > now else "ended"),
             Text(line if len(line) <= 80 else line[:79] + "…"),
         )
-    console.print(rows, width=width(console))
+    console.print(rows, width=table_width(console))
     for view in views:
         if later := tuple(item for item in view.deliveries if item.retry_at is not None):
             console.print()

@@ -7,7 +7,7 @@ reads the new state and checks the order again.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from schemas import flow, subjects
@@ -20,7 +20,8 @@ from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
-from services.kernel.control.order_rules import check_fresh, check_order, order_hash
+from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash
+from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
@@ -65,6 +66,20 @@ class ControlWriter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CarriedOut:
+    """An order that holds, and the state with it; ``changed`` is false where it was so already."""
+
+    state: ControlState
+    order: Order
+    changed: bool = True
+
+    @property
+    def said(self) -> str:
+        """What a log says of it."""
+        return "control changed" if self.changed else "an order that repeats what is so"
+
+
 async def no_further_check(_state: ControlState, _order: Order) -> None:
     """Ask nothing beyond the fold."""
 
@@ -75,8 +90,8 @@ async def carry_out(
     sender: str,
     actions: frozenset[str],
     further: FurtherCheck = no_further_check,
-) -> tuple[ControlState, Order]:
-    """Append an order to ``ledger.control``; return the state after it, and the order.
+) -> CarriedOut:
+    """Append an order to ``ledger.control``, unless it repeats what is so.
 
     A repeat after a lost reply is answered like the first time while the order is fresh; later it is refused.
 
@@ -90,10 +105,13 @@ async def carry_out(
     for _ in range(TRIES):
         event = Ordered(at=runtime.clock.now(), order=envelope, rule=2)
         if _stands(runtime, envelope, order):
-            return state, order
+            return CarriedOut(state, order)
         try:
-            check_order(state, envelope, order, event.at)
+            check_genuine(state, envelope, order, event.at)
             check_fresh(order, event.at)
+            if repeats(state, order.action, event.at):
+                return CarriedOut(state, order, changed=False)
+            check_order(state, envelope, order, event.at)
             await further(state, order)
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
@@ -110,7 +128,7 @@ async def carry_out(
         state_now = await runtime.catch_up()
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
             raise _why_void(state_now, envelope, order, event)
-        return replace(state_now, seq=appended.seq), order
+        return CarriedOut(replace(state_now, seq=appended.seq), order)
     raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
 
 

@@ -153,6 +153,10 @@ def _activate(state: ControlState, action: c.EocActivate, seq: int, at: datetime
     )
 
 
+def _change(state: ControlState, action: c.EocChange, _seq: int, _at: datetime) -> ControlState:
+    return replace(state, level=action.level, incident=action.incident)
+
+
 def _routine(state: ControlState, _action: c.EocStandDown | c.CrisisEnd, _seq: int, at: datetime) -> ControlState:
     return replace(
         state,
@@ -203,6 +207,7 @@ def _known_profile(state: ControlState, profile_id: str) -> Profile:
 
 _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = {
     "eoc_activate": _activate,
+    "eoc_change": _change,
     "eoc_stand_down": _routine,
     "crisis_declare": _crisis,
     "crisis_end": _routine,

@@ -29,6 +29,7 @@ _CODES = {
 
 ALLOWED_IN: dict[str, frozenset[Posture]] = {
     "eoc_activate": frozenset({Posture.ROUTINE, Posture.CRISIS}),
+    "eoc_change": frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE}),
     "eoc_stand_down": frozenset({Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE}),
     "crisis_declare": frozenset({Posture.ROUTINE}),
     "crisis_end": frozenset({Posture.CRISIS}),
@@ -51,6 +52,12 @@ def read_order(envelope: Envelope) -> c.Order:
 
 def check_order(state: ControlState, envelope: Envelope, order: c.Order, now: datetime) -> None:
     """Check that an order is genuine, fresh, unused, by someone who may, and fits the posture."""
+    check_genuine(state, envelope, order, now)
+    _check_fitting(state, order, now)
+
+
+def check_genuine(state: ControlState, envelope: Envelope, order: c.Order, now: datetime) -> None:
+    """Check that an order is genuine, in its time, unused, and by someone who may give it."""
     try:
         check_signed(
             envelope,
@@ -63,7 +70,6 @@ def check_order(state: ControlState, envelope: Envelope, order: c.Order, now: da
         )
     except StatementFault as fault:
         raise ControlFault(_CODES.get(fault.code, f"order.{fault.code}"), fault.message) from fault
-    _check_fitting(state, order, now)
 
 
 def check_fresh(order: c.Order, now: datetime) -> None:
@@ -116,8 +122,8 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
 
 
 def _check_named(state: ControlState, action: c.Action) -> None:
-    """Check that what ends something ends what stands: the officer who signed it may not know of a newer one."""
-    if isinstance(action, c.EocStandDown):
+    """Check that what ends or changes something names what stands: who signed it may not know of a newer one."""
+    if isinstance(action, c.EocStandDown | c.EocChange):
         named, stands, what = action.activation, state.began_seq, "activation"
     elif isinstance(action, c.CrisisEnd):
         named, stands, what = action.crisis, state.began_seq, "crisis"
@@ -126,7 +132,7 @@ def _check_named(state: ControlState, action: c.Action) -> None:
     else:
         return
     if named is not None and named != stands:
-        raise ControlFault("order.other", f"it ends the {what} at {named}, and {stands or 'none'} is in force")
+        raise ControlFault("order.other", f"it is about the {what} at {named}, and {stands or 'none'} is in force")
 
 
 def _check_grant(grant: Grant, roles: frozenset[Role], now: datetime) -> None:

@@ -27,6 +27,7 @@ from schemas.events.control import (
     Decline,
     Designate,
     EocActivate,
+    EocChange,
     Hold,
     OfficerAdd,
     ProfileAdd,
@@ -115,6 +116,7 @@ def _controls(builder: LedgerBuilder) -> None:
     builder.order("mcpe", CrisisEnd())
     activating = builder.order("eoc-director", EocActivate(level=2, incident="Freshet"))
     builder.active(activating, (FIRE, "r6e", activating - 1))
+    builder.order("eoc-director", EocChange(level=3, incident="Freshet and slide", activation=activating))
     builder.stand_down()
     builder.order("cao", Hold(on=True))
     builder.order("cao", Hold(on=False))

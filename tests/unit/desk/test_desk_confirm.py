@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.control import Posture
+from services.desk import confirm
 from services.desk.confirm import question
+from services.desk.options import PublishManner
 from services.desk.views import advice
+from services.desk.views.output import console
+from services.kernel.base.errors import BadInput
 
 
 def test_one_profile_takes_a_yes() -> None:
@@ -47,3 +51,21 @@ def test_the_forecast_names_the_clause(posture: Posture, scope: str, crisis: boo
 def test_the_posture_in_one_line() -> None:
     assert advice.posture_line(Posture.EOC_ACTIVE, 2, "Flood") == "EOC ACTIVE, level 2: Flood"
     assert advice.posture_line(Posture.ROUTINE, None, None) == "routine"
+
+
+@pytest.mark.parametrize("yes", [True, False])
+async def test_yes_does_not_accept_what_screening_found(yes: bool) -> None:
+    """Only ``--acknowledge`` says in somebody's name that they saw it, where nobody can be asked."""
+    with pytest.raises(BadInput) as fault:
+        await confirm.screening(console(), ("link-missing", "profanity"), PublishManner(yes=yes))
+    assert fault.value.code == "screening.unacknowledged"
+    assert "link-missing, profanity" in fault.value.message
+    assert "--acknowledge" in fault.value.hint
+    await confirm.screening(console(), ("link-missing",), PublishManner(yes=yes, acknowledge=True))
+    await confirm.screening(console(), (), PublishManner(yes=yes))
+
+
+async def test_acknowledging_is_not_confirming() -> None:
+    with pytest.raises(BadInput) as fault:
+        await confirm.publishing(PublishManner(acknowledge=True), profiles=1, scope="profiles", incident=None)
+    assert fault.value.code == "confirm.needed"

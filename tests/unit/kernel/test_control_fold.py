@@ -34,6 +34,7 @@ from tests.unit.gatekeeper.policy_city import (
 
 ACTIONS: dict[str, Any] = {
     "eoc_activate": c.EocActivate(level=2, incident="flood"),
+    "eoc_change": c.EocChange(level=3, incident="flood and slide", activation=2),
     "eoc_stand_down": c.EocStandDown(),
     "crisis_declare": c.CrisisDeclare(incident="flood"),
     "crisis_end": c.CrisisEnd(),
@@ -51,6 +52,7 @@ ACTIONS: dict[str, Any] = {
 ELSEWHERE = {"reinstate", "rekey", "confirm", "decline", "system_remove"}
 """They need something that stands before: test_control_people.py."""
 FITTING = {
+    "eoc_change": "eoc_active",
     "eoc_stand_down": "eoc_active",
     "crisis_end": "crisis",
 }
@@ -491,3 +493,25 @@ def test_a_second_hold_is_not_released_by_who_knew_only_the_first() -> None:
     with pytest.raises(ControlFault):
         town.order("cao", c.Hold(on=False, hold=first))
     assert town.control.hold
+
+
+def test_the_level_and_the_incident_change_and_the_activation_goes_on() -> None:
+    """Also while it waits for its barrier; the change names its activation, and one that is over is not changed."""
+    town = PolicyCity()
+    town.activate(barrier=False)
+    first = town.control
+    town.order("cao", c.EocChange(level=3, incident="slide", activation=first.began_seq))
+    assert (town.control.level, town.control.incident) == (3, "slide")
+    assert (town.control.posture, town.control.activating_seq, town.control.since, town.control.began_seq) == (
+        first.posture,
+        first.activating_seq,
+        first.since,
+        first.began_seq,
+    )
+    town.fold(c.EocActive(at=town.now, activating_seq=first.activating_seq))
+    assert (town.control.posture, town.control.level) == (Posture.EOC_ACTIVE, 3)
+    town.stand_down()
+    town.activate()
+    with pytest.raises(ControlFault) as fault:
+        town.order("cao", c.EocChange(level=1, incident="slide", activation=first.began_seq))
+    assert fault.value.code == "order.other"

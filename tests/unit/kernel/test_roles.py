@@ -9,6 +9,7 @@ from services.kernel.authority import post_authorization
 
 SAID = {
     "eoc_activate": "cao eoc_director",
+    "eoc_change": "cao eoc_director",
     "eoc_stand_down": "cao eoc_director",
     "crisis_declare": "cao eoc_director mcpe pio",
     "crisis_end": "cao eoc_director mcpe pio",

@@ -142,7 +142,7 @@ class MastodonConnector(Connector):
             done = await send(self._http, self._clock, account.endpoint, body, key)
             if not isinstance(done, Made):
                 return self._give_up(intent, done, stands, account.endpoint.token)
-            stands.append((done.id, done.url))
+            stands.append((done.id, own_address(done.url, account.endpoint.base)))
             note = "; ".join(filter(None, (note, done.remark)))
         return _posted(stands, note)
 
