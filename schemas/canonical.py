@@ -25,8 +25,7 @@ class StrictJsonError(ValueError):
 
 def dumps(value: Any) -> bytes:
     """Return the canonical UTF-8 bytes of a JSON value."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def loads(raw: bytes) -> Any:
@@ -41,9 +40,7 @@ def loads(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise StrictJsonError(f"not valid UTF-8 at byte {error.start}") from error
     try:
-        value = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_short
-        )
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels") from error
     except json.JSONDecodeError as error:
@@ -110,3 +107,10 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+# Made once: json.dumps and json.loads with settings would make one for each call.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite, parse_int=_short
+)

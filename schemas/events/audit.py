@@ -7,18 +7,62 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.events.authority import Realm
-from schemas.events.base import Contract, Sha256, Utc
+from schemas.events.base import Contract, Id, Sha256, Utc
 from schemas.events.envelope import Envelope
 
 
 class Checkpoint(Contract):
-    """The payload that is signed: the RFC 6962 tree over the first ``size`` entries has this root."""
+    """The payload that is signed: the RFC 6962 tree over the first ``size`` entries has this root.
+
+    ``previous`` is the SHA-256 of the payload of the checkpoint before it, of no bytes for the first. ``alarms`` counts
+    the lines of ``alarms.jsonl``, ``alarms_head`` is the head of their hash chain. Versions before 0.3 wrote none of
+    the three.
+    """
 
     realm: Realm
     size: int
     last_seq: int
     root: Sha256
     at: Utc
+    previous: Sha256 | None = None
+    alarms: int | None = None
+    alarms_head: Sha256 | None = None
+
+
+class WitnessedCheckpoint(Contract):
+    """One line of a file that witnesses keep: a checkpoint, and that its record grew out of the one given before.
+
+    ``since`` is the size of the checkpoint given before (0: none), ``consistency`` the proof of RFC 6962, 2.1.2
+    (SHA-256, hexadecimal) between the two.
+    """
+
+    checkpoint: Envelope
+    since: int = Field(default=0, ge=0)
+    consistency: tuple[Sha256, ...] = ()
+
+
+class ProvenEntry(Contract):
+    """One entry of a proof: ``leaf_input`` is canonical JSON, whose UTF-8 bytes the leaf hash covers.
+
+    ``index`` counts from 0; ``path`` are the sibling hashes (SHA-256, hexadecimal), lowest first.
+    """
+
+    leaf_input: str
+    index: int = Field(ge=0)
+    path: tuple[Sha256, ...] = Field(max_length=64)
+
+
+class Proof(Contract):
+    """What ``onevoice audit prove`` writes: a request's entries, provable by whoever has a root key (docs/proof.md).
+
+    Root keys signed ``manifest``, which names the audit key; that signed ``checkpoint``; each path leads to its root.
+    """
+
+    type: Literal["proof"] = "proof"
+    request_id: Id
+    manifest: Envelope
+    checkpoint: Envelope
+    entries: tuple[ProvenEntry, ...] = Field(min_length=1)
 
 
 class Seal(Contract):

@@ -90,6 +90,7 @@ class Settings(Contract):
 class Manifest(Contract):
     """The city's authority: signed by its root keys, the first event of the ledger.
 
+    ``audit_key`` signs the checkpoints of the second copy; absent before version 0.3.
     ``threshold``: how many people a change of who has power takes (``control.proposals``), and how many root keys a
     renewal; absent before version 0.3, when one was enough. After ``expires_at`` nobody gains power; absent: never.
     """
@@ -103,6 +104,7 @@ class Manifest(Contract):
     systems: tuple[System, ...] = ()
     profiles: tuple[Profile, ...]
     settings: Settings = Settings()
+    audit_key: PublicKey | None = None
     threshold: Annotated[int, Field(ge=1, le=8)] | None = None
     expires_at: Utc | None = None
 

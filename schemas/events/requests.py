@@ -84,7 +84,8 @@ class PlatformContent(Contract):
 
     ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``act`` and
     ``about`` are in these bytes, so that who signs them signs what is done to which earlier message. ``language`` is
-    that of the parts; None in what was made before version 0.3.
+    that of the parts; None in what was made before version 0.3. ``expires`` is when it ends by its author's own word:
+    the website says so from then on; None where they gave no end.
     """
 
     platform: Id
@@ -94,6 +95,7 @@ class PlatformContent(Contract):
     severity: Severity | None = None
     language: Language | None = None
     created_at: Utc
+    expires: Utc | None = None
     act: Act | None = None
     about: Id | None = None
 

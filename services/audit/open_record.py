@@ -41,8 +41,16 @@ class OpenRecord:
             evidence=write_line(live)[0].decode() if live else "",
             evidence_body=canonical.sha256(live.data) if live else None,
         )
-        if await self.on_disk(lambda: self.alarms.add(alarm)):
+        if await self.on_disk(lambda: self._keep(alarm)):
             self._runtime.log.error("ALARM: the record", code=alarm.code, seq=alarm.seq, error=alarm.message)
+
+    def _keep(self, alarm: Alarm) -> bool:
+        """Add an alarm, and sign that it is there; what was not compared yet is signed later, with the alarm."""
+        if not self.alarms.add(alarm):
+            return False
+        if self.writer.size and self.writer.sealed_size == self.writer.size:
+            self.writer.seal(alarm.at)
+        return True
 
     async def close(self) -> None:
         """Finish what is being written, then close the files."""

@@ -13,20 +13,17 @@ import json
 import smtplib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
 
 from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
 from services.kernel.base.city import City, NotifySection
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.line_files import GrowingFile
-from services.kernel.base.tls import public_context
+from services.kernel.base.mail import send_mail
 from services.kernel.base.zones import in_words
 from services.kernel.runtime.service import Runtime
 
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 30.0
-_SMTP_SECONDS = 20.0
 _KEY = "notify"
 
 
@@ -113,31 +110,9 @@ def send(notice: Notice, city: City, settings: NotifySection) -> None:
     mail = [one for one in notice.to if "://" not in one]
     other = [one for one in notice.to if "://" in one]
     if mail:
-        _mail(mail, subject, text, city, settings)
+        send_mail(mail, subject, text, city, settings)
     if other:
         _by_apprise(other, subject, text)
-
-
-def _mail(to: Sequence[str], subject: str, text: str, city: City, settings: NotifySection) -> None:
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = settings.sender, ", ".join(to), subject
-    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=settings.sender.partition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notice answers it
-    message.set_content(text)
-    host, _, port = settings.smtp.rpartition(":")
-    context = public_context() if settings.security != "none" else None
-    if settings.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(port), timeout=_SMTP_SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(host, int(port), timeout=_SMTP_SECONDS)
-    with server:
-        if settings.security == "starttls":
-            server.starttls(context=context)
-        if settings.user is not None:
-            server.login(settings.user, (city.notify_folder / "smtp.password").read_text("utf-8").strip())
-        refused = server.send_message(message)
-    if refused:
-        raise smtplib.SMTPRecipientsRefused(refused)
 
 
 def _by_apprise(to: Sequence[str], subject: str, text: str) -> None:

@@ -92,7 +92,7 @@ class MessageOptions:
     ] = None
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="Not posted after: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
     ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
@@ -100,6 +100,13 @@ class MessageOptions:
     variant: Annotated[
         list[str] | None,
         typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),
+    ] = None
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="A wording from onevoice template list.")
+    ] = None
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Fill a field of the template; once for each."),
     ] = None
     event_id: Annotated[
         str | None,

@@ -179,9 +179,10 @@ def _circumstances(here: Session, out: Outgoing, seen: PreviewReply) -> Circumst
 
 
 def _same_words(seen: PreviewReply, other: Any) -> bool:
-    """True when two renderings differ in nothing but when they were made."""
+    """True when two renderings differ in nothing but when they were made and end: ``--expires 4h`` counts anew."""
+    when = {"created_at": seen.created_at, "expires": None}
 
     def plain(renderings: Any) -> list[Any]:
-        return [rendering.content().model_copy(update={"created_at": seen.created_at}) for rendering in renderings]
+        return [rendering.content().model_copy(update=when) for rendering in renderings]
 
     return bool(seen.targets == other.targets and plain(seen.renderings) == plain(other.renderings))

@@ -21,6 +21,7 @@ _MORE = {
     "profile": "onevoice profiles list shows them",
     "request": "onevoice pending shows the open ones; the beginning of an id is enough",
     "platform": "platforms are named as in onevoice profiles list",
+    "template": "onevoice template list shows them",
     "service": "services are named as in onevoice --help",
 }
 

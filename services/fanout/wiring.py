@@ -44,6 +44,7 @@ def wire(runtime: Runtime) -> None:
     website = platforms.get(WEBSITE)
     if isinstance(website, WebsiteConnector):
         platforms[MIRROR] = WebsiteMirror(website)
+        runtime.supervisor.supervise(website.keep_up)
     compose(runtime, platforms, ask_seconds=runtime.city.settings.delivery.patience_seconds)
 
 

@@ -11,6 +11,7 @@ from services.provision.broker.preflight import find_nats_server
 from services.provision.broker.streams import Provisioned, provision
 from services.provision.city.city_init import make_city
 from services.provision.city.manifests import read_envelope, read_manifest
+from services.provision.city.message_templates import write_templates
 from services.provision.plan.city_plan import CityPlan, demo_plan
 from services.provision.plan.interactive import interactive_plan
 
@@ -25,4 +26,5 @@ __all__ = [
     "provision",
     "read_envelope",
     "read_manifest",
+    "write_templates",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from typing import Any
 
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, words
+from tests.cli.test_cmd_terminal import talk
+from tests.support.mission import PATIENCE
 
 AS = ("--as", "fire-publisher", "--yes", "--acknowledge")
 MIRROR = "website-mirror"
@@ -95,6 +98,35 @@ def test_withdraw_offers_the_recall(city: Shell) -> None:
     assert city.json("recall", request_id, *AS).status == 0
 
 
+def test_withdraw_asks_on_a_terminal_whether_to_recall(city: Shell) -> None:
+    request_id, _, url = published(city)
+    order = ["withdraw", request_id, "--as", "fire-publisher"]
+    status, said = talk(city, order, {"Take it back now? [y/N]": "n"})
+    assert (status, page(url) != "") == (0, True), said
+    assert f"Withdrawn: {request_id}" in said
+    status, said = talk(city, order, {"Take it back now? [y/N]": "y", "Accept": "y", "Go on? [y/N]": "y"})
+    assert (status, page(url)) == (0, ""), said
+    assert "is withdrawn already" in said
+    assert "Taken back on 1 of 1 profile." in said
+
+
+def test_what_a_request_changes_is_shown_to_who_approves_it(city: Shell) -> None:
+    text = words("Open house in hall 1.")
+    first = city.json("publish", text, *FIRE, *AS)
+    assert first.status == 0, first
+    request_id = first.body["request_id"]
+    asked = city.json("correct", request_id, text.replace("hall 1", "hall 2"), "--as", "clerk", "--yes")
+    assert asked.status == 3, asked
+    correction = asked.body["request_id"]
+    waiting = next(one for one in city.json("pending").body if one["request_id"] == correction)
+    assert waiting["earlier"]["text"] == text
+    for told in (city("show", correction), city("pending"), city("approve", correction, "--as", "fire-publisher")):
+        assert f"Beside {request_id}:" in told.out + told.err, told
+        assert "hall [2.]" in told.out + told.err
+    assert city.json("show", correction).body["earlier"] == {"request_id": request_id, "text": text}
+    assert city.json("show", request_id).body["earlier"] is None
+
+
 def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
     request_id, _, _ = published(city)
     correction = city.json("correct", request_id, words("Hall 2."), *AS).body["request_id"]
@@ -115,3 +147,20 @@ def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
     assert [one["seq"] for one in done.body] == sorted(one["seq"] for one in done.body)
     shown = city("history", request_id)
     assert all(len(line) <= 80 for line in shown.out.splitlines())
+
+
+def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
+    assert city.folder is not None
+    text = words("Hydrants are flushed today.")
+    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "15s")
+    assert "The website says then that it is no longer in force." in " ".join(told.out.split())
+    request_id, _, _ = published(city, "--expires", "15s")
+    kept, _, _ = published(city)
+    message = city.folder / "site" / "messages" / request_id / "index.html"
+    end = time.monotonic() + PATIENCE
+    while "It is over." not in message.read_text() and time.monotonic() < end:
+        time.sleep(0.5)
+    assert "This message was in force until" in message.read_text()
+    now = (city.folder / "site" / "now" / "index.html").read_text()
+    assert f"messages/{request_id}/" not in now
+    assert f"messages/{kept}/" in now

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
+from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, request, words
 from tests.support.mission import PATIENCE
@@ -213,3 +215,26 @@ def test_the_doctor_looks_as_a_user_of_its_own(city: Shell) -> None:
     assert "asked as doctor" in next(line["detail"] for line in done.body["checks"] if line["check"] == "broker")
     refused = city.json("profiles", "suspend", "bylaw-website", "--as", "doctor")
     assert refused.status != 0
+
+
+def test_a_checkpoint_goes_outside_and_a_proof_needs_only_the_root_keys(city: Shell, tmp_path: Path) -> None:
+    """The timer's command gives the website its checkpoint; a proof is checked without the city folder."""
+    published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
+    assert city.folder is not None
+    folder = city.folder
+    given = city.json("audit", "verify", "--witness")
+    kept = folder / "site" / "audit" / "checkpoints.jsonl"
+    assert (given.status, given.body["witnesses"]) == (0, {"places": [str(kept)], "troubles": []})
+    roots = [part for key in load_city(folder).authority.root_keys for part in ("--root", key)]
+    assert city.json("audit", "verify", "--checkpoint", str(kept), *roots).status == 0
+    assert city.json("audit", "verify", "--root", "U" + "A" * 55).code == "manifest.root"
+    assert "record" in {line["check"] for line in city.json("doctor").body["checks"]}
+
+    out = tmp_path / "proof.json"
+    assert city.json("audit", "prove", published, "--out", str(out)).status == 0
+    assert city.json("audit", "prove", published, "--out", str(out)).code == "proof.exists"
+    checked = city.json("audit", "check", str(out), *roots)
+    assert (checked.status, checked.body["request_id"]) == (0, published)
+    assert "The proof stands." in city("audit", "check", str(out), *roots).out
+    out.write_bytes(out.read_bytes().replace(b"ledger.request", b"ledger.reguest", 1))
+    assert (bent := city.json("audit", "check", str(out), *roots)).status == 7, bent

@@ -97,7 +97,7 @@ OFFLINE = (
     "ledger move",
     "audit show",
     "audit close-alarms",
-    "audit verify",
+    "audit verify", "audit prove", "audit check",
 )  # fmt: skip
 """They need no broker; verify asks one how current the copy is where it can."""
 

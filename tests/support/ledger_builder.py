@@ -25,6 +25,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof.replay import judge
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.checkpoints import FIRST
 from services.audit.record.format import RecordEntry, write_line
 from services.audit.record.merkle import CompactRange
 from services.audit.record.writer import RecordWriter
@@ -376,6 +377,8 @@ class LedgerBuilder:
             "root": tree.root().hex(),
             "at": self.now,
         }
+        if not self.old:
+            fields |= {"previous": FIRST, "alarms": 0, "alarms_head": FIRST}
         envelope = (signer or self.audit_signer()).sign(CHECKPOINT_TYPE, Checkpoint(**(fields | overrides)))
         return self.append(subjects.SEAL, Seal(at=self.now, checkpoint=envelope))
 

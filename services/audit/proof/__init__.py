@@ -5,20 +5,25 @@ Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` 
 """
 
 from services.audit.proof.compare import LiveLedger, compare_record
+from services.audit.proof.prove import Checked, check_proof, prove_request
 from services.audit.proof.report import Report
 from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
-from services.audit.proof.verify import verify_record
+from services.audit.proof.verify import trusted_keys, verify_record
 from services.audit.record.violation import Violation
 
 __all__ = [
+    "Checked",
     "EntryProof",
     "EntryView",
     "LiveLedger",
     "Report",
     "Violation",
+    "check_proof",
     "compare_record",
     "list_entries",
     "prove_entry",
+    "prove_request",
     "show_entry",
+    "trusted_keys",
     "verify_record",
 ]

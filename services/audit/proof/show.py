@@ -58,7 +58,7 @@ class EntryProof:
 def list_entries(city: City, *, request_id: str | None = None, kind: str | None = None) -> Iterator[EntryView]:
     """Yield the entries of the copy in order, of one request or one kind (control, request, attempt ...)."""
     for entry in reader_of(city).entries():
-        view = _view(entry)
+        view = view_of(entry)
         if (request_id is None or view.request_id == request_id) and (kind is None or view.kind == kind):
             yield view
 
@@ -81,12 +81,12 @@ def show_entry(city: City, seq: int) -> EntryProof:
         first = reader.violations[0]
         raise Unproven(first.code, first.message, "onevoice audit verify")
     index, entry = found
-    envelope, checkpoint = _newest(city, reader)
+    envelope, checkpoint = newest_checkpoint(city, reader)
     leaves = [reader.leaf(number) for number in range(checkpoint.size)]
     if index >= len(leaves):
         raise Unproven("record.unsealed", f"no checkpoint covers entry {seq} yet", "ask again in a moment")
     return EntryProof(
-        entry=_view(entry),
+        entry=view_of(entry),
         leaf_input=entry.raw.decode(),
         leaf=entry.leaf.hex(),
         index=index,
@@ -109,7 +109,7 @@ def prove_entry(proof: EntryProof, realm: str, audit_key: str) -> bool:
     return stated and verify_inclusion(leaf, proof.index, proof.size, path, bytes.fromhex(checkpoint.root))
 
 
-def _newest(city: City, reader: RecordReader) -> tuple[Envelope, Checkpoint]:
+def newest_checkpoint(city: City, reader: RecordReader) -> tuple[Envelope, Checkpoint]:
     """Return the last checkpoint that the reader has read, in its envelope."""
     count = len(reader.checkpoints)
     if count == 0:
@@ -118,7 +118,8 @@ def _newest(city: City, reader: RecordReader) -> tuple[Envelope, Checkpoint]:
     return Envelope.from_bytes(raw), reader.checkpoints[-1].checkpoint
 
 
-def _view(entry: RecordEntry) -> EntryView:
+def view_of(entry: RecordEntry) -> EntryView:
+    """Return an entry as people see it."""
     kind, request_id, name = place_of(entry.subject)
     profile = name if name and kind != "approval" else None
     try:

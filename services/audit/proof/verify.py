@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from schemas.events.audit import Checkpoint
+from schemas.events.authority import Manifest
+from schemas.events.control import Genesis
+from schemas.events.envelope import MANIFEST_TYPE, Envelope
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.proof.report import Report
 from services.audit.proof.rules.pictures import judge_pictures
 from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
 from services.audit.record.folder import LEDGER
+from services.audit.record.format import LineError, read_line
 from services.audit.record.reader import PinnedCheckpoint, RecordReader
 from services.audit.record.violation import Violation
+from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
+from services.kernel.base.line_files import complete_lines
 
 
-def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = ()) -> Report:
+def verify_record(
+    city: City, now: datetime, *, known: tuple[Checkpoint, ...] = (), keys: PinnedKeys | None = None
+) -> Report:
     """Verify the second copy of a realm's ledger, offline.
 
     Args:
@@ -26,6 +35,7 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
         now: the current time, for what may still be under way.
         known: checkpoints that were kept elsewhere (a printout, another machine). The record must still hold
             what they were signed over: that alone shows that nobody cut record and checkpoints together.
+        keys: what signatures are checked against, where it is not what city.toml pins (``trusted_keys``).
 
     Raises:
         Unproven: ``record.missing``: there is no record.
@@ -36,12 +46,14 @@ def verify_record(city: City, now: datetime, *, known: tuple[Checkpoint, ...] = 
             f"there is no record in {city.audit_folder}",
             "start the audit service; it has not written anything here yet, or its folder is gone",
         )
-    reader, state = reader_of(city), ReplayState(_keys(city))
+    keys = keys or _keys(city)
+    reader, state = RecordReader(city.audit_folder, city.realm, keys.audit_key), ReplayState(keys)
+    folder = city.audit_folder
     events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
     for entry in reader.entries():
         events += 1
         found.extend(judge(state, entry))
-        pictures.extend(judge_pictures(city.audit_folder, entry, looked_at))
+        pictures.extend(judge_pictures(folder, entry, looked_at))
     found.extend(one for one in pictures if one.code == "media.damaged")
     found.extend(_at_the_end(state))
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
@@ -84,6 +96,40 @@ def reader_of(city: City) -> RecordReader:
 def _keys(city: City) -> PinnedKeys:
     pinned = city.authority
     return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+
+
+def trusted_keys(city: City, roots: frozenset[str]) -> PinnedKeys:
+    """Return the keys that follow from root keys given from outside; nothing of city.toml is trusted.
+
+    The first manifest of the record must be signed by each of them, and names the key of the audit service.
+
+    Raises:
+        Unproven: ``manifest.root``, ``manifest.audit_key``.
+    """
+    envelope = first_manifest(city.audit_folder)
+    if envelope is None or not roots <= verified_by(envelope, MANIFEST_TYPE):
+        raise Unproven(
+            "manifest.root",
+            "the record does not begin with a manifest that each given root key signed",
+            "check the key",
+        )
+    manifest = Manifest.from_bytes(envelope.payload_bytes())
+    if manifest.realm != city.realm:
+        raise Unproven("manifest.root", f"the manifest is for the realm {manifest.realm}", "choose it with --realm")
+    if manifest.audit_key is None:
+        raise Unproven(
+            "manifest.audit_key", "the manifest, of a version before 0.3, names no audit key", "verify without --root"
+        )
+    return PinnedKeys(city.realm, roots, len(roots), manifest.audit_key)
+
+
+def first_manifest(folder: Path) -> Envelope | None:
+    """Return the signed manifest that the record begins with, or None."""
+    raw = next(complete_lines(folder / LEDGER), None)
+    try:
+        return Genesis.from_bytes(read_line(raw).data).manifest if raw is not None else None
+    except (LineError, ValueError):
+        return None
 
 
 def _kept_elsewhere(reader: RecordReader, known: tuple[Checkpoint, ...]) -> tuple[PinnedCheckpoint, ...]:

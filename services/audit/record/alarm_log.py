@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.audit.record.alarms import Alarm, AlarmsUnreadable, read_alarms
+from services.audit.record.alarms import Alarm, AlarmsUnreadable, open_alarms
 from services.audit.record.folder import ALARMS
 from services.audit.record.violation import Violation
 from services.audit.record.writer import Damaged, RecordFile
@@ -13,13 +13,13 @@ _LASTING = frozenset({"ledger.hole", "ledger.late"})
 
 
 class AlarmLog:
-    """The alarms of one audit folder. They stay, and fail each verification, until a person moves the file."""
+    """The open alarms of one audit folder. They stay, and fail each verification, until a person closes them."""
 
     def __init__(self, folder: Path) -> None:
         """Open the file; raises Damaged when it cannot be read."""
         self._file = RecordFile(folder / ALARMS)
         try:
-            self._alarms = list(read_alarms(folder))
+            self._alarms = list(open_alarms(folder))
         except AlarmsUnreadable as error:
             self._file.close()
             raise Damaged(

@@ -1,11 +1,15 @@
 """Alarms: what the audit service saw of a ledger that changed, with the evidence (``alarms.jsonl``).
 
-A person who has looked closes them with a name and a reason: then they stand in ``alarms-closed.jsonl``, and are a
-warning of each verification instead of a violation.
+The file only grows, and is a hash chain: ``head_n = SHA-256(head_(n-1) || line_n)``, and ``head_0`` is the SHA-256 of
+no bytes. Each checkpoint signs how many alarms there are and their head, so that none can be deleted.
+
+A person who has looked closes them with a name and a reason: then ``alarms-closed.jsonl`` names them too, and they are
+a warning of each verification instead of a violation.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +17,7 @@ from pathlib import Path
 from schemas.events.base import Contract, Id, Sha256, Utc
 from services.audit.record.folder import ALARMS, CLOSED
 from services.audit.record.violation import Violation
-from services.kernel.base.files import flush_folder, write_atomically
+from services.kernel.base.files import write_atomically
 from services.kernel.base.line_files import complete_lines
 
 
@@ -57,10 +61,24 @@ class AlarmsUnreadable(ValueError):
     """The file of alarms itself was changed."""
 
 
+def open_alarms(folder: Path) -> tuple[Alarm, ...]:
+    """Return the alarms that nobody closed; raises AlarmsUnreadable."""
+    closed = {one.alarm for one in read_closed(folder)}
+    return tuple(alarm for alarm in read_alarms(folder) if alarm not in closed)
+
+
+def alarm_heads(folder: Path) -> tuple[str, ...]:
+    """Return the head of the alarms' hash chain (hexadecimal) after 0, 1, 2 ... lines."""
+    heads = [hashlib.sha256().digest()]
+    for line in complete_lines(folder / ALARMS):
+        heads.append(hashlib.sha256(heads[-1] + line).digest())
+    return tuple(head.hex() for head in heads)
+
+
 def alarms_as_violations(folder: Path) -> tuple[Violation, ...]:
-    """Return each alarm as a violation."""
+    """Return each open alarm as a violation."""
     try:
-        return tuple(Violation(alarm.seq, alarm.code, alarm.message) for alarm in read_alarms(folder))
+        return tuple(Violation(alarm.seq, alarm.code, alarm.message) for alarm in open_alarms(folder))
     except AlarmsUnreadable as error:
         return (Violation(0, "alarms.damaged", str(error)),)
 
@@ -86,19 +104,15 @@ def closed_as_warnings(folder: Path) -> tuple[Violation, ...]:
 
 
 def close_alarms(folder: Path, by: str, reason: str, at: datetime) -> int:
-    """Move all alarms to the closed ones; return their number. The caller holds the folder's lock.
+    """Close all open alarms; return their number. They stay where they stand. The caller holds the folder's lock.
 
     Raises:
         AlarmsUnreadable: the file of alarms, or of closed ones, cannot be read.
         OSError: the disk does not take them; the alarms stand as they did.
     """
-    alarms = tuple(read_alarms(folder))
     closed_before = read_closed(folder)
-    done = [one.alarm for one in closed_before]  # by a run that was interrupted between the two files
-    closing = [ClosedAlarm(at=at, by=by, reason=reason, alarm=alarm) for alarm in alarms if alarm not in done]
-    if alarms:
+    closing = [ClosedAlarm(at=at, by=by, reason=reason, alarm=alarm) for alarm in open_alarms(folder)]
+    if closing:
         lines = b"".join(one.to_bytes() + b"\n" for one in (*closed_before, *closing))
         write_atomically(folder / CLOSED, lines, mode=0o600)
-        (folder / ALARMS).unlink()
-        flush_folder(folder)
-    return len(alarms)
+    return len(closing)

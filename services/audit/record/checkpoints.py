@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 
+from schemas import canonical
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
 from services.kernel.authority.signing import verified_by
+
+FIRST = canonical.sha256(b"")
+"""What the first checkpoint names as the one before it."""
 
 
 class CheckpointError(ValueError):
@@ -52,6 +56,29 @@ def open_checkpoint(envelope: Envelope, realm: str, audit_key: str) -> Checkpoin
     if checkpoint.realm != realm:
         raise CheckpointError("checkpoint.realm", f"the checkpoint is for the realm {checkpoint.realm}")
     return checkpoint
+
+
+class CheckpointChain:
+    """Follows the checkpoints in their order, each of which names the one before it since version 0.3."""
+
+    def __init__(self) -> None:
+        self._newest: str | None = FIRST
+        self._begun = False
+
+    def follows(self, checkpoint: Checkpoint, own_hash: str) -> bool:
+        """Take the next checkpoint; return False when others are missing before it."""
+        before, self._newest = self._newest, own_hash
+        self._begun = self._begun or checkpoint.previous is not None
+        return not self._begun or before is None or checkpoint.previous == before
+
+    def broken(self) -> None:
+        """Pass over a line that is no checkpoint: what follows on it cannot be told."""
+        self._newest = None
+
+
+def checkpoint_hash(envelope: Envelope) -> str:
+    """Return the SHA-256 of a checkpoint's payload: what the next checkpoint names as the one before it."""
+    return canonical.sha256(envelope.payload_bytes())
 
 
 def _one_form(envelope: Envelope) -> bool:

@@ -145,6 +145,11 @@ def seq_of(raw: bytes) -> int:
     return int(found[1]) if found else 0
 
 
+def read_leaf(entry: bytes) -> RecordEntry:
+    """Parse what a leaf hash covers, strictly as ``read_line`` does; raises LineError."""
+    return read_line(_HEAD + entry + _LEAF + leaf_hash(entry).hex().encode() + _END)
+
+
 def read_line(raw: bytes) -> RecordEntry:
     """Parse a line strictly: it must be, byte for byte, what ``write_line`` makes of its content.
 

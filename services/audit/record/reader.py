@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.events.audit import Checkpoint
-from services.audit.record.checkpoints import CheckpointError, read_checkpoint
-from services.audit.record.folder import CHECKPOINTS, LEDGER, is_being_written
+from schemas.events.envelope import Envelope
+from services.audit.record.alarms import alarm_heads
+from services.audit.record.checkpoints import CheckpointChain, CheckpointError, checkpoint_hash, read_checkpoint
+from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER, is_being_written
 from services.audit.record.format import LineError, RecordEntry, read_line, seq_of, split_line
 from services.audit.record.merkle import CompactRange, leaf_hash
 from services.audit.record.violation import Violation
@@ -151,6 +153,7 @@ class RecordReader:
         pinned = (*self.checkpoints, *seals)
         roots = self._roots({one.checkpoint.size for one in pinned} | {self.size})
         self._check_cover()
+        self._check_alarms(pinned)
         named = False
         for one in pinned:
             if one.checkpoint.size > self.size or (named and not one.seq):
@@ -187,14 +190,18 @@ class RecordReader:
             return 0  # named when the checkpoints are read
 
     def _read_checkpoints(self, size: int) -> None:
-        path, before = self.folder / CHECKPOINTS, 0
+        path, before, chain = self.folder / CHECKPOINTS, 0, CheckpointChain()
         for number, raw in enumerate(complete_lines(path, size), 1):
             place = f"checkpoint {number}"
             try:
                 checkpoint = read_checkpoint(raw, self.realm, self.audit_key)
             except CheckpointError as error:
                 self._note(0, error.code, f"Line {number} of {CHECKPOINTS}: {error}.")
+                chain.broken()
                 continue
+            if not chain.follows(checkpoint, checkpoint_hash(Envelope.from_bytes(raw))):
+                what = f"Checkpoints are missing: line {number} of {CHECKPOINTS} does not follow on the one before."
+                self._note(checkpoint.last_seq, "checkpoint.missing", what)
             if checkpoint.size < before:
                 self._note(
                     checkpoint.last_seq,
@@ -228,6 +235,18 @@ class RecordReader:
                 "record.order",
                 f"The record ends at entry {self.last_seq}, its last checkpoint at {newest.last_seq}.",
             )
+
+    def _check_alarms(self, pinned: tuple[PinnedCheckpoint, ...]) -> None:
+        """Each checkpoint signs the alarms of its time: they must still be the first ones."""
+        heads = alarm_heads(self.folder)
+        for one in pinned:
+            count, head = one.checkpoint.alarms, one.checkpoint.alarms_head
+            if count is not None and (count >= len(heads) or heads[count] != head):
+                what = (
+                    f"{ALARMS} is not what it was: {one.place} was signed over {count} alarms that are gone or changed."
+                )
+                self._note(one.seq or one.checkpoint.last_seq, "alarms.deleted", what)
+                return
 
     def _roots(self, sizes: set[int]) -> dict[int, str]:
         tree, found = CompactRange(), {}

@@ -18,7 +18,8 @@ from typing import Self
 from schemas.events.audit import Checkpoint
 from schemas.events.authority import Realm
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
-from services.audit.record.checkpoints import CheckpointError, read_checkpoint
+from services.audit.record.alarms import alarm_heads
+from services.audit.record.checkpoints import FIRST, CheckpointError, checkpoint_hash, read_checkpoint
 from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import (
     LedgerEntry,
@@ -84,6 +85,7 @@ class RecordWriter:
         self._tree = CompactRange()
         self._marks: list[tuple[int, int, int]] = []
         self.last: RecordEntry | None = None
+        self._previous = FIRST
         with _closing_on_error(self._entries, self._checkpoints):
             sealed = self._last_checkpoint()
             self._scan(sealed)
@@ -136,11 +138,20 @@ class RecordWriter:
 
     def seal(self, at: datetime) -> Envelope:
         """Sign a checkpoint over all entries and keep it; durable when it returns."""
+        *before, alarms_head = alarm_heads(self.folder)
         checkpoint = Checkpoint(
-            realm=self.realm, size=self.size, last_seq=self.last_seq, root=self._tree.root().hex(), at=at
+            realm=self.realm,
+            size=self.size,
+            last_seq=self.last_seq,
+            root=self._tree.root().hex(),
+            at=at,
+            previous=self._previous,
+            alarms=len(before),
+            alarms_head=alarms_head,
         )
         envelope = self._signer.sign(CHECKPOINT_TYPE, checkpoint)
         self._checkpoints.add(envelope.to_bytes() + b"\n")
+        self._previous = checkpoint_hash(envelope)
         self.sealed_size, self.sealed_at = self.size, at
         return envelope
 
@@ -217,7 +228,9 @@ class RecordWriter:
         if raw is None:
             return None
         try:
-            return read_checkpoint(raw, self.realm, self._signer.public_key)
+            found = read_checkpoint(raw, self.realm, self._signer.public_key)
+            self._previous = checkpoint_hash(Envelope.from_bytes(raw))
+            return found
         except CheckpointError as error:
             raise Damaged("record.checkpoint", f"the last line of {path}: {error}", _MEND) from error
 

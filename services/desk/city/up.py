@@ -18,6 +18,7 @@ from typing import Any
 
 from schemas import flow
 from schemas.events.authority import Realm
+from services.desk.city.verifying import verifying
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
@@ -36,7 +37,7 @@ class Addresses:
     townsquare_url: str | None
     site_url: str | None
     site_folder: str
-    realms: tuple[str, ...] = ()
+    realms: tuple[Realm, ...] = ()
 
 
 def up(city: City, port: int | None = None, as_json: bool = False, *, both: bool = False) -> int:
@@ -68,7 +69,8 @@ def run_service(city: City, name: str, url: str | None = None) -> int:
 async def _up(city: City, port: int | None, as_json: bool, both: bool) -> None:
     async with whole_city(city, port, both) as (addresses, runtimes):
         _say(city, addresses, as_json)
-        await until_asked_to_stop(runtimes)
+        async with verifying([City(city.folder, city.settings, realm) for realm in addresses.realms]):
+            await until_asked_to_stop(runtimes)
         if not as_json:
             sys.stdout.write("\nStopping: what is in hand is finished first.\n")
             sys.stdout.flush()

@@ -1,18 +1,24 @@
-"""``onevoice audit``: verify, show, restore, close-alarms."""
+"""``onevoice audit``: verify, show, prove, check, restore, close-alarms."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
 
-from services.audit.proof import list_entries, show_entry, verify_record
+from services.audit import witnesses
+from services.audit.proof import check_proof, list_entries, prove_request, show_entry, trusted_keys, verify_record
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
 from services.audit.record.folder import writing
+from services.audit.witnesses import Given
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
 from services.desk.city import restore as restoring
+from services.desk.city.last_verified import keep_result
+from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
 from services.desk.session import run
 from services.desk.views import record
@@ -27,19 +33,47 @@ Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt"
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
 
-@command(app, "verify", "onevoice audit verify --json")
-def verify(desk: Invocation, as_: options.AsksAs = None) -> int:
+@command(app, "verify", "onevoice audit verify --json\nonevoice audit verify --checkpoint mail.jsonl --root UABC...")
+def verify(
+    desk: Invocation,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--checkpoint", metavar="FILE", help="Checkpoints kept elsewhere; the record must still fit them."
+        ),
+    ] = None,
+    root: Annotated[
+        list[str] | None,
+        typer.Option("--root", metavar="KEY", help="Root keys from outside the folder; each must have signed."),
+    ] = None,
+    witness: Annotated[
+        bool,
+        typer.Option("--witness", help="If it verifies, give its newest checkpoint to the witnesses."),
+    ] = False,
+    as_: options.AsksAs = None,
+) -> int:
     """Verify hashes, signatures, order and the policy itself, over the second copy of the record.
 
-    Exit status 7 when the record does not verify. It needs no broker; where one runs, the copy first catches up.
+    The record must also fit the checkpoints that witnesses on this machine keep ([witness] in city.toml). Exit status 7
+    when it does not verify, 2 when a witness cannot be given its checkpoint. It needs no broker; where one runs, the
+    copy first catches up.
     """
     city = desk.city()
     current = run(currency(desk, as_))
-    report = verify_record(city, SystemClock().now())
-    desk.answer(record.report_json(report) | {"note": current}, lambda out: record.report(out, report))
+    keys = trusted_keys(city, frozenset(root)) if root else None
+    known = known_checkpoints(city, checkpoint or (), keys)
+    report = verify_record(city, SystemClock().now(), known=known, keys=keys)
+    given = witnesses.give(city, report.events) if witness and report.ok else Given()
+    if witness:
+        keep_result(city, report, given, SystemClock().now())
+    answer = record.report_json(report) | {"note": current, "witnesses": asdict(given)}
+    desk.answer(answer, lambda out: record.report(out, report))
     if not desk.as_json:
-        note(current)
-    return Exit.DONE if report.ok else Exit.UNPROVEN
+        for line in (current, *(f"given to {place}" for place in given.places), *given.troubles):
+            note(line)
+    if not report.ok:
+        return Exit.UNPROVEN
+    return Exit.USAGE if given.troubles else Exit.DONE
 
 
 @command(app, "show", "onevoice audit show --request rab12cdefghij\nonevoice audit show 17")
@@ -65,6 +99,56 @@ def show(
     desk.answer(
         [record.entry_json(view) for view in found], lambda out: record.entries(out, found, SystemClock().now())
     )
+    return Exit.DONE
+
+
+@command(app, "prove", "onevoice audit prove rab12cdefghij --out proof.json")
+def prove(
+    desk: Invocation,
+    request: options.RequestId,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the proof goes.")] = Path("proof.json"),
+) -> int:
+    """Write a proof of all that the record holds of a request, for whoever has the city's root key.
+
+    The proof holds the entries themselves. onevoice audit check reads it; docs/proof.md says how other programs can.
+    """
+    city = desk.city()
+    found = prove_request(city, _whole_id(city, request))
+    try:
+        with out.open("xb") as file:
+            file.write(found.to_bytes() + b"\n")
+    except FileExistsError as error:
+        raise BadInput("proof.exists", f"{out} is there already", "--out with another name") from error
+    except OSError as error:
+        raise BadInput("proof.unwritable", f"{out} cannot be written: {error.strerror}", "--out FILE") from error
+    said = f"{out} proves {len(found.entries)} entries of {found.request_id}."
+    desk.answer(
+        {"file": str(out), "request_id": found.request_id, "entries": len(found.entries)},
+        lambda console: console.print(Text(said)),
+    )
+    return Exit.DONE
+
+
+@command(app, "check", "onevoice audit check proof.json --root UABC... --root UDEF...")
+def check(
+    desk: Invocation,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What onevoice audit prove wrote.")],
+    root: Annotated[
+        list[str], typer.Option("--root", metavar="KEY", help="The city's root keys; each must have signed.")
+    ],
+) -> int:
+    """Check a proof offline, with nothing but the city's root keys; exit status 7 when it does not stand.
+
+    It needs no city folder. Take the root keys from a source of your own, never from whoever gave you the proof.
+    """
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            "proof.unreadable", f"{file} cannot be read: {error.strerror}", "onevoice audit check FILE"
+        ) from error
+    found = check_proof(raw.strip(), frozenset(root))
+    desk.answer(record.checked_json(found), lambda out: record.checked(out, found, SystemClock().now()))
     return Exit.DONE
 
 

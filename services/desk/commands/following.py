@@ -7,7 +7,7 @@ from dataclasses import replace
 from rich.text import Text
 
 from schemas.events.requests import Act, Request
-from services.desk import options, people, session
+from services.desk import options, people, session, templates
 from services.desk.app import Invocation, command, group
 from services.desk.commands.publish import publish_draft
 from services.desk.connection.follow import fetch
@@ -36,7 +36,7 @@ async def correct(
     It is a message of its own: previewed, signed, and posted behind the first one, as a reply where the platform has
     replies, else in its place. What of the first message is not out yet stays back.
     """
-    return await _follow_up(desk, "correct", request_id, message, manner)
+    return await follow_up(desk, "correct", request_id, message, manner)
 
 
 @command(app, "update", 'onevoice update rab12 "Crews are on the way. Next update at 6 pm." --as pio')
@@ -44,7 +44,7 @@ async def update(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
     """Add to a message on each profile that got it. The first one stays in force."""
-    return await _follow_up(desk, "update", request_id, message, manner)
+    return await follow_up(desk, "update", request_id, message, manner)
 
 
 @command(app, "recall", "onevoice recall rab12 --as pio")
@@ -56,7 +56,7 @@ async def recall(
     It is deleted where the platform can delete; elsewhere a reply says that it does not apply. The website keeps the
     page, and says that it was withdrawn. What is not out yet stays back.
     """
-    return await _follow_up(desk, "recall", request_id, message, manner)
+    return await follow_up(desk, "recall", request_id, message, manner)
 
 
 @command(app, "all-clear", 'onevoice all-clear rab12 "You may go home." --as pio')
@@ -64,7 +64,7 @@ async def all_clear(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
     """Say that what a message was about is over, on each profile that got it."""
-    return await _follow_up(desk, "all_clear", request_id, message, manner)
+    return await follow_up(desk, "all_clear", request_id, message, manner)
 
 
 @command(app, "repost", "onevoice repost rab12 --to parks-townsquare --as pio")
@@ -72,17 +72,19 @@ async def repost(
     desk: Invocation, request_id: options.RequestId, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
     """Post a message on profiles that did not get it, in the same words unless others are given."""
-    return await _follow_up(desk, "repost", request_id, message, manner)
+    return await follow_up(desk, "repost", request_id, message, manner)
 
 
-async def _follow_up(
+async def follow_up(
     desk: Invocation, act: Act, request_id: str, message: options.MessageOptions, manner: options.PublishManner
 ) -> int:
+    """Publish a message about an earlier one, as ``publish`` does; return the exit status."""
     check_id(request_id, "request")
     if people.is_system(desk.city(), officer := people.acting(manner.officer)):
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "an officer does this"
         )
+    message = templates.filled(message, desk.city().templates_folder)
     async with session.acting(desk, officer) as here:
         earlier = (await fetch(here.link, request_id)).request
         if act == "repost" and message.text is None and message.file is None:

@@ -13,7 +13,7 @@ from schemas.events.desk import (
     RequestView,
     SubmitReply,
 )
-from services.desk import confirm, options, people, session, statements
+from services.desk import confirm, options, people, session, statements, templates
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import follow, landing
 from services.desk.connection.link import connect
@@ -51,7 +51,7 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft = MessageDraft.of(message, manner, desk.city().zone)
+    draft = _draft(desk, message, manner)
     async with session.acting(desk, officer) as here:
         return await publish_draft(here, draft, manner)
 
@@ -82,7 +82,7 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
     """
-    draft, talk = MessageDraft.of(message, manner, desk.city().zone), people_console(desk.as_json)
+    draft, talk = _draft(desk, message, manner), people_console(desk.as_json)
     async with session.acting(desk, manner.officer) as here:
         if people.is_system(here.city, here.user):
             return await _request_as_system(here, draft, manner, talk)
@@ -97,6 +97,11 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
         out.unanswered.forget(out.fingerprint)
         view = await _follow(here, draft, talk, submitted.request_id, submitted.seq)
     return report(desk, talk, view)
+
+
+def _draft(desk: Invocation, message: options.MessageOptions, manner: options.Manner) -> MessageDraft:
+    city = desk.city()
+    return MessageDraft.of(templates.filled(message, city.templates_folder), manner, city.zone)
 
 
 async def _request_as_system(here: Session, draft: MessageDraft, manner: options.RequestManner, talk: Console) -> int:

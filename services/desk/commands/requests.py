@@ -1,25 +1,25 @@
-"""``onevoice pending``, ``show``, ``approve``, ``reject``, ``status`` and ``withdraw``."""
+"""``onevoice pending``, ``show``, ``approve``, ``reject`` and ``status``."""
 
 from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
-from schemas.events.control import Withdraw
 from schemas.events.desk import ApprovalReply, RequestView
+from schemas.events.requests import Request
 from services.desk import confirm, options, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import advice, dead_letters, outcome
+from services.desk.views import advice, dead_letters, difference, outcome
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.progress import ProgressPrinter
@@ -27,7 +27,7 @@ from services.desk.views.request import report
 from services.desk.views.timetext import duration
 from services.desk.words import check_id, reason_text
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import Exit
+from services.kernel.base.errors import BadInput, Exit
 
 app = group("Requests that were made.")
 
@@ -40,15 +40,20 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
     """
     async with session.asking(desk, as_) as here:
         views, failed = await here.pending()
+        earlier = {view.request.request_id: await _earlier(here, view) for view in views}
 
     def draw(out: Console) -> None:
         now = SystemClock().now()
         show.pending_table(out, views, now)
+        for view in views:
+            if before := earlier[view.request.request_id]:
+                out.print(Text(f"\n{view.request.request_id}:", style="bold"))
+                difference.show(out, before, view.request)
         if failed:
             out.print(Text(f"\nMessages that a service could not handle, {len(failed)}:", style="bold"))
             dead_letters.table(out, failed, now)
 
-    desk.answer([outcome.request_json(view) for view in views], draw)
+    desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
     if desk.as_json and failed:
         errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
     return Exit.DONE
@@ -60,13 +65,17 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
 
     With what screening found, the verdict and its reasons, and what happened on each profile.
     """
-    view = await _look_up(desk, as_, request_id)
+    check_id(request_id, "request")
+    async with session.asking(desk, as_) as here:
+        view = await fetch(here.link, request_id)
+        earlier = await _earlier(here, view)
 
     def draw(out: Console) -> None:
-        show.whole_request(out, view.request, SystemClock().now())
+        show.whole_request(out, view.request, SystemClock().now(), earlier)
         show.result(out, view)
 
-    desk.answer(outcome.request_json(view) | {"renderings": outcome.renderings_json(view.request.renderings)}, draw)
+    renderings = outcome.renderings_json(view.request.renderings)
+    desk.answer(_with_earlier(view, earlier) | {"renderings": renderings}, draw)
     return Exit.DONE
 
 
@@ -88,7 +97,7 @@ async def approve(
             return _nothing_written(desk, view, f"{view.request.request_id} is posted everywhere already.")
         statements.checked_digest(view.request)
         if not desk.as_json:
-            show.whole_request(talk, view.request, SystemClock().now())
+            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view))
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
         await confirm.screening(talk, statements.codes(view.request.screening), manner)
@@ -140,41 +149,23 @@ async def status(
     return Exit.DONE
 
 
-@command(app, "withdraw", 'onevoice withdraw rab12 --as fire-publisher --reason "wrong road"')
-async def withdraw(
-    desk: Invocation,
-    request_id: options.RequestId,
-    as_: options.ActsAs = None,
-    reason: options.Reason = "withdrawn",
-) -> int:
-    """Stop what is not posted yet of a request.
-
-    Posts that are out already stay, and are listed: onevoice recall takes them back.
-    """
-    check_id(request_id, "request")
-    reason_text(reason)
-    async with session.acting(desk, as_) as here:
-        before = await fetch(here.link, request_id)
-        whole_id = before.request.request_id
-        if before.withdrawn:  # it stays withdrawn for ever: no order is needed, however old this answer is
-            return _nothing_written(desk, before, f"{whole_id} is withdrawn already.")
-        reply = await here.order(subjects.DESK_EOC_ORDER, Withdraw(request_id=whole_id, reason=reason))
-        view = await fetch(here.link, whole_id, reply.control_seq)
-
-    def draw(out: Console) -> None:
-        out.print(Text(f"Withdrawn: {whole_id}, at control revision {reply.control_seq}."))
-        show.deliveries(out, view.deliveries)
-        if outcome.delivered(view):
-            out.print(Text("What is posted already stays there. To take it back:"))
-            out.print(Text(f"  onevoice recall {whole_id}"))
-
-    desk.answer(outcome.request_json(view) | {"control_seq": reply.control_seq}, draw)
-    return Exit.DONE
-
-
 def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
     desk.answer(outcome.request_json(view), lambda out: out.print(Text(f"{why} Nothing was written.")))
     return Exit.DONE
+
+
+async def _earlier(here: Session, view: RequestView) -> Request | None:
+    """Return the request that this one follows; None where it follows none, or it cannot be had any more."""
+    if view.request.earlier is None:
+        return None
+    try:
+        return (await fetch(here.link, view.request.earlier)).request
+    except BadInput:
+        return None
+
+
+def _with_earlier(view: RequestView, earlier: Request | None) -> dict[str, Any]:
+    return outcome.request_json(view) | {"earlier": difference.earlier_json(earlier)}
 
 
 async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> RequestView:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from schemas import flow
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.desk import EocView, OfficerView, ServiceHealth
+from services.desk.city.last_verified import LastVerified
 from services.desk.views.outcome import expiry_of
 from services.desk.views.timetext import ago, local, told
 from services.kernel.base.errors import Exit
@@ -17,6 +18,7 @@ from services.kernel.base.errors import Exit
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
 """Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
 
+VERIFY_WARN = timedelta(hours=26)
 EXPIRY_STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
 LAG_WARN, LAG_FAIL = 50, 1_000
 """Ledger entries that the second copy may lack before it is worth a word."""
@@ -97,6 +99,22 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
         return Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it")
     return Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}")
+
+
+def verified(found: LastVerified | None, now: datetime) -> Line:
+    """Judge the last verification of the whole record, which a timer makes (``onevoice audit verify --witness``)."""
+    name, again = "record", "onevoice audit verify --witness"
+    if found is None:
+        return Line(name, Level.OK, "was not verified by the timer yet")
+    when = f"{ago((now - found.at).total_seconds())} ago"
+    if not found.ok:
+        detail = f"did NOT verify {when}: {found.violations} violations, at {found.first_seq}: {told(found.first)}"
+        return Line(name, Level.FAIL, detail, "onevoice audit verify", unproven=True)
+    if found.troubles:
+        return Line(name, Level.WARN, f"verified {when}; {told(found.troubles[0])}", again)
+    if now - found.at > VERIFY_WARN:
+        return Line(name, Level.WARN, f"was last verified {when}", f"does its timer run? {again}")
+    return Line(name, Level.OK, f"verified {when}, {found.events} entries up to {found.last_seq}")
 
 
 def waits(beats: tuple[ServiceHealth, ...]) -> Line:

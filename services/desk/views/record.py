@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from services.audit.proof import EntryProof, EntryView, Report
+from services.audit.proof import Checked, EntryProof, EntryView, Report
 from services.desk.views.layout import table, table_width, width
 from services.desk.views.timetext import local, told
 
@@ -61,6 +61,28 @@ def entries(out: Console, views: Sequence[EntryView], now: datetime) -> None:
         about = " ".join(part for part in (view.profile, view.request_id, _gist(view)) if part)
         rows.add_row(str(view.seq), Text(local(view.at, now)), Text(view.kind), Text(about))
     out.print(rows, width=table_width(out))
+
+
+def checked_json(found: Checked) -> dict[str, Any]:
+    """Return what a proof shows for programs."""
+    return {
+        "ok": True,
+        "city": found.city,
+        "realm": found.checkpoint.realm,
+        "request_id": found.request_id,
+        "size": found.checkpoint.size,
+        "root": found.checkpoint.root,
+        "at": found.checkpoint.at.isoformat(),
+        "entries": [entry_json(view) for view in found.entries],
+    }
+
+
+def checked(out: Console, found: Checked, now: datetime) -> None:
+    """Show what a proof shows: the entries, and the record that they stand in."""
+    out.print(Text("The proof stands.", style="bold green"))
+    about = f"These entries stand in the record of {found.city}, realm {found.checkpoint.realm}, as it was sealed at"
+    out.print(Text(f"{told(about)} {found.checkpoint.at.isoformat()}, with {found.checkpoint.size} entries."))
+    entries(out, found.entries, now)
 
 
 def proof_json(proof: EntryProof) -> dict[str, Any]:

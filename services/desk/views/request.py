@@ -17,7 +17,7 @@ from rich.text import Text
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
-from services.desk.views import outcome, unconfirmed
+from services.desk.views import difference, outcome, unconfirmed
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
@@ -99,6 +99,13 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
     """Show what a submission would become."""
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
     console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+    _said_to_end(console, reply.renderings)
+
+
+def _said_to_end(console: Console, renderings: tuple[Rendering, ...]) -> None:
+    """Say what the website does with a message whose author gave an end."""
+    if renderings and renderings[0].content().expires is not None:
+        console.print(Text("The website says then that it is no longer in force.", style="dim"))
 
 
 def request_head(console: Console, request: Request, now: datetime) -> None:
@@ -119,14 +126,20 @@ DOES: dict[Act, str] = {
 }
 
 
-def whole_request(console: Console, request: Request, now: datetime) -> None:
-    """Show a request with what each platform gets, where it goes, and what screening found."""
+def whole_request(console: Console, request: Request, now: datetime, earlier: Request | None = None) -> None:
+    """Show a request with what each platform gets, where it goes, and what screening found.
+
+    ``earlier``: the one that it follows, whose difference is shown.
+    """
     request_head(console, request, now)
     if request.act is not None:
         line = DOES[request.act].format(request.earlier)
         console.print(Text(line, style="bold"), width=width(console))
+        if earlier is not None:
+            difference.show(console, earlier, request)
         console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
     message(console, request.renderings, request.targets, request.scope, request.screening)
+    _said_to_end(console, request.renderings)
 
 
 def verdict(console: Console, found: Verdict | None) -> None:

@@ -63,6 +63,7 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             severity=draft.severity,
             language=draft.language or guess(text, language),
             created_at=draft.created_at,
+            expires=draft.expires,
             act=draft.act,
             about=draft.about,
         )

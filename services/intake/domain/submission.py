@@ -68,6 +68,7 @@ class Draft:
     pictures: tuple[Picture, ...]
     expires_at: datetime
     created_at: datetime
+    expires: datetime | None = None
     act: Act | None = None
     about: str | None = None
     left_out: tuple[str, ...] = ()
@@ -140,6 +141,7 @@ def draft_of(
         variants=dict(data.variants),
         pictures=data.pictures,
         expires_at=_expiry(data, event.time, state, now, created_at),
+        expires=data.expires,
         created_at=created_at,
         act=data.act,
         about=data.about,

@@ -139,6 +139,18 @@ class NotifySection(Section):
     sender: Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$")] = "onevoice@localhost.localdomain"
 
 
+class WitnessSection(Section):
+    """[witness]: where checkpoints of the record are kept besides its own folder (``onevoice audit verify --witness``).
+
+    ``folder`` is one on another disk or machine; ``website`` is ``audit/checkpoints.jsonl`` of the site; ``mail`` are
+    addresses, the clerk's say, which get them by the mail server of [notify].
+    """
+
+    folder: str | None = None
+    website: bool = True
+    mail: tuple[Annotated[str, StringConstraints(pattern=r"^[^\s@,]+@[^\s@,]+$")], ...] = ()
+
+
 class LogSection(Section):
     """[log]: ``format`` lines for people, json for machines; ``level`` as in the standard library."""
 
@@ -177,6 +189,7 @@ class CityFile(Section):
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
     notify: NotifySection | None = None
+    witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
@@ -262,6 +275,11 @@ class City:
     def notify_folder(self) -> Path:
         """What the board keeps of the notices it sent, and the password that it sends them with."""
         return self.var / "notify"
+
+    @property
+    def templates_folder(self) -> Path:
+        """Wordings that were agreed on beforehand (services.desk.templates)."""
+        return self.folder / "templates"
 
     @property
     def site_folder(self) -> Path:

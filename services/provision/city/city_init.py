@@ -19,6 +19,7 @@ from services.kernel.base.errors import BadInput
 from services.provision.accounts.accounts_conf import REALMS, RealmUsers, accounts_file, render_accounts
 from services.provision.accounts.server_conf import ServerSettings, render_server
 from services.provision.city.city_toml import GITIGNORE, city_toml
+from services.provision.city.message_templates import write_templates
 from services.provision.plan.city_plan import MASTODON_PLATFORM, TOWNSQUARE, CityPlan
 from services.townsquare.accounts import make_accounts
 
@@ -143,7 +144,9 @@ def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock) -> None:
     }
     (folder / "city.toml").write_text(city_toml(plan, authority), encoding="utf-8")
     (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
-    conf = load_city(folder).nats_conf_path
+    city = load_city(folder)
+    write_templates(city.templates_folder)
+    conf = city.nats_conf_path
     conf.parent.mkdir()
     conf.write_text(render_server(ServerSettings(str(final / "var" / "nats"), port=plan.port)), encoding="utf-8")
     for realm, made in keys.items():
@@ -176,6 +179,7 @@ def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> M
         systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
         profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),
         settings=plan.settings,
+        audit_key=keys.services["audit"].public,
         threshold=len(ROOTS),
         expires_at=clock.now() + LASTS,
     )

@@ -7,8 +7,8 @@ from services.provision.deployment.target import COPIES, SITE, DeployTarget, nee
 
 USER = "onevoice"
 SITE_FOLDER = "/var/lib/onevoice-site"
-PLAIN = ("onevoice.target", "onevoice-doctor.timer", "onevoice.sysusers.conf")
-FILLED = ("onevoice-nats.service", "onevoice-provision.service", "onevoice-doctor.service")
+PLAIN = ("onevoice.target", "onevoice-doctor.timer", "onevoice-verify.timer", "onevoice.sysusers.conf")
+FILLED = ("onevoice-nats.service", "onevoice-provision.service", "onevoice-doctor.service", "onevoice-verify.service")
 
 
 def systemd(target: DeployTarget) -> dict[str, str]:
@@ -52,4 +52,4 @@ def _many(row: flow.Service) -> bool:
 
 
 def _places(target: DeployTarget) -> dict[str, str]:
-    return {"city": target.city, "above": target.above, "program": target.program}
+    return {"city": target.city, "above": target.above, "program": target.program, "site": SITE_FOLDER}

@@ -48,6 +48,8 @@ CONTRACTS: dict[str, Any] = {
     "statement.manifest": authority.Manifest,
     "statement.renewal": authority.Renewal,
     "statement.checkpoint": audit.Checkpoint,
+    "proof": audit.Proof,
+    "witnessed.checkpoint": audit.WitnessedCheckpoint,
     "envelope": envelope.Envelope,
     "rendering.content": requests.PlatformContent,
     "desk.preview.reply": desk.PreviewReply,

@@ -63,9 +63,11 @@ def test_units_show_a_service_its_own_key_and_the_web_server_the_pages_alone() -
     assert "keys/services/audit.nk" not in fanout
     assert "var/audit" in files["systemd/onevoice-registry.service"], "it must see that a ledger was there"
     assert "--as doctor" in files["systemd/onevoice-doctor.service"]
+    assert "audit verify --witness" in files["systemd/onevoice-verify.service"]
+    assert "OnUnitActiveSec=1h" in files["systemd/onevoice-verify.timer"]
     assert "(copy %i)" in files["systemd/onevoice-fanout@.service"]
     for name, text in files.items():
-        if name.endswith(".service") and "nats" not in name and "provision" not in name and "doctor" not in name:
+        if name.endswith(".service") and not any(one in name for one in ("nats", "provision", "doctor", "verify")):
             assert ("Type=notify" in text, "WatchdogSec=" in text) == (True, True), name
 
 

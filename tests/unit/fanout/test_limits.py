@@ -137,3 +137,12 @@ def test_what_another_copy_posts_counts_only_where_there_is_a_limit() -> None:
     quota = Quota(HostLimit(at_once=4, host=Rate(1.0, 1.0 / 60.0, 0.0)))
     quota.spent("fire", 0.0)
     assert quota.take("parks", 0.0) > 0.0
+
+
+def test_what_is_left_is_what_was_not_taken_and_never_less_than_nothing() -> None:
+    quota = Quota(HostLimit(at_once=1, host=Rate(10.0, 1.0, reserve=2.0)))
+    assert quota.left(0.0) == 10.0
+    quota.spent("fire", 0.0, amount=12.0)
+    assert quota.left(0.0) == 0.0
+    assert quota.left(5.0) == 3.0
+    assert Quota(HostLimit(at_once=1)).left(0.0) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retryable
+from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain import receipts, retry
 from tests.unit.fanout.world import NOW, attempt, request
@@ -146,3 +146,8 @@ def test_what_was_attempted_often_enough_is_given_up() -> None:
     made = receipts.to_be_tried_again(busy, held, 1, None, NOW, 0.0)
     assert (made.outcome, made.final, made.retry_at) == (ReceiptOutcome.FAILED, True, None)
     assert made.reason == f"given up after {retry.MOST_ATTEMPTS} attempts, the last: busy"
+
+
+def test_what_was_taken_back_says_so() -> None:
+    made = receipts.of_result(attempt(), 50, Retracted(), NOW)
+    assert (made.outcome, made.final, made.url) == (ReceiptOutcome.RECALLED, True, None)

@@ -15,6 +15,7 @@ from schemas.platforms import MIRROR
 from services.fanout.domain.step import (
     LEASE_SLACK,
     MIRROR_GRACE,
+    ORDER_SECONDS,
     Busy,
     Done,
     End,
@@ -341,3 +342,9 @@ def test_only_one_post_at_a_time_is_made_on_a_profile_and_on_a_page_of_the_mirro
     mirrored = Place(VERDICT_SEQ, MIRROR, state(REQUEST), TargetState(), CONTROL_SEQ)
     assert fire.one_at_a_time == FIRE
     assert mirrored.one_at_a_time == f"{MIRROR} {REQUEST.request_id}"
+
+
+def test_what_follows_a_message_waits_for_its_turn_in_the_chain() -> None:
+    """The original is not settled there yet: it says so, and holds the work until it is."""
+    waits = step(out_of_order="r-original is not settled here yet")
+    assert waits == Wait(ORDER_SECONDS, "r-original is not settled here yet", shown=True, hold=True)

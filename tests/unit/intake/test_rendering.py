@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -290,3 +291,10 @@ def test_a_variant_has_a_language_of_its_own_unless_the_author_names_it() -> Non
     assert guessed == {"website": "en", "mastodon": "pa"}
     named = {one.platform: one.content().language for one in render(draft(**texts, language="ur"), LIMITS)}
     assert named == {"website": "ur", "mastodon": "ur"}
+
+
+def test_the_end_that_the_author_gave_is_in_the_bytes_that_are_signed_and_no_other() -> None:
+    end = NOW + timedelta(hours=2)
+    assert {one.content().expires for one in render(draft(text="Road open.", expires=end), LIMITS)} == {end}
+    assert {one.content().expires for one in render(draft(text="Road open."), LIMITS)} == {None}
+    assert all("expires" not in one.body for one in render(draft(text="Road open."), LIMITS))

@@ -164,6 +164,7 @@ def _keep(
             pictures=tuple(names),
             places={**(message.places if message else {}), **places},
             followed=message.followed if message else (),
+            ended_at=None if new or message is None else message.ended_at,
         )
     )
 

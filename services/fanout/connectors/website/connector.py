@@ -34,10 +34,14 @@ from services.fanout.connectors.website import changes
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.website.queue import Failed, Queue
 from services.fanout.connectors.website.writer import SiteEdit, Writer, can_write
+from services.kernel.base import logs
 from services.kernel.base.clock import Clock, SystemClock
 
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
+
+LOOK_SECONDS = 5.0
+"""How often the site is looked through for messages that have ended."""
 
 Result = TypeVar("Result")
 
@@ -96,6 +100,14 @@ class WebsiteConnector(Connector):
             if problem is not None:
                 return Health(False, f"the website's folder {folder.name} cannot be written: {problem}")
         return Health(True, f"pages go to {self._site.base}/profiles/{profile.id}/")
+
+    async def keep_up(self) -> None:
+        """Mark what has ended, for ever; also when nothing is published."""
+        while True:
+            done = await self._queue.ask(lambda work: None, LOOK_SECONDS)
+            if isinstance(done, Failed):
+                logs.logger().warning("what has ended could not be marked", error=done.reason)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def rebuild(self) -> None:
         """Write all pages anew from the state, as after a change of their form. Raises OSError."""

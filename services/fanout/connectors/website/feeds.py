@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from markupsafe import Markup
 
-from services.fanout.connectors.website.views import MessageView
+from services.fanout.connectors.website.views import MessageView, NoticeView
 
 _KEPT = 2_000
 _HISTORY = "http://purl.org/syndication/history/1.0"
@@ -145,7 +145,7 @@ def _item(message: MessageView, base: str, ids: str) -> dict[str, Any]:
         "url": address,
         "title": title_in_feed(message),
         "content_html": content_html(message, base),
-        "content_text": "\n\n".join((*(f"{one.words}: {base}/{one.path}" for one in message.notices), message.text)),
+        "content_text": "\n\n".join((*(_plain(one, base) for one in message.notices), message.text)),
         "date_published": message.listed.exact,
         "date_modified": message.changed.exact,
         "authors": [{"name": message.by}],
@@ -175,13 +175,20 @@ def title_in_feed(message: MessageView) -> str:
 @lru_cache(_KEPT)
 def content_html(message: MessageView, base: str) -> str:
     """Return an entry's content with absolute addresses."""
-    pieces = [
-        Markup('<p><strong><a href="{}/{}">{}</a></strong></p>').format(base, one.path, one.words)
-        for one in message.notices
-    ]
+    pieces = [_notice(one, base) for one in message.notices]
     pieces.append(message.html)
     if message.link is not None:
         pieces.append(Markup('<p><a href="{0}">{0}</a></p>').format(message.link))
     pieces += [Markup('<p><img src="{}/{}" alt="{}"></p>').format(base, path, alt) for path, alt in message.pictures]
     whole = Markup("\n").join(pieces)
     return str(whole if message.language is None else Markup('<div lang="{}">{}</div>').format(message.language, whole))
+
+
+def _notice(notice: NoticeView, base: str) -> Markup:
+    if notice.path is None:
+        return Markup("<p><strong>{}</strong></p>").format(notice.words)
+    return Markup('<p><strong><a href="{}/{}">{}</a></strong></p>').format(base, notice.path, notice.words)
+
+
+def _plain(notice: NoticeView, base: str) -> str:
+    return notice.words if notice.path is None else f"{notice.words}: {base}/{notice.path}"

@@ -5,6 +5,7 @@
     messages/<request_id>.json                       the truth: content, where it stands, what was taken back
     profiles/<profile>.json                          what is known of a website profile
     listing/<city or profile>/<month>/<time>-<request_id>    empty files: the order; made again from the messages
+    ends/<time>-<request_id>                         empty files: messages that end by themselves, until they have
     touched.json                                     pages that are being written; read after a crash
     address.json                                     the site's first address: ids in feeds are made of it for ever
     lock                                             one writer at a time, whatever process
@@ -29,6 +30,8 @@ from schemas.events.requests import Act, PlatformContent
 from services.kernel.base.files import flush_folder, write_atomically
 
 CITY = "_city"
+ENDING: frozenset[Act] = frozenset({"correct", "recall", "all_clear"})
+"""The acts after which the earlier message does not hold any more."""
 Stamp = tuple[int, int, int]
 """By which a file is known not to have changed: inode, time, size. A file is replaced, never written into."""
 _KEPT = 5_000
@@ -60,7 +63,7 @@ class Followed(Contract):
 class Message(Contract):
     """A message on the website. ``pictures`` are the file names beside its page, in the content's order.
 
-    ``followed``: what came after it, in order.
+    ``followed``: what came after it, in order. ``ended_at``: when it was found to be past the end that its author gave.
     """
 
     request_id: Id
@@ -72,6 +75,7 @@ class Message(Contract):
     pictures: tuple[str | None, ...] = ()
     places: dict[Id, MessagePlace] = Field(default_factory=dict)
     followed: tuple[Followed, ...] = ()
+    ended_at: Utc | None = None
 
     @property
     def withdrawn_at(self) -> datetime | None:
@@ -82,6 +86,16 @@ class Message(Contract):
         times = [place.taken_back_at for place in self.places.values()]
         standing = [time for time in times if time is None]
         return None if standing or not times else max(time for time in times if time is not None)
+
+    @property
+    def in_force(self) -> bool:
+        """True while nothing has ended it: nothing later, and no end of its own."""
+        return self.ended_at is None and self.content.act != "recall" and not self.ended_by_another
+
+    @property
+    def ended_by_another(self) -> bool:
+        """True once something else than its own end ended it."""
+        return self.withdrawn_at is not None or any(one.act in ENDING for one in self.followed)
 
 
 class Broken(OSError):
@@ -141,7 +155,32 @@ class State:
                 folder.mkdir(parents=True, exist_ok=True)
                 name.touch()
                 flush_folder(folder)
+        self._note_end(message)
         self._orders.clear()
+
+    def _note_end(self, message: Message) -> None:
+        """Keep the name of a message that will end, and none of one that has."""
+        folder, end = self.folder / "ends", message.content.expires
+        if end is None:
+            return
+        name = folder / f"{end.strftime(_STAMP)}-{message.request_id}"
+        if message.ended_at is not None:
+            name.unlink(missing_ok=True)
+        elif not name.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            name.touch()
+            flush_folder(folder)
+
+    def over(self, now: datetime) -> list[tuple[datetime, str]]:
+        """Return the ends before now that are not marked yet, with their messages."""
+        folder = self.folder / "ends"
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        ends = ((_time_of(name), name.partition("-")[2]) for name in names)
+        return [(end, request_id) for end, request_id in ends if end <= now]
+
+    def forget_end(self, end: datetime, request_id: str) -> None:
+        """Drop an end that no message has any more."""
+        (self.folder / "ends" / f"{end.strftime(_STAMP)}-{request_id}").unlink(missing_ok=True)
 
     def all_messages(self) -> Iterator[str]:
         """Return the ids of all messages."""
@@ -180,8 +219,7 @@ class State:
         """Return the time to list a message at: now, or just after the last one if a clock lags behind it."""
         for month in reversed(self.months(listing)):
             for name in reversed(self._names(listing, month)):
-                last = datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
-                return max(now, last + timedelta(microseconds=1))
+                return max(now, _time_of(name) + timedelta(microseconds=1))
         return now
 
     def months(self, listing: str) -> list[str]:
@@ -238,6 +276,10 @@ def listings_of(message: Message) -> Iterator[tuple[str, datetime]]:
     for place in message.places.values():
         if place.here:
             yield place.profile, place.listed_at
+
+
+def _time_of(name: str) -> datetime:
+    return datetime.strptime(name.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
 def _read(path: Path, kind: type[Any]) -> Any:

@@ -61,10 +61,10 @@ class PlaceView:
 
 @dataclass(frozen=True)
 class NoticeView:
-    """What came after a message, or what it comes after: in words, with the path of the other message."""
+    """What came of a message, or what it comes after: in words, with the path of the other message if there is one."""
 
     words: str
-    path: str
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,12 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
         places=places,
         notices=tuple(_notices(message, zone)),
         standing="Withdrawn" if withdrawn else _standing(message),
-        holds=withdrawn is None and content.act != "recall" and not any(one.act in ENDS for one in message.followed),
+        holds=withdrawn is None and message.in_force,
     )
 
 
-ENDS: dict[Act, str] = {"correct": "Corrected", "recall": "Withdrawn", "all_clear": "No longer in force"}
+_OVER = "No longer in force"
+ENDS: dict[Act, str] = {"correct": "Corrected", "recall": "Withdrawn", "all_clear": _OVER}
 """The acts after which a message does not hold any more, and the word that its page bears."""
 
 _LATER: dict[Act, str] = {
@@ -153,12 +154,17 @@ _EARLIER: dict[Act, str] = {
 
 
 def _standing(message: Message) -> str | None:
-    return next((ENDS[one.act] for one in reversed(message.followed) if one.act in ENDS), None)
+    said = next((ENDS[one.act] for one in reversed(message.followed) if one.act in ENDS), None)
+    return said or (_OVER if message.ended_at is not None else None)
 
 
 def _notices(message: Message, zone: tzinfo) -> Iterator[NoticeView]:
     for one in message.followed:
         yield NoticeView(_LATER[one.act].format(Shown.of(one.at, zone).words), f"messages/{one.request_id}/")
+    if message.ended_at is not None and message.content.expires is not None and not message.ended_by_another:
+        yield NoticeView(
+            f"This message was in force until {Shown.of(message.content.expires, zone).words}. It is over."
+        )
     act, about = message.content.act, message.content.about
     if act is not None and about is not None:
         yield NoticeView(_EARLIER[act], f"messages/{about}/")

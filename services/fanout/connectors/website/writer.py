@@ -14,6 +14,7 @@ from pathlib import Path
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.website.archive import Archive, parts_with, place_of
+from services.fanout.connectors.website.endings import mark_ended
 from services.fanout.connectors.website.feeds import Feed, atom, json_feed
 from services.fanout.connectors.website.pages import STYLE, STYLE_PATH, Pages, Site
 from services.fanout.connectors.website.state import CITY, Broken, Message, Stamp, State, listings_of
@@ -94,6 +95,7 @@ class Writer:
                 work = SiteEdit(State(self._state_folder, self._read_before), now)
                 for change in changes:
                     change(work)
+                mark_ended(work)
                 behind = work.state.touched()
                 touched = behind | work.changed
                 if all_pages:

@@ -1,0 +1,104 @@
+"""Proofs that go out of the house: a request's entries, checkable with nothing but the city's root keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.events.audit import Checkpoint, Proof, ProvenEntry
+from schemas.events.authority import Manifest
+from schemas.events.envelope import MANIFEST_TYPE
+from schemas.subjects import place_of
+from services.audit.proof.show import EntryView, newest_checkpoint, view_of
+from services.audit.proof.verify import first_manifest, reader_of
+from services.audit.record.checkpoints import CheckpointError, open_checkpoint
+from services.audit.record.format import LineError, RecordEntry, read_leaf
+from services.audit.record.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from services.kernel.authority.signing import verified_by
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Unproven
+
+_MEND = "ask for the proof again, and check the root keys at their source"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a proof that stands shows: entries of one request, in a city's record as a checkpoint sealed it."""
+
+    city: str
+    request_id: str
+    checkpoint: Checkpoint
+    entries: tuple[EntryView, ...]
+
+
+def prove_request(city: City, request_id: str) -> Proof:
+    """Return the proof of all entries of a request under the newest checkpoint.
+
+    Raises:
+        BadInput: ``record.no_entry``.
+        Unproven: the record is damaged, does not begin with a manifest, or no checkpoint covers it yet.
+    """
+    reader, found = reader_of(city), list[tuple[int, RecordEntry]]()
+    for entry in reader.entries():
+        if place_of(entry.subject).request_id == request_id:
+            found.append((reader.size - 1, entry))
+    reader.prove()
+    if reader.violations:
+        first = reader.violations[0]
+        raise Unproven(first.code, first.message, "onevoice audit verify")
+    manifest = first_manifest(city.audit_folder)
+    if manifest is None:
+        raise Unproven("manifest.root", "the record does not begin with a manifest", "onevoice audit verify")
+    envelope, checkpoint = newest_checkpoint(city, reader)
+    leaves = [reader.leaf(number) for number in range(checkpoint.size)]
+    covered = [(index, entry) for index, entry in found if index < checkpoint.size]
+    if not covered:
+        raise BadInput("record.no_entry", f"the record has no entry of {request_id}", "onevoice audit show")
+    return Proof(
+        request_id=request_id,
+        manifest=manifest,
+        checkpoint=envelope,
+        entries=tuple(_proven(leaves, index, entry) for index, entry in covered),
+    )
+
+
+def check_proof(raw: bytes, roots: frozenset[str]) -> Checked:
+    """Check a proof; nothing is trusted but the root keys, each of which must have signed the manifest.
+
+    Raises:
+        Unproven: ``proof.form``, ``proof.root``, ``proof.checkpoint``, ``proof.entry``.
+    """
+    try:
+        proof = Proof.from_bytes(raw)
+        manifest = Manifest.from_bytes(proof.manifest.payload_bytes())
+    except ValueError as error:
+        raise Unproven("proof.form", "the file holds no proof", _MEND) from error
+    if not roots or not roots <= verified_by(proof.manifest, MANIFEST_TYPE):
+        raise Unproven("proof.root", "not each of the root keys given has signed the manifest in it", _MEND)
+    if manifest.audit_key is None:
+        raise Unproven("proof.root", "its manifest, of a version before 0.3, names no audit key", _MEND)
+    try:
+        checkpoint = open_checkpoint(proof.checkpoint, manifest.realm, manifest.audit_key)
+    except CheckpointError as error:
+        raise Unproven("proof.checkpoint", str(error), _MEND) from error
+    entries = tuple(_checked(one, proof.request_id, checkpoint) for one in proof.entries)
+    return Checked(manifest.city, proof.request_id, checkpoint, entries)
+
+
+def _proven(leaves: Sequence[bytes], index: int, entry: RecordEntry) -> ProvenEntry:
+    path = tuple(node.hex() for node in inclusion_proof(leaves, index))
+    return ProvenEntry(leaf_input=entry.raw.decode(), index=index, path=path)
+
+
+def _checked(proven: ProvenEntry, request_id: str, checkpoint: Checkpoint) -> EntryView:
+    leaf_input, path = proven.leaf_input.encode(), [bytes.fromhex(node) for node in proven.path]
+    root = bytes.fromhex(checkpoint.root)
+    if not verify_inclusion(leaf_hash(leaf_input), proven.index, checkpoint.size, path, root):
+        raise Unproven("proof.entry", f"entry number {proven.index} does not stand in the sealed record", _MEND)
+    try:
+        view = view_of(read_leaf(leaf_input))
+    except LineError as error:
+        raise Unproven("proof.entry", f"entry number {proven.index} cannot be read: {error}", _MEND) from error
+    if view.request_id != request_id:
+        raise Unproven("proof.entry", f"entry number {proven.index} is not one of {request_id}", _MEND)
+    return view

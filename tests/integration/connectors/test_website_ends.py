@@ -1,0 +1,165 @@
+"""The website says that a message is over once the end that its author gave is past."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+import pytest_asyncio
+
+from services.fanout.connectors.website import connector as website
+from services.fanout.connectors.website.connector import WebsiteConnector
+from services.fanout.connectors.website.pages import Site
+from services.kernel.base.clock import ManualClock
+from tests.integration.connectors.rigs import a_profile, an_intent, store
+
+FIRE, PARKS = a_profile("fire", "website"), a_profile("parks", "mastodon")
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+END = NOON + timedelta(hours=4)
+PAGE = "messages/raaaaaaaaaaaa/index.html"
+OVER = "This message was in force until 31 January 2026, 16:00 UTC. It is over."
+
+
+class Town:
+    """A site, its clock, and what the public reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state, self.clock = folder / "site", folder / "state", ManualClock(NOON)
+        self.site = self.open()
+
+    def open(self) -> WebsiteConnector:
+        return WebsiteConnector(
+            self.folder, self.state, Site("Mission", "https://mission.example", "en"), clock=self.clock
+        )
+
+    def read(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+    def updated(self) -> str:
+        feed = Xml.fromstring(self.read("feed.atom"))
+        return str(feed.findtext("{http://www.w3.org/2005/Atom}updated"))
+
+    async def look(self) -> None:
+        """Let the site look once for what has ended."""
+        task = asyncio.create_task(self.site.keep_up())
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if not any((self.state / "ends").glob("*")) and not (self.state / "touched.json").exists():
+                break
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    await made.site.close()
+
+
+async def test_what_is_over_says_so_and_leaves_what_holds_now(town: Town) -> None:
+    await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
+    assert "Hydrants" in town.read("now/index.html")
+    before = town.updated()
+    town.clock.time = END
+    await town.look()
+    for path in (PAGE, "index.html", "profiles/fire-website/index.html", "feed.atom", "feed.json"):
+        assert OVER in town.read(path), path
+        assert "Hydrants" in town.read(path), path
+    assert "Hydrants" not in town.read("now/index.html")
+    assert "No longer in force" in town.read(PAGE)
+    (item,) = json.loads(town.read("feed.json"))["items"]
+    assert item["_onevoice"]["holds"] is False
+    assert town.updated() > before
+
+
+async def test_nothing_is_over_before_its_end_or_without_one(town: Town) -> None:
+    await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
+    await town.site.publish(an_intent(FIRE, "Evacuation order.", request_id="rbbbbbbbbbbbb"), store)
+    town.clock.time = END - timedelta(seconds=1)
+    await town.site.publish(an_intent(FIRE, "More.", request_id="rcccccccccccc"), store)
+    assert OVER not in town.read(PAGE)
+    town.clock.time = END + timedelta(days=400)
+    await town.look()
+    assert "Evacuation order." in town.read("now/index.html")
+
+
+async def test_a_later_message_marks_what_is_over_too_and_only_once(town: Town) -> None:
+    await town.site.mirror(
+        an_intent(PARKS, "The path is closed.", expires=END), {"parks-mastodon": "https://s.example/1"}, store
+    )
+    town.clock.time = END + timedelta(minutes=1)
+    await town.site.publish(an_intent(FIRE, "More.", request_id="rcccccccccccc"), store)
+    assert OVER in town.read(PAGE)
+    marked = town.read("feed.json")
+    town.clock.time += timedelta(hours=1)
+    await town.look()
+    assert town.read("feed.json") == marked
+    # A late repeat of the same post, also by another process, does not bring it back.
+    await town.open().mirror(
+        an_intent(PARKS, "The path is closed.", expires=END), {"water-mastodon": "https://s.example/2"}, store
+    )
+    assert OVER in town.read(PAGE)
+    assert "The path" not in town.read("now/index.html")
+
+
+async def test_a_withdrawn_message_stays_withdrawn(town: Town) -> None:
+    intent = an_intent(FIRE, "Wrong road.", expires=END)
+    await town.site.publish(intent, store)
+    await town.site.retract(intent, "")
+    withdrawn = town.updated()
+    town.clock.time = END
+    await town.look()
+    assert "Wrong road." not in town.read(PAGE)
+    assert OVER not in town.read(PAGE)
+    assert town.updated() == withdrawn
+
+
+async def test_a_new_revision_ends_when_it_says(town: Town) -> None:
+    intent = an_intent(FIRE, "Until four.", expires=END)
+    await town.site.publish(intent, store)
+    later = END + timedelta(hours=2)
+    revised = an_intent(FIRE, "Until six.", revision=2, expires=later)
+    await town.site.publish(replace(revised, revision=2), store)
+    town.clock.time = END
+    await town.site.publish(an_intent(FIRE, "More.", request_id="rcccccccccccc"), store)
+    assert "Until six." in town.read("now/index.html")
+    town.clock.time = later
+    await town.look()
+    assert "Until six." not in town.read("now/index.html")
+
+
+async def test_a_message_that_cannot_be_read_keeps_no_other_from_ending(town: Town) -> None:
+    await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
+    other = an_intent(FIRE, "Broken.", request_id="rbbbbbbbbbbbb", expires=END - timedelta(hours=1))
+    await town.site.publish(other, store)
+    (town.state / "messages" / "rbbbbbbbbbbbb.json").write_text("{")
+    town.clock.time = END
+    await town.look()
+    assert OVER in town.read(PAGE)
+
+
+async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(website, "LOOK_SECONDS", 0.05)
+    await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
+    town.clock.time = END
+    (town.folder / "now").rename(town.folder / "away")
+    (town.folder / "now").write_text("in the way")
+    await asyncio.wait_for(_one_failed_look(town), 10)
+    (town.folder / "now").unlink()
+    await town.look()
+    assert "Hydrants" not in town.read("now/index.html")
+
+
+async def _one_failed_look(town: Town) -> None:
+    task = asyncio.create_task(town.site.keep_up())
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
