@@ -11,12 +11,25 @@ from typing import Annotated
 
 import typer
 
+from services.desk import completion
+
 ActsAs = Annotated[
-    str | None, typer.Option("--as", metavar="OFFICER", help="Who does this, with their key (or ONEVOICE_AS).")
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="OFFICER",
+        help="Who does this, with their key (or ONEVOICE_AS).",
+        autocompletion=completion.officers,
+    ),
 ]
 AsksAs = Annotated[
     str | None,
-    typer.Option("--as", metavar="OFFICER", help="Whose key asks; else the first officer's key in the city folder."),
+    typer.Option(
+        "--as",
+        metavar="OFFICER",
+        help="Whose key asks; else the first officer's key in the city folder.",
+        autocompletion=completion.officers,
+    ),
 ]
 RequestId = Annotated[
     str, typer.Argument(metavar="ID", help="The request; an unambiguous beginning of its id is enough.")
@@ -53,7 +66,13 @@ class MessageOptions:
         bool, typer.Option("--and-city", help="With --all-departments: the city's own profiles too.")
     ] = False
     to: Annotated[
-        list[str] | None, typer.Option("--to", metavar="PROFILE", help="A profile to post to; once for each.")
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="PROFILE",
+            help="A profile to post to; once for each.",
+            autocompletion=completion.profiles,
+        ),
     ] = None
     link: Annotated[
         str | None, typer.Option("--link", metavar="URL", help="The page on the city's site to link to.")

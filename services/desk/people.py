@@ -53,7 +53,7 @@ def keys_in(city: City) -> list[str]:
 
 def reader(city: City) -> str | None:
     """Return the first officer whose key can be read here, in the order of the manifest, or None."""
-    officers, systems = _known(city)
+    officers, systems = known(city)
     here = keys_in(city)
     ordered = [*(name for name in officers if name in here), *(n for n in here if n not in officers + systems)]
     return next((name for name in ordered if os.access(city.key_path(name), os.R_OK)), None)
@@ -61,14 +61,18 @@ def reader(city: City) -> str | None:
 
 def is_system(city: City, name: str) -> bool:
     """True when the name is that of a system: it only submits."""
-    return name in _known(city)[1]
+    return name in known(city)[1]
 
 
-def _known(city: City) -> tuple[list[str], list[str]]:
+def manifest_of(city: City) -> Manifest:
+    """Return the manifest of the city folder, unchecked: it is only a help. Raises OSError, ValueError."""
+    return Manifest.from_bytes(Envelope.from_bytes(city.manifest_path.read_bytes()).payload_bytes())
+
+
+def known(city: City) -> tuple[list[str], list[str]]:
     """Return the officers and systems of the local manifest; empty where there is none (it is only a help)."""
     try:
-        envelope = Envelope.from_bytes(city.manifest_path.read_bytes())
-        manifest = Manifest.from_bytes(envelope.payload_bytes())
+        manifest = manifest_of(city)
     except (OSError, StrictJsonError, ValueError):
         return [], []
     return [officer.id for officer in manifest.officers], [system.id for system in manifest.systems]

@@ -14,7 +14,7 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
-from services.desk import confirm, options, session
+from services.desk import completion, confirm, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
 from services.desk.city.profile_check import examine
@@ -26,7 +26,9 @@ from services.kernel.base.errors import BadInput, Exit, describe
 
 app = group("See and check the official profiles.", "onevoice profiles check")
 
-ProfileId = Annotated[str, typer.Argument(metavar="PROFILE", help="The profile's id.")]
+ProfileId = Annotated[
+    str, typer.Argument(metavar="PROFILE", help="The profile's id.", autocompletion=completion.profiles)
+]
 
 
 @command(app, "list", "onevoice profiles list --json")

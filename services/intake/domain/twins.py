@@ -44,7 +44,12 @@ class Twins:
         self._asked[request.request_id] = asked
 
     def find(self, request: Request) -> tuple[ScreeningFinding, ...]:
-        """Return a finding for the newest other request with the same words and a profile in common."""
+        """Return a finding for the newest other request with the same words and a profile in common.
+
+        A recall and an all-clear have usual words, and name what they are about: two of them are no twins.
+        """
+        if request.act in ("recall", "all_clear"):
+            return ()
         words, targets = _words(request), frozenset(request.targets)
         for request_id, known in reversed(self._asked.items()):
             both = targets & known.targets

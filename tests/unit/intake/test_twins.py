@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events.requests import Request
+from schemas.events.requests import Rendering, Request
 from services.intake.domain.twins import MOST, WINDOW, Twins
 from tests.unit.intake.world import NOW, request
 
@@ -49,3 +49,16 @@ def test_what_is_over_is_forgotten() -> None:
         twins.note(one.model_copy(update={"request_id": f"x{number}"}))
     assert len(twins._asked) == MOST
     assert "r2" not in twins._asked
+
+
+@pytest.mark.parametrize("act", ["recall", "all_clear"])
+def test_usual_words_about_two_messages_are_no_twins(act: str) -> None:
+    """Two recalls within a minute say the same, each of its own message."""
+    twins = Twins()
+    twins.note(asked(1, "This message is withdrawn."))
+    again = asked(2, "This message is withdrawn.", seconds=30)
+    assert twins.find(again)
+    renderings = tuple(
+        Rendering.of(one.content().model_copy(update={"act": act, "about": "r9"})) for one in again.renderings
+    )
+    assert twins.find(again.model_copy(update={"renderings": renderings, "follows": "r9"})) == ()

@@ -52,7 +52,7 @@ def test_what_waits_keeps_nothing_else_from_being_handed_out() -> None:
 
 
 def test_a_copy_that_died_is_taken_over_well_before_a_lease_is_over() -> None:
-    """Issue 7: within 5 s of the lease of what it left open."""
+    """Within 5 s of the lease of what it left open."""
     for consumer in (streams.FANOUT_VERDICTS, streams.FANOUT_RESOLUTIONS):
         assert consumer.ack_wait < streams.LEASE_SECONDS + 5.0
 
