@@ -58,6 +58,7 @@ async def test_kill_nine_in_mid_append_leaves_a_whole_copy(audited: AuditedCity)
     assert audited.verify().violations == ()
     assert await compare_record(audited.city, audited.ledger) == ()
     assert [view.seq for view in list_entries(audited.city)][:last] == list(range(1, last + 1))
+    await audit.until_said("the record is open")  # its handlers of signals stand by then
     assert await audit.end() == 0
 
 

@@ -34,6 +34,7 @@ def quiet(_text: str) -> None:
 async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited: AuditedCity, monkeypatch: Any) -> None:
     """Copied by any tool in the middle of the writing, with the keys: a ledger that verifies, on another machine.
 
+    A copy that fell between a line and its checkpoint says so when it is verified, and is taken again.
     An interruption leaves a part, and the next restore goes on from there; what is no part of it is refused.
     """
     story(audited.builder, sealed=False)
@@ -43,7 +44,14 @@ async def test_a_backup_taken_while_it_is_written_is_restored_elsewhere(audited:
         await audited.until_copied(count)
         flood = asyncio.create_task(audited.flood(150, "rb"))
         await audited.until_copied(count + 40)
-        shutil.copytree(audited.city.folder, backup, ignore=shutil.ignore_patterns("nats-aside", "jetstream", "run"))
+        for _ in range(10):
+            shutil.rmtree(backup, ignore_errors=True)
+            left_out = shutil.ignore_patterns("nats-aside", "jetstream", "run")
+            shutil.copytree(audited.city.folder, backup, ignore=left_out)
+            found = verify_record(load_city(backup), SystemClock().now()).violations
+            if not {one.code for one in found} & {"record.unsealed", "record.truncated"}:
+                break
+            await asyncio.sleep(0.01)
         await flood
     elsewhere = load_city(backup)
     assert verify_record(elsewhere, SystemClock().now()).violations == ()
