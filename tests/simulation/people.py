@@ -301,7 +301,8 @@ async def _order(world: World, officer: str, action: Any) -> bool:
     base = subjects.DESK_REGISTRY_ORDER if registry else subjects.DESK_EOC_ORDER
     answer = await ask(world, base, officer, envelope)
     if answer is not None and "error" not in answer:
-        world.told.orders.append((world.loop.now, order.nonce, answer["control_seq"]))
+        if answer.get("changed", True):  # what is so already writes nothing
+            world.told.orders.append((world.loop.now, order.nonce, answer["control_seq"]))
         return True
     return False
 
