@@ -107,10 +107,10 @@ def _replayed(world: World, record: Record) -> Iterator[str]:
 
 
 def _void(world: World, record: Record) -> Iterator[str]:
-    """Services write nothing that is void, but what raced: attempts and verdicts."""
+    """Services write nothing that is void, but what raced: attempts, verdicts, and orders that protect."""
     for entry in record.entries:
         void = record.applied[entry.seq].void
-        raced = entry.subject.startswith(("ledger.attempt.", "ledger.verdict."))
+        raced = entry.subject.startswith(("ledger.attempt.", "ledger.verdict.")) or record.applied[entry.seq].lost_race
         if void and not raced:
             yield f"void: {entry.subject} at {entry.seq}: {void}"
 

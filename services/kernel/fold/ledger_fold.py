@@ -42,6 +42,10 @@ class Void(Exception):
     """An entry that does not count, and why."""
 
 
+TOO_LATE = frozenset({"order.posture", "order.other", "withdraw.twice"})
+"""Faults of a genuine order that another one has overtaken: no forged or repeated order gets so far."""
+
+
 class LostRace(Void):
     """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
 
@@ -228,7 +232,9 @@ class LedgerFold:
         except (ControlFault, ValueError) as error:
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
-            raise Void(f"control event: {error}"[:300]) from error
+            # What protects is appended without a condition, so that two of a kind may meet: one came too late.
+            raced = isinstance(error, ControlFault) and error.code in TOO_LATE
+            raise (LostRace if raced else Void)(f"control event: {error}"[:300]) from error
         self.control = after
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq

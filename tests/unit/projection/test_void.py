@@ -405,3 +405,13 @@ def _everything() -> Story:
 
 
 GENUINE = _everything()
+
+
+def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> None:
+    """What protects is appended without a condition, so two activations may meet; the second one came too late."""
+    story = begun()
+    story.order("director", c.EocActivate(level=2, incident="flood"))
+    late = story.order("director", c.EocActivate(level=2, incident="flood"))
+    applied = Reader().read(story.entries).applied[late]
+    assert applied.void
+    assert applied.lost_race
