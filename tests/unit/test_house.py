@@ -17,7 +17,7 @@ LONG_FUNCTIONS = {
 }
 LONG_FILES = {
     "services/fanout/connectors/bluesky/connector.py": 323,
-    "services/kernel/fold/ledger_fold.py": 472,
+    "services/kernel/fold/ledger_fold.py": 467,
     "services/kernel/base/city.py": 366,
 }
 

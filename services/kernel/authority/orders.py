@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Hold, Order, Ordered, Renewed
+from schemas.events.control import ControlEvent, Order, Ordered, Renewed
 from schemas.events.envelope import Envelope
 from services.kernel.authority.statements import StatementFault, read_signed
 from services.kernel.base.city import City
@@ -20,15 +20,11 @@ from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
-from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash
+from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash, protects
 from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
 
 TRIES = 20
-
-PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend"})
-"""What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
-fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
 
 FurtherCheck = Callable[[ControlState, Order], Awaitable[None]]
 
@@ -142,11 +138,6 @@ def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
     if order.officer != sender:
         raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
     return order
-
-
-def protects(order: Order) -> bool:
-    """Return whether an order only takes something back."""
-    return order.action.action in PROTECTING or (isinstance(order.action, Hold) and order.action.on)
 
 
 def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Ordered) -> Refused:

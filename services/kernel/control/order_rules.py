@@ -37,6 +37,16 @@ ALLOWED_IN: dict[str, frozenset[Posture]] = {
 """The postures in which an action may be ordered; actions that are not here may be ordered in each."""
 
 
+PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend"})
+"""What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
+fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
+
+
+def protects(order: c.Order) -> bool:
+    """Return whether an order only takes something back."""
+    return order.action.action in PROTECTING or (isinstance(order.action, c.Hold) and order.action.on)
+
+
 def order_hash(envelope: Envelope) -> str:
     """Return the hash by which an order is known again."""
     return hash_of_signed(envelope)

@@ -30,6 +30,7 @@ from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.effective import is_forged, void_because
+from services.kernel.fold.overtaken import came_too_late
 from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse, parse_control_event
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
 from services.kernel.ledger.entry import Entry
@@ -40,10 +41,6 @@ REMEMBERED = timedelta(hours=1)
 
 class Void(Exception):
     """An entry that does not count, and why."""
-
-
-TOO_LATE = frozenset({"order.posture", "order.other", "withdraw.twice"})
-"""Faults of a genuine order that another one has overtaken: no forged or repeated order gets so far."""
 
 
 class LostRace(Void):
@@ -233,8 +230,7 @@ class LedgerFold:
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
             # What protects is appended without a condition, so that two of a kind may meet: one came too late.
-            raced = isinstance(error, ControlFault) and error.code in TOO_LATE
-            raise (LostRace if raced else Void)(f"control event: {error}"[:300]) from error
+            raise (LostRace if came_too_late(entry, error) else Void)(f"control event: {error}"[:300]) from error
         self.control = after
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq

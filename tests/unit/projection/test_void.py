@@ -415,3 +415,12 @@ def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> N
     applied = Reader().read(story.entries).applied[late]
     assert applied.void
     assert applied.lost_race
+
+
+def test_only_what_protects_may_come_too_late_in_silence() -> None:
+    """A stand-down carries a condition: one that does not fit where it stands was written by no service of ours."""
+    story = begun()
+    unfit = story.order("director", c.EocStandDown())
+    applied = Reader().read(story.entries).applied[unfit]
+    assert applied.void
+    assert not applied.lost_race
