@@ -38,7 +38,7 @@ class BoardHandlers:
         self.runtime = runtime
         self.dead = DeadLetters(runtime)
         self.changes = Changes(runtime)
-        self._health: dict[str, ServiceHealth] = {}
+        self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
             "status": self._status,
@@ -60,7 +60,7 @@ class BoardHandlers:
 
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""
-        self._health[event.instance] = event
+        self._health[event.service, event.instance] = event
 
     # --- answers ------------------------------------------------------------------------------------------
 

@@ -172,7 +172,7 @@ def on_nats(
     """
     ledger = ledger or Ledger()
     ports = Ports(
-        instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(2)}",
+        instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
         clock=clock or SystemClock(),
         log=logs.logger(service=row.name, realm=city.realm),
         ledger=ledger,
@@ -198,6 +198,7 @@ def on_nats(
         register(runtime, wire)
 
     async def take_up() -> None:
+        await bus.listening()
         supervisor.start()
         runtime.log.info("ready", instance=runtime.instance, control_seq=runtime.control.seq)
 

@@ -224,6 +224,12 @@ class FastStreamBus:
             else:
                 return self._client
 
+    async def listening(self) -> None:
+        """Wait until the broker has taken every subscription in: what is said before is lost, without a trace."""
+        if self._client is not None:
+            with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes anew
+                await self._client.flush(timeout=int(CONNECT_SECONDS))
+
 
 class ConnectionEvents(NamedTuple):
     """What is done when the connection to the broker changes."""

@@ -13,7 +13,7 @@ from schemas import canonical, subjects
 from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import BoardEvent, BoardQuery, BoardReply
+from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
@@ -35,6 +35,21 @@ async def status(desk: Desk, request_id: str) -> dict[str, Any]:
     (view,) = (await desk.board("status", request_id))["requests"]
     found: dict[str, Any] = view
     return found
+
+
+async def test_services_that_share_an_instance_name_are_shown_side_by_side(mission: Mission, clerk: Desk) -> None:
+    """Two bytes of chance gave two services of one process the same name, once in some 2,000 starts."""
+
+    async def both() -> bool:
+        for service in ("intake", "fanout"):
+            writer = await mission.writer(service)
+            said = ServiceHealth(service=service, instance="one-1-ab", at=now(), control_seq=1, version="1")
+            await writer.client.publish(subjects.health(service), said.to_bytes())
+            await writer.client.flush()
+        answer = BoardReply.from_value(await clerk.board("services")).services or ()
+        return {"intake", "fanout"} <= {one.service for one in answer}
+
+    await eventually(both)
 
 
 async def test_the_eoc_view_has_posture_what_is_in_flight_and_who_lives(
