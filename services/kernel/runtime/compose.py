@@ -182,9 +182,8 @@ def on_nats(
         timings=timings or Timings(),
     )
     core = assemble(row, city, ports)
-    supervisor = core.supervisor
     bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
-    runtime = core.runtime(bus)
+    runtime, supervisor = core.runtime(bus), core.supervisor
     watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
     for work in (runtime.health.run, watch.run, core.watch.run):
         supervisor.supervise(work)
