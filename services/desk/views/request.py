@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
+from schemas import fingerprint
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
@@ -103,6 +104,14 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
     console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
     _said_to_end(console, reply.renderings)
+    _words(console, reply)
+
+
+def _words(console: Console, shown: Request | PreviewReply) -> None:
+    """Show the four words that another device shows for the same message, and for no other."""
+    console.print(
+        Text("Words: ").append(fingerprint.words_of(shown), style="bold"), Text("(compare them)", style="dim")
+    )
 
 
 def _said_to_end(console: Console, renderings: tuple[Rendering, ...]) -> None:
@@ -148,6 +157,7 @@ def whole_request(
         difference.show(console, previous, request)
     message(console, request.renderings, request.targets, request.scope, request.screening)
     _said_to_end(console, request.renderings)
+    _words(console, request)
 
 
 def verdict(console: Console, found: Verdict | None) -> None:

@@ -155,9 +155,8 @@ def on_nats(
 ) -> tuple[Runtime, FastStream]:
     """Return a service's runtime and its FastStream application; nothing is started.
 
-    Starting it waits for the broker, compares its streams, waits for the manifest, registers the handlers and takes up
-    work; stopping it finishes what is in hand. Starting raises Drift when the broker is not provisioned as
-    ``schemas.streams`` says.
+    Starting it waits for the broker and the manifest, registers the handlers and takes up work; stopping it finishes
+    what is in hand. Starting raises Drift when the broker is not provisioned as ``schemas.streams`` says.
 
     Args:
         row: the service.
@@ -182,9 +181,8 @@ def on_nats(
         timings=timings or Timings(),
     )
     core = assemble(row, city, ports)
-    supervisor = core.supervisor
     bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
-    runtime = core.runtime(bus)
+    runtime, supervisor = core.runtime(bus), core.supervisor
     watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
     for work in (runtime.health.run, watch.run, core.watch.run):
         supervisor.supervise(work)
