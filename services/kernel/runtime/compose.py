@@ -155,9 +155,8 @@ def on_nats(
 ) -> tuple[Runtime, FastStream]:
     """Return a service's runtime and its FastStream application; nothing is started.
 
-    Starting it waits for the broker, compares its streams, waits for the manifest, registers the handlers and takes up
-    work; stopping it finishes what is in hand. Starting raises Drift when the broker is not provisioned as
-    ``schemas.streams`` says.
+    Starting it waits for the broker, compares its streams (it raises Drift where they differ from ``schemas.streams``),
+    waits for the manifest, registers the handlers and takes up work; stopping it finishes what is in hand.
 
     Args:
         row: the service.
