@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +25,7 @@ from services.desk.commands.audit_export import CHECK_EXAMPLE, EXPORT_EXAMPLE, c
 from services.desk.session import run
 from services.desk.views import record
 from services.desk.views.output import note
+from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
 
@@ -49,6 +51,10 @@ def verify(
         bool,
         typer.Option("--witness", help="If it verifies, give its newest checkpoint to the witnesses."),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Judge only what came after the last verification; once a day all of it."),
+    ] = False,
     as_: options.AsksAs = None,
 ) -> int:
     """Verify hashes, signatures, order and the policy itself, over the second copy of the record.
@@ -56,12 +62,17 @@ def verify(
     The record must also fit the checkpoints that witnesses on this machine keep ([witness] in city.toml). Exit status 7
     when it does not verify, 2 when a witness cannot be given its checkpoint. It needs no broker; where one runs, the
     copy first catches up.
+
+    With --resume, what was judged before is only hashed, and held against the checkpoints. How far it came is kept
+    beside the record, signed by the audit key where that is here: who has that key is trusted for a day.
     """
     city = desk.city()
     current = run(currency(desk, as_))
     keys = trusted_keys(city, frozenset(root)) if root else None
     known = known_checkpoints(city, checkpoint or (), keys)
-    report = verify_record(city, SystemClock().now(), known=known, keys=keys)
+    signing = resume and os.access(city.service_key_path("audit"), os.R_OK)
+    signer = load_key(city.service_key_path("audit")) if signing else None
+    report = verify_record(city, SystemClock().now(), known=known, keys=keys, resume=resume, signer=signer)
     given = witnesses.give(city, report.events) if witness and report.ok else Given()
     if witness:
         keep_result(city, report, given, SystemClock().now())

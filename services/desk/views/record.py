@@ -30,6 +30,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "violations": [asdict(one) for one in report.violations],
         "warnings": [asdict(one) for one in report.warnings],
         "unconfirmed": list(report.unconfirmed),
+        "resumed_from": report.resumed_from,
     }
 
 
@@ -41,6 +42,8 @@ def report(out: Console, found: Report) -> None:
         out.print(Text(f"The record does NOT verify: {len(found.violations)} violations.", style="bold red"))
     facts = f"{found.events} events, {found.attempts} attempts, {found.checkpoints} signed checkpoints"
     out.print(Text(f"{facts}, up to sequence {found.last_seq}."), width=width(out))
+    if found.resumed_from:
+        out.print(Text(f"The first {found.resumed_from} were judged before, and only hashed now."), width=width(out))
     out.print(Text(f"Merkle root {found.root}", style="dim"), soft_wrap=True)
     for style, listed in (("red", found.violations), ("yellow", found.warnings)):
         for one in listed[:_SHOWN]:
