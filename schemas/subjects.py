@@ -79,11 +79,6 @@ def approval(request_id: str, officer: str) -> str:
     return f"ledger.approval.{token(request_id)}.{token(officer)}"
 
 
-def approvals_of(request_id: str) -> str:
-    """Return the filter for all officers' decisions on a request."""
-    return f"ledger.approval.{token(request_id)}.*"
-
-
 def verdict(request_id: str) -> str:
     """Return the subject of the verdicts on a request."""
     return f"ledger.verdict.{token(request_id)}"

@@ -192,7 +192,8 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters``: open letters that hold it up. In a page of ``pending`` the renderings are left out.
+    ``dead_letters``: open letters that hold it up. ``previous``: the revision before, of one that was edited. In a page
+    of ``pending`` the renderings are left out.
     """
 
     request: Request
@@ -203,6 +204,7 @@ class RequestView(Contract):
     withdrawn: bool = False
     dead_letters: tuple[LetterView, ...] = ()
     as_of: int = 0
+    previous: Request | None = None
 
 
 class OfficerView(Contract):

@@ -45,6 +45,7 @@ MENU = (
     MenuEntry("show", "requests", "Show a request as each platform would get it.", _MESSAGES),
     MenuEntry("approve", "requests", "Approve a request with your signature, and watch it land.", _MESSAGES),
     MenuEntry("reject", "requests", "Reject a request with your signature.", _MESSAGES),
+    MenuEntry("return", "requests", "Send a request back to be changed, with your signature.", _MESSAGES),
     MenuEntry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
     MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
     MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),

@@ -15,6 +15,7 @@ from services.intake.domain.identity import Identity, answer_repeat, identify
 from services.intake.domain.media import clean_picture
 from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
+from services.intake.revisions import Revisions
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable
 from services.kernel.ledger.client import Conflict
@@ -28,15 +29,18 @@ WARM_UP_AFTER = 2.0
 class IntakeHandlers:
     """Serves previews, submissions, pictures and approvals."""
 
-    def __init__(self, runtime: Runtime, preparation: Preparation, decisions: Decisions) -> None:
+    def __init__(self, runtime: Runtime, preparation: Preparation, decisions: Decisions, revisions: Revisions) -> None:
         self.runtime = runtime
         self.preparation = preparation
+        self.revisions = revisions
         self.decisions = decisions
 
     async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
         """Return what a submission would become; nothing is stored."""
         control = self.runtime.control
         identity = identify(event, sender, control.realm)
+        if identity.submission.revises is not None:
+            await self.revisions.find(identity, sender)
         request, draft = await self.preparation.prepare(identity, event, sender, control)
         return PreviewReply(
             request_id=request.request_id,
@@ -59,6 +63,8 @@ class IntakeHandlers:
         """Put a request on record, once; a repeat gets the first answer again, also days later."""
         control = self.runtime.control
         identity = identify(event, sender, control.realm)
+        if identity.submission.revises is not None:
+            return await self._revise(identity, event, sender)
         known = self.runtime.fold.requests.get(identity.request_id)
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
@@ -76,6 +82,19 @@ class IntakeHandlers:
             targets=len(request.targets),
             crisis=request.crisis,
             screening=[finding.code for finding in request.screening],
+        )
+        return SubmitReply(request_id=request.request_id, revision=request.revision, seq=seq)
+
+    async def _revise(self, identity: Identity, event: SubmissionEvent, sender: Sender) -> SubmitReply:
+        """Put a new revision of a request on record, in place of the one that waits."""
+        known = await self.revisions.find(identity, sender)
+        if known.repeated is not None:
+            return known.repeated
+        request, _draft = await self.preparation.prepare(identity, event, sender, self.runtime.control)
+        self.preparation.twins.note(request)
+        seq = await self.revisions.append(request, known.state)
+        self.runtime.log.info(
+            "revision on record", request_id=request.request_id, revision=request.revision, seq=seq, author=sender
         )
         return SubmitReply(request_id=request.request_id, revision=request.revision, seq=seq)
 

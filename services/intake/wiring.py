@@ -9,13 +9,14 @@ from services.intake.decisions import Decisions
 from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
+from services.intake.revisions import Revisions
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     preparation = Preparation(runtime, EarlierRequests(runtime))
-    handlers = IntakeHandlers(runtime, preparation, Decisions(runtime))
+    handlers = IntakeHandlers(runtime, preparation, Decisions(runtime), Revisions(runtime))
     bus, submission = runtime.bus, SubmissionEvent.from_bytes
     bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")
     bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, title="submissions")

@@ -22,6 +22,8 @@ from services.kernel.authority.signing import verified_by
 
 CLAUSE = "approval"
 
+_KINDS = {"approve": "approval", "reject": "rejection", "return": "return"}
+
 
 @dataclass(frozen=True, slots=True)
 class Weight:
@@ -43,13 +45,15 @@ class Weighed:
     """What the statements are worth, in the order of the ledger.
 
     ``counting`` are approvals in force by officers whose word counts in the regime; ``idle`` are approvals in force by
-    others; ``rejections`` are those whose word counts. ``notes`` says in plain words what is worth nothing, and why.
+    others; ``rejections`` and ``returns`` are those whose word counts. ``notes`` says in plain words what is worth
+    nothing, and why.
     """
 
     regime: Regime
     counting: tuple[Weight, ...] = ()
     idle: tuple[Weight, ...] = ()
     rejections: tuple[Weight, ...] = ()
+    returns: tuple[Weight, ...] = ()
     notes: tuple[Finding, ...] = ()
 
 
@@ -62,20 +66,21 @@ def weigh(facts: Facts) -> Weighed:
     regime = regime_of(facts.request, facts.control)
     counting: list[Weight] = []
     idle: list[Weight] = []
-    rejections: list[Weight] = []
+    noes: list[Weight] = []
     notes: list[Finding] = []
     for fact in _last_of_each(facts.approvals):
         weight, fault = _weigh_one(fact, facts, regime)
         if weight is None or fault:
             notes.append(noted(CLAUSE, fault))
-        elif weight.statement.decision == "reject":
-            rejections.append(weight)
+        elif weight.statement.decision != "approve":
+            noes.append(weight)
         else:
             (idle if weight.until is None else counting).append(weight)
-    powerless = [weight for weight in (*idle, *rejections) if weight.until is None]
+    powerless = [weight for weight in (*idle, *noes) if weight.until is None]
     notes += [noted(CLAUSE, _no_weight(weight, facts.request, regime)) for weight in powerless]
-    final = tuple(weight for weight in rejections if weight.until is not None)
-    return Weighed(regime, tuple(counting), tuple(idle), final, tuple(notes))
+    final = tuple(one for one in noes if one.until is not None and one.statement.decision == "reject")
+    returns = tuple(one for one in noes if one.until is not None and one.statement.decision == "return")
+    return Weighed(regime, tuple(counting), tuple(idle), final, returns, tuple(notes))
 
 
 def _last_of_each(approvals: tuple[ApprovalFact, ...]) -> Sequence[ApprovalFact]:
@@ -102,7 +107,7 @@ def _weigh_one(fact: ApprovalFact, facts: Facts, regime: Regime) -> tuple[Weight
             or _of_screening(statement, facts.request)
         )
     if fault:
-        kind = "approval" if statement.decision == "approve" else "rejection"
+        kind = _KINDS[statement.decision]
         return None, f"The {kind} by {name} is worth nothing: {fault}."
     grants = grants_of(facts.control, name, facts.now)
     until = counts_until(grants, facts.request, regime)
@@ -239,5 +244,5 @@ def _of_screening(statement: ApprovalStatement, request: Request) -> str:
 def _no_weight(weight: Weight, request: Request, regime: Regime) -> str:
     needed = counting_roles(regime, crisis=request.crisis)
     held = both(sorted({str(grant.role) for grant in weight.grants})) or "no role"
-    kind = "approval" if weight.statement.decision == "approve" else "rejection"
+    kind = _KINDS[weight.statement.decision]
     return f"The {kind} by {weight.officer} ({held}) is on record but does not count: it takes {needed}."

@@ -83,7 +83,8 @@ def check(
         BadInput: ``approval.times``, ``text.*`` for the reason.
         Refused: ``approval.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.request``, ``.revision``,
             ``.digest``, ``.targets``, ``.expired``, ``.future``, ``.too_long``, ``.replayed``, ``.no_authority``,
-            ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
+            ``.not_acknowledged``, ``.own_return``; ``request.expired``, ``.withdrawn``, ``.refused``,
+            ``.already_cleared``.
     """
     try:
         check_signed(
@@ -103,11 +104,18 @@ def check(
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
         _check_acknowledged(statement, context.request)
-    elif context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        return
+    name = statement.request_id
+    if context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        what = "rejection" if statement.decision == "reject" else "return"
         raise Refused(
             "request.already_cleared",
-            f"{statement.request_id} is cleared already, so a rejection comes too late",
-            f"take it back: onevoice withdraw {statement.request_id}",
+            f"{name} is cleared already, so a {what} comes too late",
+            f"take it back: onevoice withdraw {name}",
+        )
+    if statement.decision == "return" and statement.officer == context.request.author:
+        raise Refused(
+            "approval.own_return", f"{name} is your own", f"change it yourself: onevoice request --revise {name} TEXT"
         )
 
 
@@ -146,7 +154,7 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
 
 def _check_circumstances(statement: ApprovalStatement, request: Request, control: ControlState) -> None:
     """Check what an approval covers beside the content; a no is a no to whatever was shown."""
-    if statement.decision == "reject":
+    if statement.decision != "approve":
         return
     again = f"look at it as it is now and decide again: onevoice show {request.request_id}"
     if statement.rule is None and control.ruled:

@@ -243,16 +243,14 @@ class LedgerFold:
             raise Void("the request stands under another name or realm")
         if known is not None and request.revision <= known.request.revision:
             raise Void("the request stands already")
+        if known is not None and (known.is_refused or known.is_begun):
+            raise LostRace("the revision before is refused, or is being posted")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
         posture: Any = str(self._revision_at(entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
-        if known is not None:
-            state.targets, state.verdict_last = known.targets, known.verdict_last
-            for profile in state.targets:
-                state.note(profile)
-        self.requests[request_id] = state
+        self.requests[request_id] = state.behind(known) if known is not None else state
         self.chain.note_request(request)
 
     def _approval(self, entry: Entry, _boot: float) -> None:
@@ -269,7 +267,7 @@ class LedgerFold:
         state.statements.append((entry.seq, approval))
         state.approvals[officer] = (entry.seq, approval)
         state.rejections.pop(officer, None)
-        if statement.decision == "reject":
+        if statement.decision != "approve":
             state.rejections[officer] = (entry.seq, statement)
         state.fact_seq = state.changed = entry.seq
 
@@ -280,6 +278,8 @@ class LedgerFold:
         control_seq, _ = self._revision_at(entry.seq)
         if verdict.request_id != state.request_id:
             raise Void("the verdict stands under another name")
+        if verdict.revision < state.request.revision:
+            raise LostRace("a newer revision stands")
         if verdict.control_seq != control_seq:
             why = LostRace if self._was_overtaken(verdict) else Void
             raise why(f"the verdict is not of control revision {control_seq}")

@@ -95,6 +95,7 @@ def everything(builder: LedgerBuilder) -> None:
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
     )
+    builder.approve(request, "pio", decision="return", reason="name the detour")
     builder.approve(request, "pio", decision="reject", reason="the road is open again")
     builder.approve(request, "cao", acknowledged=("link-missing",))
     finding = Finding(clause="2(iii)", outcome=FindingOutcome.SATISFIED, reason="Approved by the CAO.")

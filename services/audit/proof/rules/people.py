@@ -12,6 +12,7 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE
 from schemas.events.requests import Request, digest_of
+from schemas.events.verdicts import Outcome
 from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
@@ -113,9 +114,17 @@ def _enter(state: ReplayState, entry: RecordEntry, event: Request, *, counts: bo
     elif event.revision <= older.request.revision:
         said = f"Revision {event.revision} of {event.request_id} follows on revision {older.request.revision}."
         state.void(entry.seq, "request.revision", said)
-    else:
+    elif not _is_settled(state, older):
         older.request, older.request_seq, older.request_at = event, entry.seq, entry.at
-        older.counted = CountedRequest(event)
+        older.counted = older.counted.followed_by(event)
+
+
+def _is_settled(state: ReplayState, context: DeliveryContext) -> bool:
+    """True when a revision comes too late: the one before is refused, or was attempted. Another entry was quicker."""
+    verdict = context.counted.verdict
+    if verdict is not None and verdict.outcome is Outcome.REFUSED:
+        return True
+    return any(target.attempts or target.final_seq for target in context.targets.values())
 
 
 def _known_author(state: ReplayState, event: Request) -> bool:

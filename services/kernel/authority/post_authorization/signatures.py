@@ -47,6 +47,8 @@ def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
             continue
         elif statement.decision == "reject":
             yield PostViolation("warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}.")
+        elif statement.decision != "approve":
+            yield PostViolation("warrant.returned", f"{officer} returned it: {statement.reason or 'no reason given'}.")
         elif _covers(facts.request, statement) and _as_shown(facts, statement) and _in_time(facts, statement):
             signed.append(_Signed(officer, facts.control.officers[officer].public_key, roles))
     yield from _weigh(facts, signed)
