@@ -34,6 +34,7 @@ from services.kernel.base.city_platforms import (
     FacebookSection,
     MastodonSection,
     Section,
+    ServerUrl,
     TelegramSection,
     WebhookSection,
     XSection,
@@ -169,6 +170,12 @@ class MetricsSection(Section):
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
 
 
+class TracingSection(Section):
+    """[tracing]: the OTLP/HTTP collector that gets each request's trace (``onevoice[tracing]``). Absent: none."""
+
+    endpoint: ServerUrl = "http://127.0.0.1:4318"
+
+
 class CityFile(Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
@@ -193,6 +200,7 @@ class CityFile(Section):
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
+    tracing: TracingSection | None = None
     token_ends: dict[Id, date] = Field(default={})
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
     screening_numbers: tuple[str, ...] = ()
