@@ -56,6 +56,7 @@ class PreviewReply(Contract):
     severity: Severity | None = None
     replaces: Id | None = None
     follows: Id | None = None
+    not_before: Utc | None = None
 
 
 class MediaReply(Contract):

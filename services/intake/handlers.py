@@ -57,6 +57,7 @@ class IntakeHandlers:
             severity=request.severity,
             replaces=request.replaces,
             follows=request.follows,
+            not_before=request.not_before,
         )
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
