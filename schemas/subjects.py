@@ -215,6 +215,10 @@ DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"
 DESK_AUDIT_COMPARE = "desk.audit.compare"
 DESK_DEAD_ORDER = "desk.dead.order"
+DESK_WEB_PREVIEW = "desk.web.preview"
+DESK_WEB_SUBMIT = "desk.web.submit"
+DESK_WEB_ENROLL = "desk.web.enroll"
+"""What only the web service sends: a preview for an officer, a submission and an enrolment that passkeys signed."""
 
 
 def desk(base: str, user: str) -> str:

@@ -57,6 +57,7 @@ MENU = (
     MenuEntry("repost", "following", "Post a message on profiles that did not get it.", _MESSAGES),
     MenuEntry("history", "history", "Show who wrote, approved and posted what, in order.", _MESSAGES),
     MenuEntry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
+    MenuEntry("passkeys", "passkeys", "See, add and remove the passkeys that officers sign with.", _TRUST),
     MenuEntry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
     MenuEntry("settings", "settings", "See and change the city's own settings.", _TRUST),
     MenuEntry("root", "root", "Renew the root of the city's authority: its keys, its end.", _TRUST),

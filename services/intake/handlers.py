@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.approvals import Approval
 from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitReply
+from schemas.events.enrolment import BrowserPreview
+from schemas.events.envelope import Envelope
 from schemas.events.requests import Request, SubmissionEvent
 from services.intake.decisions import Decisions
 from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
+from services.intake.domain.browser import read_submission
 from services.intake.domain.identity import Identity, answer_repeat, identify
 from services.intake.domain.media import clean_picture
 from services.intake.domain.submission import author_kind_of
@@ -60,6 +63,16 @@ class IntakeHandlers:
             not_before=request.not_before,
         )
 
+    async def on_browser_preview(self, asked: BrowserPreview, sender: Sender) -> PreviewReply:
+        """Return what an officer's submission from a browser would become; nothing is stored."""
+        return await self.on_preview(asked.event, _carried(sender, asked.officer))
+
+    async def on_browser_submit(self, envelope: Envelope, sender: Sender) -> SubmitReply:
+        """Put a request on record that an officer's passkey signed, as if the officer had sent it from the desk."""
+        now = self.runtime.clock.now()
+        statement = read_submission(envelope, sender, self.runtime.control, now)
+        return await self.on_submit(statement.event, _carried(sender, statement.officer))
+
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
         """Put a request on record, once; a repeat gets the first answer again, also days later."""
         control = self.runtime.control
@@ -101,7 +114,8 @@ class IntakeHandlers:
 
     async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
         """Store a picture without its metadata; the body is the picture's bytes as they are."""
-        author_kind_of(sender, self.runtime.control)
+        if sender != flow.WEB:
+            author_kind_of(sender, self.runtime.control)
         picture = await self.preparation.compute(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
         crash_point("intake.media.stored")
@@ -163,6 +177,15 @@ class IntakeHandlers:
         if entry is None:
             raise _busy()
         return answer_repeat(identity, Request.from_bytes(entry.data), entry.seq)
+
+
+def _carried(sender: str, officer: str) -> str:
+    """Return the officer in whose name the web service asks; raises Refused for any other sender."""
+    if sender != flow.WEB:
+        raise Refused(
+            "sender.web", f"only the web service asks this for others, not {sender}", "use the onevoice command"
+        )
+    return officer
 
 
 def _busy() -> Unreachable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +12,13 @@ from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.authority import Grant
-from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
 from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.authority import Regime, counting_roles, counts_until, grants_of, regime_of
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.gatekeeper.policy.findings import noted
 from services.gatekeeper.policy.wording import both, moment
-from services.kernel.authority.signing import verified_by
 
 CLAUSE = "approval"
 
@@ -113,41 +113,32 @@ def _weigh_one(fact: ApprovalFact, facts: Facts, regime: Regime) -> tuple[Weight
     until = counts_until(grants, facts.request, regime)
     if until is not None and statement.decision == "approve":
         until = min(until, statement.expires_at)
-    key = facts.control.officers[name].public_key
-    return Weight(name, key, statement, fact.seq, grants, until), ""
+    return Weight(name, _signer_of(fact, facts), statement, fact.seq, grants, until), ""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an envelope holds, whoever it is by: the statement or what is wrong, and the keys that signed."""
+    """What an envelope holds, whoever it is by: the statement, or what is wrong."""
 
     statement: ApprovalStatement | None
     fault: str
-    keys: frozenset[str]
 
 
 def open_statement(envelope: Envelope) -> Opened:
-    """Verify and read an envelope. The same bytes always give the same answer, so it is remembered."""
-    signatures = tuple((signature.keyid, signature.sig) for signature in envelope.signatures)
-    return _open(envelope.payload_type, envelope.payload, signatures)
+    """Read an envelope. The same bytes always give the same answer, so it is remembered."""
+    return _open(envelope.payload)
 
 
 @lru_cache(maxsize=2_048)
-def _open(payload_type: str, payload: str, signatures: tuple[tuple[str, str], ...]) -> Opened:
-    envelope = Envelope(
-        payloadType=payload_type,
-        payload=payload,
-        signatures=tuple(Signature(keyid=keyid, sig=sig) for keyid, sig in signatures),
-    )
-    keys = verified_by(envelope, APPROVAL_TYPE)
+def _open(payload: str) -> Opened:
     try:
-        raw = envelope.payload_bytes()
+        raw = base64.b64decode(payload, validate=True)
         statement = ApprovalStatement.from_bytes(raw)
     except (StrictJsonError, ValueError):
-        return Opened(None, "it cannot be read as an approval statement", keys)
+        return Opened(None, "it cannot be read as an approval statement")
     if statement.to_bytes() != raw:
-        return Opened(None, "it is not written in the canonical form", keys)
-    return Opened(statement, "", keys)
+        return Opened(None, "it is not written in the canonical form")
+    return Opened(statement, "")
 
 
 def _of_signer(fact: ApprovalFact, facts: Facts, opened: Opened) -> str:
@@ -160,11 +151,17 @@ def _of_signer(fact: ApprovalFact, facts: Facts, opened: Opened) -> str:
         return f"there is no officer {name} in this city's authority"
     if name in facts.control.revoked:
         return f"the key of {name} was revoked; another officer must approve"
-    if opened.keys != {person.public_key}:
+    if not _signer_of(fact, facts):
         return f"it is not signed by the key of {name}"
     if opened.statement is not None and opened.statement.officer != name:
         return f"it was signed in the name of {opened.statement.officer}"
     return ""
+
+
+def _signer_of(fact: ApprovalFact, facts: Facts) -> str:
+    """Return the key or passkey of its officer that signed a statement alone; empty where none did."""
+    keys = facts.control.keys_of(fact.approval.officer, facts.now)
+    return keys.signer_of(fact.approval.envelope, APPROVAL_TYPE)
 
 
 def _of_subject(statement: ApprovalStatement, request: Request) -> str:

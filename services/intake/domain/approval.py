@@ -18,7 +18,14 @@ from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
-from services.kernel.authority.statements import Denied, StatementFault, check_signed, read_signed, statement_on_record
+from services.kernel.authority.statements import (
+    Denied,
+    StatementFault,
+    check_signed,
+    read_signed,
+    speaks_for,
+    statement_on_record,
+)
 from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
 
@@ -52,7 +59,7 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
         statement = read_signed(approval.envelope, ApprovalStatement)
     except StatementFault as fault:
         raise fault.error("approval") from fault
-    if not approval.officer == statement.officer == sender:
+    if approval.officer != statement.officer or not speaks_for(sender, statement.officer, approval.envelope):
         raise Refused(
             "approval.sender",
             f"{sender} sent a decision of {statement.officer}",

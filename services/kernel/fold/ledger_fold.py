@@ -416,19 +416,18 @@ class LedgerFold:
         return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
 
     def _genuine(self, approval: Approval, request_id: str, name: str, seq: int) -> ApprovalStatement | None:
-        key = self.control.key_at(name, seq)
-        if key is None or (approval.request_id, approval.officer) != (request_id, name):
+        if name not in self.control.officers or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = signed_by(key, approval.envelope, ApprovalStatement)
+        statement = signed_by(self.control.keys_at(name, seq), approval.envelope, ApprovalStatement)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
     def _is_genuine(self, resolution: Resolution, request_id: str, profile: str, seq: int) -> bool:
         """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
-        key = self.control.key_at(resolution.officer, seq)
-        if key is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+        keys = self.control.keys_at(resolution.officer, seq)
+        if (resolution.request_id, resolution.profile) != (request_id, profile):
             return False
-        statement = signed_by(key, resolution.envelope, ResolutionStatement)
+        statement = signed_by(keys, resolution.envelope, ResolutionStatement)
         said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
         return statement is not None and said == (
             statement.request_id,
