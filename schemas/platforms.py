@@ -22,6 +22,9 @@ delivered, fenced and counted like a profile, and is none."""
 
 WEBSITE = "website"
 
+MANUAL = "manual"
+"""What has no interface for programs: an officer enters the text by hand, and confirms it (``onevoice tasks``)."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -45,6 +48,8 @@ class Limits:
 
 LIMITS: dict[str, Limits] = {
     "website": Limits("website", characters=65_536, thread=False),
+    # Our own choice: what a person can still copy without a slip. Pictures are named by their descriptions.
+    "manual": Limits("manual", characters=5_000, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),

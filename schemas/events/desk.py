@@ -192,7 +192,8 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters``: open letters that hold it up. In a page of ``pending`` the renderings are left out.
+    ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. In a page of
+    ``pending`` the renderings are left out.
     """
 
     request: Request
@@ -201,6 +202,7 @@ class RequestView(Contract):
     verdict_seq: int = 0
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
+    replaced_by: Id | None = None
     dead_letters: tuple[LetterView, ...] = ()
     as_of: int = 0
 

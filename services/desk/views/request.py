@@ -36,7 +36,7 @@ _FINDING_STYLE = {
 HOLD_CLAUSE = "setting: hold"
 """The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green", "task": "bold yellow"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -166,10 +166,11 @@ def _findings(console: Console, found: Verdict) -> None:
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
     """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
     names = max((len(item.profile) for item in views), default=0)
-    outcomes = max((len(item.outcome) for item in views), default=0)
-    for item in views:
+    labels = [unconfirmed.label(item) for item in views]
+    outcomes = max(map(len, labels), default=0)
+    for item, label in zip(views, labels, strict=True):
         line = Text(f"{item.profile:<{names}}  ")
-        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        line.append(f"{label:<{outcomes}}", style=_DELIVERY_STYLE.get(label, "red"))
         where = item.url or waiting_for(item)
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
@@ -269,6 +270,7 @@ def pending_table(console: Console, views: Sequence[RequestView], now: datetime)
             deliveries(console, later)
         if waiting := unconfirmed.of(view):
             console.print()
-            console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
+            what = "waits for a person" if all(map(unconfirmed.by_hand, waiting)) else "is unconfirmed"
+            console.print(Text(f"{view.request.request_id} {what}:", style="bold red"))
             deliveries(console, waiting)
             _look(console, view)

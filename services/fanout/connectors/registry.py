@@ -10,6 +10,7 @@ from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
 from services.fanout.connectors.facebook.connector import FacebookConnector
+from services.fanout.connectors.manual.connector import ManualConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
@@ -35,6 +36,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
     return {
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
+        "manual": ManualConnector(),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),

@@ -82,17 +82,21 @@ OTHER = HostLimit(
 )
 """For a platform that nothing is known of: 100 posts in 5 minutes."""
 
-LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare": HostLimit(at_once=128, slow=256)}
-"""What lies on this machine: the website, which writes all that waits at once, and the townsquare."""
+LOCAL: dict[str, HostLimit] = {
+    "website": HostLimit(at_once=1_024),
+    "manual": HostLimit(at_once=1_024),
+    "townsquare": HostLimit(at_once=128, slow=256),
+}
+"""What lies on this machine: the website, which writes all that waits at once, tasks for people, the townsquare."""
 
 
 def host_of(profile: Profile) -> str:
     """Return the host that a post to this profile goes to: the account's instance, else the platform.
 
-    Each webhook's receiver is a host of its own; all e-mail goes to one server.
+    Each webhook's receiver is a host of its own; all e-mail goes to one server; a task goes to none.
     """
-    if profile.platform == "email":
-        return "email"
+    if profile.platform in ("email", "manual"):
+        return profile.platform
     if profile.platform == "webhook":
         return f"webhook:{profile.account}"
     _, at, instance = profile.account.removeprefix("@").rpartition("@")
