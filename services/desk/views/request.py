@@ -49,7 +49,10 @@ def rendering(shown: Rendering) -> Panel:
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
-    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    whole = "\n\n".join(content.parts)
+    for picture in content.pictures:
+        said = "a card with these words" if picture.alt == whole else picture.alt
+        lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
     language = f", {name_of(content.language)}" if content.language else ""
     return Panel(
