@@ -14,6 +14,8 @@ from schemas.events.envelope import Envelope
 class ApprovalStatement(Contract):
     """The payload that is signed. ``renderings`` maps each platform to the hash of its rendering.
 
+    ``decision``: a rejection is final; what is returned waits for a new revision, by somebody else than its officer.
+
     ``acknowledged`` lists the codes of the screening findings that the officer saw and accepts. ``rule`` 2: an
     approval covers ``author``, ``crisis``, ``severity``, ``request_expires_at``, ``replaces`` and ``follows`` too, as
     the officer saw them, and counts only for a request that has the same. Without it, it was signed before version
@@ -23,7 +25,7 @@ class ApprovalStatement(Contract):
     realm: Realm
     request_id: Id
     revision: int
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "return"]
     scope: Literal["profiles", "all-departments"]
     targets: tuple[Id, ...]
     renderings: dict[Id, Sha256]

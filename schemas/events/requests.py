@@ -38,7 +38,8 @@ class Submission(Contract):
 
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
     profiles that got that one, and ``targets`` only adds to them.
-    ``language`` is that of the text; without it, it is guessed.
+    ``language`` is that of the text; without it, it is guessed. ``revises`` and ``revision`` come together: it is to
+    stand as that revision (2 or more) of that request, in place of the one before.
     """
 
     text: str
@@ -52,11 +53,15 @@ class Submission(Contract):
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
     act: Act | None = None
     about: Id | None = None
+    revises: Id | None = None
+    revision: Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
-    def _act_and_about_come_together(self) -> Self:
+    def _some_come_together(self) -> Self:
         if (self.act is None) != (self.about is None):
             raise ValueError("act and about come together")
+        if (self.revises is None) != (self.revision is None):
+            raise ValueError("revises and revision come together")
         return self
 
 

@@ -125,9 +125,13 @@ class Manner:
 
 @dataclass(frozen=True)
 class RequestManner(Manner):
-    """How to go about a request: also whether to send it at all."""
+    """How to go about a request: also whether to send it at all, and whether it takes another one's place."""
 
     dry_run: DryRun = False
+    revise: Annotated[
+        str | None,
+        typer.Option("--revise", metavar="ID", help="Put this in place of a request that waits, as its next revision."),
+    ] = None
 
 
 @dataclass(frozen=True)

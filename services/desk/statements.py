@@ -65,7 +65,7 @@ def decision(
     *,
     realm: Realm,
     officer: str,
-    verb: Literal["approve", "reject"],
+    verb: Literal["approve", "reject", "return"],
     now: datetime,
     lifetime: timedelta,
     reason: str = "",

@@ -80,6 +80,7 @@ class Preparation:
 
     def _rules(self, control: ControlState) -> screening.ScreeningRules:
         settings = self._runtime.city.settings
+        official = [profile for profile in control.profiles.values() if profile.official]
         return screening.ScreeningRules(
             website=control.website,
             region=settings.city.region,
@@ -88,6 +89,8 @@ class Preparation:
             published_addresses=settings.screening_addresses,
             names=settings.screening_names,
             language=settings.city.language.partition("-")[0],
+            city=control.city,
+            own_hosts=tuple(one.account.rpartition("@")[2] for one in official if "@" in one.account),
         )
 
     async def _keep_cards(self, request: Request) -> None:

@@ -34,6 +34,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
 from services.kernel.control.control_state import ControlState
 from services.provision import demo_plan, make_city, read_envelope
+from tests.support.authenticator import Authenticator
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
@@ -128,7 +129,9 @@ class LedgerBuilder:
         """Append the authority manifest."""
         return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
 
-    def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
+    def order(
+        self, officer: str, action: Any, *, signer: Signer | Authenticator | None = None, **overrides: Any
+    ) -> int:
         """Append an officer's signed order."""
         fields = {
             "realm": self.city.realm,
@@ -205,7 +208,7 @@ class LedgerBuilder:
         request: Request,
         officer: str,
         *,
-        signer: Signer | None = None,
+        signer: Signer | Authenticator | None = None,
         stands_as: str | None = None,
         **overrides: Any,
     ) -> int:

@@ -45,6 +45,7 @@ def request_view(
         replaced_by=replaced_by,
         dead_letters=letters,
         as_of=as_of,
+        previous=state.previous,
     )
 
 

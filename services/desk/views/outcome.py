@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas import fingerprint
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, ScreeningFinding
@@ -72,6 +73,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "submitted_at": request.at.isoformat(),
         "expires_at": request.expires_at.isoformat(),
         "digest": request.digest,
+        "words": fingerprint.words_of(request),
         "withdrawn": view.withdrawn,
         "replaces": request.replaces,
         "follows": request.follows,
@@ -89,6 +91,7 @@ def preview_json(seen: PreviewReply) -> dict[str, Any]:
         "dry_run": True,
         "request_id": seen.request_id,
         "digest": seen.digest,
+        "words": fingerprint.words_of(seen),
         "scope": seen.scope,
         "targets": list(seen.targets),
         "expires_at": seen.expires_at.isoformat(),

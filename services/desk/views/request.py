@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
+from schemas import fingerprint
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
@@ -35,6 +36,9 @@ _FINDING_STYLE = {
 }
 HOLD_CLAUSE = "setting: hold"
 """The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
+
+RETURNED_CLAUSE = "returned"
+"""The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
 
 _DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green", "task": "bold yellow"}
 
@@ -103,6 +107,14 @@ def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
     console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
     _said_to_end(console, reply.renderings)
+    _words(console, reply)
+
+
+def _words(console: Console, shown: Request | PreviewReply) -> None:
+    """Show the four words that another device shows for the same message, and for no other."""
+    console.print(
+        Text("Words: ").append(fingerprint.words_of(shown), style="bold"), Text("(compare them)", style="dim")
+    )
 
 
 def _said_to_end(console: Console, renderings: tuple[Rendering, ...]) -> None:
@@ -115,7 +127,8 @@ def request_head(console: Console, request: Request, now: datetime) -> None:
     """Show who asked for what, when, and until when."""
     kind = "crisis content" if request.crisis else "routine content"
     kind += f", severity {request.severity}" if request.severity else ", no severity"
-    console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
+    number = f", revision {request.revision}" if request.revision > 1 else ""
+    console.print(Text(f"Request {request.request_id}{number}", style="bold"), Text(f"by {request.author}, {kind}"))
     line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
 
@@ -129,10 +142,12 @@ DOES: dict[Act, str] = {
 }
 
 
-def whole_request(console: Console, request: Request, now: datetime, earlier: Request | None = None) -> None:
+def whole_request(
+    console: Console, request: Request, now: datetime, earlier: Request | None = None, previous: Request | None = None
+) -> None:
     """Show a request with what each platform gets, where it goes, and what screening found.
 
-    ``earlier``: the one that it follows, whose difference is shown.
+    ``earlier``: the one that it follows, ``previous``: the revision before; the difference to each is shown.
     """
     request_head(console, request, now)
     if request.act is not None:
@@ -141,8 +156,11 @@ def whole_request(console: Console, request: Request, now: datetime, earlier: Re
         if earlier is not None:
             difference.show(console, earlier, request)
         console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
+    if previous is not None:
+        difference.show(console, previous, request)
     message(console, request.renderings, request.targets, request.scope, request.screening)
     _said_to_end(console, request.renderings)
+    _words(console, request)
 
 
 def verdict(console: Console, found: Verdict | None) -> None:
@@ -233,6 +251,8 @@ def next_steps(view: RequestView) -> list[str]:
         reasons = [f"It waits: {told(one.reason)} [{one.clause}]" for one in blocking]
         if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
             return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
+        if any(one.clause == RETURNED_CLAUSE for one in blocking):
+            return reasons
         return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
     if found.outcome is Outcome.REFUSED:
         refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]

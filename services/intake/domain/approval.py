@@ -18,7 +18,14 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
-from services.kernel.authority.statements import Denied, StatementFault, check_signed, read_signed, statement_on_record
+from services.kernel.authority.statements import (
+    Denied,
+    StatementFault,
+    check_signed,
+    read_signed,
+    speaks_for,
+    statement_on_record,
+)
 from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
 
@@ -52,7 +59,7 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
         statement = read_signed(approval.envelope, ApprovalStatement)
     except StatementFault as fault:
         raise fault.error("approval") from fault
-    if not approval.officer == statement.officer == sender:
+    if approval.officer != statement.officer or not speaks_for(sender, statement.officer, approval.envelope):
         raise Refused(
             "approval.sender",
             f"{sender} sent a decision of {statement.officer}",
@@ -83,7 +90,8 @@ def check(
         BadInput: ``approval.times``, ``text.*`` for the reason.
         Refused: ``approval.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.request``, ``.revision``,
             ``.digest``, ``.targets``, ``.expired``, ``.future``, ``.too_long``, ``.replayed``, ``.no_authority``,
-            ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
+            ``.not_acknowledged``, ``.own_return``; ``request.expired``, ``.withdrawn``, ``.refused``,
+            ``.already_cleared``.
     """
     try:
         check_signed(
@@ -103,11 +111,18 @@ def check(
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
         _check_acknowledged(statement, context.request)
-    elif context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        return
+    name = statement.request_id
+    if context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        what = "rejection" if statement.decision == "reject" else "return"
         raise Refused(
             "request.already_cleared",
-            f"{statement.request_id} is cleared already, so a rejection comes too late",
-            f"take it back: onevoice withdraw {statement.request_id}",
+            f"{name} is cleared already, so a {what} comes too late",
+            f"take it back: onevoice withdraw {name}",
+        )
+    if statement.decision == "return" and statement.officer == context.request.author:
+        raise Refused(
+            "approval.own_return", f"{name} is your own", f"change it yourself: onevoice request --revise {name} TEXT"
         )
 
 
@@ -146,7 +161,7 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
 
 def _check_circumstances(statement: ApprovalStatement, request: Request, control: ControlState) -> None:
     """Check what an approval covers beside the content; a no is a no to whatever was shown."""
-    if statement.decision == "reject":
+    if statement.decision != "approve":
         return
     again = f"look at it as it is now and decide again: onevoice show {request.request_id}"
     if statement.rule is None and control.ruled:

@@ -16,7 +16,7 @@ from itertools import islice
 
 from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
-from services.intake.domain import personal, profanity
+from services.intake.domain import lookalikes, personal, profanity
 from services.intake.domain.language import guess
 from services.intake.domain.submission import WEBSITE, Draft
 
@@ -45,7 +45,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 class ScreeningRules:
     """What the city sets: its website, the region of its telephone numbers (ISO 3166), words that a profile's
     topic needs (by profile or department), telephone numbers and addresses that it publishes itself, names of
-    people and places that may stand in its texts, and the language of a text that does not tell (ISO 639-1).
+    people and places that may stand in its texts, the language of a text that does not tell (ISO 639-1), the city's
+    name, and the servers of its profiles, which are not taken for somebody else's.
     """
 
     website: str
@@ -55,6 +56,8 @@ class ScreeningRules:
     published_addresses: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     language: str = "en"
+    city: str = ""
+    own_hosts: tuple[str, ...] = ()
 
     @property
     def host(self) -> str:
@@ -78,6 +81,7 @@ def screen(
     for name, text in _passages(draft):
         found.extend(_personal(name, text, rules))
         found.extend(_profane(name, text, rules, draft.language))
+        found.extend(_lookalikes(name, text, rules))
         found.extend(_shouted(name, text))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
@@ -135,6 +139,17 @@ def _profane(name: str, text: str, rules: ScreeningRules, language: str | None) 
             clause=LANGUAGE,
             reason="vulgar or profane language",
             where=f"{name}: {', '.join(words)}"[:300],
+        )
+
+
+def _lookalikes(name: str, text: str, rules: ScreeningRules) -> Iterator[ScreeningFinding]:
+    allowed = (*rules.own_hosts, *(one.rpartition("@")[2].casefold() for one in rules.published_addresses))
+    for one in islice(lookalikes.find(text, rules.host, rules.city, allowed), MOST_HITS):
+        yield ScreeningFinding(
+            code="look-alike",
+            clause=OFFICIAL,
+            reason=f"the host is not what it seems: {one.why}",
+            where=f"{name}: {one.seen}"[:300],
         )
 
 

@@ -72,6 +72,7 @@ class Draft:
     act: Act | None = None
     about: str | None = None
     left_out: tuple[str, ...] = ()
+    revision: int = 1
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -146,6 +147,7 @@ def draft_of(
         act=data.act,
         about=data.about,
         left_out=left_out,
+        revision=data.revision or 1,
     )
 
 
@@ -162,7 +164,7 @@ def request_of(
             "at": now,
             "realm": state.realm,
             "request_id": draft.request_id,
-            "revision": 1,
+            "revision": draft.revision,
             "author": draft.author,
             "author_kind": draft.author_kind,
             "source": draft.source,
@@ -177,10 +179,9 @@ def request_of(
             "expires_at": draft.expires_at,
             "submitted_posture": state.posture.value,
             "renderings": renderings,
-            "digest": digest_of(draft.request_id, 1, renderings),
+            "digest": digest_of(draft.request_id, draft.revision, renderings),
             "screening": screening,
-            "replaces": draft.about if draft.act in REPLACING else None,
-            "follows": None if draft.act in REPLACING else draft.about,
+            "replaces" if draft.act in REPLACING else "follows": draft.about,
         }
     )
 

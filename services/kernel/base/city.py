@@ -42,6 +42,7 @@ from services.kernel.base.city_platforms import (
     WebhookSection,
     XSection,
 )
+from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, first_fault
 from services.kernel.base.zones import zone_of
 
@@ -188,6 +189,7 @@ class CityFile(Section):
     nats: NatsSection = NatsSection()
     townsquare: TownsquareSection | None = None
     site: SiteSection = SiteSection()
+    web: WebSection = WebSection()
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()

@@ -225,9 +225,13 @@ class FastStreamBus:
                 return self._client
 
     async def listening(self) -> None:
-        """Wait until the broker has taken every subscription in: what is said before is lost, without a trace."""
+        """Wait until the broker has taken every subscription in: what is said before is lost, without a trace.
+
+        nats-py writes its PING past what still waits to be written: only the second one comes behind it.
+        """
         if self._client is not None:
             with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes anew
+                await self._client.flush(timeout=int(CONNECT_SECONDS))
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
 
 

@@ -393,6 +393,7 @@ def test_it_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
     assert {name for name in others if name.startswith("services.")} == {
         "services.kernel.control.control_state",
         "services.kernel.base.remember",
+        "services.kernel.authority.passkeys",
         "services.kernel.authority.signing",
         "services.kernel.authority.visible",
     }

@@ -78,6 +78,12 @@ def _control(facts: PostFacts) -> Iterator[PostViolation]:
         yield PostViolation("warrant.withdrawn", f"The request was withdrawn: {reason}.")
 
 
+def _editor(facts: PostFacts) -> Iterator[PostViolation]:
+    author = facts.request.author
+    if author in facts.returned_by:
+        yield PostViolation("warrant.editor", f"{author} returned an earlier revision, and may not be who edits it.")
+
+
 def _time(facts: PostFacts) -> Iterator[PostViolation]:
     if facts.request.expires_at <= facts.now:
         yield PostViolation(
@@ -135,6 +141,7 @@ _CHECKS: tuple[Callable[[PostFacts], Iterator[PostViolation]], ...] = (
     _realm,
     _verdict,
     _control,
+    _editor,
     _time,
     _profile,
     _targets,
