@@ -32,10 +32,13 @@ from services.kernel.base.city_platforms import (
     BlueskySection,
     EmailSection,
     FacebookSection,
+    InstagramSection,
+    LinkedInSection,
     MastodonSection,
     Section,
     ServerUrl,
     TelegramSection,
+    ThreadsSection,
     WebhookSection,
     XSection,
 )
@@ -108,11 +111,15 @@ class TownsquareSection(Section):
 
 
 class SiteSection(Section):
-    """[site]: where the website's pages can be looked at locally while the city is up."""
+    """[site]: where the website's pages can be looked at locally while the city is up.
+
+    ``public`` is where the world sees the folder, if not at the city's website: Meta fetches pictures from there.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4224
     serve: bool = True
+    public: ServerUrl | None = None
 
 
 class DeliverySection(Section):
@@ -195,6 +202,9 @@ class CityFile(Section):
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
     facebook: FacebookSection = FacebookSection()
+    instagram: InstagramSection = InstagramSection()
+    linkedin: LinkedInSection = LinkedInSection()
+    threads: ThreadsSection = ThreadsSection()
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
