@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
+from services.fanout.connectors.contract import CannotTell, HandedOver, Posted, ReadsBack, ReconcileResult
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
@@ -133,9 +133,9 @@ class ReadBack:
         host.note_answer(profile.id, found)
         await self._conclude(watched, found)
 
-    async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:
+    async def _conclude(self, watched: _Watched, found: ReconcileResult) -> None:
         receipt = watched.receipt
-        if isinstance(found, CannotTell):
+        if isinstance(found, CannotTell | HandedOver):
             self._later(watched)
         elif isinstance(found, Posted):
             self._seen.discard(watched.seq)

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import tzinfo
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,9 +32,13 @@ from services.kernel.base.city_platforms import (
     BlueskySection,
     EmailSection,
     FacebookSection,
+    InstagramSection,
+    LinkedInSection,
     MastodonSection,
     Section,
+    ServerUrl,
     TelegramSection,
+    ThreadsSection,
     WebhookSection,
     XSection,
 )
@@ -107,11 +111,15 @@ class TownsquareSection(Section):
 
 
 class SiteSection(Section):
-    """[site]: where the website's pages can be looked at locally while the city is up."""
+    """[site]: where the website's pages can be looked at locally while the city is up.
+
+    ``public`` is where the world sees the folder, if not at the city's website: Meta fetches pictures from there.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4224
     serve: bool = True
+    public: ServerUrl | None = None
 
 
 class DeliverySection(Section):
@@ -170,10 +178,17 @@ class MetricsSection(Section):
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
 
 
+class TracingSection(Section):
+    """[tracing]: the OTLP/HTTP collector that gets each request's trace (``onevoice[tracing]``). Absent: none."""
+
+    endpoint: ServerUrl = "http://127.0.0.1:4318"
+
+
 class CityFile(Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
     may be published; ``screening_names``: names of people and places that look like profanity and are none.
+    ``token_ends``: the last day of a profile's token, where its platform gave one.
     """
 
     city: CitySection
@@ -187,6 +202,9 @@ class CityFile(Section):
     telegram: TelegramSection = TelegramSection()
     webhook: WebhookSection = WebhookSection()
     facebook: FacebookSection = FacebookSection()
+    instagram: InstagramSection = InstagramSection()
+    linkedin: LinkedInSection = LinkedInSection()
+    threads: ThreadsSection = ThreadsSection()
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
@@ -194,6 +212,8 @@ class CityFile(Section):
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
+    tracing: TracingSection | None = None
+    token_ends: dict[Id, date] = Field(default={})
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
