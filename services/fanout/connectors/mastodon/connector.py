@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from schemas import canonical
 from schemas.events.authority import Profile
+from schemas.events.requests import PlatformContent
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
 from services.fanout.connectors.chains import Status
@@ -45,6 +47,7 @@ from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.remember import by_identity
 
 _REMEMBERED = 10_000
 _SHARE = 0.95
@@ -81,7 +84,7 @@ class MastodonConnector(Connector):
         connections: int = 512,
     ) -> None:
         self._base_of = base_of
-        self._token_path = token_path
+        self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
         self._clock = clock or SystemClock()
         self._http = Http(connections)
@@ -99,7 +102,7 @@ class MastodonConnector(Connector):
         objection = _objection(intent, await self._instances.limits(account.endpoint))
         if objection is not None:
             return Permanent(objection)
-        content = canonical.sha256(intent.content.to_bytes())
+        content = _hash_of(intent.content)
         earlier = self._sent.get(intent.idempotency_key)
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")
@@ -264,6 +267,11 @@ class MastodonConnector(Connector):
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
         parts, made_at, answers = intent.content.parts, intent.author_time, _answers(intent)
         return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
+
+
+@by_identity(256)
+def _hash_of(content: PlatformContent) -> str:
+    return canonical.sha256(content.to_bytes())
 
 
 def _not_let_in(why: Retryable | Permanent) -> CannotTell:
