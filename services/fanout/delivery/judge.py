@@ -52,6 +52,7 @@ class Judge:
                 control_seq=verdict.control_seq if verdict is not None else 0,
                 now=self._moment(),
                 realm=self._runtime.city.realm,
+                returned_by=state.returned,
             )
         )
 
