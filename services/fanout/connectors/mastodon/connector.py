@@ -13,9 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas import canonical
 from schemas.events.authority import Profile
-from schemas.events.requests import PlatformContent
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
 from services.fanout.connectors.chains import Status
@@ -42,12 +40,11 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
-from services.fanout.connectors.mastodon.sending import Made, send
+from services.fanout.connectors.mastodon.sending import Made, hash_of, send
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock, SystemClock
-from services.kernel.base.remember import by_identity
 
 _REMEMBERED = 10_000
 _SHARE = 0.95
@@ -102,7 +99,7 @@ class MastodonConnector(Connector):
         objection = _objection(intent, await self._instances.limits(account.endpoint))
         if objection is not None:
             return Permanent(objection)
-        content = _hash_of(intent.content)
+        content = hash_of(intent.content)
         earlier = self._sent.get(intent.idempotency_key)
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")
@@ -267,11 +264,6 @@ class MastodonConnector(Connector):
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
         parts, made_at, answers = intent.content.parts, intent.author_time, _answers(intent)
         return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
-
-
-@by_identity(256)
-def _hash_of(content: PlatformContent) -> str:
-    return canonical.sha256(content.to_bytes())
 
 
 def _not_let_in(why: Retryable | Permanent) -> CannotTell:

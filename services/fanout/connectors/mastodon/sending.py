@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from schemas import canonical
+from schemas.events.requests import PlatformContent
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
@@ -16,6 +18,7 @@ from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import plain_text
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
+from services.kernel.base.remember import by_identity
 
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
@@ -33,6 +36,12 @@ class Made:
 
 
 Sent = Made | Retryable | Permanent | Unknown
+
+
+@by_identity(256)
+def hash_of(content: PlatformContent) -> str:
+    """Return the SHA-256 of what is posted, the same for all profiles of a message."""
+    return canonical.sha256(content.to_bytes())
 
 
 async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
