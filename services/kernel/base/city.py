@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import tzinfo
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,7 +36,7 @@ from services.kernel.base.city_platforms import (
     LinkedInSection,
     MastodonSection,
     Section,
-    ServerUrl,
+    SiteSection,
     TelegramSection,
     ThreadsSection,
     WebhookSection,
@@ -110,18 +110,6 @@ class TownsquareSection(Section):
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
 
 
-class SiteSection(Section):
-    """[site]: where the website's pages can be looked at locally while the city is up.
-
-    ``public`` is where the world sees the folder, if not at the city's website: Meta fetches pictures from there.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65_535)] = 4224
-    serve: bool = True
-    public: ServerUrl | None = None
-
-
 class DeliverySection(Section):
     """[delivery]: ``patience_seconds`` is how long a platform is asked how an interrupted post ended, before a person
     has to look (``onevoice resolve``).
@@ -178,10 +166,17 @@ class MetricsSection(Section):
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
 
 
+class TracingSection(Section):
+    """[tracing]: the OTLP/HTTP collector that gets each request's trace (``onevoice[tracing]``). Absent: none."""
+
+    endpoint: ServerUrl = "http://127.0.0.1:4318"
+
+
 class CityFile(Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
     may be published; ``screening_names``: names of people and places that look like profanity and are none.
+    ``token_ends``: the last day of a profile's token, where its platform gave one.
     """
 
     city: CitySection
@@ -205,6 +200,8 @@ class CityFile(Section):
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
+    tracing: TracingSection | None = None
+    token_ends: dict[Id, date] = Field(default={})
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()
