@@ -36,6 +36,7 @@ from services.kernel.base.city_platforms import (
     LinkedInSection,
     MastodonSection,
     Section,
+    ServerUrl,
     SiteSection,
     TelegramSection,
     ThreadsSection,

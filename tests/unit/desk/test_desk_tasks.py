@@ -14,8 +14,8 @@ from schemas.events.control import Posture
 from schemas.events.desk import DeliveryView, RequestView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
-from services.desk.views import request as show
 from services.desk.views import tasks, unconfirmed
+from services.desk.views.pending import pending_table
 from tests.unit.desk.views import ID, NOW, delivery, eoc, view
 
 PLACE = "https://alerts.example/console"
@@ -93,7 +93,7 @@ def test_a_doubtful_post_is_no_task_and_a_task_is_not_doubtful() -> None:
     assert unconfirmed.lines(handed()) == ["An officer has to do it by hand: onevoice tasks"]
     assert len(unconfirmed.lines(both)) == 3
     out = io.StringIO()
-    show.pending_table(Console(file=out, width=100, highlight=False, emoji=False), (handed(),), NOW)
+    pending_table(Console(file=out, width=100, highlight=False, emoji=False), (handed(),), NOW)
     assert f"{ID} waits for a person:" in out.getvalue()
     assert "unconfirmed" not in out.getvalue()
 

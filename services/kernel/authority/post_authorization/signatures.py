@@ -11,7 +11,7 @@ from schemas.events.authority import Officer, Role
 from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
 from schemas.events.passkeys import Assertion, Passkey
-from schemas.events.requests import Request
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.platforms import MIRROR
 from services.kernel.authority.passkeys import assertion_fault
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
@@ -195,13 +195,16 @@ def _as_shown(facts: PostFacts, statement: ApprovalStatement) -> bool:
         return not facts.control.ruled
     request = facts.request
     shown = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
-    chain = (statement.replaces, statement.follows)
+    chain = (statement.replaces, statement.follows, statement.not_before)
     return shown == (request.author, request.crisis, request.severity, request.expires_at) and chain == (
         request.replaces,
         request.follows,
+        request.not_before,
     )
 
 
 def _in_time(facts: PostFacts, statement: ApprovalStatement) -> bool:
     longest = statement.issued_at + timedelta(seconds=facts.control.settings.approval_seconds)
+    if facts.request.not_before is not None:  # an approval of what is scheduled lasts until that
+        longest = max(longest, facts.request.not_before + SCHEDULE_GRACE)
     return statement.issued_at <= facts.now + CLOCK_SKEW and facts.now < min(statement.expires_at, longest)
