@@ -193,8 +193,8 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters`` hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the revision before. A
-    page of ``pending`` has no renderings.
+    ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
+    revision before, of one that was edited. In a page of ``pending`` the renderings are left out.
     """
 
     request: Request
