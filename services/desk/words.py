@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.authority import Role
 from services.kernel.authority.signing import raw_public
 from services.kernel.base.errors import BadInput
@@ -36,6 +36,13 @@ def check_id(word: str, what: str) -> str:
         return subjects.token(word)
     except subjects.SubjectTokenError as error:
         raise BadInput(f"{what}.id", f"the {what} id {error}", _MORE.get(what, "")) from error
+
+
+def new_id(word: str, what: str) -> str:
+    """Return an id for somebody new; raises BadInput ``<what>.id``, ``<what>.reserved``."""
+    if check_id(word, what) in flow.RESERVED:
+        raise BadInput(f"{what}.reserved", f"{word} is the name of a user of OneVoice itself", "give another id")
+    return word
 
 
 def public_key(word: str, option: str) -> str:

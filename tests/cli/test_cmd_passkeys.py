@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import nats
+import nats.errors
 
 from schemas import canonical, flow, subjects
 from schemas.events.passkeys import Passkey
@@ -15,6 +17,7 @@ from services.kernel.authority.passkeys import passkey_code
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
 from tests.support.authenticator import Authenticator, enrolment_of
+from tests.support.mission import PATIENCE
 
 ORIGIN = "http://localhost:4225"
 
@@ -82,6 +85,9 @@ def test_a_person_without_a_key_of_the_desk(city: Shell) -> None:
 
 
 def test_a_link_that_may_not_be(city: Shell) -> None:
+    for name in ("web", "doctor"):
+        added = city.json("officers", "add", name, "--name", "X", "--role", "pio", "--as", "mcpe")
+        assert added.code == "officer.reserved"
     for words, code in (
         (("link", "cao", "--as", "pio"), "order.role"),
         (("link", "nobody-there", "--as", "mcpe"), "officer.unknown"),
@@ -89,6 +95,24 @@ def test_a_link_that_may_not_be(city: Shell) -> None:
         (("remove", "pio", "", "--as", "pio"), "passkey.unknown"),
     ):
         assert city.json("passkeys", *words).code == code, words
+
+
+def test_the_web_services_key_is_replaced_while_the_city_is_up(city: Shell) -> None:
+    """The old key is out at once, and the new one carries a link's answer."""
+    assert city.folder is not None
+    path = load_city(city.folder).service_key_path(flow.WEB)
+    before = path.read_bytes()
+    assert city.json("keys", "rotate", "--service", "web").status == 0
+    assert path.read_bytes() != before
+    link = city.json("passkeys", "link", "eoc-director", "--as", "mcpe").body["link"]
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            assert opened(city, phone("director"), "eoc-director", link)["proposal"]
+            break
+        except nats.errors.Error:  # the broker follows a moment later
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def test_settings_may_ask_for_keys_that_stay(city: Shell) -> None:

@@ -42,6 +42,7 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
 
 def _users(city: City, control: ControlState) -> tuple[object, ...]:
     """Return what the broker's users hang on: people by control, services by their key files."""
-    files = [city.service_key_path(row.name).stat() for row in flow.SERVICES]
+    paths = [city.service_key_path(name) for name in (*(row.name for row in flow.SERVICES), flow.WEB)]
+    files = [path.stat() for path in paths if path.exists()]  # a city of an older version may lack the web service's
     keys = tuple((file.st_ino, file.st_mtime_ns) for file in files)
     return (control.officers, control.systems, control.revoked, keys)

@@ -18,7 +18,7 @@ from services.desk.session import Session
 from services.desk.views import authority as views
 from services.desk.views import city, outcome
 from services.desk.views.timetext import moment
-from services.desk.words import check_id, public_key, role_of
+from services.desk.words import check_id, new_id, public_key, role_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 
@@ -76,7 +76,7 @@ async def add(
     browser alone: when they are confirmed, onevoice passkeys link makes the link for their passkey.
     """
     made = Officer(
-        id=check_id(officer, "officer"),
+        id=new_id(officer, "officer"),
         name=name,
         public_key=public_key(key, "--key") if key else None,
         login_key=public_key(login, "--login") if login else None,

@@ -15,7 +15,7 @@ from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
 from services.desk.views import authority as views
-from services.desk.words import check_id, public_key
+from services.desk.words import check_id, new_id, public_key
 from services.kernel.base.errors import Exit
 
 app = group("See and change which programs may submit requests.", "onevoice systems list")
@@ -41,7 +41,7 @@ async def add(
     as_: options.ActsAs = None,
 ) -> int:
     """Let a program submit requests, or give it a new key (cao, mcpe, comms_office)."""
-    made = System(id=check_id(system, "system"), name=name, public_key=public_key(key, "--key"))
+    made = System(id=new_id(system, "system"), name=name, public_key=public_key(key, "--key"))
     return await _order(desk, as_, SystemAdd(system=made))
 
 

@@ -53,7 +53,7 @@ def renew_service(city: City, service: str) -> str:
     Raises:
         BadInput: ``service.unknown``; ``rotate.audit``: its key signs checkpoints, and city.toml pins it.
     """
-    names = {row.user: row.name for row in flow.SERVICES}
+    names = {row.user: row.name for row in flow.SERVICES} | {flow.WEB: flow.WEB}
     row = names.get(service.replace("_", "-"))
     if row is None:
         raise BadInput("service.unknown", f"there is no service {service!r}", f"one of {', '.join(names)}")
