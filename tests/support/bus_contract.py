@@ -21,7 +21,7 @@ from services.kernel.base.errors import Refused
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
-from tests.support.mission import eventually, now
+from tests.support.mission import PATIENCE, eventually, now
 
 ALIVE = subjects.health("fanout")
 
@@ -171,7 +171,7 @@ class BusContract:
         queue = await stage.listen(subjects.EOC_STATE)
         event = EocBroadcast(at=now(), posture="routine", control_seq=1, hold=False, in_flight=0)
         await stage.runtime.bus.publish(subjects.EOC_STATE, event)
-        assert json.loads(await asyncio.wait_for(queue.get(), 10)) == json.loads(event.to_bytes())
+        assert json.loads(await asyncio.wait_for(queue.get(), PATIENCE)) == json.loads(event.to_bytes())
 
 
 __all__ = ["ALIVE", "BusContract", "BusStage", "Handlers"]

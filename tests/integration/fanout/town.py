@@ -46,7 +46,7 @@ from tests.support.ports import free_port
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
 LEASE = 30.0
 """The lease where a test is not about its end, in seconds: a busy machine has a third of it to begin a call."""
-SHORT_LEASE = 4.5
+SHORT_LEASE = 6.0
 """The lease where its end is waited for."""
 
 

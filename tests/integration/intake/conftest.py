@@ -29,8 +29,6 @@ from tests.support.mission import PATIENCE
 from tests.support.people import approval_of
 from tests.support.ports import free_port
 
-TIMEOUT = PATIENCE
-
 
 @dataclass
 class IntakeCity:
@@ -64,7 +62,7 @@ class IntakeCity:
     async def ask(self, base: str, name: str, body: bytes) -> dict[str, Any]:
         """Send bytes as a user; return the reply as it came."""
         client = await self.user(name)
-        reply = await client.request(subjects.desk(base, name), body, timeout=TIMEOUT)
+        reply = await client.request(subjects.desk(base, name), body, timeout=PATIENCE)
         answer: dict[str, Any] = canonical.loads(reply.data)
         return answer
 

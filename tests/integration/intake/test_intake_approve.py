@@ -27,6 +27,7 @@ from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
+from tests.support.mission import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -243,7 +244,7 @@ async def test_a_submission_counts_under_the_posture_where_it_stands(town: Intak
         reply = await handlers.on_submit(SubmissionEvent.from_value(event()), "clerk")
     finally:
         town.intake.ledger.append = append  # type: ignore[method-assign]
-        await town.intake.projection.at_least(reply.seq)
+        await town.intake.projection.at_least(reply.seq, PATIENCE)
         counts = town.intake.fold.requests[reply.request_id].request.submitted_posture
         ended = await town.order("pio", action="crisis_end")
     assert (await town.stored(reply.request_id)).submitted_posture == "routine"

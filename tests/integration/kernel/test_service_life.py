@@ -196,7 +196,7 @@ async def test_services_go_on_after_the_broker_was_killed_and_started_again(miss
 
     async def ordered() -> bool:
         with contextlib.suppress(TimeoutError, nats.errors.Error):
-            return bool((await asyncio.wait_for(desk.order(Hold(on=True)), 3)).get("accepted"))
+            return bool((await asyncio.wait_for(desk.order(Hold(on=True)), 10)).get("accepted"))
         return False
 
     await eventually(ordered)

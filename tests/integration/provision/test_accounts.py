@@ -28,7 +28,7 @@ from services.provision import EmbeddedBroker, read_envelope
 from services.provision.accounts.accounts_conf import accounts_file, core_account
 from services.provision.accounts.permissions import imports_of, inbox
 from tests.integration.provision.conftest import Running, User
-from tests.support.mission import copy_city, eventually, flushed, now
+from tests.support.mission import PATIENCE, copy_city, eventually, flushed, now
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -117,7 +117,7 @@ async def test_no_answer_of_the_server_can_be_sent_into_a_stream(running: Runnin
             for subject, body in asked:
                 assert not await user.denied(subject, body, reply=target), subject
         for subject, body in asked:  # each comes behind all of those, and gets its answer where it may
-            answer = await user.nc.request(subject, body, timeout=10)
+            answer = await user.nc.request(subject, body, timeout=PATIENCE)
             assert answer.data or answer.headers, subject
         assert await stored(running) == before
 
@@ -155,7 +155,7 @@ async def test_no_message_of_a_durable_can_be_sent_into_a_stream(
 
 async def handed_out(user: User, name: str) -> int:
     """How many messages a durable has handed out."""
-    answer = await user.nc.request(f"{API}.CONSUMER.INFO.{name}", b"{}", timeout=10)
+    answer = await user.nc.request(f"{API}.CONSUMER.INFO.{name}", b"{}", timeout=PATIENCE)
     return int(json.loads(answer.data)["delivered"]["consumer_seq"])
 
 
@@ -405,7 +405,7 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
 
 
 async def _make_streams(user: User) -> None:
-    js = user.nc.jetstream(timeout=30.0)
+    js = user.nc.jetstream(timeout=PATIENCE)
     for stream in streams.STREAMS:
         await js.add_stream(stream_config(stream, 1))
     await js.add_consumer(streams.LEDGER, consumer_config(streams.AUDIT_COPY))
