@@ -121,7 +121,7 @@ class BusContract:
 
     async def test_what_cannot_be_read_is_a_dead_letter_and_holds_nothing_up(self, stage: BusStage) -> None:
         for raw in (b"\xff{", b"[]"):
-            await stage.ledger.js.publish(subjects.CONTROL, raw, stream=streams.LEDGER)
+            await stage.ledger.js.publish(subjects.CONTROL, raw, stream=streams.LEDGER, timeout=PATIENCE)
         await stage.handled(await stage.append())
         found = await stage.letters()
         assert [letter.cause for letter in found] == [DeadLetterCause.UNREADABLE] * 2

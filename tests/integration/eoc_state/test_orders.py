@@ -192,13 +192,13 @@ async def test_an_old_order_appended_with_a_stolen_key_changes_nothing(mission: 
     past = now() - timedelta(seconds=90)
     late = director.signed_order(STAND_DOWN, issued_at=past)
     thief = await mission.writer("eoc_state")
-    await thief.ledger.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
+    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
     assert (await writer.state()).under_eoc
     await director.ask(subjects.DESK_EOC_ORDER, signed)
     await director.order(ACTIVATE)
     value = json.loads(Ordered(at=now(), order=signed, rule=2).to_bytes())
     value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
-    await thief.ledger.js.publish(subjects.CONTROL, json.dumps(value).encode())
+    await thief.js.publish(subjects.CONTROL, json.dumps(value).encode())
     assert (await writer.state()).under_eoc
 
 

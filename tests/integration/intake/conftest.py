@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -25,6 +24,7 @@ from services.kernel.base.city import City
 from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 from tests.support.people import approval_of
 from tests.support.ports import free_port
@@ -51,12 +51,7 @@ class IntakeCity:
 
     async def user(self, name: str) -> Client:
         if name not in self.users:
-            self.users[name] = await nats.connect(
-                self.broker.url,
-                nkeys_seed=str(self.city.key_path(name)),
-                inbox_prefix=f"_INBOX_{name}".encode(),
-                max_reconnect_attempts=1,
-            )
+            self.users[name] = await connect(self.broker.url, self.city.key_path(name), name, max_reconnect_attempts=1)
         return self.users[name]
 
     async def ask(self, base: str, name: str, body: bytes) -> dict[str, Any]:

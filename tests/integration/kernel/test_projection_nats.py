@@ -233,7 +233,7 @@ async def test_a_feed_that_is_quicker_than_the_look_at_a_rewound_ledger_is_not_f
         await _connected(one)
         other = await mission.writer("registry")
         for _ in range(3):
-            await other.ledger.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
+            await other.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
         await flushed(one.ledger.client)
         await asyncio.sleep(0.05)
         with pytest.raises(IntegrityFault):
@@ -302,7 +302,7 @@ async def test_junk_stops_nobody_is_told_and_is_the_control_revision(mission: Mi
     )
     for service, subject in places:
         for body in JUNK:
-            ack = await writers[service].ledger.js.publish(subject, body)
+            ack = await writers[service].js.publish(subject, body)
     await gatekeeper.projection.at_least(ack.seq, PATIENCE)
     assert gatekeeper.fold.control_seq == ack.seq
     assert gatekeeper.fold.control.seq == ack.seq, "the revision that decisions name"
