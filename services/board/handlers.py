@@ -197,4 +197,7 @@ def _by_profile(waits: list[PostWait]) -> dict[str, PostWait]:
 
 
 def _without_renderings(view: RequestView) -> RequestView:
-    return view.model_copy(update={"request": view.request.model_copy(update={"renderings": ()})})
+    without: dict[str, object] = {"request": view.request.model_copy(update={"renderings": ()})}
+    if view.previous is not None:
+        without["previous"] = view.previous.model_copy(update={"renderings": ()})
+    return view.model_copy(update=without)

@@ -13,7 +13,8 @@ from enum import StrEnum
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
 
-HOLD = "setting: hold"
+NO_PERSON = frozenset({"setting: hold", "setting: schedule"})
+"""What no approval changes."""
 PAUSE = timedelta(seconds=60)
 """Between two first notices, so that a flood of requests is no flood of mail; urgent ones do not wait."""
 
@@ -74,7 +75,7 @@ def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
     urgent = request.crisis or request.severity in _URGENT
     since, to_type = state.at, f"onevoice show {request.request_id}; onevoice approve {request.request_id} --as YOU"
     if state.phase in (RequestPhase.BLOCKED, RequestPhase.TAKEN_BACK):
-        blocking = [one for one in found.findings if one.outcome == "blocked" and one.clause != HOLD]
+        blocking = [one for one in found.findings if one.outcome == "blocked" and one.clause not in NO_PERSON]
         if not blocking:
             return None
         since = found.at if state.phase is RequestPhase.TAKEN_BACK else since

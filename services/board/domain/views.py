@@ -42,6 +42,7 @@ def request_view(
         withdrawn=withdrawn,
         dead_letters=letters,
         as_of=as_of,
+        previous=state.previous,
     )
 
 

@@ -45,6 +45,7 @@ class Judge:
                 control_seq=verdict.control_seq if verdict is not None else 0,
                 now=self._runtime.clock.now(),
                 realm=self._runtime.city.realm,
+                returned_by=state.returned,
             )
         )
 

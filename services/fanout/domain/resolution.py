@@ -22,6 +22,7 @@ from services.kernel.authority.statements import (
     check_signed,
     read_signed,
     signed_by,
+    speaks_for,
     statement_on_record,
 )
 from services.kernel.base.errors import BadInput, Refused
@@ -69,7 +70,7 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
         statement = read_signed(resolution.envelope, ResolutionStatement)
     except StatementFault as fault:
         raise fault.error("resolution") from fault
-    if not resolution.officer == statement.officer == sender:
+    if resolution.officer != statement.officer or not speaks_for(sender, statement.officer, resolution.envelope):
         raise Refused(
             "resolution.sender",
             f"{sender} sent a decision of {statement.officer}",
@@ -86,11 +87,11 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
 
 
 def genuine(resolution: Resolution, control: ControlState) -> ResolutionStatement | None:
-    """Return the statement if the officer's own key, and no other, signed exactly what the wrapper says; else None."""
-    officer = control.officers.get(resolution.officer)
-    if officer is None:
+    """Return the statement if a key of its officer, and no other, signed exactly what the wrapper says; else None."""
+    if resolution.officer not in control.officers:
         return None
-    statement = signed_by(officer.public_key, resolution.envelope, ResolutionStatement)
+    keys = control.keys_at(resolution.officer, control.seq + 1)
+    statement = signed_by(keys, resolution.envelope, ResolutionStatement)
     if statement is None or statement.realm != control.realm:
         return None
     return statement if _wrapper(resolution) == _wrapper(statement) else None

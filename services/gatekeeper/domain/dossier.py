@@ -32,6 +32,7 @@ def facts_of(state: RequestState, control: ControlState, now: datetime, chain: C
         delivered=frozenset(state.wanted) - state.left,
         replaced_by=replaced.get(state.request_id, ""),
         rival=rival if rival != state.request_id else "",
+        returned_by=state.returned,
     )
 
 

@@ -62,7 +62,7 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             link=draft.link,
             severity=draft.severity,
             language=draft.language or guess(text, language),
-            created_at=draft.created_at,
+            created_at=draft.not_before or draft.created_at,
             expires=draft.expires,
             act=draft.act,
             about=draft.about,

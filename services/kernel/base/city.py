@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import tzinfo
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,10 +34,12 @@ from services.kernel.base.city_platforms import (
     FacebookSection,
     MastodonSection,
     Section,
+    ServerUrl,
     TelegramSection,
     WebhookSection,
     XSection,
 )
+from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, first_fault
 from services.kernel.base.zones import zone_of
 
@@ -169,10 +171,17 @@ class MetricsSection(Section):
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
 
 
+class TracingSection(Section):
+    """[tracing]: the OTLP/HTTP collector that gets each request's trace (``onevoice[tracing]``). Absent: none."""
+
+    endpoint: ServerUrl = "http://127.0.0.1:4318"
+
+
 class CityFile(Section):
     """city.toml. ``screening_topics``: words of a profile's or department's topic; ``screening_numbers``: the
     telephone numbers that the city publishes itself; ``screening_addresses``: e-mail addresses, or hosts of such, that
     may be published; ``screening_names``: names of people and places that look like profanity and are none.
+    ``token_ends``: the last day of a profile's token, where its platform gave one.
     """
 
     city: CitySection
@@ -180,6 +189,7 @@ class CityFile(Section):
     nats: NatsSection = NatsSection()
     townsquare: TownsquareSection | None = None
     site: SiteSection = SiteSection()
+    web: WebSection = WebSection()
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
@@ -192,6 +202,8 @@ class CityFile(Section):
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()
     metrics: MetricsSection | None = None
+    tracing: TracingSection | None = None
+    token_ends: dict[Id, date] = Field(default={})
     screening_topics: dict[Id, tuple[str, ...]] = Field(default={})
     screening_numbers: tuple[str, ...] = ()
     screening_addresses: tuple[str, ...] = ()

@@ -55,7 +55,8 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     if event.mirror and not _may_mirror(state, event, context):
         yield Violation(entry.seq, "verdict.mirror", "The website cannot mirror it, and the verdict says that it does.")
     context.verdict, context.verdict_seq, context.changed_at = event, entry.seq, entry.at
-    if event.control_seq == state.control_seq and context.counts:
+    newest = event.revision >= context.counted.revision
+    if event.control_seq == state.control_seq and context.counts and newest:
         context.counted.verdict, context.counted.verdict_seq = event, entry.seq
         if event.outcome is Outcome.CLEARED:
             context.counted.wanted = frozenset((*event.targets, MIRROR) if event.mirror else event.targets)
