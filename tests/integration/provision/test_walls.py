@@ -287,3 +287,57 @@ async def test_the_doctor_may_look_and_nothing_else(running: Running) -> None:
         assert await doctor.denied("desk.board.query.clerk")
         assert await doctor.denied(subjects.CONTROL)
         assert await doctor.subscribe_denied(subjects.BOARD_ALL)
+
+
+async def test_the_web_service_carries_and_asks_and_nothing_else(running: Running) -> None:
+    """Whoever has its key cannot append, send as somebody else, submit without a signature, or hear what is not its."""
+    before = await stored(running)
+    every = {base for row in flow.SERVICES for base in row.serves}
+    async with running.service(flow.WEB) as web:
+        for base in every:
+            assert await web.denied(subjects.desk(base, flow.WEB)) != (base in flow.WEB_MAY_SEND), base
+            assert await web.denied(subjects.desk(base, "pio")), base
+        for subject in (*LEDGER_SUBJECTS.values(), "$JS.API.INFO", "CORE.API.STREAM.INFO.LEDGER", "eoc.state"):
+            assert await web.denied(subject), subject
+        for subject in ("board.verdict.r1", "health.web", "feed.ledger.control"):
+            assert await web.denied(subject), subject
+        for subject in ("ledger.>", "feed.>", "desk.>", ">", "health.*", "_INBOX_cao.>", "_INBOX.>", "$JS.>"):
+            assert await web.subscribe_denied(subject), subject
+        await web.nc.publish(subjects.desk(subjects.DESK_BOARD_QUERY, flow.WEB), b"x", reply="ledger.control")
+        await flushed(web.nc)
+    assert await stored(running) == before
+
+
+async def test_the_web_service_reaches_the_services_and_watches_the_board(running: Running) -> None:
+    async with running.service("board") as board, running.service(flow.WEB) as web:
+        heard = await answering(board, "desk.board.query.*")
+        seen = await answering(web, subjects.BOARD_ALL)
+        reply = await web.nc.request("desk.board.query.web", b"hello", timeout=PATIENCE)
+        assert (reply.data, heard[0].subject) == (b"answered", "desk.board.query.web")
+        await board.nc.publish("board.verdict.r1", b"seen")
+        await flushed(board.nc)
+        await filled(seen)
+        assert [m.data for m in seen] == [b"seen"]
+
+
+async def test_nobody_at_the_desk_speaks_as_the_web_service_or_to_it(running: Running) -> None:
+    """Its subjects do not lead out of the desk's account, and an answer cannot be aimed at what it watches."""
+    async with (
+        running.service("board") as board,
+        running.service("intake") as intake,
+        running.service(flow.WEB) as web,
+        running.person("cao") as cao,
+    ):
+        seen = await answering(web, subjects.BOARD_ALL)
+        heard = await answering(intake, "desk.web.*.*")
+        asked = await answering(board, "desk.board.query.*")
+        for base in set(flow.WEB_MAY_SEND) - set(flow.OFFICER_MAY_SEND):
+            assert await cao.denied(subjects.desk(base, "cao")), base
+            assert await cao.denied(subjects.desk(base, flow.WEB)), base
+        assert await cao.denied("desk.approval.submit.web")
+        await cao.nc.publish("desk.board.query.cao", b"x", reply="board.verdict.forged")
+        await flushed(cao.nc)
+        await filled(asked)
+        await flushed(board.nc)
+        await asyncio.sleep(0.1)
+        assert (seen, heard) == ([], [])
