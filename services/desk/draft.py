@@ -39,7 +39,7 @@ SOURCE = "urn:onevoice:desk"
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions.
+    """What was typed, checked; ``expires`` and ``not_before`` in UTC, ``pictures`` with their descriptions.
 
     ``act`` and ``about``: what it does to which earlier request, if it is about one. ``revises`` and ``revision``: it
     is to be that revision of that request. ``kept``: pictures of the revision before.
@@ -57,11 +57,14 @@ class MessageDraft:
     revises: str | None = None
     revision: int | None = None
     kept: tuple[Picture, ...] = ()
+    not_before: datetime | None = None
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
         """Check the words of a command line; ``zone`` is the city's, for a time without an offset. Raises BadInput."""
-        expires = moment(message.expires, SystemClock().now(), zone) if message.expires is not None else None
+        now = SystemClock().now()
+        not_before = moment(message.at, now, zone, "at") if message.at is not None else None
+        expires = moment(message.expires, now, zone) if message.expires is not None else None
         return cls(
             message=message,
             text=words.text_of(message.text, message.file),
@@ -69,6 +72,7 @@ class MessageDraft:
             variants=words.variants(message.variant or []),
             pictures=words.pictures(message.image or [], message.alt or []),
             expires=expires,
+            not_before=not_before,
             wait=duration(manner.wait, "wait.malformed"),
         )
 
@@ -115,6 +119,7 @@ class MessageDraft:
             targets=draft.targets if given_to or before.act is None else (),
             variants=own_texts,
             expires=draft.expires or (first.expires if first else None),
+            not_before=draft.not_before or before.not_before,
             kept=first.pictures if first and not draft.pictures else (),
             revises=before.request_id,
             revision=before.revision + 1,
@@ -154,6 +159,7 @@ class MessageDraft:
             "severity": message.severity,
             "crisis": message.crisis,
             "expires": message.expires,
+            "at": message.at,
             "language": message.language,
             "variants": self.variants,
             "act": self.act,
@@ -182,6 +188,7 @@ class MessageDraft:
                     "link": message.link,
                     "severity": message.severity,
                     "expires": self.expires,
+                    "not_before": self.not_before,
                     "language": message.language,
                     "variants": self.variants,
                     "pictures": pictures or self.kept,

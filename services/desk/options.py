@@ -101,6 +101,12 @@ class MessageOptions:
         str | None,
         typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
     ] = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="When to post it, or 5 minutes after at most: 2026-01-31T18:00, or in 90m."
+        ),
+    ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
     ] = None

@@ -60,6 +60,7 @@ class IntakeHandlers:
             severity=request.severity,
             replaces=request.replaces,
             follows=request.follows,
+            not_before=request.not_before,
         )
 
     async def on_browser_preview(self, asked: BrowserPreview, sender: Sender) -> PreviewReply:

@@ -20,6 +20,7 @@ from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
 from services.desk.views import advice, dead_letters, difference, outcome
+from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.progress import ProgressPrinter
@@ -44,7 +45,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
 
     def draw(out: Console) -> None:
         now = SystemClock().now()
-        show.pending_table(out, views, now)
+        pending_view.pending_table(out, views, now)
         for view in views:
             before = [one for one in (earlier[view.request.request_id], view.previous) if one is not None]
             if before:

@@ -13,7 +13,7 @@ from schemas.canonical import StrictJsonError
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.authority import Grant
 from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
-from schemas.events.requests import Request
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.authority import Regime, counting_roles, counts_until, grants_of, regime_of
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
@@ -206,6 +206,7 @@ def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
         ("end", statement.request_expires_at, request.expires_at),
         ("original that it replaces", statement.replaces, request.replaces),
         ("message that it follows", statement.follows, request.follows),
+        ("time to go out", statement.not_before, request.not_before),
     ):
         if signed != stands:
             return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
@@ -221,7 +222,9 @@ def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
     longest = timedelta(seconds=facts.control.settings.approval_seconds)
     if statement.expires_at <= statement.issued_at:
         return "it expires before it was issued"
-    if statement.expires_at - statement.issued_at > longest:
+    due = facts.request.not_before
+    latest = statement.issued_at + longest
+    if statement.expires_at > (latest if due is None else max(latest, due + SCHEDULE_GRACE)):
         return f"it claims to last longer than the {longest.total_seconds() / 60:g} minutes that this city allows"
     if statement.issued_at > facts.now + CLOCK_SKEW:
         return f"it is dated {moment(statement.issued_at)}, in the future; check the clock it was signed by"

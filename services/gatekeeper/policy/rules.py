@@ -22,6 +22,7 @@ from services.gatekeeper.policy.clauses import (
     returned,
     setting_expiry,
     setting_hold,
+    setting_schedule,
     setting_second_approver,
     withdrawn,
 )
@@ -48,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     rejection,
     returned,
     setting_expiry,
+    setting_schedule,
     setting_hold,
     c1_transparency_i,
     definitions,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
-from schemas.events.requests import Request
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
@@ -99,7 +99,7 @@ def check(
             statement,
             control,
             now,
-            lifetime=timedelta(seconds=control.settings.approval_seconds),
+            lifetime=_lifetime(statement, context.request, control),
             used=_nonces(context),
             denied=_denied(statement, context.request, control, now),
         )
@@ -134,6 +134,14 @@ def may_decide(request: Request, officer: str, control: ControlState, now: datet
     if control.in_crisis or _under_eoc(request, control) or (request.crisis and Role.DESIGNATED not in roles):
         return False
     return all(control.may_publish_to(officer, target, now) for target in request.targets)
+
+
+def _lifetime(statement: ApprovalStatement, request: Request, control: ControlState) -> timedelta:
+    """Return how long a decision may last: an approval of what is scheduled lasts until that."""
+    usual = timedelta(seconds=control.settings.approval_seconds)
+    if request.not_before is None or statement.not_before != request.not_before:
+        return usual
+    return max(usual, request.not_before + SCHEDULE_GRACE - statement.issued_at)
 
 
 def _nonces(context: RequestContext) -> set[str]:
@@ -179,6 +187,7 @@ def _check_circumstances(statement: ApprovalStatement, request: Request, control
             ("when it ends", statement.request_expires_at, request.expires_at),
             ("what it replaces", statement.replaces, request.replaces),
             ("what it follows", statement.follows, request.follows),
+            ("when it goes out", statement.not_before, request.not_before),
         )
         if signed != stands
     ]

@@ -97,6 +97,7 @@ def everything(builder: LedgerBuilder) -> None:
         crisis=True,
         replaces="r6b",
         follows="r6a",
+        not_before=builder.now - timedelta(minutes=1),
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
     )

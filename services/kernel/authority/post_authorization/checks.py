@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.kernel.authority.post_authorization.content import content_violations
@@ -92,6 +93,17 @@ def _time(facts: PostFacts) -> Iterator[PostViolation]:
         )
 
 
+def _schedule(facts: PostFacts) -> Iterator[PostViolation]:
+    request = facts.request
+    if request.not_before is None:
+        return
+    if request.not_before > facts.now + CLOCK_SKEW:
+        when = f"{request.not_before:%Y-%m-%d %H:%M:%S}"
+        yield PostViolation("warrant.not_due", f"The request goes out at {when} UTC, and not before.")
+    if request.submitted_posture != "routine" and not facts.control.in_crisis:
+        yield PostViolation("warrant.stood_down", "It was scheduled in an emergency that has ended since.")
+
+
 def _profile(facts: PostFacts) -> Iterator[PostViolation]:
     name = facts.profile_id
     if name == MIRROR:
@@ -143,6 +155,7 @@ _CHECKS: tuple[Callable[[PostFacts], Iterator[PostViolation]], ...] = (
     _control,
     _editor,
     _time,
+    _schedule,
     _profile,
     _targets,
     content_violations,

@@ -11,7 +11,7 @@ from schemas.events.authority import Officer, Role
 from schemas.events.control import Posture
 from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
 from schemas.events.passkeys import Assertion, Passkey
-from schemas.events.requests import Request
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.platforms import MIRROR
 from services.kernel.authority.passkeys import assertion_fault
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
@@ -33,7 +33,36 @@ class _Signed:
 
 
 def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
-    """Yield whose signature is missing, or speaks against it."""
+    """Yield whose signature is missing, or speaks against it.
+
+    Only in routine, where publishers are for some profiles, does that differ between the profiles of a message.
+    """
+    if facts.control.posture is Posture.ROUTINE and not _under_eoc(facts):
+        yield from _signatures(facts)
+    else:
+        yield from _for_any_profile(facts.request, facts.approvals, facts.control, facts.now, facts.realm)
+
+
+@by_identity(64)
+def _for_any_profile(
+    request: Request, approvals: tuple[Approval, ...], control: ControlState, now: datetime, realm: str
+) -> tuple[PostViolation, ...]:
+    facts = PostFacts(
+        request=request,
+        verdict=None,
+        verdict_seq=0,
+        approvals=approvals,
+        control=control,
+        profile_id="",
+        rendering_sha256="",
+        control_seq=0,
+        now=now,
+        realm=realm,
+    )
+    return tuple(_signatures(facts))
+
+
+def _signatures(facts: PostFacts) -> Iterator[PostViolation]:
     signed: list[_Signed] = []
     for officer, approval in {item.officer: item for item in facts.approvals}.items():
         roles = _counting_roles(facts, officer)
@@ -195,13 +224,16 @@ def _as_shown(facts: PostFacts, statement: ApprovalStatement) -> bool:
         return not facts.control.ruled
     request = facts.request
     shown = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
-    chain = (statement.replaces, statement.follows)
+    chain = (statement.replaces, statement.follows, statement.not_before)
     return shown == (request.author, request.crisis, request.severity, request.expires_at) and chain == (
         request.replaces,
         request.follows,
+        request.not_before,
     )
 
 
 def _in_time(facts: PostFacts, statement: ApprovalStatement) -> bool:
     longest = statement.issued_at + timedelta(seconds=facts.control.settings.approval_seconds)
+    if facts.request.not_before is not None:  # an approval of what is scheduled lasts until that
+        longest = max(longest, facts.request.not_before + SCHEDULE_GRACE)
     return statement.issued_at <= facts.now + CLOCK_SKEW and facts.now < min(statement.expires_at, longest)
