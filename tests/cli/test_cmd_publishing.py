@@ -15,6 +15,7 @@ import pytest
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
 from tests.cli.messages import FIRE, words
 from tests.cli.terminal import ask, read
+from tests.cli.test_cmd_people import confirmed
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
@@ -80,6 +81,19 @@ def test_all_departments_and_the_citys_own_profiles(city: Shell) -> None:
     both = city.json("publish", words(), "--all-departments", "--and-city", "--as", "pio", "--yes")
     assert both.status == 0, both
     assert {one["profile"] for one in both.body["deliveries"] if one["outcome"] == "delivered"} == set(official)
+
+
+@pytest.mark.usefixtures("crisis")
+def test_a_setting_takes_the_citys_own_profiles_along_in_a_crisis(city: Shell) -> None:
+    official = {one["id"]: one["departmental"] for one in city.json("profiles", "list").body if one["official"]}
+    confirmed(city, city.json("settings", "set", "--and-city", "--as", "mcpe"), "pio")
+    usual = city.json("publish", words(), "--all-departments", "--as", "pio", "--yes")
+    assert {one["profile"] for one in usual.body["deliveries"] if one["outcome"] == "delivered"} == set(official)
+    told = city.json("publish", words(), "--all-departments", "--no-and-city", "--as", "pio", "--yes")
+    reached = {one["profile"] for one in told.body["deliveries"] if one["outcome"] == "delivered"}
+    assert all(official.get(profile, True) for profile in reached)
+    confirmed(city, city.json("settings", "set", "--no-and-city", "--as", "mcpe"), "pio")
+    assert not city.json("settings", "show").body["settings"].get("and_city_in_crisis")
 
 
 @pytest.mark.usefixtures("eoc")
