@@ -29,7 +29,7 @@ class Limits:
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
     ``bytes``: of UTF-8, where it counts them too. ``utf16``: characters are UTF-16 code units.
-    ``weighted``: characters are X's (twitter-text 3).
+    ``weighted``: characters are X's (twitter-text 3). ``passages``: a page, whose passages have a language each.
     """
 
     platform: str
@@ -41,10 +41,16 @@ class Limits:
     bytes: int | None = None
     utf16: bool = False
     weighted: bool = False
+    passages: bool = False
+
+    @property
+    def languages_apart(self) -> bool:
+        """True where each language is a part of its own: a post of the thread, or a passage; else all are in one."""
+        return self.thread or self.passages
 
 
 LIMITS: dict[str, Limits] = {
-    "website": Limits("website", characters=65_536, thread=False),
+    "website": Limits("website", characters=65_536, thread=False, passages=True),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),

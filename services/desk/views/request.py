@@ -48,13 +48,16 @@ def rendering(shown: Rendering) -> Panel:
     lines: list[RenderableType] = []
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
-            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+            said = f", {name_of(content.languages[number - 1])}" if content.languages else ""
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters{said}", style="dim"))
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
     lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
     count = sum(len(part) for part in content.parts)
-    language = f", {name_of(content.language)}" if content.language else ""
+    several = dict.fromkeys(content.languages or content.together)
+    names = [name_of(one) for one in several or filter(None, (content.language,))]
+    language = f", {' and '.join(names)}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),

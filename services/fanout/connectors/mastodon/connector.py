@@ -131,7 +131,7 @@ class MastodonConnector(Connector):
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language or self._language,
+                "language": intent.content.language_of(number) or self._language,
             }
             if before := stands[-1][0] if stands else answers:
                 body["in_reply_to_id"] = before
