@@ -22,7 +22,7 @@ def lines(view: RequestView) -> list[str]:
     found = of(view)
     if not found:
         return []
-    asked = "It is not known whether it is out there. Look at the profile, then say what you found:"
+    asked = "What is there may be other than was approved, or nothing. Look at the profile, then say what you found:"
     return [asked, *(f"  {command(view.request.request_id, item.profile)}" for item in found)]
 
 
