@@ -18,6 +18,7 @@ SUBMISSION_TYPE = "application/vnd.onevoice.submission.v1+json"
 ENROLMENT_TYPE = "application/vnd.onevoice.enrolment.v1+json"
 RENEWAL_TYPE = "application/vnd.onevoice.renewal.v1+json"
 CHECKPOINT_TYPE = "application/vnd.onevoice.checkpoint.v1+json"
+EXPORT_TYPE = "application/vnd.onevoice.export.v1+json"
 
 CLOCK_SKEW = timedelta(seconds=60)
 """How far ahead of the reader's clock a signer's may be: from a minute after now on, a statement is of the future."""

@@ -108,8 +108,8 @@ class PlatformContent(Contract):
     link: Link | None = None
     severity: Severity | None = None
     language: Language | None = None
-    languages: tuple[Language, ...] = ()
-    together: tuple[Language, ...] = ()
+    languages: tuple[Language, ...] | None = None
+    together: tuple[Language, ...] | None = None
     created_at: Utc
     expires: Utc | None = None
     act: Act | None = None

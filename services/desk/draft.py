@@ -236,7 +236,7 @@ def translations_of(rendered: Iterable[PlatformContent]) -> dict[str, str]:
     if page is None:
         return {}
     link = f"\n\n{page.link}" if page.link else ""
-    found = list(zip(page.languages, page.parts, strict=False))[1:]
+    found = list(zip(page.languages or (), page.parts, strict=False))[1:]
     return {language: part.removesuffix(link) for language, part in found}
 
 

@@ -7,6 +7,7 @@ returns its sequence; ``overrides`` bend an event, for records that must not ver
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,7 @@ class LedgerBuilder:
         self.now = START
         self.entries: list[RecordEntry] = []
         self.last: dict[str, int] = {}
+        self._counts = Counter[str]()
         self._signers: dict[str, Signer] = {}
         self._folded, self._control = 0, ReplayState(authority_of(self.city))
 
@@ -70,6 +72,7 @@ class LedgerBuilder:
         other = LedgerBuilder(self.city, old=self.old)
         other.now, other.entries = self.now, self.entries[:entries]
         other.last = {entry.subject: entry.seq for entry in other.entries}
+        other._counts.update(entry.subject for entry in other.entries)
         return other
 
     # --- the ledger -----------------------------------------------------------------------------------------
@@ -93,6 +96,7 @@ class LedgerBuilder:
         seq = len(self.entries) + 1
         self.entries.append(RecordEntry(seq, subject, self.now, data, headers))
         self.last[subject] = seq
+        self._counts[subject] += 1
         self.now += timedelta(milliseconds=100)
         return seq
 
@@ -266,7 +270,7 @@ class LedgerBuilder:
             "revision": request.revision,
             "profile": profile,
             "platform": self._platform(profile),
-            "number": sum(entry.subject == subject for entry in self.entries) + 1,
+            "number": self._counts[subject] + 1,
             "worker": "worker-1",
             "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
             "control_seq": self.last[subjects.CONTROL],

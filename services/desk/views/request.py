@@ -39,7 +39,7 @@ HOLD_CLAUSE = "setting: hold"
 RETURNED_CLAUSE = "returned"
 """The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green", "task": "bold yellow"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -53,9 +53,12 @@ def rendering(shown: Rendering) -> Panel:
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
-    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    whole = "\n\n".join(content.parts)
+    for picture in content.pictures:
+        said = "a card with these words" if picture.alt == whole else picture.alt
+        lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
-    several = dict.fromkeys(content.languages or content.together)
+    several = dict.fromkeys(content.languages or content.together or ())
     names = [name_of(one) for one in several or filter(None, (content.language,))]
     language = f", {' and '.join(names)}" if names else ""
     return Panel(
@@ -192,10 +195,11 @@ def _findings(console: Console, found: Verdict) -> None:
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
     """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
     names = max((len(item.profile) for item in views), default=0)
-    outcomes = max((len(item.outcome) for item in views), default=0)
-    for item in views:
+    labels = [unconfirmed.label(item) for item in views]
+    outcomes = max(map(len, labels), default=0)
+    for item, label in zip(views, labels, strict=True):
         line = Text(f"{item.profile:<{names}}  ")
-        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        line.append(f"{label:<{outcomes}}", style=_DELIVERY_STYLE.get(label, "red"))
         where = item.url or waiting_for(item)
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")

@@ -28,6 +28,7 @@ __all__ = [
     "Correction",
     "Declaration",
     "FetchMedia",
+    "HandedOver",
     "Health",
     "Intent",
     "Limits",
@@ -140,7 +141,14 @@ class Retracted:
     """It does not stand any more (also: it never did)."""
 
 
-PublishResult = Posted | Retracted | Retryable | Permanent | Unknown
+@dataclass(frozen=True)
+class HandedOver:
+    """A person does it by hand: ``reason`` says what. Whether it stands is known when an officer confirms it."""
+
+    reason: str
+
+
+PublishResult = Posted | Retracted | Retryable | Permanent | Unknown | HandedOver
 """``Retracted`` only of what is to take an earlier post back."""
 
 
@@ -170,7 +178,7 @@ class Altered:
     differences: tuple[tuple[str, str], ...]
 
 
-ReconcileResult = Posted | Absent | CannotTell
+ReconcileResult = Posted | Absent | CannotTell | HandedOver
 
 ReadBackResult = Posted | Altered | Absent | CannotTell
 

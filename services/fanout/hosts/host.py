@@ -9,6 +9,7 @@ from services.fanout.connectors.contract import (
     Absent,
     Altered,
     Cause,
+    HandedOver,
     Health,
     Permanent,
     Posted,
@@ -72,7 +73,7 @@ class Host:
 
 def _cause(said: Said) -> Cause | None:
     """Return whose trouble it is, None for a sign of life; what does not show that the host was asked is our own."""
-    if isinstance(said, Posted | Altered | Absent | Retracted):
+    if isinstance(said, Posted | Altered | Absent | Retracted | HandedOver):
         return None
     if isinstance(said, Permanent):
         return Cause.OWN

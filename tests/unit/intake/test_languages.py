@@ -27,7 +27,7 @@ def contents(**data: Any) -> dict[str, PlatformContent]:
 def test_a_thread_has_a_post_for_each_language_with_the_link() -> None:
     got = contents()["mastodon"]
     assert got.parts == (f"Boil water.\n\n{LINK}", f"{PUNJABI}\n\n{LINK}", f"{FRENCH}\n\n{LINK}")
-    assert (got.languages, got.together, got.language) == (("en", "pa", "fr"), (), "en")
+    assert (got.languages, got.together, got.language) == (("en", "pa", "fr"), None, "en")
     assert [got.language_of(number) for number in range(3)] == ["en", "pa", "fr"]
 
 
@@ -49,13 +49,13 @@ def test_where_one_post_is_all_they_stand_below_each_other(platform: str) -> Non
     (rendering,) = render(replace(made, platforms=(platform,)), LIMITS)
     got = rendering.content()
     assert got.parts == (f"Boil water.\n\n{PUNJABI}\n\n{LINK}",)
-    assert (got.languages, got.together) == ((), ("en", "pa"))
+    assert (got.languages, got.together) == (None, ("en", "pa"))
 
 
 def test_one_language_says_nothing_of_several() -> None:
     """So that what was approved before has the same bytes."""
     got = contents(translations={})
-    assert {(one.languages, one.together) for one in got.values()} == {((), ())}
+    assert {(one.languages, one.together) for one in got.values()} == {(None, None)}
 
 
 def test_a_language_comes_once() -> None:
