@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
@@ -97,6 +98,7 @@ def limits_of(platform: str) -> Limits:
         raise LookupError(f"no connector for the platform {platform!r}; there are: {known}") from None
 
 
+@lru_cache(maxsize=256)
 def counted_length(text: str, limits: Limits) -> int:
     """Return a text's length as the platform counts it, and never too small a one: the largest of all readings.
 

@@ -41,6 +41,8 @@ class Places:
 
     def _lead(self, state: RequestState, profile: str) -> str:
         """Return the profile that posts the request for this one; empty: it posts for itself."""
+        if not self._leads:
+            return ""
         known = self._runtime.fold.control.profiles.get(profile)
         lead = self._leads.get(known.platform, "") if known is not None else ""
         return lead if lead != profile and lead in state.wanted and state.request.act != "recall" else ""

@@ -1,4 +1,4 @@
-"""The sections of city.toml that say where the platforms are, and the city's own site."""
+"""The sections of city.toml that say where the platforms are."""
 
 from __future__ import annotations
 
@@ -25,18 +25,6 @@ ServerUrl = Annotated[
     str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)/?$")
 ]
 """A server that credentials are sent to: https, or on this machine."""
-
-
-class SiteSection(Section):
-    """[site]: where the website's pages can be looked at locally while the city is up.
-
-    ``public`` is where the world sees the folder, if not at the city's website: Meta fetches pictures from there.
-    """
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65_535)] = 4224
-    serve: bool = True
-    public: ServerUrl | None = None
 
 
 class BlueskySection(Section):

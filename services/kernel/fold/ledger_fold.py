@@ -266,6 +266,7 @@ class LedgerFold:
         state.nonces.add(statement.nonce)
         state.statements.append((entry.seq, approval))
         state.approvals[officer] = (entry.seq, approval)
+        state.said = tuple(one for _, one in state.approvals.values())
         state.rejections.pop(officer, None)
         if statement.decision != "approve":
             state.rejections[officer] = (entry.seq, statement)

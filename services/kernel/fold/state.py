@@ -85,10 +85,10 @@ class RequestState:
     """One request with all that was said of it.
 
     ``request`` is as it counts: its ``submitted_posture`` is the one in force where it stands. ``approvals`` holds the
-    last genuine statement of each officer with its sequence, ``rejections`` those of them that say no (a rejection or a
-    return), ``statements`` all genuine ones and ``spoken`` the last sequence on each officer's subject. ``previous`` is
-    the revision before, ``returned`` who returned an earlier one. ``verdict`` is
-    the newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
+    last genuine statement of each officer with its sequence, ``said`` the same without it, ``rejections`` those of them
+    that say no (a rejection or a return), ``statements`` all genuine ones and ``spoken`` the last sequence on each
+    officer's subject. ``previous`` is the revision before, ``returned`` who returned an earlier one. ``verdict`` is the
+    newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
     is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened``, ``unconfirmed`` and
     ``standing`` (delivered) the targets that are so, ``first_delivered`` when the first of them was, the website's
     mirror aside. ``fact_seq`` is the newest fact that the gate decides by.
@@ -98,6 +98,7 @@ class RequestState:
     seq: int
     at: datetime
     approvals: dict[str, tuple[int, Approval]] = field(default_factory=dict)
+    said: tuple[Approval, ...] = ()
     rejections: dict[str, tuple[int, ApprovalStatement]] = field(default_factory=dict)
     statements: list[tuple[int, Approval]] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)

@@ -69,6 +69,28 @@ def test_what_was_submitted_under_the_eoc_keeps_needing_its_approval(submitted: 
         assert found == (set() if name in WHO_COUNTS[Posture.EOC_ACTIVE] else {"no_signature"}), name
 
 
+@pytest.mark.parametrize(("posture", "submitted"), list(itertools.product(Posture, Posture)))
+@pytest.mark.parametrize("name", ROLES)
+def test_the_signatures_of_one_message_are_weighed_for_each_of_its_profiles(
+    posture: Posture, submitted: Posture, name: str
+) -> None:
+    """They are remembered where no role hangs on the profile: whichever is asked first, the answers are the same."""
+    subject = request(targets=("fire-social", "parks-social"), submitted_posture=submitted.value)
+    asked = [facts(subject, signed_by=(name,), control=control(posture))]
+    asked.append(replace(asked[0], profile_id="parks-social"))
+    apart = [
+        codes(facts(subject, signed_by=(name,), control=control(posture), profile_id=one.profile_id)) for one in asked
+    ]
+    assert [codes(one) for one in reversed(asked)] == list(reversed(apart))
+
+
+def test_a_signature_ends_while_its_message_goes_out() -> None:
+    subject = request()
+    before = facts(subject, control=control(Posture.CRISIS))
+    assert codes(before) == set()
+    assert "no_signature" in codes(replace(before, now=NOW + timedelta(hours=2)))
+
+
 def test_routine_crisis_content_needs_a_designated_publisher() -> None:
     """2(ii): a publisher without the designation clears no crisis content; one with it, and the office, do."""
     subject = request(crisis=True)

@@ -33,7 +33,36 @@ class _Signed:
 
 
 def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
-    """Yield whose signature is missing, or speaks against it."""
+    """Yield whose signature is missing, or speaks against it.
+
+    Only in routine, where publishers are for some profiles, does that differ between the profiles of a message.
+    """
+    if facts.control.posture is Posture.ROUTINE and not _under_eoc(facts):
+        yield from _signatures(facts)
+    else:
+        yield from _for_any_profile(facts.request, facts.approvals, facts.control, facts.now, facts.realm)
+
+
+@by_identity(64)
+def _for_any_profile(
+    request: Request, approvals: tuple[Approval, ...], control: ControlState, now: datetime, realm: str
+) -> tuple[PostViolation, ...]:
+    facts = PostFacts(
+        request=request,
+        verdict=None,
+        verdict_seq=0,
+        approvals=approvals,
+        control=control,
+        profile_id="",
+        rendering_sha256="",
+        control_seq=0,
+        now=now,
+        realm=realm,
+    )
+    return tuple(_signatures(facts))
+
+
+def _signatures(facts: PostFacts) -> Iterator[PostViolation]:
     signed: list[_Signed] = []
     for officer, approval in {item.officer: item for item in facts.approvals}.items():
         roles = _counting_roles(facts, officer)
