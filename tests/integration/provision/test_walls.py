@@ -16,6 +16,7 @@ from services.kernel.authority.signing import new_seed, write_key
 from services.kernel.ledger.drift import drift
 from services.provision import read_manifest
 from tests.integration.provision.conftest import Running, User
+from tests.support.broker import jetstream
 from tests.support.mission import PATIENCE, eventually, flushed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ LEDGER_SUBJECTS = {
 
 async def stored(running: Running, realm: Realm = "live") -> int:
     async with running.provisioner(realm) as user:
-        return (await user.nc.jetstream().stream_info(streams.LEDGER)).state.last_seq
+        return (await jetstream(user.nc).stream_info(streams.LEDGER)).state.last_seq
 
 
 async def answering(user: User, subject: str) -> list[Msg]:
@@ -170,7 +171,7 @@ async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: Runnin
             at_home = await answering(intake, "desk.request.submit.*")
             abroad = await answering(foreign, "desk.request.submit.*")
             assert (await cao.nc.request("desk.request.submit.cao", b"x", timeout=PATIENCE)).data == b"answered"
-            ack = await intake.nc.jetstream().publish("ledger.request.realm", b"{}", stream=streams.LEDGER)
+            ack = await jetstream(intake.nc).publish("ledger.request.realm", b"{}", stream=streams.LEDGER)
             assert ack.stream == streams.LEDGER
             await asyncio.sleep(0.1)
             assert (len(at_home), len(abroad)) == (1, 0)
@@ -221,7 +222,7 @@ async def test_a_service_writes_what_its_row_says_and_nothing_else(running: Runn
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Running, row: flow.Service) -> None:
     async with running.service(row.name) as user:
-        js = user.nc.jetstream(prefix=streams.SERVICE_API)
+        js = jetstream(user.nc, streams.SERVICE_API)
         assert await drift(js, row) == []
         for stream in row.reads:
             subject = f"{streams.SERVICE_API}.STREAM.MSG.GET.{stream}"
