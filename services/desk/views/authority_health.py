@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from schemas.events.authority import Role
 from schemas.events.desk import AuthorityView, OfficerView
 from schemas.roles import EOC_APPROVERS
 from services.desk.views.health import EXPIRY_STEPS, Level, Line
@@ -13,8 +14,8 @@ _RENEW = "have the root keys renew it: onevoice root renew FILE"
 
 
 def lines(view: AuthorityView, officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:
-    """Judge the root's end (30, 7 and 1 days ahead), the threshold, and what waits for a second officer."""
-    return [_end(view, now), _threshold(view, officers), _waiting(view)]
+    """Judge the root's end (30, 7 and 1 days ahead), the threshold, what waits, and who has a role and no key."""
+    return [_end(view, now), _threshold(view, officers), _waiting(view), _keyless(view, officers)]
 
 
 def _end(view: AuthorityView, now: datetime) -> Line:
@@ -49,3 +50,20 @@ def _waiting(view: AuthorityView) -> Line:
         return Line("proposals", Level.OK, "none waits")
     mend = "onevoice officers proposals; if you do not know of it, a key may be stolen"
     return Line("proposals", Level.WARN, f"{count} wait{'s' if count == 1 else ''} for a second officer", mend)
+
+
+def _keyless(view: AuthorityView, officers: tuple[OfficerView, ...]) -> Line:
+    """Name who holds a role and can sign nothing: no key of the desk, and no passkey that the role lets count."""
+    demanding = frozenset(view.settings.device_bound_roles or ())
+    without = [one.officer.id for one in officers if one.grants_now and not one.revoked and not _signs(one, demanding)]
+    if not without:
+        return Line("officers' keys", Level.OK, "whoever holds a role can sign")
+    mend = f"onevoice passkeys link {without[0]}"
+    said = f"{', '.join(without)} can sign nothing: no key, and no passkey that counts for the role"
+    return Line("officers' keys", Level.WARN, said, mend)
+
+
+def _signs(view: OfficerView, demanding: frozenset[Role]) -> bool:
+    bound = not demanding.isdisjoint(grant.role for grant in view.grants_now)
+    passkeys = view.officer.passkeys or ()
+    return view.officer.public_key is not None or any(one.device_bound or not bound for one in passkeys)

@@ -11,6 +11,7 @@ from schemas.events.authority import Grant, Officer, Role, Settings
 from schemas.events.desk import AuthorityView, OfficerView
 from services.desk.views.authority_health import lines
 from services.desk.views.health import Level
+from tests.support.authenticator import Authenticator
 from tests.unit.gatekeeper.policy_city import signer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -63,3 +64,24 @@ def test_a_threshold_of_one_is_said_aloud() -> None:
 def test_too_few_to_replace_a_lost_key_is_said() -> None:
     assert "cannot be replaced" in lines(view(), officers("a", "b"), NOW)[1].detail
     assert lines(view(), officers("a", "b", "c"), NOW)[1].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("passkeys", "demanded", "level"),
+    [
+        (None, (), Level.WARN),
+        ((Authenticator("phone").passkey,), (), Level.OK),
+        ((Authenticator("phone").passkey,), (Role.PIO,), Level.WARN),
+        ((Authenticator("phone").passkey,), (Role.CAO,), Level.OK),
+        ((Authenticator("key", device_bound=True).passkey,), (Role.PIO,), Level.OK),
+    ],
+)
+def test_who_holds_a_role_and_can_sign_nothing_is_named(passkeys: Any, demanded: Any, level: Level) -> None:
+    dana = OfficerView(
+        officer=Officer(id="dana", name="Dana", passkeys=passkeys), grants_now=(Grant(role=Role.PIO),), revoked=False
+    )
+    settings = Settings(device_bound_roles=demanded or None)
+    line = lines(view(settings=settings), (*officers("a", "b"), dana), NOW)[3]
+    assert (line.level, "dana" in line.detail) == (level, level is Level.WARN), line
+    gone = dana.model_copy(update={"revoked": True})
+    assert lines(view(settings=settings), (gone,), NOW)[3].level is Level.OK, "the revoked need no key"
