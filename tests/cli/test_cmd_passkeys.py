@@ -19,7 +19,11 @@ from tests.cli.conftest import Shell
 from tests.support.authenticator import Authenticator, enrolment_of
 from tests.support.mission import PATIENCE
 
-ORIGIN = "http://localhost:4225"
+
+def origin_of(city: Shell) -> str:
+    """Where the city's officers open the desk."""
+    assert city.folder is not None
+    return load_city(city.folder).settings.web.origin
 
 
 def opened(city: Shell, device: Authenticator, officer: str, link: str) -> dict[str, Any]:
@@ -27,7 +31,7 @@ def opened(city: Shell, device: Authenticator, officer: str, link: str) -> dict[
     assert city.folder is not None
     here = load_city(city.folder)
     origin, _, token = link.partition("/enroll#")
-    assert origin == device.origin
+    assert origin == device.origin == origin_of(city)
 
     async def send() -> dict[str, Any]:
         key = str(here.service_key_path(flow.WEB))
@@ -43,8 +47,8 @@ def opened(city: Shell, device: Authenticator, officer: str, link: str) -> dict[
     return asyncio.run(send())
 
 
-def phone(name: str) -> Authenticator:
-    return Authenticator(name, origin=ORIGIN, rp_id="localhost")
+def phone(city: Shell, name: str) -> Authenticator:
+    return Authenticator(name, origin=origin_of(city), rp_id="localhost")
 
 
 def test_a_passkey_comes_by_a_link_and_goes_at_once(city: Shell) -> None:
@@ -53,11 +57,13 @@ def test_a_passkey_comes_by_a_link_and_goes_at_once(city: Shell) -> None:
     assert "pio by mcpe waits" in city("passkeys", "list").out
     assert "token" not in city("passkeys", "list", "--json").out, "no link can be used from what is listed"
 
-    device = phone("pio's phone")
+    device = phone(city, "pio's phone")
     number = opened(city, device, "pio", made.body["link"])["proposal"]
     said = city("officers", "proposals").out
     code = passkey_code(device.passkey)
-    assert f'Give pio the passkey "pio\'s phone", code {code}, for {ORIGIN}, may be copied between devices' in said
+    assert (
+        f'Give pio the passkey "pio\'s phone", code {code}, for {device.origin}, may be copied between devices' in said
+    )
     assert city.json("officers", "confirm", str(number), "--as", "pio", "--yes").code == "proposal.own"
     assert city.json("officers", "confirm", str(number), "--as", "cao", "--yes").status == 0
 
@@ -79,8 +85,8 @@ def test_a_person_without_a_key_of_the_desk(city: Shell) -> None:
     assert city.json("passkeys", "link", "robin", "--as", "mcpe").code == "officer.unknown"
     assert city.json("officers", "confirm", str(added.body["proposal"]), "--as", "cao", "--yes").status == 0
     link = city.json("passkeys", "link", "robin", "--until", "2h", "--as", "mcpe").body["link"]
-    number = opened(city, phone("robin"), "robin", link)["proposal"]
-    assert opened(city, phone("robin"), "robin", link)["error"]["code"] == "enrolment.link"
+    number = opened(city, phone(city, "robin"), "robin", link)["proposal"]
+    assert opened(city, phone(city, "robin"), "robin", link)["error"]["code"] == "enrolment.link"
     assert city.json("officers", "confirm", str(number), "--as", "cao", "--yes").status == 0
 
 
@@ -108,7 +114,7 @@ def test_the_web_services_key_is_replaced_while_the_city_is_up(city: Shell) -> N
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            assert opened(city, phone("director"), "eoc-director", link)["proposal"]
+            assert opened(city, phone(city, "director"), "eoc-director", link)["proposal"]
             break
         except nats.errors.Error:  # the broker follows a moment later
             assert time.monotonic() < deadline

@@ -43,6 +43,11 @@ CONNECT = (
     "show rabcdefghijkl",
     "approve rabcdefghijkl --as pio --yes",
     "reject rabcdefghijkl --as pio --reason late",
+    "return rabcdefghijkl --as pio --reason late",
+    "tasks",
+    "passkeys list",
+    "passkeys link pio --as mcpe",
+    "passkeys remove pio K7QP --as pio",
     "status rabcdefghijkl",
     "resolve rabcdefghijkl fire-townsquare --give-up --as pio",
     "dead list",
@@ -101,6 +106,7 @@ OFFLINE = (
     "ledger move",
     "audit show",
     "audit close-alarms",
+    "audit export",
     "audit verify", "audit prove", "audit check",
 )  # fmt: skip
 """They need no broker; verify asks one how current the copy is where it can."""
