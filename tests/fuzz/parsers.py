@@ -31,7 +31,7 @@ from services.fanout.connectors.waits import server_time, wait_of
 from services.fanout.connectors.x.api import read_post
 from services.intake.domain.media import clean_picture
 from services.intake.domain.text import clean
-from services.kernel.authority.signing import load_key, new_seed, raw_public, verified_by
+from services.kernel.authority.signing import Signer, load_key, new_seed, raw_public, verified_by
 from services.kernel.base.city import load_city
 from services.kernel.base.errors import BadInput, OneVoiceError, Unproven
 from services.kernel.fold.reading import parse_control_event
@@ -176,7 +176,7 @@ def _typed() -> Iterator[OutsideParser]:
     yield OutsideParser("subject", _of_text(place_of), (), (b"ledger.approval.r1.pio",))
     yield OutsideParser("server's time", _of_text(parse_time), (ValueError,), (b"2026-01-31T14:00:00.123456789Z",))
     yield OutsideParser("restored time", _of_text(_restored), (), (b"2026-01-31T14:00:00+00:00",))
-    yield OutsideParser("public key", _of_text(raw_public), (ValueError,), (KEY.encode(),))
+    yield OutsideParser("public key", _of_text(raw_public), (ValueError,), (Signer(new_seed()).public_key.encode(),))
     yield OutsideParser("links", _of_text(lambda text: list(links.find(text))), (), (b"see https://m.example/a(b).",))
     for name, read_header in (("waits", wait_of), ("server's date", server_time)):
 

@@ -29,7 +29,8 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
         control = runtime.control
         if (users := _users(city, control)) != known:
             try:
-                if write_accounts(city, read_manifest(city), control):
+                written = write_accounts(city, read_manifest(city), control)
+                if written or known is not None:  # a new provisioning key stands in the file already
                     await broker.reload()
                     log.info("the broker's users follow control", control_seq=control.seq)
             except OneVoiceError as error:
@@ -42,6 +43,7 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
 
 def _users(city: City, control: ControlState) -> tuple[object, ...]:
     """Return what the broker's users hang on: people by control, services by their key files."""
-    files = [city.service_key_path(row.name).stat() for row in flow.SERVICES]
+    paths = [*(city.service_key_path(row.name) for row in flow.SERVICES), city.provision_key_path]
+    files = [path.stat() for path in paths]
     keys = tuple((file.st_ino, file.st_mtime_ns) for file in files)
     return (control.officers, control.systems, control.revoked, keys)
