@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -166,8 +166,11 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     try:
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=CLEANUP_SECONDS))
+        ending = loop.create_task(asyncio.wait(tasks, timeout=CLEANUP_SECONDS)) if tasks else None
+        while ending is not None and not ending.done():
+            # A Ctrl-C that hit a task in its midst comes out of the loop again for each that waits for that task.
+            with suppress(KeyboardInterrupt):
+                loop.run_until_complete(ending)
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.exception()  # looked at, so that nothing is printed about it

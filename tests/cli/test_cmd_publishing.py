@@ -132,7 +132,8 @@ def test_a_piped_text_is_confirmed_on_the_terminal(city: Shell) -> None:
 def test_a_piped_text_without_a_terminal_needs_yes(city: Shell) -> None:
     done = subprocess.run(
         [*ONEVOICE, "publish", "-", *FIRE, "--as", "fire-publisher", "--json"],
-        env=city.env, input=words().encode(), capture_output=True, start_new_session=True, timeout=60, check=False,
+        env=city.env, input=words().encode(), capture_output=True, start_new_session=True,
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "confirm.needed")
 
