@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start lock clean
+.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -25,6 +25,9 @@ help:
 	@echo "make sim-plants  plant each known bug, and name the first seed that catches it (some minutes)"
 	@echo "make bench       measure beside public programs, print one table (under 10 minutes; FULL=1 more, ONLY=gate,idle less)"
 	@echo "make bench-start print start time, memory and the time of --help"
+	@echo "make fuzz        bend the input of each parser of outside bytes, for long (FUZZ=20000 examples each; make test takes 40)"
+	@echo "make sbom        write what is installed into sbom.cdx.json (CycloneDX), from the lock"
+	@echo "make audit-dependencies ask for known vulnerabilities of what is locked (needs the network)"
 	@echo "make lock        pin the dependencies anew, with hashes"
 
 # --- set-up -----------------------------------------------------------------------------------------------
@@ -118,6 +121,19 @@ faults-short: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write $(WRITE))
+
+# Each parser of outside bytes, for as long as it takes: FUZZ=20000 is some half an hour.
+FUZZ ?= 20000
+fuzz: $(VENV)/.dev
+	@FUZZ_EXAMPLES=$(FUZZ) $(BIN)/pytest -q -n auto --timeout 0 tests/fuzz
+
+# What is installed, as CycloneDX has it, from the lock: it needs no network.
+sbom: $(VENV)/.ready
+	@$(BIN)/python deploy/sbom.py requirements.lock sbom.cdx.json
+
+# Asks the package index's service for known vulnerabilities of what is locked: it needs the network.
+audit-dependencies: $(VENV)/.dev
+	@$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements.lock
 
 check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff check .

@@ -143,6 +143,9 @@ SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
 DOCTOR = "doctor"
 """The user of the health check: it looks, and signs nothing."""
 DOCTOR_MAY_SEND = (subjects.DESK_BOARD_QUERY, subjects.DESK_AUDIT_COMPARE)
+PROVISION = "provision"
+"""The user that makes streams and consumers."""
+
 WEB = "web"
 """The user of the web service, in an account of its own. It carries what officers' passkeys signed, and holds no
 officer's key: in its own name it sends questions and pictures; all else counts by its passkey signature alone."""

@@ -40,7 +40,7 @@ def read(city: City) -> dict[str, str]:
     try:
         found = json.loads(_path(city).read_bytes())
         return {str(name): str(text) for name, text in found.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 

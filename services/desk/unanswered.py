@@ -57,7 +57,7 @@ class Unanswered:
         try:
             found = {name: Sent(**one) for name, one in json.loads(self._path.read_bytes()).items()}
             return {name: one for name, one in found.items() if self._now - datetime.fromisoformat(one.at) < KEPT}
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return {}
 
     def _write(self, found: dict[str, Sent]) -> None:

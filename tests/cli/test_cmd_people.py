@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.kernel.authority.signing import Signer, new_seed
+from services.kernel.authority.signing import Signer, load_key, new_seed
 from tests.cli.conftest import Shell
 from tests.support.mission import PATIENCE
 
@@ -187,6 +187,15 @@ def test_a_service_gets_a_new_key_while_the_city_is_up(city: Shell) -> None:
     sent = city.json("publish", *words, "--as", "mcpe", "--yes")
     assert sent.status == 0, sent
     assert city.json("keys", "rotate", "--service", "audit").code == "rotate.audit"
+    old = load_key(city.folder / "keys" / "provision" / "live.nk").public_key
+    done = city.json("keys", "rotate", "--service", "provision")
+    assert done.status == 0, done
+    assert old not in conf.read_text()
+    assert done.body["key"] in conf.read_text()
+    while (made := city.json("provision")).status != 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert made.body["created"] == []
+    assert city.json("doctor").status == 0
     assert city.json("keys", "rotate", "--service", "stranger").code == "service.unknown"
 
 

@@ -29,7 +29,8 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
         control = runtime.control
         if (users := _users(city, control)) != known:
             try:
-                if write_accounts(city, read_manifest(city), control):
+                written = write_accounts(city, read_manifest(city), control)
+                if written or known is not None:  # a new provisioning key stands in the file already
                     await broker.reload()
                     log.info("the broker's users follow control", control_seq=control.seq)
             except OneVoiceError as error:
@@ -42,7 +43,8 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
 
 def _users(city: City, control: ControlState) -> tuple[object, ...]:
     """Return what the broker's users hang on: people by control, services by their key files."""
-    paths = [city.service_key_path(name) for name in (*(row.name for row in flow.SERVICES), flow.WEB)]
+    services = (*(row.name for row in flow.SERVICES), flow.WEB)
+    paths = [*(city.service_key_path(name) for name in services), city.provision_key_path]
     files = [path.stat() for path in paths if path.exists()]  # a city of an older version may lack the web service's
     keys = tuple((file.st_ino, file.st_mtime_ns) for file in files)
     return (control.officers, control.systems, control.revoked, keys)

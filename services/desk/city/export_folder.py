@@ -14,6 +14,7 @@ from schemas.events.audit import Openings
 from schemas.events.requests import PlatformContent
 from services.audit.proof import CheckedExport, EntryView, MadeExport, check_export
 from services.audit.record.media import read_picture
+from services.desk.views.timetext import utc
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
@@ -126,7 +127,7 @@ def _receipts(views: tuple[EntryView, ...]) -> str:
     for view in views:
         if view.kind == "receipt" and view.body is not None:
             said = [str(view.body.get(name) or "") for name in ("platform", "outcome", "url", "reason")]
-            rows.writerow([view.seq, view.at.isoformat(), view.request_id, view.profile, *map(_plain, said)])
+            rows.writerow([view.seq, utc(view.at), view.request_id, view.profile, *map(_plain, said)])
     return text.getvalue()
 
 

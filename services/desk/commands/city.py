@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from services.desk import confirm
 from services.desk.app import Invocation, command, group
 from services.desk.connection.link import broker_url
 from services.desk.views.output import errors_console
+from services.kernel.authority.signing import new_seed
+from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
 app = group("The city folder, and running it.")
@@ -28,14 +31,15 @@ def init(
     """Make a city folder: settings, officers, keys, profiles.
 
     Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
-    the question before. An existing folder is never overwritten.
+    the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
+    made here: people enrol on their own machines. An existing folder is never overwritten.
     """
-    from services.provision import demo_plan, interactive_plan, make_city
+    from services.provision import ROOTS, demo_plan, interactive_plan, make_city
 
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
-    city = make_city(folder, plan)
+    city = make_city(folder, plan, seals=None if demo else {root: _seal(root) for root in ROOTS})
 
     then = "onevoice up" if city.settings.nats.embedded else "onevoice deploy systemd DIR"
 
@@ -44,7 +48,7 @@ def init(
             Text(f"{city.settings.city.name} is in {city.folder}", style="bold"),
             Text(f"  officers  {', '.join(officer.id for officer in plan.officers)}"),
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
-            Text(f"  keys      {city.folder / 'keys'} (mode 0600: give each officer their own)"),
+            *map(Text, _about_keys(city, demo)),
             Text(f"Next: {then} --city {folder}"),
         ):
             out.print(line, soft_wrap=True)
@@ -127,6 +131,34 @@ def provision(desk: Invocation) -> int:
     }
     desk.answer(made, draw)
     return Exit.DONE
+
+
+def _seal(root: str) -> Callable[[bytes], bytes]:
+    """Ask a root officer for a passphrase, and return what seals their keys with it."""
+    from services.desk.keys.opening import ask_passphrase
+    from services.desk.keys.sealed import seal_seed
+
+    for left in (2, 1, 0):
+        try:
+            passphrase = ask_passphrase(f"A passphrase for the root key, typed by the {root}", twice=True)
+            seal_seed(new_seed(), passphrase)  # so that one that is too short is said while it can be typed again
+            break
+        except BadInput as error:
+            if not left:
+                raise
+            _warn(f"{error.message}; {error.hint}")
+    return lambda seed: seal_seed(seed, passphrase).to_bytes()
+
+
+def _about_keys(city: City, demo: bool) -> tuple[str, ...]:
+    keys = city.folder / "keys"
+    if demo:
+        return (f"  keys      {keys} (mode 0600): everybody's, in clear, as this is a demonstration",)
+    return (
+        f"  keys      {keys}: of people only the root keys of cao and mcpe, each under its passphrase",
+        "Everybody enrols on their own machine: onevoice invite FILE, onevoice enroll ID --from FILE,",
+        "then onevoice officers rekey ID --key KEY --login KEY --as cao, and the mcpe confirms (docs/keys.md).",
+    )
 
 
 def _ask(question: str, default: str) -> str:

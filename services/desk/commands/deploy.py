@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services.desk.app import Invocation, command, group
+from services.desk.views.timetext import utc
 from services.kernel.base.errors import BadInput, Exit
 
 app = group("Run a city as services of its own.")
@@ -85,6 +86,6 @@ def tls(
         if made.renewed:
             out.print("The authority is the one that was there. Have the broker read the new certificate: reload it.")
 
-    said = {"certificate": str(made.certificate), "authority": str(made.authority), "until": made.until.isoformat()}
+    said = {"certificate": str(made.certificate), "authority": str(made.authority), "until": utc(made.until)}
     desk.answer(said | {"hosts": host, "renewed": made.renewed}, draw)
     return Exit.DONE

@@ -19,7 +19,7 @@ from services.desk.connection.follow import until_active
 from services.desk.connection.live import messages, until_interrupted
 from services.desk.views import advice, city, outcome
 from services.desk.views.output import console, people_console, print_json_line
-from services.desk.views.timetext import local
+from services.desk.views.timetext import local, utc
 from services.desk.words import incident_name
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Exit
@@ -153,7 +153,7 @@ def _report(desk: Invocation, state: dict[str, Any], seen: dict[str, Any] | None
         return state
     now = SystemClock().now()
     if desk.as_json:
-        print_json_line({"at": now.isoformat(), **state})
+        print_json_line({"at": utc(now), **state})
         return state
     line = f"{local(now, now)}  {advice.posture_line(Posture(state['posture']), state['level'], state['incident'])}"
     line += f"  ({state['in_flight']} in flight, control revision {state['control_seq']})"

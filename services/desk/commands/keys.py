@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.control import Rekey
 from services.desk import options, people, session
 from services.desk.app import Invocation, command, group
@@ -74,7 +74,8 @@ async def rotate(
     desk: Invocation,
     finish: Annotated[bool, typer.Option("--finish", help="Use the new keys, once they are confirmed.")] = False,
     service: Annotated[
-        str | None, typer.Option("--service", metavar="SERVICE", help="A service's key, on the city's own machine.")
+        str | None,
+        typer.Option("--service", metavar="SERVICE", help="A service's key, or provision's, where the city is."),
     ] = None,
     as_: options.ActsAs = None,
     passphrase_file: PassphraseFile = None,
@@ -85,7 +86,7 @@ async def rotate(
     """
     city = desk.city()
     if service is not None:
-        key = rotation.renew_service(city, service)
+        key = _renewed(city, service)
         said = f"{service} has a new key. Outside of onevoice up: onevoice provision, and reload the broker."
         desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
         return Exit.DONE
@@ -108,6 +109,15 @@ async def rotate(
     if not desk.as_json:
         desk.answer(made, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
     return Exit.BLOCKED
+
+
+def _renewed(city: City, service: str) -> str:
+    """Give a service, or the provisioning user, a new key; return its public half."""
+    if service != flow.PROVISION:
+        return rotation.renew_service(city, service)
+    from services.provision.accounts.accounts_file import renew_provision_key
+
+    return renew_provision_key(city)
 
 
 async def _finish(desk: Invocation, city: City, name: str) -> int:

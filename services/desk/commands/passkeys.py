@@ -18,7 +18,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority, ask_officers, known_officer, order_people
 from services.desk.session import Session
 from services.desk.views import passkeys as views
-from services.desk.views.timetext import local, moment
+from services.desk.views.timetext import local, moment, utc
 from services.desk.words import check_id
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -71,7 +71,7 @@ async def link(
         out.print(Text(address, style="bold"), soft_wrap=True)
         out.print(Text("Send it to that person alone. Who has it can propose a passkey in their name.", style="dim"))
 
-    said = {"officer": officer, "link": address, "until": action.until.isoformat(), "control_seq": reply.control_seq}
+    said = {"officer": officer, "link": address, "until": utc(action.until), "control_seq": reply.control_seq}
     desk.answer(said, draw)
     return Exit.DONE
 

@@ -14,7 +14,7 @@ from schemas.events.desk import AuthorityView, ProposalView
 from services.desk.keys.code import short_code
 from services.desk.views import passkeys
 from services.desk.views.layout import table, table_width
-from services.desk.views.timetext import local
+from services.desk.views.timetext import local, utc
 from services.kernel.base.clock import SystemClock
 
 
@@ -59,7 +59,7 @@ def proposal_json(one: ProposalView) -> dict[str, Any]:
         "action": one.action.model_dump(mode="json", exclude_none=True),
         "asked": list(one.asked),
         "needed": one.needed,
-        "until": one.until.isoformat(),
+        "until": utc(one.until),
     }
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
 from services.desk.views.layout import table, table_width
-from services.desk.views.timetext import local
+from services.desk.views.timetext import local, utc
 
 ACTS: dict[str | None, str] = {
     "correct": "corrects",
@@ -91,7 +91,7 @@ def line_json(line: HistoryLine) -> dict[str, Any]:
     """Return a line for programs."""
     return {
         "seq": line.seq,
-        "at": line.at.isoformat(),
+        "at": utc(line.at),
         "request_id": line.request_id,
         "who": line.who,
         "what": line.what,

@@ -13,6 +13,7 @@ from schemas.events.requests import Rendering, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk.views import unconfirmed
+from services.desk.views.timetext import utc
 from services.kernel.base.errors import Exit
 
 DELIVERED = "delivered"
@@ -38,7 +39,7 @@ def verdict_json(verdict: Verdict | None) -> dict[str, Any] | None:
         "targets": list(verdict.targets),
         "approved_by": list(verdict.approved_by),
         "publisher_of_record": verdict.publisher_of_record,
-        "valid_until": verdict.valid_until.isoformat() if verdict.valid_until else None,
+        "valid_until": utc(verdict.valid_until) if verdict.valid_until else None,
         "findings": [
             {"clause": finding.clause, "outcome": finding.outcome.value, "reason": finding.reason}
             for finding in verdict.findings
@@ -54,7 +55,7 @@ def delivery_json(delivery: DeliveryView) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "url": delivery.url,
         "reason": delivery.reason,
-        "retry_at": delivery.retry_at.isoformat() if delivery.retry_at else None,
+        "retry_at": utc(delivery.retry_at) if delivery.retry_at else None,
         "final": delivery.final,
         "receipt_seq": delivery.receipt_seq,
     }
@@ -73,9 +74,9 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "crisis": request.crisis,
         "link": request.link,
         "severity": request.severity,
-        "submitted_at": request.at.isoformat(),
-        "expires_at": request.expires_at.isoformat(),
-        "scheduled_for": request.not_before.isoformat() if request.not_before else None,
+        "submitted_at": utc(request.at),
+        "expires_at": utc(request.expires_at),
+        "scheduled_for": utc(request.not_before) if request.not_before else None,
         "digest": request.digest,
         "words": fingerprint.words_of(request),
         "withdrawn": view.withdrawn,
@@ -98,8 +99,8 @@ def preview_json(seen: PreviewReply) -> dict[str, Any]:
         "words": fingerprint.words_of(seen),
         "scope": seen.scope,
         "targets": list(seen.targets),
-        "expires_at": seen.expires_at.isoformat(),
-        "scheduled_for": seen.not_before.isoformat() if seen.not_before else None,
+        "expires_at": utc(seen.expires_at),
+        "scheduled_for": utc(seen.not_before) if seen.not_before else None,
         "screening": screening_json(seen.screening),
         "renderings": renderings_json(seen.renderings),
     }
@@ -153,7 +154,7 @@ def officer_json(view: OfficerView) -> dict[str, Any]:
         "id": view.officer.id,
         "name": view.officer.name,
         "roles": [grant.role.value for grant in view.grants_now],
-        "valid_until": min(ends).isoformat() if ends else None,
+        "valid_until": utc(min(ends)) if ends else None,
         "profiles": sorted({profile for grant in view.grants_now for profile in grant.profiles}),
         "revoked": view.revoked,
     }

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from services.audit.proof import Checked, CheckedExport, EntryProof, EntryView, Report
 from services.desk.views.layout import table, table_width, width
-from services.desk.views.timetext import local, told
+from services.desk.views.timetext import local, told, utc
 
 _SHOWN = 50
 
@@ -54,7 +54,7 @@ def report(out: Console, found: Report) -> None:
 
 def entry_json(view: EntryView) -> dict[str, Any]:
     """Return an entry for programs."""
-    return asdict(view) | {"at": view.at.isoformat()}
+    return asdict(view) | {"at": utc(view.at)}
 
 
 def entries(out: Console, views: Sequence[EntryView], now: datetime) -> None:
@@ -75,7 +75,7 @@ def checked_json(found: Checked) -> dict[str, Any]:
         "request_id": found.request_id,
         "size": found.checkpoint.size,
         "root": found.checkpoint.root,
-        "at": found.checkpoint.at.isoformat(),
+        "at": utc(found.checkpoint.at),
         "entries": [entry_json(view) for view in found.entries],
     }
 
@@ -84,7 +84,7 @@ def checked(out: Console, found: Checked, now: datetime) -> None:
     """Show what a proof shows: the entries, and the record that they stand in."""
     out.print(Text("The proof stands.", style="bold green"))
     about = f"These entries stand in the record of {found.city}, realm {found.checkpoint.realm}, as it was sealed at"
-    out.print(Text(f"{told(about)} {found.checkpoint.at.isoformat()}, with {found.checkpoint.size} entries."))
+    out.print(Text(f"{told(about)} {utc(found.checkpoint.at)}, with {found.checkpoint.size} entries."))
     entries(out, found.entries, now)
 
 
@@ -130,7 +130,7 @@ def proof_json(proof: EntryProof) -> dict[str, Any]:
 def proof(out: Console, found: EntryProof) -> None:
     """Show an entry with its proof of inclusion."""
     entry = found.entry
-    out.print(Text(f"{entry.seq}  {entry.subject}  {entry.at.isoformat()}", style="bold"))
+    out.print(Text(f"{entry.seq}  {entry.subject}  {utc(entry.at)}", style="bold"))
     out.print(Text(json.dumps(entry.body, ensure_ascii=False, indent=2)), soft_wrap=True)
     out.print(Text(f"leaf {found.leaf}, number {found.index} of {found.size}", style="dim"), soft_wrap=True)
     out.print(

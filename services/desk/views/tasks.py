@@ -18,7 +18,7 @@ from schemas.events.verdicts import Outcome
 from schemas.platforms import MANUAL
 from services.desk.views import unconfirmed
 from services.desk.views.layout import width
-from services.desk.views.timetext import local
+from services.desk.views.timetext import local, utc
 
 _EOC = (Posture.EOC_ACTIVATING, Posture.EOC_ACTIVE)
 
@@ -55,7 +55,7 @@ class Task:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
-        said = {"pictures": list(self.pictures), "until": self.until.isoformat()}
+        said = {"pictures": list(self.pictures), "until": utc(self.until)}
         return asdict(self) | said | {"confirm": self.confirm, "leave": self.leave}
 
 

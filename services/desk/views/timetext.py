@@ -112,6 +112,11 @@ def local(at: datetime, now: datetime) -> str:
     return clock if here.date() == today else f"{here:%Y-%m-%d} {clock}"
 
 
+def utc(at: datetime) -> str:
+    """Return a time for programs: ISO 8601 in UTC with a Z, as contracts write it."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def zoned(at: datetime) -> str:
     """Return a time for a page that is kept: with date and zone, to the second."""
     here = at.astimezone(_zone.get())

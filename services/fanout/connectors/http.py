@@ -171,7 +171,7 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     try:
         raw = await _body(response)
-        body = _json(raw)
+        body = json_of(raw)
         return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
@@ -190,7 +190,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(raw)
 
 
-def _json(raw: bytes) -> Any:
+def json_of(raw: bytes) -> Any:
     """Read JSON; a page of a proxy, say, is None."""
     try:
         return json.loads(raw)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemas import flow
 from schemas.events.authority import Manifest
-from services.kernel.authority.signing import load_key, new_seed, write_key
+from services.kernel.authority.signing import Signer, load_key, new_seed, write_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
@@ -22,6 +22,28 @@ def _added_key(path: Path) -> str | None:
         except OSError:
             return None
     return load_key(path).public_key
+
+
+def renew_provision_key(city: City) -> str:
+    """Give the provisioning user a new key, in the accounts file too, and return its public half.
+
+    The accounts are not rendered anew: that takes what control has changed since, and only a key that the broker knows
+    can read it. The broker has to reload them before the next ``onevoice provision``.
+
+    Raises:
+        BadInput: ``accounts.unwritable``; ``accounts.missing``: the file does not have the old key.
+    """
+    old, seed = load_key(city.provision_key_path).public_key, new_seed()
+    path, new = city.nats_conf_path.with_name(accounts_file(city.realm)), Signer(seed).public_key
+    try:
+        text = path.read_text(encoding="utf-8")
+        if old not in text:
+            raise BadInput("accounts.missing", f"{path} does not know the old key", "onevoice provision writes it anew")
+        write_atomically(path, text.replace(old, new).encode(), mode=0o644)
+        write_atomically(city.provision_key_path, seed + b"\n", mode=0o600)
+    except OSError as error:
+        raise BadInput("accounts.unwritable", f"{path} cannot be written: {error}", "check its owner") from error
+    return new
 
 
 def write_accounts(city: City, manifest: Manifest, control: ControlState) -> bool:

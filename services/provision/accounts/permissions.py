@@ -19,7 +19,7 @@ IMPORTED_REPLIES = "_R_.>"
 DEFAULT_INBOX = "_INBOX.>"
 """The inbox of a plain NATS client that sets no prefix; systems may use it."""
 
-PROVISION_USER = "provision"
+PROVISION_USER = flow.PROVISION
 
 
 @dataclass(frozen=True)

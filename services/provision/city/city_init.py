@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +31,10 @@ LASTS = timedelta(days=366)
 """How long the authority lasts before the root keys have to renew it (``onevoice root renew``)."""
 
 
+Seals = Mapping[str, Callable[[bytes], bytes]]
+"""By root officer, what makes of a seed the key file that only its owner can open."""
+
+
 class _Key:
     """A fresh key: its seed until it is written, and its signer."""
 
@@ -51,10 +56,10 @@ class _RealmKeys:
     web: _Key
 
     @classmethod
-    def fresh(cls, plan: CityPlan) -> _RealmKeys:
-        """Make a key for each user."""
+    def fresh(cls, plan: CityPlan, seals: Seals | None) -> _RealmKeys:
+        """Make a key for each user; with ``seals`` for no person but the roots: the others enrol."""
         return cls(
-            people={officer.id: _Key() for officer in plan.officers},
+            people={officer.id: _Key() for officer in plan.officers if seals is None or officer.id in ROOTS},
             systems={system.id: _Key() for system in plan.systems},
             services={row.user: _Key() for row in flow.SERVICES},
             provision=_Key(),
@@ -62,20 +67,30 @@ class _RealmKeys:
             web=_Key(),
         )
 
-    def write(self, city: City) -> None:
+    def public_of(self, officer: str) -> str | None:
+        """Return an officer's public key; None for who enrols later."""
+        key = self.people.get(officer)
+        return key.public if key is not None else None
+
+    def write(self, city: City, seals: Seals | None) -> None:
         """Write the keys into the city folder, mode 0600 in folders of mode 0700."""
-        files = {city.key_path(name): key for name, key in {**self.people, **self.systems}.items()}
-        files |= {city.service_key_path(name): key for name, key in self.services.items()}
-        files[city.provision_key_path] = self.provision
-        files[city.key_path(flow.DOCTOR)] = self.doctor
-        files[city.service_key_path(flow.WEB)] = self.web
-        for path, key in files.items():
+        files = {city.key_path(name): key.seed for name, key in {**self.people, **self.systems}.items()}
+        files |= {city.service_key_path(name): key.seed for name, key in self.services.items()}
+        files[city.provision_key_path] = self.provision.seed
+        files[city.key_path(flow.DOCTOR)] = self.doctor.seed
+        files[city.service_key_path(flow.WEB)] = self.web.seed
+        if seals is not None:
+            files |= {city.key_path(name): seals[name](key.seed).strip() for name, key in self.people.items()}
+        for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_key(path, key.seed)
+            write_key(path, content)
 
 
-def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None) -> City:
+def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None, seals: Seals | None = None) -> City:
     """Make a city folder from a plan and return it (realm live).
+
+    Without ``seals`` it holds everybody's keys, in clear: a demonstration. With them it holds those of the roots alone,
+    each as its owner's seal makes it; everybody else is in the manifest without a key, and enrols.
 
     Raises:
         BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
@@ -87,7 +102,7 @@ def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None) -> City:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building.mkdir(mode=0o700)
-        _build(building, folder, plan, clock or SystemClock())
+        _build(building, folder, plan, clock or SystemClock(), seals)
         building.rename(folder)
     except OSError as error:
         raise BadInput(
@@ -138,10 +153,10 @@ def _refuse_twice(what: str, names: list[str]) -> None:
         raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "give each its own name")
 
 
-def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock) -> None:
+def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock, seals: Seals | None) -> None:
     for name in ("keys", "secrets", "var"):
         (folder / name).mkdir(mode=0o700)
-    keys = {realm: _RealmKeys.fresh(plan) for realm in REALMS}
+    keys = {realm: _RealmKeys.fresh(plan, seals) for realm in REALMS}
     authority = {
         realm: ([made.people[root].public for root in ROOTS], made.services["audit"].public)
         for realm, made in keys.items()
@@ -154,14 +169,14 @@ def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock) -> None:
     conf.parent.mkdir()
     conf.write_text(render_server(ServerSettings(str(final / "var" / "nats"), port=plan.port)), encoding="utf-8")
     for realm, made in keys.items():
-        users = _write_realm(load_city(folder, realm), plan, made, clock)
+        users = _write_realm(load_city(folder, realm), plan, made, clock, seals)
         conf.with_name(accounts_file(realm)).write_text(render_accounts(users), encoding="utf-8")
     _write_tokens(folder, plan)
 
 
-def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock) -> RealmUsers:
+def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock, seals: Seals | None) -> RealmUsers:
     """Write a realm's keys and its signed manifest; return its NATS users."""
-    keys.write(city)
+    keys.write(city, seals)
     manifest = _manifest(plan, city.realm, keys, clock)
     signed = seal(MANIFEST_TYPE, manifest, tuple(keys.people[root].signer for root in ROOTS))
     city.manifest_path.parent.mkdir(exist_ok=True)
@@ -180,7 +195,7 @@ def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> M
         website=plan.website,
         issued_at=clock.now(),
         officers=tuple(
-            Officer(id=o.id, name=o.name, public_key=keys.people[o.id].public, grants=o.grants) for o in plan.officers
+            Officer(id=o.id, name=o.name, public_key=keys.public_of(o.id), grants=o.grants) for o in plan.officers
         ),
         systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
         profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),

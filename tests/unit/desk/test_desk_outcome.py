@@ -10,6 +10,7 @@ from schemas.events.authority import Grant, Officer, Role
 from schemas.events.desk import DeliveryView, OfficerView
 from schemas.events.verdicts import Outcome
 from services.desk.views import outcome
+from services.desk.views.timetext import utc
 from services.kernel.base.errors import Exit
 from tests.unit.desk.views import ID, NOW, delivery, view
 
@@ -87,7 +88,7 @@ def test_an_officers_validity_ends_with_the_first_current_role() -> None:
     officer = Officer(id="sam", name="Sam", public_key="U" + "A" * 55, grants=grants)
     said = outcome.officer_json(OfficerView(officer=officer, grants_now=grants, revoked=False))
     assert said["roles"] == ["pio", "publisher", "employee"]
-    assert said["valid_until"] == (NOW + timedelta(days=2)).isoformat()
+    assert said["valid_until"] == utc(NOW + timedelta(days=2))
     assert said["profiles"] == ["a-x", "b-x"]
 
 

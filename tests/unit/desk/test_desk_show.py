@@ -14,6 +14,7 @@ from schemas.events.verdicts import Outcome
 from services.desk.views import city, outcome
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
+from services.desk.views.timetext import utc
 from tests.unit.desk.views import NOW, delivery, renderings, request, view
 
 
@@ -88,7 +89,7 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
         console, out = _console()
         draw(console)
         assert "the platform asks to wait, until " in out.getvalue()
-    assert outcome.request_json(found)["deliveries"][0]["retry_at"] == NOW.isoformat()
+    assert outcome.request_json(found)["deliveries"][0]["retry_at"] == utc(NOW)
 
 
 def test_posts_that_nobody_can_account_for_are_named() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
+from services.desk.views import timetext
 from services.desk.views.timetext import ago, duration, local, moment, read_in, told
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import zone_of
@@ -118,3 +120,13 @@ def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (185, "3 min"), (7_300, "2 h"), (-90_000, "1 d")])
 def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
     assert ago(seconds) == words
+
+
+def test_programs_get_one_form_of_time() -> None:
+    """The desk's own JSON has times as contracts have them, and nothing there writes another form."""
+    assert timetext.utc(datetime(2026, 1, 31, 6, tzinfo=timezone(timedelta(hours=-8)))) == "2026-01-31T14:00:00Z"
+    root = Path(timetext.__file__).parents[1]
+    for folder in ("views", "commands"):
+        for path in (root / folder).glob("*.py"):
+            if path.name not in ("timetext.py", "failure.py"):
+                assert ".isoformat(" not in path.read_text(), path

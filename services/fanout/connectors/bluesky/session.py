@@ -184,5 +184,5 @@ def _life(token: str) -> float:
         body = token.split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         return max(1.0, float(said["exp"]) - float(said["iat"]))
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError, TypeError, RecursionError):
         return _SHORT_SECONDS

@@ -57,7 +57,7 @@ def read_mark(path: Path) -> HighWaterMark | None:
         return HighWaterMark(int(value["seq"]), str(value["sha256"]), str(value.get("doubt", "")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityFault(
             "ledger.anchor",
             f"{path} cannot be read: {type(error).__name__}",

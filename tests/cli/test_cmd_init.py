@@ -1,0 +1,110 @@
+"""``onevoice init`` on a terminal: nobody's key is left open in the folder, and people come in by enrolling."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+from pathlib import Path
+
+from schemas import flow
+from services.desk.keys.sealed import read_sealed
+from services.kernel.base.city import City, load_city
+from services.provision import read_manifest
+from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
+from tests.support.mission import PATIENCE
+from tests.support.ports import free_port
+
+SEED = re.compile(rb"\bSU[A-Z2-7]{56}\b")
+WORDS = {"cao": "four words of the cao", "mcpe": "four words of the mcpe"}
+ANSWERS = {
+    "Name of the city": "Ville",
+    "Official website": "https://ville.example",
+    "Departments": "Fire",
+    "Name of the": "Someone Named",
+    "Name of another": "",
+    "typed by the cao": WORDS["cao"],
+    "typed by the mcpe": WORDS["mcpe"],
+}
+PROMPT = re.compile(r"[^\n]*: $")
+
+
+def talk(shell: Shell, words: list[str], answers: dict[str, str]) -> tuple[int, str]:
+    """Run a command on a terminal; answer each prompt by its beginning or a word in it, else with nothing.
+
+    A passphrase is asked for once more with the same answer.
+    """
+    leader, follower = pty.openpty()
+    env = {**shell.env, "TERM": "dumb", "COLUMNS": "200"}
+    process = subprocess.Popen([*ONEVOICE, *words], env=env, stdin=follower, stdout=follower, stderr=follower)
+    os.close(follower)
+    said, seen, last, deadline = "", 0, "", time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if select.select([leader], [], [], 0.3)[0]:
+            try:
+                said += os.read(leader, 65_536).decode(errors="replace").replace("\r", "")
+            except OSError:
+                break
+        elif PROMPT.search(said[seen:]):
+            line = said[seen:].rsplit("\n", 1)[-1]
+            last = last if "Once more" in line else next((a for word, a in answers.items() if word in line), "")
+            seen = len(said)
+            os.write(leader, (last + "\n").encode())
+    os.close(leader)
+    return process.wait(timeout=PATIENCE), said
+
+
+def made(tmp_path: Path) -> tuple[City, Shell]:
+    """Make a city by questions and answers."""
+    status, said = talk(Shell(), ["init", str(tmp_path / "ville")], ANSWERS)
+    assert status == 0, said
+    assert not any(word in said for word in WORDS.values()), "a passphrase is not shown"
+    return load_city(tmp_path / "ville"), Shell(tmp_path / "ville")
+
+
+def test_init_leaves_no_persons_key_open_and_people_enrol(tmp_path: Path) -> None:
+    """Root keys are under their owners' passphrases; the pio's is made on the pio's machine and confirmed by two."""
+    city, shell = made(tmp_path)
+    found = [path for path in (city.folder / "keys").rglob("*.nk") if not {"services", "provision"} & {*path.parts}]
+    people = [path for path in found if path.stem != flow.DOCTOR]
+    assert {path.stem for path in people} == {"cao", "mcpe"}
+    for path in people:
+        assert read_sealed(path) is not None
+        assert SEED.search(path.read_bytes()) is None
+    manifest = read_manifest(city)
+    assert {one.id for one in manifest.officers if one.public_key is None} >= {"pio", "eoc-director"}
+
+    port = free_port()
+    process, _ = raise_city(shell, port)
+    try:
+        assert shell.json("invite", str(tmp_path / "invitation"), "--broker", f"nats://127.0.0.1:{port}").status == 0
+        (tmp_path / "passphrase").write_text("four words of the pio\n")
+        pio = Shell(tmp_path / "pio")
+        there = ("--from", str(tmp_path / "invitation"), "--folder", str(tmp_path / "pio"))
+        enrolled = pio.json("enroll", "pio", *there, "--passphrase-file", str(tmp_path / "passphrase")).body
+        rekey = ["officers", "rekey", "pio", "--key", enrolled["key"], "--login", enrolled["login"], "--as", "cao"]
+        status, said = talk(shell, rekey, {"Passphrase": WORDS["cao"]})
+        assert status == 3, said
+        proposal = re.findall(r"confirm (\d+)", said)[0]
+        confirm = ["officers", "confirm", proposal, "--as", "mcpe", "--yes"]
+        status, said = talk(shell, confirm, {"Passphrase": WORDS["mcpe"]})
+        assert status == 0, said
+        words = ["hold", "on", "--as", "pio"]
+        status, said = talk(pio, words, {"Passphrase": "four words of the pio", "[y/N]": "y"})
+        assert status == 0, said
+        assert pio.json("eoc", "status", "--as", "pio").code == "key.locked"
+        status, said = talk(shell, ["eoc", "status", "--as", "cao"], {"Passphrase": WORDS["cao"]})
+        assert "HOLD" in said
+    finally:
+        lower_city(process)
+
+
+def test_a_passphrase_that_is_too_short_is_asked_for_again(tmp_path: Path) -> None:
+    """All answers before it would be lost else; after three tries nothing is made."""
+    status, said = talk(Shell(), ["init", str(tmp_path / "ville")], ANSWERS | {"typed by the mcpe": "short"})
+    assert status == 2, said
+    assert said.count("typed by the mcpe") == 3
+    assert not (tmp_path / "ville").exists()
