@@ -115,8 +115,8 @@ class ReplayState:
     ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
     posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
     count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
-    ``replaced_by``: the cleared correction or recall of a request. ``ruled``: an attempt of version 0.3
-    stood; ``old_until``: the last attempt of an older one.
+    ``replaced_by``: the cleared correction or recall of a request, ``replaced_at`` where that stands. ``ruled``: an
+    attempt of version 0.3 stood; ``old_until``: the last attempt of an older one.
     """
 
     pinned: PinnedKeys
@@ -135,10 +135,16 @@ class ReplayState:
     seals: list[PinnedCheckpoint] = field(default_factory=list)
     warnings: list[Violation] = field(default_factory=list)
     replaced_by: dict[str, str] = field(default_factory=dict)
+    replaced_at: dict[str, int] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)
     _before: list[Violation] = field(default_factory=list)
+
+    @property
+    def goes_by_new_rules(self) -> bool:
+        """True once an order or an attempt of version 0.3 stands."""
+        return self.ruled or self.control.ruled
 
     def void(self, seq: int, code: str, message: str) -> None:
         """Note an entry that does not count for any reader: a warning. Before version 0.3 it was a violation."""

@@ -117,6 +117,7 @@ def test_what_expired_unconfirmed_was_seen_by_an_officer(builder: LedgerBuilder,
     builder.verdict(request)
     attempt = builder.attempt(request)
     builder.receipt(request, attempt, outcome=ReceiptOutcome.UNCONFIRMED)
+    builder.wait(4 * 3_600)
     ended = builder.unconfirmed(request, 0)
     seq = builder.resolve(request, "posted", ended)
     builder.carry_out(request, 0, seq, "posted")

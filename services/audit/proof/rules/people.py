@@ -141,7 +141,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     else:
         faults += _says(state, event, statement)
         yield from _content(state, entry, event, statement, context, genuine=not faults)
-        counts = not faults and context.counts and context.counted.take_up(event, statement)
+        counts = not faults and context.counts and context.counted.take_up(event, statement, entry.seq)
         first = state.nonces.setdefault(statement.nonce, entry.seq)
         if first != entry.seq:
             said = f"The statement by {event.officer} was used at {first} already."
