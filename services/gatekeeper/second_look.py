@@ -1,4 +1,4 @@
-"""Looks at verdicts that this copy did not write: one that the policy would not give is a stolen key's work.
+"""Looks for what only a stolen key writes: verdicts that the policy would not give, requests that changed or hide.
 
 Nothing is undone: a refusal is final for every reader. But it is told at once, in the log, by ``doctor`` and by
 ``pending``, so that a person submits the message again; ``audit verify`` finds it in the record.
@@ -10,8 +10,12 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from schemas.events.approvals import Approval
+from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
+from schemas.subjects import place_of
 from services.gatekeeper.domain.dossier import difference, facts_at
+from services.gatekeeper.domain.forged import changed_after, hidden_in
 from services.gatekeeper.policy.decide import decide
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
@@ -65,8 +69,28 @@ class SecondLook:
                     await self._look(one)
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
-        if not self._running or applied.kind != "verdict" or applied.void:
+        if not self._running or applied.void:
             return
+        if applied.kind == "verdict":
+            self._note_verdict(entry)
+        elif applied.kind in ("request", "approval"):
+            self._look_at(entry, applied.kind)
+
+    def _look_at(self, entry: Entry, kind: str) -> None:
+        """Say aloud what of a request, or of what was signed of it, intake would not have let in."""
+        request_id = place_of(entry.subject).request_id
+        state = self._runtime.fold.requests.get(request_id)
+        if kind == "request":
+            hidden = hidden_in(parse(Request, entry.data))
+            said = f"the request {request_id} holds what no screen shows: {hidden}" if hidden else ""
+        else:
+            approval = parse(Approval, entry.data)
+            changed = changed_after(approval, state.request) if state is not None else ""
+            said = f"{approval.officer} signed other circumstances of {request_id}: {changed}" if changed else ""
+        if said:
+            self._runtime.alarm(said, request_id=request_id, seq=entry.seq)
+
+    def _note_verdict(self, entry: Entry) -> None:
         verdict, chain = parse(Verdict, entry.data), self._runtime.fold.chain
         state = self._runtime.fold.requests.get(verdict.request_id)
         request = state.request if state is not None else None
