@@ -15,6 +15,7 @@ ORDER_TYPE = "application/vnd.onevoice.order.v1+json"
 RESOLUTION_TYPE = "application/vnd.onevoice.resolution.v1+json"
 MANIFEST_TYPE = "application/vnd.onevoice.manifest.v1+json"
 RENEWAL_TYPE = "application/vnd.onevoice.renewal.v1+json"
+QUARANTINE_TYPE = "application/vnd.onevoice.quarantine.v1+json"
 CHECKPOINT_TYPE = "application/vnd.onevoice.checkpoint.v1+json"
 
 CLOCK_SKEW = timedelta(seconds=60)

@@ -10,6 +10,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.audit.proof.quarantine import Quarantines
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.proof.report import Report
@@ -46,16 +47,19 @@ def verify_record(
             f"there is no record in {city.audit_folder}",
             "start the audit service; it has not written anything here yet, or its folder is gone",
         )
-    keys = keys or _keys(city)
+    keys = keys or keys_of(city)
     reader, state = RecordReader(city.audit_folder, city.realm, keys.audit_key), ReplayState(keys)
     folder = city.audit_folder
-    events, found, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
+    events, judged, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
+    quarantines = Quarantines(folder)
     for entry in reader.entries():
         events += 1
-        found.extend(judge(state, entry))
+        quarantines.see(entry)
+        judged.extend(judge(state, entry))
         pictures.extend(judge_pictures(folder, entry, looked_at))
+    judged.extend(_at_the_end(state))
+    found, accepted = quarantines.weigh(state, judged)
     found.extend(one for one in pictures if one.code == "media.damaged")
-    found.extend(_at_the_end(state))
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
     found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(city.audit_folder)))
     missing = (one for one in pictures if one.code == "media.missing")
@@ -66,7 +70,7 @@ def verify_record(
         root=root,
         checkpoints=len(reader.checkpoints),
         violations=tuple(sorted(dict.fromkeys(found), key=lambda one: one.seq)),
-        warnings=(*reader.warnings, *_warnings(state, now), *missing, *closed_as_warnings(city.audit_folder)),
+        warnings=(*reader.warnings, *accepted, *_warnings(state, now), *missing, *closed_as_warnings(folder)),
         unconfirmed=tuple(
             one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
         ),
@@ -93,7 +97,8 @@ def reader_of(city: City) -> RecordReader:
     return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
 
 
-def _keys(city: City) -> PinnedKeys:
+def keys_of(city: City) -> PinnedKeys:
+    """Return the keys that city.toml pins."""
     pinned = city.authority
     return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
 
