@@ -12,9 +12,10 @@ from services.intake.decisions import Decisions
 from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
 from services.intake.domain.identity import Identity, answer_repeat, identify
-from services.intake.domain.media import clean_picture
+from services.intake.domain.media import clean_picture, pixels_of
 from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
+from services.intake.sender_quotas import SenderQuotas
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable
 from services.kernel.ledger.client import Conflict
@@ -28,10 +29,13 @@ WARM_UP_AFTER = 2.0
 class IntakeHandlers:
     """Serves previews, submissions, pictures and approvals."""
 
-    def __init__(self, runtime: Runtime, preparation: Preparation, decisions: Decisions) -> None:
+    def __init__(
+        self, runtime: Runtime, preparation: Preparation, decisions: Decisions, admission: SenderQuotas
+    ) -> None:
         self.runtime = runtime
         self.preparation = preparation
         self.decisions = decisions
+        self.admission = admission
 
     async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
         """Return what a submission would become; nothing is stored."""
@@ -82,7 +86,8 @@ class IntakeHandlers:
     async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
         """Store a picture without its metadata; the body is the picture's bytes as they are."""
         author_kind_of(sender, self.runtime.control)
-        picture = await self.preparation.compute(lambda: clean_picture(body))
+        self.admission.take_pixels(sender, await self.preparation.decode(lambda: pixels_of(body)))
+        picture = await self.preparation.decode(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
         crash_point("intake.media.stored")
         self.runtime.log.info("picture stored", sha256=sha256, size=len(picture.raw), by=sender)

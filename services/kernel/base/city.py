@@ -121,6 +121,16 @@ class DeliverySection(Section):
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
 
 
+class QuotaSection(Section):
+    """[quota]: what one sender may send in a minute, to each copy of intake: messages, bytes, pixels of pictures."""
+
+    system_messages: Annotated[int, Field(ge=1)] = 120
+    system_bytes: Annotated[int, Field(ge=1_024)] = 4_000_000
+    officer_messages: Annotated[int, Field(ge=1)] = 1_200
+    officer_bytes: Annotated[int, Field(ge=65_536)] = 100_000_000
+    officer_pixels: Annotated[int, Field(ge=50_000_000)] = 600_000_000
+
+
 class NotifySection(Section):
     """[notify]: who is woken when something waits for an officer; absent: nobody.
 
@@ -188,6 +198,7 @@ class CityFile(Section):
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    quota: QuotaSection = QuotaSection()
     notify: NotifySection | None = None
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.authority import Officer, Realm, System
+from schemas.flow import SYSTEMS_LANE
 from services.kernel.base.errors import BadInput
 from services.provision.accounts.conf_text import quoted
 from services.provision.accounts.permissions import (
@@ -144,7 +145,8 @@ def _desk(realm: RealmUsers) -> list[str]:
     watched = [(row, subject) for row in flow.SERVICES for subject in row.broadcasts if subject in WATCHED]
     imports = [_import("service", service_account(realm.realm, row), subject) for row, subject in served]
     imports += [_import("stream", service_account(realm.realm, row), subject) for row, subject in watched]
-    return _account(desk_account(realm.realm), users, imports=imports)
+    lanes = {subjects.desk(a, name): subjects.desk(b, name) for name in realm.systems for a, b in SYSTEMS_LANE.items()}
+    return _account(desk_account(realm.realm), users, imports=imports, mappings=lanes)
 
 
 WATCHED = (subjects.BOARD_ALL, subjects.EOC_STATE)
@@ -188,11 +190,15 @@ def _account(
     exports: Iterable[str] = (),
     imports: Iterable[str] = (),
     jetstream: bool = False,
+    mappings: Mapping[str, str] | None = None,
 ) -> list[str]:
     lines = [f"  {name} {{", *(["    jetstream: enabled"] if jetstream else []), "    users: [", *users, "    ]"]
     for title, rows in (("exports", tuple(exports)), ("imports", tuple(imports))):
         if rows:
             lines += [f"    {title}: [", *(f"      {{ {row} }}" for row in rows), "    ]"]
+    if mappings:
+        rows = tuple(f"      {quoted(sent)}: {quoted(stands)}" for sent, stands in sorted(mappings.items()))
+        lines += ["    mappings: {", *rows, "    }"]
     return [*lines, "  }"]
 
 

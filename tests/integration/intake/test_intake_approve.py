@@ -23,6 +23,7 @@ from services.intake.domain.approval import read_statement
 from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
+from services.intake.sender_quotas import SenderQuotas
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
@@ -213,7 +214,10 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) 
 async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: IntakeCity) -> None:
     """The server itself refuses the rejection; the next look tells the officer why."""
     handlers = IntakeHandlers(
-        town.intake, Preparation(town.intake, EarlierRequests(town.intake)), Decisions(town.intake)
+        town.intake,
+        Preparation(town.intake, EarlierRequests(town.intake)),
+        Decisions(town.intake),
+        SenderQuotas(town.intake),
     )
     request = await submitted(town)
     no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
@@ -229,7 +233,10 @@ async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(tow
 async def test_a_submission_counts_under_the_posture_where_it_stands(town: IntakeCity) -> None:
     """Control changes between look and append: the entry says what intake knew, the fold what holds."""
     handlers = IntakeHandlers(
-        town.intake, Preparation(town.intake, EarlierRequests(town.intake)), Decisions(town.intake)
+        town.intake,
+        Preparation(town.intake, EarlierRequests(town.intake)),
+        Decisions(town.intake),
+        SenderQuotas(town.intake),
     )
     append = town.intake.ledger.append
 
