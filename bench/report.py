@@ -71,7 +71,7 @@ def _plot_ratios(rows: list[Row], path: Path) -> None:
     measured = [row for row in reversed(rows) if row.ratio]
     figure, axes = plt.subplots(figsize=(7, 1 + 0.22 * len(measured)))
     colours = ["tab:blue" if row.better == "lower" else "tab:green" for row in measured]
-    axes.barh([f"{row.what} / {row.beside}" for row in measured], [row.ratio for row in measured], color=colours)
+    axes.barh([f"{row.what} / {row.beside}" for row in measured], [row.ratio or 0.0 for row in measured], color=colours)
     axes.margins(y=0.01)
     axes.axvline(1.0, color="black", linewidth=0.8)
     axes.set(xscale="log", title="Ratio (blue: lower is better, green: higher)")

@@ -47,6 +47,7 @@ def rendered() -> dict[str, str]:
             provision=example_public_key(f"{realm} provision"),
             officers={o.id: example_public_key(f"{realm} {o.id}") for o in plan.officers},
             systems={s.id: example_public_key(f"{realm} {s.id}") for s in plan.systems},
+            web=example_public_key(f"{realm} {flow.WEB}"),
         )
         files[f"nats/accounts/{accounts_file(realm)}"] = render_accounts(users)
     files |= {f"systemd/{name}": text for name, text in systemd(example).items()}

@@ -65,7 +65,7 @@ REGISTRY = Service(
     "registry",
     "keeps who holds which role and which profiles are official",
     writes=(subjects.CONTROL,),
-    serves=(subjects.DESK_REGISTRY_ORDER,),
+    serves=(subjects.DESK_REGISTRY_ORDER, subjects.DESK_WEB_ENROLL),
 )
 INTAKE = Service(
     "intake",
@@ -78,6 +78,8 @@ INTAKE = Service(
         subjects.DESK_REQUEST_SYSTEM,
         subjects.DESK_MEDIA_PUT,
         subjects.DESK_APPROVAL_SUBMIT,
+        subjects.DESK_WEB_PREVIEW,
+        subjects.DESK_WEB_SUBMIT,
     ),
     folds=True,
 )
@@ -145,6 +147,23 @@ SYSTEMS_LANE = {subjects.DESK_REQUEST_SUBMIT: subjects.DESK_REQUEST_SYSTEM}
 DOCTOR = "doctor"
 """The user of the health check: it looks, and signs nothing."""
 DOCTOR_MAY_SEND = (subjects.DESK_BOARD_QUERY, subjects.DESK_AUDIT_COMPARE)
+WEB = "web"
+"""The user of the web service, in an account of its own. It carries what officers' passkeys signed, and holds no
+officer's key: in its own name it sends questions and pictures; all else counts by its passkey signature alone."""
+WEB_MAY_SEND = (
+    subjects.DESK_WEB_PREVIEW,
+    subjects.DESK_WEB_SUBMIT,
+    subjects.DESK_WEB_ENROLL,
+    subjects.DESK_MEDIA_PUT,
+    subjects.DESK_APPROVAL_SUBMIT,
+    subjects.DESK_DELIVERY_RESOLVE,
+    subjects.DESK_EOC_ORDER,
+    subjects.DESK_REGISTRY_ORDER,
+    subjects.DESK_BOARD_QUERY,
+    subjects.DESK_AUDIT_COMPARE,
+)
+RESERVED = frozenset({DOCTOR, WEB})
+"""Names that no officer and no system may have."""
 
 
 def service(name: str) -> Service:

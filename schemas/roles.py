@@ -40,6 +40,9 @@ WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
     "officer_add": DESIGNATES,
     "reinstate": DESIGNATES,
     "rekey": frozenset(Role),
+    "passkey_invite": frozenset(Role),
+    "passkey_add": frozenset(Role),
+    "passkey_remove": frozenset(Role),
     "settings": DESIGNATES,
     "confirm": EOC_APPROVERS,
     "decline": EOC_APPROVERS,
@@ -52,4 +55,4 @@ WHO_MAY_ORDER: dict[str, frozenset[Role]] = {
 """Who may order what: 2(ii) for designations, section 1 Oversight (i)-(iii) for profiles, else the city's plan.
 
 A withdrawal is checked once more by eoc_state, which sees the request: its author, or ``OFFICE_OR_APPROVER``. A new key
-is asked for by the officer whose key it is, or by ``DESIGNATES``."""
+or passkey is asked for, and a passkey taken back, by the officer whose it is, or by ``DESIGNATES``."""

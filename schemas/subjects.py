@@ -79,11 +79,6 @@ def approval(request_id: str, officer: str) -> str:
     return f"ledger.approval.{token(request_id)}.{token(officer)}"
 
 
-def approvals_of(request_id: str) -> str:
-    """Return the filter for all officers' decisions on a request."""
-    return f"ledger.approval.{token(request_id)}.*"
-
-
 def verdict(request_id: str) -> str:
     """Return the subject of the verdicts on a request."""
     return f"ledger.verdict.{token(request_id)}"
@@ -223,6 +218,10 @@ DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"
 DESK_AUDIT_COMPARE = "desk.audit.compare"
 DESK_DEAD_ORDER = "desk.dead.order"
+DESK_WEB_PREVIEW = "desk.web.preview"
+DESK_WEB_SUBMIT = "desk.web.submit"
+DESK_WEB_ENROLL = "desk.web.enroll"
+"""What only the web service sends: a preview for an officer, a submission and an enrolment that passkeys signed."""
 
 
 def desk(base: str, user: str) -> str:

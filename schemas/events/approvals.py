@@ -14,16 +14,19 @@ from schemas.events.envelope import Envelope
 class ApprovalStatement(Contract):
     """The payload that is signed. ``renderings`` maps each platform to the hash of its rendering.
 
+    ``decision``: a rejection is final; what is returned waits for a new revision, by somebody else than its officer.
+
     ``acknowledged`` lists the codes of the screening findings that the officer saw and accepts. ``rule`` 2: an
-    approval covers ``author``, ``crisis``, ``severity``, ``request_expires_at``, ``replaces`` and ``follows`` too, as
-    the officer saw them, and counts only for a request that has the same. Without it, it was signed before version
-    0.3, and counts until the first order of rule 2 stands (``schemas.events.control.Ordered``).
+    approval covers ``author``, ``crisis``, ``severity``, ``request_expires_at``, ``replaces``, ``follows`` and
+    ``not_before`` too, as the officer saw them, and counts only for a request that has the same. Without it, it was
+    signed before version 0.3, and counts until the first order of rule 2 stands (``schemas.events.control.Ordered``).
+    An approval of what is scheduled may last until that.
     """
 
     realm: Realm
     request_id: Id
     revision: int
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "return"]
     scope: Literal["profiles", "all-departments"]
     targets: tuple[Id, ...]
     renderings: dict[Id, Sha256]
@@ -41,6 +44,7 @@ class ApprovalStatement(Contract):
     request_expires_at: Utc | None = None
     replaces: Id | None = None
     follows: Id | None = None
+    not_before: Utc | None = None
 
 
 class Approval(Contract):

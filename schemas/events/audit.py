@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -79,6 +79,63 @@ class QuarantineStatement(Contract):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
     officer: Id
     issued_at: Utc
+
+
+class ExportedEntry(Contract):
+    """One line of an export's ``entries.jsonl``; ``index`` counts from 0 in the sealed record.
+
+    Either ``leaf_input`` with its ``path``, as in ``ProvenEntry``; or, of an export with redactions, ``redacted``: the
+    parsed leaf input with commitments in the place of what was taken out (docs/proof.md).
+    """
+
+    index: int = Field(ge=0)
+    leaf_input: str | None = None
+    path: tuple[Sha256, ...] = Field(default=(), max_length=64)
+    redacted: dict[str, Any] | None = None
+
+
+class ExportStatement(Contract):
+    """What an export holds: the entries of ``since`` up to before ``until``, of one request or of all.
+
+    ``entries_sha256`` is that of ``entries.jsonl``; ``size`` and ``root`` are those of its checkpoint. The audit key
+    signs it where entries were redacted (``redacted`` counts them).
+    """
+
+    realm: Realm
+    since: Utc
+    until: Utc
+    request_id: Id | None = None
+    entries: int
+    redacted: int
+    entries_sha256: Sha256
+    size: int
+    root: Sha256
+    at: Utc
+
+
+class Export(Contract):
+    """An export's ``export.json``: what its entries rest on. ``signed`` is DSSE over ``statement``."""
+
+    type: Literal["export"] = "export"
+    manifest: Envelope
+    checkpoint: Envelope
+    statement: ExportStatement
+    signed: Envelope | None = None
+
+
+class OpenedValue(Contract):
+    """What a commitment hides: it is the SHA-256 of the 32 bytes of ``salt`` and the canonical JSON of ``value``."""
+
+    salt: Sha256
+    value: Any
+
+
+class Openings(Contract):
+    """What an export hides, by commitment, and each entry's path by its index: for whoever may see all of it."""
+
+    type: Literal["openings"] = "openings"
+    openings: dict[Sha256, OpenedValue]
+    paths: dict[str, tuple[Sha256, ...]]
 
 
 class Seal(Contract):

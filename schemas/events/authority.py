@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.events.base import Contract, Id, PublicKey, Utc
+from schemas.events.passkeys import Passkey
 
 Realm = Literal["live", "exercise"]
 Severity = Literal["minor", "moderate", "severe", "extreme"]
@@ -36,16 +37,18 @@ class Grant(Contract):
 
 
 class Officer(Contract):
-    """A person with a key and roles.
+    """A person with keys and roles.
 
-    ``public_key`` signs. ``login_key`` opens the connection to the broker; absent where one key does both.
+    ``public_key`` signs at the desk; absent for who signs with passkeys alone. ``login_key`` opens the connection to
+    the broker; absent where one key does both. ``passkeys`` sign in a browser.
     """
 
     id: Id
     name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
-    public_key: PublicKey
+    public_key: PublicKey | None = None
     login_key: PublicKey | None = None
     grants: tuple[Grant, ...] = ()
+    passkeys: Annotated[tuple[Passkey, ...], Field(max_length=16)] | None = None
 
 
 class System(Contract):
@@ -78,13 +81,15 @@ class Settings(Contract):
     """What the city chooses beyond the policy. Durations in seconds.
 
     ``all_departments_percent``: the profiles of more than this share of the departments are all departmental profiles
-    in the sense of 2(iv); absent: 50, so that leaving one out is no way round it.
+    in the sense of 2(iv); absent: 50, so that leaving one out is no way round it. ``device_bound_roles``: who holds one
+    of them signs with no passkey that can be copied between devices; absent: nobody has to.
     """
 
     approval_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
     request_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     second_approver_severities: tuple[Severity, ...] = ()
     all_departments_percent: Annotated[int, Field(ge=0, le=99)] | None = None
+    device_bound_roles: tuple[Role, ...] | None = None
 
 
 class Manifest(Contract):

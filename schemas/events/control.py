@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints
 from schemas.events.authority import Grant, Officer, Profile, Realm, Settings, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.envelope import Envelope
+from schemas.events.passkeys import CredentialId, Passkey, WebPlace
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -108,11 +109,11 @@ class OfficerAdd(Contract):
 
 
 class Reinstate(Contract):
-    """Take a revocation back: the officer's roles count again, with a new key."""
+    """Take a revocation back: the officer's roles count again, with a new key, or a passkey that is still to come."""
 
     action: Literal["reinstate"] = "reinstate"
     officer: Id
-    public_key: PublicKey
+    public_key: PublicKey | None = None
     login_key: PublicKey | None = None
 
 
@@ -123,6 +124,31 @@ class Rekey(Contract):
     officer: Id
     public_key: PublicKey
     login_key: PublicKey | None = None
+
+
+class PasskeyInvite(WebPlace):
+    """Let who has a one-time link propose a passkey for an officer; ``token_sha256``: of its token's characters."""
+
+    action: Literal["passkey_invite"] = "passkey_invite"
+    officer: Id
+    token_sha256: Sha256
+    until: Utc
+
+
+class PasskeyAdd(Contract):
+    """Give an officer a passkey. Nobody orders it: a link that was used proposes it (``PasskeyEnrolled``)."""
+
+    action: Literal["passkey_add"] = "passkey_add"
+    officer: Id
+    passkey: Passkey
+
+
+class PasskeyRemove(Contract):
+    """Take one passkey of an officer back; what it signs from this event on does not count."""
+
+    action: Literal["passkey_remove"] = "passkey_remove"
+    officer: Id
+    credential: CredentialId
 
 
 class SystemAdd(Contract):
@@ -185,8 +211,11 @@ class ProfileRemove(Contract):
 
 EocAction = EocActivate | EocChange | EocStandDown | CrisisDeclare | CrisisEnd | Hold | Withdraw
 PeopleAction = Designate | Revoke | OfficerAdd | Reinstate | Rekey | SystemAdd | SystemRemove | SettingsChange
-RegistryAction = PeopleAction | Confirm | Decline | ProfileAdd | ProfileSuspend | ProfileRemove
+RegistryAction = (
+    PeopleAction | PasskeyInvite | PasskeyRemove | Confirm | Decline | ProfileAdd | ProfileSuspend | ProfileRemove
+)
 Action = Annotated[EocAction | RegistryAction, Field(discriminator="action")]
+ProposedAction = Annotated[EocAction | RegistryAction | PasskeyAdd, Field(discriminator="action")]
 
 
 class Order(Contract):
@@ -255,4 +284,15 @@ class Renewed(Contract):
     renewal: Envelope
 
 
-ControlEvent = Annotated[Genesis | Ordered | EocActive | Renewed, Field(discriminator="type")]
+class PasskeyEnrolled(Contract):
+    """A one-time link was used: a passkey is proposed for its officer (DSSE over ``Enrolment``, signed by the passkey).
+
+    The order that made the link counts as the first who asks for it.
+    """
+
+    type: Literal["passkey_enrolled"] = "passkey_enrolled"
+    at: Utc
+    enrolment: Envelope
+
+
+ControlEvent = Annotated[Genesis | Ordered | EocActive | Renewed | PasskeyEnrolled, Field(discriminator="type")]

@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
-from schemas.events.control import Action, Posture, UnknownPost
+from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
+from schemas.events.enrolment import InviteView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
 
@@ -56,6 +57,7 @@ class PreviewReply(Contract):
     severity: Severity | None = None
     replaces: Id | None = None
     follows: Id | None = None
+    not_before: Utc | None = None
 
 
 class MediaReply(Contract):
@@ -135,7 +137,6 @@ class ServiceHealth(Contract):
     """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
 
     ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first.
-
     ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
     what a person must look at, if the instance lives but cannot do its work as it should.
     """
@@ -192,7 +193,8 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters``: open letters that hold it up. In a page of ``pending`` the renderings are left out.
+    ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
+    revision before, of one that was edited. In a page of ``pending`` the renderings are left out.
     """
 
     request: Request
@@ -201,8 +203,10 @@ class RequestView(Contract):
     verdict_seq: int = 0
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
+    replaced_by: Id | None = None
     dead_letters: tuple[LetterView, ...] = ()
     as_of: int = 0
+    previous: Request | None = None
 
 
 class OfficerView(Contract):
@@ -218,14 +222,14 @@ class ProposalView(Contract):
 
     proposal: int
     order: Sha256
-    action: Action
+    action: ProposedAction
     asked: tuple[Id, ...]
     needed: int
     until: Utc
 
 
 class AuthorityView(Contract):
-    """The root in force, the settings, the systems, and what waits for a second officer."""
+    """The root in force, the settings, the systems, what waits for a second officer, and the links not used yet."""
 
     version: int
     expires_at: Utc | None = None
@@ -235,6 +239,7 @@ class AuthorityView(Contract):
     settings: Settings
     systems: tuple[System, ...]
     proposals: tuple[ProposalView, ...]
+    invites: tuple[InviteView, ...] | None = None
 
 
 class BoardReply(Contract):
@@ -258,10 +263,7 @@ class BoardReply(Contract):
 
 
 class BoardEvent(Contract):
-    """``board.<kind>.<name>``: a ledger event for people who watch; ``body`` is the event itself.
-
-    Every entry of the ledger is told once, in order, so that a missing sequence shows.
-    """
+    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each is told once, in order."""
 
     seq: int
     subject: str

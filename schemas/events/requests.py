@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -18,6 +19,9 @@ Act = Literal["correct", "update", "recall", "all_clear", "repost"]
 
 REPLACING = frozenset({"correct", "recall"})
 """The acts after which the earlier message is not posted any more, anywhere."""
+
+SCHEDULE_GRACE = timedelta(minutes=5)
+"""So long after its time a scheduled message may still be posted; then it is missed."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639, as BCP 47 begins."""
@@ -38,7 +42,9 @@ class Submission(Contract):
 
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
     profiles that got that one, and ``targets`` only adds to them.
-    ``language`` is that of the text; without it, it is guessed.
+    ``language`` is that of the text; without it, it is guessed. ``not_before``: it is posted then, or within
+    ``SCHEDULE_GRACE``, and not before or after. ``revises`` and ``revision`` come together: it is to
+    stand as that revision (2 or more) of that request, in place of the one before.
     """
 
     text: str
@@ -52,11 +58,16 @@ class Submission(Contract):
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
     act: Act | None = None
     about: Id | None = None
+    not_before: Utc | None = None
+    revises: Id | None = None
+    revision: Annotated[int, Field(ge=2)] | None = None
 
     @model_validator(mode="after")
-    def _act_and_about_come_together(self) -> Self:
+    def _some_come_together(self) -> Self:
         if (self.act is None) != (self.about is None):
             raise ValueError("act and about come together")
+        if (self.revises is None) != (self.revision is None):
+            raise ValueError("revises and revision come together")
         return self
 
 
@@ -131,7 +142,8 @@ class Request(Contract):
     """``ledger.request.<request_id>``: an accepted request, immutable; a change is a new revision.
 
     ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
-    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone.
+    the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone. A
+    scheduled one has its time in ``not_before``, and its ``expires_at`` is soon after.
     """
 
     type: Literal["request"] = "request"
@@ -157,6 +169,7 @@ class Request(Contract):
     screening: tuple[ScreeningFinding, ...] = ()
     replaces: Id | None = None
     follows: Id | None = None
+    not_before: Utc | None = None
 
     @property
     def earlier(self) -> str | None:
@@ -167,6 +180,14 @@ class Request(Contract):
     def act(self) -> Act | None:
         """What it does to the earlier one, as its renderings say, which are signed."""
         return self.renderings[0].content().act if self.earlier and self.renderings else None
+
+
+def posted_until(not_before: datetime | None, expires: datetime | None, usual: datetime) -> datetime:
+    """Return until when a message may be posted: a scheduled one soon after its time; ``usual`` without an end."""
+    if not_before is None:
+        return expires or usual
+    end = not_before + SCHEDULE_GRACE
+    return end if expires is None else min(end, expires)
 
 
 def digest_of(request_id: str, revision: int, renderings: tuple[Rendering, ...]) -> str:

@@ -185,6 +185,7 @@ class BoardHandlers:
             state,
             runtime.control.profiles,
             withdrawn=state.request_id in runtime.control.withdrawn,
+            replaced_by=runtime.fold.chain.replaced.get(state.request_id),
             as_of=runtime.fold.seq,
             letters=book.holding(state.request_id),
             put_aside=book.of_verdict(state.request_id, state.verdict_seq),
@@ -197,4 +198,7 @@ def _by_profile(waits: list[PostWait]) -> dict[str, PostWait]:
 
 
 def _without_renderings(view: RequestView) -> RequestView:
-    return view.model_copy(update={"request": view.request.model_copy(update={"renderings": ()})})
+    without: dict[str, object] = {"request": view.request.model_copy(update={"renderings": ()})}
+    if view.previous is not None:
+        without["previous"] = view.previous.model_copy(update={"renderings": ()})
+    return view.model_copy(update=without)

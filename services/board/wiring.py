@@ -7,6 +7,7 @@ from schemas.events.dead import LetterOrder
 from schemas.events.desk import BoardQuery, ServiceHealth
 from services.board.handlers import BoardHandlers
 from services.board.notify import Notifier
+from services.board.tracing import Tracing
 from services.kernel.runtime.service import Runtime
 
 
@@ -21,5 +22,7 @@ def wire(runtime: Runtime) -> None:
     supervise(handlers.changes.broadcast)
     supervise(handlers.changes.beat)
     supervise(handlers.dead.follow)
+    if runtime.city.settings.tracing is not None:
+        runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)
     if runtime.city.settings.notify is not None:
         supervise(Notifier(runtime, runtime.city.settings.notify).run)

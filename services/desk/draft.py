@@ -12,7 +12,16 @@ from pydantic import ValidationError
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.requests import SUBMITTED_TYPE, Act, Picture, Request, Submission, SubmissionEvent
+from schemas.events.requests import (
+    ALL_DEPARTMENTS,
+    SUBMITTED_TYPE,
+    Act,
+    Picture,
+    PlatformContent,
+    Request,
+    Submission,
+    SubmissionEvent,
+)
 from services.desk import words
 from services.desk.options import Manner, MessageOptions
 from services.desk.views.timetext import duration, moment
@@ -30,9 +39,10 @@ SOURCE = "urn:onevoice:desk"
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """What was typed, checked; ``expires`` in UTC, ``pictures`` with their descriptions.
+    """What was typed, checked; ``expires`` and ``not_before`` in UTC, ``pictures`` with their descriptions.
 
-    ``act`` and ``about``: what it does to which earlier request, if it is about one.
+    ``act`` and ``about``: what it does to which earlier request, if it is about one. ``revises`` and ``revision``: it
+    is to be that revision of that request. ``kept``: pictures of the revision before.
     """
 
     message: MessageOptions
@@ -44,11 +54,17 @@ class MessageDraft:
     wait: timedelta
     act: Act | None = None
     about: str | None = None
+    revises: str | None = None
+    revision: int | None = None
+    kept: tuple[Picture, ...] = ()
+    not_before: datetime | None = None
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
         """Check the words of a command line; ``zone`` is the city's, for a time without an offset. Raises BadInput."""
-        expires = moment(message.expires, SystemClock().now(), zone) if message.expires is not None else None
+        now = SystemClock().now()
+        not_before = moment(message.at, now, zone, "at") if message.at is not None else None
+        expires = moment(message.expires, now, zone) if message.expires is not None else None
         return cls(
             message=message,
             text=words.text_of(message.text, message.file),
@@ -56,6 +72,7 @@ class MessageDraft:
             variants=words.variants(message.variant or []),
             pictures=words.pictures(message.image or [], message.alt or []),
             expires=expires,
+            not_before=not_before,
             wait=duration(manner.wait, "wait.malformed"),
         )
 
@@ -76,6 +93,37 @@ class MessageDraft:
         )
         draft = cls.of(with_earlier, manner, zone)
         return replace(draft, act=act, about=earlier.request_id, targets=draft.targets if message.to else ())
+
+    @classmethod
+    def revising(cls, before: Request, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
+        """Check the words of a new revision; what is not given stays as it was. Raises BadInput."""
+        whole = before.scope == ALL_DEPARTMENTS
+        given_to = bool(message.to) or message.all_departments
+        said = replace(
+            message,
+            text=before.text if message.text is None and message.file is None else message.text,
+            link=message.link or before.link,
+            severity=message.severity or before.severity,
+            crisis=before.crisis if message.crisis is None else message.crisis,
+            to=message.to if given_to else None if whole else list(before.targets),
+            all_departments=message.all_departments or (whole and not given_to),
+        )
+        draft = cls.of(said, manner, zone)
+        rendered = [one.content() for one in before.renderings]
+        first = rendered[0] if rendered else None
+        own_texts = own_words(before, rendered) | draft.variants
+        return replace(
+            draft,
+            act=before.act,
+            about=before.earlier,
+            targets=draft.targets if given_to or before.act is None else (),
+            variants=own_texts,
+            expires=draft.expires or (first.expires if first else None),
+            not_before=draft.not_before or before.not_before,
+            kept=first.pictures if first and not draft.pictures else (),
+            revises=before.request_id,
+            revision=before.revision + 1,
+        )
 
     def crisis(self, posture: Posture) -> bool:
         """Content is of the crisis unless it is said otherwise, whenever the posture is not routine."""
@@ -103,10 +151,12 @@ class MessageDraft:
             "severity": message.severity,
             "crisis": message.crisis,
             "expires": message.expires,
+            "at": message.at,
             "language": message.language,
             "variants": self.variants,
             "act": self.act,
             "about": self.about,
+            "revision": [self.revises, self.revision],
             "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
         }
         return canonical.sha256(canonical.dumps(typed))
@@ -130,11 +180,14 @@ class MessageDraft:
                     "link": message.link,
                     "severity": message.severity,
                     "expires": self.expires,
+                    "not_before": self.not_before,
                     "language": message.language,
                     "variants": self.variants,
-                    "pictures": pictures,
+                    "pictures": pictures or self.kept,
                     "act": self.act,
                     "about": self.about,
+                    "revises": self.revises,
+                    "revision": self.revision,
                 }
             )
             return SubmissionEvent(
@@ -146,6 +199,32 @@ class MessageDraft:
             )
         except ValidationError as error:
             raise _malformed(error) from error
+
+
+def own_words(request: Request, rendered: Iterable[PlatformContent]) -> dict[str, str]:
+    """Return the texts that platforms of a request have of their own, beside its text.
+
+    Raises:
+        BadInput: ``revise.variant``: one is a thread, and cannot be told apart into its text again.
+    """
+    found = {}
+    for content in rendered:
+        link = f"\n\n{content.link}" if content.link else ""
+        first = content.parts[0].removesuffix(link)
+        if len(content.parts) == 1 and not first.endswith(request.text):
+            found[content.platform] = first
+        elif len(content.parts) > 1 and not _begins(request.text, first.rpartition(" (1/")[0]):
+            raise BadInput(
+                "revise.variant",
+                f"{content.platform} has a text of its own, in {len(content.parts)} parts",
+                f"say it again: --variant {content.platform}=TEXT",
+            )
+    return found
+
+
+def _begins(text: str, chunk: str) -> bool:
+    """True when a text begins with a chunk, or with what stands behind its label (``Correction: ``)."""
+    return text.startswith((chunk, chunk.partition(": ")[2] or chunk))
 
 
 def _malformed(error: ValidationError) -> BadInput:

@@ -94,6 +94,12 @@ class MessageOptions:
         str | None,
         typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
     ] = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="When to post it, or 5 minutes after at most: 2026-01-31T18:00, or in 90m."
+        ),
+    ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
     ] = None
@@ -125,9 +131,13 @@ class Manner:
 
 @dataclass(frozen=True)
 class RequestManner(Manner):
-    """How to go about a request: also whether to send it at all."""
+    """How to go about a request: also whether to send it at all, and whether it takes another one's place."""
 
     dry_run: DryRun = False
+    revise: Annotated[
+        str | None,
+        typer.Option("--revise", metavar="ID", help="Put this in place of a request that waits, as its next revision."),
+    ] = None
 
 
 @dataclass(frozen=True)

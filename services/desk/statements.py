@@ -17,7 +17,7 @@ from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
-from schemas.events.requests import Rendering, Request, ScreeningFinding, digest_of
+from schemas.events.requests import SCHEDULE_GRACE, Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
 from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import Refused
@@ -36,12 +36,19 @@ class Circumstances:
     expires_at: datetime
     replaces: str | None = None
     follows: str | None = None
+    not_before: datetime | None = None
 
     @classmethod
     def shown(cls, request: Request | PreviewReply) -> Circumstances:
         """Return those of a request that the officer was shown."""
         return cls(
-            request.author, request.crisis, request.severity, request.expires_at, request.replaces, request.follows
+            request.author,
+            request.crisis,
+            request.severity,
+            request.expires_at,
+            request.replaces,
+            request.follows,
+            request.not_before,
         )
 
 
@@ -65,7 +72,7 @@ def decision(
     *,
     realm: Realm,
     officer: str,
-    verb: Literal["approve", "reject"],
+    verb: Literal["approve", "reject", "return"],
     now: datetime,
     lifetime: timedelta,
     reason: str = "",
@@ -79,6 +86,9 @@ def decision(
         Refused: ``digest.mismatch`` when the digest in the reply is not that of its renderings.
     """
     digest = checked_digest(request)
+    until = now + lifetime
+    if verb == "approve" and known.not_before is not None:
+        until = max(until, known.not_before + SCHEDULE_GRACE)
     statement = ApprovalStatement(
         realm=realm,
         request_id=request.request_id,
@@ -90,7 +100,7 @@ def decision(
         digest=digest,
         officer=officer,
         issued_at=now,
-        expires_at=now + lifetime,
+        expires_at=until,
         nonce=secrets.token_hex(16),
         acknowledged=codes(request.screening) if verb == "approve" else (),
         reason=reason,
@@ -101,6 +111,7 @@ def decision(
         request_expires_at=known.expires_at,
         replaces=known.replaces,
         follows=known.follows,
+        not_before=known.not_before,
     )
     envelope = signer.sign(APPROVAL_TYPE, statement)
     return Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)

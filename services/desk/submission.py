@@ -16,7 +16,7 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, BoardQuery, EocView, MediaReply, PreviewReply, SubmitReply
-from schemas.events.requests import REPLACING, Picture, Request, SubmissionEvent
+from schemas.events.requests import REPLACING, Picture, Request, SubmissionEvent, posted_until
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
 from services.desk.draft import MessageDraft
@@ -75,17 +75,19 @@ async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[O
 
 
 async def _as_before(here: Session, out: Outgoing, seen: PreviewReply) -> SubmissionEvent:
-    """Give a repeat the end that the request on record has: ``--expires 4h`` counts from the first time."""
+    """Give a repeat the times that the request on record has: ``--expires 4h`` counts from the first time."""
     repeats = out.draft.message.event_id is not None or out.before is not None
-    if not repeats or out.draft.expires is None:
+    if not repeats or (out.draft.expires is None and out.draft.not_before is None):
         return out.event
     try:
-        ends = (await fetch(here.link, seen.request_id)).request.expires_at
+        known = (await fetch(here.link, seen.request_id)).request
     except BadInput as error:
         if error.code == "request.unknown":
             return out.event
         raise
-    return out.event.model_copy(update={"data": out.event.data.model_copy(update={"expires": ends})})
+    ends = known.expires_at if known.not_before is None else known.renderings[0].content().expires
+    times = {"expires": ends if out.draft.expires is not None else None, "not_before": known.not_before}
+    return out.event.model_copy(update={"data": out.event.data.model_copy(update=times)})
 
 
 async def submit_as_seen(here: Session, talk: Console, out: Outgoing, seen: PreviewReply) -> SubmitReply:
@@ -135,7 +137,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
         subject: Request | PreviewReply = seen
         if submitted.duplicate:
             subject = (await fetch(here.link, submitted.request_id)).request
-            known = replace(known, expires_at=subject.expires_at)
+            known = replace(known, expires_at=subject.expires_at, not_before=subject.not_before)
             if not _same_words(seen, subject) or known != Circumstances.shown(subject):
                 raise Refused("request.changed", "a request with this --id exists, with other words", "use a new --id")
         approval = statements.decision(
@@ -172,9 +174,10 @@ def _circumstances(here: Session, out: Outgoing, seen: PreviewReply) -> Circumst
         here.user,
         asked.crisis,
         asked.severity,
-        asked.expires or seen.expires_at,
+        posted_until(asked.not_before, asked.expires, seen.expires_at),
         replaces=asked.about if replaces else None,
         follows=None if replaces else asked.about,
+        not_before=asked.not_before,
     )
 
 

@@ -61,8 +61,8 @@ def compose(
     places, destinations, judge = Places(runtime, lease), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     admission = Admission(runtime, hosts, caller, Credentials(runtime))
-    earlier = EarlierPosts(runtime)
-    read_back = ReadBack(runtime, destinations, earlier, records, caller, lease)
+    earlier, starts = EarlierPosts(runtime), Starts()
+    read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
     settler = Settler(runtime, destinations, earlier, caller, records, conclusion, settings)
     posting = Posting(
@@ -72,7 +72,7 @@ def compose(
         judge,
         earlier,
         admission,
-        Starts(),
+        starts,
         caller,
         records,
         conclusion,

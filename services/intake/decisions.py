@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from schemas import canonical, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.requests import Request
-from schemas.events.verdicts import Verdict
 from services.intake.domain.approval import RequestContext
+from services.intake.earlier import state_of
 from services.kernel.base.errors import BadInput
 from services.kernel.runtime.service import Runtime
 
@@ -18,18 +17,15 @@ class Decisions:
         self._runtime = runtime
 
     async def context_of(self, request_id: str) -> RequestContext:
-        """Return what is known of a request; one that is over is read from the ledger.
+        """Return what is known of a request, also of one that is over.
 
         Raises:
             BadInput: ``request.unknown``.
             Unreachable: the broker does not answer.
         """
-        runtime = self._runtime
-        if request_id not in runtime.fold.requests:
-            await runtime.catch_up()
-        state = runtime.fold.requests.get(request_id)
+        state = self._runtime.fold.requests.get(request_id) or await state_of(self._runtime, request_id)
         if state is None:
-            return await self._read(request_id)
+            raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
         return RequestContext(
             request=state.request,
             approvals=tuple(state.statements),
@@ -41,8 +37,8 @@ class Decisions:
     async def append(self, approval: Approval, statement: ApprovalStatement, context: RequestContext) -> int:
         """Append a decision that was checked in this context; return its sequence.
 
-        A rejection is fenced on the verdict, so that it never stands behind a clearing that its officer had not seen.
-        An approval is fenced on its officer's own subject.
+        A rejection or a return is fenced on the verdict, so that it never stands behind a clearing that its officer had
+        not seen. An approval is fenced on its officer's own subject.
 
         Raises:
             Conflict: something newer stands there.
@@ -50,25 +46,10 @@ class Decisions:
         subject = subjects.approval(approval.request_id, approval.officer)
         msg_id = canonical.sha256(subject.encode() + b"\n" + approval.envelope.to_bytes())
         ledger = self._runtime.ledger
-        if statement.decision == "reject":
+        if statement.decision != "approve":
             fence = (subjects.verdict(approval.request_id), context.verdict_seq)
             appended = await ledger.append(subject, approval, msg_id=msg_id, fence=fence)
         else:
             last = context.officer_seqs.get(approval.officer, 0)
             appended = await ledger.append(subject, approval, msg_id=msg_id, expect_last=last)
         return appended.seq
-
-    async def _read(self, request_id: str) -> RequestContext:
-        ledger = self._runtime.ledger
-        entry = await ledger.last(subjects.request(request_id))
-        if entry is None:
-            raise BadInput("request.unknown", f"there is no request {request_id}", "onevoice pending")
-        verdict = await ledger.last(subjects.verdict(request_id))
-        found = await ledger.history(subjects.approvals_of(request_id))
-        return RequestContext(
-            request=Request.from_bytes(entry.data),
-            approvals=tuple((one.seq, Approval.from_bytes(one.data)) for one in found),
-            verdict=Verdict.from_bytes(verdict.data) if verdict else None,
-            verdict_seq=verdict.seq if verdict else 0,
-            officer_seqs={subjects.place_of(one.subject).name: one.seq for one in found},
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.intake.domain.following import Earlier, earlier_of
 from services.kernel.base.errors import BadInput
+from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime
 
@@ -21,14 +22,19 @@ class EarlierRequests:
             BadInput: ``about.unknown``.
             Unreachable: the broker does not answer.
         """
-        runtime = self._runtime
-        await runtime.catch_up()
-        state = runtime.fold.requests.get(request_id)
-        if state is None:
-            scratch = runtime.fold.apart()
-            found = await entries_on(request_id, runtime.projection.all_of)
-            scratch.reopen(request_id, found, runtime.clock.monotonic())
-            state = scratch.requests.get(request_id)
+        state = await state_of(self._runtime, request_id)
         if state is None:
             raise BadInput("about.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
-        return earlier_of(state, runtime.fold.chain.replaced.get(request_id, ""))
+        return earlier_of(state, self._runtime.fold.chain.replaced.get(request_id, ""))
+
+
+async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
+    """Return what stands of a request by now, also of one that is over; None where there is none."""
+    await runtime.catch_up()
+    state = runtime.fold.requests.get(request_id)
+    if state is None:
+        scratch = runtime.fold.apart()
+        found = await entries_on(request_id, runtime.projection.all_of)
+        scratch.reopen(request_id, found, runtime.clock.monotonic())
+        state = scratch.requests.get(request_id)
+    return state

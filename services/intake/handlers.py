@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from schemas import subjects
+from schemas import flow, subjects
 from schemas.events.approvals import Approval
 from schemas.events.desk import ApprovalReply, MediaReply, PreviewReply, SubmitReply
+from schemas.events.enrolment import BrowserPreview
+from schemas.events.envelope import Envelope
 from schemas.events.requests import Request, SubmissionEvent
 from services.intake.decisions import Decisions
 from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
+from services.intake.domain.browser import read_submission
 from services.intake.domain.identity import Identity, answer_repeat, identify
 from services.intake.domain.media import clean_picture, pixels_of
 from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
+from services.intake.revisions import Revisions
 from services.intake.sender_quotas import SenderQuotas
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable
@@ -30,17 +34,25 @@ class IntakeHandlers:
     """Serves previews, submissions, pictures and approvals."""
 
     def __init__(
-        self, runtime: Runtime, preparation: Preparation, decisions: Decisions, admission: SenderQuotas
+        self,
+        runtime: Runtime,
+        preparation: Preparation,
+        decisions: Decisions,
+        revisions: Revisions,
+        quotas: SenderQuotas,
     ) -> None:
         self.runtime = runtime
         self.preparation = preparation
+        self.revisions = revisions
         self.decisions = decisions
-        self.admission = admission
+        self.quotas = quotas
 
     async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
         """Return what a submission would become; nothing is stored."""
         control = self.runtime.control
         identity = identify(event, sender, control.realm)
+        if identity.submission.revises is not None:
+            await self.revisions.find(identity, sender)
         request, draft = await self.preparation.prepare(identity, event, sender, control)
         return PreviewReply(
             request_id=request.request_id,
@@ -57,12 +69,25 @@ class IntakeHandlers:
             severity=request.severity,
             replaces=request.replaces,
             follows=request.follows,
+            not_before=request.not_before,
         )
+
+    async def on_browser_preview(self, asked: BrowserPreview, sender: Sender) -> PreviewReply:
+        """Return what an officer's submission from a browser would become; nothing is stored."""
+        return await self.on_preview(asked.event, _carried(sender, asked.officer))
+
+    async def on_browser_submit(self, envelope: Envelope, sender: Sender) -> SubmitReply:
+        """Put a request on record that an officer's passkey signed, as if the officer had sent it from the desk."""
+        now = self.runtime.clock.now()
+        statement = read_submission(envelope, sender, self.runtime.control, now)
+        return await self.on_submit(statement.event, _carried(sender, statement.officer))
 
     async def on_submit(self, event: SubmissionEvent, sender: Sender) -> SubmitReply:
         """Put a request on record, once; a repeat gets the first answer again, also days later."""
         control = self.runtime.control
         identity = identify(event, sender, control.realm)
+        if identity.submission.revises is not None:
+            return await self._revise(identity, event, sender)
         known = self.runtime.fold.requests.get(identity.request_id)
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
@@ -83,10 +108,24 @@ class IntakeHandlers:
         )
         return SubmitReply(request_id=request.request_id, revision=request.revision, seq=seq)
 
+    async def _revise(self, identity: Identity, event: SubmissionEvent, sender: Sender) -> SubmitReply:
+        """Put a new revision of a request on record, in place of the one that waits."""
+        known = await self.revisions.find(identity, sender)
+        if known.repeated is not None:
+            return known.repeated
+        request, _draft = await self.preparation.prepare(identity, event, sender, self.runtime.control)
+        self.preparation.twins.note(request)
+        seq = await self.revisions.append(request, known.state)
+        self.runtime.log.info(
+            "revision on record", request_id=request.request_id, revision=request.revision, seq=seq, author=sender
+        )
+        return SubmitReply(request_id=request.request_id, revision=request.revision, seq=seq)
+
     async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
         """Store a picture without its metadata; the body is the picture's bytes as they are."""
-        author_kind_of(sender, self.runtime.control)
-        self.admission.take_pixels(sender, await self.preparation.decode(lambda: pixels_of(body)))
+        if sender != flow.WEB:
+            author_kind_of(sender, self.runtime.control)
+        self.quotas.take_pixels(sender, await self.preparation.decode(lambda: pixels_of(body)))
         picture = await self.preparation.decode(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
         crash_point("intake.media.stored")
@@ -148,6 +187,15 @@ class IntakeHandlers:
         if entry is None:
             raise _busy()
         return answer_repeat(identity, Request.from_bytes(entry.data), entry.seq)
+
+
+def _carried(sender: str, officer: str) -> str:
+    """Return the officer in whose name the web service asks; raises Refused for any other sender."""
+    if sender != flow.WEB:
+        raise Refused(
+            "sender.web", f"only the web service asks this for others, not {sender}", "use the onevoice command"
+        )
+    return officer
 
 
 def _busy() -> Unreachable:

@@ -11,7 +11,7 @@ from schemas.canonical import StrictJsonError
 from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
-from services.kernel.authority.orders import carry_out, carry_out_renewal
+from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
 from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput
@@ -44,6 +44,13 @@ class RegistryHandlers:
         self.runtime.log.info(said, action=action, by=sender, control_seq=state.seq)
         waits = next((seq for seq, one in state.proposals.items() if one.order == order_hash(order)), None)
         return OrderReply(changed=done.changed, control_seq=state.seq, posture=state.posture, proposal=waits)
+
+    async def on_enrolment(self, enrolment: Envelope, sender: Sender) -> OrderReply:
+        """Put a passkey on record as a proposal, for a one-time link that is used up by it."""
+        state = await carry_out_enrolment(self.runtime, enrolment)
+        waits = next((seq for seq, one in state.proposals.items() if one.order == order_hash(enrolment)), None)
+        self.runtime.log.info("a passkey was enrolled", by=sender, control_seq=state.seq, proposal=waits)
+        return OrderReply(control_seq=state.seq, posture=state.posture, proposal=waits)
 
     async def _check(self, state: ControlState, order: Order) -> None:
         if isinstance(order.action, ProfileAdd):

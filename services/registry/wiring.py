@@ -1,4 +1,4 @@
-"""Composition of the registry: its one desk subject, and the beginning of the ledger."""
+"""Composition of the registry: its two desk subjects, and the beginning of the ledger."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def wire(runtime: Runtime) -> None:
     handlers = RegistryHandlers(runtime)
     title = "orders about officers and profiles"
     runtime.bus.serve(subjects.DESK_REGISTRY_ORDER, Envelope.from_bytes, handlers.on_order, title=title)
+    runtime.bus.serve(subjects.DESK_WEB_ENROLL, Envelope.from_bytes, handlers.on_enrolment, title="enrolments")
 
 
 async def genesis(runtime: Runtime) -> None:

@@ -238,3 +238,33 @@ def test_a_checkpoint_goes_outside_and_a_proof_needs_only_the_root_keys(city: Sh
     assert "The proof stands." in city("audit", "check", str(out), *roots).out
     out.write_bytes(out.read_bytes().replace(b"ledger.request", b"ledger.reguest", 1))
     assert (bent := city.json("audit", "check", str(out), *roots)).status == 7, bent
+
+
+def test_an_export_is_checked_offline_and_opened_by_who_may_see_all(city: Shell, tmp_path: Path) -> None:
+    """The folder stands by itself; what was taken out is in the openings alone, which stay in the house."""
+    published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
+    assert city.folder is not None
+    roots = [part for key in load_city(city.folder).authority.root_keys for part in ("--root", key)]
+    plain, black = tmp_path / "plain", tmp_path / "black"
+    assert city.json("audit", "verify").status == 0
+    made = city.json("audit", "export", "--from", "1d", "--request", published, "--out", str(plain))
+    assert (made.status, made.body["openings"]) == (0, None)
+    assert published in (plain / "timeline.html").read_text()
+    checked = city.json("audit", "check", str(plain), *roots)
+    assert (checked.status, checked.body["statement"]["request_id"]) == (0, published)
+    assert "The export stands." in city("audit", "check", str(plain), *roots).out
+
+    redact = ("--redact", "fire-townsquare")
+    taken = city.json("audit", "export", "--from", "1d", "--out", str(black), *redact)
+    assert taken.code == "export.manifest"
+    url = next(line for line in (plain / "receipts.csv").read_text().splitlines() if "delivered" in line).split(",")[6]
+    taken = city.json("audit", "export", "--from", "1d", "--out", str(black), "--redact", url)
+    assert taken.status == 0
+    assert all(url not in path.read_text() for path in black.rglob("*") if path.is_file())
+    assert city.json("audit", "check", str(black), *roots).body["opened"] is False
+    opened = city.json("audit", "check", str(black), *roots, "--openings", taken.body["openings"])
+    assert (opened.status, opened.body["opened"]) == (0, True)
+    assert city.json("audit", "export", "--from", "1d", "--out", str(black)).code == "export.exists"
+    assert city.json("audit", "export", "--from", "2026-13-01", "--out", str(tmp_path / "n")).code == "from.malformed"
+    (black / "entries.jsonl").write_text((black / "entries.jsonl").read_text().replace("fire", "file", 1))
+    assert city.json("audit", "check", str(black), *roots).status == 7

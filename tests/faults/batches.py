@@ -22,7 +22,7 @@ from services.kernel.ledger import asking
 from tests.faults.harness import small_city
 from tests.faults.rows import Row, Scale
 from tests.support.batches import Told, attempts, everything, halves
-from tests.support.mission import Mission, Writer, eventually, provisioned_city
+from tests.support.mission import Mission, Writer, eventually, flushed, provisioned_city
 
 WRITERS = 4
 AT_ONCE = (2, 30, 100, 250)
@@ -232,4 +232,4 @@ async def _connected(writers: list[Writer]) -> None:
 
     await eventually(back)
     for one in writers:
-        await one.client.flush()
+        await flushed(one.client)

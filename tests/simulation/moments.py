@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.fanout.domain.limits import HostLimit, Rate
-from tests.simulation import people, rules
+from tests.simulation import later, people, rules
 from tests.simulation.loop import Process
 from tests.simulation.network import Weather
 
@@ -317,6 +317,31 @@ THEMES: dict[str, Theme] = {
         alone=True,
         limit=HostLimit(at_once=2, slow=1, host=Rate(6.0, 0.5, reserve=4.0), account=Rate(4.0, 0.5, reserve=2.0)),
         chaos=60.0,
+    ),
+    "messages for later": Theme(
+        {
+            "gatekeeper.verdict.decided": ((0.1, order), (0.1, die_within(0.1))),
+            "fanout.attempt.authorized": ((0.1, order), (0.1, sleep(1.0, 6.0))),
+        },
+        script=later.schedule,
+        rules=(later.in_its_time,),
+        pairs=frozenset({"fanout", "gatekeeper"}),
+        mischief=("accepted_500", "busy"),
+        lies=0.1,
+        chaos=70.0,
+    ),
+    "revisions": Theme(
+        {
+            "gatekeeper.verdict.decided": ((0.3, sleep(0.2, 2.0)),),
+            "fanout.attempt.authorized": ((0.3, sleep(0.2, 2.0)),),
+            "intake.request.stored": ((0.2, die_within(0.1)),),
+        },
+        script=later.revise,
+        rules=(later.newest_revision,),
+        pairs=frozenset({"fanout", "gatekeeper", "intake"}),
+        mischief=("accepted_500", "busy"),
+        lies=0.1,
+        weather=Weather(drop=0.01, behind=1.0, lag=0.3, delay=0.02),
     ),
     "a clean day": Theme(
         rules=(rules.few_appends,), says=(1,), quiet=True, alone=True, lasts=(3_600,), weather=Weather()

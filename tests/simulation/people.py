@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import json
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from schemas import subjects
 from schemas.events import control as c
@@ -24,6 +24,7 @@ from tests.support.people import approval_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+Said = Literal["approve", "reject", "return"]
 ANSWER_SECONDS = 6.0
 RESOLVING = 60.0
 """So many seconds of calm officers go on deciding on unconfirmed posts."""
@@ -120,7 +121,7 @@ async def _message(world: World, number: int, after: float) -> None:
         return
     if rng.random() < 0.15:
         await asyncio.sleep(rng.uniform(0, 4))
-        await _order(world, author if author in world.town.signers else "mcpe", c.Withdraw(request_id=request_id))
+        await order(world, author if author in world.town.signers else "mcpe", c.Withdraw(request_id=request_id))
 
 
 async def submit(
@@ -157,12 +158,13 @@ async def submit(
     return request_id
 
 
-async def decide(world: World, request_id: str, officer: str, *, rejects: bool) -> None:
+async def decide(world: World, request_id: str, officer: str, *, rejects: bool, says: Said | None = None) -> None:
+    """An officer's decision on what the ledger holds of a request; ``says`` where it is not approved or rejected."""
     entry = world.server.ledger.newest(subjects.request(request_id))
     if entry is None:
         return
     request = Request.from_bytes(entry.data)
-    at, decision = now(world), "reject" if rejects else "approve"
+    at, decision = now(world), says or ("reject" if rejects else "approve")
     lasts = world.rng.choice((15, 60, 1_500, 1_500) if world.theme.plain else (90, 1_500, 1_500))
     approval = approval_of(
         request,
@@ -170,7 +172,7 @@ async def decide(world: World, request_id: str, officer: str, *, rejects: bool) 
         world.town.signers[officer],
         at,
         decision=decision,
-        expires_at=at + timedelta(seconds=lasts),
+        expires_at=request.expires_at if request.not_before is not None else at + timedelta(seconds=lasts),
         nonce=f"{world.rng.getrandbits(128):032x}",
         reason="not true" if rejects else "",
     )
@@ -195,13 +197,13 @@ async def wait_long(world: World) -> None:
     await asyncio.sleep(rng.uniform(5.0, 60.0))
     what = rng.choice(("withdraw", "activate", "hold", "wait"))
     if what == "withdraw":
-        await _order(world, "mcpe", c.Withdraw(request_id=routine))
+        await order(world, "mcpe", c.Withdraw(request_id=routine))
     elif what != "wait":
-        await _order(world, *_action(world, what))
+        await order(world, *_action(world, what))
     if rng.random() < 0.5:
         world.platforms.trick = lambda _intent: ""
     if what == "hold":
-        await _order(world, *_action(world, "release"))
+        await order(world, *_action(world, "release"))
     await submit(world, "m2", "mcpe", (profile,))
 
 
@@ -256,7 +258,7 @@ async def _orders(world: World, after: float) -> None:
     await asyncio.sleep(after)
     for name in world.rng.choice(STORIES):
         officer, action = _action(world, name)
-        if await _order(world, officer, action) and name == "add":
+        if await order(world, officer, action) and name == "add":
             number = len(world.told.requests) + 100
             world.loop.create_task(_message_to(world, number, action.profile.id))
         await asyncio.sleep(world.rng.choice((0.3, 3.0, 18.0)) * world.rng.random())
@@ -272,7 +274,7 @@ def order_now(world: World, *names: str) -> None:
     async def orders() -> None:
         for name in names:
             officer, action = _action(world, name)
-            await _order(world, officer, action)
+            await order(world, officer, action)
             await asyncio.sleep(world.rng.uniform(1.0, 4.0))
 
     world.loop.create_task(orders(), context=contextvars.Context())
@@ -285,8 +287,8 @@ async def _message_to(world: World, number: int, profile: str) -> None:
         await decide(world, request_id, world.rng.choice(APPROVERS), rejects=False)
 
 
-async def _order(world: World, officer: str, action: Any) -> bool:
-    order = c.Order(
+async def order(world: World, officer: str, action: Any) -> bool:
+    signed = c.Order(
         realm="live",
         officer=officer,
         action=action,
@@ -296,13 +298,13 @@ async def _order(world: World, officer: str, action: Any) -> bool:
     )
     if officer not in world.town.signers:
         return False
-    envelope = world.town.signers[officer].sign(ORDER_TYPE, order)
+    envelope = world.town.signers[officer].sign(ORDER_TYPE, signed)
     registry = isinstance(action, c.Designate | c.Revoke | c.ProfileAdd | c.ProfileSuspend)
     base = subjects.DESK_REGISTRY_ORDER if registry else subjects.DESK_EOC_ORDER
     answer = await ask(world, base, officer, envelope)
     if answer is not None and "error" not in answer:
         if answer.get("changed", True):  # what is so already writes nothing
-            world.told.orders.append((world.loop.now, order.nonce, answer["control_seq"]))
+            world.told.orders.append((world.loop.now, signed.nonce, answer["control_seq"]))
         return True
     return False
 
@@ -328,7 +330,7 @@ async def _afterwards(world: World) -> None:
         if what == "say":
             await decide(world, request_id, rng.choice(APPROVERS), rejects=rng.random() < 0.2)
         elif what == "withdraw" and rng.random() < 0.3:
-            await _order(world, "mcpe", c.Withdraw(request_id=request_id))
+            await order(world, "mcpe", c.Withdraw(request_id=request_id))
         elif what == "submit":
             author, event = rng.choice(world.submitted)
             await ask(world, subjects.DESK_REQUEST_SUBMIT, author, event)

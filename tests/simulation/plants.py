@@ -24,10 +24,12 @@ from services.fanout.delivery import caller, conclusion, judge, places, posting,
 from services.fanout.domain import retry, step
 from services.gatekeeper import handlers as gate
 from services.gatekeeper.domain.dossier import undecided
+from services.gatekeeper.policy.clauses import setting_schedule
 from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
+from services.kernel.fold.state import RequestState
 from services.kernel.ledger import append_batch
 from services.kernel.ledger.client import Entry
 from services.kernel.ledger.entry import MESSAGE_ID
@@ -387,7 +389,35 @@ def _sleeper_forgotten() -> list[Patch]:
     return [(flights.Flights, "before", before)]
 
 
+def _old_verdict_counts() -> list[Patch]:
+    """A verdict counts whatever revision it is on, and so does a revision of what is being posted."""
+    real_verdict = LedgerFold._verdict
+
+    def verdict(self: Any, entry: Entry, boot: float) -> None:
+        state = self.requests.get(place_of(entry.subject).request_id)
+        kept = state.request if state is not None else None
+        if state is not None:
+            state.request = state.request.model_copy(update={"revision": 1})
+        try:
+            real_verdict(self, entry, boot)
+        finally:
+            if state is not None:
+                state.request = kept
+
+    return [(fold, "_FOLDS", {**fold._FOLDS, "verdict": verdict}), (RequestState, "is_begun", False)]
+
+
 PLANTS: dict[str, Mutant] = {
+    "schedule_off": Mutant(
+        "what is scheduled is cleared at once",
+        lambda: [(setting_schedule, "judge", lambda _facts, _weighed: None)],
+        theme="messages for later",
+    ),
+    "old_verdict_counts": Mutant(
+        "a verdict on an old revision clears the new one, which may come over a post",
+        _old_verdict_counts,
+        theme="revisions",
+    ),
     "no_fence": Mutant(
         "an attempt is appended without the fence",
         lambda: _unchecked("attempt"),

@@ -7,6 +7,7 @@ returns its sequence; ``overrides`` bend an event, for records that must not ver
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
 from services.kernel.control.control_state import ControlState
 from services.provision import demo_plan, make_city, read_envelope
+from tests.support.authenticator import Authenticator
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, 0, tzinfo=UTC)
@@ -61,6 +63,7 @@ class LedgerBuilder:
         self.now = START
         self.entries: list[RecordEntry] = []
         self.last: dict[str, int] = {}
+        self._counts = Counter[str]()
         self._signers: dict[str, Signer] = {}
         self._folded, self._control = 0, ReplayState(authority_of(self.city))
 
@@ -69,6 +72,7 @@ class LedgerBuilder:
         other = LedgerBuilder(self.city, old=self.old)
         other.now, other.entries = self.now, self.entries[:entries]
         other.last = {entry.subject: entry.seq for entry in other.entries}
+        other._counts.update(entry.subject for entry in other.entries)
         return other
 
     # --- the ledger -----------------------------------------------------------------------------------------
@@ -92,6 +96,7 @@ class LedgerBuilder:
         seq = len(self.entries) + 1
         self.entries.append(RecordEntry(seq, subject, self.now, data, headers))
         self.last[subject] = seq
+        self._counts[subject] += 1
         self.now += timedelta(milliseconds=100)
         return seq
 
@@ -128,7 +133,9 @@ class LedgerBuilder:
         """Append the authority manifest."""
         return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
 
-    def order(self, officer: str, action: Any, *, signer: Signer | None = None, **overrides: Any) -> int:
+    def order(
+        self, officer: str, action: Any, *, signer: Signer | Authenticator | None = None, **overrides: Any
+    ) -> int:
         """Append an officer's signed order."""
         fields = {
             "realm": self.city.realm,
@@ -205,7 +212,7 @@ class LedgerBuilder:
         request: Request,
         officer: str,
         *,
-        signer: Signer | None = None,
+        signer: Signer | Authenticator | None = None,
         stands_as: str | None = None,
         **overrides: Any,
     ) -> int:
@@ -263,7 +270,7 @@ class LedgerBuilder:
             "revision": request.revision,
             "profile": profile,
             "platform": self._platform(profile),
-            "number": sum(entry.subject == subject for entry in self.entries) + 1,
+            "number": self._counts[subject] + 1,
             "worker": "worker-1",
             "verdict_seq": self.last.get(subjects.verdict(request.request_id), 0),
             "control_seq": self.last[subjects.CONTROL],

@@ -49,6 +49,7 @@ def circumstances_of(request: Request | PreviewReply) -> dict[str, Any]:
         "request_expires_at": request.expires_at,
         "replaces": request.replaces,
         "follows": request.follows,
+        "not_before": request.not_before,
     }
 
 

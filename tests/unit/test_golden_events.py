@@ -20,6 +20,7 @@ from schemas.events.authority import Manifest, Renewal
 from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
+from schemas.events.enrolment import Enrolment
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
@@ -54,6 +55,7 @@ STATEMENTS: dict[str, tuple[str, type[Contract]]] = {
     "control.ordered": ("order", Order),
     "control.genesis": ("manifest", Manifest),
     "control.renewed": ("renewal", Renewal),
+    "control.passkey_enrolled": ("enrolment", Enrolment),
 }
 SEED = re.compile(rb"\bS[UAON][A-Z2-7]{56}\b")
 

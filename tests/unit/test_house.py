@@ -12,13 +12,10 @@ LONGEST_FUNCTION = 50
 LONGEST_FILE = 300
 
 # What stands above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
-LONG_FUNCTIONS = {
-    "services/kernel/runtime/compose.py:on_nats": 76,
-}
+LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES = {
     "services/fanout/connectors/bluesky/connector.py": 323,
     "services/kernel/fold/ledger_fold.py": 467,
-    "services/kernel/base/city.py": 366,
 }
 
 

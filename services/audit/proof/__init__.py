@@ -5,6 +5,7 @@ Consumes the files of ``City.audit_folder``; needs no broker. ``verify_record`` 
 """
 
 from services.audit.proof.compare import LiveLedger, compare_record
+from services.audit.proof.export import CheckedExport, MadeExport, Wanted, check_export, export_record
 from services.audit.proof.prove import Checked, check_proof, prove_request
 from services.audit.proof.report import Report
 from services.audit.proof.show import EntryProof, EntryView, list_entries, prove_entry, show_entry
@@ -13,13 +14,18 @@ from services.audit.record.violation import Violation
 
 __all__ = [
     "Checked",
+    "CheckedExport",
     "EntryProof",
     "EntryView",
     "LiveLedger",
+    "MadeExport",
     "Report",
     "Violation",
+    "Wanted",
+    "check_export",
     "check_proof",
     "compare_record",
+    "export_record",
     "list_entries",
     "prove_entry",
     "prove_request",

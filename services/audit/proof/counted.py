@@ -36,8 +36,10 @@ class CountedRequest:
     """One revision of a request, with the verdict and the decisions that count.
 
     ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
-    ``rejected`` the revision that each rejecting officer rejected, ``nonces`` all that were used. ``wanted`` is where
-    the newest cleared verdict has it posted. ``history``: what a verdict is judged by that was decided a moment before.
+    ``rejected`` the revision that each officer who said no rejected or returned, ``nonces`` all that were used.
+    ``wanted`` is where the newest cleared verdict has it posted. ``returned`` are those who returned an earlier
+    revision, ``older`` the contents of the revisions before. ``history``: what a verdict is judged by that was decided
+    a moment before.
     """
 
     request: Request
@@ -48,6 +50,17 @@ class CountedRequest:
     nonces: list[str] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
     history: RequestHistory = field(default_factory=lambda: RequestHistory())
+    returned: frozenset[str] = frozenset()
+    older: tuple[tuple[int, str], ...] = ()
+
+    def followed_by(self, request: Request) -> CountedRequest:
+        """Return what counts of the next revision at first: no verdict and no approval of this one."""
+        sent_back = {name for name in self.rejected if self._said(name) == "return"}
+        older = (*self.older, (self.revision, self.digest))
+        return CountedRequest(request, nonces=self.nonces, returned=self.returned | sent_back, older=older)
+
+    def _said(self, officer: str) -> str:
+        return ApprovalStatement.from_bytes(self.genuine[officer].envelope.payload_bytes()).decision
 
     @property
     def revision(self) -> int:
@@ -71,6 +84,6 @@ class CountedRequest:
         self.genuine[approval.officer] = approval
         self.history.said.append((seq, approval))
         self.rejected.pop(approval.officer, None)
-        if statement.decision == "reject":
+        if statement.decision in ("reject", "return"):
             self.rejected[approval.officer] = statement.revision
         return True

@@ -81,7 +81,8 @@ def forged_because(entry: RecordEntry, event: Attempt, counted: CountedRequest, 
         return f"it is not fenced on the control revision {event.control_seq} that it names"
     if event.control_seq != control_seq:
         return f"it names control revision {event.control_seq}, and {control_seq} was in force"
-    if (event.revision, event.digest) != (counted.revision, counted.digest):
+    content = (event.revision, event.digest)
+    if content != (counted.revision, counted.digest) and content not in counted.older:
         return "it is not on the request's content"
     verdict = counted.verdict
     if verdict is None or counted.verdict_seq != event.verdict_seq:
@@ -105,6 +106,8 @@ def overruled_because(
 ) -> str:
     """Return what came before an attempt so that it does not count; the empty text when it counts."""
     verdict = counted.verdict
+    if event.revision != counted.revision:
+        return "a newer revision stood"
     if verdict is None or counted.verdict_seq != event.verdict_seq or verdict.outcome is not Outcome.CLEARED:
         return "its verdict is not the newest, or not a cleared one"
     for officer, revision in counted.rejected.items():

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.events.audit import Checkpoint, Proof, ProvenEntry
 from schemas.events.authority import Manifest
-from schemas.events.envelope import MANIFEST_TYPE
+from schemas.events.envelope import MANIFEST_TYPE, Envelope
 from schemas.subjects import place_of
 from services.audit.proof.show import EntryView, newest_checkpoint, view_of
 from services.audit.proof.verify import first_manifest, reader_of
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import LineError, RecordEntry, read_leaf
-from services.audit.record.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from services.audit.record.merkle import TreeLevels, leaf_hash, verify_inclusion
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
@@ -50,7 +49,7 @@ def prove_request(city: City, request_id: str) -> Proof:
     if manifest is None:
         raise Unproven("manifest.root", "the record does not begin with a manifest", "onevoice audit verify")
     envelope, checkpoint = newest_checkpoint(city, reader)
-    leaves = [reader.leaf(number) for number in range(checkpoint.size)]
+    tree = TreeLevels([reader.leaf(number) for number in range(checkpoint.size)])
     covered = [(index, entry) for index, entry in found if index < checkpoint.size]
     if not covered:
         raise BadInput("record.no_entry", f"the record has no entry of {request_id}", "onevoice audit show")
@@ -58,7 +57,7 @@ def prove_request(city: City, request_id: str) -> Proof:
         request_id=request_id,
         manifest=manifest,
         checkpoint=envelope,
-        entries=tuple(_proven(leaves, index, entry) for index, entry in covered),
+        entries=tuple(_proven(tree, index, entry) for index, entry in covered),
     )
 
 
@@ -70,23 +69,37 @@ def check_proof(raw: bytes, roots: frozenset[str]) -> Checked:
     """
     try:
         proof = Proof.from_bytes(raw)
-        manifest = Manifest.from_bytes(proof.manifest.payload_bytes())
     except ValueError as error:
         raise Unproven("proof.form", "the file holds no proof", _MEND) from error
-    if not roots or not roots <= verified_by(proof.manifest, MANIFEST_TYPE):
-        raise Unproven("proof.root", "not each of the root keys given has signed the manifest in it", _MEND)
-    if manifest.audit_key is None:
-        raise Unproven("proof.root", "its manifest, of a version before 0.3, names no audit key", _MEND)
-    try:
-        checkpoint = open_checkpoint(proof.checkpoint, manifest.realm, manifest.audit_key)
-    except CheckpointError as error:
-        raise Unproven("proof.checkpoint", str(error), _MEND) from error
+    manifest, checkpoint = open_rest("proof", proof.manifest, proof.checkpoint, roots, _MEND)
     entries = tuple(_checked(one, proof.request_id, checkpoint) for one in proof.entries)
     return Checked(manifest.city, proof.request_id, checkpoint, entries)
 
 
-def _proven(leaves: Sequence[bytes], index: int, entry: RecordEntry) -> ProvenEntry:
-    path = tuple(node.hex() for node in inclusion_proof(leaves, index))
+def open_rest(
+    what: str, signed: Envelope, sealed: Envelope, roots: frozenset[str], mend: str
+) -> tuple[Manifest, Checkpoint]:
+    """Return what entries rest on: the manifest, if each root key signed it, and its audit key's checkpoint.
+
+    Raises:
+        Unproven: ``<what>.form``, ``<what>.root``, ``<what>.checkpoint``.
+    """
+    try:
+        manifest = Manifest.from_bytes(signed.payload_bytes())
+    except ValueError as error:
+        raise Unproven(f"{what}.form", f"the {what} holds no manifest", mend) from error
+    if not roots or not roots <= verified_by(signed, MANIFEST_TYPE):
+        raise Unproven(f"{what}.root", "not each of the root keys given has signed the manifest in it", mend)
+    if manifest.audit_key is None:
+        raise Unproven(f"{what}.root", "its manifest, of a version before 0.3, names no audit key", mend)
+    try:
+        return manifest, open_checkpoint(sealed, manifest.realm, manifest.audit_key)
+    except CheckpointError as error:
+        raise Unproven(f"{what}.checkpoint", str(error), mend) from error
+
+
+def _proven(tree: TreeLevels, index: int, entry: RecordEntry) -> ProvenEntry:
+    path = tuple(node.hex() for node in tree.path(index))
     return ProvenEntry(leaf_input=entry.raw.decode(), index=index, path=path)
 
 

@@ -43,6 +43,10 @@ class Quarantines:
         except (AlarmsUnreadable, ValueError):
             self._faults.append(Violation(0, "quarantine.damaged", "A quarantine cannot be read."))
 
+    def __bool__(self) -> bool:
+        """True where somebody signed for an entry."""
+        return bool(self._envelopes)
+
     def see(self, entry: RecordEntry) -> None:
         """Take note of an entry of the record."""
         if entry.seq in self._envelopes:
@@ -74,7 +78,7 @@ class Quarantines:
             statement = QuarantineStatement.from_bytes(envelope.payload_bytes())
         except ValueError:
             return None, "it cannot be read"
-        key = state.control.key_at(statement.officer, statement.last_seq)
+        key = state.control.keys_at(statement.officer, statement.last_seq).nkey
         if key is None or verified_by(envelope, QUARANTINE_TYPE) != {key}:
             return None, f"it is not signed by the key of {statement.officer}"
         if not may_quarantine(state.control, statement.officer):

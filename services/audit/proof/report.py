@@ -14,7 +14,8 @@ class Report:
     ``events`` counts what was read, ``attempts`` those that count, ``last_seq`` is the newest sequence, ``root`` the
     Merkle root over all entries (hexadecimal). ``warnings`` do not make the record wrong: an attempt that is still
     unconfirmed, an entry that is void for every reader, a line that a crash cut off. ``unconfirmed`` lists the
-    sequences of attempts without a receipt.
+    sequences of attempts without a receipt. ``resumed_from``: so many entries were judged by an earlier verification,
+    and only hashed by this one (0: all were judged).
     """
 
     events: int
@@ -25,6 +26,7 @@ class Report:
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Violation, ...] = ()
     unconfirmed: tuple[int, ...] = field(default=())
+    resumed_from: int = 0
 
     @property
     def ok(self) -> bool:

@@ -120,12 +120,24 @@ def newest_checkpoint(city: City, reader: RecordReader) -> tuple[Envelope, Check
 
 def view_of(entry: RecordEntry) -> EntryView:
     """Return an entry as people see it."""
-    kind, request_id, name = place_of(entry.subject)
+    return _view(entry.seq, entry.at, entry.subject, entry.data)
+
+
+def view_of_value(value: dict[str, Any]) -> EntryView:
+    """Return an entry as people see it, from its parsed leaf input, from which words may be missing.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    data = str(value.get("text", "")).encode()
+    return _view(int(value["seq"]), datetime.fromisoformat(value["at"]), str(value.get("subject", "")), data)
+
+
+def _view(seq: int, at: datetime, subject: str, data: bytes) -> EntryView:
+    kind, request_id, name = place_of(subject)
     profile = name if name and kind != "approval" else None
     try:
-        body = canonical.loads(entry.data)
+        body = canonical.loads(data)
     except canonical.StrictJsonError:
         body = None
-    return EntryView(
-        entry.seq, entry.at, entry.subject, kind, request_id or None, profile, body if isinstance(body, dict) else None
-    )
+    return EntryView(seq, at, subject, kind, request_id or None, profile, body if isinstance(body, dict) else None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,20 +17,28 @@ from services.audit.proof.quarantine import Quarantines
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.proof.report import Report
+from services.audit.proof.resume import VerifiedState, code_hash, keep_state, kept_state
 from services.audit.proof.rules.pictures import judge_pictures
 from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
 from services.audit.record.folder import LEDGER
 from services.audit.record.format import LineError, read_line
+from services.audit.record.media import pictures_of
 from services.audit.record.reader import PinnedCheckpoint, RecordReader
 from services.audit.record.violation import Violation
-from services.kernel.authority.signing import verified_by
+from services.kernel.authority.signing import Signer, verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import Unproven
 from services.kernel.base.line_files import complete_lines
 
 
 def verify_record(
-    city: City, now: datetime, *, known: tuple[Checkpoint, ...] = (), keys: PinnedKeys | None = None
+    city: City,
+    now: datetime,
+    *,
+    known: tuple[Checkpoint, ...] = (),
+    keys: PinnedKeys | None = None,
+    resume: bool = False,
+    signer: Signer | None = None,
 ) -> Report:
     """Verify the second copy of a realm's ledger, offline.
 
@@ -37,9 +48,12 @@ def verify_record(
         known: checkpoints that were kept elsewhere (a printout, another machine). The record must still hold
             what they were signed over: that alone shows that nobody cut record and checkpoints together.
         keys: what signatures are checked against, where it is not what city.toml pins (``trusted_keys``).
+        resume: judge only what came after the last verification that kept its end, if the bytes before are the same.
+        signer: the audit key, to keep this one's end for the next, if nothing is wrong; None: it is not kept.
 
     Raises:
         Unproven: ``record.missing``: there is no record.
+        OSError: the end cannot be kept.
     """
     if not (city.audit_folder / LEDGER).exists():
         raise Unproven(
@@ -47,24 +61,88 @@ def verify_record(
             f"there is no record in {city.audit_folder}",
             "start the audit service; it has not written anything here yet, or its folder is gone",
         )
-    keys = keys or keys_of(city)
-    reader, state = RecordReader(city.audit_folder, city.realm, keys.audit_key), ReplayState(keys)
-    folder = city.audit_folder
-    events, judged, pictures, looked_at = 0, list[Violation](), list[Violation](), dict[str, bool]()
-    quarantines = Quarantines(folder)
-    for entry in reader.entries():
-        events += 1
+    with _no_collector():
+        return _verify(city, now, known, keys or keys_of(city), resume, signer)
+
+
+def _verify(
+    city: City, now: datetime, known: tuple[Checkpoint, ...], keys: PinnedKeys, resume: bool, signer: Signer | None
+) -> Report:
+    quarantines = Quarantines(city.audit_folder)  # what somebody signed for is read again each time
+    before = kept_state(city.audit_folder, keys, now) if resume and not quarantines else None
+    passed = _replayed(city, keys, before, quarantines) or _replayed(city, keys, None, quarantines)
+    if passed is None:  # without a state there is nothing that it could contradict
+        raise AssertionError("a replay from the beginning goes through")
+    report = _report(city, now, known, passed, quarantines, before.size if before and passed.resumed else 0)
+    if signer is not None and report.ok:
+        whole_at = before.whole_at if before and passed.resumed else now
+        end = VerifiedState(passed.state, report.events, report.root, passed.pictures, whole_at, code_hash())
+        keep_state(city.audit_folder, end, signer)
+    return report
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Hold the cycle collector back: the facts only grow, hold no cycles, and it would go through them each time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@dataclass
+class _Passed:
+    """What one pass over the record came to."""
+
+    reader: RecordReader
+    state: ReplayState
+    found: list[Violation]
+    pictures: dict[str, int]
+    events: int
+    resumed: bool
+
+
+def _replayed(city: City, keys: PinnedKeys, before: VerifiedState | None, quarantines: Quarantines) -> _Passed | None:
+    """Judge the entries, from the beginning or from a state on; None where the bytes before it are others."""
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    state = before.state if before else ReplayState(keys)
+    passed = _Passed(
+        reader, state, [], dict(before.pictures if before else {}), before.size if before else 0, before is not None
+    )
+    checked = before is None
+    for entry in reader.entries(before.size if before else 0):
+        if not checked and before and reader.root_of_first(before.size) != before.root:
+            return None
+        checked, passed.events = True, passed.events + 1
         quarantines.see(entry)
-        judged.extend(judge(state, entry))
-        pictures.extend(judge_pictures(folder, entry, looked_at))
-    judged.extend(_at_the_end(state))
-    found, accepted = quarantines.weigh(state, judged)
+        passed.found.extend(judge(state, entry))
+        for sha256 in pictures_of(entry):
+            passed.pictures.setdefault(sha256, entry.seq)
+    if before and (reader.size < before.size or reader.root_of_first(before.size) != before.root):
+        return None
+    return passed
+
+
+def _report(
+    city: City,
+    now: datetime,
+    known: tuple[Checkpoint, ...],
+    passed: _Passed,
+    quarantines: Quarantines,
+    resumed_from: int,
+) -> Report:
+    reader, state, folder = passed.reader, passed.state, city.audit_folder
+    found, accepted = quarantines.weigh(state, (*passed.found, *_at_the_end(state)))
+    pictures = tuple(judge_pictures(folder, passed.pictures))
     found.extend(one for one in pictures if one.code == "media.damaged")
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
-    found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(city.audit_folder)))
+    found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(folder)))
     missing = (one for one in pictures if one.code == "media.missing")
     return Report(
-        events=events,
+        events=passed.events,
         attempts=len(state.attempts),
         last_seq=reader.last_seq,
         root=root,
@@ -74,6 +152,7 @@ def verify_record(
         unconfirmed=tuple(
             one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
         ),
+        resumed_from=resumed_from,
     )
 
 

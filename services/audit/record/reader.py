@@ -125,11 +125,14 @@ class RecordReader:
         """Return the leaf hash of the entry at ``index`` (from 0)."""
         return bytes(self.leaves[32 * index : 32 * index + 32])
 
-    def entries(self) -> Iterator[RecordEntry]:
-        """Yield each line that can be read, in the order of the file; faults go to ``violations``."""
+    def entries(self, sealed: int = 0) -> Iterator[RecordEntry]:
+        """Yield each line that can be read, in the order of the file; faults go to ``violations``.
+
+        The first ``sealed`` ones are hashed and not parsed, and not yielded.
+        """
         limit, checkpoint_bytes = self._extent()
         self._read_checkpoints(checkpoint_bytes)
-        for line in read_lines(self.folder):
+        for line in read_lines(self.folder, sealed=sealed):
             if self.size == limit:
                 return
             self.leaves += line.leaf
@@ -147,6 +150,10 @@ class RecordReader:
                     "the audit service takes it away when it starts.",
                 )
             )
+
+    def root_of_first(self, size: int) -> str:
+        """Return the Merkle root (hexadecimal) over the first entries that were read."""
+        return self._roots({size}).get(size, "")
 
     def prove(self, seals: tuple[PinnedCheckpoint, ...] = ()) -> str:
         """Check all checkpoints against the tree over what was read; return its root (hexadecimal)."""
@@ -252,7 +259,7 @@ class RecordReader:
         tree, found = CompactRange(), {}
         if 0 in sizes:
             found[0] = tree.root().hex()
-        for index in range(self.size):
+        for index in range(min(self.size, max(sizes))):
             tree.append(self.leaf(index))
             if tree.size in sizes:
                 found[tree.size] = tree.root().hex()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from schemas.events.desk import AuthorityView, ProposalView
+from schemas.events.enrolment import InviteView
 from services.kernel.control.control_state import ControlState
 
 
@@ -29,5 +30,17 @@ def authority_view(state: ControlState, now: datetime) -> AuthorityView:
             )
             for seq, one in sorted(state.proposals.items())
             if one.until > now
+        ),
+        invites=tuple(
+            InviteView(
+                rp_id=one.action.rp_id,
+                origin=one.action.origin,
+                token_sha256=token,
+                officer=one.action.officer,
+                invited_by=one.by,
+                until=one.action.until,
+            )
+            for token, one in sorted(state.invites.items(), key=lambda item: item[1].seq)
+            if one.action.until > now
         ),
     )

@@ -16,13 +16,13 @@ from services.desk.authority import ask_authority
 from services.desk.city.last_verified import read_result
 from services.desk.city.profile_check import examine
 from services.desk.city.second_copy import copied_seq
-from services.desk.connection.certificate import certificate_end
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
 from services.desk.session import Session
 from services.desk.views import authority_health as authority
 from services.desk.views import health
 from services.desk.views.health import Level, Line
+from services.kernel.base.certificate import certificate_end
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
@@ -42,6 +42,7 @@ def local(city: City) -> list[Line]:
     return [
         health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
         health.modes("credentials", _loose(city, tokens), [], len(tokens)),
+        *health.tokens(city.settings.token_ends, SystemClock().now()),
         disk(city),
         *([health.verified(read_result(city), SystemClock().now())] if city.audit_folder.is_dir() else []),
     ]

@@ -1,4 +1,6 @@
-"""Verifies the whole record each hour while ``onevoice up`` runs, in a process of its own: nothing waits for it.
+"""Verifies the record each hour, once a day all of it anew, while ``onevoice up`` runs.
+
+It is a process of its own: nothing waits for it.
 
 A city of services of their own has a systemd timer for the same command.
 """
@@ -43,7 +45,7 @@ async def verify_once(city: City) -> int:
     """Run ``onevoice audit verify --witness``, and log what it came to; return its exit status."""
     log = logs.logger(realm=city.realm)
     where = ("--city", str(city.folder), "--realm", city.realm)
-    command = (sys.executable, "-m", "services.desk", "audit", "verify", "--witness", "--json", *where)
+    command = (sys.executable, "-m", "services.desk", "audit", "verify", "--witness", "--resume", "--json", *where)
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )

@@ -1,7 +1,8 @@
-"""``onevoice audit``: verify, show, prove, check, restore, quarantine, close-alarms."""
+"""``onevoice audit``: verify, show, prove, export, check, restore, quarantine, close-alarms."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +11,7 @@ import typer
 from rich.text import Text
 
 from services.audit import witnesses
-from services.audit.proof import check_proof, list_entries, prove_request, show_entry, trusted_keys, verify_record
+from services.audit.proof import list_entries, prove_request, show_entry, trusted_keys, verify_record
 from services.audit.proof.quarantine import examine, quarantine
 from services.audit.proof.verify import keys_of
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
@@ -22,12 +23,12 @@ from services.desk.city import restore as restoring
 from services.desk.city.last_verified import keep_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
+from services.desk.commands.audit_export import CHECK_EXAMPLE, EXPORT_EXAMPLE, check, export, whole_id
 from services.desk.keys.opening import open_keys
 from services.desk.session import run
 from services.desk.views import record
 from services.desk.views.output import note
-from services.desk.words import check_id
-from services.kernel.base.city import City
+from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
 
@@ -53,6 +54,10 @@ def verify(
         bool,
         typer.Option("--witness", help="If it verifies, give its newest checkpoint to the witnesses."),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Judge only what came after the last verification; once a day all of it."),
+    ] = False,
     as_: options.AsksAs = None,
 ) -> int:
     """Verify hashes, signatures, order and the policy itself, over the second copy of the record.
@@ -60,12 +65,17 @@ def verify(
     The record must also fit the checkpoints that witnesses on this machine keep ([witness] in city.toml). Exit status 7
     when it does not verify, 2 when a witness cannot be given its checkpoint. It needs no broker; where one runs, the
     copy first catches up.
+
+    With --resume, what was judged before is only hashed, and held against the checkpoints. How far it came is kept
+    beside the record, signed by the audit key where that is here: who has that key is trusted for a day.
     """
     city = desk.city()
     current = run(currency(desk, as_))
     keys = trusted_keys(city, frozenset(root)) if root else None
     known = known_checkpoints(city, checkpoint or (), keys)
-    report = verify_record(city, SystemClock().now(), known=known, keys=keys)
+    signing = resume and os.access(city.service_key_path("audit"), os.R_OK)
+    signer = load_key(city.service_key_path("audit")) if signing else None
+    report = verify_record(city, SystemClock().now(), known=known, keys=keys, resume=resume, signer=signer)
     given = witnesses.give(city, report.events) if witness and report.ok else Given()
     if witness:
         keep_result(city, report, given, SystemClock().now())
@@ -95,7 +105,7 @@ def show(
         proof = show_entry(city, seq)
         desk.answer(record.proof_json(proof), lambda out: record.proof(out, proof))
         return Exit.DONE
-    request_id = _whole_id(city, request) if request is not None else None
+    request_id = whole_id(city, request) if request is not None else None
     if last < 1:
         raise BadInput("last.count", f"--last {last} shows nothing", "--last 20")
     found = list(list_entries(city, request_id=request_id, kind=kind))[-last:]
@@ -116,7 +126,7 @@ def prove(
     The proof holds the entries themselves. onevoice audit check reads it; docs/proof.md says how other programs can.
     """
     city = desk.city()
-    found = prove_request(city, _whole_id(city, request))
+    found = prove_request(city, whole_id(city, request))
     try:
         with out.open("xb") as file:
             file.write(found.to_bytes() + b"\n")
@@ -132,39 +142,8 @@ def prove(
     return Exit.DONE
 
 
-@command(app, "check", "onevoice audit check proof.json --root UABC... --root UDEF...")
-def check(
-    desk: Invocation,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What onevoice audit prove wrote.")],
-    root: Annotated[
-        list[str], typer.Option("--root", metavar="KEY", help="The city's root keys; each must have signed.")
-    ],
-) -> int:
-    """Check a proof offline, with nothing but the city's root keys; exit status 7 when it does not stand.
-
-    It needs no city folder. Take the root keys from a source of your own, never from whoever gave you the proof.
-    """
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise BadInput(
-            "proof.unreadable", f"{file} cannot be read: {error.strerror}", "onevoice audit check FILE"
-        ) from error
-    found = check_proof(raw.strip(), frozenset(root))
-    desk.answer(record.checked_json(found), lambda out: record.checked(out, found, SystemClock().now()))
-    return Exit.DONE
-
-
-def _whole_id(city: City, beginning: str) -> str:
-    """Return the request of the record whose id begins so; raises BadInput ``request.unknown``, ``.ambiguous``."""
-    check_id(beginning, "request")
-    found = {view.request_id for view in list_entries(city) if (view.request_id or "").startswith(beginning)}
-    if beginning in found or len(found) == 1:
-        return beginning if beginning in found else str(found.pop())
-    if found:
-        names = ", ".join(sorted(str(one) for one in found)[:5])
-        raise BadInput("request.ambiguous", f"{beginning} fits {names}", "give more of the id")
-    raise BadInput("request.unknown", f"the record has no request {beginning}", "onevoice audit show lists its entries")
+command(app, "export", EXPORT_EXAMPLE)(export)
+command(app, "check", CHECK_EXAMPLE)(check)
 
 
 @command(app, "restore", "onevoice audit restore --into-new-store")

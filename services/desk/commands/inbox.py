@@ -19,6 +19,7 @@ from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
 from services.desk.views import outcome, unconfirmed
+from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, print_json_line
 from services.desk.views.timetext import local
@@ -47,7 +48,7 @@ async def inbox(
             return await _watch(desk, here)
         views = for_a_person((await here.pending())[0])
     shown = [outcome.request_json(view) for view in views]
-    desk.answer(shown, lambda out: show.pending_table(out, views, SystemClock().now()))
+    desk.answer(shown, lambda out: pending_view.pending_table(out, views, SystemClock().now()))
     return Exit.DONE
 
 
@@ -61,7 +62,7 @@ def _needs_approval(view: RequestView) -> bool:
     if found is None or found.outcome is not Outcome.BLOCKED or view.withdrawn:
         return False
     blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
-    return any(one.clause != show.HOLD_CLAUSE for one in blocking)
+    return any(one.clause not in (show.HOLD_CLAUSE, outcome.SCHEDULE_CLAUSE) for one in blocking)
 
 
 async def _watch(desk: Invocation, here: Session) -> int:

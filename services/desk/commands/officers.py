@@ -26,6 +26,9 @@ app = group("See who holds which role; add, designate, revoke people.", "onevoic
 
 OfficerId = Annotated[str, typer.Argument(metavar="OFFICER", help="The officer's id.")]
 Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The public key that signs, from onevoice enroll.")]
+KeyOrPasskey = Annotated[
+    str | None, typer.Option("--key", metavar="KEY", help="The public key from onevoice enroll; without it, a passkey.")
+]
 Login = Annotated[str | None, typer.Option("--login", metavar="KEY", help="The public key that logs in.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="T", help="Until when: 2d, 8h, 2026-01-31T18:00-08:00.")]
 Profiles = Annotated[
@@ -60,8 +63,8 @@ async def add(
     desk: Invocation,
     officer: OfficerId,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="The person's name.")],
-    key: Key,
     role: RoleName,
+    key: KeyOrPasskey = None,
     login: Login = None,
     until: Until = None,
     profile: Profiles = None,
@@ -69,12 +72,13 @@ async def add(
 ) -> int:
     """Propose a new officer, with the keys that onevoice enroll printed; another officer confirms.
 
-    Compare the short code with the person, by telephone or in person, before you do.
+    Compare the short code with the person, by telephone or in person, before you do. Without --key they sign in a
+    browser alone: when they are confirmed, onevoice passkeys link makes the link for their passkey.
     """
     made = Officer(
         id=check_id(officer, "officer"),
         name=name,
-        public_key=public_key(key, "--key"),
+        public_key=public_key(key, "--key") if key else None,
         login_key=public_key(login, "--login") if login else None,
         grants=(_grant(desk, role, until, profile),),
     )
@@ -126,12 +130,16 @@ async def revoke(
 
 @command(app, "reinstate", "onevoice officers reinstate pio --key UB3... --login UDX... --as mcpe")
 async def reinstate(
-    desk: Invocation, officer: OfficerId, key: Key, login: Login = None, as_: options.ActsAs = None
+    desk: Invocation, officer: OfficerId, key: KeyOrPasskey = None, login: Login = None, as_: options.ActsAs = None
 ) -> int:
-    """Propose to bring a revoked officer back, with a new key; another officer confirms."""
+    """Propose to bring a revoked officer back, with a new key; another officer confirms.
+
+    Without --key they sign in a browser alone, with a passkey that onevoice passkeys link brings. None of their earlier
+    keys and passkeys counts again.
+    """
     action = Reinstate(
         officer=check_id(officer, "officer"),
-        public_key=public_key(key, "--key"),
+        public_key=public_key(key, "--key") if key else None,
         login_key=public_key(login, "--login") if login else None,
     )
     return await order_people(desk, as_, action, officer)

@@ -13,9 +13,9 @@ from schemas.events.desk import (
     RequestView,
     SubmitReply,
 )
-from services.desk import confirm, options, people, session, statements, templates
+from services.desk import confirm, options, people, session, statements, templates, words
 from services.desk.app import Invocation, command, group
-from services.desk.connection.follow import follow, landing
+from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.link import connect
 from services.desk.draft import MessageDraft
 from services.desk.session import Session
@@ -26,6 +26,7 @@ from services.desk.views.layout import width
 from services.desk.views.output import people_console
 from services.desk.views.request import report
 from services.desk.views.timetext import local
+from services.desk.words import check_id
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Refused
 
@@ -81,9 +82,14 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
     """Ask for a message to be published, without approving it.
 
     Anyone with a key may ask, systems too. It waits (exit status 3) until an officer approves it.
+
+    With --revise it takes the place of a request that waits; what is not given stays as it was there, and approvals of
+    that one do not count for it.
     """
-    draft, talk = _draft(desk, message, manner), people_console(desk.as_json)
+    talk = people_console(desk.as_json)
+    draft = None if manner.revise is not None else _draft(desk, message, manner)
     async with session.acting(desk, manner.officer) as here:
+        draft = draft or await _revision(here, talk, message, manner)
         if people.is_system(here.city, here.user):
             return await _request_as_system(here, draft, manner, talk)
         state = await here.eoc()
@@ -97,6 +103,21 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
         out.unanswered.forget(out.fingerprint)
         view = await _follow(here, draft, talk, submitted.request_id, submitted.seq)
     return report(desk, talk, view)
+
+
+async def _revision(
+    here: Session, talk: Console, message: options.MessageOptions, manner: options.RequestManner
+) -> MessageDraft:
+    """Return the draft of a new revision, and show what it takes the place of."""
+    check_id(manner.revise or "", "request")
+    before = (await fetch(here.link, manner.revise or "")).request
+    filled = templates.filled(message, here.city.templates_folder)
+    draft = MessageDraft.revising(before, filled, manner, here.city.zone)
+    talk.print(Text(f"This takes the place of revision {before.revision} of {before.request_id}:", style="bold"))
+    talk.print(Text(f"  {before.text}", style="dim"))
+    for platform in sorted(draft.variants.keys() - words.variants(message.variant or []).keys()):
+        talk.print(Text(f"The text for {platform} alone stays as it was; --variant changes it.", style="yellow"))
+    return draft
 
 
 def _draft(

@@ -1,4 +1,4 @@
-"""``onevoice pending``, ``show``, ``approve``, ``reject`` and ``status``."""
+"""``onevoice pending``, ``show``, ``approve``, ``reject``, ``return`` and ``status``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
 from services.desk.views import advice, dead_letters, difference, health, outcome
+from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.progress import ProgressPrinter
@@ -45,11 +46,13 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
 
     def draw(out: Console) -> None:
         now = SystemClock().now()
-        show.pending_table(out, views, now)
+        pending_view.pending_table(out, views, now)
         for view in views:
-            if before := earlier[view.request.request_id]:
+            before = [one for one in (earlier[view.request.request_id], view.previous) if one is not None]
+            if before:
                 out.print(Text(f"\n{view.request.request_id}:", style="bold"))
-                difference.show(out, before, view.request)
+            for one in before:
+                difference.show(out, one, view.request)
         if failed:
             out.print(Text(f"\nMessages that a service could not handle, {len(failed)}:", style="bold"))
             dead_letters.table(out, failed, now)
@@ -76,7 +79,7 @@ async def show_(desk: Invocation, request_id: options.RequestId, as_: options.As
         earlier = await _earlier(here, view)
 
     def draw(out: Console) -> None:
-        show.whole_request(out, view.request, SystemClock().now(), earlier)
+        show.whole_request(out, view.request, SystemClock().now(), earlier, view.previous)
         show.result(out, view)
 
     renderings = outcome.renderings_json(view.request.renderings)
@@ -102,7 +105,7 @@ async def approve(
             return _nothing_written(desk, view, f"{view.request.request_id} is posted everywhere already.")
         statements.checked_digest(view.request)
         if not desk.as_json:
-            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view))
+            show.whole_request(talk, view.request, SystemClock().now(), await _earlier(here, view), view.previous)
             state = await here.eoc()
             talk.print(Text(f"Posture: {advice.posture_line(state.posture, state.level, state.incident)}"))
         await confirm.screening(talk, statements.codes(view.request.screening), manner)
@@ -118,12 +121,30 @@ async def approve(
 async def reject(
     desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
 ) -> int:
-    """Reject a request with your signature."""
+    """Reject a request with your signature. That is final; return sends it back to be changed."""
+    return await _say_no(desk, request_id, "reject", reason, as_)
+
+
+@command(app, "return", 'onevoice return rab12 --as pio --reason "name the reception centre"')
+async def return_(
+    desk: Invocation, request_id: options.RequestId, reason: options.Reason, as_: options.ActsAs = None
+) -> int:
+    """Send a request back to be changed, with your signature.
+
+    It waits for a new revision (onevoice request --revise), which somebody else than you writes; and that one needs
+    its approvals anew.
+    """
+    return await _say_no(desk, request_id, "return", reason, as_)
+
+
+async def _say_no(
+    desk: Invocation, request_id: str, verb: Literal["reject", "return"], reason: str, as_: str | None
+) -> int:
     check_id(request_id, "request")
     reason_text(reason)
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
-        reply = await _decide(here, view, "reject", reason)
+        reply = await _decide(here, view, verb, reason)
         view = await follow(here.link, reply.request_id, reply.seq, 0.0, lambda _view: None)
     report(desk, people_console(desk.as_json), view)
     return Exit.DONE
@@ -170,7 +191,8 @@ async def _earlier(here: Session, view: RequestView) -> Request | None:
 
 
 def _with_earlier(view: RequestView, earlier: Request | None) -> dict[str, Any]:
-    return outcome.request_json(view) | {"earlier": difference.earlier_json(earlier)}
+    previous = difference.earlier_json(view.previous)
+    return outcome.request_json(view) | {"earlier": difference.earlier_json(earlier), "previous": previous}
 
 
 async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> RequestView:
@@ -180,7 +202,7 @@ async def _look_up(desk: Invocation, as_: str | None, beginning: str) -> Request
 
 
 async def _decide(
-    here: Session, view: RequestView, verb: Literal["approve", "reject"], reason: str = ""
+    here: Session, view: RequestView, verb: Literal["approve", "reject", "return"], reason: str = ""
 ) -> ApprovalReply:
     signed = statements.decision(
         here.signer,

@@ -16,6 +16,7 @@ from schemas.canonical import StrictJsonError
 from schemas.events.authority import Renewal
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope, Signature
+from schemas.events.passkeys import Assertion
 from services.desk import options, people, session
 from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
@@ -112,7 +113,7 @@ async def submit(desk: Invocation, file: File, as_: options.ActsAs = None) -> in
     return Exit.DONE
 
 
-def _signatures(draft: RenewalFile) -> tuple[Signature, ...]:
+def _signatures(draft: RenewalFile) -> tuple[Signature | Assertion, ...]:
     return draft.envelope.signatures if draft.envelope else ()
 
 

@@ -28,7 +28,7 @@ async def show(desk: Invocation, as_: options.AsksAs = None) -> int:
     ends = f"{view.expires_at:%Y-%m-%d}" if view.expires_at else "never"
     lines = [*views.settings_lines(view.settings), ("changes of power take", f"{view.threshold} people")]
     lines += [("authority", f"version {view.version}, ends {ends}")]
-    made = view.model_dump(mode="json", exclude={"proposals", "systems"})
+    made = view.model_dump(mode="json", exclude={"proposals", "systems", "invites"})
     desk.answer(made, lambda out: views.pairs(out, lines))
     return Exit.DONE
 
@@ -48,6 +48,10 @@ async def change(
             "--second-approver", metavar="S", help="A severity that needs two approvers; once for each; or none."
         ),
     ] = None,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option("--device-bound", metavar="R", help="A role that no passkey serves that can be copied; or none."),
+    ] = None,
     as_: options.ActsAs = None,
 ) -> int:
     """Propose other settings (cao, mcpe); another officer confirms."""
@@ -58,6 +62,8 @@ async def change(
         changes["request_seconds"] = request * 3600
     if second:
         changes["second_approver_severities"] = [] if second == ["none"] else list(dict.fromkeys(second))
+    if bound:
+        changes["device_bound_roles"] = None if bound == ["none"] else list(dict.fromkeys(bound))
     if not changes:
         raise BadInput("settings.none", "no setting was named", "onevoice settings set --help")
     async with session.acting(desk, as_) as here:

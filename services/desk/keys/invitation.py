@@ -16,13 +16,18 @@ from schemas.events.authority import Realm
 from services.desk.keys.code import short_code
 from services.desk.keys.sealed import seal_seed
 from services.kernel.authority.signing import Signer, new_seed
-from services.kernel.base.city import City, RealmAuthority
+from services.kernel.base.city import City
+from services.kernel.base.city_file import RealmAuthority
+from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, write_atomically
 
 
 class Invitation(BaseModel):
-    """The city's name, website, broker and pinned keys; ``ca`` is the broker's TLS authority (PEM)."""
+    """The city's name, website, broker and pinned keys; ``ca`` is the broker's TLS authority (PEM).
+
+    ``web`` is where officers open the desk in a browser.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     onevoice_invitation: int = 1
@@ -32,6 +37,7 @@ class Invitation(BaseModel):
     live: RealmAuthority
     exercise: RealmAuthority
     ca: str | None = None
+    web: WebSection | None = None
 
     def code(self) -> str:
         """Return the city's short code: of the root keys of both realms."""
@@ -55,6 +61,7 @@ def invitation_of(city: City, broker: str | None) -> Invitation:
         live=settings.authority.live,
         exercise=settings.authority.exercise,
         ca=ca,
+        web=settings.web,
     )
 
 
@@ -144,4 +151,7 @@ def city_toml(invitation: Invitation) -> str:
         lines += [f"audit_key = {json.dumps(pinned.audit_key)}"]
     lines += ["", "[nats]", "embedded = false", f"url = {json.dumps(invitation.broker)}"]
     lines += ['tls_ca = "ca.pem"'] if invitation.ca else []
+    if invitation.web:
+        lines += ["", "[web]", f"origin = {json.dumps(invitation.web.origin)}"]
+        lines += [f"rp_id = {json.dumps(invitation.web.rp_id)}"] if invitation.web.rp_id else []
     return "\n".join(lines) + "\n"

@@ -12,20 +12,25 @@ from schemas.events import control as c
 from schemas.events.authority import Grant, Settings
 from schemas.events.desk import AuthorityView, ProposalView
 from services.desk.keys.code import short_code
+from services.desk.views import passkeys
 from services.desk.views.layout import table, table_width
 from services.desk.views.timetext import local
 from services.kernel.base.clock import SystemClock
 
 
-def sentence(action: c.Action) -> str:
+def sentence(action: c.ProposedAction) -> str:
     """Return what an action does, as one reads it before confirming it: ids, roles, and the short code of each key."""
     if isinstance(action, c.OfficerAdd):
         one = action.officer
         roles = ", ".join(_grant(grant) for grant in one.grants) or "no role"
-        return f'Add {one.id}, "{one.name}", as {roles}; key {short_code(one.public_key, one.login_key)}'
+        return f'Add {one.id}, "{one.name}", as {roles}; {_key(one.public_key, one.login_key)}'
     if isinstance(action, c.Reinstate | c.Rekey):
         verb = "Reinstate" if isinstance(action, c.Reinstate) else "Give a new key to"
-        return f"{verb} {action.officer}; key {short_code(action.public_key, action.login_key)}"
+        return f"{verb} {action.officer}; {_key(action.public_key, action.login_key)}"
+    if isinstance(action, c.PasskeyAdd):
+        return f"Give {action.officer} the passkey {passkeys.words(action.passkey)}"
+    if isinstance(action, c.PasskeyRemove):
+        return f"Take the passkey {action.credential[:12]} of {action.officer} back"
     if isinstance(action, c.Designate):
         return f"Designate {action.officer} as {_grant(action.grant)}"
     if isinstance(action, c.Revoke):
@@ -33,6 +38,10 @@ def sentence(action: c.Action) -> str:
     if isinstance(action, c.SettingsChange):
         return f"Settings: {'; '.join(f'{name} {value}' for name, value in settings_lines(action.settings))}"
     return action.action
+
+
+def _key(signing: str | None, login: str | None) -> str:
+    return f"key {short_code(signing, login)}" if signing else "no key yet: a passkey comes by a one-time link"
 
 
 def _grant(grant: Grant) -> str:
@@ -70,10 +79,12 @@ def proposals(console: Console, found: Sequence[ProposalView]) -> None:
 def settings_lines(settings: Settings) -> list[tuple[str, str]]:
     """Return each setting and its value, in words."""
     severities = ", ".join(settings.second_approver_severities) or "none"
+    bound = ", ".join(settings.device_bound_roles or ()) or "nobody"
     return [
         ("approval lasts", f"{settings.approval_seconds // 60} min"),
         ("request lasts", f"{settings.request_seconds // 3600} h"),
         ("second approver for", severities),
+        ("device-bound passkeys for", bound),
     ]
 
 

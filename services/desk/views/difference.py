@@ -1,4 +1,4 @@
-"""What a message changes of the one that it follows, word by word, for who approves it."""
+"""What a message changes of the one that it follows, or of its revision before, word by word, for who approves it."""
 
 from __future__ import annotations
 
@@ -41,22 +41,35 @@ def difference(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def show(console: Console, earlier: Request, request: Request) -> None:
-    """Show what is other than in the message that it follows; changed words stand in brackets."""
+    """Show what is other than in the message that it follows, or that it revises; changed words stand in brackets."""
     was, now = difference(earlier.text, request.text)
-    console.print(Text(f"Beside {earlier.request_id}:", style="bold"))
+    same = earlier.request_id == request.request_id
+    name = f"revision {earlier.revision}, by {earlier.author}" if same else earlier.request_id
+    console.print(Text(f"Beside {name}:", style="bold"))
     if earlier.text == request.text:
         console.print(Text("  the same text", style="dim"))
     else:
         console.print(_line("was", was, "red"), width=width(console))
         console.print(_line("now", now, "green"), width=width(console))
-    for name, old, new in (("severity", earlier.severity, request.severity), ("link", earlier.link, request.link)):
+    for name, old, new in _facts(earlier, request, same):
         if old != new:
             console.print(Text(f"  {name}: {old or 'none'}, now {new or 'none'}"), width=width(console))
 
 
+def _facts(earlier: Request, request: Request, same: bool) -> list[tuple[str, str | None, str | None]]:
+    found = [("severity", earlier.severity, request.severity), ("link", earlier.link, request.link)]
+    if same:
+        targets = ", ".join(earlier.targets), ", ".join(request.targets)
+        crisis = ("crisis content", "routine content")
+        found += [("profiles", *targets), ("kind", crisis[not earlier.crisis], crisis[not request.crisis])]
+    return [(name, old, new) for name, old, new in found]
+
+
 def earlier_json(earlier: Request | None) -> dict[str, Any] | None:
     """Return the message that a request follows, for programs."""
-    return None if earlier is None else {"request_id": earlier.request_id, "text": earlier.text}
+    if earlier is None:
+        return None
+    return {"request_id": earlier.request_id, "revision": earlier.revision, "text": earlier.text}
 
 
 def _line(name: str, pieces: list[Piece], style: str) -> Text:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from schemas import flow
@@ -14,6 +14,7 @@ from services.desk.city.last_verified import LastVerified
 from services.desk.views.outcome import expiry_of
 from services.desk.views.timetext import ago, local, told
 from services.kernel.base.errors import Exit
+from services.kernel.measures.city_measures import token_end
 
 CLOCK_WARN, CLOCK_FAIL = timedelta(seconds=5), timedelta(seconds=60)
 """Heartbeats are a second or two old; 60 s is what signatures allow (schemas.events.envelope.CLOCK_SKEW)."""
@@ -182,6 +183,24 @@ def certificate(server: str, end: datetime, now: datetime) -> Line:
     detail = f"of {server}: ends in {ago(left.total_seconds())} (within {step.days} days)"
     mend = "onevoice tls in the folder of its authority makes a new one; then reload the broker"
     return Line("certificate", Level.WARN, detail, mend)
+
+
+def tokens(ends: Mapping[str, date], now: datetime) -> list[Line]:
+    """Say within 30, 7 and 1 days that a profile's token ends, by the day that city.toml names."""
+    lines = []
+    for profile, day in sorted(ends.items()):
+        left = token_end(day) - now
+        step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
+        if step is None:
+            continue
+        mend = f"get a new token from the platform, put it into secrets/, and change token_ends.{profile}"
+        name = f"token {profile}"
+        if left <= timedelta(0):
+            lines.append(Line(name, Level.FAIL, f"ended on {day}", mend))
+        else:
+            said = f"ends in {ago(left.total_seconds())} (within {step.days} days)"
+            lines.append(Line(name, Level.WARN, said, mend))
+    return lines
 
 
 def copy_lag(newest: int, copied: int) -> Line:

@@ -51,6 +51,7 @@ def _request(body: dict[str, Any]) -> tuple[str, str]:
     about = body.get("replaces") or body.get("follows")
     act = json.loads(body["renderings"][0]["body"]).get("act") if about and body.get("renderings") else None
     said = f"{ACTS.get(act, 'comes after')} {about}: " if about else "wrote: "
+    said = f"revised it (revision {body['revision']}): " if body.get("revision", 1) > 1 else said
     return body["author"], said + " ".join(body["text"].split())
 
 
@@ -60,7 +61,8 @@ def _approval(body: dict[str, Any]) -> tuple[str, str]:
     except (KeyError, ValueError, TypeError):
         return body["officer"], "signed what cannot be read"
     reason = f": {statement['reason']}" if statement.get("reason") else ""
-    return body["officer"], ("rejected it" if statement.get("decision") == "reject" else "approved it") + reason
+    said = {"reject": "rejected it", "return": "returned it"}.get(statement.get("decision"), "approved it")
+    return body["officer"], said + reason
 
 
 def _verdict(body: dict[str, Any]) -> tuple[str, str]:

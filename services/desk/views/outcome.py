@@ -10,7 +10,7 @@ from schemas import fingerprint
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, PreviewReply, RequestView
 from schemas.events.requests import Rendering, ScreeningFinding
-from schemas.events.verdicts import Outcome, Verdict
+from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk.views import unconfirmed
 from services.kernel.base.errors import Exit
@@ -18,6 +18,9 @@ from services.kernel.base.errors import Exit
 DELIVERED = "delivered"
 DONE = frozenset({DELIVERED, "recalled"})
 """The outcomes of a profile that has what was asked for: the post, or the earlier one taken back."""
+
+SCHEDULE_CLAUSE = "setting: schedule"
+"""The finding that time alone changes (services.gatekeeper.policy.clauses.setting_schedule)."""
 
 NOT_WRITTEN = "Nothing was written."
 SO_ALREADY = f"It was so already. {NOT_WRITTEN}"
@@ -72,6 +75,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "severity": request.severity,
         "submitted_at": request.at.isoformat(),
         "expires_at": request.expires_at.isoformat(),
+        "scheduled_for": request.not_before.isoformat() if request.not_before else None,
         "digest": request.digest,
         "words": fingerprint.words_of(request),
         "withdrawn": view.withdrawn,
@@ -95,6 +99,7 @@ def preview_json(seen: PreviewReply) -> dict[str, Any]:
         "scope": seen.scope,
         "targets": list(seen.targets),
         "expires_at": seen.expires_at.isoformat(),
+        "scheduled_for": seen.not_before.isoformat() if seen.not_before else None,
         "screening": screening_json(seen.screening),
         "renderings": renderings_json(seen.renderings),
     }
@@ -191,6 +196,14 @@ def over(view: RequestView) -> bool:
     return view.withdrawn or refused or (settled(view) and bool(view.deliveries))
 
 
+def scheduled(view: RequestView) -> bool:
+    """True when nothing is missing but the time at which it is to go out."""
+    found = view.verdict
+    if found is None or found.outcome is not Outcome.BLOCKED or view.withdrawn:
+        return False
+    return {one.clause for one in found.findings if one.outcome is FindingOutcome.BLOCKED} == {SCHEDULE_CLAUSE}
+
+
 def exit_status(view: RequestView) -> Exit:
     """Return the exit status for a command that wanted this request to be published.
 
@@ -199,7 +212,7 @@ def exit_status(view: RequestView) -> Exit:
     if view.verdict is None:
         return Exit.UNREACHABLE
     count, asked = delivered(view), len(set(wanted(view)))
-    if asked and count == asked:
+    if (asked and count == asked) or scheduled(view):
         return Exit.DONE
     if view.verdict.outcome is Outcome.CLEARED or count:
         return Exit.PARTLY

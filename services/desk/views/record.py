@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from services.audit.proof import Checked, EntryProof, EntryView, Report
+from services.audit.proof import Checked, CheckedExport, EntryProof, EntryView, Report
 from services.desk.views.layout import table, table_width, width
 from services.desk.views.timetext import local, told
 
@@ -30,6 +30,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "violations": [asdict(one) for one in report.violations],
         "warnings": [asdict(one) for one in report.warnings],
         "unconfirmed": list(report.unconfirmed),
+        "resumed_from": report.resumed_from,
     }
 
 
@@ -41,6 +42,8 @@ def report(out: Console, found: Report) -> None:
         out.print(Text(f"The record does NOT verify: {len(found.violations)} violations.", style="bold red"))
     facts = f"{found.events} events, {found.attempts} attempts, {found.checkpoints} signed checkpoints"
     out.print(Text(f"{facts}, up to sequence {found.last_seq}."), width=width(out))
+    if found.resumed_from:
+        out.print(Text(f"The first {found.resumed_from} were judged before, and only hashed now."), width=width(out))
     out.print(Text(f"Merkle root {found.root}", style="dim"), soft_wrap=True)
     for style, listed in (("red", found.violations), ("yellow", found.warnings)):
         for one in listed[:_SHOWN]:
@@ -83,6 +86,32 @@ def checked(out: Console, found: Checked, now: datetime) -> None:
     about = f"These entries stand in the record of {found.city}, realm {found.checkpoint.realm}, as it was sealed at"
     out.print(Text(f"{told(about)} {found.checkpoint.at.isoformat()}, with {found.checkpoint.size} entries."))
     entries(out, found.entries, now)
+
+
+def export_json(found: CheckedExport) -> dict[str, Any]:
+    """Return what an export shows for programs."""
+    return {
+        "ok": True,
+        "city": found.city,
+        "statement": found.statement.model_dump(mode="json", exclude_none=True),
+        "whole": found.whole,
+        "opened": found.opened,
+        "entries": [entry_json(view) for view in found.views],
+    }
+
+
+def exported(out: Console, found: CheckedExport, now: datetime) -> None:
+    """Show what an export shows, and what its redactions rest on."""
+    statement = found.statement
+    out.print(Text("The export stands.", style="bold green"))
+    held = f"{statement.entries} entries of the record of {found.city}, realm {statement.realm}"
+    gaps = "; none between them is left out." if found.whole else "; others stand between them."
+    out.print(Text(held + gaps))
+    if statement.redacted:
+        opened = "The openings fit: what was taken out stands in the record."
+        hidden = "The audit key signed what is left; with its openings it can be held against the record."
+        out.print(Text(f"{statement.redacted} of them are redacted. {opened if found.opened else hidden}"))
+    entries(out, found.views, now)
 
 
 def proof_json(proof: EntryProof) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Texts of messages are never read as markup: whatever a request says is shown as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,12 +21,12 @@ from services.desk.views import difference, outcome, unconfirmed
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
-from services.desk.views.timetext import ago, local, told
+from services.desk.views.timetext import local, told
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
 
-_VERDICT_STYLE = {Outcome.CLEARED: "bold green", Outcome.BLOCKED: "bold yellow", Outcome.REFUSED: "bold red"}
+VERDICT_STYLE = {Outcome.CLEARED: "bold green", Outcome.BLOCKED: "bold yellow", Outcome.REFUSED: "bold red"}
 _FINDING_STYLE = {
     FindingOutcome.SATISFIED: "green",
     FindingOutcome.BLOCKED: "yellow",
@@ -37,7 +36,10 @@ _FINDING_STYLE = {
 HOLD_CLAUSE = "setting: hold"
 """The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
+RETURNED_CLAUSE = "returned"
+"""The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
+
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green", "task": "bold yellow"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -50,7 +52,10 @@ def rendering(shown: Rendering) -> Panel:
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
-    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    whole = "\n\n".join(content.parts)
+    for picture in content.pictures:
+        said = "a card with these words" if picture.alt == whole else picture.alt
+        lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
     language = f", {name_of(content.language)}" if content.language else ""
     return Panel(
@@ -99,7 +104,11 @@ def message(
 def preview(console: Console, reply: PreviewReply, now: datetime) -> None:
     """Show what a submission would become."""
     message(console, reply.renderings, reply.targets, reply.scope, reply.screening)
-    console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+    if reply.not_before is None:
+        console.print(Text(f"It is posted until {local(reply.expires_at, now)}, not after.", style="dim"))
+    else:
+        when = f"It goes out at {local(reply.not_before, now)}, or not at all after {local(reply.expires_at, now)}."
+        console.print(Text(when, style="bold"), width=width(console))
     _said_to_end(console, reply.renderings)
     _words(console, reply)
 
@@ -121,9 +130,12 @@ def request_head(console: Console, request: Request, now: datetime) -> None:
     """Show who asked for what, when, and until when."""
     kind = "crisis content" if request.crisis else "routine content"
     kind += f", severity {request.severity}" if request.severity else ", no severity"
-    console.print(Text(f"Request {request.request_id}", style="bold"), Text(f"by {request.author}, {kind}"))
+    number = f", revision {request.revision}" if request.revision > 1 else ""
+    console.print(Text(f"Request {request.request_id}{number}", style="bold"), Text(f"by {request.author}, {kind}"))
     line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
+    if request.not_before is not None:
+        console.print(Text(f"scheduled for {local(request.not_before, now)}", style="bold"))
 
 
 DOES: dict[Act, str] = {
@@ -135,10 +147,12 @@ DOES: dict[Act, str] = {
 }
 
 
-def whole_request(console: Console, request: Request, now: datetime, earlier: Request | None = None) -> None:
+def whole_request(
+    console: Console, request: Request, now: datetime, earlier: Request | None = None, previous: Request | None = None
+) -> None:
     """Show a request with what each platform gets, where it goes, and what screening found.
 
-    ``earlier``: the one that it follows, whose difference is shown.
+    ``earlier``: the one that it follows, ``previous``: the revision before; the difference to each is shown.
     """
     request_head(console, request, now)
     if request.act is not None:
@@ -147,6 +161,8 @@ def whole_request(console: Console, request: Request, now: datetime, earlier: Re
         if earlier is not None:
             difference.show(console, earlier, request)
         console.print(Text(f"To see it: onevoice history {request.earlier}", style="dim"))
+    if previous is not None:
+        difference.show(console, previous, request)
     message(console, request.renderings, request.targets, request.scope, request.screening)
     _said_to_end(console, request.renderings)
     _words(console, request)
@@ -158,7 +174,7 @@ def verdict(console: Console, found: Verdict | None) -> None:
         console.print(Text("No verdict yet.", style="yellow"))
         return
     console.print(
-        Text(found.outcome.value.upper(), style=_VERDICT_STYLE[found.outcome]),
+        Text(found.outcome.value.upper(), style=VERDICT_STYLE[found.outcome]),
         Text(f"in posture {found.posture.value}, at control revision {found.control_seq}", style="dim"),
     )
     _findings(console, found)
@@ -176,10 +192,11 @@ def _findings(console: Console, found: Verdict) -> None:
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
     """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
     names = max((len(item.profile) for item in views), default=0)
-    outcomes = max((len(item.outcome) for item in views), default=0)
-    for item in views:
+    labels = [unconfirmed.label(item) for item in views]
+    outcomes = max(map(len, labels), default=0)
+    for item, label in zip(views, labels, strict=True):
         line = Text(f"{item.profile:<{names}}  ")
-        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        line.append(f"{label:<{outcomes}}", style=_DELIVERY_STYLE.get(label, "red"))
         where = item.url or waiting_for(item)
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")
@@ -200,20 +217,27 @@ def result(console: Console, view: RequestView) -> None:
     if view.verdict is None:
         console.print(Text("No verdict yet.", style="yellow"))
     else:
-        console.print(Text(view.verdict.outcome.value.upper(), style=_VERDICT_STYLE[view.verdict.outcome]))
+        console.print(Text(word_of(view).upper(), style=VERDICT_STYLE[view.verdict.outcome]))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
     deliveries(console, view.deliveries)
     for letter in view.dead_letters:
         said = f"{letter.service} could not handle it: {told(letter.reason)} (onevoice dead show {letter.letter})"
         console.print(Text(said, style="red"), width=width(console))
-    _look(console, view)
+    what_to_type(console, view)
     if view.verdict is not None:
         console.print(Text(f"Why, clause by clause (posture {view.verdict.posture.value}):", style="dim"))
         _findings(console, view.verdict)
 
 
-def _look(console: Console, view: RequestView) -> None:
+def word_of(view: RequestView) -> str:
+    """Return the verdict in a word; what waits for its time alone is scheduled."""
+    if view.verdict is None:
+        return "none yet"
+    return "scheduled" if outcome.scheduled(view) else view.verdict.outcome.value
+
+
+def what_to_type(console: Console, view: RequestView) -> None:
     """Show what to type for each unconfirmed post: whole lines, so that they can be copied."""
     for line in unconfirmed.lines(view):
         console.print(Text(line, style="bold"), soft_wrap=True)
@@ -236,9 +260,13 @@ def next_steps(view: RequestView) -> list[str]:
         return []
     if found.outcome is Outcome.BLOCKED:
         blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
+        if outcome.scheduled(view):
+            return [*(told(one.reason) for one in blocking), f"To take it back: onevoice withdraw {request_id}"]
         reasons = [f"It waits: {told(one.reason)} [{one.clause}]" for one in blocking]
         if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
             return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
+        if any(one.clause == RETURNED_CLAUSE for one in blocking):
+            return reasons
         return [*reasons, f"To approve it: onevoice approve {request_id} --as OFFICER"]
     if found.outcome is Outcome.REFUSED:
         refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
@@ -252,33 +280,3 @@ def next_steps(view: RequestView) -> list[str]:
     if not outcome.settled(view):
         return [line, f"To follow the rest: onevoice status {request_id} --watch"]
     return [line]
-
-
-def pending_table(console: Console, views: Sequence[RequestView], now: datetime) -> None:
-    """Show the open requests, a row for each."""
-    if not views:
-        console.print("Nothing waits.")
-        return
-    rows = table("request", "by", "verdict", "ends", "text")
-    for view in views:
-        request, found = view.request, view.verdict
-        said = Text(found.outcome.value, style=_VERDICT_STYLE[found.outcome]) if found else Text("none yet")
-        line = " ".join(request.text.split())
-        rows.add_row(
-            Text(request.request_id),
-            Text(request.author),
-            said,
-            Text(f"in {ago((request.expires_at - now).total_seconds())}" if request.expires_at > now else "ended"),
-            Text(line if len(line) <= 80 else line[:79] + "…"),
-        )
-    console.print(rows, width=table_width(console))
-    for view in views:
-        if later := tuple(item for item in view.deliveries if item.retry_at is not None):
-            console.print()
-            console.print(Text(f"{view.request.request_id} waits:", style="yellow"))
-            deliveries(console, later)
-        if waiting := unconfirmed.of(view):
-            console.print()
-            console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
-            deliveries(console, waiting)
-            _look(console, view)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import in_zone
@@ -57,6 +57,25 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
     return at.astimezone(UTC)
 
 
+def looked_back(text: str, now: datetime, zone: tzinfo | None, what: str, *, end: bool = False) -> datetime:
+    """Return the time up to now that an ISO 8601 time, a day or a duration ago means, in UTC.
+
+    A day (``2026-01-31``) is its first moment in ``zone``, the city's, and with ``end`` the first one after it.
+
+    Raises:
+        BadInput: ``<what>.malformed``, ``<what>.zone``.
+    """
+    word = text.strip()
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", word):
+        day = _iso(f"{word}T00:00", zone or UTC, what)
+        if not end:
+            return day
+        return _iso(f"{date.fromisoformat(word) + timedelta(days=1)}T00:00", zone or UTC, what)
+    if word[:1].isdigit() and not re.match(r"\d{4}-", word):
+        return now - duration(word, f"{what}.malformed")
+    return _iso(word, zone, what)
+
+
 def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
     try:
         at = datetime.fromisoformat(word)
@@ -91,6 +110,12 @@ def local(at: datetime, now: datetime) -> str:
     here, today = at.astimezone(_zone.get()), now.astimezone(_zone.get()).date()
     clock = f"{here:%H:%M:%S} {here.tzname()}"
     return clock if here.date() == today else f"{here:%Y-%m-%d} {clock}"
+
+
+def zoned(at: datetime) -> str:
+    """Return a time for a page that is kept: with date and zone, to the second."""
+    here = at.astimezone(_zone.get())
+    return f"{here:%Y-%m-%d %H:%M:%S} {here.tzname()}"
 
 
 def told(reason: str) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "Correction",
     "Declaration",
     "FetchMedia",
+    "HandedOver",
     "Health",
     "Intent",
     "Limits",
@@ -138,7 +139,14 @@ class Retracted:
     """It does not stand any more (also: it never did)."""
 
 
-PublishResult = Posted | Retracted | Retryable | Permanent | Unknown
+@dataclass(frozen=True)
+class HandedOver:
+    """A person does it by hand: ``reason`` says what. Whether it stands is known when an officer confirms it."""
+
+    reason: str
+
+
+PublishResult = Posted | Retracted | Retryable | Permanent | Unknown | HandedOver
 """``Retracted`` only of what is to take an earlier post back."""
 
 
@@ -161,7 +169,7 @@ class CannotTell:
     after: float | None = None
 
 
-ReconcileResult = Posted | Absent | CannotTell
+ReconcileResult = Posted | Absent | CannotTell | HandedOver
 
 RetractResult = Retracted | Retryable | Permanent | Unknown
 

@@ -13,10 +13,7 @@ import fcntl
 import socket
 import struct
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from contextvars import ContextVar, Token
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -71,26 +68,21 @@ class CallConnector(aiohttp.TCPConnector):
 
     def __init__(self, per_host: int) -> None:
         super().__init__(limit=0, limit_per_host=per_host, force_close=USER_TIMEOUT is None, socket_factory=open_socket)
-        self._users: WeakKeyDictionary[asyncio.Transport, _Call] = WeakKeyDictionary()
+        self._users: WeakKeyDictionary[asyncio.Transport, BoundCall] = WeakKeyDictionary()
 
-    @contextmanager
-    def call(self, deadline: float) -> Iterator[None]:
-        """Bind a block's requests to a deadline (the loop's time, in seconds).
+    def call(self, deadline: float) -> BoundCall:
+        """Return what binds a block's requests to a deadline (the loop's time, in seconds).
 
         Their connection is aborted when the block ends by an exception, or with part of a request still unsent.
         """
-        call = _Call(deadline)
-        outer = _current.set(call)
-        try:
-            yield
-            if call.transport is not None and unsent(call.transport):
-                self._abort(call)
-        except BaseException:
+        return BoundCall(self, deadline)
+
+    def end(self, call: BoundCall, *, failed: bool) -> None:
+        """Let a call's connection go, aborted unless all of it was sent and answered."""
+        if failed or (call.transport is not None and unsent(call.transport)):
             self._abort(call)
-            raise
-        finally:
-            self._let_go(call)
-            _current.reset(outer)
+        if call.transport is not None and self._users.get(call.transport) is call:
+            del self._users[call.transport]
 
     async def connect(
         self,
@@ -119,28 +111,36 @@ class CallConnector(aiohttp.TCPConnector):
         for transport in list(self._users):
             transport.abort()
 
-    def _take(self, transport: asyncio.Transport, call: _Call) -> None:
+    def _take(self, transport: asyncio.Transport, call: BoundCall) -> None:
         self._abort(call)
         end_sending(transport, call.left())
         self._users[transport] = call
         call.transport = transport
 
-    def _abort(self, call: _Call) -> None:
+    def _abort(self, call: BoundCall) -> None:
         """Abort the call's connection, unless its answer was complete and the next call has it by now."""
         if call.transport is not None and self._users.get(call.transport) is call:
             call.transport.abort()
 
-    def _let_go(self, call: _Call) -> None:
-        if call.transport is not None and self._users.get(call.transport) is call:
-            del self._users[call.transport]
 
-
-@dataclass(eq=False)
-class _Call:
+class BoundCall:
     """When a block's requests end (the loop's time), and the connection that they use."""
 
-    deadline: float
-    transport: asyncio.Transport | None = None
+    def __init__(self, connector: CallConnector, deadline: float) -> None:
+        self.deadline = deadline
+        self.transport: asyncio.Transport | None = None
+        self._connector = connector
+        self._outer: Token[BoundCall | None] | None = None
+
+    def __enter__(self) -> None:
+        """Bind what is called from here on."""
+        self._outer = _current.set(self)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Let the connection go."""
+        self._connector.end(self, failed=kind is not None)
+        if self._outer is not None:
+            _current.reset(self._outer)
 
     def left(self) -> float:
         """Return the seconds that are left; raises TimeoutError when there are none."""
@@ -150,4 +150,4 @@ class _Call:
         return left
 
 
-_current: ContextVar[_Call | None] = ContextVar("socket_call", default=None)
+_current: ContextVar[BoundCall | None] = ContextVar("socket_call", default=None)

@@ -71,11 +71,14 @@ class Admission:
         """Count what other copies post: a platform counts all of them together."""
         if applied.kind != "attempt" or applied.void:
             return
-        attempt, age = parse(Attempt, entry.data), self._runtime.clock.now() - entry.at
+        attempt = parse(Attempt, entry.data)
+        if attempt.worker == self._runtime.instance:
+            return
         state = self._runtime.fold.requests.get(attempt.request_id)
         profile = self._runtime.control.profiles.get(attempt.profile)
-        if attempt.worker == self._runtime.instance or state is None or profile is None:
+        if state is None or profile is None:
             return
+        age = self._runtime.clock.now() - entry.at
         at = self._runtime.clock.monotonic() - max(age.total_seconds(), 0.0)
         weight = weight_of(state.request, profile.platform)
         self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)

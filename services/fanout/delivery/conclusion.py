@@ -16,13 +16,16 @@ class Conclusion:
         self._records = records
         self._read_back = read_back
 
-    async def write(self, receipt: Receipt, known: int) -> None:
+    async def write(self, receipt: Receipt, known: int) -> bool:
         """Write a receipt down, unless another worker's stands instead.
 
         Args:
             receipt: how it ended.
             known: the sequence of the last receipt on the place when the work on this one began. Whatever came since
                 is looked at before ours follows on it; the fold, which knows it by now, must not be asked.
+
+        Returns:
+            Whether it stands and is final: nothing more is to be done then.
         """
         written = await self._records.receipt(receipt, known)
         if written is not None:
@@ -37,3 +40,4 @@ class Conclusion:
             profile=receipt.profile,
             **{name: value for name, value in said.items() if value},
         )
+        return written is not None and receipt.final

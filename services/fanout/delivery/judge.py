@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
@@ -22,11 +24,16 @@ STALE = frozenset({CHANGED, "warrant.no_verdict"})
 """Violations that a newer verdict answers: the gate decides each open request again after a control change."""
 
 
+MOMENT = timedelta(milliseconds=10)
+"""Posts that are judged within it are judged as of the same time, so that signatures are weighed once for all."""
+
+
 class Judge:
     """Asks post authorization, which shares nothing with the gatekeeper's policy."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._now = runtime.clock.now()
 
     def violations(self, place: Place, profile: Profile) -> tuple[PostViolation, ...]:
         """Return what speaks against posting it now; empty: it may be posted."""
@@ -38,15 +45,22 @@ class Judge:
                 request=state.request,
                 verdict=verdict,
                 verdict_seq=state.verdict_seq,
-                approvals=tuple(approval for _, approval in state.approvals.values()),
+                approvals=state.said,
                 control=self._runtime.control,
                 profile_id=place.profile,
                 rendering_sha256=rendering.sha256 if rendering else "",
                 control_seq=verdict.control_seq if verdict is not None else 0,
-                now=self._runtime.clock.now(),
+                now=self._moment(),
                 realm=self._runtime.city.realm,
+                returned_by=state.returned,
             )
         )
+
+    def _moment(self) -> datetime:
+        now = self._runtime.clock.now()
+        if not timedelta(0) <= now - self._now < MOMENT:
+            self._now = now
+        return self._now
 
     def before_the_call(
         self, place: Place, attempt_seq: int, profile: Profile, decided_under: Posture

@@ -206,7 +206,8 @@ class Posting:
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1
         intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
-        intent = replace(intent, follows=way.follows)
+        if way.follows:
+            intent = replace(intent, follows=way.follows)
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
 
     def _stands_at(self, place: Place) -> tuple[tuple[Profile, str], ...]:
@@ -233,7 +234,8 @@ class Posting:
             chance = random.random()  # noqa: S311 - jitter, no secret
             after = result.after
             receipt = receipts.to_be_tried_again(receipt, place.state, attempt.number, after, now, chance)
-        await self._conclusion.write(receipt, call.known)
+        if await self._conclusion.write(receipt, call.known):
+            return Done("it has its final receipt")
         if isinstance(result, NotAttempted) and result.late:
             return Wait(retry.BASE_SECONDS, result.reason)
         return LookAgain()

@@ -16,20 +16,26 @@ from datetime import datetime, timedelta
 from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
+from services.fanout.connectors.contract import CannotTell, HandedOver, Posted, ReadsBack, ReconcileResult
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
 from services.fanout.domain.receipts import vanished
 from services.fanout.domain.settling import settling_of
+from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import parse
-from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime
 
 AT_ONCE = 8
 TRIES = 5
 PAUSE = 0.5
+GIVE_WAY = timedelta(seconds=5)
+"""So long at most a look waits for posts that are under way: it is never urgent, and they are."""
+
+READ_SECONDS = 5.0
+"""So long a request that was read counts as known."""
+
 KEPT = 10_000
 """Posts that wait to be looked at; beyond that the oldest are, and the others are let be."""
 
@@ -55,6 +61,7 @@ class ReadBack:
         earlier: EarlierPosts,
         records: Records,
         caller: Caller,
+        starts: Starts,
         lease: float,
     ) -> None:
         self._runtime = runtime
@@ -63,9 +70,11 @@ class ReadBack:
         self._earlier = earlier
         self._records = records
         self._caller = caller
+        self._starts = starts
         self._due: list[tuple[datetime, int, _Watched]] = []
         self._numbers = itertools.count()
         self._seen: set[int] = set()
+        self._read: dict[str, tuple[float, Request | None]] = {}
 
     def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
         """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
@@ -89,9 +98,15 @@ class ReadBack:
                 group.create_task(self._one(watched)).add_done_callback(lambda _: few.release())
 
     async def _next(self) -> _Watched:
-        while not self._due or self._due[0][0] > self._runtime.clock.now():  # noqa: ASYNC110 - time is a port here
+        while not self._is_due():  # noqa: ASYNC110 - time is a port here
             await asyncio.sleep(PAUSE * min(1.0, self._lease / 15.0))
         return heapq.heappop(self._due)[2]
+
+    def _is_due(self) -> bool:
+        if not self._due:
+            return False
+        wait = GIVE_WAY if self._starts.under_way else timedelta(0)
+        return self._due[0][0] + wait <= self._runtime.clock.now()
 
     async def _take_up(self) -> None:
         longest = max(
@@ -111,13 +126,12 @@ class ReadBack:
 
     async def _look(self, watched: _Watched) -> None:
         receipt = watched.receipt
-        last = await self._last(receipt)
         request = await self._request(receipt.request_id)
         profile = self._runtime.control.profiles.get(receipt.profile)
         connector = self._destinations.of_platform(receipt.platform)
         ours = request is not None and request.revision == receipt.revision
         taken_back = receipt.request_id in self._runtime.fold.chain.replaced
-        if last is None or last.seq != watched.seq or not ours or profile is None or taken_back:
+        if not ours or profile is None or taken_back:
             self._seen.discard(watched.seq)
             return
         if request is None or connector is None or not isinstance(connector, ReadsBack):
@@ -133,12 +147,12 @@ class ReadBack:
         host.note_answer(profile.id, found)
         await self._conclude(watched, found)
 
-    async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:
+    async def _conclude(self, watched: _Watched, found: ReconcileResult) -> None:
         receipt = watched.receipt
-        if isinstance(found, CannotTell):
+        if isinstance(found, Posted) or await self._last_seq(receipt) != watched.seq:
+            self._seen.discard(watched.seq)  # it stands, or something newer was said of it
+        elif isinstance(found, CannotTell | HandedOver):
             self._later(watched)
-        elif isinstance(found, Posted):
-            self._seen.discard(watched.seq)
         elif watched.gone + 1 < len(watched.looks):
             self._plan(replace(watched, gone=watched.gone + 1), watched.looks[watched.gone + 1])
         else:
@@ -166,13 +180,20 @@ class ReadBack:
     def _plan(self, watched: _Watched, when: datetime) -> None:
         heapq.heappush(self._due, (when, next(self._numbers), watched))
 
-    async def _last(self, receipt: Receipt) -> Entry | None:
-        return await self._runtime.ledger.last(subjects.receipt(receipt.profile, receipt.request_id))
+    async def _last_seq(self, receipt: Receipt) -> int:
+        last = await self._runtime.ledger.last(subjects.receipt(receipt.profile, receipt.request_id))
+        return last.seq if last is not None else 0
 
     async def _request(self, request_id: str) -> Request | None:
-        """Return a request; one that is delivered everywhere has left memory."""
+        """Return a request; one that is delivered everywhere has left memory, and is read once for its profiles."""
         known = self._runtime.fold.requests.get(request_id)
         if known is not None:
             return known.request
-        entry = await self._runtime.ledger.last(subjects.request(request_id))
-        return parse(Request, entry.data) if entry is not None else None
+        now = self._runtime.clock.monotonic()
+        read_at, request = self._read.get(request_id, (now - READ_SECONDS, None))
+        if now - read_at >= READ_SECONDS:
+            entry = await self._runtime.ledger.last(subjects.request(request_id))
+            request = parse(Request, entry.data) if entry is not None else None
+            self._read = {name: one for name, one in self._read.items() if now - one[0] < READ_SECONDS}
+            self._read[request_id] = (now, request)
+        return request

@@ -6,6 +6,7 @@ city's own website.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from schemas import unseen
@@ -32,6 +33,7 @@ def is_public(url: str) -> bool:
     return found.scheme == "https" or (found.scheme == "http" and found.hostname in _LOOPBACK)
 
 
+@lru_cache(maxsize=1_024)
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)

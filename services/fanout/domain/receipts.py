@@ -8,7 +8,15 @@ from typing import Any, Protocol
 
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retracted, Retryable
+from services.fanout.connectors.contract import (
+    Absent,
+    HandedOver,
+    Permanent,
+    Posted,
+    ReconcileResult,
+    Retracted,
+    Retryable,
+)
 from services.fanout.domain import retry
 from services.kernel.fold.state import RequestState
 
@@ -23,7 +31,10 @@ class HasReason(Protocol):
 
 
 def of_result(
-    attempt: Attempt, attempt_seq: int, result: Posted | Retracted | Permanent | Retryable | HasReason, now: datetime
+    attempt: Attempt,
+    attempt_seq: int,
+    result: Posted | Retracted | Permanent | Retryable | HasReason,
+    now: datetime,
 ) -> Receipt:
     """Return the receipt of a call that ended clearly, or was not made.
 
@@ -33,6 +44,8 @@ def of_result(
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
     elif isinstance(result, Retracted):
         changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": "what stood there is taken back"}
+    elif isinstance(result, HandedOver):
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": result.reason}
     elif isinstance(result, Permanent):
         changes = {"outcome": ReceiptOutcome.FAILED, "final": True, "reason": result.reason}
         changes |= _where(result.begun)
@@ -60,6 +73,8 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         if found.begun is not None:
             reason = "the platform shows only its beginning; it is continued"
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": reason, **_where(found.begun)}
+    elif isinstance(found, HandedOver):
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": found.reason}
     elif idempotent:
         reason = f"{found.reason}; to repeat it is safe there"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}

@@ -14,6 +14,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MANUAL
 from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
@@ -22,6 +23,7 @@ from services.kernel.authority.statements import (
     check_signed,
     read_signed,
     signed_by,
+    speaks_for,
     statement_on_record,
 )
 from services.kernel.base.errors import BadInput, Refused
@@ -69,7 +71,7 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
         statement = read_signed(resolution.envelope, ResolutionStatement)
     except StatementFault as fault:
         raise fault.error("resolution") from fault
-    if not resolution.officer == statement.officer == sender:
+    if resolution.officer != statement.officer or not speaks_for(sender, statement.officer, resolution.envelope):
         raise Refused(
             "resolution.sender",
             f"{sender} sent a decision of {statement.officer}",
@@ -86,11 +88,11 @@ def read_statement(resolution: Resolution, sender: str) -> ResolutionStatement:
 
 
 def genuine(resolution: Resolution, control: ControlState) -> ResolutionStatement | None:
-    """Return the statement if the officer's own key, and no other, signed exactly what the wrapper says; else None."""
-    officer = control.officers.get(resolution.officer)
-    if officer is None:
+    """Return the statement if a key of its officer, and no other, signed exactly what the wrapper says; else None."""
+    if resolution.officer not in control.officers:
         return None
-    statement = signed_by(officer.public_key, resolution.envelope, ResolutionStatement)
+    keys = control.keys_at(resolution.officer, control.seq + 1)
+    statement = signed_by(keys, resolution.envelope, ResolutionStatement)
     if statement is None or statement.realm != control.realm:
         return None
     return statement if _wrapper(resolution) == _wrapper(statement) else None
@@ -145,9 +147,12 @@ def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now:
         now: the present time.
     """
     officer = statement.officer
+    done, left = f"confirmed by {officer}", f"given up by {officer}: whether it stands was never found out"
+    if answered.platform == MANUAL:
+        done, left = f"done by hand, confirmed by {officer}", f"not done by hand, says {officer}"
     outcome, final, reason = {
-        "posted": (ReceiptOutcome.DELIVERED, True, f"confirmed by {officer}"),
-        "give_up": (ReceiptOutcome.FAILED, True, f"given up by {officer}: whether it stands was never found out"),
+        "posted": (ReceiptOutcome.DELIVERED, True, done),
+        "give_up": (ReceiptOutcome.FAILED, True, left),
         "post_again": (ReceiptOutcome.WITHHELD, False, f"to be posted again, decided by {officer}"),
     }[statement.decision]
     return Receipt(

@@ -37,6 +37,11 @@ SETTLING: dict[str, Settling] = {
     "x": Settling(60.0, (20.0, 60.0)),
     # No key, and a listing that may lag: time is all that helps.
     "facebook": Settling(300.0, (20.0, 60.0, 180.0)),
+    # The same words again are refused, which guards a repeat; ghosts and listings lag.
+    "linkedin": Settling(120.0, (20.0, 60.0)),
+    # A container becomes one post at most; its publication has taken 222 s.
+    "threads": Settling(300.0, (20.0, 60.0, 180.0)),
+    "instagram": Settling(300.0, (20.0, 60.0, 180.0)),
     # A receiver takes an id that it knows for the same event (CloudEvents 1.0.2, "id").
     "webhook": Settling(0.0, (), idempotent=True),
     # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).

@@ -8,6 +8,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
     Cause,
+    HandedOver,
     Health,
     Permanent,
     Posted,
@@ -70,7 +71,7 @@ class Host:
 
 def _cause(said: Said) -> Cause | None:
     """Return whose trouble it is, None for a sign of life; what does not show that the host was asked is our own."""
-    if isinstance(said, Posted | Absent | Retracted):
+    if isinstance(said, Posted | Absent | Retracted | HandedOver):
         return None
     if isinstance(said, Permanent):
         return Cause.OWN

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from services.fanout.domain.limits import HostLimit
@@ -31,12 +29,23 @@ class _Waiting:
 
 
 class HostSlot:
-    """A place at the host: ``calling`` says that the platform is called from now on."""
+    """A place at the host, held while its block runs; ``calling``: the platform is called from now on."""
 
-    def __init__(self, line: HostLine) -> None:
-        self._line = line
+    def __init__(self, line: HostLine, profile: str, priority: Priority) -> None:
+        self._line, self._profile, self._priority = line, profile, priority
         self._timer: asyncio.TimerHandle | None = None
         self._aside = False
+
+    async def __aenter__(self) -> HostSlot:
+        """Wait for one's turn."""
+        await self._line.enter(self._profile, self._priority)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the next one in."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._line.leave(self._profile, aside=self._aside)
 
     def calling(self) -> None:
         """Keep the slot while the call is quick."""
@@ -50,12 +59,6 @@ class HostSlot:
         else:
             self._timer = asyncio.get_running_loop().call_later(SLOW_AFTER, self._step_aside)
 
-    def leave(self) -> bool:
-        """End it; return True when it had moved aside."""
-        if self._timer is not None:
-            self._timer.cancel()
-        return self._aside
-
 
 class HostLine:
     """Admits at most ``limit.at_once`` quick and ``limit.slow`` slow calls."""
@@ -67,21 +70,19 @@ class HostLine:
         self._ready: list[_Waiting] = []
         self._numbers = itertools.count()
 
-    @asynccontextmanager
-    async def slot(self, profile: str, priority: Priority) -> AsyncIterator[HostSlot]:
-        """Wait for one's turn at the host and on the profile, and hold it while the block runs."""
-        await self._enter(profile, priority)
-        slot = HostSlot(self)
-        try:
-            yield slot
-        finally:
-            if slot.leave():
-                self._aside_left += 1
-            else:
-                self._free += 1
-            self._active.discard(profile)
-            self._offer(profile)
-            self._admit()
+    def slot(self, profile: str, priority: Priority) -> HostSlot:
+        """Return what waits for one's turn at the host and on the profile, and holds it while its block runs."""
+        return HostSlot(self, profile, priority)
+
+    def leave(self, profile: str, *, aside: bool) -> None:
+        """Give a turn back; ``aside``: it had made room before."""
+        if aside:
+            self._aside_left += 1
+        else:
+            self._free += 1
+        self._active.discard(profile)
+        self._offer(profile)
+        self._admit()
 
     def make_room(self) -> bool:
         """Let a slow call move aside; False when there is no room there."""
@@ -92,7 +93,8 @@ class HostLine:
         self._admit()
         return True
 
-    async def _enter(self, profile: str, priority: Priority) -> None:
+    async def enter(self, profile: str, priority: Priority) -> None:
+        """Wait for one's turn at the host and on the profile; ``leave`` gives it back."""
         waiting = _Waiting(priority, next(self._numbers), profile, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting.setdefault(profile, []), waiting)
         self._offer(profile)

@@ -7,39 +7,44 @@ last of them would be late, and be tried again behind the next ones: overload wo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 AT_ONCE = 128
 """Posts that are about to be called. Each takes a few milliseconds, a third of a lease is five seconds."""
 
 
 class Start:
-    """One post on its way to its call: ``over`` lets the next one begin."""
+    """One post on its way to its call, from when there is a place for it: ``over`` lets the next one begin."""
 
-    def __init__(self, places: asyncio.Semaphore) -> None:
-        self._places = places
+    def __init__(self, starts: Starts) -> None:
+        self._starts = starts
+        self._held = False
+
+    async def __aenter__(self) -> Start:
+        """Wait for a place."""
+        await self._starts.places.acquire()
         self._held = True
+        self._starts.under_way += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the place back, if the call did not begin."""
+        self._starts.under_way -= 1
+        self.over()
 
     def over(self) -> None:
         """Say that the call has begun, or will not be made; harmless when it was said before."""
         if self._held:
             self._held = False
-            self._places.release()
+            self._starts.places.release()
 
 
 class Starts:
-    """The posts of one instance that are about to be called."""
+    """The posts of one instance that are about to be called; ``under_way`` counts those being called, too."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._places = asyncio.Semaphore(at_once)
+        self.places = asyncio.Semaphore(at_once)
+        self.under_way = 0
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[Start]:
-        """Wait for a place, and hold it until the call begins or the block ends."""
-        await self._places.acquire()
-        start = Start(self._places)
-        try:
-            yield start
-        finally:
-            start.over()
+    def one(self) -> Start:
+        """Return what waits for a place, and holds it until the call begins or its block ends."""
+        return Start(self)

@@ -33,6 +33,7 @@ def facts_of(state: RequestState, control: ControlState, now: datetime, chain: C
         delivered=frozenset(state.wanted) - state.left,
         replaced_by=replaced.get(state.request_id, ""),
         rival=rival if rival != state.request_id else "",
+        returned_by=state.returned,
     )
 
 
@@ -48,7 +49,7 @@ def facts_at(
         over: the profiles where nothing was to be posted any more.
         replaced: what had replaced which request there.
     """
-    said = {one.officer: (seq, one) for seq, one in state.statements if seq <= verdict.as_of}
+    said = {one.officer: (seq, one) for seq, one in state.statements if state.seq < seq <= verdict.as_of}
     rival = replaced.get(state.request.replaces or "", "")
     return Facts(
         request=state.request,
@@ -62,6 +63,7 @@ def facts_at(
         delivered=over,
         replaced_by=replaced.get(state.request_id, ""),
         rival=rival if rival != state.request_id else "",
+        returned_by=state.returned,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,16 +12,17 @@ from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.authority import Grant
-from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
-from schemas.events.requests import Request
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.authority import Regime, counting_roles, counts_until, grants_of, regime_of
 from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.gatekeeper.policy.findings import noted
 from services.gatekeeper.policy.wording import both, moment
-from services.kernel.authority.signing import verified_by
 
 CLAUSE = "approval"
+
+_KINDS = {"approve": "approval", "reject": "rejection", "return": "return"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,15 @@ class Weighed:
     """What the statements are worth, in the order of the ledger.
 
     ``counting`` are approvals in force by officers whose word counts in the regime; ``idle`` are approvals in force by
-    others; ``rejections`` are those whose word counts. ``notes`` says in plain words what is worth nothing, and why.
+    others; ``rejections`` and ``returns`` are those whose word counts. ``notes`` says in plain words what is worth
+    nothing, and why.
     """
 
     regime: Regime
     counting: tuple[Weight, ...] = ()
     idle: tuple[Weight, ...] = ()
     rejections: tuple[Weight, ...] = ()
+    returns: tuple[Weight, ...] = ()
     notes: tuple[Finding, ...] = ()
 
 
@@ -62,20 +66,21 @@ def weigh(facts: Facts) -> Weighed:
     regime = regime_of(facts.request, facts.control)
     counting: list[Weight] = []
     idle: list[Weight] = []
-    rejections: list[Weight] = []
+    noes: list[Weight] = []
     notes: list[Finding] = []
     for fact in _last_of_each(facts.approvals):
         weight, fault = _weigh_one(fact, facts, regime)
         if weight is None or fault:
             notes.append(noted(CLAUSE, fault))
-        elif weight.statement.decision == "reject":
-            rejections.append(weight)
+        elif weight.statement.decision != "approve":
+            noes.append(weight)
         else:
             (idle if weight.until is None else counting).append(weight)
-    powerless = [weight for weight in (*idle, *rejections) if weight.until is None]
+    powerless = [weight for weight in (*idle, *noes) if weight.until is None]
     notes += [noted(CLAUSE, _no_weight(weight, facts.request, regime)) for weight in powerless]
-    final = tuple(weight for weight in rejections if weight.until is not None)
-    return Weighed(regime, tuple(counting), tuple(idle), final, tuple(notes))
+    final = tuple(one for one in noes if one.until is not None and one.statement.decision == "reject")
+    returns = tuple(one for one in noes if one.until is not None and one.statement.decision == "return")
+    return Weighed(regime, tuple(counting), tuple(idle), final, returns, tuple(notes))
 
 
 def _last_of_each(approvals: tuple[ApprovalFact, ...]) -> Sequence[ApprovalFact]:
@@ -102,47 +107,38 @@ def _weigh_one(fact: ApprovalFact, facts: Facts, regime: Regime) -> tuple[Weight
             or _of_screening(statement, facts.request)
         )
     if fault:
-        kind = "approval" if statement.decision == "approve" else "rejection"
+        kind = _KINDS[statement.decision]
         return None, f"The {kind} by {name} is worth nothing: {fault}."
     grants = grants_of(facts.control, name, facts.now)
     until = counts_until(grants, facts.request, regime)
     if until is not None and statement.decision == "approve":
         until = min(until, statement.expires_at)
-    key = facts.control.officers[name].public_key
-    return Weight(name, key, statement, fact.seq, grants, until), ""
+    return Weight(name, _signer_of(fact, facts), statement, fact.seq, grants, until), ""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an envelope holds, whoever it is by: the statement or what is wrong, and the keys that signed."""
+    """What an envelope holds, whoever it is by: the statement, or what is wrong."""
 
     statement: ApprovalStatement | None
     fault: str
-    keys: frozenset[str]
 
 
 def open_statement(envelope: Envelope) -> Opened:
-    """Verify and read an envelope. The same bytes always give the same answer, so it is remembered."""
-    signatures = tuple((signature.keyid, signature.sig) for signature in envelope.signatures)
-    return _open(envelope.payload_type, envelope.payload, signatures)
+    """Read an envelope. The same bytes always give the same answer, so it is remembered."""
+    return _open(envelope.payload)
 
 
 @lru_cache(maxsize=2_048)
-def _open(payload_type: str, payload: str, signatures: tuple[tuple[str, str], ...]) -> Opened:
-    envelope = Envelope(
-        payloadType=payload_type,
-        payload=payload,
-        signatures=tuple(Signature(keyid=keyid, sig=sig) for keyid, sig in signatures),
-    )
-    keys = verified_by(envelope, APPROVAL_TYPE)
+def _open(payload: str) -> Opened:
     try:
-        raw = envelope.payload_bytes()
+        raw = base64.b64decode(payload, validate=True)
         statement = ApprovalStatement.from_bytes(raw)
     except (StrictJsonError, ValueError):
-        return Opened(None, "it cannot be read as an approval statement", keys)
+        return Opened(None, "it cannot be read as an approval statement")
     if statement.to_bytes() != raw:
-        return Opened(None, "it is not written in the canonical form", keys)
-    return Opened(statement, "", keys)
+        return Opened(None, "it is not written in the canonical form")
+    return Opened(statement, "")
 
 
 def _of_signer(fact: ApprovalFact, facts: Facts, opened: Opened) -> str:
@@ -155,11 +151,17 @@ def _of_signer(fact: ApprovalFact, facts: Facts, opened: Opened) -> str:
         return f"there is no officer {name} in this city's authority"
     if name in facts.control.revoked:
         return f"the key of {name} was revoked; another officer must approve"
-    if opened.keys != {person.public_key}:
+    if not _signer_of(fact, facts):
         return f"it is not signed by the key of {name}"
     if opened.statement is not None and opened.statement.officer != name:
         return f"it was signed in the name of {opened.statement.officer}"
     return ""
+
+
+def _signer_of(fact: ApprovalFact, facts: Facts) -> str:
+    """Return the key or passkey of its officer that signed a statement alone; empty where none did."""
+    keys = facts.control.keys_of(fact.approval.officer, facts.now)
+    return keys.signer_of(fact.approval.envelope, APPROVAL_TYPE)
 
 
 def _of_subject(statement: ApprovalStatement, request: Request) -> str:
@@ -204,6 +206,7 @@ def _of_circumstances(statement: ApprovalStatement, facts: Facts) -> str:
         ("end", statement.request_expires_at, request.expires_at),
         ("original that it replaces", statement.replaces, request.replaces),
         ("message that it follows", statement.follows, request.follows),
+        ("time to go out", statement.not_before, request.not_before),
     ):
         if signed != stands:
             return f"its {what} is {_word(signed)}, and the request's is {_word(stands)}; look at it and sign again"
@@ -219,7 +222,9 @@ def _of_time(statement: ApprovalStatement, facts: Facts) -> str:
     longest = timedelta(seconds=facts.control.settings.approval_seconds)
     if statement.expires_at <= statement.issued_at:
         return "it expires before it was issued"
-    if statement.expires_at - statement.issued_at > longest:
+    due = facts.request.not_before
+    latest = statement.issued_at + longest
+    if statement.expires_at > (latest if due is None else max(latest, due + SCHEDULE_GRACE)):
         return f"it claims to last longer than the {longest.total_seconds() / 60:g} minutes that this city allows"
     if statement.issued_at > facts.now + CLOCK_SKEW:
         return f"it is dated {moment(statement.issued_at)}, in the future; check the clock it was signed by"
@@ -239,5 +244,5 @@ def _of_screening(statement: ApprovalStatement, request: Request) -> str:
 def _no_weight(weight: Weight, request: Request, regime: Regime) -> str:
     needed = counting_roles(regime, crisis=request.crisis)
     held = both(sorted({str(grant.role) for grant in weight.grants})) or "no role"
-    kind = "approval" if weight.statement.decision == "approve" else "rejection"
+    kind = _KINDS[weight.statement.decision]
     return f"The {kind} by {weight.officer} ({held}) is on record but does not count: it takes {needed}."

@@ -34,7 +34,8 @@ class Facts:
     ``approvals`` holds the last statement of each officer. ``control`` is the fold at the control revision
     that the verdict will name. ``now`` has its offset. ``delivered`` are the profiles that have a final receipt for
     this revision: nothing will be posted there any more. ``replaced_by`` is the cleared correction or recall of this
-    request, ``rival`` another one of the request that this one replaces; empty where there is none.
+    request, ``rival`` another one of the request that this one replaces; empty where there is none. ``returned_by``:
+    who returned an earlier revision.
     """
 
     request: Request
@@ -45,6 +46,7 @@ class Facts:
     delivered: frozenset[str] = frozenset()
     replaced_by: str = ""
     rival: str = ""
+    returned_by: frozenset[str] = frozenset()
 
     @property
     def open_targets(self) -> tuple[str, ...]:

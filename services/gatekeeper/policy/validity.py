@@ -40,7 +40,7 @@ def look_again(facts: Facts) -> datetime | None:
     These are the ends of the request, of the approvals on record and of the grants of who is concerned, and the
     beginnings of what is dated ahead. Deciding again at that time is always right, if sometimes not needed.
     """
-    times = [facts.request.expires_at]
+    times = [facts.request.expires_at, facts.request.not_before or facts.request.expires_at]
     people = {facts.request.author}
     for fact in facts.approvals:
         people.add(fact.approval.officer)

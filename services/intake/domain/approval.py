@@ -14,11 +14,18 @@ from datetime import datetime, timedelta
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Role
-from schemas.events.requests import Request
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.roles import CRISIS_APPROVERS, EOC_APPROVERS, OFFICE
 from services.intake.domain.text import clean
-from services.kernel.authority.statements import Denied, StatementFault, check_signed, read_signed, statement_on_record
+from services.kernel.authority.statements import (
+    Denied,
+    StatementFault,
+    check_signed,
+    read_signed,
+    speaks_for,
+    statement_on_record,
+)
 from services.kernel.base.errors import Refused
 from services.kernel.control.control_state import ControlState
 
@@ -52,7 +59,7 @@ def read_statement(approval: Approval, sender: str) -> ApprovalStatement:
         statement = read_signed(approval.envelope, ApprovalStatement)
     except StatementFault as fault:
         raise fault.error("approval") from fault
-    if not approval.officer == statement.officer == sender:
+    if approval.officer != statement.officer or not speaks_for(sender, statement.officer, approval.envelope):
         raise Refused(
             "approval.sender",
             f"{sender} sent a decision of {statement.officer}",
@@ -83,7 +90,8 @@ def check(
         BadInput: ``approval.times``, ``text.*`` for the reason.
         Refused: ``approval.officer_unknown``, ``.revoked``, ``.signature``, ``.realm``, ``.request``, ``.revision``,
             ``.digest``, ``.targets``, ``.expired``, ``.future``, ``.too_long``, ``.replayed``, ``.no_authority``,
-            ``.not_acknowledged``; ``request.expired``, ``.withdrawn``, ``.refused``, ``.already_cleared``.
+            ``.not_acknowledged``, ``.own_return``; ``request.expired``, ``.withdrawn``, ``.refused``,
+            ``.already_cleared``.
     """
     try:
         check_signed(
@@ -91,7 +99,7 @@ def check(
             statement,
             control,
             now,
-            lifetime=timedelta(seconds=control.settings.approval_seconds),
+            lifetime=_lifetime(statement, context.request, control),
             used=_nonces(context),
             denied=_denied(statement, context.request, control, now),
         )
@@ -103,11 +111,18 @@ def check(
     clean(statement.reason, "reason", required=False)
     if statement.decision == "approve":
         _check_acknowledged(statement, context.request)
-    elif context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        return
+    name = statement.request_id
+    if context.verdict is not None and context.verdict.outcome is Outcome.CLEARED:
+        what = "rejection" if statement.decision == "reject" else "return"
         raise Refused(
             "request.already_cleared",
-            f"{statement.request_id} is cleared already, so a rejection comes too late",
-            f"take it back: onevoice withdraw {statement.request_id}",
+            f"{name} is cleared already, so a {what} comes too late",
+            f"take it back: onevoice withdraw {name}",
+        )
+    if statement.decision == "return" and statement.officer == context.request.author:
+        raise Refused(
+            "approval.own_return", f"{name} is your own", f"change it yourself: onevoice request --revise {name} TEXT"
         )
 
 
@@ -119,6 +134,14 @@ def may_decide(request: Request, officer: str, control: ControlState, now: datet
     if control.in_crisis or _under_eoc(request, control) or (request.crisis and Role.DESIGNATED not in roles):
         return False
     return all(control.may_publish_to(officer, target, now) for target in request.targets)
+
+
+def _lifetime(statement: ApprovalStatement, request: Request, control: ControlState) -> timedelta:
+    """Return how long a decision may last: an approval of what is scheduled lasts until that."""
+    usual = timedelta(seconds=control.settings.approval_seconds)
+    if request.not_before is None or statement.not_before != request.not_before:
+        return usual
+    return max(usual, request.not_before + SCHEDULE_GRACE - statement.issued_at)
 
 
 def _nonces(context: RequestContext) -> set[str]:
@@ -146,7 +169,7 @@ def _check_subject(statement: ApprovalStatement, request: Request) -> None:
 
 def _check_circumstances(statement: ApprovalStatement, request: Request, control: ControlState) -> None:
     """Check what an approval covers beside the content; a no is a no to whatever was shown."""
-    if statement.decision == "reject":
+    if statement.decision != "approve":
         return
     again = f"look at it as it is now and decide again: onevoice show {request.request_id}"
     if statement.rule is None and control.ruled:
@@ -164,6 +187,7 @@ def _check_circumstances(statement: ApprovalStatement, request: Request, control
             ("when it ends", statement.request_expires_at, request.expires_at),
             ("what it replaces", statement.replaces, request.replaces),
             ("what it follows", statement.follows, request.follows),
+            ("when it goes out", statement.not_before, request.not_before),
         )
         if signed != stands
     ]

@@ -54,7 +54,7 @@ def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
     submission = _final_form(event.data)
     content = submission.model_dump(mode="json", exclude_defaults=True)
     return Identity(
-        request_id=request_id_of(realm, sender, event.source, event.id),
+        request_id=submission.revises or request_id_of(realm, sender, event.source, event.id),
         content_sha256=canonical.sha256(canonical.dumps(content)),
         submission=submission,
     )

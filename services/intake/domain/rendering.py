@@ -13,13 +13,14 @@ from math import ceil
 import regex
 
 from schemas import links, unseen
-from schemas.events.requests import PlatformContent, Rendering
+from schemas.events.requests import Picture, PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
 from services.intake.domain.following import labelled
 from services.intake.domain.language import guess
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
+from services.kernel.base.text_card import CannotDraw, card_picture, text_card
 
 MAX_PARTS = 25
 """Parts of one thread; ``schemas.events.requests.PlatformContent`` takes no more."""
@@ -37,7 +38,7 @@ def render(draft: Draft, limits: Mapping[str, Limits], language: str = "en") -> 
 
     Raises:
         BadInput: ``platform.unknown``, ``text.too_long_for_platform``, ``picture.too_many``,
-            ``picture.alt_too_long``.
+            ``picture.alt_too_long``, ``picture.needed``.
     """
     return tuple(_rendering(draft, platform, limits, language) for platform in sorted(draft.platforms))
 
@@ -54,15 +55,16 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
     text = draft.variants.get(platform, draft.text)
     parts = parts_of(labelled(draft.act, text), draft.link, taken)
     _check_seen(parts, platform)
+    pictures = draft.pictures or ((drawn(parts, taken)[0],) if taken.card else ())
     return Rendering.of(
         PlatformContent(
             platform=platform,
             parts=parts,
-            pictures=draft.pictures,
+            pictures=pictures,
             link=draft.link,
             severity=draft.severity,
             language=draft.language or guess(text, language),
-            created_at=draft.created_at,
+            created_at=draft.not_before or draft.created_at,
             expires=draft.expires,
             act=draft.act,
             about=draft.about,
@@ -93,6 +95,28 @@ def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
             f"{limits.platform} {too_long}; {error}",
             f"shorten it, or give a shorter text for {limits.platform}: --variant {limits.platform}=TEXT",
         ) from error
+
+
+def drawn(parts: tuple[str, ...], limits: Limits) -> tuple[Picture, bytes]:
+    """Return the picture of a text without one, for a platform that posts nothing without, and its bytes.
+
+    Raises:
+        BadInput: ``picture.needed``, the text cannot be drawn so that people can read it.
+    """
+    text = "\n\n".join(parts)
+    try:
+        if len(text) > limits.alt_characters:
+            raise CannotDraw(
+                f"it has {len(text)} characters, and a picture's description takes {limits.alt_characters}"
+            )
+        card = text_card(text)
+    except CannotDraw as error:
+        raise BadInput(
+            "picture.needed",
+            f"{limits.platform} takes no post without a picture, and this text cannot be drawn: {error}",
+            f"give a picture (--image FILE --alt TEXT), or another text: --variant {limits.platform}=TEXT",
+        ) from error
+    return card_picture(text, card), card
 
 
 def units(text: str, limits: Limits) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.events.authority import Severity
 from schemas.events.envelope import CLOCK_SKEW
@@ -28,14 +28,12 @@ from schemas.events.requests import (
 from schemas.platforms import LIMITS
 from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
+from services.intake.domain.times import expiry_of
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
 
 WEBSITE = "website"
 """The platform that each request has a rendering for (section 1, Transparency (ii))."""
-
-EXPIRY_FACTOR = 7
-"""A request may last at most this many times the city's ``request_seconds``."""
 
 PREVIEW_LIFETIME = timedelta(minutes=15)
 """How old a preview may be that is submitted unchanged."""
@@ -72,6 +70,8 @@ class Draft:
     act: Act | None = None
     about: str | None = None
     left_out: tuple[str, ...] = ()
+    revision: int = 1
+    not_before: datetime | None = None
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -113,7 +113,7 @@ def draft_of(
     Raises:
         BadInput: as ``carriers``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
-            ``expires.past``, ``expires.too_far``, ``time.stale``, ``time.future``.
+            ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
@@ -130,23 +130,23 @@ def draft_of(
         author_kind=kind,
         source=event.source,
         event_id=event.id,
-        text=data.text,
         scope=scope,
         targets=targets,
         platforms=platforms,
-        crisis=data.crisis,
-        link=data.link,
-        severity=data.severity,
-        language=data.language,
-        variants=dict(data.variants),
-        pictures=data.pictures,
-        expires_at=_expiry(data, event.time, state, now, created_at),
-        expires=data.expires,
+        expires_at=expiry_of(data, event.time, state, now, created_at),
         created_at=created_at,
-        act=data.act,
-        about=data.about,
         left_out=left_out,
+        **_as_given(data),
     )
+
+
+def _as_given(data: Submission) -> dict[str, Any]:
+    """Return what a draft takes as it was submitted."""
+    given = ("text", "crisis", "link", "severity", "language", "pictures", "expires", "act", "about", "not_before")
+    return {name: getattr(data, name) for name in given} | {
+        "variants": dict(data.variants),
+        "revision": data.revision or 1,
+    }
 
 
 def request_of(
@@ -162,7 +162,7 @@ def request_of(
             "at": now,
             "realm": state.realm,
             "request_id": draft.request_id,
-            "revision": 1,
+            "revision": draft.revision,
             "author": draft.author,
             "author_kind": draft.author_kind,
             "source": draft.source,
@@ -175,12 +175,12 @@ def request_of(
             "link": draft.link,
             "severity": draft.severity,
             "expires_at": draft.expires_at,
+            "not_before": draft.not_before,
             "submitted_posture": state.posture.value,
             "renderings": renderings,
-            "digest": digest_of(draft.request_id, 1, renderings),
+            "digest": digest_of(draft.request_id, draft.revision, renderings),
             "screening": screening,
-            "replaces": draft.about if draft.act in REPLACING else None,
-            "follows": None if draft.act in REPLACING else draft.about,
+            "replaces" if draft.act in REPLACING else "follows": draft.about,
         }
     )
 
@@ -254,29 +254,6 @@ def _check_variants(data: Submission, platforms: tuple[str, ...]) -> None:
                 f"there is a variant for {platform}, which no target is on",
                 f"the platforms of this request are {', '.join(platforms)}",
             )
-
-
-def _expiry(
-    data: Submission, time: datetime | None, state: ControlState, now: datetime, created_at: datetime
-) -> datetime:
-    seconds = state.settings.request_seconds
-    if data.expires is None:
-        # Counted from the preview's own time, so that the end is the one that the author saw and signs.
-        return created_at + timedelta(seconds=seconds)
-    if data.expires <= now or (time is not None and data.expires <= time):
-        raise BadInput(
-            "expires.past",
-            f"it expires at {data.expires:%Y-%m-%d %H:%M:%S} UTC, which is past",
-            "give a time that is still to come, or leave it out",
-        )
-    latest = now + timedelta(seconds=seconds * EXPIRY_FACTOR)
-    if data.expires > latest:
-        raise BadInput(
-            "expires.too_far",
-            f"it expires at {data.expires:%Y-%m-%d %H:%M} UTC; {latest:%Y-%m-%d %H:%M} UTC is the latest here",
-            "give an earlier time: a message that lasts longer is a page on the website",
-        )
-    return data.expires
 
 
 def _created_at(time: datetime | None, kind: str, now: datetime) -> datetime:

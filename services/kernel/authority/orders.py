@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from schemas import flow, subjects
-from schemas.events.control import ControlEvent, Order, Ordered, Renewed
+from schemas.events.control import ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
 from schemas.events.envelope import Envelope
-from services.kernel.authority.statements import StatementFault, read_signed
+from services.kernel.authority.statements import StatementFault, read_signed, speaks_for
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.crashpoints import crash_point
@@ -135,7 +135,7 @@ def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
         raise fault.error("order") from fault
     if order.action.action not in actions:
         raise BadInput("order.action", f"{order.action.action} is not ordered here", "use the onevoice command")
-    if order.officer != sender:
+    if not speaks_for(sender, order.officer, envelope):
         raise Refused("order.sender", f"{sender} sent an order of {order.officer}", "send your own orders")
     return order
 
@@ -160,9 +160,26 @@ async def carry_out_renewal(runtime: ControlWriter, envelope: Envelope) -> Contr
         Refused: the fold does not allow it (``renewal.version``, ``renewal.signature`` ...).
         Unreachable: the broker did not acknowledge.
     """
+    return await _append(runtime, lambda: Renewed(at=runtime.clock.now(), renewal=envelope))
+
+
+async def carry_out_enrolment(runtime: ControlWriter, envelope: Envelope) -> ControlState:
+    """Append the use of a one-time link to ``ledger.control``; return the state after it.
+
+    A repeat after a lost reply is refused as a link that was used: the passkey is on record then.
+
+    Raises:
+        Refused: the fold does not allow it (``enrolment.link``, ``enrolment.signature``, ``passkey.used`` ...).
+        Unreachable: the broker did not acknowledge.
+    """
+    return await _append(runtime, lambda: PasskeyEnrolled(at=runtime.clock.now(), enrolment=envelope))
+
+
+async def _append(runtime: ControlWriter, make: Callable[[], ControlEvent]) -> ControlState:
+    """Append an event that is no order behind the state of control; return the state after it."""
     state = await runtime.catch_up()
     for _ in range(TRIES):
-        event = Renewed(at=runtime.clock.now(), renewal=envelope)
+        event = make()
         try:
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
@@ -219,6 +236,12 @@ def _hint(code: str) -> str:
         "proposal.waits": "have another officer confirm it: onevoice officers confirm NUMBER",
         "order.replayed": "give the command again; each order is signed when it is given",
         "officer.unknown": "onevoice officers list",
+        "passkey.used": "make a new passkey on the device; one that was taken back never counts again",
+        "passkey.until": "give a shorter time: --until 1d",
+        "passkey.unknown": "onevoice passkeys list",
+        "enrolment.link": "ask an officer for a new link: onevoice passkeys link OFFICER",
+        "enrolment.expired": "check the clocks of the phone and of the city's machine, and use the link again",
+        "enrolment.place": "open the link itself, at the address that it has",
         "officer.revoked": "onevoice officers list",
         "order.signature": "the key does not belong to that officer; check the keys folder",
         "order.realm": "choose the realm with --realm",

@@ -17,6 +17,7 @@ import nkeys
 
 from schemas.events.base import Contract
 from schemas.events.envelope import Envelope, Signature, pae
+from schemas.events.passkeys import Assertion
 from services.kernel.base.errors import BadInput
 
 _USER_PREFIX = 20 << 3
@@ -54,7 +55,7 @@ def seal(payload_type: str, statement: Contract, signers: tuple[Signer, ...]) ->
 
 
 def verified_by(envelope: Envelope, payload_type: str) -> frozenset[str]:
-    """Return the public keys whose signatures on the envelope are good.
+    """Return the public keys whose signatures on the envelope are good; passkeys' are not looked at (``OfficerKeys``).
 
     Empty when the payload type is another one. Raises nothing: a broken signature is not in the answer.
     """
@@ -67,7 +68,9 @@ def verified_by(envelope: Envelope, payload_type: str) -> frozenset[str]:
     return frozenset(signature.keyid for signature in envelope.signatures if _good(signature, message))
 
 
-def _good(signature: Signature, message: bytes) -> bool:
+def _good(signature: Signature | Assertion, message: bytes) -> bool:
+    if isinstance(signature, Assertion):
+        return False
     try:
         key = nacl.signing.VerifyKey(raw_public(signature.keyid))
         key.verify(message, base64.b64decode(signature.sig, validate=True))

@@ -14,19 +14,28 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-from schemas import canonical
+from schemas import canonical, flow
 from schemas.events.approvals import ApprovalStatement
 from schemas.events.base import Contract
 from schemas.events.control import Order
-from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.enrolment import SubmissionStatement
+from schemas.events.envelope import (
+    APPROVAL_TYPE,
+    CLOCK_SKEW,
+    ORDER_TYPE,
+    RESOLUTION_TYPE,
+    SUBMISSION_TYPE,
+    Envelope,
+)
+from schemas.events.passkeys import Assertion
 from schemas.events.resolutions import ResolutionStatement
-from services.kernel.authority.signing import verified_by
+from services.kernel.authority.officer_keys import OfficerKeys
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 
 if TYPE_CHECKING:
     from services.kernel.control.control_state import ControlState
 
-Statement = Order | ApprovalStatement | ResolutionStatement
+Statement = Order | ApprovalStatement | ResolutionStatement | SubmissionStatement
 AnyStatement = TypeVar("AnyStatement", bound=Contract)
 
 ORDER_LIFETIME = timedelta(minutes=5)
@@ -36,6 +45,7 @@ _TYPES: dict[type[Contract], str] = {
     Order: ORDER_TYPE,
     ApprovalStatement: APPROVAL_TYPE,
     ResolutionStatement: RESOLUTION_TYPE,
+    SubmissionStatement: SUBMISSION_TYPE,
 }
 _HINTS = {
     "officer_unknown": "onevoice officers list",
@@ -48,6 +58,15 @@ _ANEW = "give the command again; if that does not help, check this machine's clo
 def hash_of_signed(envelope: Envelope) -> str:
     """Return the hash by which a statement is known again: of what was signed, since anybody can add to an envelope."""
     return canonical.sha256(envelope.payload_bytes())
+
+
+def speaks_for(sender: str, officer: str, envelope: Envelope) -> bool:
+    """Return whether a sender may carry an officer's statement: themselves, or the web service what a passkey signed.
+
+    Whether the signature is good is another question (``check_signed``); no key of the desk is carried by others.
+    """
+    carried = sender == flow.WEB and all(isinstance(one, Assertion) for one in envelope.signatures)
+    return sender == officer or carried
 
 
 class StatementFault(Exception):
@@ -98,9 +117,9 @@ def read_signed(envelope: Envelope, contract: type[AnyStatement]) -> AnyStatemen
 
 
 @lru_cache(maxsize=4_096)
-def signed_by(public_key: str, envelope: Envelope, contract: type[AnyStatement]) -> AnyStatement | None:
-    """Return what this key signed, and nobody else; None for anything else. The same bytes are checked once."""
-    return statement_on_record(envelope, contract) if verified_by(envelope, _TYPES[contract]) == {public_key} else None
+def signed_by(keys: OfficerKeys, envelope: Envelope, contract: type[AnyStatement]) -> AnyStatement | None:
+    """Return what one of these keys signed, and nobody else; None for anything else. Each is checked once."""
+    return statement_on_record(envelope, contract) if keys.signer_of(envelope, _TYPES[contract]) else None
 
 
 def statement_on_record(envelope: Envelope, contract: type[AnyStatement]) -> AnyStatement | None:
@@ -136,7 +155,7 @@ def check_signed(
         StatementFault: ``officer_unknown``, ``revoked``, ``signature``, ``realm``, ``future``, ``expired``, ``times``,
             ``too_long``, ``replayed``, ``no_authority``; the first that is found, in this order.
     """
-    _check_signer(envelope, statement, control)
+    _check_signer(envelope, statement, control, now)
     if statement.realm != control.realm:
         raise StatementFault("realm", f"it is signed for the realm {statement.realm}, this is {control.realm}")
     _check_time(statement, now, lifetime)
@@ -146,16 +165,18 @@ def check_signed(
         raise StatementFault("no_authority", denied.message, denied.hint)
 
 
-def _check_signer(envelope: Envelope, statement: Statement, control: ControlState) -> None:
+def _check_signer(envelope: Envelope, statement: Statement, control: ControlState, now: datetime) -> None:
     name = statement.officer
-    officer = control.officers.get(name)
-    if officer is None:
+    if name not in control.officers:
         raise StatementFault("officer_unknown", f"there is no officer {name!r} in {control.city or 'this city'}")
     if name in control.revoked:
         since = control.revoked[name]
         raise StatementFault("revoked", f"the key of {name} is revoked since control revision {since}")
-    if verified_by(envelope, _TYPES[type(statement)]) != {officer.public_key}:
-        raise StatementFault("signature", f"it is not signed by {name}'s key alone, over exactly this")
+    keys, kind = control.keys_of(name, now), _TYPES[type(statement)]
+    if not keys.signer_of(envelope, kind):
+        why = keys.fault_of(envelope, kind)
+        said = f"it is not signed by {name}'s key alone, over exactly this"
+        raise StatementFault("signature", f"{said}: {why}" if why else said)
 
 
 def _check_time(statement: Statement, now: datetime, lifetime: timedelta) -> None:

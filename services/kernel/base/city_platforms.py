@@ -52,6 +52,30 @@ class FacebookSection(Section):
     site: ServerUrl = "https://www.facebook.com"
 
 
+class ThreadsSection(Section):
+    """[threads]: ``server`` is the Threads API's, ``version`` its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://graph.threads.net"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v1.0"
+    site: ServerUrl = "https://www.threads.com"
+
+
+class InstagramSection(Section):
+    """[instagram]: ``server`` is the API's (with Instagram login), ``version`` its version, ``site`` the public one."""
+
+    server: ServerUrl = "https://graph.instagram.com"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
+    site: ServerUrl = "https://www.instagram.com"
+
+
+class LinkedInSection(Section):
+    """[linkedin]: ``server`` is the API's, ``version`` the month of its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://api.linkedin.com"
+    version: Annotated[str, StringConstraints(pattern=r"^20\d{4}$")] = "202511"
+    site: ServerUrl = "https://www.linkedin.com"
+
+
 class TelegramSection(Section):
     """[telegram]: ``server`` is the Bot API's, ``site`` where a channel's posts are looked at."""
 

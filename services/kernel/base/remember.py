@@ -25,7 +25,10 @@ def by_identity(kept: int) -> Callable[[Function], Function]:
             key = tuple(map(id, values))
             known = answers.get(key)
             if known is not None:
-                answers.move_to_end(key)
+                try:  # noqa: SIM105 - it is hot
+                    answers.move_to_end(key)
+                except KeyError:  # another thread has let it go meanwhile
+                    pass
                 return known[1]
             answer = function(*values)
             answers[key] = (values, answer)

@@ -11,12 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from schemas import canonical
 from schemas.events import control as c
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW
 from services.kernel.authority.statements import hash_of_signed
-from services.kernel.control import people, proposals, root
+from services.kernel.control import passkeys, people, proposals, root
 from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 from services.kernel.control.order_rules import check_fresh, check_order, check_right, order_hash, read_order
 
@@ -57,6 +58,8 @@ def fold(
         return _eoc_active(state, event, seq)
     if isinstance(event, c.Renewed):
         return root.renew(state, event, seq, stored_at or event.at)
+    if isinstance(event, c.PasskeyEnrolled):
+        return replace(_enrolled(state, event, seq, stored_at or event.at), seq=seq)
     order = read_order(event.order)
     if order_hash(event.order) in carried_out:
         raise ControlFault("order.replayed", "this order was carried out already")
@@ -81,8 +84,27 @@ def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datet
         return _APPLY[proposal.action.action](state, proposal.action, seq, now)
     if isinstance(action, c.Decline):
         return proposals.decline(state, order.officer, action, now)
+    if isinstance(action, c.PasskeyInvite):
+        return passkeys.invite(state, action, seq, now, order.officer)
+    return _apply_or_propose(state, action, order.officer, hash_, seq, now)
+
+
+def _apply_or_propose(
+    state: ControlState, action: c.ProposedAction, by: str, hash_: str, seq: int, now: datetime
+) -> ControlState:
     after = _APPLY[action.action](state, action, seq, now)  # also of a proposal: what cannot be is refused at once
-    return proposals.propose(state, order, hash_, seq, now) if proposals.needs_others(state, action) else after
+    return proposals.propose(state, action, by, hash_, seq, now) if proposals.needs_others(state, action, by) else after
+
+
+def _enrolled(state: ControlState, event: c.PasskeyEnrolled, seq: int, now: datetime) -> ControlState:
+    """Return the state after a one-time link was used: as if who made it had asked for this passkey."""
+    said, link = passkeys.check_enrolment(state, event.enrolment, now)
+    action = c.PasskeyAdd(officer=said.officer, passkey=said.passkey)
+    root.check_in_force(state, action.action, now)
+    check_right(state, link.by, action, now)
+    spent = canonical.sha256(said.token.encode())
+    left = replace(state, invites={token: one for token, one in state.invites.items() if token != spent})
+    return _apply_or_propose(left, action, link.by, hash_of_signed(event.enrolment), seq, now)
 
 
 def _check_askers(state: ControlState, proposal: Proposal, now: datetime) -> None:
@@ -130,6 +152,7 @@ def _genesis(
         root_threshold=max(threshold, 1),
         threshold=manifest.threshold or 1,
         expires_at=manifest.expires_at,
+        passkey_seqs={one.credential: seq for officer in manifest.officers for one in officer.passkeys or ()},
     )
 
 
@@ -218,6 +241,8 @@ _APPLY: dict[str, Callable[[ControlState, Any, int, datetime], ControlState]] = 
     "officer_add": people.officer_add,
     "reinstate": people.reinstate,
     "rekey": people.rekey,
+    "passkey_add": passkeys.add,
+    "passkey_remove": passkeys.remove,
     "system_add": people.system_add,
     "system_remove": people.system_remove,
     "settings": people.change_settings,

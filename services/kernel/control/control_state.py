@@ -8,6 +8,8 @@ from datetime import datetime
 from schemas.events import control as c
 from schemas.events.authority import Grant, Officer, Profile, Role, Settings, System
 from schemas.events.control import Posture
+from schemas.events.passkeys import Passkey
+from services.kernel.authority.officer_keys import OfficerKeys
 
 
 class ControlFault(Exception):
@@ -25,9 +27,28 @@ class Proposal:
 
     seq: int
     order: str
-    action: c.Action
+    action: c.ProposedAction
     until: datetime
     asked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Invite:
+    """A one-time link that was not used yet: ``action`` is its order's, ``by`` who made it, ``seq`` where."""
+
+    seq: int
+    by: str
+    action: c.PasskeyInvite
+
+
+@dataclass(frozen=True)
+class FormerPasskey:
+    """A passkey that was taken back; it counted from after ``since`` up to ``until``, both sequences."""
+
+    officer: str
+    passkey: Passkey
+    since: int
+    until: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,9 @@ class ControlState:
     ``manifest_sha256`` is the hash of the manifest that began the ledger;
     ``version``, ``root_keys``, ``root_threshold`` and ``expires_at`` are those of the root in force. ``threshold`` is
     how many people a proposal takes (1: there are none), ``proposals`` those that wait, by sequence. ``former_keys``
-    holds each officer's earlier keys, with the sequence from which each does not count.
+    holds each officer's earlier keys, with the sequence from which each does not count. ``passkey_seqs`` holds where
+    each passkey that counts was added, by its credential; ``former_passkeys`` those that were taken back; ``invites``
+    the one-time links that were not used, by the hash of their token.
     """
 
     seq: int = 0
@@ -73,7 +96,10 @@ class ControlState:
     threshold: int = 1
     expires_at: datetime | None = None
     proposals: dict[int, Proposal] = field(default_factory=dict)
-    former_keys: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    former_keys: dict[str, tuple[tuple[str | None, int], ...]] = field(default_factory=dict)
+    passkey_seqs: dict[str, int] = field(default_factory=dict)
+    former_passkeys: tuple[FormerPasskey, ...] = ()
+    invites: dict[str, Invite] = field(default_factory=dict)
 
     @property
     def under_eoc(self) -> bool:
@@ -85,11 +111,28 @@ class ControlState:
         """True in a declared crisis or under the EOC: clauses 2(i) and 2(iv) apply."""
         return self.posture is not Posture.ROUTINE
 
-    def key_at(self, officer: str, seq: int) -> str | None:
-        """Return the key that counted for an officer at a sequence that is folded; None for nobody."""
-        former = next((key for key, until in self.former_keys.get(officer, ()) if seq < until), None)
+    def keys_of(self, officer: str, now: datetime) -> OfficerKeys:
+        """Return the keys that an officer may sign with at a time; none for nobody, and after a revocation.
+
+        Who holds a role that demands it (``Settings.device_bound_roles``) has no passkey that can be copied.
+        """
         person = self.officers.get(officer)
-        return former or (person.public_key if person else None)
+        if person is None or officer in self.revoked:
+            return OfficerKeys(None)
+        passkeys, demanding = person.passkeys or (), self.settings.device_bound_roles or ()
+        if passkeys and not self.roles_of(officer, now).isdisjoint(demanding):
+            passkeys = tuple(one for one in passkeys if one.device_bound)
+        return OfficerKeys(person.public_key, passkeys)
+
+    def keys_at(self, officer: str, seq: int) -> OfficerKeys:
+        """Return the keys that an officer had at a sequence that is folded, whatever roles they held."""
+        person = self.officers.get(officer)
+        former = [key for key, until in self.former_keys.get(officer, ()) if seq < until]
+        nkey = former[0] if former else (person.public_key if person else None)
+        have = person.passkeys or () if person else ()
+        kept = [one for one in have if self.passkey_seqs.get(one.credential, 0) < seq]
+        had = [one.passkey for one in self.former_passkeys if one.officer == officer and one.since < seq < one.until]
+        return OfficerKeys(nkey, (*kept, *had))
 
     def grants_of(self, officer: str, now: datetime) -> tuple[Grant, ...]:
         """Return the grants of an officer that count at a time; none after a revocation."""

@@ -37,7 +37,10 @@ ALLOWED_IN: dict[str, frozenset[Posture]] = {
 """The postures in which an action may be ordered; actions that are not here may be ordered in each."""
 
 
-PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend"})
+_OWN = (c.Rekey, c.PasskeyInvite, c.PasskeyAdd, c.PasskeyRemove)
+"""What officers order for themselves; for another one it takes ``DESIGNATES``."""
+
+PROTECTING = frozenset({"eoc_activate", "withdraw", "revoke", "profile_suspend", "passkey_remove"})
 """What protects is appended behind whatever stands, without a condition, so that nobody's orders can starve it: the
 fold says whether it counts there. Pressing the stop button is one of them, releasing it is not."""
 
@@ -94,7 +97,7 @@ def check_fresh(order: c.Order, now: datetime) -> None:
         )
 
 
-def check_right(state: ControlState, officer: str, action: c.Action, now: datetime) -> None:
+def check_right(state: ControlState, officer: str, action: c.ProposedAction, now: datetime) -> None:
     """Check that an officer may order something now; raises ControlFault ``order.role``."""
     denied = _denied_to(state, officer, action, now)
     if denied is not None:
@@ -105,10 +108,10 @@ def _denied(state: ControlState, order: c.Order, now: datetime) -> Denied | None
     return _denied_to(state, order.officer, order.action, now)
 
 
-def _denied_to(state: ControlState, officer: str, what: c.Action, now: datetime) -> Denied | None:
+def _denied_to(state: ControlState, officer: str, what: c.ProposedAction, now: datetime) -> Denied | None:
     action = what.action
     allowed = WHO_MAY_ORDER.get(action, frozenset())
-    if isinstance(what, c.Rekey) and what.officer != officer:
+    if isinstance(what, _OWN) and what.officer != officer:
         allowed = DESIGNATES
     if state.roles_of(officer, now) & allowed:
         return None

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from schemas.events import control as c
 from schemas.events.authority import Officer
-from services.kernel.control.control_state import ControlFault, ControlState
+from schemas.events.passkeys import Passkey
+from services.kernel.control.control_state import ControlFault, ControlState, FormerPasskey
 
 
 def designate(state: ControlState, action: c.Designate, _seq: int, _at: datetime) -> ControlState:
@@ -34,6 +35,8 @@ def officer_add(state: ControlState, action: c.OfficerAdd, _seq: int, _at: datet
     officer = action.officer
     if officer.id in state.officers or officer.id in state.systems:
         raise ControlFault("officer.twice", f"{officer.id} is an officer or a system already")
+    if officer.passkeys:
+        raise ControlFault("passkey.unproven", "a passkey is added by a one-time link, which it signs itself")
     _check_new_keys(state, officer.public_key, officer.login_key)
     for grant in officer.grants:
         _check_profiles(state, grant.profiles)
@@ -41,12 +44,15 @@ def officer_add(state: ControlState, action: c.OfficerAdd, _seq: int, _at: datet
 
 
 def reinstate(state: ControlState, action: c.Reinstate, seq: int, _at: datetime) -> ControlState:
-    """Take a revocation back, with a new key."""
+    """Take a revocation back, with a new key or one that is to come; the passkeys from before never count again."""
     if action.officer not in state.revoked:
         known_officer(state, action.officer)
         raise ControlFault("officer.not_revoked", f"{action.officer} is not revoked")
     revoked = {name: at for name, at in state.revoked.items() if name != action.officer}
-    return replace(_with_key(state, action, seq), revoked=revoked)
+    after = _with_key(state, action, seq)
+    return replace(
+        drop_passkeys(after, action.officer, after.officers[action.officer].passkeys or (), seq), revoked=revoked
+    )
 
 
 def rekey(state: ControlState, action: c.Rekey, seq: int, _at: datetime) -> ControlState:
@@ -88,6 +94,19 @@ def known_officer(state: ControlState, officer_id: str) -> Officer:
     return officer
 
 
+def drop_passkeys(state: ControlState, officer_id: str, gone: tuple[Passkey, ...], seq: int) -> ControlState:
+    """Return the state in which these passkeys of an officer do not count from a sequence on."""
+    officer, names = state.officers[officer_id], {one.credential for one in gone}
+    kept = tuple(one for one in officer.passkeys or () if one.credential not in names)
+    former = tuple(FormerPasskey(officer_id, one, state.passkey_seqs.get(one.credential, 0), seq) for one in gone)
+    return replace(
+        state,
+        officers={**state.officers, officer_id: officer.model_copy(update={"passkeys": kept or None})},
+        former_passkeys=(*state.former_passkeys, *former),
+        passkey_seqs={name: at for name, at in state.passkey_seqs.items() if name not in names},
+    )
+
+
 def _with_key(state: ControlState, action: c.Reinstate | c.Rekey, seq: int) -> ControlState:
     officer = state.officers[action.officer]
     _check_new_keys(state, action.public_key, action.login_key)
@@ -100,9 +119,9 @@ def _with_key(state: ControlState, action: c.Reinstate | c.Rekey, seq: int) -> C
     )
 
 
-def _check_new_keys(state: ControlState, signing: str, login: str | None) -> None:
+def _check_new_keys(state: ControlState, signing: str | None, login: str | None) -> None:
     """Check that nobody has these keys or had them: a key that was lost once must never count again."""
-    if signing == login:
+    if signing is not None and signing == login:
         raise ControlFault("key.twice", "the key that signs and the key that logs in must be two")
     taken = dict(_keys(state))
     for key in (signing, login):
@@ -112,13 +131,14 @@ def _check_new_keys(state: ControlState, signing: str, login: str | None) -> Non
 
 def _keys(state: ControlState) -> Iterator[tuple[str, str]]:
     for officer in state.officers.values():
-        yield officer.public_key, officer.id
+        if officer.public_key is not None:
+            yield officer.public_key, officer.id
         if officer.login_key is not None:
             yield officer.login_key, officer.id
     for system in state.systems.values():
         yield system.public_key, system.id
     for name, former in state.former_keys.items():
-        yield from ((key, name) for key, _ in former)
+        yield from ((key, name) for key, _ in former if key is not None)
 
 
 def _check_profiles(state: ControlState, profiles: tuple[str, ...]) -> None:

@@ -18,30 +18,34 @@ LIFETIME = timedelta(hours=24)
 """How long a proposal waits."""
 
 
-def needs_others(state: ControlState, action: c.Action) -> bool:
-    """Return whether one officer alone may not do this.
+def needs_others(state: ControlState, action: c.ProposedAction, by: str) -> bool:
+    """Return whether one officer alone, ``by``, may not do this.
 
     Each new key of a person needs others, whatever their roles: who adds a clerk alone could make them pio alone.
     """
     if state.threshold < 2:
         return False
-    if isinstance(action, c.OfficerAdd | c.Reinstate | c.Rekey | c.SettingsChange):
+    if isinstance(action, c.OfficerAdd | c.Reinstate | c.Rekey | c.PasskeyAdd | c.SettingsChange):
         return True
     if isinstance(action, c.Designate):
         return action.grant.role in DESIGNATES
-    if isinstance(action, c.Revoke):
+    if isinstance(action, c.PasskeyRemove) and action.officer == by:
+        return False
+    if isinstance(action, c.Revoke | c.PasskeyRemove):
         officer = state.officers.get(action.officer)
         return officer is not None and any(grant.role in DESIGNATES for grant in officer.grants)
     return False
 
 
-def propose(state: ControlState, order: c.Order, order_hash: str, seq: int, now: datetime) -> ControlState:
+def propose(
+    state: ControlState, action: c.ProposedAction, by: str, order_hash: str, seq: int, now: datetime
+) -> ControlState:
     """Return the state with one proposal more; those that waited too long are dropped."""
     kept = {at: one for at, one in state.proposals.items() if one.until > now}
-    same = next((one for one in kept.values() if one.action == order.action), None)
+    same = next((one for one in kept.values() if one.action == action), None)
     if same is not None:
         raise ControlFault("proposal.waits", f"the same waits already, as proposal {same.seq}")
-    made = Proposal(seq, order_hash, order.action, now + LIFETIME, (order.officer,))
+    made = Proposal(seq, order_hash, action, now + LIFETIME, (by,))
     return replace(state, proposals={**kept, seq: made})
 
 
@@ -84,6 +88,6 @@ def _waiting(state: ControlState, action: c.Confirm | c.Decline, now: datetime) 
     return proposal
 
 
-def _gains(action: c.Action) -> str | None:
+def _gains(action: c.ProposedAction) -> str | None:
     """Return the officer whom a proposal gives something."""
-    return action.officer if isinstance(action, c.Designate | c.Reinstate | c.Rekey) else None
+    return action.officer if isinstance(action, c.Designate | c.Reinstate | c.Rekey | c.PasskeyAdd) else None

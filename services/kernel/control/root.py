@@ -16,7 +16,19 @@ from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope
 from services.kernel.authority.signing import verified_by
 from services.kernel.control.control_state import ControlFault, ControlState
 
-GAINS = frozenset({"designate", "officer_add", "reinstate", "rekey", "system_add", "settings", "confirm"})
+GAINS = frozenset(
+    {
+        "designate",
+        "officer_add",
+        "reinstate",
+        "rekey",
+        "passkey_invite",
+        "passkey_add",
+        "system_add",
+        "settings",
+        "confirm",
+    }
+)
 """What nobody may order after the authority expired: all that gives power. What takes power, or stops, goes on."""
 
 

@@ -65,6 +65,8 @@ class Chain:
             return f"{later} replaces it"
         if request.replaces is not None and (rival := self.replaced.get(request.replaces)) != request.request_id:
             return f"{rival or 'nothing'} replaces {request.replaces}"
+        if request.request_id not in self.earlier:
+            return ""
         for earlier in self.before(request.request_id):
             state = requests.get(earlier)
             if state is not None and not _is_settled(state, profile):

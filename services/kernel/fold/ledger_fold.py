@@ -246,16 +246,14 @@ class LedgerFold:
             raise Void("the request stands under another name or realm")
         if known is not None and request.revision <= known.request.revision:
             raise Void("the request stands already")
+        if known is not None and (known.is_refused or known.is_begun):
+            raise LostRace("the revision before is refused, or is being posted")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
         posture: Any = str(self._revision_at(entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
-        if known is not None:
-            state.targets, state.verdict_last = known.targets, known.verdict_last
-            for profile in state.targets:
-                state.note(profile)
-        self.requests[request_id] = state
+        self.requests[request_id] = state.behind(known) if known is not None else state
         self.chain.note_request(request)
 
     def _approval(self, entry: Entry, _boot: float) -> None:
@@ -271,8 +269,9 @@ class LedgerFold:
         state.nonces.add(statement.nonce)
         state.statements.append((entry.seq, approval))
         state.approvals[officer] = (entry.seq, approval)
+        state.said = tuple(one for _, one in state.approvals.values())
         state.rejections.pop(officer, None)
-        if statement.decision == "reject":
+        if statement.decision != "approve":
             state.rejections[officer] = (entry.seq, statement)
         state.fact_seq = state.changed = entry.seq
 
@@ -283,6 +282,8 @@ class LedgerFold:
         control_seq, _ = self._revision_at(entry.seq)
         if verdict.request_id != state.request_id:
             raise Void("the verdict stands under another name")
+        if verdict.revision < state.request.revision:
+            raise LostRace("a newer revision stands")
         if verdict.control_seq != control_seq:
             why = LostRace if self._was_overtaken(verdict) else Void
             raise why(f"the verdict is not of control revision {control_seq}")
@@ -425,19 +426,18 @@ class LedgerFold:
         return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
 
     def _genuine(self, approval: Approval, request_id: str, name: str, seq: int) -> ApprovalStatement | None:
-        key = self.control.key_at(name, seq)
-        if key is None or (approval.request_id, approval.officer) != (request_id, name):
+        if name not in self.control.officers or (approval.request_id, approval.officer) != (request_id, name):
             return None
-        statement = signed_by(key, approval.envelope, ApprovalStatement)
+        statement = signed_by(self.control.keys_at(name, seq), approval.envelope, ApprovalStatement)
         said = (request_id, name, self.authority.realm)
         return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
 
     def _is_genuine(self, resolution: Resolution, request_id: str, profile: str, seq: int) -> bool:
         """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
-        key = self.control.key_at(resolution.officer, seq)
-        if key is None or (resolution.request_id, resolution.profile) != (request_id, profile):
+        keys = self.control.keys_at(resolution.officer, seq)
+        if (resolution.request_id, resolution.profile) != (request_id, profile):
             return False
-        statement = signed_by(key, resolution.envelope, ResolutionStatement)
+        statement = signed_by(keys, resolution.envelope, ResolutionStatement)
         said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
         return statement is not None and said == (
             statement.request_id,

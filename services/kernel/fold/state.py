@@ -85,9 +85,10 @@ class RequestState:
     """One request with all that was said of it.
 
     ``request`` is as it counts: its ``submitted_posture`` is the one in force where it stands. ``approvals`` holds the
-    last genuine statement of each officer with its sequence, ``rejections`` those of them that say no, ``statements``
-    all genuine ones and ``spoken`` the last sequence on each officer's subject. ``verdict`` is
-    the newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
+    last genuine statement of each officer with its sequence, ``said`` the same without it, ``rejections`` those of them
+    that say no (a rejection or a return), ``statements`` all genuine ones and ``spoken`` the last sequence on each
+    officer's subject. ``previous`` is the revision before, ``returned`` who returned an earlier one. ``verdict`` is the
+    newest that counts, ``verdict_last`` the last sequence on its subject, also of one that does not. ``wanted``
     is where the newest cleared verdict has it posted, ``left`` what of it is not final, ``opened``, ``unconfirmed`` and
     ``standing`` (delivered) the targets that are so, ``first_delivered`` when the first of them was, the website's
     mirror aside. ``fact_seq`` is the newest fact that the gate decides by.
@@ -97,6 +98,7 @@ class RequestState:
     seq: int
     at: datetime
     approvals: dict[str, tuple[int, Approval]] = field(default_factory=dict)
+    said: tuple[Approval, ...] = ()
     rejections: dict[str, tuple[int, ApprovalStatement]] = field(default_factory=dict)
     statements: list[tuple[int, Approval]] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
@@ -113,6 +115,8 @@ class RequestState:
     first_delivered: datetime | None = None
     fact_seq: int = 0
     changed: int = 0
+    previous: Request | None = None
+    returned: frozenset[str] = frozenset()
 
     @property
     def request_id(self) -> str:
@@ -123,6 +127,25 @@ class RequestState:
     def phase(self) -> RequestPhase:
         """Where it stands."""
         return phase_of(self)
+
+    @property
+    def is_begun(self) -> bool:
+        """True when anything was attempted or written down of it on a profile: its content is settled."""
+        return any(target.effective or target.is_final for target in self.targets.values())
+
+    @property
+    def returning(self) -> frozenset[str]:
+        """Who returned this revision."""
+        return frozenset(name for name, (_, one) in self.rejections.items() if one.decision == "return")
+
+    def behind(self, known: RequestState) -> RequestState:
+        """Take up what is known of the revision before: what stands on the subjects, and no approval."""
+        self.nonces, self.spoken, self.statements = known.nonces, known.spoken, known.statements
+        self.targets, self.verdict_last = known.targets, known.verdict_last
+        self.previous, self.returned = known.request, known.returned | known.returning
+        for profile in self.targets:
+            self.note(profile)
+        return self
 
     @property
     def is_cleared(self) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.events.control import Posture
 from services.kernel.control.control_state import ControlState
@@ -25,10 +25,28 @@ def of_control(control: ControlState, now: datetime) -> Iterator[Measure]:
         yield Measure("onevoice_posture", float(control.seq > 0 and control.posture is posture), {"posture": posture})
     yield Measure("onevoice_hold", float(bool(control.hold)))
     yield Measure("onevoice_control_revision", control.seq)
+    if control.expires_at is not None:
+        yield Measure("onevoice_authority_days_left", days_left(control.expires_at, now))
     for name in control.officers:
         ends = [grant.valid_until for grant in control.grants_of(name, now) if grant.valid_until is not None]
         if ends:
-            yield Measure("onevoice_role_days_left", (min(ends) - now).total_seconds() / DAY, {"officer": name})
+            yield Measure("onevoice_role_days_left", days_left(min(ends), now), {"officer": name})
+
+
+def of_tokens(ends: Mapping[str, date], now: datetime) -> Iterator[Measure]:
+    """Yield the days that are left of each token whose last day is known."""
+    for profile, day in ends.items():
+        yield Measure("onevoice_token_days_left", days_left(token_end(day), now), {"profile": profile})
+
+
+def token_end(day: date) -> datetime:
+    """Return the end of a token's last day; platforms count in UTC."""
+    return datetime.combine(day + timedelta(days=1), time.min, UTC)
+
+
+def days_left(end: datetime, now: datetime) -> float:
+    """Return the days until then; negative after it."""
+    return (end - now).total_seconds() / DAY
 
 
 def of_requests(fold: LedgerFold, now: datetime, boot_now: float, lease: float) -> Iterator[Measure]:

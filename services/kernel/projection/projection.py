@@ -145,6 +145,8 @@ class Projection:
         Raises:
             Unreachable: the broker does not answer.
         """
+        if self._clock.monotonic() - self.asked_at <= seconds:
+            return
         async with self._refreshing:
             if self._clock.monotonic() - self.asked_at > seconds:
                 await self.catch_up()

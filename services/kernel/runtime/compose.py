@@ -190,17 +190,22 @@ def on_nats(
         timings=timings or Timings(),
     )
     core = assemble(row, city, ports)
-    supervisor = core.supervisor
     bus = FastStreamBus(row, core.around, make_broker(row, city, url, _link_of(core)), ports.log)
-    runtime = core.runtime(bus)
+    runtime, supervisor = core.runtime(bus), core.supervisor
     watch = DurableWatch(ledger, core.around.routes, supervisor, ports.timings.durable_check)
     for work in (runtime.health.run, watch.run, core.watch.run):
         supervisor.supervise(work)
+    return runtime, _application(runtime, bus, wire, genesis)
+
+
+def _application(runtime: Runtime, bus: FastStreamBus, wire: Wire, genesis: Genesis | None) -> FastStream:
+    """Return what starts and stops a runtime, in FastStream's four steps."""
+    supervisor = runtime.supervisor
 
     async def prepare() -> None:
-        load_key(city.service_key_path(row.name))
+        load_key(runtime.city.service_key_path(runtime.row.name))
         supervisor.begin()
-        ledger.bind(await bus.connect())
+        runtime.ledger.bind(await bus.connect())
         await _refuse_drift(runtime)
         await begin(runtime, genesis)
         register(runtime, wire)
@@ -218,7 +223,7 @@ def on_nats(
         await supervisor.end()
         runtime.log.info("stopped")
 
-    return runtime, FastStream(
+    return FastStream(
         bus.broker,
         logger=None,
         on_startup=[prepare],

@@ -136,13 +136,7 @@ class BroadcastMiddleware(BaseMiddleware[Any, Any]):
 class FastStreamBus:
     """One service instance's connection (services.kernel.runtime.bus.MessageBus)."""
 
-    def __init__(
-        self,
-        row: flow.Service,
-        around: Around,
-        broker: NatsBroker,
-        log: Any,
-    ) -> None:
+    def __init__(self, row: flow.Service, around: Around, broker: NatsBroker, log: Any) -> None:
         self._row, self._routes, self._log = row, around.routes, log
         self._client: Client | None = None
         self._ledger = NatsRouter(middlewares=[partial(LedgerMiddleware, consuming=around.consuming)])
@@ -227,9 +221,13 @@ class FastStreamBus:
                 return self._client
 
     async def listening(self) -> None:
-        """Wait until the broker has taken every subscription in: what is said before is lost, without a trace."""
+        """Wait until the broker has taken every subscription in: what is said before is lost, without a trace.
+
+        nats-py writes its PING past what still waits to be written: only the second one comes behind it.
+        """
         if self._client is not None:
             with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes anew
+                await self._client.flush(timeout=int(CONNECT_SECONDS))
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from importlib.metadata import version
 
 from aiohttp import web
@@ -17,21 +19,32 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from services.kernel.base.certificate import certificate_end
+from services.kernel.base.city import City, servers_of
+from services.kernel.base.clock import monotonic
+from services.kernel.base.tls import client_context
 from services.kernel.base.web import Running, serve
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
 from services.kernel.measures.catalogue import COUNTERS, GAUGES, Measure
-from services.kernel.measures.city_measures import of_control, of_requests
+from services.kernel.measures.city_measures import days_left, of_control, of_requests, of_tokens
 from services.kernel.runtime.service import Runtime
 
 SILENT_SECONDS = 10.0
 """A projection that has not heard of the leader for so long is not healthy."""
 
 
+CERTIFICATE_SECONDS = 3_600.0
+"""How often the broker's certificate is looked at, at most."""
+
+
 class Monitoring(Collector):
     """The measures of all services of one process, and whether each is well."""
 
-    def __init__(self) -> None:
+    def __init__(self, city: City) -> None:
+        self._city = city
+        self._certificates: dict[str, datetime] = {}
+        self._certificates_at = -CERTIFICATE_SECONDS
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self._runtimes: list[Runtime] = []
@@ -81,17 +94,33 @@ class Monitoring(Collector):
         return await serve(app, host, port, "the metrics page")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        await self._look_at_certificates()
         return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         faults = self.faults()
         return web.Response(text="\n".join(faults or ["ok"]) + "\n", status=503 if faults else 200)
 
+    async def _look_at_certificates(self) -> None:
+        """Ask each server of the broker for its certificate, now and then; one that does not answer keeps its last."""
+        if monotonic() - self._certificates_at < CERTIFICATE_SECONDS:
+            return
+        self._certificates_at = monotonic()
+        context = client_context(self._city)
+        if context is None:
+            return
+        for server in servers_of(self._city.settings.nats.address):
+            with suppress(OSError, TimeoutError):
+                self._certificates[server] = await certificate_end(server, context)
+
     def _measures(self) -> Iterator[Measure]:
         folding = next((runtime for runtime in self._runtimes if runtime.row.folds), None)
         if folding is not None:
             now, boot_now = folding.clock.now(), folding.clock.monotonic()
             yield from of_control(folding.control, now)
+            yield from of_tokens(self._city.settings.token_ends, now)
+            for server, end in self._certificates.items():
+                yield Measure("onevoice_certificate_days_left", days_left(end, now), {"server": server})
             yield from of_requests(folding.fold, now, boot_now, folding.lease_seconds)
         faulty = any(runtime.ledger.fault is not None for runtime in self._runtimes)
         yield Measure("onevoice_ledger_fault", float(faulty))

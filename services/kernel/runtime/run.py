@@ -105,7 +105,7 @@ def _monitoring(city: City, built: list[tuple[Runtime, FastStream]]) -> Monitori
         return None
     from services.kernel.runtime.monitoring import Monitoring  # it costs a start 50 ms
 
-    monitoring = Monitoring()
+    monitoring = Monitoring(city)
     for runtime, app in built:
         if app.broker is not None:
             app.broker.add_middleware(monitoring.middleware(runtime.row.user))

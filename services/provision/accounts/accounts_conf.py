@@ -2,6 +2,7 @@
 
 CORE holds the ledger, and nobody but the provisioning user lives there. Each service has an account of its own, which
 imports its subjects, its durables and the feed; DESK holds people and other systems, and imports what services serve.
+The web service carries what passkeys signed, from an account of its own that imports only what it may send and watch.
 So no reply subject of anybody's leads into the ledger (docs/adr/0002-accounts-and-permissions.md). JetStream is on in
 the CORE accounts alone. SYS is the server's system account and has no users.
 """
@@ -25,6 +26,7 @@ from services.provision.accounts.permissions import (
     for_provisioning,
     for_service,
     for_system,
+    for_web,
     imported,
     imports_of,
 )
@@ -42,6 +44,7 @@ class RealmUsers:
     officers: Mapping[str, str]
     systems: Mapping[str, str]
     doctor: str | None = None
+    web: str | None = None
 
     @classmethod
     def of(
@@ -53,15 +56,17 @@ class RealmUsers:
         provision: str,
         *,
         doctor: str | None = None,
+        web: str | None = None,
     ) -> RealmUsers:
         """Return the users of a realm: officers by the keys that they log in with, systems, and the services."""
         return cls(
             realm=realm,
             services=services,
             provision=provision,
-            officers={one.id: one.login_key or one.public_key for one in officers},
+            officers={one.id: key for one in officers if (key := one.login_key or one.public_key) is not None},
             systems={one.id: one.public_key for one in systems},
             doctor=doctor,
+            web=web,
         )
 
 
@@ -80,6 +85,11 @@ def desk_account(realm: Realm) -> str:
     return f"{realm.upper()}_DESK"
 
 
+def web_account(realm: Realm) -> str:
+    """Return the name of the account of a realm's web service."""
+    return f"{realm.upper()}_WEB"
+
+
 def accounts_file(realm: Realm) -> str:
     """Return the name of the file that holds a realm's accounts, in the folder of nats.conf."""
     return f"accounts.{realm}.conf"
@@ -93,7 +103,7 @@ def render_accounts(users: RealmUsers) -> str:
     """
     _check_keys(users)
     accounts = [line for row in flow.SERVICES for line in _service(users, row)]
-    return "\n".join([_ACCOUNTS_HEAD, *_core(users), *accounts, *_desk(users), ""])
+    return "\n".join([_ACCOUNTS_HEAD, *_core(users), *accounts, *_desk(users), *_web(users), ""])
 
 
 _ACCOUNTS_HEAD = """\
@@ -118,15 +128,18 @@ def _core(realm: RealmUsers) -> list[str]:
 
 def _service(realm: RealmUsers, row: flow.Service) -> list[str]:
     """A service's own account: what it imports from the ledger's and from others, what it serves and broadcasts."""
-    core, desk = core_account(realm.realm), desk_account(realm.realm)
+    core = core_account(realm.realm)
     taken = imports_of(row)
     imports = [_import("service", core, subject) for subject in (*_filters(taken.services), *taken.streaming)]
     imports += [_import("stream", core, subject) for subject in taken.streams]
     imports += [_import("stream", service_account(realm.realm, one), subject) for one, subject in _subscribed_by(row)]
-    exports = [f"service: {quoted(subjects.every_user(base))}, accounts: [{desk}]" for base in sorted(row.serves)]
+    exports = [
+        f"service: {quoted(subjects.every_user(base))}, accounts: [{', '.join(_askers(realm, base))}]"
+        for base in sorted(row.serves)
+    ]
     for subject in (*row.broadcasts, row.heartbeat):
         to = [service_account(realm.realm, one) for one in flow.SERVICES if (row, subject) in _subscribed_by(one)]
-        to += [desk] if subject in WATCHED else []
+        to += _watchers(realm) if subject in WATCHED else []
         if to:
             exports.append(f"stream: {quoted(subject)}, accounts: [{', '.join(to)}]")
     users = _user(row.user, realm.services[row.user], for_service(row))
@@ -141,12 +154,37 @@ def _desk(realm: RealmUsers) -> list[str]:
         users += _user(name, key, for_system(name))
     if realm.doctor is not None:
         users += _user(flow.DOCTOR, realm.doctor, for_doctor())
-    served = [(row, subjects.every_user(base)) for row in flow.SERVICES for base in row.serves]
-    watched = [(row, subject) for row in flow.SERVICES for subject in row.broadcasts if subject in WATCHED]
-    imports = [_import("service", service_account(realm.realm, row), subject) for row, subject in served]
-    imports += [_import("stream", service_account(realm.realm, row), subject) for row, subject in watched]
     lanes = {subjects.desk(a, name): subjects.desk(b, name) for name in realm.systems for a, b in SYSTEMS_LANE.items()}
-    return _account(desk_account(realm.realm), users, imports=imports, mappings=lanes)
+    account = desk_account(realm.realm)
+    return _account(account, users, imports=_asking(realm, account), mappings=lanes)
+
+
+def _web(realm: RealmUsers) -> list[str]:
+    """The web service's account: nobody but itself is there, so nobody can forge what it watches."""
+    if realm.web is None:
+        return []
+    account = web_account(realm.realm)
+    return _account(account, _user(flow.WEB, realm.web, for_web()), imports=_asking(realm, account))
+
+
+def _askers(realm: RealmUsers, base: str) -> list[str]:
+    """Return the accounts that send a desk subject."""
+    from_desk = base in flow.OFFICER_MAY_SEND or base in SYSTEMS_LANE.values()
+    desk = [desk_account(realm.realm)] if from_desk else []
+    return desk + ([web_account(realm.realm)] if realm.web is not None and base in flow.WEB_MAY_SEND else [])
+
+
+def _watchers(realm: RealmUsers) -> list[str]:
+    """Return the accounts that watch what is broadcast to people."""
+    return [desk_account(realm.realm), *([web_account(realm.realm)] if realm.web is not None else [])]
+
+
+def _asking(realm: RealmUsers, account: str) -> list[str]:
+    """Return what an account imports to send to services and to watch them."""
+    served = [(row, base) for row in flow.SERVICES for base in row.serves if account in _askers(realm, base)]
+    watched = [(row, subject) for row in flow.SERVICES for subject in row.broadcasts if subject in WATCHED]
+    imports = [_import("service", service_account(realm.realm, row), subjects.every_user(base)) for row, base in served]
+    return imports + [_import("stream", service_account(realm.realm, row), subject) for row, subject in watched]
 
 
 WATCHED = (subjects.BOARD_ALL, subjects.EOC_STATE)
@@ -219,8 +257,8 @@ def _list(values: Iterable[str]) -> str:
 
 def _check_keys(users: RealmUsers) -> None:
     seen: dict[str, str] = {}
-    doctor = {flow.DOCTOR: users.doctor} if users.doctor else {}
-    for group in (users.services, {PROVISION_USER: users.provision}, doctor, users.officers, users.systems):
+    own = {name: key for name, key in ((flow.DOCTOR, users.doctor), (flow.WEB, users.web)) if key}
+    for group in (users.services, {PROVISION_USER: users.provision}, own, users.officers, users.systems):
         for name, key in group.items():
             if key in seen:
                 raise BadInput(

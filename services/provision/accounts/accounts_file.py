@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from schemas import flow
 from schemas.events.authority import Manifest
 from services.kernel.authority.signing import load_key, new_seed, write_key
@@ -12,9 +14,8 @@ from services.kernel.control.control_state import ControlState
 from services.provision.accounts.accounts_conf import RealmUsers, accounts_file, render_accounts
 
 
-def _doctor_key(city: City) -> str | None:
-    """Return the health check's public key; a city of an older version gets one, where keys may be written."""
-    path = city.key_path(flow.DOCTOR)
+def _added_key(path: Path) -> str | None:
+    """Return a public key that cities of older versions lack; such a city gets one, where keys may be written."""
     if not path.exists():
         try:
             write_key(path, new_seed())
@@ -40,7 +41,8 @@ def write_accounts(city: City, manifest: Manifest, control: ControlState) -> boo
         control.systems.values() if has_begun else manifest.systems,
         {row.user: load_key(city.service_key_path(row.name)).public_key for row in flow.SERVICES},
         load_key(city.provision_key_path).public_key,
-        doctor=_doctor_key(city),
+        doctor=_added_key(city.key_path(flow.DOCTOR)),
+        web=_added_key(city.service_key_path(flow.WEB)),
     )
     path = city.nats_conf_path.with_name(accounts_file(city.realm))
     text = render_accounts(users)

@@ -120,6 +120,14 @@ def for_doctor() -> Permissions:
     return Permissions(tuple(subjects.desk(base, flow.DOCTOR) for base in flow.DOCTOR_MAY_SEND), (inbox(flow.DOCTOR),))
 
 
+def for_web() -> Permissions:
+    """Return what the web service may do: carry what passkeys signed, ask in its own name, and watch."""
+    return Permissions(
+        tuple(subjects.desk(base, flow.WEB) for base in flow.WEB_MAY_SEND),
+        (inbox(flow.WEB), subjects.BOARD_ALL, subjects.EOC_STATE),
+    )
+
+
 def for_provisioning() -> Permissions:
     """Return what the provisioning user may do: JetStream's API in the ledger's account.
 

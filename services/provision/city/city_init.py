@@ -48,6 +48,7 @@ class _RealmKeys:
     services: dict[str, _Key]
     provision: _Key
     doctor: _Key
+    web: _Key
 
     @classmethod
     def fresh(cls, plan: CityPlan) -> _RealmKeys:
@@ -58,6 +59,7 @@ class _RealmKeys:
             services={row.user: _Key() for row in flow.SERVICES},
             provision=_Key(),
             doctor=_Key(),
+            web=_Key(),
         )
 
     def write(self, city: City) -> None:
@@ -66,6 +68,7 @@ class _RealmKeys:
         files |= {city.service_key_path(name): key for name, key in self.services.items()}
         files[city.provision_key_path] = self.provision
         files[city.key_path(flow.DOCTOR)] = self.doctor
+        files[city.service_key_path(flow.WEB)] = self.web
         for path, key in files.items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_key(path, key.seed)
@@ -120,8 +123,9 @@ def check_plan(plan: CityPlan) -> None:
     if missing:
         raise BadInput("init.roots", f"the plan has no officer {missing[0]}", "cao and mcpe sign the city's manifest")
     _refuse_twice("id of an officer or system", users)
-    if flow.DOCTOR in users:
-        raise BadInput("init.reserved", "doctor is the name of the health check's own user", "give another name")
+    taken = sorted(flow.RESERVED & {*users})
+    if taken:
+        raise BadInput("init.reserved", f"{taken[0]} is the name of a user of OneVoice itself", "give another name")
     _refuse_twice("profile id", [profile.id for profile in plan.profiles])
     for realm in REALMS:
         accounts = [f"{p.platform} {p.account.lower()}" for p in (in_realm(p, realm) for p in plan.profiles)]
@@ -164,7 +168,9 @@ def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock) -> 
     city.manifest_path.write_bytes(signed.to_bytes() + b"\n")
     public = {name: key.public for name, key in keys.services.items()}
     people, systems = manifest.officers, manifest.systems
-    return RealmUsers.of(city.realm, people, systems, public, keys.provision.public, doctor=keys.doctor.public)
+    return RealmUsers.of(
+        city.realm, people, systems, public, keys.provision.public, doctor=keys.doctor.public, web=keys.web.public
+    )
 
 
 def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> Manifest:

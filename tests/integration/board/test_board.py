@@ -45,7 +45,7 @@ async def test_services_that_share_an_instance_name_are_shown_side_by_side(missi
             writer = await mission.writer(service)
             said = ServiceHealth(service=service, instance="one-1-ab", at=now(), control_seq=1, version="1")
             await writer.client.publish(subjects.health(service), said.to_bytes())
-            await writer.client.flush()
+            await flushed(writer.client)
         answer = BoardReply.from_value(await clerk.board("services")).services or ()
         return {"intake", "fanout"} <= {one.service for one in answer}
 

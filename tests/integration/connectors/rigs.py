@@ -37,7 +37,8 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.registry import connectors
-from services.kernel.base.city import City, CityFile
+from services.kernel.base.city import City
+from services.kernel.base.city_file import CityFile
 from services.kernel.base.web import Running
 from services.townsquare import make_accounts
 from services.townsquare.server import start

@@ -23,6 +23,7 @@ from services.intake.domain.approval import read_statement
 from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
+from services.intake.revisions import Revisions
 from services.intake.sender_quotas import SenderQuotas
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
@@ -89,7 +90,7 @@ async def test_the_same_approval_many_times_at_once(town: IntakeCity) -> None:
     approval = approval_now(request, "mcpe", town.signer("mcpe"))
     answers = await asyncio.gather(*(town.decide("mcpe", approval) for _ in range(10)))
     assert {answer["seq"] for answer in answers} == {answers[0]["seq"]}
-    assert len(await town.history(subjects.approvals_of(request.request_id))) == 1
+    assert len(await town.history(f"ledger.approval.{request.request_id}.*")) == 1
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ async def test_an_approval_of_something_else(town: IntakeCity, changes: dict[str
     request = await submitted(town)
     approval = approval_now(request, "mcpe", town.signer("mcpe"), **changes)
     assert refusal(await town.decide("mcpe", approval)) == (code, status)
-    assert not await town.history(subjects.approvals_of(request.request_id))
+    assert not await town.history(f"ledger.approval.{request.request_id}.*")
 
 
 async def test_times(town: IntakeCity) -> None:
@@ -142,7 +143,7 @@ async def test_signatures_and_senders(town: IntakeCity) -> None:
     answer = await town.decide("mcpe", genuine.model_copy(update={"envelope": broken}))
     assert refusal(answer) == ("approval.signature", 4)
     for one in (request, other):
-        assert not await town.history(subjects.approvals_of(one.request_id))
+        assert not await town.history(f"ledger.approval.{one.request_id}.*")
 
 
 async def test_a_replayed_nonce(town: IntakeCity) -> None:
@@ -202,7 +203,7 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) 
     answer = await town.decide("mcpe", late)
     assert refusal(answer) == ("request.already_cleared", 4)
     assert f"onevoice withdraw {other.request_id}" in answer["error"]["hint"]
-    assert not await town.history(subjects.approvals_of(other.request_id))
+    assert not await town.history(f"ledger.approval.{other.request_id}.*")
     refused = await submitted(town)
     await append_verdict(town, refused, Outcome.REFUSED)
     assert refusal(await town.decide("mcpe", approval_now(refused, "mcpe", town.signer("mcpe")))) == (
@@ -211,14 +212,16 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) 
     )
 
 
+def handlers_of(town: IntakeCity) -> IntakeHandlers:
+    """The handlers of intake, as its wiring makes them."""
+    preparation = Preparation(town.intake, EarlierRequests(town.intake))
+    quotas = SenderQuotas(town.intake)
+    return IntakeHandlers(town.intake, preparation, Decisions(town.intake), Revisions(town.intake), quotas)
+
+
 async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: IntakeCity) -> None:
     """The server itself refuses the rejection; the next look tells the officer why."""
-    handlers = IntakeHandlers(
-        town.intake,
-        Preparation(town.intake, EarlierRequests(town.intake)),
-        Decisions(town.intake),
-        SenderQuotas(town.intake),
-    )
+    handlers = handlers_of(town)
     request = await submitted(town)
     no = approval_now(request, "mcpe", town.signer("mcpe"), decision="reject", acknowledged=())
     seen = await handlers.decisions.context_of(request.request_id)
@@ -232,12 +235,7 @@ async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(tow
 
 async def test_a_submission_counts_under_the_posture_where_it_stands(town: IntakeCity) -> None:
     """Control changes between look and append: the entry says what intake knew, the fold what holds."""
-    handlers = IntakeHandlers(
-        town.intake,
-        Preparation(town.intake, EarlierRequests(town.intake)),
-        Decisions(town.intake),
-        SenderQuotas(town.intake),
-    )
+    handlers = handlers_of(town)
     append = town.intake.ledger.append
 
     async def change_first(*args: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from schemas import streams, subjects
 from services.provision import read_envelope
 from tests.support.bus_contract import BusContract, BusStage, Handlers
-from tests.support.mission import Mission
+from tests.support.mission import Mission, flushed
 
 
 class TestFastStream(BusContract):
@@ -35,7 +35,7 @@ class TestFastStream(BusContract):
                 queue.put_nowait(message.data)
 
             await fanout.client.subscribe(subject, cb=heard)
-            await fanout.client.flush()
+            await flushed(fanout.client)
             return queue
 
         async def pending() -> int:

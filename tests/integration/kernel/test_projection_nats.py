@@ -29,7 +29,7 @@ from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource, OnEntry
 from services.kernel.runtime.service import Runtime
 from tests.support.batches import attempts, fenced
-from tests.support.mission import Desk, Mission, Writer, eventually
+from tests.support.mission import Desk, Mission, Writer, eventually, flushed
 
 JUNK = (b"", b"junk", b"\xff\xfe\x00", b"{}", b'{"type": "ordered"}', b"[" * 3_000, b'{"type":"genesis","at":1}')
 
@@ -192,7 +192,7 @@ async def test_a_ledger_that_was_rewound_stops_it(mission: Mission) -> None:
         await asyncio.to_thread(shutil.copytree, older, store)
         await mission.restart()
         other = await mission.writer("fanout")
-        await other.client.flush()
+        await flushed(other.client)
         await _connected(one)
         for event in attempts(control, 5):  # the sequences are used again, and more
             await fenced(other.ledger, event)
@@ -230,7 +230,7 @@ async def test_a_feed_that_is_quicker_than_the_look_at_a_rewound_ledger_is_not_f
         other = await mission.writer("registry")
         for _ in range(3):
             await other.ledger.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
-        await one.ledger.client.flush()
+        await flushed(one.ledger.client)
         await asyncio.sleep(0.05)
         with pytest.raises(IntegrityFault):
             await one.projection.catch_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -10,11 +11,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from services.desk.connection.certificate import certificate_end
 from services.desk.connection.link import connect
+from services.kernel.base.certificate import certificate_end
 from services.kernel.base.city import City, load_city
+from services.kernel.base.city_file import MetricsSection
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tls import client_context
@@ -63,6 +66,22 @@ def trusting(city: City, ca: str, url: str) -> City:
     lines.insert(lines.index("[nats]") + 1, f'tls_ca = "{ca}"\nurl = "{url}"')
     path.write_text("\n".join(lines))
     return load_city(city.folder)
+
+
+async def test_the_days_that_are_left_of_the_certificate_are_measured(tmp_path: Path) -> None:
+    """Seen as a client sees it: by the service's own metrics page."""
+    made = make_city(tmp_path / "city", demo_plan())
+    async with tls_server(made, tmp_path) as port:
+        url = f"tls://127.0.0.1:{port}"
+        made = trusting(made, str(tmp_path / "server.pem"), url)
+        section, names = MetricsSection(port=free_port()), ["registry", "board"]
+        city = City(made.folder, made.settings.model_copy(update={"metrics": section}))
+        await provision(city, url)
+        page = f"http://127.0.0.1:{section.port}/metrics"
+        async with running(names, city, url), aiohttp.ClientSession() as session, session.get(page) as answer:
+            text = await answer.text()
+    (left,) = re.findall(rf'^onevoice_certificate_days_left{{server="{url}"}} (\S+)$', text, re.MULTILINE)
+    assert 1.0 < float(left) <= 2.0
 
 
 async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificate(tmp_path: Path) -> None:

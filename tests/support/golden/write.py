@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from schemas import subjects
+from schemas import canonical, subjects
 from schemas.events.authority import Grant, Officer, Renewal, Role, Settings, System
 from schemas.events.control import (
     Confirm,
@@ -30,6 +31,9 @@ from schemas.events.control import (
     EocChange,
     Hold,
     OfficerAdd,
+    PasskeyEnrolled,
+    PasskeyInvite,
+    PasskeyRemove,
     ProfileAdd,
     ProfileRemove,
     ProfileSuspend,
@@ -48,6 +52,7 @@ from schemas.events.requests import ScreeningFinding
 from schemas.events.verdicts import Finding, FindingOutcome, Outcome
 from services.audit.proof import verify_record
 from services.kernel.authority.signing import Signer, new_seed, seal
+from tests.support.authenticator import Authenticator, enrolment_of
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city, story
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,9 +97,11 @@ def everything(builder: LedgerBuilder) -> None:
         crisis=True,
         replaces="r6b",
         follows="r6a",
+        not_before=builder.now - timedelta(minutes=1),
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
     )
+    builder.approve(request, "pio", decision="return", reason="name the detour")
     builder.approve(request, "pio", decision="reject", reason="the road is open again")
     builder.approve(request, "cao", acknowledged=("link-missing",))
     finding = Finding(clause="2(iii)", outcome=FindingOutcome.SATISFIED, reason="Approved by the CAO.")
@@ -137,7 +144,7 @@ def _people(builder: LedgerBuilder) -> None:
     """People, keys, systems, settings and the root; each new key proposed by one and confirmed by another."""
     keys = [Signer(new_seed()).public_key for _ in range(7)]
     dana = Officer(id="dana", name="Dana Cho", public_key=keys[0], login_key=keys[1], grants=(Grant(role=Role.PIO),))
-    settings = Settings(second_approver_severities=("extreme",))
+    settings = Settings(second_approver_severities=("extreme",), device_bound_roles=(Role.CAO,))
     for action in (
         OfficerAdd(officer=dana),
         Reinstate(officer="clerk", public_key=keys[2], login_key=keys[3]),
@@ -146,6 +153,7 @@ def _people(builder: LedgerBuilder) -> None:
     ):
         seq = builder.order("mcpe", action)
         builder.order("eoc-director", Confirm(proposal=seq, order=builder.state().proposals[seq].order))
+    _passkeys(builder)
     builder.order("mcpe", SystemAdd(system=System(id="roads", name="Roads", public_key=keys[6])))
     builder.order("mcpe", SystemRemove(system="roads"))
     seq = builder.order("mcpe", Revoke(officer="cao"))
@@ -161,6 +169,22 @@ def _people(builder: LedgerBuilder) -> None:
     )
     roots = (builder.signer("cao"), builder.signer("mcpe"))
     builder.control(Renewed(at=builder.now, renewal=seal(RENEWAL_TYPE, renewal, roots)))
+
+
+def _passkeys(builder: LedgerBuilder) -> None:
+    """A link, the passkey that used it, what it signed, and its end."""
+    phone, token = Authenticator("phone"), secrets.token_urlsafe(32)
+    place, day = {"origin": phone.origin, "rp_id": phone.rp_id}, timedelta(days=1)
+    link = PasskeyInvite(
+        officer="dana", token_sha256=canonical.sha256(token.encode()), until=builder.now + day, **place
+    )
+    builder.order("mcpe", link)
+    enrolment = enrolment_of(phone, "dana", token, builder.now)
+    seq = builder.control(PasskeyEnrolled(at=builder.now, enrolment=enrolment))
+    builder.order("eoc-director", Confirm(proposal=seq, order=builder.state().proposals[seq].order))
+    builder.order("dana", Hold(on=True), signer=phone)
+    builder.order("dana", Hold(on=False), signer=phone)
+    builder.order("mcpe", PasskeyRemove(officer="dana", credential=phone.passkey.credential))
 
 
 def _resolutions(builder: LedgerBuilder, request: Any, attempt: int) -> None:

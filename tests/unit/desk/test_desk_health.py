@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -141,3 +141,12 @@ def test_the_end_of_the_brokers_certificate_is_told_before_it_comes(days: int, l
     line = health.certificate("tls://broker.city.example:4222", NOW + timedelta(days=days), NOW)
     assert line.level is level
     assert ("onevoice tls" in line.mend) == (level is Level.WARN)
+
+
+@pytest.mark.parametrize(("days", "level"), [(40, None), (20, Level.WARN), (0, Level.WARN), (-2, Level.FAIL)])
+def test_the_end_of_a_token_is_told_before_it_comes(days: int, level: Level | None) -> None:
+    """From then on nothing can be posted there."""
+    day: date = (NOW + timedelta(days=days)).date()
+    lines = health.tokens({"fire-x": day}, NOW)
+    assert [line.level for line in lines] == ([level] if level else [])
+    assert all("token_ends.fire-x" in line.mend for line in lines)

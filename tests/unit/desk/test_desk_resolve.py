@@ -16,6 +16,7 @@ from schemas.events.verdicts import Outcome
 from services.desk import statements
 from services.desk.commands.resolve import decision_of, unconfirmed_on
 from services.desk.views import outcome, unconfirmed
+from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.kernel.authority.signing import Signer, new_seed, verified_by
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError, Refused
@@ -46,7 +47,7 @@ COMMAND = f"onevoice resolve {ID} {FIRE} --posted URL | --post-again | --give-up
 
 def test_status_and_pending_name_the_very_command() -> None:
     status = shown(lambda console: show.result(console, half()))
-    pending = shown(lambda console: show.pending_table(console, (half(), view(Outcome.BLOCKED)), NOW))
+    pending = shown(lambda console: pending_view.pending_table(console, (half(), view(Outcome.BLOCKED)), NOW))
     for page in (status, pending):
         assert f"  {COMMAND}\n" in page
         assert "Look at the profile" in page

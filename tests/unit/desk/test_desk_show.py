@@ -12,6 +12,7 @@ from schemas.events.desk import EocView
 from schemas.events.requests import PlatformContent, Rendering
 from schemas.events.verdicts import Outcome
 from services.desk.views import city, outcome
+from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from tests.unit.desk.views import NOW, delivery, renderings, request, view
 
@@ -33,7 +34,7 @@ def test_everything_fits_80_columns() -> None:
     show.result(
         console, view(Outcome.CLEARED, delivery("fire-townsquare", "delivered"), delivery("fire-website", "failed"))
     )
-    show.pending_table(console, (view(Outcome.BLOCKED), view(None)), NOW)
+    pending_view.pending_table(console, (view(Outcome.BLOCKED), view(None)), NOW)
     assert max(len(line) for line in _lines(out)) <= 80
 
 
@@ -81,7 +82,7 @@ def test_a_wait_is_told_with_its_end_in_the_status_and_in_the_list() -> None:
     found = view(Outcome.CLEARED, late)
     draws: tuple[Callable[[Console], None], ...] = (
         lambda console: show.result(console, found),
-        lambda console: show.pending_table(console, (found,), NOW),
+        lambda console: pending_view.pending_table(console, (found,), NOW),
     )
     for draw in draws:
         console, out = _console()

@@ -69,6 +69,28 @@ def test_what_was_submitted_under_the_eoc_keeps_needing_its_approval(submitted: 
         assert found == (set() if name in WHO_COUNTS[Posture.EOC_ACTIVE] else {"no_signature"}), name
 
 
+@pytest.mark.parametrize(("posture", "submitted"), list(itertools.product(Posture, Posture)))
+@pytest.mark.parametrize("name", ROLES)
+def test_the_signatures_of_one_message_are_weighed_for_each_of_its_profiles(
+    posture: Posture, submitted: Posture, name: str
+) -> None:
+    """They are remembered where no role hangs on the profile: whichever is asked first, the answers are the same."""
+    subject = request(targets=("fire-social", "parks-social"), submitted_posture=submitted.value)
+    asked = [facts(subject, signed_by=(name,), control=control(posture))]
+    asked.append(replace(asked[0], profile_id="parks-social"))
+    apart = [
+        codes(facts(subject, signed_by=(name,), control=control(posture), profile_id=one.profile_id)) for one in asked
+    ]
+    assert [codes(one) for one in reversed(asked)] == list(reversed(apart))
+
+
+def test_a_signature_ends_while_its_message_goes_out() -> None:
+    subject = request()
+    before = facts(subject, control=control(Posture.CRISIS))
+    assert codes(before) == set()
+    assert "no_signature" in codes(replace(before, now=NOW + timedelta(hours=2)))
+
+
 def test_routine_crisis_content_needs_a_designated_publisher() -> None:
     """2(ii): a publisher without the designation clears no crisis content; one with it, and the office, do."""
     subject = request(crisis=True)
@@ -103,6 +125,37 @@ def test_cao_and_director_alone_do_not_release_to_all_departments(name: str, sco
     eoc = control(Posture.EOC_ACTIVE)
     assert codes(facts(subject, signed_by=(name,), control=eoc)) == {"all_departments_signature"}
     assert codes(facts(subject, signed_by=(name, "pio"), control=eoc)) == set()
+
+
+def test_what_is_scheduled_is_not_posted_before_its_time() -> None:
+    """By the worker's own clock, which may be a little behind the gate's."""
+    due = NOW + timedelta(minutes=2)
+    subject = request(not_before=due)
+    assert codes(facts(subject)) == {"not_due"}
+    assert codes(facts(subject, now=due)) == set()
+
+
+def test_an_approval_of_what_is_scheduled_lasts_until_that() -> None:
+    due = NOW + timedelta(hours=3)
+    subject = request(not_before=due)
+    signed = approval(subject, "mcpe", expires_at=due + timedelta(minutes=5))
+    there = verdict(subject, valid_until=due + timedelta(minutes=5))
+    assert codes(facts(subject, approvals=(signed,), verdict=there, now=due)) == set()
+    other = approval(subject, "mcpe", expires_at=due + timedelta(minutes=5), not_before=None)
+    assert codes(facts(subject, approvals=(other,), verdict=there, now=due)) == {"no_signature"}
+
+
+def test_what_was_scheduled_in_an_emergency_is_not_posted_after_it() -> None:
+    subject = request(not_before=NOW, submitted_posture="crisis")
+    assert codes(facts(subject)) == {"stood_down"}
+    assert codes(facts(subject, control=control(Posture.CRISIS))) == set()
+
+
+def test_a_return_and_its_officer_as_editor_hold_it_back() -> None:
+    subject = request()
+    back = approval(subject, "office", decision="return")
+    assert codes(facts(subject, approvals=(back, approval(subject, "mcpe")))) == {"returned"}
+    assert codes(facts(subject, returned_by=frozenset({"clerk"}))) == {"editor"}
 
 
 def test_all_departments_are_not_used_in_routine() -> None:
@@ -393,6 +446,7 @@ def test_it_shares_no_code_with_the_gate_and_reads_no_clock() -> None:
     assert {name for name in others if name.startswith("services.")} == {
         "services.kernel.control.control_state",
         "services.kernel.base.remember",
+        "services.kernel.authority.passkeys",
         "services.kernel.authority.signing",
         "services.kernel.authority.visible",
     }

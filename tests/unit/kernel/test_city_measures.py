@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 from schemas.events.deliveries import ReceiptOutcome
 from services.kernel.measures.catalogue import COUNTERS, GAUGES, Measure
-from services.kernel.measures.city_measures import of_control, of_requests
+from services.kernel.measures.city_measures import of_control, of_requests, of_tokens
 from tests.unit.projection.story import FIRE, Reader, Story, begun
 
 LEASE = 15.0
@@ -54,3 +55,18 @@ def test_the_posture_is_one_of_its_kind() -> None:
     assert found["onevoice_posture", "eoc_active"] == 1
     assert sum(value for (name, _), value in found.items() if name == "onevoice_posture") == 1
     assert found["onevoice_hold", ""] == 0
+
+
+def test_a_token_is_good_until_its_last_day_is_over() -> None:
+    """By UTC, as platforms count; what has ended is negative."""
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    found = list(of_tokens({"fire-x": date(2026, 3, 1), "fire-facebook": date(2026, 2, 27)}, now))
+    assert [(one.labels["profile"], one.value) for one in found] == [("fire-x", 0.5), ("fire-facebook", -1.5)]
+
+
+def test_the_days_of_the_authority_are_counted() -> None:
+    """The manifest in force names its end."""
+    story = begun()
+    control = replace(Reader().read(story.entries).fold.control, expires_at=story.now + timedelta(days=3))
+    found = {one.name: one.value for one in of_control(control, story.now)}
+    assert found["onevoice_authority_days_left"] == 3.0

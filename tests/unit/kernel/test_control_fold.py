@@ -49,8 +49,12 @@ ACTIONS: dict[str, Any] = {
     "system_add": c.SystemAdd(system=System(id="roads", name="Roads", public_key=signer("roads").public_key)),
     "profile_remove": c.ProfileRemove(profile="fire-town"),
 }
-ELSEWHERE = {"reinstate", "rekey", "confirm", "decline", "system_remove"}
-"""They need something that stands before: test_control_people.py."""
+ELSEWHERE = {"reinstate", "rekey", "confirm", "decline", "system_remove"} | {
+    "passkey_invite",
+    "passkey_add",
+    "passkey_remove",
+}
+"""They need something that stands before: test_control_people.py, test_control_passkeys.py."""
 FITTING = {
     "eoc_change": "eoc_active",
     "eoc_stand_down": "eoc_active",

@@ -13,6 +13,7 @@ from schemas.events.authority import Officer
 from schemas.events.control import Hold, Order
 from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, ORDER_TYPE, RESOLUTION_TYPE, Envelope
 from schemas.events.resolutions import ResolutionStatement
+from services.kernel.authority.officer_keys import OfficerKeys
 from services.kernel.authority.signing import Signer, new_seed, seal
 from services.kernel.authority.statements import (
     Denied,
@@ -74,7 +75,7 @@ def test_what_is_right_passes(kind: type[Statement]) -> None:
     envelope, statement = made(kind)
     assert read_signed(envelope, kind) == statement
     check_signed(envelope, statement, CONTROL, NOW, lifetime=MINUTE, used={"cd" * 16})
-    assert signed_by(PIO.public_key, envelope, kind) == statement
+    assert signed_by(OfficerKeys(PIO.public_key), envelope, kind) == statement
 
 
 @each_kind
@@ -124,7 +125,7 @@ def test_the_same_statement_does_not_come_in_two_envelopes(kind: type[Statement]
     for one in (double, twice):
         with pytest.raises(StatementFault, match="signs alone"):
             read_signed(one, kind)
-    assert signed_by(PIO.public_key, double, kind) is None
+    assert signed_by(OfficerKeys(PIO.public_key), double, kind) is None
 
 
 @each_kind
@@ -140,7 +141,7 @@ def test_what_cannot_be_read_is_malformed(kind: type[Statement]) -> None:
         with pytest.raises(StatementFault) as caught:
             read_signed(bent, kind)
         assert caught.value.code == "malformed"
-        assert signed_by(PIO.public_key, bent, kind) is None
+        assert signed_by(OfficerKeys(PIO.public_key), bent, kind) is None
     assert statement_on_record(made(kind, STRANGER)[0], kind) == statement
 
 

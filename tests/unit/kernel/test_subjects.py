@@ -37,7 +37,6 @@ BAD = [
 MAKERS: list[Callable[[str], str]] = [
     subjects.request,
     subjects.verdict,
-    subjects.approvals_of,
     subjects.dead,
     subjects.health,
     lambda word: subjects.approval(word, "cao"),

@@ -214,13 +214,12 @@ def test_requests_of_old_ledgers_are_not_read_for() -> None:
     assert folded(story).reopened == []
 
 
-def test_a_newer_revision_of_what_is_over_keeps_what_was_posted() -> None:
+def test_a_newer_revision_of_what_is_over_does_not_count() -> None:
     story = begun().delivered("r1")
-    last = story.last(subjects.verdict("r1"))
-    story.request("r1", revision=2, first=False)
-    state = folded(story).state()
-    assert (state.request.revision, state.verdict_last) == (2, last)
-    assert state.target(FIRE).is_final
+    seq = story.request("r1", revision=2, first=False)
+    reader = folded(story)
+    assert "is being posted" in reader.void(seq)
+    assert "r1" not in reader.fold.requests
 
 
 # --- receipts -----------------------------------------------------------------------------------------------

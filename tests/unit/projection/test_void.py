@@ -351,15 +351,13 @@ def test_an_officers_last_word_counts() -> None:
     assert (state.rejections, state.approvals["mcpe"][0], state.fact_seq) == ({}, yes, yes)
 
 
-def test_a_newer_revision_begins_anew_and_keeps_what_was_posted() -> None:
+def test_a_newer_revision_of_what_is_being_posted_does_not_count() -> None:
     story = begun().cleared("r1", FIRE, "parks-social")
     story.receipt(story.attempt())
-    last = story.last(subjects.verdict("r1"))
     seq = story.request("r1", FIRE, "parks-social", revision=2, first=False)
-    state = folded(story).state()
-    assert (state.seq, state.approvals, state.verdict, state.wanted) == (seq, {}, None, ())
-    assert (state.verdict_last, state.target(FIRE).is_final) == (last, True)
-    assert state.verdict_seq == 0
+    reader = folded(story)
+    assert "is being posted" in reader.void(seq)
+    assert (reader.state().request.revision, reader.state().is_cleared) == (1, True)
 
 
 def test_a_void_verdict_leaves_the_one_before_it_in_force() -> None:

@@ -44,14 +44,19 @@ def read(text: str) -> dict[str, Account]:
     return found
 
 
-ACCOUNTS = read(render_accounts(users()))
-CORE, DESK = ACCOUNTS["LIVE_CORE"], ACCOUNTS["LIVE_DESK"]
+ACCOUNTS = read(render_accounts(users(web="Uweb")))
+CORE, DESK, WEB = ACCOUNTS["LIVE_CORE"], ACCOUNTS["LIVE_DESK"], ACCOUNTS["LIVE_WEB"]
 OWN = {row.name: ACCOUNTS[service_account("live", row)] for row in flow.SERVICES}
 ROWS = pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 
 
 def test_each_service_has_an_account_of_its_own_and_people_share_one() -> None:
-    assert set(ACCOUNTS) == {"LIVE_CORE", "LIVE_DESK", *(service_account("live", row) for row in flow.SERVICES)}
+    assert set(ACCOUNTS) == {
+        "LIVE_CORE",
+        "LIVE_DESK",
+        "LIVE_WEB",
+        *(service_account("live", row) for row in flow.SERVICES),
+    }
     assert {name: account.users for name, account in OWN.items()} == {row.name: [row.user] for row in flow.SERVICES}
     assert DESK.users == ["cao", "drivebc"]
 
@@ -105,10 +110,20 @@ def test_no_account_imports_a_subject_of_a_stream_literally() -> None:
 
 def test_the_desk_reaches_services_and_never_the_ledgers_account() -> None:
     assert "LIVE_CORE" not in DESK.text
-    served = {(service_account("live", row), subjects.every_user(one)) for row in flow.SERVICES for one in row.serves}
-    assert {(source, subject) for kind, source, subject, _ in DESK.imports if kind == "service"} == served
-    heard = {subject for kind, _, subject, _ in DESK.imports if kind == "stream"}
-    assert heard == {subjects.BOARD_ALL, subjects.EOC_STATE}
+    at_the_desk = (*flow.OFFICER_MAY_SEND, *flow.SYSTEMS_LANE.values())
+    for account, sent in ((DESK, at_the_desk), (WEB, flow.WEB_MAY_SEND)):
+        assert "LIVE_CORE" not in account.text
+        served = {(service_account("live", row), one) for row in flow.SERVICES for one in row.serves if one in sent}
+        taken = {(source, subject) for kind, source, subject, _ in account.imports if kind == "service"}
+        assert taken == {(source, subjects.every_user(one)) for source, one in served}
+        heard = {subject for kind, _, subject, _ in account.imports if kind == "stream"}
+        assert heard == {subjects.BOARD_ALL, subjects.EOC_STATE}
+
+
+def test_the_web_service_lives_alone() -> None:
+    """What it watches cannot be forged by somebody in the same account, and a city without its key has none."""
+    assert WEB.users == [flow.WEB]
+    assert "LIVE_WEB" not in read(render_accounts(users()))
 
 
 @ROWS

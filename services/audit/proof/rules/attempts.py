@@ -185,6 +185,7 @@ def violations(
         control_seq=event.control_seq,
         now=now,
         realm=state.pinned.realm,
+        returned_by=context.counted.returned,
     )
     for violation in post_violations(asked):
         yield Violation(facts.seq, violation.code, f"Attempt on {event.profile}: {violation.message}")

@@ -10,19 +10,20 @@ from pydantic import TypeAdapter
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
-from schemas.events.envelope import APPROVAL_TYPE
+from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import Rendering, Request, digest_of
+from schemas.events.verdicts import Outcome
 from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
 from services.audit.proof.rules import barrier
+from services.audit.proof.signers import signed_by_officer
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
-from services.kernel.authority.signing import verified_by
 from services.kernel.authority.visible import unseen_in
 from services.kernel.base.errors import describe
 from services.kernel.control.control_fold import fold
-from services.kernel.control.control_state import ControlFault
+from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -58,9 +59,17 @@ def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Itera
             yield from barrier.judge(state, entry, event)
         elif isinstance(event, Ordered):
             state.orders.add(canonical.sha256(event.order.payload_bytes()))
+            yield from _ordered_by(before, entry, event)
             yield from _withdrawal(state, entry, event)
     finally:
         state.revisions[entry.seq] = state.control.posture
+
+
+def _ordered_by(before: ControlState, entry: RecordEntry, event: Ordered) -> Iterator[Violation]:
+    """Look once more, in code of its own, at who signed an order that the fold let pass."""
+    officer = read_order(event.order).officer
+    if not signed_by_officer(event.order, ORDER_TYPE, before, officer, entry.at):
+        yield Violation(entry.seq, "order.signature", f"The order is not signed by a key of {officer}.")
 
 
 def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Iterator[Violation]:
@@ -123,9 +132,17 @@ def _enter(state: ReplayState, entry: RecordEntry, event: Request, *, counts: bo
     elif event.revision <= older.request.revision:
         said = f"Revision {event.revision} of {event.request_id} follows on revision {older.request.revision}."
         state.void(entry.seq, "request.revision", said)
-    else:
+    elif not _is_settled(state, older):
         older.request, older.request_seq, older.request_at = event, entry.seq, entry.at
-        older.counted = CountedRequest(event)
+        older.counted = older.counted.followed_by(event)
+
+
+def _is_settled(state: ReplayState, context: DeliveryContext) -> bool:
+    """True when a revision comes too late: the one before is refused, or was attempted. Another entry was quicker."""
+    verdict = context.counted.verdict
+    if verdict is not None and verdict.outcome is Outcome.REFUSED:
+        return True
+    return any(target.attempts or target.final_seq for target in context.targets.values())
 
 
 def _known_author(state: ReplayState, event: Request) -> bool:
@@ -168,10 +185,9 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
 def _signed(state: ReplayState, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:
         yield "event.subject", f"The approval by {event.officer} stands under another subject."
-    officer = state.control.officers.get(event.officer)
-    if officer is None:
+    if event.officer not in state.control.officers:
         yield "approval.officer", f"There is no officer {event.officer}."
-    elif verified_by(event.envelope, APPROVAL_TYPE) != {officer.public_key}:
+    elif not signed_by_officer(event.envelope, APPROVAL_TYPE, state.control, event.officer):
         yield "approval.signature", f"The approval is not signed by the key of {event.officer}."
 
 

@@ -50,6 +50,7 @@ def facts_at(state: ReplayState, event: Verdict, context: DeliveryContext) -> Fa
         delivered=history.over(as_of),
         replaced_by=chain.replacement(state, request.request_id, as_of),
         rival=rival if rival != request.request_id else "",
+        returned_by=context.counted.returned,
     )
 
 

@@ -16,9 +16,9 @@ from schemas.events.envelope import CLOCK_SKEW, RESOLUTION_TYPE
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.audit.proof.replay_state import Decided, DeliveryContext, ReplayState, Target
+from services.audit.proof.signers import signed_by_officer
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.violation import Violation
-from services.kernel.authority.signing import verified_by
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
 _LAG = timedelta(seconds=streams.LEASE_SECONDS)
@@ -57,10 +57,9 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
 def _signed(
     state: ReplayState, entry: RecordEntry, event: Resolution, statement: ResolutionStatement
 ) -> Iterator[Violation]:
-    officer = state.control.officers.get(event.officer)
-    if officer is None:
+    if event.officer not in state.control.officers:
         yield Violation(entry.seq, "resolution.officer", f"There is no officer {event.officer}.")
-    elif verified_by(event.envelope, RESOLUTION_TYPE) != {officer.public_key}:
+    elif not signed_by_officer(event.envelope, RESOLUTION_TYPE, state.control, event.officer):
         yield Violation(
             entry.seq, "resolution.signature", f"The resolution is not signed by the key of {event.officer}."
         )

@@ -56,7 +56,8 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     if event.mirror and not _may_mirror(state, event, context):
         yield Violation(entry.seq, "verdict.mirror", "The website cannot mirror it, and the verdict says that it does.")
     context.verdict, context.verdict_seq, context.changed_at = event, entry.seq, entry.at
-    if event.control_seq == state.control_seq and context.counts:
+    newest = event.revision >= context.counted.revision
+    if event.control_seq == state.control_seq and context.counts and newest:
         if state.goes_by_new_rules:
             yield from policy.judge(state, entry, event, context)
         context.counted.verdict, context.counted.verdict_seq = event, entry.seq

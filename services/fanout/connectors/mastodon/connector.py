@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
@@ -40,7 +40,7 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, cannot_tell, refusal
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
-from services.fanout.connectors.mastodon.sending import Made, send
+from services.fanout.connectors.mastodon.sending import Made, hash_of, send
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
@@ -81,7 +81,7 @@ class MastodonConnector(Connector):
         connections: int = 512,
     ) -> None:
         self._base_of = base_of
-        self._token_path = token_path
+        self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
         self._clock = clock or SystemClock()
         self._http = Http(connections)
@@ -99,7 +99,7 @@ class MastodonConnector(Connector):
         objection = _objection(intent, await self._instances.limits(account.endpoint))
         if objection is not None:
             return Permanent(objection)
-        content = canonical.sha256(intent.content.to_bytes())
+        content = hash_of(intent.content)
         earlier = self._sent.get(intent.idempotency_key)
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")

@@ -6,8 +6,11 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from schemas import canonical
+from schemas.events.requests import PlatformContent
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
@@ -15,6 +18,7 @@ from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import plain_text
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
+from services.kernel.base.remember import by_identity
 
 PICTURE_TRIES, PICTURE_SECONDS = 3, 1.0
 """How often, and after how long, a status is sent again that was refused with its pictures."""
@@ -32,6 +36,12 @@ class Made:
 
 
 Sent = Made | Retryable | Permanent | Unknown
+
+
+@by_identity(256)
+def hash_of(content: PlatformContent) -> str:
+    """Return the SHA-256 of what is posted, the same for all profiles of a message."""
+    return canonical.sha256(content.to_bytes())
 
 
 async def send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str, Any], key: str) -> Sent:
@@ -76,7 +86,7 @@ def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     """
     found = []
     shown, pictures = made.get("content"), made.get("media_attachments")
-    if isinstance(shown, str) and not same(_short(plain_text(shown)), _short(str(body["status"]))):
+    if isinstance(shown, str) and not _shows(shown, str(body["status"])):
         found.append("the server shows the text otherwise than it was approved")
     missing = len(body.get("media_ids", ())) - len(pictures) if isinstance(pictures, list) else 0
     if missing > 0:
@@ -88,6 +98,12 @@ def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:
     if "in_reply_to_id" in made and made["in_reply_to_id"] != body.get("in_reply_to_id"):
         found.append("it does not stand in its thread")
     return "; ".join(found)
+
+
+@lru_cache(maxsize=16)
+def _shows(html: str, text: str) -> bool:
+    """Return whether a status shows a text; a message to many accounts of a server comes back in the same words."""
+    return same(_short(plain_text(html)), _short(text))
 
 
 def _short(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.kernel.authority.post_authorization.content import content_violations
@@ -78,12 +79,29 @@ def _control(facts: PostFacts) -> Iterator[PostViolation]:
         yield PostViolation("warrant.withdrawn", f"The request was withdrawn: {reason}.")
 
 
+def _editor(facts: PostFacts) -> Iterator[PostViolation]:
+    author = facts.request.author
+    if author in facts.returned_by:
+        yield PostViolation("warrant.editor", f"{author} returned an earlier revision, and may not be who edits it.")
+
+
 def _time(facts: PostFacts) -> Iterator[PostViolation]:
     if facts.request.expires_at <= facts.now:
         yield PostViolation(
             "warrant.request_expired",
             f"The request expired at {facts.request.expires_at:%Y-%m-%d %H:%M:%S} UTC.",
         )
+
+
+def _schedule(facts: PostFacts) -> Iterator[PostViolation]:
+    request = facts.request
+    if request.not_before is None:
+        return
+    if request.not_before > facts.now + CLOCK_SKEW:
+        when = f"{request.not_before:%Y-%m-%d %H:%M:%S}"
+        yield PostViolation("warrant.not_due", f"The request goes out at {when} UTC, and not before.")
+    if request.submitted_posture != "routine" and not facts.control.in_crisis:
+        yield PostViolation("warrant.stood_down", "It was scheduled in an emergency that has ended since.")
 
 
 def _profile(facts: PostFacts) -> Iterator[PostViolation]:
@@ -135,7 +153,9 @@ _CHECKS: tuple[Callable[[PostFacts], Iterator[PostViolation]], ...] = (
     _realm,
     _verdict,
     _control,
+    _editor,
     _time,
+    _schedule,
     _profile,
     _targets,
     content_violations,

@@ -64,4 +64,10 @@ def content_of(rendering: Rendering) -> PlatformContent:
 
 def rendering_for(request: Request, platform: str) -> Rendering | None:
     """Return the request's rendering of a platform, if it has one."""
-    return next((item for item in request.renderings if item.platform == platform), None)
+    return _by_platform(request).get(platform)
+
+
+@by_identity(256)
+def _by_platform(request: Request) -> dict[str, Rendering]:
+    """Return the renderings by platform; of two for one, which are refused elsewhere, the first."""
+    return {rendering.platform: rendering for rendering in reversed(request.renderings)}

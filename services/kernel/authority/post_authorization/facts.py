@@ -17,7 +17,8 @@ class PostFacts:
 
     ``approvals`` holds each officer's last statement on the request. ``rendering_sha256`` is the hash of the
     very bytes that would be posted, ``control_seq`` the control revision that the attempt is fenced on,
-    ``realm`` the realm that the worker (or the audit) works in, ``now`` the time of the call in UTC.
+    ``realm`` the realm that the worker (or the audit) works in, ``now`` the time of the call in UTC. ``returned_by``:
+    who returned an earlier revision.
     """
 
     request: Request
@@ -30,6 +31,7 @@ class PostFacts:
     control_seq: int
     now: datetime
     realm: str
+    returned_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

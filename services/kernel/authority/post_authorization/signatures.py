@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.authority import Role
+from schemas.events.authority import Officer, Role
 from schemas.events.control import Posture
-from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope
-from schemas.events.requests import Request
+from schemas.events.envelope import APPROVAL_TYPE, CLOCK_SKEW, Envelope, Signature
+from schemas.events.passkeys import Assertion, Passkey
+from schemas.events.requests import SCHEDULE_GRACE, Request
 from schemas.platforms import MIRROR
+from services.kernel.authority.passkeys import assertion_fault
 from services.kernel.authority.post_authorization.facts import PostFacts, PostViolation
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.remember import by_identity
@@ -31,7 +33,36 @@ class _Signed:
 
 
 def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
-    """Yield whose signature is missing, or speaks against it."""
+    """Yield whose signature is missing, or speaks against it.
+
+    Only in routine, where publishers are for some profiles, does that differ between the profiles of a message.
+    """
+    if facts.control.posture is Posture.ROUTINE and not _under_eoc(facts):
+        yield from _signatures(facts)
+    else:
+        yield from _for_any_profile(facts.request, facts.approvals, facts.control, facts.now, facts.realm)
+
+
+@by_identity(64)
+def _for_any_profile(
+    request: Request, approvals: tuple[Approval, ...], control: ControlState, now: datetime, realm: str
+) -> tuple[PostViolation, ...]:
+    facts = PostFacts(
+        request=request,
+        verdict=None,
+        verdict_seq=0,
+        approvals=approvals,
+        control=control,
+        profile_id="",
+        rendering_sha256="",
+        control_seq=0,
+        now=now,
+        realm=realm,
+    )
+    return tuple(_signatures(facts))
+
+
+def _signatures(facts: PostFacts) -> Iterator[PostViolation]:
     signed: list[_Signed] = []
     for officer, approval in {item.officer: item for item in facts.approvals}.items():
         roles = _counting_roles(facts, officer)
@@ -47,8 +78,10 @@ def signature_violations(facts: PostFacts) -> Iterator[PostViolation]:
             continue
         elif statement.decision == "reject":
             yield PostViolation("warrant.rejected", f"{officer} rejected it: {statement.reason or 'no reason given'}.")
+        elif statement.decision != "approve":
+            yield PostViolation("warrant.returned", f"{officer} returned it: {statement.reason or 'no reason given'}.")
         elif _covers(facts.request, statement) and _as_shown(facts, statement) and _in_time(facts, statement):
-            signed.append(_Signed(officer, facts.control.officers[officer].public_key, roles))
+            signed.append(_Signed(officer, _key_of(facts, approval), roles))
     yield from _weigh(facts, signed)
 
 
@@ -129,20 +162,45 @@ def _covers_all(control: ControlState, targets: tuple[str, ...]) -> bool:
 
 
 def _genuine(facts: PostFacts, approval: Approval) -> ApprovalStatement | None:
-    """Return the statement if the officer's own key signed it, for this realm and request; else None."""
-    statement = _signed(approval.envelope, facts.control.officers[approval.officer].public_key)
-    if statement is None:
+    """Return the statement if a key of the officer's own signed it, for this realm and request; else None."""
+    statement = _statement(approval.envelope)
+    if statement is None or not _key_of(facts, approval):
         return None
     said = (approval.request_id, statement.request_id, statement.officer, statement.realm)
     request_id = facts.request.request_id
     return statement if said == (request_id, request_id, approval.officer, facts.realm) else None
 
 
+def _key_of(facts: PostFacts, approval: Approval) -> str:
+    """Return the key or passkey of its officer that signed an approval alone; empty where none did."""
+    control, name = facts.control, approval.officer
+    demanding = control.settings.device_bound_roles or ()
+    bound = bool(demanding) and not control.roles_of(name, facts.now).isdisjoint(demanding)
+    return _signer(approval.envelope, control.officers[name], bound)
+
+
 @by_identity(1_024)
-def _signed(envelope: Envelope, public_key: str) -> ApprovalStatement | None:
-    """Return what a key signed, and nobody else; None for anything else. The same bytes give the same answer."""
-    if verified_by(envelope, APPROVAL_TYPE) != {public_key}:
-        return None
+def _signer(envelope: Envelope, officer: Officer, bound: bool) -> str:
+    """Return which key of an officer signed; ``bound``: no passkey that can be copied. The answer is remembered."""
+    if isinstance(envelope.signatures[0], Signature):
+        return officer.public_key or "" if verified_by(envelope, APPROVAL_TYPE) == {officer.public_key} else ""
+    return _passkey(envelope, [one for one in officer.passkeys or () if one.device_bound or not bound])
+
+
+def _passkey(envelope: Envelope, passkeys: list[Passkey]) -> str:
+    """Return which passkey signed an envelope, alone; empty where none did."""
+    if len(envelope.signatures) != 1 or envelope.payload_type != APPROVAL_TYPE:
+        return ""
+    signature = envelope.signatures[0]
+    for passkey in passkeys:
+        if isinstance(signature, Assertion) and not assertion_fault(signature, passkey, envelope.signed_bytes()):
+            return passkey.credential
+    return ""
+
+
+@by_identity(1_024)
+def _statement(envelope: Envelope) -> ApprovalStatement | None:
+    """Return what an envelope says, whoever signed it; None if it cannot be read."""
     try:
         return ApprovalStatement.from_bytes(envelope.payload_bytes())
     except ValueError:
@@ -166,13 +224,16 @@ def _as_shown(facts: PostFacts, statement: ApprovalStatement) -> bool:
         return not facts.control.ruled
     request = facts.request
     shown = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
-    chain = (statement.replaces, statement.follows)
+    chain = (statement.replaces, statement.follows, statement.not_before)
     return shown == (request.author, request.crisis, request.severity, request.expires_at) and chain == (
         request.replaces,
         request.follows,
+        request.not_before,
     )
 
 
 def _in_time(facts: PostFacts, statement: ApprovalStatement) -> bool:
     longest = statement.issued_at + timedelta(seconds=facts.control.settings.approval_seconds)
+    if facts.request.not_before is not None:  # an approval of what is scheduled lasts until that
+        longest = max(longest, facts.request.not_before + SCHEDULE_GRACE)
     return statement.issued_at <= facts.now + CLOCK_SKEW and facts.now < min(statement.expires_at, longest)

@@ -1,0 +1,103 @@
+"""Goes on where the last verification ended: what the replay knew there is kept beside the record, signed by its key.
+
+It saves the judging of what was judged, and proves nothing by itself: each byte is still hashed and held against the
+checkpoints, and once a day the whole record is judged anew. Who holds the audit key could write a false one for a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import nacl.exceptions
+import nacl.signing
+
+from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.kernel.authority.signing import Signer, raw_public
+from services.kernel.base.files import write_atomically
+
+NAME = "verified.state"
+
+WHOLE_EVERY = timedelta(days=1)
+"""After that long the whole record is judged again."""
+
+_CONTEXT = b"onevoice verified state\n"
+_SIGNATURE = 64
+_ROOMS = ("services.audit.", "services.kernel.control.", "schemas.events.")
+_PLAIN = frozenset({("builtins", "set"), ("builtins", "frozenset"), ("datetime", "datetime"), ("datetime", "timezone")})
+_PLAIN_MORE = frozenset({("datetime", "timedelta"), ("pydantic_core._pydantic_core", "TzInfo")})
+_CODE = ("services/audit", "services/kernel/control", "services/kernel/authority", "schemas")
+
+
+@dataclass
+class VerifiedState:
+    """What the replay knew after the first ``size`` entries, whose Merkle root is ``root`` (hexadecimal).
+
+    ``pictures`` are those that entries named, each with the first sequence; ``whole_at`` is when the whole record was
+    judged last; ``code`` the hash of the rules that judged.
+    """
+
+    state: ReplayState
+    size: int
+    root: str
+    pictures: dict[str, int]
+    whole_at: datetime
+    code: str
+
+
+def keep_state(folder: Path, found: VerifiedState, signer: Signer) -> None:
+    """Keep what a verification that found nothing wrong knew at its end; raises OSError."""
+    body = pickle.dumps(found, protocol=5)
+    write_atomically(folder / NAME, signer.raw_signature(_signed(body)) + body, mode=0o600)
+
+
+def kept_state(folder: Path, keys: PinnedKeys, now: datetime) -> VerifiedState | None:
+    """Return what was kept; None where there is nothing, or it is damaged, old, of other rules or of other keys."""
+    try:
+        raw = (folder / NAME).read_bytes()
+        signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
+        nacl.signing.VerifyKey(raw_public(keys.audit_key)).verify(_signed(body), signature)
+        found = _OurClasses(io.BytesIO(body)).load()
+    except (OSError, ValueError, nacl.exceptions.CryptoError, pickle.UnpicklingError, AttributeError, TypeError):
+        return None
+    except (EOFError, ImportError, IndexError, KeyError):
+        return None
+    if not isinstance(found, VerifiedState) or found.code != code_hash() or found.state.pinned != keys:
+        return None
+    return found if timedelta() <= now - found.whole_at < WHOLE_EVERY else None
+
+
+def code_hash() -> str:
+    """Return the hash of the rules: what they judged before they were changed is judged again."""
+    digest = hashlib.sha256()
+    for path in _sources():
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _sources() -> Iterator[Path]:
+    root = Path(__file__).resolve().parents[3]
+    for folder in _CODE:
+        yield from sorted((root / folder).rglob("*.py"))
+
+
+def _signed(body: bytes) -> bytes:
+    return _CONTEXT + hashlib.sha256(body).digest()
+
+
+class _OurClasses(pickle.Unpickler):
+    """Makes classes of the replay and of contracts only: no function is called, whatever the bytes say."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return one of those classes; raises UnpicklingError for anything else."""
+        if (module, name) in _PLAIN | _PLAIN_MORE or module.startswith(_ROOMS):
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a verified state")

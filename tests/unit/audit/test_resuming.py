@@ -1,0 +1,149 @@
+"""A verification goes on where the last one ended, sees what one of the whole record sees, and trusts no bytes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.audit.proof import Report, resume, verify_record
+from services.audit.proof.replay_state import ReplayState
+from services.audit.record.folder import LEDGER
+from services.kernel.base.city import City
+from tests.support.ledger_builder import LedgerBuilder, authority_of, story, stranger
+from tests.unit.audit.judging import cleared
+
+
+@pytest.fixture
+def builder(city: City) -> Iterator[LedgerBuilder]:
+    """A day of which the first part is verified, and kept."""
+    shutil.rmtree(city.audit_folder, ignore_errors=True)
+    made = story(LedgerBuilder(city))
+    made.write()
+    first = verified(made)
+    assert (first.ok, first.resumed_from) == (True, 0)
+    yield made
+    shutil.rmtree(city.audit_folder)
+
+
+def verified(builder: LedgerBuilder, **more: Any) -> Report:
+    """Verify as the timer does."""
+    given = {"resume": True, "signer": builder.audit_signer(), **more}
+    return verify_record(builder.city, builder.now, **given)
+
+
+def test_only_what_is_new_is_judged_and_the_answer_is_the_same(builder: LedgerBuilder) -> None:
+    """What was judged before counts as judged, with its warnings, attempts and seals."""
+    before = len(builder.entries)
+    builder.post(cleared(builder, name="r9new"))
+    builder.write()
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert again.resumed_from == before
+    assert whole.resumed_from == 0
+    assert {**vars(again), "resumed_from": 0} == vars(whole)
+    assert verified(builder).resumed_from == len(builder.entries)
+
+
+def test_a_fault_that_hangs_on_the_part_before_is_seen(builder: LedgerBuilder) -> None:
+    """The second post of a message whose first one stands in the part that is not judged again."""
+    request = next(one for one in _requests(builder) if one.request_id == "r3b")
+    builder.append(f"ledger.receipt.{request.targets[0]}.r3b", _delivered_elsewhere(builder, request))
+    builder.write()
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert again.resumed_from > 0
+    assert not again.ok
+    assert again.violations == whole.violations
+    assert verified(builder).violations == whole.violations  # what is wrong is not kept as verified
+
+
+def test_changed_bytes_in_the_part_before_are_named(builder: LedgerBuilder) -> None:
+    """Its lines are hashed and held against the checkpoints, whatever was kept."""
+    path = builder.city.audit_folder / LEDGER
+    path.write_bytes(path.read_bytes().replace(b"fire-publisher", b"fire-publishes", 1))
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert not again.ok
+    assert again.resumed_from == 0
+    assert again.violations == whole.violations
+
+
+def test_a_record_that_was_cut_is_named(builder: LedgerBuilder) -> None:
+    """Fewer entries than were verified before."""
+    path = builder.city.audit_folder / LEDGER
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-3]))
+    assert "record.truncated" in {one.code for one in verified(builder).violations}
+
+
+def test_once_a_day_all_of_it_is_judged(builder: LedgerBuilder) -> None:
+    """Whoever has the audit key could keep a false state: for a day. A clock that went back trusts nothing."""
+    builder.now += timedelta(hours=23)
+    assert verified(builder).resumed_from > 0
+    builder.now += timedelta(hours=2)
+    assert verified(builder).resumed_from == 0
+    builder.now -= timedelta(hours=26)
+    assert verified(builder).resumed_from == 0
+
+
+class _Evil:
+    def __reduce__(self) -> Any:
+        return os.mkdir, (os.environ["EVIL"],)
+
+
+@pytest.mark.parametrize(
+    "what", ["flipped", "other key", "other rules", "other root keys", "evil", "garbage", "other type"]
+)
+def test_a_state_that_cannot_be_trusted_is_passed_over(
+    builder: LedgerBuilder, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged, signed by another, of older rules, of other pinned keys; and it never runs what it holds."""
+    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
+    path = builder.city.audit_folder / resume.NAME
+    raw, signer, more = bytearray(path.read_bytes()), builder.audit_signer(), dict[str, Any]()
+    if what == "flipped":
+        raw[-20] ^= 1
+        path.write_bytes(raw)
+    elif what == "other rules":
+        monkeypatch.setattr(resume, "code_hash", lambda: "0" * 64)
+    elif what == "other root keys":
+        pinned = authority_of(builder.city)
+        more["keys"] = type(pinned)(pinned.realm, pinned.root_keys, pinned.threshold + 1, pinned.audit_key)
+        assert resume.kept_state(builder.city.audit_folder, more["keys"], builder.now) is None
+        return
+    else:
+        body = {
+            "other key": bytes(raw[64:]),
+            "evil": pickle.dumps(_Evil()),
+            "garbage": b"garbage",
+            "other type": pickle.dumps(ReplayState(authority_of(builder.city))),
+        }[what]
+        by = stranger() if what == "other key" else signer
+        path.write_bytes(by.raw_signature(resume._signed(body)) + body)
+    assert verified(builder, signer=None).resumed_from == 0
+    assert not (tmp_path / "evil").exists()
+
+
+def test_without_the_audit_key_nothing_is_kept(builder: LedgerBuilder) -> None:
+    """A machine that has the copy alone verifies all of it each time."""
+    (builder.city.audit_folder / resume.NAME).unlink()
+    assert verified(builder, signer=None).resumed_from == 0
+    assert verified(builder, signer=None).resumed_from == 0
+
+
+def _requests(builder: LedgerBuilder) -> Any:
+    from schemas.events.requests import Request
+
+    return [Request.from_bytes(one.data) for one in builder.entries if one.subject.startswith("ledger.request.")]
+
+
+def _delivered_elsewhere(builder: LedgerBuilder, request: Any) -> Any:
+    from schemas.events.deliveries import Receipt
+
+    attempt = next(one for one in builder.entries if one.subject.startswith("ledger.attempt.") and b"r3b" in one.data)
+    first = next(one for one in builder.entries if one.subject.startswith("ledger.receipt.") and b"r3b" in one.data)
+    old = Receipt.from_bytes(first.data)
+    return old.model_copy(update={"attempt_seq": attempt.seq, "remote_id": "another", "url": None})

@@ -1,0 +1,78 @@
+"""A look at what was delivered gives way to posts that are under way, and is made all the same after a while."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.events.deliveries import ReceiptOutcome
+from services.fanout.connectors.contract import ReadsBack
+from services.fanout.delivery import readback
+from services.fanout.delivery.readback import GIVE_WAY, ReadBack
+from services.fanout.domain.settling import SETTLING
+from services.fanout.hosts.starts import Starts
+from services.kernel.base.clock import ManualClock
+from tests.unit.fanout.world import NOW, receipt
+
+
+class Shown(ReadsBack):
+    """A platform that can be asked."""
+
+    async def read_back(self, intent: Any, remote_id: str) -> Any:
+        raise AssertionError("nothing is asked here")
+
+
+class Copy:
+    """A copy of fan-out with one delivered post to look after."""
+
+    def __init__(self) -> None:
+        self.clock, self.starts = ManualClock(NOW), Starts()
+        self.destinations: Any = type("Way", (), {"of_platform": lambda _, __: Shown()})()
+        runtime: Any = self
+        nobody: Any = None
+        self.read_back = ReadBack(runtime, self.destinations, nobody, nobody, nobody, self.starts, 15.0)
+        delivered = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="1")
+        self.read_back.watch(delivered, 60, NOW)
+
+    async def is_taken(self) -> bool:
+        """Return whether the look is taken up by now."""
+        try:
+            async with asyncio.timeout(0.02):
+                await self.read_back._next()
+        except TimeoutError:
+            return False
+        return True
+
+
+@pytest.fixture
+def copy(monkeypatch: pytest.MonkeyPatch) -> Copy:
+    monkeypatch.setattr(readback, "PAUSE", 0.001)
+    return Copy()
+
+
+DUE = timedelta(seconds=SETTLING["mastodon"].read_back[0])
+
+
+async def test_a_look_that_is_due_is_taken_when_nothing_is_posted(copy: Copy) -> None:
+    copy.clock.time = NOW + DUE - timedelta(seconds=1)
+    assert not await copy.is_taken()
+    copy.clock.time = NOW + DUE
+    assert await copy.is_taken()
+
+
+async def test_it_waits_for_a_post_that_is_under_way_until_that_has_ended(copy: Copy) -> None:
+    copy.clock.time = NOW + DUE
+    async with copy.starts.one() as start:
+        assert not await copy.is_taken()
+        start.over()  # its call has begun, and its receipt is not written
+        assert not await copy.is_taken()
+    assert await copy.is_taken()
+
+
+async def test_it_waits_no_longer_than_a_while(copy: Copy) -> None:
+    copy.clock.time = NOW + DUE + GIVE_WAY
+    async with copy.starts.one():
+        assert await copy.is_taken()
