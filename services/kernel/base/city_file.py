@@ -83,10 +83,14 @@ class AuthoritySection(Section):
 
 
 class TownsquareSection(Section):
-    """[townsquare]: the demonstration platform; absent in a city that has none."""
+    """[townsquare]: the demonstration platform; absent in a city that has none.
+
+    ``open`` lets it listen on more than this machine, in plain: for a drill in a closed network.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
+    open: bool = False
 
 
 class SiteSection(Section):
