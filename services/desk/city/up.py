@@ -19,6 +19,7 @@ from typing import Any
 from schemas import flow
 from schemas.events.authority import Realm
 from services.desk.city.verifying import verifying
+from services.desk.city.wall import refuse_shared
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
@@ -102,6 +103,7 @@ async def whole_city(
     from services.provision import EmbeddedBroker, provision
 
     refuse_plain(city.settings)
+    refuse_shared(city)
     _refuse_second(city)
     nats = city.settings.nats
     cities = (city, _other_realm(city)) if both else (city,)

@@ -254,6 +254,15 @@ def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
     return Line(name, Level.OK, f"{count} files, none readable by others")
 
 
+def realms(shared: list[tuple[str, str, str]]) -> Line:
+    """Judge the wall between the realms: nothing of one is in the other."""
+    if not shared:
+        return Line("wall between realms", Level.OK, "no account and no credential is in both")
+    message, hint, _ = shared[0]
+    more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+    return Line("wall between realms", Level.FAIL, f"{message}{more}", hint)
+
+
 def dead_letters(count: int) -> Line:
     """Judge the messages that a service could not handle and nobody has closed."""
     if count == 0:

@@ -20,7 +20,9 @@ def found(text: str, *, exercise: bool) -> bool:
     return "realm" in codes
 
 
-@pytest.mark.parametrize("text", ["Leave now.", "Leave by road. " * 200, "EXERCISE Leave now.", "\u6d2a\u6c34\u3002" * 200])
+@pytest.mark.parametrize(
+    "text", ["Leave now.", "Leave by road. " * 200, "EXERCISE Leave now.", "\u6d2a\u6c34\u3002" * 200]
+)
 def test_each_post_of_an_exercise_begins_with_the_word_and_fits(text: str) -> None:
     """Each part of a thread too: people see one of them alone."""
     made = replace(draft(text=text.strip()), exercise=True)
