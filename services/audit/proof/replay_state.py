@@ -68,11 +68,13 @@ class Target:
     """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public.
 
     ``unconfirmed_seq`` is the final unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it
-    posted again; 0 where there is none. ``decided`` are the resolutions by their sequence.
+    posted again; 0 where there is none. ``seen_by_person``: an officer said where it stands.
+    ``decided`` are the resolutions by their sequence.
     """
 
     attempts: list[AttemptFacts] = field(default_factory=list)
     delivered_seq: int = 0
+    seen_by_person: bool = False
     final_seq: int = 0
     remote_ids: set[str] = field(default_factory=set)
     unconfirmed_seq: int = 0

@@ -144,7 +144,9 @@ def _overtaken(state: ReplayState, event: Receipt, facts: AttemptFacts) -> Itera
 
 def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:
     remote = event.remote_id or event.url or ""
-    if target.delivered_seq and remote not in target.remote_ids:
+    # One attempt makes one post: what an officer named by its address, the platform may name later by its id.
+    the_same = target.seen_by_person and len(target.attempts) == 1
+    if target.delivered_seq and remote not in target.remote_ids and not the_same:
         twice = Violation(
             entry.seq,
             "receipt.double",
@@ -155,4 +157,5 @@ def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Targ
         else:
             yield twice
     target.remote_ids.add(remote)
+    target.seen_by_person = target.seen_by_person or event.resolution_seq is not None
     target.delivered_seq = target.delivered_seq or entry.seq
