@@ -23,13 +23,13 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.kernel.authority import post_authorization
 from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.order_rules import order_hash
+from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
-from services.kernel.fold.effective import is_forged, void_because
+from services.kernel.fold.effective import is_forged, rejected_by, void_because
 from services.kernel.fold.overtaken import came_too_late
 from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse, parse_control_event
 from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
@@ -78,6 +78,7 @@ class LedgerFold:
     all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
+    ``ruled_orders`` is where control went by that rule first.
     ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
     are over. ``chain``: which request comes after which, for ever.
     """
@@ -93,6 +94,7 @@ class LedgerFold:
     taken_over: dict[int, TakenOver] = field(default_factory=dict)
     chain: Chain = field(default_factory=Chain)
     ruled_from: int = 0
+    ruled_orders: int = 0
     revisions: list[tuple[int, Posture]] = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
@@ -232,6 +234,7 @@ class LedgerFold:
             # What protects is appended without a condition, so that two of a kind may meet: one came too late.
             raise (LostRace if came_too_late(entry, error) else Void)(f"control event: {error}"[:300]) from error
         self.control = after
+        self.ruled_orders = self.ruled_orders or (entry.seq if after.ruled else 0)
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq
 
@@ -308,7 +311,7 @@ class LedgerFold:
             entry.headers,
             state,
             control_seq=self.control_seq,
-            rejected_by=self._rejected_by(state, attempt, entry),
+            rejected_by=rejected_by(state, attempt, self.control, entry.at),
             busy=busy,
             out_of_order=self.chain.out_of_order(state.request, profile, self.requests),
         )
@@ -350,6 +353,8 @@ class LedgerFold:
             raise Void("the receipt stands under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
+        if self._is_ruled(entry.seq) and (why := baseless_because(receipt, entry.at, state, target)):
+            raise Void(f"the receipt of {profile} does not count: {why}")
         target.changed = state.changed = entry.seq
         if receipt.attempt_seq and self.busy.get(profile, (0, ""))[0] == receipt.attempt_seq:
             del self.busy[profile]
@@ -405,6 +410,10 @@ class LedgerFold:
             state.targets[profile] = TargetState()
         return state.targets[profile]
 
+    def _is_ruled(self, seq: int) -> bool:
+        """Return whether an entry stands behind the first order or attempt of version 0.3, and goes by its rules."""
+        return 0 < self.ruled_from < seq or 0 < self.ruled_orders < seq
+
     def _revision_at(self, seq: int) -> tuple[int, Posture]:
         """Return the control revision in force before an entry, and its posture."""
         place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
@@ -437,15 +446,6 @@ class LedgerFold:
             statement.officer,
             statement.realm,
         )
-
-    def _rejected_by(self, state: RequestState, attempt: Attempt, entry: Entry) -> str:
-        """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
-        for name, (_, statement) in state.rejections.items():
-            if statement.revision != state.request.revision:
-                continue
-            if post_authorization.counting_roles(state.request, attempt.profile, self.control, name, entry.at):
-                return name
-        return ""
 
     def _forget(self, request_id: str) -> None:
         state = self.requests.get(request_id)
