@@ -76,6 +76,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "submitted_at": request.at.isoformat(),
         "expires_at": request.expires_at.isoformat(),
         "scheduled_for": request.not_before.isoformat() if request.not_before else None,
+        "next_update": request.next_update.isoformat() if request.next_update else None,
         "digest": request.digest,
         "words": fingerprint.words_of(request),
         "withdrawn": view.withdrawn,
