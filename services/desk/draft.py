@@ -142,6 +142,14 @@ class MessageDraft:
         """True when the text came over standard input, so that nobody can be asked there."""
         return self.message.text == "-"
 
+    def asks_for_the_usual(self, posture: Posture) -> bool:
+        """True when it goes to all departments in a crisis, and nobody said whether to the city's own profiles too."""
+        return self.targets == ALL_DEPARTMENTS and self.message.and_city is None and posture is not Posture.ROUTINE
+
+    def with_city(self, and_city: bool) -> MessageDraft:
+        """Return the same message, with the city's own profiles or without them."""
+        return replace(self, message=replace(self.message, and_city=and_city))
+
     def targets_among(self, profiles: Iterable[Profile]) -> tuple[str, ...] | str:
         """Return the targets; with ``--and-city`` each official profile by its name."""
         if not self.message.and_city:
@@ -155,7 +163,7 @@ class MessageDraft:
             "sender": sender,
             "text": self.text,
             "targets": list(self.targets) if isinstance(self.targets, tuple) else self.targets,
-            "and_city": message.and_city,
+            "and_city": bool(message.and_city),
             "link": message.link,
             "severity": message.severity,
             "crisis": message.crisis,

@@ -48,14 +48,15 @@ def public_key(word: str, option: str) -> str:
     return word.strip()
 
 
-def targets(to: list[str], all_departments: bool, and_city: bool = False) -> tuple[str, ...] | str:
+def targets(to: list[str], all_departments: bool, and_city: bool | None = None) -> tuple[str, ...] | str:
     """Return the targets of a submission, each profile once.
 
     Raises:
         BadInput: ``targets.missing``, ``targets.both``, ``targets.and_city``, ``profile.id``.
     """
-    if and_city and not all_departments:
-        raise BadInput("targets.and_city", "--and-city was given alone", "--all-departments --and-city")
+    if and_city is not None and not all_departments:
+        said = "--and-city and --no-and-city say something of --all-departments only"
+        raise BadInput("targets.and_city", said, "--all-departments --and-city")
     if all_departments and to:
         raise BadInput(
             "targets.both", "--all-departments and --to were both given", "use one of them: the reach must be clear"

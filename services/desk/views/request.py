@@ -18,10 +18,12 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import difference, outcome, unconfirmed
+from services.desk.views.advice import reach
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
 from services.desk.views.timetext import local, told
+from services.desk.views.waiting import HOLD_CLAUSE
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -33,9 +35,6 @@ _FINDING_STYLE = {
     FindingOutcome.REFUSED: "red",
     FindingOutcome.NOTED: "dim",
 }
-HOLD_CLAUSE = "setting: hold"
-"""The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
-
 RETURNED_CLAUSE = "returned"
 """The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
 
@@ -68,13 +67,6 @@ def rendering(shown: Rendering) -> Panel:
         width=WIDTH,
         padding=(0, 1),
     )
-
-
-def reach(count: int, scope: str) -> str:
-    """Return how far a message goes, in words."""
-    if scope == "all-departments":
-        return f"all {count} departmental profiles"
-    return "1 profile" if count == 1 else f"{count} profiles"
 
 
 def message(
