@@ -43,7 +43,7 @@ class Submission(Contract):
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
     profiles that got that one, and ``targets`` only adds to them.
     ``language`` is that of the text; without it, it is guessed. ``translations``: the same in other languages.
-    ``not_before``: it is posted then, or within
+    ``next_update``: its author's promise to say more by then. ``not_before``: it is posted then, or within
     ``SCHEDULE_GRACE``, and not before or after. ``revises`` and ``revision`` come together: it is to
     stand as that revision (2 or more) of that request, in place of the one before.
     """
@@ -61,6 +61,7 @@ class Submission(Contract):
     act: Act | None = None
     about: Id | None = None
     not_before: Utc | None = None
+    next_update: Utc | None = None
     revises: Id | None = None
     revision: Annotated[int, Field(ge=2)] | None = None
 
@@ -158,7 +159,8 @@ class Request(Contract):
 
     ``submitted_posture`` decides that what was submitted under EOC keeps needing its approval after. ``replaces`` is
     the request that this one corrects, ``follows`` the one that it comes after; absent where it stands alone. A
-    scheduled one has its time in ``not_before``, and its ``expires_at`` is soon after.
+    scheduled one has its time in ``not_before``, and its ``expires_at`` is soon after. ``next_update``: by then its
+    author promised to say more; officers are reminded until an update, a correction or an end of it is cleared.
     """
 
     type: Literal["request"] = "request"
@@ -185,6 +187,7 @@ class Request(Contract):
     replaces: Id | None = None
     follows: Id | None = None
     not_before: Utc | None = None
+    next_update: Utc | None = None
 
     @property
     def earlier(self) -> str | None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
+from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.files import ExclusiveLock
@@ -38,7 +39,9 @@ class Notifier:
             settings.deputies,
             timedelta(minutes=settings.reminder_minutes),
             timedelta(minutes=settings.deputies_minutes),
+            settings.officers,
         )
+        self._promises = PromiseWatch(runtime)
         self._told: set[str] = set()
         self._last_first: datetime | None = None
 
@@ -46,6 +49,7 @@ class Notifier:
         """Look again and again for what waits, until cancelled."""
         folder, realm = self._runtime.city.notify_folder, self._runtime.city.realm
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._promises.take_up()
         lock = ExclusiveLock(folder / f"lock.{realm}")
         notices: GrowingFile | None = None
         try:
@@ -65,6 +69,7 @@ class Notifier:
         now = self._runtime.clock.now()
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
+        waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
         for notice in due(waiting, self._told, self._last_first, self._schedule, now):
             try:
                 await asyncio.to_thread(send, notice, self._runtime.city, self._settings)

@@ -60,6 +60,7 @@ class MessageDraft:
     kept: tuple[Picture, ...] = ()
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
+    next_update: datetime | None = None
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
@@ -75,6 +76,7 @@ class MessageDraft:
             pictures=words.pictures(message.image or [], message.alt or []),
             expires=expires,
             not_before=not_before,
+            next_update=moment(message.next_update, now, zone, "next-update") if message.next_update else None,
             translations=words.translations(message.lang or []),
             wait=duration(manner.wait, "wait.malformed"),
         )
@@ -126,6 +128,7 @@ class MessageDraft:
             translations=draft.translations or translations_of(rendered),
             expires=draft.expires or (first.expires if first else None),
             not_before=draft.not_before or before.not_before,
+            next_update=draft.next_update or before.next_update,
             kept=first.pictures if first and not draft.pictures else (),
             revises=before.request_id,
             revision=before.revision + 1,
@@ -166,6 +169,7 @@ class MessageDraft:
             "crisis": message.crisis,
             "expires": message.expires,
             "at": message.at,
+            "next_update": message.next_update,
             "language": message.language,
             "variants": self.variants,
             "translations": self.translations,
@@ -196,6 +200,7 @@ class MessageDraft:
                     "severity": message.severity,
                     "expires": self.expires,
                     "not_before": self.not_before,
+                    "next_update": self.next_update,
                     "language": message.language,
                     "variants": self.variants,
                     "translations": self.translations,

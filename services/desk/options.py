@@ -107,6 +107,10 @@ class MessageOptions:
             "--at", metavar="TIME", help="When to post it, or 5 minutes after at most: 2026-01-31T18:00, or in 90m."
         ),
     ] = None
+    next_update: Annotated[
+        str | None,
+        typer.Option("--next-update", metavar="TIME", help="By when you promise to say more: [notify] reminds of it."),
+    ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
     ] = None

@@ -142,7 +142,9 @@ def a_request(state: ControlState, name: str | None = None, **changes: Any) -> R
         targets = state.departmental_profiles()
     platforms = sorted({state.profiles[t].platform for t in targets} | {"website"})
     text = str(changes.pop("text", f"Road closed ({name}). https://mission.example/roads"))
-    renderings = tuple(Rendering.of(PlatformContent(platform=p, parts=(text,), created_at=now())) for p in platforms)
+    about = {"act": changes.pop("act"), "about": changes.get("follows")} if "act" in changes else {}
+    contents = [PlatformContent(platform=p, parts=(text,), created_at=now(), **about) for p in platforms]
+    renderings = tuple(map(Rendering.of, contents))
     fields: dict[str, Any] = {
         "at": now(),
         "realm": state.realm,

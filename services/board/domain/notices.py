@@ -5,8 +5,8 @@ At once, again after a while, and then the deputies too. What is due at the same
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -33,17 +33,24 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class NoticeSchedule:
-    """Who is told: ``first`` at once, and again after ``reminder``; ``deputies`` after the longer wait."""
+    """Who is told: ``first`` at once, and again after ``reminder``; ``deputies`` after the longer wait.
+
+    ``officers``: the addresses of officers, who are told of what they promised themselves.
+    """
 
     first: tuple[str, ...]
     deputies: tuple[str, ...]
     reminder: timedelta
     deputies_after: timedelta
+    officers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps."""
+    """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps.
+
+    ``promised``: it is out, and its author promised more by ``ends``; they are told too.
+    """
 
     request_id: str
     since: datetime
@@ -53,6 +60,7 @@ class Waiting:
     missing: str
     to_type: str
     ends: datetime
+    promised: bool = False
 
     def key(self, step: Step) -> str:
         """Return what is noted when it was told."""
@@ -127,10 +135,19 @@ def due(
         found[Step.FIRST] = []
     people = {Step.FIRST: schedule.first, Step.REMINDER: schedule.first, Step.DEPUTIES: schedule.deputies}
     return [
-        Notice(step, people[step], tuple(sorted(found[step], key=lambda one: (not one.urgent, one.since))))
+        Notice(
+            step,
+            _people(people[step], found[step], schedule),
+            tuple(sorted(found[step], key=lambda one: (not one.urgent, one.since))),
+        )
         for step in Step
         if found[step] and people[step]
     ]
+
+
+def _people(usual: tuple[str, ...], waiting: Sequence[Waiting], schedule: NoticeSchedule) -> tuple[str, ...]:
+    authors = [schedule.officers[one.author] for one in waiting if one.promised and one.author in schedule.officers]
+    return tuple(dict.fromkeys((*usual, *authors)))
 
 
 def _step(one: Waiting, told: Collection[str], schedule: NoticeSchedule, now: datetime) -> Step | None:
@@ -160,8 +177,9 @@ def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
     """Return the text of a notice; ``times`` has since when and until when each waits, in words."""
     lines = []
     for one, (since, ends) in list(zip(notice.waiting, times, strict=True))[:_SHOWN]:
+        when = f"promised more by {ends}" if one.promised else f"waits since {since}; not posted after {ends}"
         lines += [
-            f"{one.request_id}, asked for by {one.author}, waits since {since}; not posted after {ends}",
+            f"{one.request_id}, asked for by {one.author}, {when}",
             f"  {one.text}",
             f"  It waits: {one.missing}",
             f"  {one.to_type}",

@@ -77,6 +77,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "submitted_at": utc(request.at),
         "expires_at": utc(request.expires_at),
         "scheduled_for": utc(request.not_before) if request.not_before else None,
+        "next_update": utc(request.next_update) if request.next_update else None,
         "digest": request.digest,
         "words": fingerprint.words_of(request),
         "withdrawn": view.withdrawn,

@@ -129,6 +129,8 @@ def request_head(console: Console, request: Request, now: datetime) -> None:
     console.print(Text(f"Request {request.request_id}{number}", style="bold"), Text(f"by {request.author}, {kind}"))
     line = f"submitted {local(request.at, now)} in posture {request.submitted_posture}"
     console.print(Text(f"{line}; ends {local(request.expires_at, now)}", style="dim"), width=width(console))
+    if request.next_update is not None:
+        console.print(Text(f"promises the next update by {local(request.next_update, now)}", style="dim"))
     if request.not_before is not None:
         console.print(Text(f"scheduled for {local(request.not_before, now)}", style="bold"))
 

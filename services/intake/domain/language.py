@@ -36,7 +36,7 @@ _SMALL_WORDS = {
     "has have it stay road closed water",
     "fr": "le la les un une des de du et est sont pour dans sur avec au aux par ce cette qui que vous votre ne pas "
     "jusqu en à il elle se plus sans l'eau d'eau l' d' êtes être",
-    "es": "el los las una unos del y es son para con por que se su no en al está están hasta agua más como",
+    "es": "el los las una unos de del y es son para con por que se su no en al está están hasta agua más como",
     "de": "der die das und ist sind für mit von im den dem ein eine nicht bitte bis auf zu wird wegen",
     "it": "il lo gli una e di per con non del della che sono è nel alla fino si acqua più",
     "pt": "o os as um uma e de para com não do da que são é no na até água mais está",
@@ -48,7 +48,7 @@ _SMALL_WORDS = {
 _WORDS = {language: frozenset(words.split()) for language, words in _SMALL_WORDS.items()}
 _OWN_LETTERS = {
     "fr": regex.compile("[éèêëàâçùûîïôœ]", regex.IGNORECASE),
-    "es": regex.compile("[ñ¿¡]", regex.IGNORECASE),
+    "es": regex.compile(r"[ñ¿¡]|(?:ción|ciones)\b", regex.IGNORECASE),
     "de": regex.compile("[ßäöü]", regex.IGNORECASE),
     "pt": regex.compile("[ãõ]", regex.IGNORECASE),
     "vi": regex.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", regex.IGNORECASE),

@@ -75,6 +75,7 @@ class Draft:
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
+    next_update: datetime | None = None
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -146,8 +147,9 @@ def draft_of(
 
 def _as_given(data: Submission) -> dict[str, Any]:
     """Return what a draft takes as it was submitted."""
-    given = ("text", "crisis", "link", "severity", "language", "pictures", "expires", "act", "about", "not_before")
-    return {name: getattr(data, name) for name in given} | {
+    given = ("text", "crisis", "link", "severity", "language", "pictures", "act", "about")
+    times = ("expires", "not_before", "next_update")
+    return {name: getattr(data, name) for name in (*given, *times)} | {
         "variants": dict(data.variants),
         "translations": dict(data.translations),
         "revision": data.revision or 1,
@@ -181,6 +183,7 @@ def request_of(
             "severity": draft.severity,
             "expires_at": draft.expires_at,
             "not_before": draft.not_before,
+            "next_update": draft.next_update,
             "submitted_posture": state.posture.value,
             "renderings": renderings,
             "digest": digest_of(draft.request_id, draft.revision, renderings),

@@ -18,7 +18,7 @@ def expiry_of(
     """Return until when it may be posted, in UTC.
 
     Raises:
-        BadInput: ``at.past``, ``at.too_far``, ``expires.past``, ``expires.too_far``.
+        BadInput: ``at.past``, ``.too_far``, ``expires.past``, ``.too_far``, ``next-update.past``, ``.too_far``.
     """
     usual = timedelta(seconds=state.settings.request_seconds)
     latest = now + usual * EXPIRY_FACTOR
@@ -29,6 +29,8 @@ def expiry_of(
         if time is not None:
             begins = max(begins, time)
         _check("expires", data.expires, begins, latest, "expires")
+    if data.next_update is not None:
+        _check("next-update", data.next_update, begins, latest, "promises an update")
     # Counted from the preview's own time, so that the end is the one that the author saw and signs.
     return posted_until(data.not_before, data.expires, created_at + usual)
 

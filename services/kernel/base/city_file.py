@@ -127,12 +127,14 @@ class NotifySection(Section):
     """[notify]: who is woken when something waits for an officer; absent: nobody.
 
     ``first`` are told at once, and again after ``reminder_minutes``; ``deputies`` after ``deputies_minutes``. Each is
-    an e-mail address, or a service's address as Apprise writes it (``onevoice[notify]``). ``smtp`` is host:port;
-    ``user``'s password lies in var/notify/smtp.password, mode 0600.
+    an e-mail address, or a service's address as Apprise writes it (``onevoice[notify]``). ``officers`` maps officers to
+    theirs: who promised an update is reminded of it. ``smtp`` is host:port; ``user``'s password lies in
+    var/notify/smtp.password, mode 0600.
     """
 
     first: Annotated[tuple[str, ...], Field(min_length=1)]
     deputies: tuple[str, ...] = ()
+    officers: dict[str, str] = Field(default_factory=dict)
     reminder_minutes: Annotated[float, Field(gt=0, le=1_440)] = 10.0
     deputies_minutes: Annotated[float, Field(gt=0, le=1_440)] = 20.0
     smtp: Annotated[str, StringConstraints(pattern=r"^[^\s:/]+:[0-9]{1,5}$")] = "localhost:25"

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from email import message_from_string
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from services.board import notify
 from services.kernel.base.city_file import NotifySection
+from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
-from tests.support.mission import FIRE, Mission, eventually
+from tests.support.mission import FIRE, Mission, Writer, eventually
 
 
 @asynccontextmanager
@@ -92,3 +94,38 @@ async def until(look: Callable[[], bool]) -> None:
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
     runtime.supervisor.supervise(notify.Notifier(runtime, section).run)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_promised_update_is_reminded_of_until_it_comes_also_after_a_restart(mission: Mission) -> None:
+    """The message has left the fold by then: the promise is read from the ledger."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    intake = await mission.writer("intake")
+    soon = SystemClock().now() + timedelta(minutes=5)
+    request = await intake.submit(targets=(FIRE,), next_update=soon)
+    await intake.approve(request, "mcpe")
+    await until_cleared(intake, request.request_id)
+    mails: list[str] = []
+    async with mail_server(mails) as port:
+        found = settings(port, officers={request.author: "author@a.example"})
+        (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, found))
+        await until(lambda: len(notices(mission.city.notify_folder)) == 1)
+        await mission.stop(board)
+        update = await intake.submit("r2b", targets=(FIRE,), act="update", follows=request.request_id)
+        await intake.approve(update, "mcpe")
+        await until_cleared(intake, update.request_id)
+        late = settings(port, reminder_minutes=0.0001)
+        (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, late))
+        await asyncio.sleep(0.5)
+    (mail,) = (message_from_string(one) for one in mails)
+    assert mail["To"] == "pio@a.example, author@a.example"
+    assert "it promised an update" in str(mail.get_payload())
+
+
+async def until_cleared(writer: Writer, request_id: str) -> None:
+    async def cleared() -> bool:
+        found = await writer.verdict(request_id)
+        return found is not None and found.outcome == "cleared"
+
+    await eventually(cleared)

@@ -11,6 +11,7 @@ import pytest
 
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Permanent,
@@ -195,6 +196,8 @@ async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: Emulat
     assert [post.under for post in posts] == ["", posts[0].id, posts[1].id]
     assert first == await threads.restart().reconcile(intent)
     assert await threads.connector.read_back(intent, first.remote_id) == first  # type: ignore[attr-defined]
+    other = replace(intent, content=an_intent(threads.profile("fire"), "One. (1/3)", "2. (2/3)", "3. (3/3)").content)
+    assert isinstance(await threads.connector.read_back(other, first.remote_id), Altered)  # type: ignore[attr-defined]
     answer = an_intent(threads.profile("fire"), "An update.", request_id="rupdate")
     answered = await threads.connector.publish(replace(answer, follows=first.remote_id), store)
     assert isinstance(answered, Posted)

@@ -98,6 +98,7 @@ def everything(builder: LedgerBuilder) -> None:
         replaces="r6b",
         follows="r6a",
         not_before=builder.now - timedelta(minutes=1),
+        next_update=builder.now + timedelta(hours=2),
         source="https://mission.example/alerts",
         screening=(ScreeningFinding(code="link-missing", clause="xi", reason="No link.", where="the text"),),
     )

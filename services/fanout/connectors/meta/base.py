@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.chains import Status
+from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -23,6 +24,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retryable,
     Unknown,
@@ -122,8 +124,8 @@ class MetaConnector(Connector):
         posted = self._posted(found)
         return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Ask for each of its posts by its id; Absent when the platform says that one is not there."""
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Ask for each of its posts by its id, and compare the texts; Absent when one is gone."""
         account = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
@@ -133,6 +135,9 @@ class MetaConnector(Connector):
             if not isinstance(found, Status):
                 return found
             shown.append(found)
+        parts = intent.content.parts
+        if len(shown) != len(parts) or not all(same(one.text, part) for one, part in zip(shown, parts, strict=True)):
+            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted(shown)
 
     async def check(self, profile: Profile) -> Health:
