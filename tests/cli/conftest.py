@@ -25,7 +25,6 @@ from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 ONEVOICE = [sys.executable, "-m", "services.desk"]
-COMMAND_SECONDS = 100.0
 USUAL_PORT = 4222
 
 
@@ -96,7 +95,7 @@ class Shell:
             env=self.env | more,
             input=stdin,
             capture_output=True,
-            timeout=COMMAND_SECONDS,
+            timeout=PATIENCE,
             check=False,
         )
         return _checked(done.returncode, done.stdout.decode(), done.stderr.decode())

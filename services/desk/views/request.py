@@ -47,7 +47,8 @@ def rendering(shown: Rendering) -> Panel:
     lines: list[RenderableType] = []
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
-            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+            said = f", {name_of(content.languages[number - 1])}" if content.languages else ""
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters{said}", style="dim"))
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
@@ -56,7 +57,9 @@ def rendering(shown: Rendering) -> Panel:
         said = "a card with these words" if picture.alt == whole else picture.alt
         lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
-    language = f", {name_of(content.language)}" if content.language else ""
+    several = dict.fromkeys(content.languages or content.together or ())
+    names = [name_of(one) for one in several or filter(None, (content.language,))]
+    language = f", {' and '.join(names)}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),
