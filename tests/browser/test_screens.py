@@ -57,8 +57,8 @@ def _say(shell: Shell) -> str:
     assert shell("crisis", "declare", "--incident", "Fraser River flood", "--as", "pio").status == 0
     more = ("--all-departments", "--severity", "extreme", "--as", "fire-publisher", "--yes")
     assert shell("request", "Leave Hatzic now. Reception centre: 33700 Prentis Avenue.", *more).status == 3
-    more = ("--to", "fire-townsquare", "--as", "clerk", "--yes")
-    assert shell("request", "ROAD CLOSED at Dewdney Trunk until 6 pm.", *more).status == 3
+    to_one = ("--to", "fire-townsquare", "--as", "clerk", "--yes")
+    assert shell("request", "ROAD CLOSED at Dewdney Trunk until 6 pm.", *to_one).status == 3
     waits: str = shell.json("pending").body[0]["request_id"]
     return waits
 
