@@ -6,12 +6,13 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean
+.PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
 	@echo "make up          leave the demonstration city running for commands from a second terminal"
 	@echo "make test        set up and run all tests but the fault suites (some five minutes)"
+	@echo "make test-browser run the officers' pages in a real Chromium (Debian's, or ONEVOICE_CHROMIUM; under two minutes)"
 	@echo "make test-repeat run all that again and again until it fails, at most N=10 times; BUSY=1 keeps every core busy beside it"
 	@echo "make test-newest run the unit tests with the newest Python on this machine"
 	@echo "make coverage    measure branches of the unit tests; fails where a decision is not covered whole"
@@ -77,9 +78,13 @@ up: $(VENV)/.ready
 # The longest files begin first (tests/conftest.py), which xdist would undo by sorting files by how many tests they have.
 # Four workers on two cores: most tests wait for disks, leases and redeliveries, and the others use that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/platforms
+TESTS := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/platforms --ignore tests/browser
 test: $(VENV)/.dev
 	@$(TESTS)
+
+# The officers' pages in a real browser; says so and passes where there is none.
+test-browser: $(VENV)/.dev
+	@$(BIN)/pytest -q -n 3 --dist loadfile tests/browser
 
 N ?= 10
 test-repeat: $(VENV)/.dev

@@ -14,7 +14,7 @@ from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
 from services.kernel.base.city import City
-from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
+from services.kernel.base.errors import BadInput, Unreachable
 from services.web.hub import Hub
 
 AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
@@ -44,8 +44,9 @@ class CityConnection:
                 await link.open(self.city, PersonKeys(key, key))
                 self._link = link
                 await self._follow(link)
-            except (OneVoiceError, OSError) as error:
-                logs.logger(realm=self.city.realm).warning("the pages are not live", error=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next try may do: it goes on without end
+                said = str(error) or type(error).__name__
+                logs.logger(realm=self.city.realm).warning("the pages are not live", error=said)
                 failures = 0 if self.hub.alive() else failures + 1
             finally:
                 self._link = None

@@ -18,8 +18,9 @@ class FormRate:
     per_second: float
 
 
-SIGN_IN = FormRate(10, 0.2)
-"""Tries to sign in or to enrol, by address."""
+SIGN_IN = FormRate(100, 2.0)
+"""Forms of who is not signed in, by address. A whole EOC may sit behind one, and each sign-in takes two; a passkey
+cannot be guessed, so this only keeps a flood away."""
 
 FORMS = FormRate(60, 2.0)
 """Forms that are sent, by session."""

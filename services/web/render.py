@@ -89,9 +89,11 @@ async def static_file(request: web.Request) -> web.Response:
     known = {path.name for path in STATIC.iterdir()}
     if name not in known or not digest_of_file(name).startswith(request.match_info["hash"]):
         raise web.HTTPNotFound
-    return web.Response(
+    response = web.Response(
         body=(STATIC / name).read_bytes(),
         content_type=TYPES.get(Path(name).suffix, "application/octet-stream"),
         charset="utf-8",
         headers={"Cache-Control": "public, max-age=31536000, immutable"},
     )
+    response.enable_compression()  # pages are not compressed: they hold the session's token beside what others wrote
+    return response

@@ -1,0 +1,1 @@
+"""The officers' pages in a real Chromium, with a virtual authenticator (``make test-browser``)."""

@@ -1,4 +1,4 @@
-"""The systemd units of a city: the broker, provisioning, a unit for each service, the health check."""
+"""The systemd units of a city: the broker, provisioning, a unit for each service, the pages, the health check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from services.provision.deployment.target import COPIES, SITE, DeployTarget, nee
 USER = "onevoice"
 SITE_FOLDER = "/var/lib/onevoice-site"
 PLAIN = ("onevoice.target", "onevoice-doctor.timer", "onevoice-verify.timer", "onevoice.sysusers.conf")
-FILLED = ("onevoice-nats.service", "onevoice-provision.service", "onevoice-doctor.service", "onevoice-verify.service")
+FILLED = (
+    "onevoice-nats.service",
+    "onevoice-provision.service",
+    "onevoice-doctor.service",
+    "onevoice-verify.service",
+    "onevoice-web.service",
+)
 
 
 def systemd(target: DeployTarget) -> dict[str, str]:

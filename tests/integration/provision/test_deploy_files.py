@@ -66,8 +66,13 @@ def test_units_show_a_service_its_own_key_and_the_web_server_the_pages_alone() -
     assert "audit verify --witness" in files["systemd/onevoice-verify.service"]
     assert "OnUnitActiveSec=1h" in files["systemd/onevoice-verify.timer"]
     assert "(copy %i)" in files["systemd/onevoice-fanout@.service"]
+    pages = files["systemd/onevoice-web.service"]
+    binds = [line.partition("=")[2].removeprefix("-") for line in pages.splitlines() if line.startswith("Bind")]
+    seen = ("city.toml", "keys/services/web.nk", "templates", "var/web")
+    assert binds == [f"/srv/onevoice/city/{path}" for path in seen], "no officer's key, no credential, no record"
+    others = ("nats", "provision", "doctor", "verify", "web")
     for name, text in files.items():
-        if name.endswith(".service") and not any(one in name for one in ("nats", "provision", "doctor", "verify")):
+        if name.endswith(".service") and not any(one in name for one in others):
             assert ("Type=notify" in text, "WatchdogSec=" in text) == (True, True), name
 
 

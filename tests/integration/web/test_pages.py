@@ -53,6 +53,22 @@ async def test_each_page_is_whole_and_strictly_headed(pages: Pages) -> None:
         assert not re.search(r"<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=|<style", page.text)
 
 
+async def test_files_are_small_on_the_wire_and_kept_and_pages_hold_their_token_uncompressed(pages: Pages) -> None:
+    own = pages.phone
+    page = await own.get("/")
+    assert "Content-Encoding" not in page.headers
+    paths = set(re.findall(r'"(/static/[^"]+)"', page.text + (await own.get("/state/hold")).text))
+    sent = 0
+    for path in paths:
+        async with own.session.get(own.origin + path, auto_decompress=False) as answer:
+            assert (answer.status, answer.headers["Content-Encoding"]) == (200, "deflate"), path
+            assert "immutable" in answer.headers["Cache-Control"]
+            sent += len(await answer.read())
+    assert len(paths) == 5
+    assert sent <= 60_000
+    assert (await own.get("/static/0000000000000000/desk.css")).status == 404
+
+
 async def test_another_host_name_is_not_served(pages: Pages) -> None:
     port = pages.phone.origin.rpartition(":")[2]
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/sign-in") as answer:

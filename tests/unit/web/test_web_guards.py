@@ -19,7 +19,7 @@ from services.kernel.base.errors import BadInput, Refused
 from services.web.domain import composing
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.drafts import DraftFolder
-from services.web.limits import FormRate, RateLimiter
+from services.web.limits import SIGN_IN, FormRate, RateLimiter
 from services.web.pages.sign_in import own_path
 from services.web.sessions import IDLE, LONGEST, WebSession, WebSessions
 from services.web.signing import Prepared, keep, part, take
@@ -60,6 +60,15 @@ def test_a_rate_lets_through_what_it_says_and_tells_how_long_to_wait() -> None:
     assert found.value.hint == "Wait 2 s, then try again."
     limiter.take(rate, "b", 10.0)
     limiter.take(rate, "a", 12.0)
+
+
+def test_a_whole_eoc_signs_in_at_once_behind_one_address() -> None:
+    """A shift begins: twenty officers enrol and sign in within a moment, five forms each."""
+    limiter = RateLimiter()
+    for _ in range(20 * 5):
+        limiter.take(SIGN_IN, "203.0.113.7", 0.0)
+    with pytest.raises(Refused, match="too often"):
+        limiter.take(SIGN_IN, "203.0.113.7", 0.0)
 
 
 def test_a_session_is_renewed_by_use_and_ends_all_the_same() -> None:

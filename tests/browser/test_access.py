@@ -1,0 +1,64 @@
+"""For whoever comes by other ways: without a session, by keyboard, without script, in the exercise."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from tests.browser.conftest import WIDER, Cable, Town, officer_phone, raise_town
+from tests.cli.conftest import lower_city
+
+
+async def test_who_is_not_signed_in_has_screens_for_everybody_too(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "nobody") as phone:
+        for path in ("/sign-in", "/enroll", "/enroll/done?code=ASDW-H44N&proposal=17"):
+            await phone.go(path)
+            found = await Axe().run(phone.page)
+            assert found.violations_count == 0, found.generate_report()
+            assert await phone.page.evaluate(WIDER) <= 0
+
+
+async def test_the_keyboard_finds_the_content_first(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "nobody") as phone:
+        await phone.go("/sign-in")
+        await phone.page.keyboard.press("Tab")
+        assert await phone.page.evaluate("document.activeElement.className") == "skip"
+        await phone.page.keyboard.press("Enter")
+        await phone.page.keyboard.press("Tab")
+        assert await phone.page.evaluate("document.activeElement.textContent") == "Sign in with your passkey"
+
+
+async def test_without_script_all_can_be_read(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "cao") as phone:
+        await phone.enroll()
+        state = await phone.context.storage_state()
+        context = await browser.new_context(storage_state=state, java_script_enabled=False)
+        page = await context.new_page()
+        for path in ("/", "/state", "/live", "/messages", "/people", "/write"):
+            answer = await page.goto(town.origin + path)
+            assert answer is not None
+            assert answer.status == 200
+        assert "Reload the page for news" in await page.inner_text("#live")
+        await page.goto(f"{town.origin}/state/hold")
+        assert "Signing needs JavaScript" in await page.inner_text("main")
+        await context.close()
+
+
+async def test_the_exercise_looks_different_on_every_screen(browser: Browser, tmp_path: Path) -> None:
+    town, process = raise_town(tmp_path / "mission", "--realm", "exercise")
+    line = Cable(town.outer, town.inner)
+    await line.mend()
+    try:
+        async with officer_phone(browser, town, "nobody") as phone:
+            await phone.go("/sign-in")
+            assert "EXERCISE" in await phone.page.inner_text(".drill")
+            assert "EXERCISE" in await phone.page.title()
+            border = await phone.page.evaluate("getComputedStyle(document.body).borderLeftWidth")
+            assert float(re.sub("[^0-9.]", "", border)) >= 4
+            assert (await Axe().run(phone.page)).violations_count == 0
+    finally:
+        await line.cut()
+        assert lower_city(process) == 0  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""Every screen: no violation of WCAG that axe finds, nothing wider than the phone, targets that a thumb hits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.async_playwright import Axe
+from PIL import Image
+from playwright.async_api import Browser
+
+from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone
+from tests.cli.conftest import Shell
+
+SCREENS = {
+    "inbox": "/",
+    "message": "/messages/{id}",
+    "approve": "/messages/{id}/approve",
+    "return": "/messages/{id}/return",
+    "reject": "/messages/{id}/reject",
+    "withdraw": "/messages/{id}/withdraw",
+    "state": "/state",
+    "activate": "/state/activate",
+    "hold": "/state/hold",
+    "live": "/live",
+    "messages": "/messages",
+    "holding": "/holding",
+    "people": "/people",
+    "profiles": "/profiles",
+    "health": "/health",
+    "sessions": "/sessions",
+    "drafts": "/write",
+    "write": "{draft}",
+    "check": "{draft}/check",
+    "missing": "/nothing-here",
+}
+MANNERS: dict[str, dict[str, Any]] = {
+    "phone": {"viewport": {"width": 390, "height": 844}},
+    "narrow": {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark", "reduced_motion": "reduce"},
+    "desk": {"viewport": {"width": 1280, "height": 900}},
+}
+TARGET = 44
+SMALL = """(least) => [...document.querySelectorAll(
+    'button, .button, nav a, summary, .choice label, select, input[type=text]')]
+  .filter((one) => { const box = one.getBoundingClientRect(); return box.width > 1 && box.height < least; })
+  .map((one) => one.outerHTML.slice(0, 80))"""
+PICTURES = os.environ.get("ONEVOICE_PICTURES")
+"""A folder for small pictures of the screens; absent: none are kept."""
+
+
+def _say(shell: Shell) -> str:
+    """Make a crisis and messages; return the id of one that waits."""
+    text = "Water main on 7th Avenue is repaired. https://mission.example/water"
+    assert shell("publish", text, "--to", "fire-townsquare", "--as", "fire-publisher", "--yes").status == 0
+    assert shell("crisis", "declare", "--incident", "Fraser River flood", "--as", "pio").status == 0
+    more = ("--all-departments", "--severity", "extreme", "--as", "fire-publisher", "--yes")
+    assert shell("request", "Leave Hatzic now. Reception centre: 33700 Prentis Avenue.", *more).status == 3
+    to_one = ("--to", "fire-townsquare", "--as", "clerk", "--yes")
+    assert shell("request", "ROAD CLOSED at Dewdney Trunk until 6 pm.", *to_one).status == 3
+    waits: str = shell.json("pending").body[0]["request_id"]
+    return waits
+
+
+async def _filled(phone: OfficerPhone) -> dict[str, str]:
+    """Make what the screens show: a crisis, messages, a draft."""
+    waits = await asyncio.to_thread(_say, phone.town.shell)
+    await phone.go("/write")
+    await phone.press("Begin")
+    await phone.at("/write/")
+    draft = phone.page.url.removeprefix(phone.town.origin)
+    await phone.page.fill("#text", "Highway 7 is open again. https://mission.example/roads")
+    await phone.page.check("#to-fire-townsquare")
+    await phone.press("Check it")
+    await phone.page.wait_for_url("**/check")
+    return {"id": waits, "draft": draft}
+
+
+async def _look(phone: OfficerPhone, manner: str, names: dict[str, str]) -> list[str]:
+    """Return what is wrong with the screens in one manner of looking."""
+    wrong: list[str] = []
+    for name, path in SCREENS.items():
+        await phone.go(path.format(**names))
+        found = await Axe().run(phone.page)
+        wrong += [
+            f"{manner} {name}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in found.response["violations"]
+        ]
+        if (wider := await phone.page.evaluate(WIDER)) > 0:
+            wrong.append(f"{manner} {name}: {wider} px wider than the screen")
+        if manner != "desk":
+            wrong += [
+                f"{manner} {name}: too small for a thumb: {one}"
+                for one in await phone.page.evaluate(SMALL, TARGET - 0.5)
+            ]
+        if PICTURES:
+            await _picture(phone, Path(PICTURES) / f"{manner}-{name}.png")
+    return wrong
+
+
+async def _picture(phone: OfficerPhone, path: Path) -> None:
+    await phone.page.screenshot(path=path, full_page=True)
+    with Image.open(path) as shot:
+        shot.convert("RGB").crop((0, 0, shot.width, min(shot.height, 1_100))).quantize(32).save(path, optimize=True)
+
+
+async def test_every_screen_is_for_everybody(town: Town, cable: Cable, browser: Browser) -> None:
+    wrong: list[str] = []
+    async with officer_phone(browser, town, "pio") as phone:
+        await phone.enroll()
+        names = await _filled(phone)
+        state = await phone.context.storage_state()
+        for manner, more in MANNERS.items():
+            context = await browser.new_context(storage_state=state, **more)
+            page = await context.new_page()
+            wrong += await _look(OfficerPhone(town, "pio", context, page), manner, names)
+            await context.close()
+    assert wrong == []
