@@ -12,6 +12,7 @@ from schemas.platforms import LIMITS
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.kernel.base.clock import monotonic
 from tests.integration.connectors.rigs import PICTURE, Rig, Seen, an_intent, other, store
+from tests.support.stopwatch import Stopwatch
 
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
 
@@ -143,8 +144,9 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
     await remote.misbehave("slow", seconds=6)
     intent = an_intent(remote.profile("fire"), TEXT, timeout=4.0)
     began = monotonic()
-    assert isinstance(await remote.connector.publish(intent, store), Unknown)
-    assert monotonic() - began < 4.0
+    async with Stopwatch() as watch:
+        assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    assert watch.seconds < 4.0
     again = await remote.connector.publish(replace(intent, call_timeout=60.0), store)
     assert isinstance(again, Posted)
     await asyncio.sleep(6.5 - (monotonic() - began))

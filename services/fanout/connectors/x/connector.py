@@ -14,6 +14,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -25,6 +26,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -36,7 +38,7 @@ from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
-from services.fanout.connectors.x.api import XAccount, XApi, data_of
+from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, answered, reposted
 from services.kernel.base.clock import Clock, SystemClock
@@ -156,10 +158,10 @@ class XConnector(Connector):
         posted = self._posted(account, found)
         return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its posts by id; Absent as soon as the platform says that one is not there."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        ids = remote_id.split(",")
+        ids, texts = remote_id.split(","), list[str]()
         if not isinstance(account, XAccount):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
         if lead := reposted(remote_id):
@@ -168,11 +170,16 @@ class XConnector(Connector):
         for one in ids:
             if not one.isdigit():
                 return CannotTell("that is not an id of this platform")
-            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}")
+            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}", query=FIELDS)
             if _is_gone(outcome):
                 return Absent()
-            if data_of(outcome, 200).get("id") != one:
+            data = data_of(outcome, 200)
+            if data.get("id") != one:
                 return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            texts.append(text_of(data))
+        shown = zip(texts, intent.content.parts, strict=False)
+        if len(texts) != len(intent.content.parts) or not all(same(text, part) for text, part in shown):
+            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted_ids(account, ids)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
