@@ -19,6 +19,7 @@ from services.fanout.connectors.contract import (
     Connector,
     FetchMedia,
     Health,
+    Inquiry,
     Intent,
     Permanent,
     Posted,
@@ -38,6 +39,9 @@ from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
 _PAGES = 5
+_NEWEST = 10
+_ASKED_ABOUT = timedelta(days=2)
+"""People ask under the newest posts: so many of them, of so long, are looked at."""
 _MARGIN = timedelta(seconds=30)
 NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -54,12 +58,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Edges:
-    """A platform's names: the text of a post (``text``), its listing, the quota, and how a post's address begins."""
+    """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer."""
 
     text: str
     listing: str
     quota: str
     site: str
+    answers: str
 
 
 class MetaConnector(Connector):
@@ -155,6 +160,48 @@ class MetaConnector(Connector):
             return Health(True, f"{name} can be posted to")
         return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
 
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return what people wrote under the account's newest posts."""
+        account = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, Page):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        posts = await self._listed(account, self._edges.listing, since - _ASKED_ABOUT)
+        if isinstance(posts, CannotTell):
+            return posts
+        found: list[Inquiry] = []
+        for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:_NEWEST]:
+            answers = await self._answers(account, profile.id, post.id)
+            if isinstance(answers, CannotTell):
+                return answers
+            found += [one for one in answers if one.at >= since]
+        return found
+
+    async def _answers(self, account: Page, profile: str, post: str) -> list[Inquiry] | CannotTell:
+        fields = "id,text,username,timestamp,permalink"
+        query = {"fields": fields, "limit": "100"}
+        outcome = await self._graph.call(account, "GET", f"/{post}/{self._edges.answers}", query=query)
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        try:
+            return [
+                Inquiry(
+                    profile,
+                    str(one["id"]),
+                    str(one.get("username") or "?"),
+                    str(one.get("text") or ""),
+                    datetime.fromisoformat(one["timestamp"]),
+                    self._address(one),
+                    post,
+                )
+                for one in body["data"]  # type: ignore[index]
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cannot_tell("the platform does not list what people answered", outcome, self._clock)
+
+    def _address(self, value: Any) -> str:
+        """Return a post's address if it is one on the platform's own site."""
+        url = str(value.get("permalink", ""))
+        return url if url.startswith(f"{self._edges.site}/") else ""
+
     async def close(self) -> None:
         """Close all connections."""
         await self._graph.close()
@@ -208,8 +255,7 @@ class MetaConnector(Connector):
         """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
         if not str(value["id"]).isdigit():
             raise ValueError("an id that cannot be used")
-        url = str(value.get("permalink", ""))
-        url = url if url.startswith(f"{self._edges.site}/") else ""
+        url = self._address(value)
         under = (value.get("replied_to") or {}).get("id")
         made = datetime.fromisoformat(value["timestamp"])
         return Status(str(value["id"]), url, made, str(value.get(self._edges.text, "")), under)
