@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.contract import BringsInquiries, CannotTell, Inquiry
+from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.inquiry import BringsInquiries, Inquiry
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 

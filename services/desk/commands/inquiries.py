@@ -18,7 +18,7 @@ from services.desk.city.inquiries import ANSWER_SECONDS, Brought, InquiryBox
 from services.desk.connection.live import until_interrupted
 from services.desk.views.output import console, errors_console, print_json_line
 from services.desk.views.timetext import duration, local
-from services.fanout.connectors.contract import Inquiry
+from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
 

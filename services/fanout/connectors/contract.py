@@ -22,7 +22,6 @@ __all__ = [
     "LIMITS",
     "Absent",
     "Altered",
-    "BringsInquiries",
     "CannotTell",
     "Cause",
     "Connector",
@@ -31,7 +30,6 @@ __all__ = [
     "FetchMedia",
     "HandedOver",
     "Health",
-    "Inquiry",
     "Intent",
     "Limits",
     "Permanent",
@@ -283,29 +281,4 @@ class ReadsBack(Protocol):
         Absent: the platform says that there is none. Altered: its text, pictures, their descriptions, language or
         visibility are others, as far as the platform shows them.
         """
-        ...
-
-
-@dataclass(frozen=True)
-class Inquiry:
-    """What somebody asked the city in public: a mention, or an answer to a post. None of it is trusted.
-
-    ``id`` is the platform's. ``under`` is the post that it answers, by its id; empty for a mention.
-    """
-
-    profile: str
-    id: str
-    author: str
-    text: str
-    at: datetime
-    url: str = ""
-    under: str = ""
-
-
-@runtime_checkable
-class BringsInquiries(Protocol):
-    """What a connector can do, too, whose platform shows what people ask a profile."""
-
-    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
-        """Return what was asked since a time, in no order; nothing in it is fetched, and nothing is done by it."""
         ...

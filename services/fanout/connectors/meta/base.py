@@ -19,7 +19,6 @@ from services.fanout.connectors.contract import (
     Connector,
     FetchMedia,
     Health,
-    Inquiry,
     Intent,
     Permanent,
     Posted,
@@ -30,9 +29,11 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Containers, TwoSteps
 from services.fanout.connectors.meta.pictures import PublicPictures
+from services.fanout.connectors.meta.reading import address_of, after_of, answers_of, left_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
@@ -155,7 +156,7 @@ class MetaConnector(Connector):
         outcome = await self._graph.call(
             account, "GET", f"/{account.id}/{self._edges.quota}", query={"fields": "quota_usage,config"}
         )
-        left = _left(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
+        left = left_of(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
         if left is None:
             return Health(True, f"{name} can be posted to")
         return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
@@ -182,25 +183,9 @@ class MetaConnector(Connector):
         outcome = await self._graph.call(account, "GET", f"/{post}/{self._edges.answers}", query=query)
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         try:
-            return [
-                Inquiry(
-                    profile,
-                    str(one["id"]),
-                    str(one.get("username") or "?"),
-                    str(one.get("text") or ""),
-                    datetime.fromisoformat(one["timestamp"]),
-                    self._address(one),
-                    post,
-                )
-                for one in body["data"]  # type: ignore[index]
-            ]
+            return answers_of(body, profile, post, self._edges.site)
         except (KeyError, TypeError, ValueError, AttributeError):
             return cannot_tell("the platform does not list what people answered", outcome, self._clock)
-
-    def _address(self, value: Any) -> str:
-        """Return a post's address if it is one on the platform's own site."""
-        url = str(value.get("permalink", ""))
-        return url if url.startswith(f"{self._edges.site}/") else ""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -243,7 +228,7 @@ class MetaConnector(Connector):
             body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
             try:
                 found += [self._status(one) for one in body["data"]]  # type: ignore[index]
-                after = _after(body)
+                after = after_of(body)
             except (KeyError, TypeError, ValueError, AttributeError):
                 return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
             if not after:
@@ -255,7 +240,7 @@ class MetaConnector(Connector):
         """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
         if not str(value["id"]).isdigit():
             raise ValueError("an id that cannot be used")
-        url = self._address(value)
+        url = address_of(value, self._edges.site)
         under = (value.get("replied_to") or {}).get("id")
         made = datetime.fromisoformat(value["timestamp"])
         return Status(str(value["id"]), url, made, str(value.get(self._edges.text, "")), under)
@@ -289,20 +274,3 @@ def key_of(intent: Intent, number: int) -> str:
 
 def _say(outcome: object) -> Status:
     raise ValueError(f"not a post: {type(outcome).__name__}")
-
-
-def _after(body: Any) -> str:
-    """Return where the next page begins, empty at the end."""
-    paging = body.get("paging")
-    if not isinstance(paging, dict) or "next" not in paging:
-        return ""
-    return str((paging.get("cursors") or {}).get("after", ""))
-
-
-def _left(body: Any) -> int | None:
-    """Return how many posts are left of a day's quota; None where the answer does not say."""
-    try:
-        (found,) = body["data"]
-        return max(0, int(found["config"]["quota_total"]) - int(found["quota_usage"]))
-    except (KeyError, TypeError, ValueError):
-        return None

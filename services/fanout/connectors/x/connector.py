@@ -23,7 +23,6 @@ from services.fanout.connectors.contract import (
     Declaration,
     FetchMedia,
     Health,
-    Inquiry,
     Intent,
     Permanent,
     Posted,
@@ -37,6 +36,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
