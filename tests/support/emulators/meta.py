@@ -68,6 +68,7 @@ class MetaEmulator(Emulator):
         super().__init__()
         self.containers: dict[str, Container] = {}
         self.made: dict[str, datetime] = {}
+        self.asked: list[dict[str, str]] = []
         self.quota = 250
         self.deletions = 100
         self.prepares_for = 0.0
@@ -79,6 +80,7 @@ class MetaEmulator(Emulator):
         app.router.add_post(f"{base}/{{account}}/{self.create_edge}", self.create)
         app.router.add_get(f"{base}/{{account}}/{self.create_edge}", self.listing)
         app.router.add_get(f"{base}/{{account}}/replies", self.replies)
+        app.router.add_get(f"{base}/{{account}}/comments", self.replies)
         app.router.add_post(f"{base}/{{account}}/{self.publish_edge}", self.publish)
         app.router.add_get(f"{base}/{{account}}/{self.quota_edge}", self.limit)
         app.router.add_get(f"{base}/{{id}}", self.one)
@@ -147,7 +149,17 @@ class MetaEmulator(Emulator):
     async def listing(self, request: web.Request) -> web.Response:
         return self._page(request, [post for post in self.of(self._own(request)) if not post.under])
 
+    def ask(self, who: str, text: str, under: str, at: datetime | None = None) -> str:
+        """Have somebody answer a post; return the answer's id."""
+        answer = {"id": self.next_id(), "username": who, "text": text, "under": under}
+        answer["timestamp"] = f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        self.asked.append(answer)
+        return answer["id"]
+
     async def replies(self, request: web.Request) -> web.Response:
+        name = request.match_info["account"]
+        if any(post.id == name and post.account == self._who(request) for post in self.posts):
+            return web.json_response({"data": [one for one in self.asked if one["under"] == name]})
         return self._page(request, [post for post in self.of(self._own(request)) if post.under])
 
     async def limit(self, request: web.Request) -> web.Response:

@@ -63,6 +63,7 @@ class XEmulator(Emulator):
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/2/users/me", self.me)
         app.router.add_get("/2/users/{id}/tweets", self.listing)
+        app.router.add_get("/2/users/{id}/mentions", self.mentions)
         app.router.add_post("/2/tweets", self.create)
         app.router.add_get("/2/tweets/{id}", self.one)
         app.router.add_delete("/2/tweets/{id}", self.delete)
@@ -109,6 +110,26 @@ class XEmulator(Emulator):
         self.posts.append(post)
         self.made[post.id] = datetime.now(UTC)
         return web.json_response({"data": {"id": post.id, "text": self._shown(post)["text"]}}, status=201)
+
+    def ask(self, who: str, text: str, under: str = "") -> str:
+        """Have somebody write a post that is not the city's; return its id."""
+        post = Post(self.next_id(), who, text, under=under)
+        self.posts.append(post)
+        self.made[post.id] = datetime.now(UTC)
+        return post.id
+
+    async def mentions(self, request: web.Request) -> web.Response:
+        name = self._who(request)
+        since = datetime.fromisoformat(request.query["start_time"])
+        mine = {post.id for post in self.posts if post.account == name}
+        found = [p for p in self.posts if f"@{name}" in p.text or p.under in mine]
+        found = [post for post in found if self.made[post.id] >= since][::-1]
+        body: dict[str, Any] = {"meta": {"result_count": len(found)}}
+        if found:
+            body["data"] = [self._shown(post) | {"author_id": _id(post.account)} for post in found]
+            names = {post.account for post in found}
+            body["includes"] = {"users": [{"id": _id(one), "username": one} for one in names]}
+        return web.json_response(body)
 
     async def repost(self, request: web.Request) -> web.Response:
         name, body = self._who(request), await request.json()

@@ -44,7 +44,7 @@ class InstagramConnector(MetaConnector):
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("caption", "media", "content_publishing_limit", site.rstrip("/"))
+        edges = Edges("caption", "media", "content_publishing_limit", site.rstrip("/"), "comments")
         super().__init__(server, version, around, edges, TwoSteps("media", "media_publish", "status_code"), clock)
 
     async def _post(

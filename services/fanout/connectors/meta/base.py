@@ -31,15 +31,20 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Containers, TwoSteps
 from services.fanout.connectors.meta.pictures import PublicPictures
+from services.fanout.connectors.meta.reading import address_of, after_of, answers_of, left_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
 _PAGES = 5
+_NEWEST = 10
+_ASKED_ABOUT = timedelta(days=2)
+"""People ask under the newest posts: so many of them, of so long, are looked at."""
 _MARGIN = timedelta(seconds=30)
 NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -56,12 +61,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Edges:
-    """A platform's names: the text of a post (``text``), its listing, the quota, and how a post's address begins."""
+    """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer."""
 
     text: str
     listing: str
     quota: str
     site: str
+    answers: str
 
 
 class MetaConnector(Connector):
@@ -155,10 +161,36 @@ class MetaConnector(Connector):
         outcome = await self._graph.call(
             account, "GET", f"/{account.id}/{self._edges.quota}", query={"fields": "quota_usage,config"}
         )
-        left = _left(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
+        left = left_of(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
         if left is None:
             return Health(True, f"{name} can be posted to")
         return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return what people wrote under the account's newest posts."""
+        account = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, Page):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        posts = await self._listed(account, self._edges.listing, since - _ASKED_ABOUT)
+        if isinstance(posts, CannotTell):
+            return posts
+        found: list[Inquiry] = []
+        for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:_NEWEST]:
+            answers = await self._answers(account, profile.id, post.id)
+            if isinstance(answers, CannotTell):
+                return answers
+            found += [one for one in answers if one.at >= since]
+        return found
+
+    async def _answers(self, account: Page, profile: str, post: str) -> list[Inquiry] | CannotTell:
+        fields = "id,text,username,timestamp,permalink"
+        query = {"fields": fields, "limit": "100"}
+        outcome = await self._graph.call(account, "GET", f"/{post}/{self._edges.answers}", query=query)
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        try:
+            return answers_of(body, profile, post, self._edges.site)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cannot_tell("the platform does not list what people answered", outcome, self._clock)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -201,7 +233,7 @@ class MetaConnector(Connector):
             body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
             try:
                 found += [self._status(one) for one in body["data"]]  # type: ignore[index]
-                after = _after(body)
+                after = after_of(body)
             except (KeyError, TypeError, ValueError, AttributeError):
                 return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
             if not after:
@@ -213,8 +245,7 @@ class MetaConnector(Connector):
         """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
         if not str(value["id"]).isdigit():
             raise ValueError("an id that cannot be used")
-        url = str(value.get("permalink", ""))
-        url = url if url.startswith(f"{self._edges.site}/") else ""
+        url = address_of(value, self._edges.site)
         under = (value.get("replied_to") or {}).get("id")
         made = datetime.fromisoformat(value["timestamp"])
         return Status(str(value["id"]), url, made, str(value.get(self._edges.text, "")), under)
@@ -248,20 +279,3 @@ def key_of(intent: Intent, number: int) -> str:
 
 def _say(outcome: object) -> Status:
     raise ValueError(f"not a post: {type(outcome).__name__}")
-
-
-def _after(body: Any) -> str:
-    """Return where the next page begins, empty at the end."""
-    paging = body.get("paging")
-    if not isinstance(paging, dict) or "next" not in paging:
-        return ""
-    return str((paging.get("cursors") or {}).get("after", ""))
-
-
-def _left(body: Any) -> int | None:
-    """Return how many posts are left of a day's quota; None where the answer does not say."""
-    try:
-        (found,) = body["data"]
-        return max(0, int(found["config"]["quota_total"]) - int(found["quota_usage"]))
-    except (KeyError, TypeError, ValueError):
-        return None

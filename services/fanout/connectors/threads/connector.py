@@ -44,7 +44,7 @@ class ThreadsConnector(MetaConnector):
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("text", "threads", "threads_publishing_limit", site.rstrip("/"))
+        edges = Edges("text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies")
         super().__init__(server, version, around, edges, TwoSteps("threads", "threads_publish", "status"), clock)
 
     async def _post(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,12 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
+from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, answered, reposted
 from services.kernel.base.clock import Clock, SystemClock
@@ -211,6 +214,13 @@ class XConnector(Connector):
         if not isinstance(account, XAccount):
             return unhealthy(account)
         return Health(True, f"@{account.username} can be posted to")
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return the newest hundred mentions since a time, answers to the account's posts among them."""
+        account = await self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, XAccount):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        return await mentions(self._api, account, profile.id, since, self._site, self._clock)
 
     async def close(self) -> None:
         """Close all connections."""

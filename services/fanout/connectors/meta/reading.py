@@ -1,0 +1,47 @@
+"""Reads Meta's answers. Pure; a form that is not known raises KeyError, TypeError, ValueError or AttributeError."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.fanout.connectors.inquiry import Inquiry
+
+
+def address_of(value: Any, site: str) -> str:
+    """Return a post's address if it is one on the platform's own site, else the empty text."""
+    url = str(value.get("permalink", ""))
+    return url if url.startswith(f"{site}/") else ""
+
+
+def answers_of(body: Any, profile: str, post: str, site: str) -> list[Inquiry]:
+    """Return what people wrote under a post."""
+    return [
+        Inquiry(
+            profile,
+            str(one["id"]),
+            str(one.get("username") or "?"),
+            str(one.get("text") or ""),
+            datetime.fromisoformat(one["timestamp"]),
+            address_of(one, site),
+            post,
+        )
+        for one in body["data"]
+    ]
+
+
+def after_of(body: Any) -> str:
+    """Return where the next page begins, empty at the end."""
+    paging = body.get("paging")
+    if not isinstance(paging, dict) or "next" not in paging:
+        return ""
+    return str((paging.get("cursors") or {}).get("after", ""))
+
+
+def left_of(body: Any) -> int | None:
+    """Return how many posts are left of a day's quota; None where the answer does not say."""
+    try:
+        (found,) = body["data"]
+        return max(0, int(found["config"]["quota_total"]) - int(found["quota_usage"]))
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,110 @@
+"""What people ask in public, brought in by the command from emulators, in a city that is up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell, lower_city, raise_city
+from tests.cli.messages import words
+from tests.support.emulators.hosted import hosted
+from tests.support.emulators.meta import token_of
+from tests.support.emulators.threads import ThreadsEmulator
+from tests.support.emulators.x import XEmulator, credential
+from tests.support.ports import free_port
+
+STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")
+NASTY = "Is the water safe? \x1b[2J\u202e [bold]x[/bold] https://evil.example/a"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A city with fire and water on X and fire on Threads."""
+
+    city: Shell
+    x: XEmulator
+    threads: ThreadsEmulator
+
+
+@pytest.fixture(scope="module")
+def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("asked") / "mission"))
+    x, threads = XEmulator(), ThreadsEmulator()
+    with hosted(x, threads):
+        with (folder / "city.toml").open("a") as file:
+            file.write(f'\n[x]\nserver = "{x.url}"\n\n[threads]\nserver = "{threads.url}"\n')
+        city = Shell(folder)
+        process, _ = raise_city(city, free_port())
+        for name, platform, account, secret in (
+            ("fire", "x", "fire", credential("fire")),
+            ("water", "x", "water", credential("water")),
+            ("fire", "threads", "1001", token_of("1001")),
+        ):
+            token = folder / "secrets" / "live" / f"{name}-{platform}.token"
+            token.touch(mode=0o600)
+            token.write_text(secret)
+            add = ("profiles", "add", f"{name}-{platform}", "--department", name, "--platform", platform)
+            assert city.json(*add, "--account", account, *STATEMENTS, "--as", "mcpe").status == 0
+        yield Asked(city, x, threads)
+        assert lower_city(process) == 0
+
+
+def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
+    """A mention of two accounts is one; an answer names its post; the city's own words are none."""
+    to = ("--to", "fire-x", "--to", "fire-threads", "--as", "mcpe", "--yes")
+    assert place.city.json("publish", words(), *to).status == 0
+    posted, thread = place.x.posts[-1].id, place.threads.posts[-1].id
+    both = place.x.ask("jo", "@fire @water may I go home?")
+    answer = place.x.ask("kim", "And the school?", under=posted)
+    under = place.threads.ask("lee", NASTY, thread)
+    found = place.city.json("inquiries").body
+    assert {(one["id"], one["author"], one["under"]) for one in found} == {
+        (both, "jo", ""),
+        (answer, "kim", posted),
+        (under, "lee", thread),
+    }
+    assert next(one for one in found if one["id"] == under)["text"] == NASTY
+
+
+def test_nothing_of_it_reaches_the_terminal_raw(place: Asked) -> None:
+    """No escape sequence, no reordering, no markup; and no address of it is fetched."""
+    page = place.city("inquiries").out
+    assert "\x1b[2J" not in page
+    assert "\u202e" not in page
+    assert "<U+001B>[2J<U+202E> [bold]x[/bold] https://evil.example/a" in page
+
+
+def test_a_platform_that_does_not_answer_is_named_and_the_others_are_shown(place: Asked) -> None:
+    place.threads.misbehave("error", on="read", code="unauthorized", calls=9)
+    try:
+        done = place.city.json("inquiries")
+    finally:
+        place.threads.faults.clear()
+    assert done.status == 5
+    assert "fire-threads" in done.err
+    assert {one["profile"] for one in done.body} <= {"fire-x", "water-x"}
+    assert done.body
+
+
+def test_watch_shows_what_comes_and_ends_at_ctrl_c(place: Asked) -> None:
+    with place.city.start("inquiries", "--watch", "--every", "1s", "--since", "10m", "--json") as process:
+        assert process.stdout is not None
+        name = place.x.ask("max", "@fire is Lougheed open?")
+        while (said := json.loads(process.stdout.readline()))["id"] != name:
+            pass
+        assert said["text"] == "@fire is Lougheed open?"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("given", [("--since", "8d"), ("--since", "0s"), ("--every", "0s"), ("--since", "x")])
+def test_times_that_make_no_sense_are_refused(place: Asked, given: tuple[str, ...]) -> None:
+    assert place.city.json("inquiries", *given).status == 2
