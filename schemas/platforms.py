@@ -39,7 +39,8 @@ class Limits:
     ``bytes``: of UTF-8, where it counts them too. ``utf16``: characters are UTF-16 code units.
     ``weighted``: characters are X's (twitter-text 3). ``emoji_bytes``: an emoji counts its bytes of UTF-8. ``doubled``:
     these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
-    a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``).
+    a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
+    whose passages have a language each.
     """
 
     platform: str
@@ -56,10 +57,16 @@ class Limits:
     links: int | None = None
     hashtags: int | None = None
     card: bool = False
+    passages: bool = False
+
+    @property
+    def languages_apart(self) -> bool:
+        """True where each language is a part of its own: a post of the thread, or a passage; else all are in one."""
+        return self.thread or self.passages
 
 
 LIMITS: dict[str, Limits] = {
-    "website": Limits("website", characters=65_536, thread=False),
+    "website": Limits("website", characters=65_536, thread=False, passages=True),
     # developers.facebook.com, Instagram content publishing: caption 2,200 characters and 30 hashtags, alt_text 1,000.
     "instagram": Limits(
         "instagram", characters=2_200, alt_characters=1_000, thread=False, utf16=True, hashtags=30, card=True

@@ -110,6 +110,10 @@ class MessageOptions:
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
     ] = None
+    lang: Annotated[
+        list[str] | None,
+        typer.Option("--lang", metavar="CODE=TEXT", help="The same in another language: pa=TEXT; once for each."),
+    ] = None
     variant: Annotated[
         list[str] | None,
         typer.Option("--variant", metavar="PLATFORM=TEXT", help="Another text for one platform; once for each."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -81,6 +82,24 @@ def variants(given: list[str]) -> dict[str, str]:
         if check_id(platform, "platform") in found:
             raise BadInput("variant.twice", f"two variants for {platform}", "give one for each platform")
         found[platform] = text
+    return found
+
+
+def translations(given: list[str]) -> dict[str, str]:
+    """Return the texts in other languages from ``CODE=TEXT`` words.
+
+    Raises:
+        BadInput: ``lang.malformed``, ``lang.twice``.
+    """
+    found: dict[str, str] = {}
+    for word in given:
+        code, equals, text = word.partition("=")
+        if not equals or not re.fullmatch(r"[a-z]{2,3}", code):
+            said = f"{word[:40]!r} does not begin with the code of a language and '='"
+            raise BadInput("lang.malformed", said, "--lang pa='the text in Punjabi' (codes: ISO 639)")
+        if code in found:
+            raise BadInput("lang.twice", f"two texts in {code}", "give one for each language")
+        found[code] = text
     return found
 
 

@@ -169,6 +169,8 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, usual in enumerate((USUAL_PORT, USUAL_PORT + 1, USUAL_PORT + 2)):
         assert f"port = {usual}\n" in text
         text = text.replace(f"port = {usual}\n", f"port = {port + number}\n")
+    assert f"localhost:{USUAL_PORT + 3}" in text
+    text = text.replace(f"localhost:{USUAL_PORT + 3}", f"localhost:{port + 3}")
     path.write_text(text)
     return folder
 

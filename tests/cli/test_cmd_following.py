@@ -168,3 +168,10 @@ def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
     now = (city.folder / "site" / "now" / "index.html").read_text()
     assert f"messages/{request_id}/" not in now
     assert f"messages/{kept}/" in now
+
+
+def test_the_usual_text_of_an_all_clear_leads_to_the_city(city: Shell) -> None:
+    first = city.json("publish", "The pool is open without a link.", *FIRE, *AS)
+    done = city.json("all-clear", first.body["request_id"], "--as", "fire-publisher", "--yes")
+    assert done.status == 0, done
+    assert "link-missing" not in {one["code"] for one in done.body["screening"]}

@@ -90,7 +90,8 @@ async def follow_up(
         if act == "repost" and message.text is None and message.file is None:
             message = replace(message, text=earlier.text)
         message = await editor.written(message, here.city, USUAL_TEXTS.get(act))
-        draft = MessageDraft.following(act, earlier, message, manner, here.city.zone)
+        website = (await here.eoc()).website
+        draft = MessageDraft.following(act, earlier, message, manner, here.city.zone, website)
         _show_earlier(desk, act, earlier)
         return await publish_draft(here, draft, manner)
 

@@ -18,10 +18,12 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import difference, outcome, unconfirmed
+from services.desk.views.advice import reach
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
 from services.desk.views.timetext import local, told
+from services.desk.views.waiting import HOLD_CLAUSE
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -33,9 +35,6 @@ _FINDING_STYLE = {
     FindingOutcome.REFUSED: "red",
     FindingOutcome.NOTED: "dim",
 }
-HOLD_CLAUSE = "setting: hold"
-"""The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
-
 RETURNED_CLAUSE = "returned"
 """The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
 
@@ -48,7 +47,8 @@ def rendering(shown: Rendering) -> Panel:
     lines: list[RenderableType] = []
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
-            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+            said = f", {name_of(content.languages[number - 1])}" if content.languages else ""
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters{said}", style="dim"))
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
@@ -57,7 +57,9 @@ def rendering(shown: Rendering) -> Panel:
         said = "a card with these words" if picture.alt == whole else picture.alt
         lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
-    language = f", {name_of(content.language)}" if content.language else ""
+    several = dict.fromkeys(content.languages or content.together or ())
+    names = [name_of(one) for one in several or filter(None, (content.language,))]
+    language = f", {' and '.join(names)}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),
@@ -65,13 +67,6 @@ def rendering(shown: Rendering) -> Panel:
         width=WIDTH,
         padding=(0, 1),
     )
-
-
-def reach(count: int, scope: str) -> str:
-    """Return how far a message goes, in words."""
-    if scope == "all-departments":
-        return f"all {count} departmental profiles"
-    return "1 profile" if count == 1 else f"{count} profiles"
 
 
 def message(

@@ -35,7 +35,7 @@ def lines(view: RequestView) -> list[str]:
     said = ["An officer has to do it by hand: onevoice tasks"] if any(map(by_hand, found)) else []
     doubtful = [item for item in found if not by_hand(item)]
     if doubtful:
-        said.append("It is not known whether it is out there. Look at the profile, then say what you found:")
+        said.append("It may be other than was approved, or not there. Look at the profile, then say what you found:")
         said += [f"  {command(view.request.request_id, item.profile)}" for item in doubtful]
     return said
 

@@ -10,6 +10,7 @@ from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     HandedOver,
     Permanent,
     Posted,
@@ -137,6 +138,34 @@ def vanished(delivered: Receipt, now: datetime) -> Receipt:
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )
+
+
+def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Receipt:
+    """Return what follows a delivered receipt whose post is another than was approved: a person has to look."""
+    what = "; ".join(differences)
+    reason = f"it stands at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
+    return delivered.model_copy(
+        update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
+    )
+
+
+def unknown_before(delivered: Receipt, found: Altered) -> list[str]:
+    """Return the differences that its receipt does not tell of, as it does where a server shows things otherwise."""
+    told = {kind for kind, words in _TOLD.items() if any(one in delivered.reason for one in words)}
+    return [words for kind, words in found.differences if kind not in told or words == CHANGED]
+
+
+CHANGED = "its text was changed since"
+"""What is told also of a server that shows texts otherwise than they were sent."""
+
+_TOLD = {
+    "text": ("shows the text otherwise",),
+    "pictures": ("pictures are missing", "picture is missing", "pictures more"),
+    "description": ("pictures are missing", "picture is missing"),
+    "language": ("marked as language",),
+    "visibility": ("visibility is",),
+    "place": ("stand in its thread",),
+}
 
 
 def exhausted(receipt: Receipt, number: int) -> Receipt:

@@ -53,7 +53,12 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
         )
     _check_pictures(draft, taken)
     text = draft.variants.get(platform, draft.text)
-    parts = parts_of(labelled(draft.act, text), draft.link, taken)
+    first = draft.language or guess(text, language)
+    texts = {first: text} | draft.translations
+    if len(texts) != 1 + len(draft.translations):
+        raise BadInput("lang.twice", f"the text is in {first} already", "--language says what language it is in")
+    said = {code: labelled(draft.act, one, code) for code, one in texts.items()}
+    parts, languages = _in_languages(said, draft.link, taken)
     _check_seen(parts, platform)
     pictures = draft.pictures or ((drawn(parts, taken)[0],) if taken.card else ())
     return Rendering.of(
@@ -63,13 +68,37 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             pictures=pictures,
             link=draft.link,
             severity=draft.severity,
-            language=draft.language or guess(text, language),
+            language=first,
+            languages=(languages or None) if taken.languages_apart else None,
+            together=None if taken.languages_apart else (languages or None),
             created_at=draft.not_before or draft.created_at,
             expires=draft.expires,
             act=draft.act,
             about=draft.about,
         )
     )
+
+
+def _in_languages(
+    texts: Mapping[str, str], link: str | None, limits: Limits
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the parts of a text in its languages, and the languages: one for each part, or all those of the only one.
+
+    A platform's posts, or a page's passages, have a language each; elsewhere they stand in one post, one below the
+    other. Of one language alone nothing is said.
+    """
+    if len(texts) == 1:
+        return parts_of(next(iter(texts.values())), link, limits), ()
+    if not limits.languages_apart:
+        return parts_of("\n\n".join(texts.values()), link, limits), tuple(texts)
+    found = [(part, code) for code, text in texts.items() for part in parts_of(text, link, limits)]
+    if len(found) > MAX_PARTS:
+        raise BadInput(
+            "text.too_long_for_platform",
+            f"{limits.platform} would get {len(found)} parts, and a thread has at most {MAX_PARTS}",
+            "shorten it, or send the languages one by one",
+        )
+    return tuple(part for part, _ in found), tuple(code for _, code in found)
 
 
 def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:

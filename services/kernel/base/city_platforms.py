@@ -38,10 +38,15 @@ class BlueskySection(Section):
 
 
 class XSection(Section):
-    """[x]: ``server`` is the API's, ``site`` where posts are looked at."""
+    """[x]: ``server`` is the API's, ``site`` where posts are looked at.
+
+    ``lead`` names the profile that posts; the city's other profiles on X repost it, for X bars the same words from many
+    accounts. Without it each posts for itself.
+    """
 
     server: ServerUrl = "https://api.x.com"
     site: ServerUrl = "https://x.com"
+    lead: Id | None = None
 
 
 class FacebookSection(Section):

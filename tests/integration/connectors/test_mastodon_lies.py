@@ -16,6 +16,7 @@ from aiohttp import web
 
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Permanent,
@@ -148,6 +149,21 @@ async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(
     last = posted.remote_id.partition(",")[2]
     await mastodon.connector.retract(intent, last)
     assert await mastodon.connector.read_back(intent, posted.remote_id) == Absent()
+
+
+async def test_read_back_tells_what_was_changed(mastodon: MastodonRig) -> None:
+    """Text and language, as the server shows them and as it says that they were sent."""
+    intent = an_intent(mastodon.profile("fire"), "Boil water.", "It is safe.")
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert isinstance(mastodon.connector, ReadsBack)
+    first, last = posted.remote_id.split(",")
+    await mastodon.change("fire", last, "It is not safe.", "fr")
+    found = await mastodon.connector.read_back(intent, posted.remote_id)
+    assert found == Altered((("text", "its text was changed since"), ("language", "it is marked as language 'fr'")))
+    part = await mastodon.connector.read_back(intent, first)
+    assert isinstance(part, Altered)
+    assert dict(part.differences)["place"] == "1 of its 2 parts are on record"
 
 
 # --- servers that townsquare does not play ----------------------------------------------------------------
