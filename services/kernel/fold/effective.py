@@ -12,6 +12,8 @@ from datetime import datetime
 
 from schemas import subjects
 from schemas.events.deliveries import Attempt
+from services.kernel.authority.post_authorization import counting_roles
+from services.kernel.control.control_state import ControlState
 from services.kernel.fold.state import RequestState, TargetState, set_of
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT
 
@@ -49,6 +51,16 @@ def void_because(
         or (f"the attempt at {busy} on the profile has no receipt" if busy else "")
         or out_of_order
     )
+
+
+def rejected_by(state: RequestState, attempt: Attempt, control: ControlState, at: datetime) -> str:
+    """Return an officer whose rejection counts for this post at the time at which the attempt was stored."""
+    for name, (_, statement) in state.rejections.items():
+        if statement.revision != state.request.revision:
+            continue
+        if counting_roles(state.request, attempt.profile, control, name, at):
+            return name
+    return ""
 
 
 def is_forged(attempt: Attempt, headers: Mapping[str, str], state: RequestState, *, control_seq: int) -> bool:
