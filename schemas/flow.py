@@ -75,6 +75,7 @@ INTAKE = Service(
     serves=(
         subjects.DESK_REQUEST_PREVIEW,
         subjects.DESK_REQUEST_SUBMIT,
+        subjects.DESK_REQUEST_SYSTEM,
         subjects.DESK_MEDIA_PUT,
         subjects.DESK_APPROVAL_SUBMIT,
         subjects.DESK_WEB_PREVIEW,
@@ -140,6 +141,9 @@ OFFICER_MAY_SEND = (
     subjects.DESK_DEAD_ORDER,
 )
 SYSTEM_MAY_SEND = (subjects.DESK_REQUEST_SUBMIT,)
+SYSTEMS_LANE = {subjects.DESK_REQUEST_SUBMIT: subjects.DESK_REQUEST_SYSTEM}
+"""What systems send, by where the server puts it: their messages have workers of their own."""
+
 DOCTOR = "doctor"
 """The user of the health check: it looks, and signs nothing."""
 DOCTOR_MAY_SEND = (subjects.DESK_BOARD_QUERY, subjects.DESK_AUDIT_COMPARE)

@@ -207,6 +207,9 @@ BOARD_BEAT = "board.beat.now"
 
 DESK_REQUEST_PREVIEW = "desk.request.preview"
 DESK_REQUEST_SUBMIT = "desk.request.submit"
+DESK_REQUEST_SYSTEM = "desk.request.system"
+"""Where the server puts what systems send to ``desk.request.submit``: a lane of their own, so that no person waits."""
+
 DESK_MEDIA_PUT = "desk.media.put"
 DESK_APPROVAL_SUBMIT = "desk.approval.submit"
 DESK_DELIVERY_RESOLVE = "desk.delivery.resolve"

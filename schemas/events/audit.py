@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Realm
 from schemas.events.base import Contract, Id, Sha256, Utc
@@ -63,6 +63,22 @@ class Proof(Contract):
     manifest: Envelope
     checkpoint: Envelope
     entries: tuple[ProvenEntry, ...] = Field(min_length=1)
+
+
+class QuarantineStatement(Contract):
+    """What an officer signs of an entry that should not be there, so that record and ledger go on with it.
+
+    ``entry`` is the SHA-256 of its subject, a line feed and its bytes; ``last_seq`` where the record ended when it was
+    signed. It stands as an envelope in the chain of alarms, and hides nothing: each verification names it.
+    """
+
+    realm: Realm
+    seq: int = Field(ge=1)
+    entry: Sha256
+    last_seq: int = Field(ge=1)
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    officer: Id
+    issued_at: Utc
 
 
 class ExportedEntry(Contract):

@@ -17,6 +17,7 @@ MANIFEST_TYPE = "application/vnd.onevoice.manifest.v1+json"
 SUBMISSION_TYPE = "application/vnd.onevoice.submission.v1+json"
 ENROLMENT_TYPE = "application/vnd.onevoice.enrolment.v1+json"
 RENEWAL_TYPE = "application/vnd.onevoice.renewal.v1+json"
+QUARANTINE_TYPE = "application/vnd.onevoice.quarantine.v1+json"
 CHECKPOINT_TYPE = "application/vnd.onevoice.checkpoint.v1+json"
 EXPORT_TYPE = "application/vnd.onevoice.export.v1+json"
 

@@ -102,7 +102,7 @@ def load(folder: Path, name: str) -> Template:
         raise BadInput("template.unknown", f"there is no template {name[:40]}", hint) from error
     except OSError as error:
         raise BadInput("template.unreadable", f"{path}: {error.strerror}", "check the file's permissions") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise BadInput("template.invalid", f"{path}: {error}", "save it as TOML 1.0, in UTF-8") from error
     except ValidationError as error:
         raise BadInput("template.invalid", f"{path}: {first_fault(error)}", "mend that in the file") from error

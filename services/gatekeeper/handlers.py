@@ -21,6 +21,7 @@ from services.gatekeeper.domain.dossier import (
 )
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.policy.decide import decide
+from services.gatekeeper.second_look import SecondLook
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied
@@ -41,8 +42,9 @@ AT_ONCE = 128
 class GateHandlers:
     """Decides requests when something new is known of them, and when time alone may change a decision."""
 
-    def __init__(self, runtime: Runtime, schedule: Schedule) -> None:
+    def __init__(self, runtime: Runtime, schedule: Schedule, second_look: SecondLook) -> None:
         self.runtime = runtime
+        self.second_look = second_look
         self.schedule = schedule
         runtime.projection.listen(self._on_folded)
 
@@ -101,6 +103,7 @@ class GateHandlers:
         except Conflict:
             await runtime.catch_up()
             return False
+        self.second_look.wrote(appended.seq)
         crash_point("gatekeeper.verdict.stored")
         await runtime.projection.at_least(appended.seq)
         runtime.log.info(

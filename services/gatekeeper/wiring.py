@@ -1,4 +1,4 @@
-"""Composition of the gatekeeper: what makes it decide, and the sweep over what expires."""
+"""Composition of the gatekeeper: what makes it decide, the sweep, the second look."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from schemas.events.base import read_object
 from schemas.events.requests import Request
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
+from services.gatekeeper.second_look import SecondLook
 from services.kernel.runtime.service import Runtime
 
 WORKERS = 64
@@ -16,9 +17,11 @@ WORKERS = 64
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
-    handlers = GateHandlers(runtime, Schedule())
+    second_look = SecondLook(runtime)
+    handlers = GateHandlers(runtime, Schedule(), second_look)
     bus = runtime.bus
     bus.consume(streams.GATEKEEPER_REQUESTS, Request.from_bytes, handlers.on_request, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_APPROVALS, Approval.from_bytes, handlers.on_approval, workers=WORKERS)
     bus.consume(streams.GATEKEEPER_CONTROL, read_object, handlers.on_control)
     runtime.supervisor.supervise(handlers.sweep)
+    runtime.supervisor.supervise(second_look.run)

@@ -15,10 +15,11 @@ from services.intake.domain import screening
 from services.intake.domain.approval import check, read_statement
 from services.intake.domain.browser import read_submission
 from services.intake.domain.identity import Identity, answer_repeat, identify
-from services.intake.domain.media import clean_picture
+from services.intake.domain.media import clean_picture, pixels_of
 from services.intake.domain.submission import author_kind_of
 from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions
+from services.intake.sender_quotas import SenderQuotas
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import Refused, Unreachable
 from services.kernel.ledger.client import Conflict
@@ -32,11 +33,19 @@ WARM_UP_AFTER = 2.0
 class IntakeHandlers:
     """Serves previews, submissions, pictures and approvals."""
 
-    def __init__(self, runtime: Runtime, preparation: Preparation, decisions: Decisions, revisions: Revisions) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        preparation: Preparation,
+        decisions: Decisions,
+        revisions: Revisions,
+        quotas: SenderQuotas,
+    ) -> None:
         self.runtime = runtime
         self.preparation = preparation
         self.revisions = revisions
         self.decisions = decisions
+        self.quotas = quotas
 
     async def on_preview(self, event: SubmissionEvent, sender: Sender) -> PreviewReply:
         """Return what a submission would become; nothing is stored."""
@@ -116,7 +125,8 @@ class IntakeHandlers:
         """Store a picture without its metadata; the body is the picture's bytes as they are."""
         if sender != flow.WEB:
             author_kind_of(sender, self.runtime.control)
-        picture = await self.preparation.compute(lambda: clean_picture(body))
+        self.quotas.take_pixels(sender, await self.preparation.decode(lambda: pixels_of(body)))
+        picture = await self.preparation.decode(lambda: clean_picture(body))
         sha256 = await self.runtime.ledger.put_media(picture.raw)
         crash_point("intake.media.stored")
         self.runtime.log.info("picture stored", sha256=sha256, size=len(picture.raw), by=sender)

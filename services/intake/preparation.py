@@ -27,14 +27,20 @@ T = TypeVar("T")
 
 
 class Preparation:
-    """Prepares requests. What computes runs in one thread of its own. ``twins`` knows what was asked for just now."""
+    """Prepares requests. ``twins`` knows what was asked for just now.
+
+    What computes runs in threads: one for people's messages, one for systems', one for pictures, so that none of these
+    waits for another.
+    """
 
     def __init__(self, runtime: Runtime, earlier: EarlierRequests) -> None:
         self._runtime = runtime
         self.twins = Twins()
         self._earlier = earlier
         # Word lists and decoders take long enough to hold up the event loop.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+        self._people = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
+        self._systems = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-systems")
+        self._pictures = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake-pictures")
 
     async def prepare(
         self, identity: Identity, event: SubmissionEvent, sender: str, control: ControlState
@@ -57,7 +63,7 @@ class Preparation:
             findings = screening.screen(draft, renderings, rules, departments)
             return request_of(draft, control, now, renderings, findings)
 
-        request = await self.compute(work)
+        request = await _run(self._systems if sender in control.systems else self._people, work)
         if not draft.pictures:
             await self._keep_cards(request)
         return request.model_copy(update={"screening": request.screening + self.twins.find(request)}), draft
@@ -75,8 +81,12 @@ class Preparation:
             self.twins.note(state.request)
 
     async def compute(self, work: Callable[[], T]) -> T:
-        """Run what computes in the thread, and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Run what computes in the thread of people's messages, and return its result."""
+        return await _run(self._people, work)
+
+    async def decode(self, work: Callable[[], T]) -> T:
+        """Run what looks at a picture in the thread for that, and return its result."""
+        return await _run(self._pictures, work)
 
     def _rules(self, control: ControlState) -> screening.ScreeningRules:
         settings = self._runtime.city.settings
@@ -117,3 +127,7 @@ class Preparation:
                     f"picture {number} is {media_type_of(raw)}, not {picture.media_type}",
                     "use the media type from the reply to desk.media.put",
                 )
+
+
+async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(thread, work)

@@ -1,4 +1,4 @@
-"""Composition of intake: its desk subjects."""
+"""Composition of intake: its desk subjects, systems in a lane of their own."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions
+from services.intake.sender_quotas import SenderQuotas
 from services.kernel.runtime.service import Runtime
 
 
 def wire(runtime: Runtime) -> None:
     """Register the handlers."""
+    quotas = SenderQuotas(runtime)
     preparation = Preparation(runtime, EarlierRequests(runtime))
-    handlers = IntakeHandlers(runtime, preparation, Decisions(runtime), Revisions(runtime))
-    bus, submission = runtime.bus, SubmissionEvent.from_bytes
-    bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, title="previews")
-    bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, title="submissions")
-    bus.serve(
-        subjects.DESK_WEB_PREVIEW, BrowserPreview.from_bytes, handlers.on_browser_preview, title="browsers' previews"
-    )
-    bus.serve(subjects.DESK_WEB_SUBMIT, Envelope.from_bytes, handlers.on_browser_submit, title="browsers' submissions")
+    handlers = IntakeHandlers(runtime, preparation, Decisions(runtime), Revisions(runtime), quotas)
+    bus, submission, admit = runtime.bus, SubmissionEvent.from_bytes, quotas.admit
+    bus.serve(subjects.DESK_REQUEST_PREVIEW, submission, handlers.on_preview, admit=admit, title="previews")
+    bus.serve(subjects.DESK_REQUEST_SUBMIT, submission, handlers.on_submit, admit=admit, title="submissions")
+    lane = "submissions of systems"
+    bus.serve(subjects.DESK_REQUEST_SYSTEM, submission, handlers.on_submit, workers=2, admit=admit, title=lane)
+    seen, signed = BrowserPreview.from_bytes, Envelope.from_bytes
+    bus.serve(subjects.DESK_WEB_PREVIEW, seen, handlers.on_browser_preview, admit=admit, title="browsers' previews")
+    bus.serve(subjects.DESK_WEB_SUBMIT, signed, handlers.on_browser_submit, admit=admit, title="browsers' submissions")
     most = streams.MAX_PAYLOAD
-    bus.serve(subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, title="pictures")
-    bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, title="approvals")
+    bus.serve(
+        subjects.DESK_MEDIA_PUT, bytes, handlers.on_media, workers=2, most_bytes=most, admit=admit, title="pictures"
+    )
+    bus.serve(subjects.DESK_APPROVAL_SUBMIT, Approval.from_bytes, handlers.on_approval, admit=admit, title="approvals")
     runtime.projection.listen(preparation.on_folded)
     runtime.supervisor.supervise(handlers.warm_up)

@@ -11,6 +11,7 @@ from pathlib import Path
 from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.reach import refuse_plain
 from services.kernel.runtime.run import until_asked_to_stop
 from services.townsquare.server import start
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         city = load_city(Path(chosen.city))
+        refuse_plain(city.settings)
         logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
         asyncio.run(_run(city, chosen.port))
     except OneVoiceError as error:

@@ -18,6 +18,7 @@ from services.kernel.base.errors import OneVoiceError
 from services.kernel.runtime.around import Around
 from services.kernel.runtime.bus import (
     MAX_SUBMISSION,
+    Admit,
     BroadcastHandler,
     EntryHandler,
     Read,
@@ -117,6 +118,7 @@ class SimBus:
         *,
         workers: int = 8,
         most_bytes: int = MAX_SUBMISSION,
+        admit: Admit | None = None,
         title: str | None = None,
     ) -> None:
         """Answer a desk subject."""
@@ -124,6 +126,8 @@ class SimBus:
         def arrived(user: str, data: bytes, reply: Callable[[bytes], None]) -> None:
             async def answer() -> None:
                 async def handle() -> Contract:
+                    if admit is not None:
+                        admit(user, len(data))
                     return await handler(decode(read, data, most_bytes), user)
 
                 reply(await self._around.serving.answer(user, subjects.desk(base, user), handle))

@@ -10,10 +10,18 @@ from schemas.events.requests import Request
 from services.audit.proof.replay_state import ReplayState
 
 
-def cleared(state: ReplayState, request: Request) -> None:
+def cleared(state: ReplayState, request: Request, seq: int) -> None:
     """Take up that a request was cleared: it replaces what it names, unless another one did before."""
     if request.replaces is not None and request.replaces not in state.replaced_by:
         state.replaced_by[request.replaces] = request.request_id
+        state.replaced_at[request.replaces] = seq
+
+
+def replacement(state: ReplayState, request_id: str | None, as_of: int) -> str:
+    """Return what had replaced a request up to a sequence; empty where nothing had."""
+    if request_id is None or state.replaced_at.get(request_id, as_of + 1) > as_of:
+        return ""
+    return state.replaced_by[request_id]
 
 
 def out_of_turn(state: ReplayState, request: Request, profile: str) -> str:

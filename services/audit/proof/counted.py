@@ -13,13 +13,33 @@ from schemas.events.verdicts import Verdict
 
 
 @dataclass(slots=True)
+class RequestHistory:
+    """What was known of a request at each sequence: genuine decisions, where it was wanted, where it had ended."""
+
+    said: list[tuple[int, Approval]] = field(default_factory=list)
+    wanted: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    ended: list[tuple[int, str, bool]] = field(default_factory=list)
+
+    def decisions(self, as_of: int) -> dict[str, tuple[int, Approval]]:
+        """Return each officer's last genuine decision up to a sequence, with its own."""
+        return {approval.officer: (seq, approval) for seq, approval in self.said if seq <= as_of}
+
+    def over(self, as_of: int) -> frozenset[str]:
+        """Return the profiles where it was wanted and had ended, up to a sequence."""
+        wanted = next((profiles for seq, profiles in reversed(self.wanted) if seq <= as_of), frozenset[str]())
+        ended = {profile: final for seq, profile, final in self.ended if seq <= as_of}
+        return frozenset(profile for profile in wanted if ended.get(profile))
+
+
+@dataclass(slots=True)
 class CountedRequest:
     """One revision of a request, with the verdict and the decisions that count.
 
     ``verdict_seq`` is 0 before a verdict. ``genuine`` holds the last genuine approval or rejection of each officer,
     ``rejected`` the revision that each officer who said no rejected or returned, ``nonces`` all that were used.
     ``wanted`` is where the newest cleared verdict has it posted. ``returned`` are those who returned an earlier
-    revision, ``older`` the contents of the revisions before.
+    revision, ``older`` the contents of the revisions before. ``history``: what a verdict is judged by that was decided
+    a moment before.
     """
 
     request: Request
@@ -29,6 +49,7 @@ class CountedRequest:
     rejected: dict[str, int] = field(default_factory=dict)
     nonces: list[str] = field(default_factory=list)
     wanted: frozenset[str] = frozenset()
+    history: RequestHistory = field(default_factory=lambda: RequestHistory())
     returned: frozenset[str] = frozenset()
     older: tuple[tuple[int, str], ...] = ()
 
@@ -55,12 +76,13 @@ class CountedRequest:
         """Return the last genuine decision of each officer."""
         return tuple(self.genuine.values())
 
-    def take_up(self, approval: Approval, statement: ApprovalStatement) -> bool:
+    def take_up(self, approval: Approval, statement: ApprovalStatement, seq: int) -> bool:
         """Take up a genuine statement; return False for one that was used before, which does not count again."""
         if statement.nonce in self.nonces:
             return False
         self.nonces.append(statement.nonce)
         self.genuine[approval.officer] = approval
+        self.history.said.append((seq, approval))
         self.rejected.pop(approval.officer, None)
         if statement.decision in ("reject", "return"):
             self.rejected[approval.officer] = statement.revision

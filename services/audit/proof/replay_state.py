@@ -68,11 +68,13 @@ class Target:
     """One revision of a request on one profile. ``remote_ids``: what stands, or stood, in public.
 
     ``unconfirmed_seq`` is the final unconfirmed receipt that stands, ``again_seq`` the receipt by which a person had it
-    posted again; 0 where there is none. ``decided`` are the resolutions by their sequence.
+    posted again; 0 where there is none. ``seen_by_person``: an officer said where it stands.
+    ``decided`` are the resolutions by their sequence.
     """
 
     attempts: list[AttemptFacts] = field(default_factory=list)
     delivered_seq: int = 0
+    seen_by_person: bool = False
     final_seq: int = 0
     remote_ids: set[str] = field(default_factory=set)
     unconfirmed_seq: int = 0
@@ -115,8 +117,8 @@ class ReplayState:
     ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
     posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
     count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
-    ``replaced_by``: the cleared correction or recall of a request. ``ruled``: an attempt of version 0.3
-    stood; ``old_until``: the last attempt of an older one.
+    ``replaced_by``: the cleared correction or recall of a request, ``replaced_at`` where that stands. ``ruled``: an
+    attempt of version 0.3 stood; ``old_until``: the last attempt of an older one.
     """
 
     pinned: PinnedKeys
@@ -135,10 +137,16 @@ class ReplayState:
     seals: list[PinnedCheckpoint] = field(default_factory=list)
     warnings: list[Violation] = field(default_factory=list)
     replaced_by: dict[str, str] = field(default_factory=dict)
+    replaced_at: dict[str, int] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)
     _before: list[Violation] = field(default_factory=list)
+
+    @property
+    def goes_by_new_rules(self) -> bool:
+        """True once an order or an attempt of version 0.3 stands."""
+        return self.ruled or self.control.ruled
 
     def void(self, seq: int, code: str, message: str) -> None:
         """Note an entry that does not count for any reader: a warning. Before version 0.3 it was a violation."""

@@ -13,6 +13,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.audit.proof.quarantine import Quarantines
 from services.audit.proof.remaining import NeedsWholeError, gone_from, slimmed
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
@@ -62,15 +63,16 @@ def verify_record(
             "start the audit service; it has not written anything here yet, or its folder is gone",
         )
     with _no_collector():
-        return _verify(city, now, known, keys or _keys(city), resume, signer)
+        return _verify(city, now, known, keys or keys_of(city), resume, signer)
 
 
 def _verify(
     city: City, now: datetime, known: tuple[Checkpoint, ...], keys: PinnedKeys, resume: bool, signer: Signer | None
 ) -> Report:
-    before = kept_state(city.audit_folder, keys, now) if resume else None
-    passed = (_resumed(city, keys, before) if before else None) or _whole(city, keys, now)
-    report = _report(city, now, known, passed)
+    quarantines = Quarantines(city.audit_folder)  # what somebody signed for is read again each time
+    before = kept_state(city.audit_folder, keys, now) if resume and not quarantines else None
+    passed = (_resumed(city, keys, before) if before else None) or _whole(city, keys, now, quarantines)
+    report = _report(city, now, known, passed, quarantines)
     if signer is not None and report.ok:
         state = slimmed(passed.state, passed.newest)
         kept = VerifiedState(
@@ -113,10 +115,11 @@ class _Passed:
             self.pictures.setdefault(sha256, entry.seq)
 
 
-def _whole(city: City, keys: PinnedKeys, now: datetime) -> _Passed:
+def _whole(city: City, keys: PinnedKeys, now: datetime, quarantines: Quarantines) -> _Passed:
     reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
     passed = _Passed(reader, ReplayState(keys), {}, now, now)
     for entry in reader.entries():
+        quarantines.see(entry)
         passed.judge(entry)
     return passed
 
@@ -140,11 +143,13 @@ def _resumed(city: City, keys: PinnedKeys, before: VerifiedState) -> _Passed | N
     return passed if same else None
 
 
-def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _Passed) -> Report:
-    reader, state, found, folder = passed.reader, passed.state, passed.found, city.audit_folder
+def _report(
+    city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _Passed, quarantines: Quarantines
+) -> Report:
+    reader, state, folder = passed.reader, passed.state, city.audit_folder
+    found, accepted = quarantines.weigh(state, (*passed.found, *_at_the_end(state)))
     pictures = tuple(judge_pictures(folder, passed.pictures))
     found.extend(one for one in pictures if one.code == "media.damaged")
-    found.extend(_at_the_end(state))
     root = reader.prove((*state.seals, *_kept_elsewhere(reader, known)))
     found.extend((*_cut(reader, known), *reader.violations, *alarms_as_violations(folder)))
     missing = (one for one in pictures if one.code == "media.missing")
@@ -155,7 +160,7 @@ def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _P
         root=root,
         checkpoints=len(reader.checkpoints),
         violations=tuple(sorted(dict.fromkeys(found), key=lambda one: one.seq)),
-        warnings=(*reader.warnings, *_warnings(state, now), *missing, *closed_as_warnings(folder)),
+        warnings=(*reader.warnings, *accepted, *_warnings(state, now), *missing, *closed_as_warnings(folder)),
         unconfirmed=tuple(
             one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
         ),
@@ -183,7 +188,8 @@ def reader_of(city: City) -> RecordReader:
     return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
 
 
-def _keys(city: City) -> PinnedKeys:
+def keys_of(city: City) -> PinnedKeys:
+    """Return the keys that city.toml pins."""
     pinned = city.authority
     return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
 

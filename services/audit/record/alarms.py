@@ -20,6 +20,9 @@ from services.audit.record.violation import Violation
 from services.kernel.base.files import write_atomically
 from services.kernel.base.line_files import complete_lines
 
+QUARANTINED = "entry.quarantined"
+"""The code of a line that is no alarm: an officer's signed word on an entry, an envelope in ``evidence``."""
+
 
 class Alarm(Contract):
     """One line of ``alarms.jsonl``. ``evidence`` is the line that the ledger showed, in the copy's own form,
@@ -64,7 +67,7 @@ class AlarmsUnreadable(ValueError):
 def open_alarms(folder: Path) -> tuple[Alarm, ...]:
     """Return the alarms that nobody closed; raises AlarmsUnreadable."""
     closed = {one.alarm for one in read_closed(folder)}
-    return tuple(alarm for alarm in read_alarms(folder) if alarm not in closed)
+    return tuple(alarm for alarm in read_alarms(folder) if alarm.code != QUARANTINED and alarm not in closed)
 
 
 def alarm_heads(folder: Path) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import session
 from services.desk.app import Invocation
 from services.desk.authority import ask_authority
+from services.desk.city import wall
 from services.desk.city.last_verified import read_result
 from services.desk.city.profile_check import examine
 from services.desk.city.second_copy import copied_seq
@@ -43,6 +44,7 @@ def local(city: City) -> list[Line]:
         health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
         health.modes("credentials", _loose(city, tokens), [], len(tokens)),
         *health.tokens(city.settings.token_ends, SystemClock().now()),
+        health.realms(list(wall.shared(city))),
         disk(city),
         *([health.verified(read_result(city), SystemClock().now())] if city.audit_folder.is_dir() else []),
     ]

@@ -19,9 +19,11 @@ from typing import Any
 from schemas import flow
 from schemas.events.authority import Realm
 from services.desk.city.verifying import verifying
+from services.desk.city.wall import refuse_shared
 from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.reach import refuse_plain
 from services.kernel.base.run_file import running_city, write_run_file
 from services.kernel.base.tasks import cancel_all
 from services.kernel.runtime.run import run_services, running, until_asked_to_stop
@@ -100,6 +102,8 @@ async def whole_city(
     from services.desk.city.accounts import follow_control
     from services.provision import EmbeddedBroker, provision
 
+    refuse_plain(city.settings)
+    refuse_shared(city)
     _refuse_second(city)
     nats = city.settings.nats
     cities = (city, _other_realm(city)) if both else (city,)

@@ -1,4 +1,4 @@
-"""``onevoice audit``: verify, show, prove, export, check, restore, close-alarms."""
+"""``onevoice audit``: verify, show, prove, export, check, restore, quarantine, close-alarms."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.text import Text
 
 from services.audit import witnesses
 from services.audit.proof import list_entries, prove_request, show_entry, trusted_keys, verify_record
+from services.audit.proof.quarantine import examine, quarantine
+from services.audit.proof.verify import keys_of
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
 from services.audit.record.folder import writing
 from services.audit.witnesses import Given
@@ -22,6 +24,7 @@ from services.desk.city.last_verified import keep_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
 from services.desk.commands.audit_export import CHECK_EXAMPLE, EXPORT_EXAMPLE, check, export, whole_id
+from services.desk.keys.opening import open_keys
 from services.desk.session import run
 from services.desk.views import record
 from services.desk.views.output import note
@@ -157,6 +160,32 @@ def restore(
     """
     done = restoring.restore(desk.city(), into_new_store, note)
     desk.answer(vars(done), lambda out: restoring.report(out, done))
+    return Exit.DONE
+
+
+@command(app, "quarantine", 'onevoice audit quarantine 1741 --as mcpe --reason "stolen key of intake, replaced"')
+def quarantine_(
+    desk: Invocation,
+    seq: Annotated[int, typer.Argument(metavar="SEQ", min=1, help="The entry that should not be there.")],
+    reason: options.Reason,
+    as_: options.ActsAs = None,
+) -> int:
+    """Accept an entry that should not be there with your signature, so that the record verifies with it.
+
+    It stays where it is, and each verification names it with who accepted it and why. What services ignore stays
+    ignored. The city must be stopped.
+    """
+    city = desk.city()
+    by = people.acting(as_, city)
+    if not reason.strip():
+        raise BadInput("reason.missing", "a quarantine needs a reason", '--reason "stolen key of intake, replaced"')
+    with writing(city.audit_folder):
+        examined = examine(city, keys_of(city), seq)
+        for found in examined.found:
+            note(f"{found.code}: {found.message}")
+        quarantine(city, examined, open_keys(city, by).signing, by, reason.strip(), SystemClock().now())
+    said = f"Entry {seq} is quarantined. onevoice audit verify names it as a warning from now on."
+    desk.answer({"quarantined": seq}, lambda out: out.print(Text(said)))
     return Exit.DONE
 
 

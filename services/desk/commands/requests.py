@@ -19,13 +19,13 @@ from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import advice, dead_letters, difference, outcome
+from services.desk.views import advice, dead_letters, difference, health, outcome
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.progress import ProgressPrinter
 from services.desk.views.request import report
-from services.desk.views.timetext import duration
+from services.desk.views.timetext import duration, told
 from services.desk.words import check_id, reason_text
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -41,6 +41,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
     """
     async with session.asking(desk, as_) as here:
         views, failed = await here.pending()
+        alarms = health.alarms((await here.eoc()).services)
         earlier = {view.request.request_id: await _earlier(here, view) for view in views}
 
     def draw(out: Console) -> None:
@@ -55,10 +56,14 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         if failed:
             out.print(Text(f"\nMessages that a service could not handle, {len(failed)}:", style="bold"))
             dead_letters.table(out, failed, now)
+        for said in alarms:
+            out.print(Text(f"\nALARM, {told(said)} (onevoice doctor)", style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
     if desk.as_json and failed:
         errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
+    if desk.as_json and alarms:
+        errors_console().print(Text(f"alarms: {len(alarms)}; onevoice doctor"))
     return Exit.DONE
 
 

@@ -25,6 +25,7 @@ from services.desk.views.timetext import told
 from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
+from services.kernel.base.reach import refuse_plain_broker
 from services.kernel.base.run_file import running_city
 from services.kernel.base.tasks import cancel_all
 from services.kernel.base.tls import client_context
@@ -244,6 +245,7 @@ class Link:
 @asynccontextmanager
 async def connect(city: City, user: str) -> AsyncIterator[Link]:
     """Open a connection as an officer or system of the city, and close it after the block."""
+    refuse_plain_broker(city.settings)
     link = Link(user, broker_url(city))
     try:
         await link.open(city)

@@ -106,13 +106,29 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
-        return Line(name, Level.WARN, f"says: {told(troubled[0])}", "its log says more; if it stays, restart it")
+        return Line(name, Level.WARN, f"says: {told(troubled[0])}", _mend(troubled[0]))
     copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
     behind = [beat for beat in beats if beat.control_seq < view.control_seq]
     if behind:
         detail = f"{copies}; at control revision {behind[0].control_seq} of {view.control_seq}"
         return Line(name, Level.WARN, detail, "wait a moment and look again; if it stays, restart it")
     return Line(name, Level.OK, f"{copies}, at control revision {view.control_seq}")
+
+
+def alarms(beats: Iterable[ServiceHealth]) -> list[str]:
+    """Return what services noticed that no service of ours does, each with who says it."""
+    return [f"{beat.service.replace('_', '-')}: {beat.trouble}" for beat in beats if _is_alarm(beat.trouble or "")]
+
+
+def _is_alarm(trouble: str) -> bool:
+    """Tell an alarm by its words (services.kernel.runtime.health): they are for people, and stand in no contract."""
+    return " alarm" in trouble or " void" in trouble or "CONTRADICTS" in trouble
+
+
+def _mend(trouble: str) -> str:
+    if _is_alarm(trouble):
+        return "somebody may have a service's key: onevoice audit verify names each entry; docs/keys.md replaces a key"
+    return "its log says more; if it stays, restart it"
 
 
 def verified(found: LastVerified | None, now: datetime) -> Line:
@@ -236,6 +252,15 @@ def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         return Line(name, Level.WARN, f"missing: {shown}", "put the credential there, mode 0600")
     return Line(name, Level.OK, f"{count} files, none readable by others")
+
+
+def realms(shared: list[tuple[str, str, str]]) -> Line:
+    """Judge the wall between the realms: nothing of one is in the other."""
+    if not shared:
+        return Line("wall between realms", Level.OK, "no account and no credential is in both")
+    message, hint, _ = shared[0]
+    more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+    return Line("wall between realms", Level.FAIL, f"{message}{more}", hint)
 
 
 def dead_letters(count: int) -> Line:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
-from schemas.events.deliveries import Attempt, ReceiptOutcome
+from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.platforms import MIRROR
 from services.fanout.connectors.contract import Connector, Intent, PublishResult, Retryable, Unknown
 from services.fanout.delivery.admission import Admission
@@ -34,7 +34,9 @@ from services.fanout.hosts.starts import Start, Starts
 from services.kernel.authority.post_authorization import PostViolation, rendering_for
 from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import OneVoiceError, Unreachable
-from services.kernel.ledger.client import Conflict
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.runtime.service import Runtime
 
@@ -102,13 +104,15 @@ class Posting:
         self._conclusion = conclusion
         self._settler = settler
         self._settings = settings
+        self._calling: dict[int, Lease] = {}
+        runtime.projection.listen(self._on_folded)
 
     async def post(self, place: Place, number: int, slot: HostSlot) -> StepOutcome:
         """Make one attempt."""
         profile, connector = self._destinations.profile(place.profile), self._destinations.connector(place.profile)
         if profile is None or connector is None:
             what = f"no profile {place.profile}" if profile is None else f"no connector for {profile.platform}"
-            return await self._settler.end(place, End(ReceiptOutcome.FAILED, True, f"this city has {what}"))
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, False, f"this city has {what}"))
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
@@ -135,11 +139,28 @@ class Posting:
         if not attempt_seq or attempt is None:
             return Wait(VOID_PAUSE, "its attempt did not count")
         call = _RecordedAttempt(newest, way, attempt_seq, start, lease, decided_under, known)
-        result = await self._call(call, attempt)
+        self._calling[attempt_seq] = lease
+        try:
+            result = await self._call(call, attempt)
+        finally:
+            del self._calling[attempt_seq]
         crash_point("fanout.call.ended")
         if isinstance(result, Unknown) and lease.age() > lease.length:
             return await self._settler.look_after_sleep(place, attempt, attempt_seq, known)
         return await self._conclude(call, result)
+
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        """Notice who answers an attempt that is being called here: nobody else may before its lease is over."""
+        if not self._calling or applied.kind != "receipt" or applied.void:
+            return
+        receipt = parse(Receipt, entry.data)
+        lease = self._calling.get(receipt.attempt_seq)
+        if lease is not None and lease.age() < lease.length:
+            self._runtime.alarm(
+                f"the receipt {entry.seq} says {receipt.outcome} of a post to {receipt.profile} that is being made",
+                request_id=receipt.request_id,
+                seq=entry.seq,
+            )
 
     async def _attempt(self, place: Place, profile: Profile, number: int) -> int:
         """Put the attempt on record; return its sequence if it is ours and counts there, else 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from schemas import subjects
@@ -34,6 +35,51 @@ def facts_of(state: RequestState, control: ControlState, now: datetime, chain: C
         rival=rival if rival != state.request_id else "",
         returned_by=state.returned,
     )
+
+
+def facts_at(
+    state: RequestState, verdict: Verdict, control: ControlState, over: frozenset[str], replaced: Mapping[str, str]
+) -> Facts:
+    """Return the facts that a verdict was made of, if it was made as it says.
+
+    Args:
+        state: the request, as it is by now.
+        verdict: what somebody else wrote on it.
+        control: the state of control where it stands.
+        over: the profiles where nothing was to be posted any more.
+        replaced: what had replaced which request there.
+    """
+    said = {one.officer: (seq, one) for seq, one in state.statements if state.seq < seq <= verdict.as_of}
+    rival = replaced.get(state.request.replaces or "", "")
+    return Facts(
+        request=state.request,
+        request_seq=state.seq,
+        approvals=tuple(
+            ApprovalFact(approval, seq, subjects.approval(state.request_id, officer))
+            for officer, (seq, approval) in said.items()
+        ),
+        control=control,
+        now=verdict.at,
+        delivered=over,
+        replaced_by=replaced.get(state.request_id, ""),
+        rival=rival if rival != state.request_id else "",
+        returned_by=state.returned,
+    )
+
+
+def difference(verdict: Verdict, decision: Decision, state: RequestState) -> str:
+    """Say in what a verdict is not the policy's decision; empty where it is."""
+    if verdict.as_of < state.seq:
+        return f"it was decided at {verdict.as_of}, before the request"
+    if verdict.outcome is not decision.outcome:
+        return f"it says {verdict.outcome}, and the policy gives {decision.outcome}"
+    if verdict.outcome is not Outcome.CLEARED:
+        return ""
+    if verdict.targets != decision.targets:
+        return "it clears other profiles than the request names"
+    if verdict.valid_until is None or decision.valid_until is None or verdict.valid_until > decision.valid_until:
+        return "it clears for longer than the approvals do"
+    return ""
 
 
 def verdict_of(decision: Decision, facts: Facts, as_of: int) -> Verdict:

@@ -45,19 +45,25 @@ def clean_picture(raw: bytes) -> CleanPicture:
         BadInput: ``picture.empty``, ``picture.too_large``, ``picture.type``, ``picture.too_many_pixels``,
             ``picture.animated``, ``picture.broken``.
     """
+    pixels_of(raw)
+    image, kind = _opened(raw)
+    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
+        raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
+    return _encoded(_upright(image), kind, len(raw))
+
+
+def pixels_of(raw: bytes) -> int:
+    """Return how many pixels a picture claims, before any is decoded; raises as ``clean_picture``."""
     if not raw:
         raise BadInput("picture.empty", "the picture has no bytes", "check the file")
     if len(raw) > MAX_IN:
         raise BadInput(
             "picture.too_large", f"the picture has {len(raw)} bytes; at most {MAX_IN} are taken", "make it smaller"
         )
-    image, kind = _opened(raw)
-    width, height = image.size
+    width, height = _opened(raw)[0].size
     if width * height > MAX_PIXELS:
         raise _too_many_pixels(f"{width} x {height}")
-    if kind != "JPEG" and getattr(image, "n_frames", 1) > 1:
-        raise BadInput("picture.animated", "the picture is animated", "take one still picture of it")
-    return _encoded(_upright(image), kind, len(raw))
+    return int(width * height)
 
 
 def _opened(raw: bytes) -> tuple[Image.Image, str]:

@@ -8,6 +8,7 @@ cut in silence (docs/platforms.md). Pure: the limits of the platforms are data (
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 
 import regex
@@ -24,6 +25,9 @@ from services.kernel.base.text_card import CannotDraw, card_picture, text_card
 
 MAX_PARTS = 25
 """Parts of one thread; ``schemas.events.requests.PlatformContent`` takes no more."""
+
+EXERCISE = "EXERCISE"
+"""With this word each post and page of the exercise realm begins: who sees one of them sees what it is."""
 
 _GRAPHEME = regex.compile(r"\X")
 
@@ -58,7 +62,9 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
     if len(texts) != 1 + len(draft.translations):
         raise BadInput("lang.twice", f"the text is in {first} already", "--language says what language it is in")
     said = {code: labelled(draft.act, one, code) for code, one in texts.items()}
-    parts, languages = _in_languages(said, draft.link, taken)
+    parts, languages = _in_languages(said, draft.link, _with_room(taken) if draft.exercise else taken)
+    if draft.exercise:
+        parts = tuple(part if part.startswith(EXERCISE) else f"{EXERCISE}: {part}" for part in parts)
     _check_seen(parts, platform)
     pictures = draft.pictures or ((drawn(parts, taken)[0],) if taken.card else ())
     return Rendering.of(
@@ -77,6 +83,13 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             about=draft.about,
         )
     )
+
+
+def _with_room(limits: Limits) -> Limits:
+    """Return what a platform takes beside the word that each post of an exercise begins with."""
+    room = len(EXERCISE) + 2
+    fewer = limits.bytes - room if limits.bytes is not None else None
+    return replace(limits, characters=limits.characters - room, bytes=fewer)
 
 
 def _in_languages(

@@ -38,6 +38,15 @@ _FILE_NAME = re.compile(
     r"|(?:img|dsc[fn]?|dcim|pxl|image|photo|picture|screenshot|screen shot|untitled|scan)[\s_-]*[\d\s_.-]*)\s*$",
     re.IGNORECASE,
 )
+_PRACTICE = re.compile(
+    r"\A\W*(?:exercise|drill|test|exercice)\b(?! (?:results?|kits?|sites?|centres?|centers?)\b)"
+    r"|(?-i:\bEXERCI[SC]E\b)|\bthis is (?:only )?an? (?:exercise|drill|test)\b"
+    r"|\b(?:exercise|drill|test) (?:message|post|alert|only)\b|\b(?:ceci |c['\u2019])est un (?:exercice|test)\b",
+    re.IGNORECASE,
+)
+_REAL = re.compile(
+    r"\bnot an? (?:exercise|drill|test)\b|\b(?:this is|it is|it['\u2019]s) real\b|\breal emergency\b", re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
@@ -83,6 +92,7 @@ def screen(
         found.extend(_profane(name, text, rules, draft.language))
         found.extend(_lookalikes(name, text, rules))
         found.extend(_shouted(name, text))
+    found.extend(_other_realm(draft))
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
     found.extend(_left_out(draft))
@@ -166,6 +176,17 @@ def _shouted(name: str, text: str) -> Iterator[ScreeningFinding]:
             reason="mostly capital letters: hard to read, and screen readers may spell it out",
             where=name,
         )
+
+
+def _other_realm(draft: Draft) -> Iterator[ScreeningFinding]:
+    """A live message that says that it is an exercise, or an exercise that says that it is none: the wrong realm."""
+    words, why = (_REAL, "it says that it is real") if draft.exercise else (_PRACTICE, "it says that it is a practice")
+    for name, text in _passages(draft):
+        if match := words.search(text):
+            where = f"{name}: {' '.join(match.group().split())}"[:300]
+            yield ScreeningFinding(
+                code="realm", clause=STANDARDS, reason=f"{why}, and this realm is the other one", where=where
+            )
 
 
 def _file_names(draft: Draft) -> Iterator[ScreeningFinding]:

@@ -45,7 +45,8 @@ Scope = Literal["profiles", "all-departments"]
 class Draft:
     """A submission that passed all checks but those of the platforms. Times in UTC.
 
-    ``left_out``: profiles that carry what it is about, and are not official any more.
+    ``exercise``: each post of it says so. ``left_out``: profiles that carry what it is about, and are not official any
+    more.
     """
 
     request_id: str
@@ -73,6 +74,7 @@ class Draft:
     revision: int = 1
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
+    exercise: bool = False
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -137,6 +139,7 @@ def draft_of(
         expires_at=expiry_of(data, event.time, state, now, created_at),
         created_at=created_at,
         left_out=left_out,
+        exercise=state.realm == "exercise",
         **_as_given(data),
     )
 

@@ -18,7 +18,7 @@ import regex
 from schemas import unseen
 from services.kernel.base.errors import BadInput
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 32_000
 """Bytes of UTF-8 that one text may have."""
 
 MAX_MARKS = 8

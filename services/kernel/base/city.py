@@ -145,6 +145,9 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
         raise BadInput("city.unreadable", f"{path}: {error.strerror}", "check the folder's permissions") from error
     except UnicodeDecodeError as error:
         raise BadInput("city.syntax", f"{path} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    except RecursionError as error:
+        hint = "tables and arrays in tables and arrays: a few are enough"
+        raise BadInput("city.syntax", f"{path} is nested too deeply", hint) from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput("city.syntax", f"{path}: {error}", "mend that line; TOML 1.0 is the format") from error
     try:

@@ -83,10 +83,14 @@ class AuthoritySection(Section):
 
 
 class TownsquareSection(Section):
-    """[townsquare]: the demonstration platform; absent in a city that has none."""
+    """[townsquare]: the demonstration platform; absent in a city that has none.
+
+    ``open`` lets it listen on more than this machine, in plain: for a drill in a closed network.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
+    open: bool = False
 
 
 class SiteSection(Section):
@@ -107,6 +111,16 @@ class DeliverySection(Section):
     """
 
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
+
+
+class QuotaSection(Section):
+    """[quota]: what one sender may send in a minute, to each copy of intake: messages, bytes, pixels of pictures."""
+
+    system_messages: Annotated[int, Field(ge=1)] = 120
+    system_bytes: Annotated[int, Field(ge=1_024)] = 4_000_000
+    officer_messages: Annotated[int, Field(ge=1)] = 1_200
+    officer_bytes: Annotated[int, Field(ge=65_536)] = 100_000_000
+    officer_pixels: Annotated[int, Field(ge=50_000_000)] = 600_000_000
 
 
 class NotifySection(Section):
@@ -187,6 +201,7 @@ class CityFile(Section):
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    quota: QuotaSection = QuotaSection()
     notify: NotifySection | None = None
     witness: WitnessSection = WitnessSection()
     log: LogSection = LogSection()

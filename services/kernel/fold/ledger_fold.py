@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from schemas.events.approvals import Approval
@@ -26,17 +25,15 @@ from schemas.subjects import place_of
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.applied import Applied, LostRace, Void
+from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.control_change import Authority, changed_by
 from services.kernel.fold.effective import is_forged, rejected_by, void_because
 from services.kernel.fold.genuine import genuine, is_genuine
 from services.kernel.fold.reading import is_first, keys_of, parse
 from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
-from services.kernel.fold.state import RequestState, TakenOver, TargetState, wanted_by
+from services.kernel.fold.state import RequestState, TakenOver, wanted_by
 from services.kernel.ledger.entry import Entry
-
-REMEMBERED = timedelta(hours=1)
-"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
 
 @dataclass
@@ -47,6 +44,7 @@ class LedgerFold:
     all of them, each with the posture from there on. ``orders`` maps the hash of each order that was carried out to
     its sequence. ``busy`` maps a profile to its effective attempt that nothing was said of yet. ``ruled_from`` is where
     the first attempt under the rule of version 0.3 stands (0: nowhere); older ones are junk from there on.
+    ``ruled_orders`` is where control went by that rule first.
     ``taken_over`` holds the attempts of the last hour that another than their worker answered, also of requests that
     are over. ``chain``: which request comes after which, for ever.
     """
@@ -62,6 +60,7 @@ class LedgerFold:
     taken_over: dict[int, TakenOver] = field(default_factory=dict)
     chain: Chain = field(default_factory=Chain)
     ruled_from: int = 0
+    ruled_orders: int = 0
     revisions: Revisions = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
@@ -124,6 +123,7 @@ class LedgerFold:
                 self.control = replace(self.control, seq=entry.seq)
             raise
         self.control = after
+        self.ruled_orders = self.ruled_orders or (entry.seq if after.ruled else 0)
         if isinstance(event, Ordered):
             self.orders[order_hash(event.order)] = entry.seq
 
@@ -232,6 +232,8 @@ class LedgerFold:
             raise Void("the receipt stands under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
+        if self._is_ruled(entry.seq) and (why := baseless_because(receipt, entry.at, state, target)):
+            raise Void(f"the receipt of {profile} does not count: {why}")
         target.changed = state.changed = entry.seq
         if receipt.attempt_seq and self.busy.get(profile, (0, ""))[0] == receipt.attempt_seq:
             del self.busy[profile]
@@ -240,19 +242,13 @@ class LedgerFold:
             return
         if receipt.attempt_seq == target.attempt_seq:
             if not target.answered:
-                self._note_taken_over(entry, target, receipt)
+                self.taken_over = target.with_sleeper(self.taken_over, receipt, entry.at)
             target.answered = True
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
         state.note(profile)
         if receipt.resolution_seq is not None:
             state.fact_seq = entry.seq
-
-    def _note_taken_over(self, entry: Entry, target: TargetState, receipt: Receipt) -> None:
-        found = target.taken_over_by(receipt)
-        if found is not None:
-            known = {seq: one for seq, one in self.taken_over.items() if entry.at - one.at < REMEMBERED}
-            self.taken_over = {**known, target.attempt_seq: found}  # replaced, never changed in place
 
     def _resolution(self, entry: Entry, _boot: float) -> None:
         resolution = parse(Resolution, entry.data)
@@ -273,6 +269,10 @@ class LedgerFold:
         if state is None:
             raise Void(f"there is no request {request_id}")
         return state
+
+    def _is_ruled(self, seq: int) -> bool:
+        """Return whether an entry stands behind the first order or attempt of version 0.3, and goes by its rules."""
+        return 0 < self.ruled_from < seq or 0 < self.ruled_orders < seq
 
     def _forget(self, request_id: str) -> None:
         state = self.requests.get(request_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
@@ -14,6 +14,9 @@ from schemas.platforms import MIRROR
 from services.kernel.base.remember import by_identity
 from services.kernel.fold.applied import Void
 from services.kernel.fold.request_phase import OVER, RequestPhase, phase_of
+
+REMEMBERED = timedelta(hours=1)
+"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
 SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
 """Most urgent first; what has no severity comes last."""
@@ -44,12 +47,16 @@ class TargetState:
     resolutions: list[tuple[int, Resolution]] = field(default_factory=list)
     changed: int = 0
 
-    def taken_over_by(self, receipt: Receipt) -> TakenOver | None:
-        """Return what is to be remembered where another than the newest attempt's worker answers it."""
+    def with_sleeper(self, known: dict[int, TakenOver], receipt: Receipt, now: datetime) -> dict[int, TakenOver]:
+        """Return ``known``, and this attempt where another than its worker answers it; what is long ago is left out."""
         attempt, at = self.attempt, self.attempt_at
         if attempt is None or at is None or receipt.worker in (None, attempt.worker):
-            return None
-        return TakenOver(receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, self.folded_at)
+            return known
+        kept = {seq: one for seq, one in known.items() if now - one.at < REMEMBERED}
+        kept[self.attempt_seq] = TakenOver(
+            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, self.folded_at
+        )
+        return kept
 
     @property
     def is_open(self) -> bool:

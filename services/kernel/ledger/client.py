@@ -18,6 +18,7 @@ from nats.js import api
 
 from schemas import canonical, streams, subjects
 from schemas.events.base import Contract
+from services.kernel.base.alarms import Alarms
 from services.kernel.base.errors import Unreachable
 from services.kernel.ledger import asking
 from services.kernel.ledger.append_batch import (
@@ -61,7 +62,8 @@ class Ledger(LedgerReader):
     """Appends to and reads from one realm's ledger, and its pictures.
 
     ``fault``: why nothing may be appended now; receipts still are, since what was done has to be written down.
-    ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it.
+    ``highest``: the newest entry of the ledger that was seen here; each new one must stand after it. ``alarms``: what
+    was noticed that no service of ours does.
     """
 
     def __init__(self) -> None:
@@ -70,6 +72,7 @@ class Ledger(LedgerReader):
         wire = Wire(self._single, self._batch, self._last_seq_of)
         self._fenced, self._unfenced = AppendQueue(wire), AppendQueue(wire)
         self._pending = PendingAppends()
+        self.alarms = Alarms()
 
     async def append(
         self,
@@ -143,6 +146,7 @@ class Ledger(LedgerReader):
         """Return what a repeated message id means; nobody of ours uses one for two subjects."""
         if elsewhere:
             _log.error("alarm: the message id of an append was claimed on another subject", subject=subject, seq=seq)
+            self.alarms.add(f"the message id of an entry on {subject} was claimed by {seq}, on another subject")
         return Appended(seq, duplicate=duplicate, elsewhere=elsewhere)
 
     def folded(self, entry: Entry) -> None:

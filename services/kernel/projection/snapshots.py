@@ -51,8 +51,9 @@ class Snapshots:
         if newest is None or fault is not None:
             return fault
         fold = LedgerFold(projection.fold.authority, EVERYTHING, chain=snapshot.chain())
+        fold.ruled_from = snapshot.ruled_from
         resume(fold, await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
-        fold.seq, fold.ruled_from = snapshot.seq, snapshot.ruled_from
+        fold.seq = snapshot.seq
         fold.taken_over = snapshot.sleepers(self._clock.monotonic())
         projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq
         self._ledger.highest = max(self._ledger.highest, snapshot.seq)

@@ -30,6 +30,9 @@ EntryHandler = Callable[[T, Entry], Awaitable[None]]
 RequestHandler = Callable[[T, str], Awaitable[Contract]]
 BroadcastHandler = Callable[[T], Awaitable[None]]
 
+Admit = Callable[[str, int], None]
+"""Lets a sender's message of so many bytes in before it is read; raises OneVoiceError where it does not."""
+
 Handle = Callable[[], Awaitable[Any]]
 """Reads one message and calls its handler."""
 
@@ -94,9 +97,10 @@ class MessageBus(Protocol):
         *,
         workers: int = 8,
         most_bytes: int = MAX_SUBMISSION,
+        admit: Admit | None = None,
         title: str | None = None,
     ) -> None:
-        """Answer a desk subject, which all copies of the service share."""
+        """Answer a desk subject, which all copies of the service share; ``admit`` is asked before anything is read."""
         ...
 
     def subscribe(self, subject: str, read: Read[T], handler: BroadcastHandler[T], *, title: str | None = None) -> None:

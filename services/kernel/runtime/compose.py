@@ -102,7 +102,16 @@ class Core:
             facts=self.facts,
             bus=bus,
             supervisor=self.supervisor,
-            health=self.health(self.row, ports.instance, ports.clock, bus, self.facts, self.projection, self.watch),
+            health=self.health(
+                self.row,
+                ports.instance,
+                ports.clock,
+                bus,
+                self.facts,
+                self.projection,
+                self.watch,
+                ports.ledger.alarms,
+            ),
             watch=self.watch,
             dead_letters=self.dead_letters,
         )

@@ -31,6 +31,7 @@ from services.kernel.runtime.around import Around
 from services.kernel.runtime.bus import (
     ACK_SECONDS,
     MAX_SUBMISSION,
+    Admit,
     BroadcastHandler,
     EntryHandler,
     Read,
@@ -135,13 +136,7 @@ class BroadcastMiddleware(BaseMiddleware[Any, Any]):
 class FastStreamBus:
     """One service instance's connection (services.kernel.runtime.bus.MessageBus)."""
 
-    def __init__(
-        self,
-        row: flow.Service,
-        around: Around,
-        broker: NatsBroker,
-        log: Any,
-    ) -> None:
+    def __init__(self, row: flow.Service, around: Around, broker: NatsBroker, log: Any) -> None:
         self._row, self._routes, self._log = row, around.routes, log
         self._client: Client | None = None
         self._ledger = NatsRouter(middlewares=[partial(LedgerMiddleware, consuming=around.consuming)])
@@ -186,6 +181,7 @@ class FastStreamBus:
         *,
         workers: int = 8,
         most_bytes: int = MAX_SUBMISSION,
+        admit: Admit | None = None,
         title: str | None = None,
     ) -> None:
         """Answer a desk subject, which all copies of the service share."""
@@ -194,7 +190,7 @@ class FastStreamBus:
             queue=self._row.user,
             max_workers=workers,
             ack_policy=AckPolicy.MANUAL,
-            decoder=_desk_decoder(read, most_bytes),
+            decoder=_desk_decoder(read, most_bytes, admit),
             title=title or base,
         )(handler)
 
@@ -287,10 +283,12 @@ def _decoder(read: Read[T]) -> Callable[[NatsMessage], Awaitable[T]]:
     return decoder
 
 
-def _desk_decoder(read: Read[T], most_bytes: int) -> Callable[[NatsMessage], Awaitable[T]]:
+def _desk_decoder(read: Read[T], most_bytes: int, admit: Admit | None) -> Callable[[NatsMessage], Awaitable[T]]:
     """Return the decoder for what comes from outside, where a CloudEvent may have its attributes in headers."""
 
     async def decoder(message: NatsMessage) -> T:
+        if admit is not None:
+            admit(subjects.sender_of(message.raw_message.subject), len(message.body))
         headers = message.raw_message.headers
         return decode(lambda body: read(cloudevents.structured(body, headers)), message.body, most_bytes)
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from schemas import flow
 from schemas.events.desk import PostWait, ServiceHealth
+from services.kernel.base.alarms import Alarms
 from services.kernel.base.clock import Clock
 from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.measures.catalogue import Measure
@@ -36,13 +37,14 @@ class HealthReporter:
         facts: LedgerFacts,
         projection: Projection,
         watch: IntegrityWatch,
+        alarms: Alarms,
     ) -> None:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
         self.measures: Callable[[], Iterable[Measure]] = tuple
         self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
-        self._facts, self._projection, self._watch = facts, projection, watch
+        self._facts, self._projection, self._watch, self._alarms = facts, projection, watch, alarms
 
     async def publish(self) -> None:
         """Say that this instance lives, and which control revision it has seen."""
@@ -73,7 +75,7 @@ class HealthReporter:
 
     def all_troubles(self) -> list[str]:
         """Return what a person should know, in sentences."""
-        found = [self.trouble or self._watch.trouble, *self.troubles.values()]
+        found = [self._alarms.in_words(), self.trouble or self._watch.trouble, *self.troubles.values()]
         projection = self._projection
         if projection.void_count:
             seq, reason = projection.voids[-1]

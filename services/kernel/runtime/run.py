@@ -21,6 +21,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.crashpoints import arm_from_environment
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.reach import refuse_plain
 from services.kernel.base.tasks import cancel_all
 from services.kernel.base.web import Running as WebPage
 from services.kernel.projection.projection import Projection
@@ -164,6 +165,7 @@ async def until_asked_to_stop(runtimes: list[Runtime]) -> None:
 
 async def run_services(names: Iterable[str], city: City, url: str | None = None) -> None:
     """Run services until a signal asks them to stop, also one that comes while they wait for the broker."""
+    refuse_plain(city.settings, url)
     task, asked = asyncio.current_task(), asyncio.Event()
     assert task is not None
 

@@ -65,6 +65,11 @@ class Runtime:
         """The orders that were carried out: their hash, and where each stands."""
         return self.facts.fold.orders
 
+    def alarm(self, said: str, **about: Any) -> None:
+        """Say aloud that something was noticed that no service of ours does: in the log, and by the heartbeat."""
+        self.log.error(f"ALARM: {said}", **about)
+        self.ledger.alarms.add(said)
+
     async def catch_up(self) -> ControlState:
         """Learn what the ledger has now; return the state of control. Raises Unreachable."""
         return await self.facts.catch_up()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from schemas import flow, subjects
 from schemas.events.authority import Officer, Realm, System
+from schemas.flow import SYSTEMS_LANE
 from services.kernel.base.errors import BadInput
 from services.provision.accounts.conf_text import quoted
 from services.provision.accounts.permissions import (
@@ -153,7 +154,9 @@ def _desk(realm: RealmUsers) -> list[str]:
         users += _user(name, key, for_system(name))
     if realm.doctor is not None:
         users += _user(flow.DOCTOR, realm.doctor, for_doctor())
-    return _account(desk_account(realm.realm), users, imports=_asking(realm, desk_account(realm.realm)))
+    lanes = {subjects.desk(a, name): subjects.desk(b, name) for name in realm.systems for a, b in SYSTEMS_LANE.items()}
+    account = desk_account(realm.realm)
+    return _account(account, users, imports=_asking(realm, account), mappings=lanes)
 
 
 def _web(realm: RealmUsers) -> list[str]:
@@ -166,7 +169,8 @@ def _web(realm: RealmUsers) -> list[str]:
 
 def _askers(realm: RealmUsers, base: str) -> list[str]:
     """Return the accounts that send a desk subject."""
-    desk = [desk_account(realm.realm)] if base in flow.OFFICER_MAY_SEND else []
+    from_desk = base in flow.OFFICER_MAY_SEND or base in SYSTEMS_LANE.values()
+    desk = [desk_account(realm.realm)] if from_desk else []
     return desk + ([web_account(realm.realm)] if realm.web is not None and base in flow.WEB_MAY_SEND else [])
 
 
@@ -224,11 +228,15 @@ def _account(
     exports: Iterable[str] = (),
     imports: Iterable[str] = (),
     jetstream: bool = False,
+    mappings: Mapping[str, str] | None = None,
 ) -> list[str]:
     lines = [f"  {name} {{", *(["    jetstream: enabled"] if jetstream else []), "    users: [", *users, "    ]"]
     for title, rows in (("exports", tuple(exports)), ("imports", tuple(imports))):
         if rows:
             lines += [f"    {title}: [", *(f"      {{ {row} }}" for row in rows), "    ]"]
+    if mappings:
+        rows = tuple(f"      {quoted(sent)}: {quoted(stands)}" for sent, stands in sorted(mappings.items()))
+        lines += ["    mappings: {", *rows, "    }"]
     return [*lines, "  }"]
 
 

@@ -104,9 +104,13 @@ def for_officer(officer: str) -> Permissions:
 
 
 def for_system(system: str) -> Permissions:
-    """Return what another program may do: submit requests under its own name, and read the answer."""
+    """Return what another program may do: submit requests under its own name, and read the answer.
+
+    The server asks for the right to where it puts a message, not to where it was sent (measured, 2.15.1): both are
+    given.
+    """
     return Permissions(
-        tuple(subjects.desk(base, system) for base in flow.SYSTEM_MAY_SEND),
+        tuple(subjects.desk(base, system) for base in (*flow.SYSTEM_MAY_SEND, *flow.SYSTEMS_LANE.values())),
         (inbox(system), DEFAULT_INBOX),
     )
 

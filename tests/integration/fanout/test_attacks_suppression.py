@@ -6,8 +6,11 @@ import pytest
 import structlog
 
 from schemas import subjects
+from schemas.events.deliveries import ReceiptOutcome
+from services.fanout.domain.receipts import without_attempt
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import Town, fanout
+from tests.support.mission import eventually
 
 FIRE = "fire-townsquare"
 Platforms = dict[str, FolderPlatform]
@@ -31,3 +34,25 @@ async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(town:
     assert str(receipt.outcome) == "delivered"
     assert platforms["mastodon"].texts(FIRE) == ["Road closed at Wren Street."]
     assert [one for one in logs if one["event"].startswith("alarm: the message id")]
+
+
+@pytest.mark.parametrize("said", [ReceiptOutcome.FAILED, ReceiptOutcome.WITHHELD])
+async def test_who_answers_an_attempt_that_is_being_called_is_noticed(
+    town: Town, platforms: Platforms, said: ReceiptOutcome
+) -> None:
+    """A forged end while the platform is called: the worker says so aloud, and what was really posted stands behind."""
+    platforms["mastodon"].behave(FIRE, "slow 2")
+    request = await town.request(FIRE)
+    await town.approve(request)
+    thief = await town.ledger("fanout")
+    with structlog.testing.capture_logs() as logs:
+        async with fanout(town, platforms):
+            await town.verdict(request)
+            attempt = await eventually(lambda: thief.last(subjects.attempt(FIRE, request.request_id)))
+            forged = without_attempt(request, FIRE, "mastodon", said, town.clock.now(), final=True, reason="forged")
+            forged = forged.model_copy(update={"attempt_seq": attempt.seq, "worker": "somebody"})
+            await thief.append(subjects.receipt(FIRE, request.request_id), forged, expect_last=0)
+            receipt = await town.until(request, FIRE, lambda one: one.outcome is ReceiptOutcome.DELIVERED)
+    assert receipt.attempt_seq == attempt.seq
+    assert len(platforms["mastodon"].posts(FIRE)) >= 1
+    assert [one for one in logs if "that is being made" in one["event"]]

@@ -10,6 +10,8 @@ from schemas import subjects
 from schemas.events.control import Hold, Withdraw
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
+from services.desk import statements
+from services.kernel.authority.signing import load_key
 from tests.support.mission import FIRE, PARKS, Mission, Writer, eventually, now
 
 WEB = "fire-website"
@@ -36,9 +38,22 @@ async def _is(writer: Writer, request: Request, outcome: str, control_seq: int =
 
 
 async def resolved(fanout: Writer, request: Request, attempt: int, profile: str, **fields: Any) -> None:
-    """Append the receipt that carries a person's decision out, as fanout does."""
+    """Append the PIO's decision, and the receipt that carries it out, as fanout does."""
     last = await fanout.ledger.last(subjects.receipt(profile, request.request_id))
     assert last is not None
+    decision = {"delivered": "posted", "failed": "give_up", "withheld": "post_again"}[str(fields["outcome"])]
+    decided = statements.resolution(
+        load_key(fanout.city.key_path("pio")),
+        request,
+        realm="live",
+        officer="pio",
+        profile=profile,
+        receipt_seq=last.seq,
+        choice=decision,  # type: ignore[arg-type]
+        url=fields.get("url"),
+        now=now(),
+    )
+    stands = await fanout.ledger.append(subjects.resolution(profile, request.request_id), decided)
     event = Receipt(
         at=now(),
         request_id=request.request_id,
@@ -46,7 +61,7 @@ async def resolved(fanout: Writer, request: Request, attempt: int, profile: str,
         profile=profile,
         platform="mastodon",
         attempt_seq=attempt,
-        resolution_seq=last.seq + 1,
+        resolution_seq=stands.seq,
         **fields,
     )
     await fanout.ledger.append(subjects.receipt(profile, request.request_id), event, expect_last=last.seq)

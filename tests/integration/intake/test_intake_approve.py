@@ -24,6 +24,7 @@ from services.intake.earlier import EarlierRequests
 from services.intake.handlers import IntakeHandlers
 from services.intake.preparation import Preparation
 from services.intake.revisions import Revisions
+from services.intake.sender_quotas import SenderQuotas
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
@@ -212,7 +213,8 @@ async def test_a_rejection_does_not_slip_in_behind_a_clearing(town: IntakeCity) 
 def handlers_of(town: IntakeCity) -> IntakeHandlers:
     """The handlers of intake, as its wiring makes them."""
     preparation = Preparation(town.intake, EarlierRequests(town.intake))
-    return IntakeHandlers(town.intake, preparation, Decisions(town.intake), Revisions(town.intake))
+    quotas = SenderQuotas(town.intake)
+    return IntakeHandlers(town.intake, preparation, Decisions(town.intake), Revisions(town.intake), quotas)
 
 
 async def test_the_fence_holds_when_a_clearing_comes_between_look_and_append(town: IntakeCity) -> None:

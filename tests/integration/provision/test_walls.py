@@ -127,7 +127,7 @@ async def test_the_same_trick_inside_one_account_does_store(running: Running) ->
 
 async def test_a_system_can_send_only_its_own_submissions(running: Running) -> None:
     async with running.service("intake") as intake, running.person("drivebc", plain_inbox=True) as system:
-        await answering(intake, "desk.request.submit.*")
+        await answering(intake, "desk.request.system.*")
         reply = await system.nc.request("desk.request.submit.drivebc", b"{}", timeout=PATIENCE)
         assert reply.data == b"answered", "a client without an inbox prefix gets its answer"
         for base in flow.OFFICER_MAY_SEND:

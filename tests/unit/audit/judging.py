@@ -14,9 +14,13 @@ Verify = Callable[[LedgerBuilder], Report]
 
 
 def named(report: Report) -> set[tuple[int, str]]:
-    """Return each violation as sequence and code, after checking that it says something."""
+    """Return each violation as sequence and code, after checking that it says something.
+
+    But for what the policy says of the verdict: most of these stories have a gate that errs, so that another check has
+    to find what it let pass. That one has tests of its own (test_policy_replay).
+    """
     assert all(one.message.endswith(".") and "\n" not in one.message for one in report.violations)
-    return {(one.seq, one.code) for one in report.violations}
+    return {(one.seq, one.code) for one in report.violations if one.code != "verdict.policy"}
 
 
 def warned(report: Report) -> list[tuple[int, str]]:

@@ -39,7 +39,8 @@ def a_newer_verdict(builder: LedgerBuilder) -> tuple[Request, int]:
 
 def a_verdict_that_takes_it_back(builder: LedgerBuilder) -> tuple[Request, int]:
     request = cleared(builder)
-    builder.verdict(request, Outcome.BLOCKED, valid_until=builder.now + timedelta(minutes=20))
+    builder.approve(request, "mcpe", decision="reject")
+    builder.verdict(request, Outcome.REFUSED, valid_until=builder.now + timedelta(minutes=20))
     return request, builder.attempt(request)
 
 
@@ -70,7 +71,7 @@ def its_delivery(builder: LedgerBuilder) -> tuple[Request, int]:
 
 def its_end(builder: LedgerBuilder) -> tuple[Request, int]:
     request = cleared(builder)
-    builder.receipt(request, 0, outcome=ReceiptOutcome.EXPIRED, final=True)
+    builder.receipt(request, builder.attempt(request), outcome=ReceiptOutcome.FAILED, final=True)
     return request, builder.attempt(request)
 
 
@@ -107,7 +108,7 @@ def test_an_attempt_that_was_overruled_is_void(builder: LedgerBuilder, verify: V
     """Nothing is wrong with it, nothing is told, nothing is waited for."""
     _, seq = make(builder)
     report = verify(builder)
-    assert (report.violations, report.warnings) == ((), ())
+    assert (named(report), report.warnings) == (set(), ())
     assert seq not in report.unconfirmed
     assert report.attempts == sum(line.subject.startswith("ledger.attempt.") for line in builder.entries) - 1
 

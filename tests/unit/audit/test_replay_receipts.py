@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from schemas import subjects
+from schemas.events.control import Withdraw
 from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.requests import PlatformContent, Rendering, digest_of
+from schemas.events.verdicts import Outcome
 from tests.support.ledger_builder import FIRE, LedgerBuilder
 from tests.unit.audit.judging import Verify, cleared, named, warned
 
@@ -94,3 +97,41 @@ def test_a_lapsed_receipt_answers_no_unconfirmed_post(builder: LedgerBuilder, ve
 
 
 # --- what counts must satisfy all rules -----------------------------------------------------------------------------
+
+
+# --- receipts without an attempt: fan-out's key alone ends nothing -------------------------------------------------
+
+
+@pytest.mark.parametrize("outcome", ["failed", "withheld", "expired", "unconfirmed"])
+def test_a_forged_end_counts_for_nothing_and_is_told(builder: LedgerBuilder, verify: Verify, outcome: str) -> None:
+    """The message goes out after it, by the audit's reading as by that of the services."""
+    request = cleared(builder)
+    forged = builder.receipt(request, 0, outcome=ReceiptOutcome(outcome), final=True)
+    builder.post(request)
+    report = verify(builder)
+    assert (report.violations, warned(report), report.attempts) == ((), [(forged, "receipt.baseless")], 1)
+
+
+def test_what_expired_or_was_refused_ends_without_an_attempt(builder: LedgerBuilder, verify: Verify) -> None:
+    refused, expired = cleared(builder), cleared(builder, name="r3b")
+    builder.order("mcpe", Withdraw(request_id=refused.request_id))
+    builder.verdict(refused, Outcome.REFUSED)
+    builder.receipt(refused, 0, outcome=ReceiptOutcome.WITHHELD, final=True)
+    builder.wait(4 * 3_600)
+    builder.receipt(expired, 0, outcome=ReceiptOutcome.EXPIRED, final=True)
+    report = verify(builder)
+    assert (report.violations, report.warnings) == ((), ())
+
+
+def test_a_recall_that_takes_nothing_back_where_something_stands(builder: LedgerBuilder, verify: Verify) -> None:
+    """It counts for the services, which have forgotten the earlier message; the record has not."""
+    first = cleared(builder)
+    builder.post(first)
+    content = PlatformContent(
+        platform="mastodon", parts=("Recalled.",), created_at=builder.now, act="recall", about=first.request_id
+    )
+    renderings = (Rendering.of(content), Rendering.of(content.model_copy(update={"platform": "website"})))
+    digest = digest_of("r3b", 1, renderings)
+    recall = cleared(builder, name="r3b", replaces=first.request_id, renderings=renderings, digest=digest)
+    forged = builder.receipt(recall, 0, outcome=ReceiptOutcome.WITHHELD, final=True)
+    assert (forged, "receipt.not_taken_back") in named(verify(builder))

@@ -117,6 +117,7 @@ def test_what_expired_unconfirmed_was_seen_by_an_officer(builder: LedgerBuilder,
     builder.verdict(request)
     attempt = builder.attempt(request)
     builder.receipt(request, attempt, outcome=ReceiptOutcome.UNCONFIRMED)
+    builder.wait(4 * 3_600)
     ended = builder.unconfirmed(request, 0)
     seq = builder.resolve(request, "posted", ended)
     builder.carry_out(request, 0, seq, "posted")
@@ -317,3 +318,15 @@ def test_a_role_that_was_given_later(builder: LedgerBuilder, verify: Verify, dou
 
 def test_the_usual_day_has_nothing_to_say(city: City, verify: Verify) -> None:
     assert verify(story(LedgerBuilder(city))).ok
+
+
+def test_the_platforms_late_word_after_an_officers_names_the_same_post(builder: LedgerBuilder, verify: Verify) -> None:
+    """Seed 288 of the simulation: a worker that slept finds by its id what an officer named by its address."""
+    request = builder.request()
+    builder.approve(request, "mcpe")
+    builder.verdict(request)
+    attempt = builder.attempt(request)
+    seq = builder.resolve(request, "posted", builder.unconfirmed(request, attempt))
+    builder.carry_out(request, attempt, seq, "posted")
+    builder.receipt(request, attempt)
+    assert verify(builder).violations == ()

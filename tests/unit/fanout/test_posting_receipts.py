@@ -52,7 +52,10 @@ class Rig:
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
         fold = SimpleNamespace(requests=requests, control=control(), chain=Chain())
-        runtime: Any = SimpleNamespace(clock=self.clock, log=quiet, fold=fold, control=fold.control)
+        projection = SimpleNamespace(listen=lambda _listener: None)
+        runtime: Any = SimpleNamespace(
+            clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
+        )
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
         destinations: Any = SimpleNamespace(
             profile=profile, connector=lambda _name: object(), host=lambda _profile: host

@@ -11,6 +11,7 @@ from schemas import subjects
 from schemas.events.verdicts import Outcome
 from services.gatekeeper.domain.schedule import Schedule
 from services.gatekeeper.handlers import GateHandlers
+from services.gatekeeper.second_look import SecondLook
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
@@ -26,9 +27,10 @@ def looked_at(held: RequestState, *, void: str = "") -> set[str]:
     listeners: list[Any] = []
     fold = SimpleNamespace(requests={held.request_id: held})
     runtime: Any = SimpleNamespace(fold=fold, projection=SimpleNamespace(listen=listeners.append))
-    gate = GateHandlers(runtime, Schedule())
+    gate = GateHandlers(runtime, Schedule(), SecondLook(runtime))
     entry = Entry(SEQ, subjects.receipt("fire-social", held.request_id), NOW, b"{}", {})
-    listeners[0](entry, Applied(SEQ, "receipt", (), void))
+    for listen in listeners:
+        listen(entry, Applied(SEQ, "receipt", (), void))
     return gate.schedule.soon
 
 

@@ -74,6 +74,7 @@ def test_it_waits_until_what_it_comes_after_is_settled(city: City, field: str) -
         assert "not settled" in why_void(builder, builder.attempt(later))
         builder.receipt(first, attempt)
     else:
+        builder.verdict(first, Outcome.REFUSED)
         builder.receipt(first, 0, outcome=ReceiptOutcome.WITHHELD, final=True)
     assert why_void(builder, builder.attempt(later)) == ""
 
@@ -115,6 +116,7 @@ def test_the_whole_chain_is_waited_for(city: City) -> None:
     builder.lapsed(first, attempt)
     second = cleared(builder, "r2", replaces="r1")
     third = cleared(builder, "r3", replaces="r2")
+    builder.verdict(second, Outcome.REFUSED)
     builder.receipt(second, 0, outcome=ReceiptOutcome.WITHHELD, final=True)
     assert "r1, which it comes after" in why_void(builder, builder.attempt(third))
     builder.receipt(first, attempt)

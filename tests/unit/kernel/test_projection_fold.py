@@ -37,6 +37,7 @@ def test_what_ended_without_an_attempt_is_folded(city: City) -> None:
     builder = LedgerBuilder(city)
     builder.genesis()
     request = builder.request()
+    builder.wait(4 * 3_600)
     builder.receipt(request, 0, outcome=ReceiptOutcome.EXPIRED, final=True)
     fold, applied = folded(builder)
     assert [one.void for one in applied] == ["", "", ""]

@@ -57,7 +57,8 @@ def happen(story: Story, event: RequestEvent) -> None:
     if event in (_E.VERDICT_CLEARED, _E.VERDICT_BLOCKED, _E.VERDICT_REFUSED):
         story.verdict(outcome=Outcome(event.removeprefix("verdict ")))
     elif event is _E.LAST_RECEIPT:
-        story.receipt(0, ReceiptOutcome.WITHHELD, profile=PARKS, final=True)
+        story.now = max(story.now, story.requests["r1"].expires_at)
+        story.receipt(0, ReceiptOutcome.EXPIRED, profile=PARKS)
     elif event is _E.LAST_RECEIPT_UNCONFIRMED:
         story.receipt(story.attempt(profile=PARKS), ReceiptOutcome.UNCONFIRMED, profile=PARKS)
     elif event is _E.POST_UNSURE:

@@ -110,7 +110,8 @@ def test_no_account_imports_a_subject_of_a_stream_literally() -> None:
 
 def test_the_desk_reaches_services_and_never_the_ledgers_account() -> None:
     assert "LIVE_CORE" not in DESK.text
-    for account, sent in ((DESK, flow.OFFICER_MAY_SEND), (WEB, flow.WEB_MAY_SEND)):
+    at_the_desk = (*flow.OFFICER_MAY_SEND, *flow.SYSTEMS_LANE.values())
+    for account, sent in ((DESK, at_the_desk), (WEB, flow.WEB_MAY_SEND)):
         assert "LIVE_CORE" not in account.text
         served = {(service_account("live", row), one) for row in flow.SERVICES for one in row.serves if one in sent}
         taken = {(source, subject) for kind, source, subject, _ in account.imports if kind == "service"}

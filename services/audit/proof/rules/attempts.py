@@ -59,6 +59,7 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         return
     facts = _counted(state, entry, event)
     state.progress.attempted(entry.seq, event)
+    context.counted.history.ended.append((entry.seq, event.profile, False))
     yield from _platform(state, entry, event)
     basis = Basis(context.counted.verdict, context.counted.verdict_seq, context.counted.approvals())
     yield from _authorized(state, entry, facts, context, basis, unseen=())

@@ -11,7 +11,7 @@ from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
-from schemas.events.requests import Request, digest_of
+from schemas.events.requests import Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome
 from schemas.roles import OFFICE_OR_APPROVER
 from services.audit.proof.counted import CountedRequest
@@ -20,6 +20,7 @@ from services.audit.proof.rules import barrier
 from services.audit.proof.signers import signed_by_officer
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
+from services.kernel.authority.visible import unseen_in
 from services.kernel.base.errors import describe
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
@@ -107,9 +108,18 @@ def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         said = f"{name} says that it was submitted under {event.submitted_posture}; {posture} was in force."
         state.before(entry.seq, "request.posture", said)
         event = event.model_copy(update={"submitted_posture": str(posture)})
+    if state.goes_by_new_rules and any(map(_hides, event.renderings)):
+        yield Violation(entry.seq, "request.unseen", f"{name} holds characters that no screen shows.")
     if not _known_author(state, event):
         yield Violation(entry.seq, "request.author", f"There is no {event.author_kind} {event.author}.")
     _enter(state, entry, event, counts=here and ours)
+
+
+def _hides(rendering: Rendering) -> bool:
+    try:
+        return bool(unseen_in(rendering.content()))
+    except ValueError:
+        return False  # nobody can post what cannot be read
 
 
 def _enter(state: ReplayState, entry: RecordEntry, event: Request, *, counts: bool) -> None:
@@ -158,7 +168,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     else:
         faults += _says(state, event, statement)
         yield from _content(state, entry, event, statement, context, genuine=not faults)
-        counts = not faults and context.counts and context.counted.take_up(event, statement)
+        counts = not faults and context.counts and context.counted.take_up(event, statement, entry.seq)
         first = state.nonces.setdefault(statement.nonce, entry.seq)
         if first != entry.seq:
             said = f"The statement by {event.officer} was used at {first} already."
@@ -208,10 +218,24 @@ def _content(
     *,
     genuine: bool,
 ) -> Iterator[Violation]:
-    if statement.revision != context.request.revision or statement.digest == context.request.digest:
+    if statement.revision != context.request.revision:
+        return
+    if genuine and statement.rule is not None and statement.decision == "approve":
+        yield from _circumstances(entry, statement, context.request)
+    if statement.digest == context.request.digest:
         return
     message = f"{event.officer} signed other content than that of the request."
     if genuine:
         yield Violation(entry.seq, "approval.digest", message)
     else:
         state.void(entry.seq, "approval.digest", message)
+
+
+def _circumstances(entry: RecordEntry, statement: ApprovalStatement, request: Request) -> Iterator[Violation]:
+    """Intake lets no approval in that is of another author, severity or end than the request has."""
+    signed = (statement.author, statement.crisis, statement.severity, statement.request_expires_at)
+    stands = (request.author, request.crisis, request.severity, request.expires_at)
+    follows = (statement.replaces, statement.follows) == (request.replaces, request.follows)
+    if signed != stands or not follows:
+        message = f"{statement.officer} signed another author, severity or end than {statement.request_id} has."
+        yield Violation(entry.seq, "approval.circumstances", message)

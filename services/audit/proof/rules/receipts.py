@@ -8,7 +8,7 @@ from dataclasses import replace
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.audit.proof.replay_state import AttemptFacts, DeliveryContext, ReplayState, Target
-from services.audit.proof.rules import resolutions
+from services.audit.proof.rules import borne_out, resolutions
 from services.audit.proof.rules.attempts import Basis, violations
 from services.audit.proof.rules.barrier import LEASE
 from services.audit.record.format import RecordEntry
@@ -35,6 +35,10 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         yield Violation(entry.seq, "receipt.request", f"There is no request {event.request_id}.")
         return
     target = context.target(event.revision, event.profile)
+    baseless = borne_out.baseless(entry, event, context) if state.goes_by_new_rules else ""
+    if baseless and borne_out.could_end_without(event):
+        state.void(entry.seq, "receipt.baseless", baseless)
+        return
     why = state.void_attempts.get(event.attempt_seq)
     if why is not None:
         yield Violation(
@@ -45,11 +49,15 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         if event.outcome is ReceiptOutcome.DELIVERED:
             yield from _public(state, entry, event, target)
         return
-    if here and context.counts:
+    if here and context.counts and not baseless:
         state.progress.answered(event)
+        progress = state.progress.of(event.request_id, event.profile)
+        over = progress.final and progress.answered
+        context.counted.history.ended.append((entry.seq, event.profile, over))
     if event.outcome is ReceiptOutcome.LAPSED:
         yield from _lapsed(state, entry, event)
         return
+    yield from borne_out.nothing_there(state, entry, event, context)
     yield from _settle(state, entry, event, context)
     yield from resolutions.receipt(entry, event, target)
     if event.outcome is ReceiptOutcome.DELIVERED:
@@ -136,7 +144,9 @@ def _overtaken(state: ReplayState, event: Receipt, facts: AttemptFacts) -> Itera
 
 def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Target) -> Iterator[Violation]:
     remote = event.remote_id or event.url or ""
-    if target.delivered_seq and remote not in target.remote_ids:
+    # One attempt makes one post: what an officer named by its address, the platform may name later by its id.
+    the_same = target.seen_by_person and len(target.attempts) == 1
+    if target.delivered_seq and remote not in target.remote_ids and not the_same:
         twice = Violation(
             entry.seq,
             "receipt.double",
@@ -147,4 +157,5 @@ def _public(state: ReplayState, entry: RecordEntry, event: Receipt, target: Targ
         else:
             yield twice
     target.remote_ids.add(remote)
+    target.seen_by_person = target.seen_by_person or event.resolution_seq is not None
     target.delivered_seq = target.delivered_seq or entry.seq

@@ -10,6 +10,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof import chain
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
+from services.audit.proof.rules import policy
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import RecordEntry, header
 from services.audit.record.reader import PinnedCheckpoint
@@ -57,10 +58,13 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     context.verdict, context.verdict_seq, context.changed_at = event, entry.seq, entry.at
     newest = event.revision >= context.counted.revision
     if event.control_seq == state.control_seq and context.counts and newest:
+        if state.goes_by_new_rules:
+            yield from policy.judge(state, entry, event, context)
         context.counted.verdict, context.counted.verdict_seq = event, entry.seq
         if event.outcome is Outcome.CLEARED:
             context.counted.wanted = frozenset((*event.targets, MIRROR) if event.mirror else event.targets)
-            chain.cleared(state, context.request)
+            context.counted.history.wanted.append((entry.seq, context.counted.wanted))
+            chain.cleared(state, context.request, entry.seq)
 
 
 def _may_mirror(state: ReplayState, event: Verdict, context: DeliveryContext) -> bool:

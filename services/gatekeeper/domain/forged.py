@@ -1,0 +1,41 @@
+"""What no intake of ours puts on record: a request that changed after it was signed, or that hides words. Pure.
+
+The gate and the worker let neither pass. That it stands at all means that somebody has intake's key.
+"""
+
+from __future__ import annotations
+
+from schemas import unseen
+from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.requests import Request
+from services.kernel.authority.statements import statement_on_record
+
+
+def hidden_in(request: Request) -> str:
+    """Say which characters of its renderings no screen shows; empty where there are none, or they cannot be read."""
+    found: dict[str, None] = {}
+    for rendering in request.renderings:
+        try:
+            content = rendering.content()
+        except ValueError:
+            continue
+        for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+            found |= dict.fromkeys(unseen.in_text(text))
+    return unseen.named(tuple(found)) if found else ""
+
+
+def changed_after(approval: Approval, request: Request) -> str:
+    """Say what of a request is not what an officer signed; empty where all is."""
+    said = statement_on_record(approval.envelope, ApprovalStatement)
+    if said is None or said.rule is None or said.decision != "approve" or said.revision != request.revision:
+        return ""
+    pairs = (
+        ("author", said.author, request.author),
+        ("crisis flag", said.crisis, request.crisis),
+        ("severity", said.severity, request.severity),
+        ("end", said.request_expires_at, request.expires_at),
+        ("original", said.replaces, request.replaces),
+        ("earlier message", said.follows, request.follows),
+        ("content", said.digest, request.digest),
+    )
+    return ", ".join(what for what, signed, stands in pairs if signed != stands)

@@ -1,0 +1,129 @@
+"""Looks for what only a stolen key writes: verdicts that the policy would not give, requests that changed or hide.
+
+Nothing is undone: a refusal is final for every reader. But it is told at once, in the log, by ``doctor`` and by
+``pending``, so that a person submits the message again; ``audit verify`` finds it in the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from schemas.events.approvals import Approval
+from schemas.events.requests import Request
+from schemas.events.verdicts import Verdict
+from schemas.subjects import place_of
+from services.gatekeeper.domain.dossier import difference, facts_at
+from services.gatekeeper.domain.forged import changed_after, hidden_in
+from services.gatekeeper.policy.decide import decide
+from services.kernel.control.control_state import ControlState
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.reading import parse
+from services.kernel.fold.reopening import reopen
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.entry import Entry
+from services.kernel.projection.request_entries import entries_on
+from services.kernel.runtime.service import Runtime
+from services.kernel.runtime.supervisor import AGAIN_SECONDS
+
+AFTER_SECONDS = 1.0
+"""By then the ack of a verdict of one's own has come."""
+
+OWN_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class _Stranger:
+    """A verdict that somebody else may have written, with what was so where it stands."""
+
+    seq: int
+    verdict: Verdict
+    control: ControlState
+    over: frozenset[str]
+    replaced: dict[str, str]
+
+
+class SecondLook:
+    """Decides verdicts of others again, a second after they were folded."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._own: deque[int] = deque(maxlen=OWN_KEPT)
+        self._waiting: deque[_Stranger] = deque()
+        self._running = False
+        runtime.projection.listen(self._on_folded)
+
+    def wrote(self, seq: int) -> None:
+        """Remember a verdict of one's own."""
+        self._own.append(seq)
+
+    async def run(self) -> None:
+        """Look at what comes from now on, without end; what stood before is the audit's."""
+        self._running = True
+        while True:
+            await asyncio.sleep(AFTER_SECONDS)
+            own = set(self._own)
+            for _ in range(len(self._waiting)):
+                one = self._waiting.popleft()
+                if one.seq not in own:
+                    await self._look(one)
+
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        if not self._running or applied.void:
+            return
+        if applied.kind == "verdict":
+            self._note_verdict(entry)
+        elif applied.kind in ("request", "approval"):
+            self._look_at(entry, applied.kind)
+
+    def _look_at(self, entry: Entry, kind: str) -> None:
+        """Say aloud what of a request, or of what was signed of it, intake would not have let in."""
+        request_id = place_of(entry.subject).request_id
+        state = self._runtime.fold.requests.get(request_id)
+        if kind == "request":
+            hidden = hidden_in(parse(Request, entry.data))
+            said = f"the request {request_id} holds what no screen shows: {hidden}" if hidden else ""
+        else:
+            approval = parse(Approval, entry.data)
+            changed = changed_after(approval, state.request) if state is not None else ""
+            said = f"{approval.officer} signed other circumstances of {request_id}: {changed}" if changed else ""
+        if said:
+            self._runtime.alarm(said, request_id=request_id, seq=entry.seq)
+
+    def _note_verdict(self, entry: Entry) -> None:
+        verdict, chain = parse(Verdict, entry.data), self._runtime.fold.chain
+        state = self._runtime.fold.requests.get(verdict.request_id)
+        request = state.request if state is not None else None
+        names = {verdict.request_id, (request.replaces if request is not None else None) or ""}
+        replaced = {name: chain.replaced[name] for name in names if name in chain.replaced}
+        over = frozenset(state.wanted) - state.left if state is not None else frozenset[str]()
+        self._waiting.append(_Stranger(entry.seq, verdict, self._runtime.control, over, replaced))
+
+    async def _look(self, one: _Stranger) -> None:
+        try:
+            state = await self._state(one.verdict.request_id)
+        except Exception:
+            self._waiting.append(one)
+            await asyncio.sleep(AGAIN_SECONDS)
+            raise
+        if state is None or state.request.revision != one.verdict.revision:
+            return
+        why = difference(one.verdict, decide(facts_at(state, one.verdict, one.control, one.over, one.replaced)), state)
+        if why:
+            self._runtime.alarm(
+                f"the verdict {one.seq} on {one.verdict.request_id} is not the policy's: {why}",
+                request_id=one.verdict.request_id,
+                seq=one.seq,
+            )
+
+    async def _state(self, request_id: str) -> RequestState | None:
+        """Return a request, also one that has left memory; raises Unreachable."""
+        runtime = self._runtime
+        known = runtime.fold.requests.get(request_id)
+        if known is not None:
+            return known
+        scratch = runtime.fold.apart()
+        found = await entries_on(request_id, runtime.projection.all_of)
+        reopen(scratch, request_id, found, runtime.clock.monotonic())
+        return scratch.requests.get(request_id)
