@@ -20,6 +20,7 @@ from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.views import is_pending, page_key, request_view
 from services.kernel.base.errors import BadInput
+from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime, Sender
@@ -175,7 +176,7 @@ class BoardHandlers:
             return runtime.fold.requests.get(request_id)
         found = await entries_on(request_id, runtime.projection.all_of)
         scratch = runtime.fold.apart()
-        scratch.reopen(request_id, found, runtime.clock.monotonic())
+        reopen(scratch, request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)
 
     def _view(self, state: RequestState) -> RequestView:

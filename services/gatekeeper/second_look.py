@@ -20,6 +20,7 @@ from services.gatekeeper.policy.decide import decide
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
+from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.request_entries import entries_on
@@ -124,5 +125,5 @@ class SecondLook:
             return known
         scratch = runtime.fold.apart()
         found = await entries_on(request_id, runtime.projection.all_of)
-        scratch.reopen(request_id, found, runtime.clock.monotonic())
+        reopen(scratch, request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)

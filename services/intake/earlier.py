@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.intake.domain.following import Earlier, earlier_of
 from services.kernel.base.errors import BadInput
+from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime
@@ -35,6 +36,6 @@ async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
     if state is None:
         scratch = runtime.fold.apart()
         found = await entries_on(request_id, runtime.projection.all_of)
-        scratch.reopen(request_id, found, runtime.clock.monotonic())
+        reopen(scratch, request_id, found, runtime.clock.monotonic())
         state = scratch.requests.get(request_id)
     return state

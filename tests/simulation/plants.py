@@ -27,6 +27,7 @@ from services.gatekeeper.domain.dossier import undecided
 from services.gatekeeper.policy.clauses import setting_schedule
 from services.kernel.authority.post_authorization import post_violations
 from services.kernel.fold import ledger_fold as fold
+from services.kernel.fold import reopening
 from services.kernel.fold.ledger_fold import LedgerFold
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
@@ -100,7 +101,7 @@ def _singles_without_ids() -> list[Patch]:
 
 
 def _effective_off() -> list[Patch]:
-    return [(fold, "void_because", lambda *_, **__: "")]
+    return [(room, "void_because", lambda *_, **__: "") for room in (fold, reopening)]
 
 
 def _lapsed_frees_the_same() -> list[Patch]:

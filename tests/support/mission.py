@@ -89,12 +89,13 @@ async def provisioned_city(city: City) -> None:
 
 @dataclass
 class Desk:
-    """A person (or system) connected with its own key."""
+    """A person (or system) connected with its own key; ``newest`` asks for the last sequence of the ledger."""
 
     city: City
     user: str
     client: Client
     signer: Signer
+    newest: Callable[[], Awaitable[int]]
 
     async def ask(self, base: str, body: Contract | bytes, seconds: float = PATIENCE) -> dict[str, Any]:
         """Send under the own name and return the answer as JSON."""
@@ -116,9 +117,15 @@ class Desk:
         return await self.order(action, subjects.DESK_REGISTRY_ORDER, **changes)
 
     async def board(self, query: str, request_id: str | None = None) -> dict[str, Any]:
-        """Ask the board."""
-        question = BoardQuery(query=query, request_id=request_id)
-        return await self.ask(subjects.DESK_BOARD_QUERY, question)
+        """Ask the board, which answers once it has folded what stands in the ledger now."""
+        question = BoardQuery(query=query, request_id=request_id, at_least=await self.newest() or None)
+
+        async def answered() -> dict[str, Any] | None:
+            answer = await self.ask(subjects.DESK_BOARD_QUERY, question)
+            return None if answer.get("error", {}).get("code") == "ledger.behind" else answer
+
+        answer: dict[str, Any] = await eventually(answered)
+        return answer
 
 
 def sign_order(city: City, signer: Signer, name: str, action: Any, **changes: Any) -> Envelope:
@@ -277,6 +284,7 @@ class Mission:
         self.port = free_port()
         self._stack = contextlib.AsyncExitStack()
         self._started: dict[int, Started] = {}
+        self._looker: Writer | None = None
 
     async def __aenter__(self) -> Mission:
         await self.broker.start(self.city, self.port)
@@ -301,7 +309,12 @@ class Mission:
         """Connect as an officer or system."""
         path = self.city.key_path(user)
         client = await self._client(path, user)
-        return Desk(self.city, user, client, load_key(path))
+        return Desk(self.city, user, client, load_key(path), self._newest)
+
+    async def _newest(self) -> int:
+        if self._looker is None:
+            self._looker = await self.provisioner()
+        return (await self._looker.js.stream_info(streams.LEDGER)).state.last_seq
 
     async def writer(self, service: str, url: str | None = None) -> Writer:
         """Connect with a service's key, to the broker or to what stands before it."""

@@ -13,10 +13,7 @@ LONGEST_FILE = 300
 
 # What stands above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
 LONG_FUNCTIONS: dict[str, int] = {}
-LONG_FILES = {
-    "services/fanout/connectors/bluesky/connector.py": 323,
-    "services/kernel/fold/ledger_fold.py": 467,
-}
+LONG_FILES: dict[str, int] = {}
 
 
 def modules() -> Iterator[tuple[str, str]]:

@@ -4,70 +4,36 @@ Whether an entry counts is decided by its bytes and what stands before it. What 
 statement whose signature is not right, a verdict whose control revision is not in force where it stands, an attempt
 that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
 
-What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``).
+What is over leaves memory; an entry on a request that is not there reopens it by reading its subjects (``missing``,
+``reopening``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.approvals import Approval
 from schemas.events.control import Ordered, Posture
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from schemas.events.resolutions import Resolution, ResolutionStatement
+from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
-from services.kernel.authority.statements import signed_by
-from services.kernel.control.control_fold import fold
-from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
+from services.kernel.fold.applied import Applied, LostRace, Void
 from services.kernel.fold.borne_out import baseless_because
 from services.kernel.fold.chain import Chain
+from services.kernel.fold.control_change import Authority, changed_by
 from services.kernel.fold.effective import is_forged, rejected_by, void_because
-from services.kernel.fold.overtaken import came_too_late
-from services.kernel.fold.reading import is_first, is_kind, is_readable, keys_of, parse, parse_control_event
-from services.kernel.fold.state import RequestState, TakenOver, TargetState, set_of, wanted_by
+from services.kernel.fold.genuine import genuine, is_genuine
+from services.kernel.fold.reading import is_first, keys_of, parse
+from services.kernel.fold.revisions import Revisions, revision_at, was_overtaken
+from services.kernel.fold.state import RequestState, TakenOver, wanted_by
 from services.kernel.ledger.entry import Entry
-
-REMEMBERED = timedelta(hours=1)
-"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
-
-
-class Void(Exception):
-    """An entry that does not count, and why."""
-
-
-class LostRace(Void):
-    """An entry that an honest service stored a moment too late, as it may: the ledger's order decided."""
-
-
-@dataclass(frozen=True)
-class Authority:
-    """The pinned keys of the realm."""
-
-    realm: str
-    root_keys: frozenset[str]
-    threshold: int
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What one entry changed: the kind, the keys of what it touches, and why it is void (empty: it counts).
-
-    ``lost_race``: it is void only because it came a moment too late, which calls for no alarm.
-    """
-
-    seq: int
-    kind: str
-    keys: tuple[str, ...] = ()
-    void: str = ""
-    lost_race: bool = False
 
 
 @dataclass
@@ -95,7 +61,7 @@ class LedgerFold:
     chain: Chain = field(default_factory=Chain)
     ruled_from: int = 0
     ruled_orders: int = 0
-    revisions: list[tuple[int, Posture]] = field(default_factory=list)
+    revisions: Revisions = field(default_factory=list)
 
     def missing(self, entry: Entry) -> str | None:
         """Return the request that an entry is about if it is not in memory: its subjects have to be read first.
@@ -123,7 +89,7 @@ class LedgerFold:
         keys = keys_of(kind, request_id, profile)
         lost_race = False
         try:
-            _FOLDS[kind](self, entry, boot)
+            self.fold_entry(entry, boot)
             void = ""
         except Void as why:
             void, lost_race = str(why), isinstance(why, LostRace)
@@ -132,79 +98,13 @@ class LedgerFold:
         self._forget(request_id)
         return Applied(entry.seq, kind, keys, void, lost_race)
 
-    def reopen(self, request_id: str, entries: Iterable[Entry], boot: float) -> None:
-        """Bring a request that was over back into memory, from the entries on its subjects, in order.
-
-        Its attempts count as far as a receipt names them and nothing on their request speaks against it: when it was
-        over, none was open. Who is under way on its profiles stays as it is.
-        """
-        taken_over = self.taken_over  # replaced by the fold, never changed in place
-        found = sorted(entries, key=lambda entry: entry.seq)
-        named = {parse(Receipt, one.data).attempt_seq for one in found if is_kind(one, "receipt") and is_readable(one)}
-        for entry in found:
-            kind = place_of(entry.subject)[0]
-            try:
-                if kind == "attempt":
-                    self._reopen_attempt(entry, boot, named=entry.seq in named)
-                else:
-                    _FOLDS[kind](self, entry, boot)
-            except (Void, ValueError):
-                continue
-        self.taken_over = taken_over
-
-    def resume(self, entries: Iterable[Entry], counted: frozenset[int], boot: float) -> None:
-        """Fold control and what is open from a part of the ledger: see ``projection.snapshot``.
-
-        Args:
-            entries: all on ``ledger.control`` and on the subjects of the open requests.
-            counted: their attempts that count.
-            boot: the present in boot-time seconds; leases of attempts are counted from it.
-        """
-        for entry in sorted(entries, key=lambda entry: entry.seq):
-            kind, _, profile = place_of(entry.subject)
-            try:
-                if kind == "attempt":
-                    self._resume_attempt(entry, profile, boot, counts=entry.seq in counted)
-                else:
-                    _FOLDS[kind](self, entry, boot)
-            except (Void, ValueError):
-                continue
-
-    def _resume_attempt(self, entry: Entry, profile: str, boot: float, *, counts: bool) -> None:
-        attempt = parse(Attempt, entry.data)
-        state = self._state(place_of(entry.subject)[1])
-        if (attempt.profile, attempt.request_id) != (profile, state.request_id):
-            return
-        if counts:
-            self._note_attempt(state, entry, attempt, boot)
-            self._take_profile(profile, entry.seq, state.request_id)
-        else:
-            target = self._target(state, profile)
-            target.number = max(target.number, attempt.number)
-
     def apart(self) -> LedgerFold:
         """Return a fold of the same control without requests, to reopen one there and look at it."""
         return replace(self, requests={}, busy={}, orders={}, taken_over={})
 
-    def _reopen_attempt(self, entry: Entry, boot: float, *, named: bool) -> None:
-        attempt = parse(Attempt, entry.data)
-        _, request_id, profile = place_of(entry.subject)
-        state = self._state(request_id)
-        if (attempt.profile, attempt.request_id) != (profile, request_id):
-            return
-        if attempt.rule is None:
-            counts = not 0 < self.ruled_from < entry.seq
-        else:
-            control_seq, _ = self._revision_at(entry.seq)
-            void = void_because(
-                attempt, entry.at, entry.headers, state, control_seq=control_seq, rejected_by="", busy=0
-            )
-            counts = not void
-        if named and counts:
-            self._note_attempt(state, entry, attempt, boot)
-        else:
-            target = self._target(state, profile)
-            target.number = max(target.number, attempt.number)
+    def fold_entry(self, entry: Entry, boot: float) -> None:
+        """Fold an entry of a kind that is folded; raises Void or ValueError."""
+        _FOLDS[place_of(entry.subject)[0]](self, entry, boot)
 
     # --- each kind ----------------------------------------------------------------------------------------
 
@@ -217,22 +117,11 @@ class LedgerFold:
 
     def _change_control(self, entry: Entry) -> None:
         try:
-            event = parse_control_event(entry.data)
-            after = fold(
-                self.control,
-                event,
-                entry.seq,
-                root_keys=self.authority.root_keys,
-                threshold=self.authority.threshold,
-                realm=self.authority.realm,
-                stored_at=entry.at,
-                carried_out=self.orders,
-            )
-        except (ControlFault, ValueError) as error:
+            event, after = changed_by(entry, self.control, self.authority, self.orders)
+        except Void:
             if self.control.seq:  # before the manifest there is no revision at all
                 self.control = replace(self.control, seq=entry.seq)
-            # What protects is appended without a condition, so that two of a kind may meet: one came too late.
-            raise (LostRace if came_too_late(entry, error) else Void)(f"control event: {error}"[:300]) from error
+            raise
         self.control = after
         self.ruled_orders = self.ruled_orders or (entry.seq if after.ruled else 0)
         if isinstance(event, Ordered):
@@ -249,7 +138,7 @@ class LedgerFold:
         if known is not None and (known.is_refused or known.is_begun):
             raise LostRace("the revision before is refused, or is being posted")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
-        posture: Any = str(self._revision_at(entry.seq)[1])
+        posture: Any = str(revision_at(self.revisions, entry.seq)[1])
         if request.submitted_posture != posture:
             request = request.model_copy(update={"submitted_posture": posture})
         state = RequestState(request, entry.seq, entry.at, fact_seq=entry.seq, changed=entry.seq)
@@ -258,10 +147,10 @@ class LedgerFold:
 
     def _approval(self, entry: Entry, _boot: float) -> None:
         _, request_id, officer = place_of(entry.subject)
-        state = self._state(request_id)
+        state = self.state_of(request_id)
         state.spoken[officer] = entry.seq
         approval = parse(Approval, entry.data)
-        statement = self._genuine(approval, request_id, officer, entry.seq)
+        statement = genuine(approval, request_id, officer, entry.seq, control=self.control, realm=self.authority.realm)
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
         if statement.nonce in state.nonces:
@@ -276,16 +165,16 @@ class LedgerFold:
         state.fact_seq = state.changed = entry.seq
 
     def _verdict(self, entry: Entry, _boot: float) -> None:
-        state = self._state(place_of(entry.subject)[1])
+        state = self.state_of(place_of(entry.subject)[1])
         state.verdict_last = entry.seq
         verdict = parse(Verdict, entry.data)
-        control_seq, _ = self._revision_at(entry.seq)
+        control_seq, _ = revision_at(self.revisions, entry.seq)
         if verdict.request_id != state.request_id:
             raise Void("the verdict stands under another name")
         if verdict.revision < state.request.revision:
             raise LostRace("a newer revision stands")
         if verdict.control_seq != control_seq:
-            why = LostRace if self._was_overtaken(verdict) else Void
+            why = LostRace if was_overtaken(self.revisions, verdict) else Void
             raise why(f"the verdict is not of control revision {control_seq}")
         state.verdict, state.verdict_seq = verdict, entry.seq
         state.changed = entry.seq
@@ -296,12 +185,12 @@ class LedgerFold:
     def _attempt(self, entry: Entry, boot: float) -> None:
         attempt = parse(Attempt, entry.data)
         _, request_id, profile = place_of(entry.subject)
-        state = self._state(request_id)
+        state = self.state_of(request_id)
         if (attempt.profile, attempt.request_id) != (profile, request_id):
             raise Void("the attempt stands under another name")
         if attempt.rule is None and not self.ruled_from:
-            self._note_attempt(state, entry, attempt, boot)
-            self._take_profile(profile, entry.seq, request_id)
+            state.note_attempt(entry.seq, entry.at, attempt, boot)
+            self.take_profile(profile, entry.seq, request_id)
             return
         self.ruled_from = self.ruled_from or entry.seq
         busy = self.busy.get(profile, (0, ""))[0]
@@ -318,14 +207,13 @@ class LedgerFold:
         if attempt.rule is None:
             void = void or "it is written as before version 0.3"
         if void:
-            target = self._target(state, profile)
-            target.number = max(target.number, attempt.number)
+            state.note_number(profile, attempt.number)
             forged = attempt.rule is None or is_forged(attempt, entry.headers, state, control_seq=self.control_seq)
             raise (Void if forged else LostRace)(f"the attempt on {profile} does not count: {void}")
-        self._note_attempt(state, entry, attempt, boot)
-        self._take_profile(profile, entry.seq, request_id)
+        state.note_attempt(entry.seq, entry.at, attempt, boot)
+        self.take_profile(profile, entry.seq, request_id)
 
-    def _take_profile(self, profile: str, seq: int, request_id: str) -> None:
+    def take_profile(self, profile: str, seq: int, request_id: str) -> None:
         """Note that a profile is taken until something is said of its attempt.
 
         Not of the website's mirror: it stands for the whole site, where each message has a page of its own that may be
@@ -334,19 +222,10 @@ class LedgerFold:
         if profile != MIRROR:
             self.busy[profile] = (seq, request_id)
 
-    def _note_attempt(self, state: RequestState, entry: Entry, attempt: Attempt, boot: float) -> None:
-        target = self._target(state, attempt.profile)
-        target.attempt, target.attempt_seq, target.attempt_at = attempt, entry.seq, entry.at
-        target.folded_at, target.answered, target.lapsed = boot, False, False
-        target.number = max(target.number, attempt.number)
-        target.effective.append(entry.seq)
-        target.changed = state.changed = entry.seq
-        state.note(attempt.profile)
-
     def _receipt(self, entry: Entry, _boot: float) -> None:
         _, request_id, profile = place_of(entry.subject)
-        state = self._state(request_id)
-        target = self._target(state, profile)
+        state = self.state_of(request_id)
+        target = state.target_of(profile)
         target.receipt_last = entry.seq
         receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
@@ -363,7 +242,7 @@ class LedgerFold:
             return
         if receipt.attempt_seq == target.attempt_seq:
             if not target.answered:
-                self._note_taken_over(entry, receipt, target)
+                self.taken_over = target.with_sleeper(self.taken_over, receipt, entry.at)
             target.answered = True
         target.receipt, target.receipt_seq = receipt, entry.seq
         target.receipts.append((entry.seq, receipt))
@@ -371,81 +250,29 @@ class LedgerFold:
         if receipt.resolution_seq is not None:
             state.fact_seq = entry.seq
 
-    def _note_taken_over(self, entry: Entry, receipt: Receipt, target: TargetState) -> None:
-        attempt, at = target.attempt, target.attempt_at
-        if attempt is None or at is None or receipt.worker in (None, attempt.worker):
-            return
-        known = {seq: one for seq, one in self.taken_over.items() if entry.at - one.at < REMEMBERED}
-        known[target.attempt_seq] = TakenOver(
-            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, target.folded_at
-        )
-        self.taken_over = known
-
     def _resolution(self, entry: Entry, _boot: float) -> None:
         resolution = parse(Resolution, entry.data)
         _, request_id, profile = place_of(entry.subject)
-        state = self._state(request_id)
-        if not self._is_genuine(resolution, request_id, profile, entry.seq):
+        state = self.state_of(request_id)
+        realm = self.authority.realm
+        if not is_genuine(resolution, request_id, profile, entry.seq, control=self.control, realm=realm):
             raise Void(f"the decision of {resolution.officer} is not genuine")
-        target = self._target(state, profile)
+        target = state.target_of(profile)
         target.resolutions.append((entry.seq, resolution))
         target.changed = state.changed = entry.seq
 
     # --- small things -------------------------------------------------------------------------------------
 
-    def _state(self, request_id: str) -> RequestState:
+    def state_of(self, request_id: str) -> RequestState:
+        """Return a request that is in memory; raises Void."""
         state = self.requests.get(request_id)
         if state is None:
             raise Void(f"there is no request {request_id}")
         return state
 
-    def _target(self, state: RequestState, profile: str) -> TargetState:
-        """Return a request's state on a profile; raises Void for one that it never named.
-
-        Who reads the request again reads the subjects of the profiles that it names, and no others.
-        """
-        if profile not in state.targets:
-            if profile not in set_of(state.request.targets) and profile not in (MIRROR, *state.wanted):
-                raise Void(f"{state.request_id} does not go to {profile}")
-            state.targets[profile] = TargetState()
-        return state.targets[profile]
-
     def _is_ruled(self, seq: int) -> bool:
         """Return whether an entry stands behind the first order or attempt of version 0.3, and goes by its rules."""
         return 0 < self.ruled_from < seq or 0 < self.ruled_orders < seq
-
-    def _revision_at(self, seq: int) -> tuple[int, Posture]:
-        """Return the control revision in force before an entry, and its posture."""
-        place = bisect_left(self.revisions, seq, key=lambda revision: revision[0])
-        return self.revisions[place - 1] if place else (0, Posture.ROUTINE)
-
-    def _was_overtaken(self, verdict: Verdict) -> bool:
-        """Return whether control moved on only after everything that the verdict says that it was decided by."""
-        place = bisect_left(self.revisions, verdict.control_seq, key=lambda revision: revision[0])
-        known = [seq for seq, _ in self.revisions[place : place + 2]]
-        return len(known) == 2 and known[0] == verdict.control_seq and verdict.as_of < known[1]
-
-    def _genuine(self, approval: Approval, request_id: str, name: str, seq: int) -> ApprovalStatement | None:
-        if name not in self.control.officers or (approval.request_id, approval.officer) != (request_id, name):
-            return None
-        statement = signed_by(self.control.keys_at(name, seq), approval.envelope, ApprovalStatement)
-        said = (request_id, name, self.authority.realm)
-        return statement if statement and (statement.request_id, statement.officer, statement.realm) == said else None
-
-    def _is_genuine(self, resolution: Resolution, request_id: str, profile: str, seq: int) -> bool:
-        """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
-        keys = self.control.keys_at(resolution.officer, seq)
-        if (resolution.request_id, resolution.profile) != (request_id, profile):
-            return False
-        statement = signed_by(keys, resolution.envelope, ResolutionStatement)
-        said = (request_id, resolution.revision, profile, resolution.officer, self.authority.realm)
-        return statement is not None and said == (
-            statement.request_id,
-            statement.revision,
-            statement.profile,
-            statement.officer,
-            statement.realm,
-        )
 
     def _forget(self, request_id: str) -> None:
         state = self.requests.get(request_id)

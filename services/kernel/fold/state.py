@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
@@ -12,7 +12,11 @@ from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.kernel.base.remember import by_identity
+from services.kernel.fold.applied import Void
 from services.kernel.fold.request_phase import OVER, RequestPhase, phase_of
+
+REMEMBERED = timedelta(hours=1)
+"""How long an attempt that another answered is remembered: a worker that is stopped for longer counts as dead."""
 
 SEVERITIES = ("extreme", "severe", "moderate", "minor", None)
 """Most urgent first; what has no severity comes last."""
@@ -42,6 +46,17 @@ class TargetState:
     receipts: list[tuple[int, Receipt]] = field(default_factory=list)
     resolutions: list[tuple[int, Resolution]] = field(default_factory=list)
     changed: int = 0
+
+    def with_sleeper(self, known: dict[int, TakenOver], receipt: Receipt, now: datetime) -> dict[int, TakenOver]:
+        """Return ``known``, and this attempt where another than its worker answers it; what is long ago is left out."""
+        attempt, at = self.attempt, self.attempt_at
+        if attempt is None or at is None or receipt.worker in (None, attempt.worker):
+            return known
+        kept = {seq: one for seq, one in known.items() if now - one.at < REMEMBERED}
+        kept[self.attempt_seq] = TakenOver(
+            receipt.profile, receipt.request_id, attempt.worker, receipt.worker, at, self.folded_at
+        )
+        return kept
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +180,32 @@ class RequestState:
     def target(self, profile: str) -> TargetState:
         """Return what stands of it on a profile."""
         return self.targets.get(profile) or TargetState()
+
+    def target_of(self, profile: str) -> TargetState:
+        """Return its state on a profile, to be changed; raises Void for one that it never named.
+
+        Who reads the request again reads the subjects of the profiles that it names, and no others.
+        """
+        if profile not in self.targets:
+            if profile not in set_of(self.request.targets) and profile not in (MIRROR, *self.wanted):
+                raise Void(f"{self.request_id} does not go to {profile}")
+            self.targets[profile] = TargetState()
+        return self.targets[profile]
+
+    def note_number(self, profile: str, number: int) -> None:
+        """Note that a number was used for an attempt, though that one does not count."""
+        target = self.target_of(profile)
+        target.number = max(target.number, number)
+
+    def note_attempt(self, seq: int, at: datetime, attempt: Attempt, boot: float) -> None:
+        """Note an attempt that counts; ``at`` is the server's stamp, ``boot`` the present in boot-time seconds."""
+        target = self.target_of(attempt.profile)
+        target.attempt, target.attempt_seq, target.attempt_at = attempt, seq, at
+        target.folded_at, target.answered, target.lapsed = boot, False, False
+        target.number = max(target.number, attempt.number)
+        target.effective.append(seq)
+        target.changed = self.changed = seq
+        self.note(attempt.profile)
 
     def want(self, profiles: tuple[str, ...]) -> None:
         """Note where it is to be posted."""

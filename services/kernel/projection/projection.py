@@ -18,6 +18,7 @@ from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Unreachable
 from services.kernel.fold.ledger_fold import Applied, LedgerFold
 from services.kernel.fold.reading import is_first
+from services.kernel.fold.reopening import reopen
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
@@ -227,7 +228,7 @@ class Projection:
 
     async def _reopen(self, request_id: str, before: int) -> None:
         found = [entry for entry in await entries_on(request_id, self.all_of) if entry.seq < before]
-        self.fold.reopen(request_id, found, self._clock.monotonic())
+        reopen(self.fold, request_id, found, self._clock.monotonic())
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""

@@ -9,6 +9,7 @@ from typing import Any
 from schemas import subjects
 from services.kernel.base.clock import Clock
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
+from services.kernel.fold.reopening import resume
 from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import MEND, IntegrityFault, check_remembered
@@ -51,7 +52,7 @@ class Snapshots:
             return fault
         fold = LedgerFold(projection.fold.authority, EVERYTHING, chain=snapshot.chain())
         fold.ruled_from = snapshot.ruled_from
-        fold.resume(await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
+        resume(fold, await self._part(snapshot), frozenset(snapshot.counted), self._clock.monotonic())
         fold.seq = snapshot.seq
         fold.taken_over = snapshot.sleepers(self._clock.monotonic())
         projection.fold, projection.newest, self._kept = fold, newest, snapshot.seq

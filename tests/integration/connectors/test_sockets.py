@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -211,7 +211,9 @@ async def test_a_call_that_is_over_sends_nothing(there: Peer, http: Http) -> Non
 class Watched(CallConnector):
     """Remembers of each connection that it gives out the seconds of its time-out, and how it lingers."""
 
-    seen: ClassVar[list[tuple[float, bytes]]] = []
+    def __init__(self, per_host: int) -> None:
+        super().__init__(per_host)
+        self.seen: list[tuple[float, bytes]] = []
 
     async def connect(self, *asked: Any, **more: Any) -> Connection:
         connection = await super().connect(*asked, **more)

@@ -12,6 +12,7 @@ from schemas.events.requests import Request
 from schemas.platforms import MIRROR
 from services.kernel.base.city import City
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, Authority, LedgerFold
+from services.kernel.fold.reopening import reopen
 from services.kernel.ledger.client import Entry
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder, demo_city
 from tests.unit.audit.judging import cleared
@@ -85,8 +86,8 @@ def forgetful(builder: LedgerBuilder) -> tuple[LedgerFold, list[Applied]]:
         if request_id is not None:
             patterns = subjects.all_of(request_id)
             before = (one for one in entries if one.seq < entry.seq)
-            fold.reopen(
-                request_id, [one for one in before if any(subjects.matches(p, one.subject) for p in patterns)], 0
+            reopen(
+                fold, request_id, [one for one in before if any(subjects.matches(p, one.subject) for p in patterns)], 0
             )
         applied.append(fold.apply(entry, 0.0))
     return fold, applied

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,10 @@ from services.fanout.domain import receipts
 from services.kernel.base import logs
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
+from services.kernel.fold.applied import Void
 from services.kernel.fold.ledger_fold import Applied, Authority, LedgerFold
+from services.kernel.fold.reopening import reopen
+from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection import projection, request_entries
@@ -36,7 +38,9 @@ class Leader:
 
     @staticmethod
     def _data(subject: str) -> bytes:
-        return request(request_id="r1", targets=("fire",)).to_bytes() if ".request." in subject else b"{}"
+        if ".request." in subject:
+            return request(request_id="r1", targets=("fire",)).to_bytes()
+        return attempt().to_bytes() if ".attempt." in subject else b"{}"
 
     async def subscribe(self, on_entry: OnEntry) -> None:
         """The feed brings nothing."""
@@ -66,15 +70,20 @@ class Noting(LedgerFold):
     def __init__(self) -> None:
         super().__init__(Authority("live", frozenset(), 1), frozenset({"approval"}))
         self.seen: list[int] = []
-        self.reopened: dict[str, list[int]] = {}
+        self.reopened: list[int] = []
+        self.attempted: list[str] = []
 
     def apply(self, entry: Entry, boot: float) -> Applied:
         self.seq = entry.seq
         self.seen.append(entry.seq)
         return Applied(entry.seq, "approval")
 
-    def reopen(self, request_id: str, entries: Any, boot: float) -> None:
-        self.reopened[request_id] = [entry.seq for entry in entries]
+    def fold_entry(self, entry: Entry, boot: float) -> None:
+        self.reopened.append(entry.seq)
+
+    def state_of(self, request_id: str) -> RequestState:
+        self.attempted.append(request_id)
+        raise Void("all requests are over")
 
 
 def follow(leader: Leader) -> tuple[Projection, Noting]:
@@ -114,7 +123,8 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
     leader.cuts = [set(), *[{1, 2, 3, 4, 5}, {1, 5}, {5}, {3, 4}] * 4]
     follower, fold = follow(leader)
     await follower.catch_up()
-    assert sorted(fold.reopened["r1"]) == [1, 2, 3, 4]
+    assert fold.reopened == [1, *(1, 2, 4)], "before the first approval one entry stood, before the second four"
+    assert fold.attempted == ["r1"], "the attempt, 3, is looked at by a rule of its own"
     assert leader.cuts == [], "each answer was cut that could be"
 
 
@@ -148,6 +158,6 @@ def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None
         Entry(7, subjects.receipt(*place), AT, ended.to_bytes(), {}),
     ]
     fold.busy[made.profile] = (8, "r-other")
-    fold.reopen(of.request_id, was_over, 0.0)
+    reopen(fold, of.request_id, was_over, 0.0)
     assert fold.busy == {made.profile: (8, "r-other")}
     assert fold.requests[of.request_id].target(made.profile).is_final

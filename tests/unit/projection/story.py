@@ -19,6 +19,7 @@ from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import Signer, new_seed, seal
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, Authority, LedgerFold
+from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, Entry
 from tests.unit.fanout import world
@@ -219,7 +220,7 @@ class Reader:
             request_id = self.fold.missing(entry)
             if request_id is not None:
                 self.reopened.append(entry.seq)
-                self.fold.reopen(request_id, of_request(self._seen, request_id), boot)
+                reopen(self.fold, request_id, of_request(self._seen, request_id), boot)
             self.applied[entry.seq] = self.fold.apply(entry, boot)
             self._seen.append(entry)
         return self

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
+from services.kernel.fold.reopening import reopen
 from tests.unit.fanout.world import STRANGER
 from tests.unit.projection.story import FIRE, PARKS, Reader, Story, begun, gist, of_request, picture
 
@@ -133,7 +134,7 @@ def test_a_request_that_is_read_from_its_subjects_alone_is_as_the_fold_has_it(
         if any(target.is_open for target in state.targets.values()):
             continue
         apart = reader.fold.apart()
-        apart.reopen(name, of_request(story.entries, name), 0.0)
+        reopen(apart, name, of_request(story.entries, name), 0.0)
         assert gist(apart.requests[name]) == gist(state)
         assert apart.busy == {}
 

@@ -13,6 +13,7 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from services.kernel.base.city import load_city
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.fold.reopening import reopen
 from services.kernel.fold.request_phase import OPEN_TO_A_VERDICT, OVER, TABLE, RequestEvent, RequestPhase
 from services.kernel.ledger.entry import Entry
 from tests.unit.projection.story import FIRE, PARKS, Story, begun, folded, of_request
@@ -27,7 +28,7 @@ def phase(story: Story) -> RequestPhase:
     fold = folded(story).fold
     if "r1" not in fold.requests:
         fold = fold.apart()
-        fold.reopen("r1", of_request(story.entries, "r1"), 0.0)
+        reopen(fold, "r1", of_request(story.entries, "r1"), 0.0)
     return fold.requests["r1"].phase
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.kernel.fold.ledger_fold import EVERYTHING, Authority, LedgerFold
+from services.kernel.fold.reopening import resume
 from services.kernel.projection.snapshot import MOST_OPEN, Snapshot, hash_of, read, taken
 from tests.unit.projection.story import AUTHORITY, FIRE, PARKS, Reader, Story, begun, folded, of_request, picture
 from tests.unit.projection.test_fold_properties import anything, tell
@@ -24,7 +25,7 @@ def resumed(story: Story, at: int) -> Reader:
     found = read(snapshot.to_bytes(), AUTHORITY)
     assert found == snapshot
     reader = Reader()
-    reader.fold.resume(part(prefix, snapshot), frozenset(snapshot.counted), 0.0)
+    resume(reader.fold, part(prefix, snapshot), frozenset(snapshot.counted), 0.0)
     reader.fold.seq, reader.fold.ruled_from = snapshot.seq, snapshot.ruled_from
     reader.fold.taken_over = snapshot.sleepers(0.0)
     reader._seen = list(prefix)

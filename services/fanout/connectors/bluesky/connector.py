@@ -7,15 +7,14 @@ the same message again is the same record, and the server refuses anything else 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors import sockets
+from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
 from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, Thread, under
@@ -31,7 +30,7 @@ from services.fanout.connectors.bluesky.record import (
     uri_of,
     write_of,
 )
-from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions, error_of, gone
+from services.fanout.connectors.bluesky.session import Sessions, error_of, gone
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -54,25 +53,10 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, Http, Outcome, refusal
-from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
-_SHARE = 0.95
-"""The part of a call's time that is used, so that the answer comes before the caller gives up."""
 _MEDIA_SHARE = 0.5
 _CHECK_SECONDS = 9.0
-_ACCOUNT = re.compile(
-    r"@?(?P<name>did:[a-z]+:[A-Za-z0-9._:%-]{1,200}|[A-Za-z0-9.-]+\.[A-Za-z]{2,63})(@(?P<server>[^@]+))?"
-)
-
-
-@dataclass(frozen=True)
-class _Way:
-    """The way to an account: its login, its DID, and until when the call may last (the loop's time)."""
-
-    login: Login
-    did: str
-    deadline: float
 
 
 class BlueskyConnector(Connector):
@@ -96,14 +80,13 @@ class BlueskyConnector(Connector):
         clock: Clock | None = None,
         connections: int = 512,
     ) -> None:
-        self._base_of = base_of
-        self._token_path = token_path
         self._app = app.rstrip("/")
         self._language = language
         self._clock = clock or SystemClock()
         self._http = Http(connections)
         self._sessions = Sessions(self._http, self._clock)
         self._reader = Reader(self._http, self._clock, language)
+        self._entrance = Entrance(self._sessions, self._reader, base_of, token_path)
 
     # --- publish ----------------------------------------------------------------------------------------------
 
@@ -112,8 +95,8 @@ class BlueskyConnector(Connector):
         objection = _objection(intent)
         if objection is not None:
             return Permanent(objection)
-        way = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(way, _Way):
+        way = await self._entrance.enter(intent.profile, intent.call_timeout)
+        if not isinstance(way, Way):
             return way
         if intent.repeat:
             standing = await self._standing(way, intent)
@@ -135,7 +118,7 @@ class BlueskyConnector(Connector):
             refs += (Ref(uri_of(way.did, key), cid_of(made)),)
         return await self._write(way, intent, records, Standing(refs, note))
 
-    async def _write(self, way: _Way, intent: Intent, records: list[dict[str, Any]], wanted: Standing) -> PublishResult:
+    async def _write(self, way: Way, intent: Intent, records: list[dict[str, Any]], wanted: Standing) -> PublishResult:
         """Write all parts at once, and compare the content ids that the server names with our own."""
         name, body = write_of(way.did, _keys(intent), records)
         outcome = await self._sessions.call(way.login, way.deadline, "POST", name, value=body)
@@ -147,7 +130,7 @@ class BlueskyConnector(Connector):
             return Unknown("the server stored something else than was sent, or does not say what")
         return await self._refusal(way, intent, outcome)
 
-    async def _refusal(self, way: _Way, intent: Intent, outcome: Outcome) -> PublishResult:
+    async def _refusal(self, way: Way, intent: Intent, outcome: Outcome) -> PublishResult:
         """Say what a write that was not taken means: what stands under the key already may be it."""
         closed = gone(outcome)
         if closed is not None:
@@ -167,7 +150,7 @@ class BlueskyConnector(Connector):
             return Retryable("the server has lost a picture since it was uploaded", cause=Cause.LIMIT)
         return refusal(outcome, self._clock)
 
-    async def _answered(self, way: _Way, intent: Intent) -> Thread | Retryable | Permanent:
+    async def _answered(self, way: Way, intent: Intent) -> Thread | Retryable | Permanent:
         """Return the root of the thread and the post that this one answers; None where it answers nothing."""
         if not intent.follows:
             return None
@@ -188,7 +171,7 @@ class BlueskyConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Ask for the record under its key, without logging in where the account's DID is known."""
-        way = await self._way(intent)
+        way = await self._entrance.look(intent.profile, intent.call_timeout)
         if isinstance(way, CannotTell):
             return way
         standing = await self._standing(way, intent)
@@ -198,7 +181,7 @@ class BlueskyConnector(Connector):
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask whether each of its records stands as it was approved; Absent as soon as one is gone."""
-        way = await self._way(intent)
+        way = await self._entrance.look(intent.profile, intent.call_timeout)
         if isinstance(way, CannotTell):
             return way
         if remote_id.split(",") != [uri_of(way.did, key) for key in _keys(intent)]:
@@ -210,8 +193,8 @@ class BlueskyConnector(Connector):
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its records, the last first. Without a ``remote_id`` those that follow from the request."""
-        way = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(way, _Way):
+        way = await self._entrance.enter(intent.profile, intent.call_timeout)
+        if not isinstance(way, Way):
             return way
         uris = remote_id.split(",") if remote_id else [uri_of(way.did, key) for key in _keys(intent)]
         known = [read_uri(uri) for uri in uris]
@@ -232,8 +215,8 @@ class BlueskyConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask the server what it says of the session (getSession)."""
-        way = await self._enter(profile, _CHECK_SECONDS)
-        if not isinstance(way, _Way):
+        way = await self._entrance.enter(profile, _CHECK_SECONDS)
+        if not isinstance(way, Way):
             return Health(False, way.reason, way.cause if isinstance(way, Retryable) else None)
         outcome = await self._sessions.call(way.login, way.deadline, "GET", "com.atproto.server.getSession")
         if isinstance(outcome, Retryable | Permanent):
@@ -251,53 +234,9 @@ class BlueskyConnector(Connector):
         """Close all connections."""
         await self._http.close()
 
-    # --- the way in -------------------------------------------------------------------------------------------
+    # --- small things -----------------------------------------------------------------------------------------
 
-    async def _enter(self, profile: Profile, seconds: float) -> _Way | Retryable | Permanent:
-        """Read the app password and see that a session is open."""
-        deadline = asyncio.get_running_loop().time() + seconds * _SHARE
-        login = self._login(profile)
-        if not isinstance(login, Login):
-            return login
-        session = await self._sessions.enter(login, deadline)
-        if isinstance(session, BlueskySession):
-            return _Way(login, session.did, deadline)
-        if isinstance(session, Retryable) and session.cause is Cause.CREDENTIAL:
-            state = await self._reader.closed(login.base, login.account, deadline)
-            return Permanent(f"the platform says that the account is {state}") if state else session
-        return session
-
-    async def _way(self, intent: Intent) -> _Way | CannotTell:
-        """Find out whose records to look at; no password is needed for that, and no session."""
-        deadline = asyncio.get_running_loop().time() + intent.call_timeout * _SHARE
-        place = self._place(intent.profile)
-        if isinstance(place, Permanent):
-            return CannotTell(place.reason)
-        base, account = place
-        did = await self._reader.did_of(base, account, deadline)
-        return _Way(Login(base, account, ""), did, deadline) if isinstance(did, str) else did
-
-    def _login(self, profile: Profile) -> Login | Retryable | Permanent:
-        place = self._place(profile)
-        if isinstance(place, Permanent):
-            return place
-        try:
-            return Login(*place, read_token(self._token_path(profile.id)))
-        except TokenFault as fault:
-            return Retryable(str(fault), cause=Cause.OWN)
-
-    def _place(self, profile: Profile) -> tuple[str, str] | Permanent:
-        """Return the base URL of an account's server, and the account there."""
-        match = _ACCOUNT.fullmatch(profile.account)
-        if match is None:
-            return Permanent(f"the account {profile.account!r} is no handle and no DID")
-        server = match["server"] or ""
-        try:
-            return self._base_of(server).rstrip("/"), match["name"]
-        except LookupError:
-            return Permanent(f"city.toml, [bluesky.servers], has no address for {server!r}")
-
-    async def _standing(self, way: _Way, intent: Intent) -> Standing | Absent | Other | CannotTell:
+    async def _standing(self, way: Way, intent: Intent) -> Standing | Absent | Other | CannotTell:
         return await self._reader.standing(way.login.base, way.did, intent, _keys(intent), way.deadline)
 
     def _posted(self, standing: Standing) -> Posted:
