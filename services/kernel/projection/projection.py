@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.kernel.base.clock import Clock
@@ -23,7 +23,7 @@ from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
-from services.kernel.projection.source import Source
+from services.kernel.projection.source import BATCH, Source
 
 LOOK_SECONDS = 1.0
 """How often the leader is asked for its newest sequence."""
@@ -226,7 +226,7 @@ class Projection:
         self._apply(entry)
 
     async def _reopen(self, request_id: str, before: int) -> None:
-        found = [entry for entry in await entries_on(request_id, self.all_of) if entry.seq < before]
+        found = await entries_on(request_id, self, before - 1)
         self.fold.reopen(request_id, found, self._clock.monotonic())
 
     async def all_of(self, pattern: str) -> list[Entry]:
@@ -243,6 +243,15 @@ class Projection:
                 found += batch
             tries = 0 if len(found) > before else await _again(tries, f"{pattern} could not be read up to {last}")
         return found
+
+    async def counts(self, pattern: str) -> dict[str, int]:
+        """Return how many entries the leader has on each subject of a filter; raises Unreachable."""
+        return await self._source.counts(pattern)
+
+    async def newest_of(self, names: Sequence[str], up_to: int) -> list[Entry]:
+        """Return the newest entries on subjects up to a sequence, as far as replicas have them; raises Unreachable."""
+        chunks = (names[start : start + BATCH] for start in range(0, len(names), BATCH))
+        return [entry for chunk in chunks for entry in await self._source.newest(chunk, up_to)]
 
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
