@@ -67,6 +67,7 @@ def _grow(builder: LedgerBuilder, entries: int) -> None:
                 builder.approve(request, "mcpe")
                 builder.verdict(request)
                 builder.post(request, *PROFILES, MIRROR)
+                builder.wait(5)
             builder.state()
             record.append(builder.entries[record.size :])
             record.seal(builder.now)

@@ -15,13 +15,20 @@ _LIGHT = regex.compile("[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
 """What counts one on X (twitter-text's configuration v3); all else counts two."""
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\uFE0F|\u20E3|\p{Regional_Indicator}")
 _BARE_HOST = regex.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)*\.\p{L}{2,}")
+_HASHTAG = regex.compile(r"#[\w]")
 _JOINED_CONSONANT = regex.compile(r"(?<=[\p{M}\u200d])\p{L}")
+
+LITTLE_TEXT = "\\|{}@[]()<>#*_~"
+"""LinkedIn's marks (learn.microsoft.com, "little text"): unescaped they cut the text in silence."""
 
 MIRROR = "website-mirror"
 """The website's own page of a message that goes to other platforms only (section 1, Transparency (ii)): it is
 delivered, fenced and counted like a profile, and is none."""
 
 WEBSITE = "website"
+
+MANUAL = "manual"
+"""What has no interface for programs: an officer enters the text by hand, and confirms it (``onevoice tasks``)."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,10 @@ class Limits:
 
     ``pictures`` and ``alt_characters`` are counts. ``thread``: a long text may become several posts.
     ``bytes``: of UTF-8, where it counts them too. ``utf16``: characters are UTF-16 code units.
-    ``weighted``: characters are X's (twitter-text 3).
+    ``weighted``: characters are X's (twitter-text 3). ``emoji_bytes``: an emoji counts its bytes of UTF-8. ``doubled``:
+    these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
+    a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
+    whose passages have a language each.
     """
 
     platform: str
@@ -42,10 +52,29 @@ class Limits:
     bytes: int | None = None
     utf16: bool = False
     weighted: bool = False
+    emoji_bytes: bool = False
+    doubled: str = ""
+    links: int | None = None
+    hashtags: int | None = None
+    card: bool = False
+    passages: bool = False
+
+    @property
+    def languages_apart(self) -> bool:
+        """True where each language is a part of its own: a post of the thread, or a passage; else all are in one."""
+        return self.thread or self.passages
 
 
 LIMITS: dict[str, Limits] = {
-    "website": Limits("website", characters=65_536, thread=False),
+    "website": Limits("website", characters=65_536, thread=False, passages=True),
+    # developers.facebook.com, Instagram content publishing: caption 2,200 characters and 30 hashtags, alt_text 1,000.
+    "instagram": Limits(
+        "instagram", characters=2_200, alt_characters=1_000, thread=False, utf16=True, hashtags=30, card=True
+    ),
+    # learn.microsoft.com, Posts API: commentary 3,000 characters of "little text", whose own marks have to be escaped.
+    "linkedin": Limits("linkedin", characters=3_000, thread=False, utf16=True, doubled=LITTLE_TEXT),
+    # Our own choice: what a person can still copy without a slip. Pictures are named by their descriptions.
+    "manual": Limits("manual", characters=5_000, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),
@@ -59,6 +88,8 @@ LIMITS: dict[str, Limits] = {
     "teams": Limits("teams", characters=4_000, bytes=9_000, alt_characters=600, thread=False),
     # core.telegram.org/bots/api: sendMessage 4,096, caption 1,024 (the description), both as UTF-16 code units.
     "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True),
+    # developers.facebook.com, Threads API: 500 characters, "emojis counted as UTF-8 bytes", at most 5 links.
+    "threads": Limits("threads", characters=500, alt_characters=1_000, emoji_bytes=True, links=5),
     # docs.x.com, "Counting characters"; media: 4 pictures, descriptions of 1,000.
     "x": Limits("x", characters=280, link_length=23, alt_characters=1_000, weighted=True),
     "webhook": Limits("webhook", characters=65_536, thread=False),
@@ -82,17 +113,17 @@ def counted_length(text: str, limits: Limits) -> int:
     (``schemas.links``). A conjunct of Indic scripts is one grapheme cluster by Unicode 15.1 and as many as it has
     consonants before (UAX 29, rule GB9c): it counts as those.
     """
-    if limits.utf16:
-        return len(text.encode("utf-16-le")) // 2
     if limits.link_length is None:
-        return _graphemes(text)
+        return counted_piece(text, limits, is_link=False)
     return sum(counted_piece(piece, limits, is_link=is_link) for piece, is_link in links.pieces(text))
 
 
 def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     """Return what a piece of a text counts: a link, or what stands between two."""
     if limits.utf16:
-        return len(piece.encode("utf-16-le")) // 2
+        return len(piece.encode("utf-16-le")) // 2 + sum(map(piece.count, limits.doubled))
+    if limits.emoji_bytes:
+        return _with_emoji_in_bytes(piece)
     if limits.weighted:
         return _weighted_piece(piece, limits.link_length or 0, is_link=is_link)
     if not is_link or limits.link_length is None:
@@ -114,6 +145,13 @@ def _weighted_piece(piece: str, link_length: int, *, is_link: bool) -> int:
     return _weight(piece) + sum(max(link_length - _weight(host), 0) for host in hosts)
 
 
+def _with_emoji_in_bytes(text: str) -> int:
+    """Return the code points of a text, an emoji as its bytes of UTF-8."""
+    if text.isascii():
+        return len(text)
+    return sum(len(one.encode()) if _EMOJI.search(one) else len(one) for one in _GRAPHEME.findall(text))
+
+
 def _weight(text: str) -> int:
     if text.isascii():
         return len(text)
@@ -129,6 +167,10 @@ def overrun(text: str, limits: Limits) -> str | None:
     counts = [(counted_length(text, limits), limits.characters, "characters")]
     if limits.bytes is not None:
         counts.append((len(text.encode()), limits.bytes, "bytes"))
+    if limits.links is not None:
+        counts.append((sum(is_link for _, is_link in links.pieces(text)), limits.links, "links"))
+    if limits.hashtags is not None:
+        counts.append((len(_HASHTAG.findall(text)), limits.hashtags, "hashtags"))
     for count, most, what in counts:
         if count > most:
             return f"takes {most} {what} and this has {count}, {count - most} too many"

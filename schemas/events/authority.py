@@ -82,7 +82,8 @@ class Settings(Contract):
 
     ``all_departments_percent``: the profiles of more than this share of the departments are all departmental profiles
     in the sense of 2(iv); absent: 50, so that leaving one out is no way round it. ``device_bound_roles``: who holds one
-    of them signs with no passkey that can be copied between devices; absent: nobody has to.
+    of them signs with no passkey that can be copied between devices; absent: nobody has to. ``and_city_in_crisis``: in
+    a crisis the desk takes the city's own profiles along to all departments unless told otherwise; absent: it does not.
     """
 
     approval_seconds: Annotated[int, Field(ge=60, le=86_400)] = 1_800
@@ -90,6 +91,7 @@ class Settings(Contract):
     second_approver_severities: tuple[Severity, ...] = ()
     all_departments_percent: Annotated[int, Field(ge=0, le=99)] | None = None
     device_bound_roles: tuple[Role, ...] | None = None
+    and_city_in_crisis: bool | None = None
 
 
 class Manifest(Contract):

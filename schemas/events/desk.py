@@ -193,7 +193,8 @@ class DeliveryView(Contract):
 class RequestView(Contract):
     """A request with all that the ledger says of it, up to the sequence ``as_of``.
 
-    ``dead_letters`` hold it up. ``previous``: the revision before. A page of ``pending`` has no renderings.
+    ``dead_letters``: open letters that hold it up. ``replaced_by``: its cleared correction or recall. ``previous``: the
+    revision before, of one that was edited. In a page of ``pending`` the renderings are left out.
     """
 
     request: Request
@@ -202,6 +203,7 @@ class RequestView(Contract):
     verdict_seq: int = 0
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
+    replaced_by: Id | None = None
     dead_letters: tuple[LetterView, ...] = ()
     as_of: int = 0
     previous: Request | None = None
@@ -261,10 +263,7 @@ class BoardReply(Contract):
 
 
 class BoardEvent(Contract):
-    """``board.<kind>.<name>``: a ledger event for people who watch; ``body`` is the event itself.
-
-    Every entry of the ledger is told once, in order, so that a missing sequence shows.
-    """
+    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each is told once, in order."""
 
     seq: int
     subject: str

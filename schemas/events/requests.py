@@ -42,7 +42,8 @@ class Submission(Contract):
 
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
     profiles that got that one, and ``targets`` only adds to them.
-    ``language`` is that of the text; without it, it is guessed. ``not_before``: it is posted then, or within
+    ``language`` is that of the text; without it, it is guessed. ``translations``: the same in other languages.
+    ``not_before``: it is posted then, or within
     ``SCHEDULE_GRACE``, and not before or after. ``revises`` and ``revision`` come together: it is to
     stand as that revision (2 or more) of that request, in place of the one before.
     """
@@ -55,6 +56,7 @@ class Submission(Contract):
     expires: Utc | None = None
     language: Language | None = None
     variants: dict[Id, str] = Field(default_factory=dict)
+    translations: dict[Language, str] = Field(default_factory=dict, max_length=8)
     pictures: tuple[Picture, ...] = Field(default=(), max_length=4)
     act: Act | None = None
     about: Id | None = None
@@ -95,8 +97,9 @@ class PlatformContent(Contract):
 
     ``created_at`` is frozen when the request is made, so that a repeat is byte for byte the same post. ``act`` and
     ``about`` are in these bytes, so that who signs them signs what is done to which earlier message. ``language`` is
-    that of the parts; None in what was made before version 0.3. ``expires`` is when it ends by its author's own word:
-    the website says so from then on; None where they gave no end.
+    that of the parts; None in what was made before version 0.3. Of a text in several languages, ``languages`` has one
+    for each part where they stand apart, ``together`` all of them where one part has them one below the other.
+    ``expires`` is when it ends by its author's own word: the website says so from then on; None where they gave no end.
     """
 
     platform: Id
@@ -105,10 +108,22 @@ class PlatformContent(Contract):
     link: Link | None = None
     severity: Severity | None = None
     language: Language | None = None
+    languages: tuple[Language, ...] | None = None
+    together: tuple[Language, ...] | None = None
     created_at: Utc
     expires: Utc | None = None
     act: Act | None = None
     about: Id | None = None
+
+    @model_validator(mode="after")
+    def _each_part_has_its_language(self) -> Self:
+        if self.languages and len(self.languages) != len(self.parts):
+            raise ValueError("languages names one for each part, or none")
+        return self
+
+    def language_of(self, number: int) -> str | None:
+        """Return the language of a part, counted from 0."""
+        return self.languages[number] if self.languages else self.language
 
 
 class Rendering(Contract):

@@ -187,6 +187,7 @@ class BoardHandlers:
             state,
             runtime.control.profiles,
             withdrawn=state.request_id in runtime.control.withdrawn,
+            replaced_by=runtime.fold.chain.replaced.get(state.request_id),
             as_of=runtime.fold.seq,
             letters=book.holding(state.request_id),
             put_aside=book.of_verdict(state.request_id, state.verdict_seq),

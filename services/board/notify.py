@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
-from services.kernel.base.city import City, NotifySection
+from services.kernel.base.city import City
+from services.kernel.base.city_file import NotifySection
 from services.kernel.base.files import ExclusiveLock
 from services.kernel.base.line_files import GrowingFile
 from services.kernel.base.mail import send_mail

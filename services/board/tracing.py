@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from schemas import canonical
 from services.board.domain.spans import LedgerSpan, SpanTracker
-from services.kernel.base.city import TracingSection
+from services.kernel.base.city_file import TracingSection
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry

@@ -1,4 +1,4 @@
-"""What the shell offers for officers and profiles: what the city folder knows, without asking the broker.
+"""What the shell offers for officers, profiles and requests: what is known here, without asking the broker.
 
 A folder that cannot be read offers nothing: completion is a help, and never an error. Light until it is asked.
 """
@@ -39,12 +39,22 @@ def profiles(ctx: typer.Context, incomplete: str) -> list[str]:
     return [profile.id for profile in found if profile.id.startswith(incomplete)]
 
 
+def requests(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Return the requests that this desk was shown last and that begin so, each with its first words."""
+    from services.desk import seen
+
+    city = _city(ctx)
+    found = seen.read(city) if city else {}
+    return [(name, text) for name, text in found.items() if name.startswith(incomplete)]
+
+
 def _city(ctx: typer.Context) -> City | None:
     """Return the city, as typed so far, else as the environment has it."""
+    from services.desk.keys.desk_folder import default_folder
     from services.kernel.base.city import load_city
     from services.kernel.base.errors import OneVoiceError
 
-    folder = _typed(ctx, "city") or os.environ.get("ONEVOICE_CITY") or "."
+    folder = _typed(ctx, "city") or os.environ.get("ONEVOICE_CITY") or default_folder()
     realm = _typed(ctx, "realm") or os.environ.get("ONEVOICE_REALM")
     try:
         return load_city(Path(folder), "exercise" if realm == "exercise" else "live")

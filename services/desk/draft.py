@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from schemas.events.requests import (
     Submission,
     SubmissionEvent,
 )
+from schemas.platforms import WEBSITE
 from services.desk import words
 from services.desk.options import Manner, MessageOptions
 from services.desk.views.timetext import duration, moment
@@ -58,6 +59,7 @@ class MessageDraft:
     revision: int | None = None
     kept: tuple[Picture, ...] = ()
     not_before: datetime | None = None
+    translations: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
@@ -73,21 +75,24 @@ class MessageDraft:
             pictures=words.pictures(message.image or [], message.alt or []),
             expires=expires,
             not_before=not_before,
+            translations=words.translations(message.lang or []),
             wait=duration(manner.wait, "wait.malformed"),
         )
 
     @classmethod
     def following(
-        cls, act: Act, earlier: Request, message: MessageOptions, manner: Manner, zone: tzinfo | None
+        cls, act: Act, earlier: Request, message: MessageOptions, manner: Manner, zone: tzinfo | None, website: str
     ) -> MessageDraft:
         """Check the words of a message about an earlier one; without others it takes its link and severity from there.
 
-        It goes to the profiles that carry the earlier one, which intake knows; ``--to`` adds to them. Raises BadInput.
+        It goes to the profiles that carry the earlier one, which intake knows; ``--to`` adds to them. The usual text of
+        an act leads to ``website``, the city's, where the earlier one had no link. Raises BadInput.
         """
+        is_usual = message.text is None and message.file is None and act in USUAL_TEXTS
         with_earlier = replace(
             message,
-            text=USUAL_TEXTS.get(act) if message.text is None and message.file is None else message.text,
-            link=message.link or earlier.link,
+            text=USUAL_TEXTS[act] if is_usual else message.text,
+            link=message.link or earlier.link or (website if is_usual else None),
             severity=message.severity or (None if act == "all_clear" else earlier.severity),
             to=message.to or [earlier.targets[0]],
         )
@@ -118,6 +123,7 @@ class MessageDraft:
             about=before.earlier,
             targets=draft.targets if given_to or before.act is None else (),
             variants=own_texts,
+            translations=draft.translations or translations_of(rendered),
             expires=draft.expires or (first.expires if first else None),
             not_before=draft.not_before or before.not_before,
             kept=first.pictures if first and not draft.pictures else (),
@@ -133,6 +139,14 @@ class MessageDraft:
         """True when the text came over standard input, so that nobody can be asked there."""
         return self.message.text == "-"
 
+    def asks_for_the_usual(self, posture: Posture) -> bool:
+        """True when it goes to all departments in a crisis, and nobody said whether to the city's own profiles too."""
+        return self.targets == ALL_DEPARTMENTS and self.message.and_city is None and posture is not Posture.ROUTINE
+
+    def with_city(self, and_city: bool) -> MessageDraft:
+        """Return the same message, with the city's own profiles or without them."""
+        return replace(self, message=replace(self.message, and_city=and_city))
+
     def targets_among(self, profiles: Iterable[Profile]) -> tuple[str, ...] | str:
         """Return the targets; with ``--and-city`` each official profile by its name."""
         if not self.message.and_city:
@@ -146,7 +160,7 @@ class MessageDraft:
             "sender": sender,
             "text": self.text,
             "targets": list(self.targets) if isinstance(self.targets, tuple) else self.targets,
-            "and_city": message.and_city,
+            "and_city": bool(message.and_city),
             "link": message.link,
             "severity": message.severity,
             "crisis": message.crisis,
@@ -154,6 +168,7 @@ class MessageDraft:
             "at": message.at,
             "language": message.language,
             "variants": self.variants,
+            "translations": self.translations,
             "act": self.act,
             "about": self.about,
             "revision": [self.revises, self.revision],
@@ -183,6 +198,7 @@ class MessageDraft:
                     "not_before": self.not_before,
                     "language": message.language,
                     "variants": self.variants,
+                    "translations": self.translations,
                     "pictures": pictures or self.kept,
                     "act": self.act,
                     "about": self.about,
@@ -211,7 +227,7 @@ def own_words(request: Request, rendered: Iterable[PlatformContent]) -> dict[str
     for content in rendered:
         link = f"\n\n{content.link}" if content.link else ""
         first = content.parts[0].removesuffix(link)
-        if len(content.parts) == 1 and not first.endswith(request.text):
+        if len(content.parts) == 1 and request.text not in first:
             found[content.platform] = first
         elif len(content.parts) > 1 and not _begins(request.text, first.rpartition(" (1/")[0]):
             raise BadInput(
@@ -220,6 +236,16 @@ def own_words(request: Request, rendered: Iterable[PlatformContent]) -> dict[str
                 f"say it again: --variant {content.platform}=TEXT",
             )
     return found
+
+
+def translations_of(rendered: Iterable[PlatformContent]) -> dict[str, str]:
+    """Return the texts in other languages, as the website's page has them."""
+    page = next((one for one in rendered if one.platform == WEBSITE), None)
+    if page is None:
+        return {}
+    link = f"\n\n{page.link}" if page.link else ""
+    found = list(zip(page.languages or (), page.parts, strict=False))[1:]
+    return {language: part.removesuffix(link) for language, part in found}
 
 
 def _begins(text: str, chunk: str) -> bool:

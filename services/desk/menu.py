@@ -48,6 +48,7 @@ MENU = (
     MenuEntry("return", "requests", "Send a request back to be changed, with your signature.", _MESSAGES),
     MenuEntry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
     MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
+    MenuEntry("tasks", "tasks", "List what an officer has to enter or take back by hand.", _MESSAGES),
     MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
     MenuEntry("withdraw", "withdraw", "Stop what is not posted yet of a request.", _MESSAGES),
     MenuEntry("correct", "following", "Put a message right on each profile that got it.", _MESSAGES),

@@ -32,7 +32,12 @@ AsksAs = Annotated[
     ),
 ]
 RequestId = Annotated[
-    str, typer.Argument(metavar="ID", help="The request; an unambiguous beginning of its id is enough.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The request; an unambiguous beginning of its id is enough.",
+        autocompletion=completion.requests,
+    ),
 ]
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for the posts to land: 60s, 5m, 0s.")
@@ -62,9 +67,11 @@ class MessageOptions:
     all_departments: Annotated[
         bool, typer.Option("--all-departments", help="All official departmental profiles (crisis or EOC only).")
     ] = False
+    edit: Annotated[bool, typer.Option("--edit", help="Write the text in $VISUAL or $EDITOR.")] = False
     and_city: Annotated[
-        bool, typer.Option("--and-city", help="With --all-departments: the city's own profiles too.")
-    ] = False
+        bool | None,
+        typer.Option("--and-city/--no-and-city", help="With --all-departments: the city's own profiles too, or not."),
+    ] = None
     to: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +109,10 @@ class MessageOptions:
     ] = None
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="Its language, if not as the preview says: pa, fr.")
+    ] = None
+    lang: Annotated[
+        list[str] | None,
+        typer.Option("--lang", metavar="CODE=TEXT", help="The same in another language: pa=TEXT; once for each."),
     ] = None
     variant: Annotated[
         list[str] | None,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from schemas.events.authority import Realm
+from schemas.events.authority import Realm, Settings
 from schemas.events.control import Action
 from schemas.events.dead import LetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
-from services.desk import people, statements
+from services.desk import people, seen, statements
 from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
 from services.desk.views.output import note
@@ -66,8 +66,11 @@ class Session:
         return view
 
     async def board(self, query: BoardQuery) -> BoardReply:
-        """Ask the board."""
-        return await self.link.board(query)
+        """Ask the board; the requests that it shows are what the shell completes next."""
+        reply = await self.link.board(query)
+        if reply.requests:
+            seen.remember(self.city, [(view.request.request_id, view.request.text) for view in reply.requests])
+        return reply
 
     async def pending(self) -> tuple[list[RequestView], tuple[LetterView, ...]]:
         """Return all that waits, page by page, the most urgent first, and the open dead letters."""
@@ -82,12 +85,12 @@ class Session:
             if after is None:
                 return views, failed
 
-    async def approval_seconds(self) -> int:
-        """Return how long an approval may last by the settings in force."""
+    async def settings(self) -> Settings:
+        """Return the settings in force."""
         view = (await self.link.board(BoardQuery(query="authority"))).authority
         if view is None:
             raise Unreachable("service.unreadable", "the board did not say the settings", "onevoice doctor")
-        return view.settings.approval_seconds
+        return view.settings
 
     async def order(self, subject: str, action: Action) -> OrderReply:
         """Sign an order and have it carried out. Raises OneVoiceError."""
@@ -163,8 +166,11 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     try:
-        if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=CLEANUP_SECONDS))
+        ending = loop.create_task(asyncio.wait(tasks, timeout=CLEANUP_SECONDS)) if tasks else None
+        while ending is not None and not ending.done():
+            # A Ctrl-C that hit a task in its midst comes out of the loop again for each that waits for that task.
+            with suppress(KeyboardInterrupt):
+                loop.run_until_complete(ending)
         for task in tasks:
             if task.done() and not task.cancelled():
                 task.exception()  # looked at, so that nothing is printed about it

@@ -54,7 +54,12 @@ class Circumstances:
 
 def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datetime) -> Envelope:
     """Sign an order to change control."""
-    statement = Order(
+    return signer.sign(ORDER_TYPE, order_statement(realm, officer, action, now))
+
+
+def order_statement(realm: Realm, officer: str, action: Action, now: datetime) -> Order:
+    """Return an order to change control, to be signed."""
+    return Order(
         realm=realm,
         officer=officer,
         action=action,
@@ -62,7 +67,6 @@ def order(signer: Signer, realm: Realm, officer: str, action: Action, now: datet
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
     )
-    return signer.sign(ORDER_TYPE, statement)
 
 
 def decision(
@@ -79,6 +83,35 @@ def decision(
 ) -> Approval:
     """Sign an officer's decision over exactly the renderings of a request, and over its circumstances.
 
+    Raises:
+        Refused: as ``decision_statement``.
+    """
+    statement = decision_statement(
+        request, known, realm=realm, officer=officer, verb=verb, now=now, lifetime=lifetime, reason=reason
+    )
+    return approval(statement, signer.sign(APPROVAL_TYPE, statement))
+
+
+def approval(statement: ApprovalStatement, envelope: Envelope) -> Approval:
+    """Return the event that carries a signed decision."""
+    return Approval(
+        at=statement.issued_at, request_id=statement.request_id, officer=statement.officer, envelope=envelope
+    )
+
+
+def decision_statement(
+    request: Request | PreviewReply,
+    known: Circumstances,
+    *,
+    realm: Realm,
+    officer: str,
+    verb: Literal["approve", "reject", "return"],
+    now: datetime,
+    lifetime: timedelta,
+    reason: str = "",
+) -> ApprovalStatement:
+    """Return an officer's decision over exactly the renderings of a request and its circumstances, to be signed.
+
     The digest is computed here from the renderings, not taken from the reply: what the officer was shown is
     what is signed.
 
@@ -89,7 +122,7 @@ def decision(
     until = now + lifetime
     if verb == "approve" and known.not_before is not None:
         until = max(until, known.not_before + SCHEDULE_GRACE)
-    statement = ApprovalStatement(
+    return ApprovalStatement(
         realm=realm,
         request_id=request.request_id,
         revision=request.revision,
@@ -113,8 +146,6 @@ def decision(
         follows=known.follows,
         not_before=known.not_before,
     )
-    envelope = signer.sign(APPROVAL_TYPE, statement)
-    return Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
 
 
 def resolution(
@@ -132,9 +163,43 @@ def resolution(
     """Sign an officer's decision on an unconfirmed post; it answers the receipt ``receipt_seq`` and no other.
 
     Raises:
+        pydantic.ValidationError: as ``resolution_statement``.
+    """
+    statement = resolution_statement(
+        request, realm=realm, officer=officer, profile=profile, receipt_seq=receipt_seq, choice=choice, url=url, now=now
+    )
+    return resolved(statement, signer.sign(RESOLUTION_TYPE, statement))
+
+
+def resolved(statement: ResolutionStatement, envelope: Envelope) -> Resolution:
+    """Return the event that carries a signed decision on an unconfirmed post."""
+    return Resolution(
+        at=statement.issued_at,
+        request_id=statement.request_id,
+        revision=statement.revision,
+        profile=statement.profile,
+        officer=statement.officer,
+        envelope=envelope,
+    )
+
+
+def resolution_statement(
+    request: Request,
+    *,
+    realm: Realm,
+    officer: str,
+    profile: str,
+    receipt_seq: int,
+    choice: DecisionName,
+    url: str | None,
+    now: datetime,
+) -> ResolutionStatement:
+    """Return an officer's decision on an unconfirmed post, to be signed.
+
+    Raises:
         pydantic.ValidationError: the address is none, or does not belong to the choice.
     """
-    statement = ResolutionStatement(
+    return ResolutionStatement(
         realm=realm,
         request_id=request.request_id,
         revision=request.revision,
@@ -146,14 +211,6 @@ def resolution(
         issued_at=now,
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
-    )
-    return Resolution(
-        at=now,
-        request_id=statement.request_id,
-        revision=statement.revision,
-        profile=profile,
-        officer=officer,
-        envelope=signer.sign(RESOLUTION_TYPE, statement),
     )
 
 

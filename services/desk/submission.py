@@ -20,6 +20,7 @@ from schemas.events.requests import REPLACING, Picture, Request, SubmissionEvent
 from services.desk import statements, words
 from services.desk.connection.follow import fetch
 from services.desk.draft import MessageDraft
+from services.desk.seen import remember
 from services.desk.session import Session
 from services.desk.statements import Circumstances
 from services.desk.unanswered import Sent, Unanswered, new_id
@@ -62,6 +63,8 @@ def prepare(
 
 async def preview(here: Session, draft: MessageDraft, state: EocView) -> tuple[Outgoing, PreviewReply]:
     """Store the pictures, and have intake say what the submission would become."""
+    if draft.asks_for_the_usual(state.posture):
+        draft = draft.with_city(bool((await here.settings()).and_city_in_crisis))
     stored = []
     for path, alt in draft.pictures:
         reply = await here.link.send(subjects.DESK_MEDIA_PUT, words.read_picture(path), MediaReply)
@@ -93,6 +96,7 @@ async def _as_before(here: Session, out: Outgoing, seen: PreviewReply) -> Submis
 async def submit_as_seen(here: Session, talk: Console, out: Outgoing, seen: PreviewReply) -> SubmitReply:
     """Submit with the preview's time; a repeat must have the same renderings, else nothing is signed."""
     event = (await _as_before(here, out, seen)).model_copy(update={"time": seen.created_at})
+    remember(here.city, [(seen.request_id, out.draft.text)])
     talk.print(Text(f"Sending it as request {seen.request_id} (id {event.id}).", style="dim"), soft_wrap=True)
     reply = await send(here, out, event)
     if (reply.request_id, reply.revision) != (seen.request_id, seen.revision):
@@ -148,7 +152,7 @@ async def approve_own(here: Session, out: Outgoing, seen: PreviewReply, submitte
             officer=here.user,
             verb="approve",
             now=SystemClock().now(),
-            lifetime=timedelta(seconds=await here.approval_seconds()),
+            lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
         )
         return (await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, approval, ApprovalReply)).seq
     except OneVoiceError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -47,14 +48,15 @@ def public_key(word: str, option: str) -> str:
     return word.strip()
 
 
-def targets(to: list[str], all_departments: bool, and_city: bool = False) -> tuple[str, ...] | str:
+def targets(to: list[str], all_departments: bool, and_city: bool | None = None) -> tuple[str, ...] | str:
     """Return the targets of a submission, each profile once.
 
     Raises:
         BadInput: ``targets.missing``, ``targets.both``, ``targets.and_city``, ``profile.id``.
     """
-    if and_city and not all_departments:
-        raise BadInput("targets.and_city", "--and-city was given alone", "--all-departments --and-city")
+    if and_city is not None and not all_departments:
+        said = "--and-city and --no-and-city say something of --all-departments only"
+        raise BadInput("targets.and_city", said, "--all-departments --and-city")
     if all_departments and to:
         raise BadInput(
             "targets.both", "--all-departments and --to were both given", "use one of them: the reach must be clear"
@@ -80,6 +82,24 @@ def variants(given: list[str]) -> dict[str, str]:
         if check_id(platform, "platform") in found:
             raise BadInput("variant.twice", f"two variants for {platform}", "give one for each platform")
         found[platform] = text
+    return found
+
+
+def translations(given: list[str]) -> dict[str, str]:
+    """Return the texts in other languages from ``CODE=TEXT`` words.
+
+    Raises:
+        BadInput: ``lang.malformed``, ``lang.twice``.
+    """
+    found: dict[str, str] = {}
+    for word in given:
+        code, equals, text = word.partition("=")
+        if not equals or not re.fullmatch(r"[a-z]{2,3}", code):
+            said = f"{word[:40]!r} does not begin with the code of a language and '='"
+            raise BadInput("lang.malformed", said, "--lang pa='the text in Punjabi' (codes: ISO 639)")
+        if code in found:
+            raise BadInput("lang.twice", f"two texts in {code}", "give one for each language")
+        found[code] = text
     return found
 
 

@@ -45,7 +45,9 @@ def wire(runtime: Runtime) -> None:
     if isinstance(website, WebsiteConnector):
         platforms[MIRROR] = WebsiteMirror(website)
         runtime.supervisor.supervise(website.keep_up)
-    compose(runtime, platforms, ask_seconds=runtime.city.settings.delivery.patience_seconds)
+    settings = runtime.city.settings
+    leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
+    compose(runtime, platforms, ask_seconds=settings.delivery.patience_seconds, leads=leads)
 
 
 def compose(
@@ -54,11 +56,12 @@ def compose(
     *,
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
+    leads: Mapping[str, str] | None = None,
 ) -> Work:
-    """Register the handlers with given connectors; ``lease`` and ``ask_seconds`` as in FanoutSettings."""
+    """Register the handlers with given connectors; the rest is as in FanoutSettings and Places."""
     settings = FanoutSettings(lease, ask_seconds)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
-    places, destinations, judge = Places(runtime, lease), Destinations(runtime, platforms, hosts), Judge(runtime)
+    places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
     admission = Admission(runtime, hosts, caller, Credentials(runtime))
     earlier, starts = EarlierPosts(runtime), Starts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from schemas.events.requests import Picture, Request, SubmissionEvent
@@ -12,7 +13,7 @@ from schemas.platforms import LIMITS
 from services.intake.domain import screening
 from services.intake.domain.identity import Identity
 from services.intake.domain.media import media_type_of
-from services.intake.domain.rendering import render
+from services.intake.domain.rendering import drawn, render
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.domain.twins import Twins
 from services.intake.earlier import EarlierRequests
@@ -57,6 +58,8 @@ class Preparation:
             return request_of(draft, control, now, renderings, findings)
 
         request = await self.compute(work)
+        if not draft.pictures:
+            await self._keep_cards(request)
         return request.model_copy(update={"screening": request.screening + self.twins.find(request)}), draft
 
     def on_folded(self, entry: Entry, applied: Applied) -> None:
@@ -89,6 +92,14 @@ class Preparation:
             city=control.city,
             own_hosts=tuple(one.account.rpartition("@")[2] for one in official if "@" in one.account),
         )
+
+    async def _keep_cards(self, request: Request) -> None:
+        """Put the pictures that were drawn of the text where fan-out and approvers find pictures."""
+        for rendering in request.renderings:
+            if LIMITS[rendering.platform].card:
+                parts = rendering.content().parts
+                _, card = await self.compute(partial(drawn, parts, LIMITS[rendering.platform]))
+                await self._runtime.ledger.put_media(card)
 
     async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:
         for number, picture in enumerate(pictures, 1):

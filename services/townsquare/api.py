@@ -38,6 +38,7 @@ class Api:
             web.post("/api/v1/statuses", self.create),
             web.get("/api/v1/statuses/{id:[0-9]+}", self.status),
             web.get("/api/v1/statuses/{id:[0-9]+}/source", self.source),
+            web.put("/api/v1/statuses/{id:[0-9]+}", self.edit),
             web.delete("/api/v1/statuses/{id:[0-9]+}", self.delete),
             web.post("/api/v2/media", self.upload),
             web.get("/api/v1/media/{id:[0-9]+}", self.media),
@@ -101,6 +102,13 @@ class Api:
         if post.username != account.username:
             raise Refusal(404, "Record not found")
         return web.json_response({"id": post.id, "text": post.draft.text, "spoiler_text": post.draft.spoiler_text})
+
+    async def edit(self, request: web.Request) -> web.Response:
+        """PUT /api/v1/statuses/:id: another text, in the place of the one that stands."""
+        account, post = self.whose(request), self._post(request)
+        draft = _draft(await _body(request))
+        changed = await self.posts.edit(account.username, post.id, draft.text, draft.language or post.draft.language)
+        return web.json_response(self._entity(changed, request))
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /api/v1/statuses/:id: answers with the post that is gone, and its text."""

@@ -70,7 +70,7 @@ def status_entity(
         "replies_count": 0,
         "reblogs_count": 0,
         "favourites_count": 0,
-        "edited_at": None,
+        "edited_at": post.edited_at,
         "content": to_html(draft.text),
         "reblog": None,
         "account": account_entity(account, base),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -58,13 +58,14 @@ class PostDraft:
 
 @dataclass(frozen=True)
 class StoredPost:
-    """A post as it is stored. ``created_at`` is ISO 8601 in UTC with milliseconds."""
+    """A post as it is stored. ``created_at`` and ``edited_at`` are ISO 8601 in UTC with milliseconds."""
 
     id: str
     username: str
     created_at: str
     draft: PostDraft
     key: str | None = None
+    edited_at: str | None = None
 
 
 _Keyed: TypeAlias = tuple[StoredPost, asyncio.Future[None] | None]
@@ -98,6 +99,8 @@ class Posts:
                 self._show(StoredPost(**entry))
             elif kind == "media":
                 self.media[entry["id"]] = Media(**entry)
+            elif kind == "edit":
+                self._change(entry["id"], entry["text"], entry["language"], entry["edited_at"])
             else:
                 self._hide(entry["id"])
             self._last_id = max(self._last_id, int(entry["id"]))
@@ -142,6 +145,16 @@ class Posts:
         await self._journal.append({"type": "delete", "id": post_id})
         self._hide(post_id)
         return post
+
+    async def edit(self, username: str, post_id: str, text: str, language: str | None) -> StoredPost:
+        """Change a post's text and language; raises Refusal 404 when there is none of this account."""
+        post = self.posts.get(post_id)
+        if post is None or post.username != username:
+            raise Refusal(404, "Record not found")
+        now = _iso(self.clock.now())
+        said = {"type": "edit", "id": post_id, "text": text, "language": language, "edited_at": now}
+        await self._journal.append(said)
+        return self._change(post_id, text, language, now)
 
     async def add_media(
         self, username: str, content: bytes, media_type: str, description: str, delay: float = 0.0
@@ -214,6 +227,12 @@ class Posts:
             self._keys[post.username, post.key] = (post, None)
         for whose in (None, post.username):
             bisect.insort(self._order.setdefault(whose, []), int(post.id))
+
+    def _change(self, post_id: str, text: str, language: str | None, edited_at: str) -> StoredPost:
+        post = self.posts[post_id]
+        draft = replace(post.draft, text=text, language=language)
+        self.posts[post_id] = replace(post, draft=draft, edited_at=edited_at)
+        return self.posts[post_id]
 
     def _hide(self, post_id: str) -> None:
         post = self.posts.pop(post_id)

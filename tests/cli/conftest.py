@@ -25,7 +25,6 @@ from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 ONEVOICE = [sys.executable, "-m", "services.desk"]
-COMMAND_SECONDS = 100.0
 USUAL_PORT = 4222
 
 
@@ -96,7 +95,7 @@ class Shell:
             env=self.env | more,
             input=stdin,
             capture_output=True,
-            timeout=COMMAND_SECONDS,
+            timeout=PATIENCE,
             check=False,
         )
         return _checked(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -170,6 +169,8 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, usual in enumerate((USUAL_PORT, USUAL_PORT + 1, USUAL_PORT + 2)):
         assert f"port = {usual}\n" in text
         text = text.replace(f"port = {usual}\n", f"port = {port + number}\n")
+    assert f"localhost:{USUAL_PORT + 3}" in text
+    text = text.replace(f"localhost:{USUAL_PORT + 3}", f"localhost:{port + 3}")
     path.write_text(text)
     return folder
 

@@ -6,7 +6,6 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-import nats
 import pytest
 
 from schemas import streams
@@ -14,6 +13,7 @@ from schemas.events.dead import DeadLetter, DeadLetterCause
 from services.desk.connection.link import broker_url
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell
+from tests.support.broker import connect, jetstream
 
 
 def put_aside(shell: Shell, **changes: Any) -> int:
@@ -29,9 +29,8 @@ def put_aside(shell: Shell, **changes: Any) -> int:
     letter = DeadLetter(**(fields | {"tries": 8, "first_at": now, "last_at": now} | changes))
 
     async def write() -> int:
-        key = str(city.service_key_path("gatekeeper"))
-        client = await nats.connect(broker_url(city), nkeys_seed=key, inbox_prefix=b"_INBOX_gatekeeper")
-        ack = await client.jetstream().publish("dead.gatekeeper", letter.to_bytes(), stream=streams.DEAD)
+        client = await connect(broker_url(city), city.service_key_path("gatekeeper"), "gatekeeper")
+        ack = await jetstream(client).publish("dead.gatekeeper", letter.to_bytes(), stream=streams.DEAD)
         await client.close()
         return int(ack.seq)
 

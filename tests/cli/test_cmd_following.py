@@ -152,9 +152,13 @@ def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
 def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
     assert city.folder is not None
     text = words("Hydrants are flushed today.")
-    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "15s")
+    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "8s")
     assert "The website says then that it is no longer in force." in " ".join(told.out.split())
-    request_id, _, _ = published(city, "--expires", "15s")
+    for lasts in ("8s", "24s", "72s"):
+        done = city.json("publish", words("Hydrants are flushed."), *FIRE, "--expires", lasts, *AS)
+        if done.status == 0:
+            break  # else the machine was so slow that it was over before it stood
+    request_id = done.body["request_id"]
     kept, _, _ = published(city)
     message = city.folder / "site" / "messages" / request_id / "index.html"
     end = time.monotonic() + PATIENCE
@@ -164,3 +168,10 @@ def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
     now = (city.folder / "site" / "now" / "index.html").read_text()
     assert f"messages/{request_id}/" not in now
     assert f"messages/{kept}/" in now
+
+
+def test_the_usual_text_of_an_all_clear_leads_to_the_city(city: Shell) -> None:
+    first = city.json("publish", "The pool is open without a link.", *FIRE, *AS)
+    done = city.json("all-clear", first.body["request_id"], "--as", "fire-publisher", "--yes")
+    assert done.status == 0, done
+    assert "link-missing" not in {one["code"] for one in done.body["screening"]}

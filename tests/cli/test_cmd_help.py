@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ONEVOICE, Shell, environment
+from tests.support.mission import PATIENCE
 
 HELP_SECONDS = 0.4
 
@@ -120,4 +121,4 @@ def test_a_reader_that_goes_away_ends_a_command_with_0(made_folder: Path, words:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0

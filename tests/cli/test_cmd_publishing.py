@@ -15,6 +15,7 @@ import pytest
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
 from tests.cli.messages import FIRE, words
 from tests.cli.terminal import ask, read
+from tests.cli.test_cmd_people import confirmed
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
@@ -82,6 +83,19 @@ def test_all_departments_and_the_citys_own_profiles(city: Shell) -> None:
     assert {one["profile"] for one in both.body["deliveries"] if one["outcome"] == "delivered"} == set(official)
 
 
+@pytest.mark.usefixtures("crisis")
+def test_a_setting_takes_the_citys_own_profiles_along_in_a_crisis(city: Shell) -> None:
+    official = {one["id"]: one["departmental"] for one in city.json("profiles", "list").body if one["official"]}
+    confirmed(city, city.json("settings", "set", "--and-city", "--as", "mcpe"), "pio")
+    usual = city.json("publish", words(), "--all-departments", "--as", "pio", "--yes")
+    assert {one["profile"] for one in usual.body["deliveries"] if one["outcome"] == "delivered"} == set(official)
+    told = city.json("publish", words(), "--all-departments", "--no-and-city", "--as", "pio", "--yes")
+    reached = {one["profile"] for one in told.body["deliveries"] if one["outcome"] == "delivered"}
+    assert all(official.get(profile, True) for profile in reached)
+    confirmed(city, city.json("settings", "set", "--no-and-city", "--as", "mcpe"), "pio")
+    assert not city.json("settings", "show").body["settings"].get("and_city_in_crisis")
+
+
 @pytest.mark.usefixtures("eoc")
 def test_the_citys_own_profiles_are_no_way_round_the_pio(city: Shell) -> None:
     done = city.json("publish", words(), "--all-departments", "--and-city", "--as", "cao", "--yes")
@@ -118,7 +132,8 @@ def test_a_piped_text_is_confirmed_on_the_terminal(city: Shell) -> None:
 def test_a_piped_text_without_a_terminal_needs_yes(city: Shell) -> None:
     done = subprocess.run(
         [*ONEVOICE, "publish", "-", *FIRE, "--as", "fire-publisher", "--json"],
-        env=city.env, input=words().encode(), capture_output=True, start_new_session=True, timeout=60, check=False,
+        env=city.env, input=words().encode(), capture_output=True, start_new_session=True,
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "confirm.needed")
 

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nats
 import pytest
 
 from schemas import subjects
@@ -26,6 +25,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.ledger.client import Ledger
 from tests.cli.conftest import Done, Shell, lower_city, raise_city
 from tests.cli.test_cmd_terminal import talk
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE, eventually
 from tests.support.ports import free_port
 
@@ -84,8 +84,7 @@ class Drill:
         return asyncio.run(self._give_in(request_id, profiles))
 
     async def _give_in(self, request_id: str, profiles: tuple[str, ...]) -> dict[str, int]:
-        key = str(self.city.service_key_path("fanout"))
-        client = await nats.connect(self.nats, nkeys_seed=key, inbox_prefix=b"_INBOX_fanout")
+        client = await connect(self.nats, self.city.service_key_path("fanout"), "fanout")
         ledger = Ledger()
         ledger.bind(client)
         try:

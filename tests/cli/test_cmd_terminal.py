@@ -13,6 +13,7 @@ import uuid
 import pytest
 
 from tests.cli.conftest import ONEVOICE, Shell
+from tests.support.mission import PATIENCE
 
 PUBLISH = ["--as", "fire-publisher"]
 
@@ -23,7 +24,7 @@ def talk(city: Shell, words: list[str], answers: dict[str, str], **more: str) ->
     env = {**city.env, "TERM": "xterm-256color", "COLUMNS": "80", **more}
     process = subprocess.Popen([*ONEVOICE, *words], env=env, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
-    said, waiting, deadline = "", dict(answers), time.monotonic() + 90
+    said, waiting, deadline = "", dict(answers), time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if select.select([leader], [], [], 0.2)[0]:
             try:
@@ -33,7 +34,7 @@ def talk(city: Shell, words: list[str], answers: dict[str, str], **more: str) ->
         for prompt in [one for one in waiting if one in said]:
             os.write(leader, (waiting.pop(prompt) + "\n").encode())
     os.close(leader)
-    return process.wait(timeout=90), said
+    return process.wait(timeout=PATIENCE), said
 
 
 def text() -> str:

@@ -21,6 +21,7 @@ from services.kernel.base.tls import client_context
 from services.kernel.runtime.compose import on_nats
 from tests.cli.conftest import Done, Shell
 from tests.support.ledger_builder import LedgerBuilder
+from tests.support.mission import PATIENCE
 
 KEY = Signer(new_seed()).public_key
 
@@ -211,7 +212,7 @@ def test_each_service_refuses_to_start_with_it(shell: Shell, row: flow.Service) 
 def test_the_programs_beside_the_command_say_it_too(shell: Shell, program: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *program.split(), "--city", str(shell.folder)],
-        env=shell.env, capture_output=True, text=True, timeout=60, check=False,
+        env=shell.env, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done
     assert "nats.tls_ca" in done.stderr + done.stdout

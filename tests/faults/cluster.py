@@ -88,7 +88,7 @@ class ThreeServers(Mission):
 
     async def leader(self, reader: Writer) -> str:
         """The server that leads the ledger."""
-        info = await reader.ledger.js.stream_info(streams.LEDGER)
+        info = await reader.js.stream_info(streams.LEDGER)
         return (info.cluster.leader if info.cluster else None) or ""
 
     async def _leads(self) -> bool:

@@ -113,7 +113,7 @@ class Poison:
         """Write what nobody can read where each service looks; messages go on, and each is put aside once."""
         for who, subject, raw, _ in BAD:
             writer = await self.city.mission.writer(who)
-            ack = await writer.ledger.js.publish(subject, raw, stream=streams.LEDGER)
+            ack = await writer.js.publish(subject, raw, stream=streams.LEDGER)
             self.bad_seqs.add(ack.seq)
         took = await self.posted(await self.load.send(FIRE, WATER))
         wanted = {(service, subject) for _, subject, _, whose in BAD for service in whose}

@@ -15,6 +15,7 @@ from services.fanout.connectors.bluesky.record import cid_of
 from services.fanout.connectors.bluesky.session import REFUSED_SECONDS
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Intent,
@@ -237,7 +238,7 @@ async def test_read_back_sees_that_a_post_is_gone_or_changed(bluesky: BlueskyRig
     logins = bluesky.proxy.calls[LOGIN]
     assert await fresh.read_back(intent, posted.remote_id) == posted
     await overwrite(bluesky, bluesky.accounts["fire"], posted.remote_id, "Do not boil water.")
-    assert isinstance(await fresh.read_back(intent, posted.remote_id), CannotTell)
+    assert isinstance(await fresh.read_back(intent, posted.remote_id), Altered)
     assert isinstance(await fresh.reconcile(intent), CannotTell)
     assert bluesky.proxy.calls[LOGIN] == logins
     for repeat in (False, True):

@@ -21,7 +21,7 @@ from services.kernel.base.errors import Refused
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.reasons import RetryLater
 from services.kernel.runtime.service import EntryOf, Runtime, Sender
-from tests.support.mission import eventually, now
+from tests.support.mission import PATIENCE, eventually, now
 
 ALIVE = subjects.health("fanout")
 
@@ -121,7 +121,7 @@ class BusContract:
 
     async def test_what_cannot_be_read_is_a_dead_letter_and_holds_nothing_up(self, stage: BusStage) -> None:
         for raw in (b"\xff{", b"[]"):
-            await stage.ledger.js.publish(subjects.CONTROL, raw, stream=streams.LEDGER)
+            await stage.ledger.js.publish(subjects.CONTROL, raw, stream=streams.LEDGER, timeout=PATIENCE)
         await stage.handled(await stage.append())
         found = await stage.letters()
         assert [letter.cause for letter in found] == [DeadLetterCause.UNREADABLE] * 2
@@ -171,7 +171,7 @@ class BusContract:
         queue = await stage.listen(subjects.EOC_STATE)
         event = EocBroadcast(at=now(), posture="routine", control_seq=1, hold=False, in_flight=0)
         await stage.runtime.bus.publish(subjects.EOC_STATE, event)
-        assert json.loads(await asyncio.wait_for(queue.get(), 10)) == json.loads(event.to_bytes())
+        assert json.loads(await asyncio.wait_for(queue.get(), PATIENCE)) == json.loads(event.to_bytes())
 
 
 __all__ = ["ALIVE", "BusContract", "BusStage", "Handlers"]

@@ -19,7 +19,7 @@ from schemas.events.requests import Request
 from services.kernel.control.control_state import ControlState
 from services.kernel.ledger.client import Conflict, Entry, Ledger
 from services.kernel.projection.source import Source
-from tests.support.mission import a_request
+from tests.support.mission import PATIENCE, a_request
 
 
 @dataclass
@@ -154,7 +154,7 @@ class LedgerContract:
         mine = [stage.request() for _ in range(12)]
         await asyncio.gather(*(stage.intake.append(subjects.request(one.request_id), one) for one in mine))
         last = await stage.intake.last_seq()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not heard or heard[-1].seq < last:
                 more.clear()
                 await more.wait()

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import nats
 from faststream import FastStream
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from schemas import canonical, flow, streams, subjects
 from schemas.events.approvals import Approval
@@ -31,7 +31,7 @@ from schemas.events.envelope import ORDER_TYPE, Envelope
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Verdict
 from services.kernel.authority.signing import Signer, load_key
-from services.kernel.base.city import City, load_city, servers_of
+from services.kernel.base.city import City, load_city
 from services.kernel.base.tls import client_context
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
@@ -43,14 +43,14 @@ from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, provision, read_envelope
 from services.provision.broker.connection import as_provisioner
+from tests.support.broker import PATIENCE as PATIENCE
+from tests.support.broker import connect, jetstream
+from tests.support.broker import flushed as flushed
 from tests.support.people import approval_of
 from tests.support.ports import free_port
 
 ACTIVATE = EocActivate(level=2, incident="Freshet")
 STAND_DOWN = EocStandDown()
-PATIENCE = 90.0
-"""How long a test waits for what has to come, in seconds. No promise of speed is tested by it: a busy machine may take
-long, and on a quiet one nobody waits."""
 FIRE = "fire-townsquare"
 PARKS = "parks-townsquare"
 
@@ -75,16 +75,6 @@ async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = PATIEN
             return found
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {found!r}"
         await asyncio.sleep(every)
-
-
-async def flushed(client: Client) -> None:
-    """Wait until the server has handled what a client sent.
-
-    nats-py's ``flush`` writes its PING past what still waits to be written; by the answer to the first one that is
-    written too, and the second one comes behind it.
-    """
-    await client.flush()
-    await client.flush()
 
 
 async def provisioned_city(city: City) -> None:
@@ -202,11 +192,15 @@ def an_attempt(control_seq: int, name: str | None = None, profile: str = FIRE, *
 
 @dataclass
 class Writer:
-    """A connection with a service's key: it appends what that service may append, and reads."""
+    """A connection with a service's key: it appends what that service may append, and reads.
+
+    ``js`` is for what a test asks once; ``ledger`` asks again, as in a service.
+    """
 
     city: City
     client: Client
     ledger: Ledger
+    js: JetStreamContext
     denials: list[str] = field(default_factory=list)
 
     async def state(self) -> ControlState:
@@ -312,23 +306,25 @@ class Mission:
         denials: list[str] = []
         path = self.city.service_key_path(service)
         client = await self._client(path, service.replace("_", "-"), denials, url)
-        return Writer(self.city, client, _ledger(client), denials)
+        return self._writer(client, streams.SERVICE_API, denials)
 
     async def provisioner(self) -> Writer:
         """Connect as the provisioning user."""
-        client = await self._client(self.city.provision_key_path, "provision")
-        return Writer(self.city, client, _ledger(client, streams.OWN_API))
+        return self._writer(await self._client(self.city.provision_key_path, "provision"), streams.OWN_API, [])
+
+    def _writer(self, client: Client, api: str, denials: list[str]) -> Writer:
+        return Writer(self.city, client, _ledger(client, api), jetstream(client, api), denials)
 
     async def _client(self, key: Path, user: str, denials: list[str] | None = None, url: str | None = None) -> Client:
         async def on_error(error: Exception) -> None:
             if denials is not None:
                 denials.append(str(error))
 
-        client = await nats.connect(
-            servers_of(url or self.url),
+        client = await connect(
+            url or self.url,
+            key,
+            user,
             tls=client_context(self.city),
-            nkeys_seed=str(key),
-            inbox_prefix=f"_INBOX_{user}".encode(),
             error_cb=on_error,
             reconnect_time_wait=0.1,
             max_reconnect_attempts=-1,
@@ -404,7 +400,7 @@ class Started:
             await app.stop()
 
 
-def _ledger(client: Client, api: str = streams.SERVICE_API) -> Ledger:
+def _ledger(client: Client, api: str) -> Ledger:
     ledger = Ledger()
     ledger.bind(client, api)
     return ledger

@@ -16,7 +16,6 @@ LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES = {
     "services/fanout/connectors/bluesky/connector.py": 323,
     "services/kernel/fold/ledger_fold.py": 467,
-    "services/kernel/base/city.py": 366,
 }
 
 

@@ -39,6 +39,7 @@ _CODE = ("services/audit", "services/kernel/control", "services/kernel/authority
 class VerifiedState:
     """What the replay knew after the first ``size`` entries, whose Merkle root is ``root`` (hexadecimal).
 
+    ``state`` leaves out what has been over for long (``remaining``). ``newest`` is the time of the last entry,
     ``pictures`` are those that entries named, each with the first sequence; ``whole_at`` is when the whole record was
     judged last; ``code`` the hash of the rules that judged.
     """
@@ -46,6 +47,7 @@ class VerifiedState:
     state: ReplayState
     size: int
     root: str
+    newest: datetime
     pictures: dict[str, int]
     whole_at: datetime
     code: str

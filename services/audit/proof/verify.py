@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Manifest
 from schemas.events.control import Genesis
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.audit.proof.remaining import NeedsWholeError, gone_from, slimmed
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
 from services.audit.proof.report import Report
@@ -20,7 +21,7 @@ from services.audit.proof.resume import VerifiedState, code_hash, keep_state, ke
 from services.audit.proof.rules.pictures import judge_pictures
 from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
 from services.audit.record.folder import LEDGER
-from services.audit.record.format import LineError, read_line
+from services.audit.record.format import LineError, RecordEntry, read_line
 from services.audit.record.media import pictures_of
 from services.audit.record.reader import PinnedCheckpoint, RecordReader
 from services.audit.record.violation import Violation
@@ -68,14 +69,14 @@ def _verify(
     city: City, now: datetime, known: tuple[Checkpoint, ...], keys: PinnedKeys, resume: bool, signer: Signer | None
 ) -> Report:
     before = kept_state(city.audit_folder, keys, now) if resume else None
-    passed = _replayed(city, keys, before) or _replayed(city, keys, None)
-    if passed is None:  # without a state there is nothing that it could contradict
-        raise AssertionError("a replay from the beginning goes through")
-    report = _report(city, now, known, passed, before.size if before and passed.resumed else 0)
+    passed = (_resumed(city, keys, before) if before else None) or _whole(city, keys, now)
+    report = _report(city, now, known, passed)
     if signer is not None and report.ok:
-        whole_at = before.whole_at if before and passed.resumed else now
-        end = VerifiedState(passed.state, report.events, report.root, passed.pictures, whole_at, code_hash())
-        keep_state(city.audit_folder, end, signer)
+        state = slimmed(passed.state, passed.newest)
+        kept = VerifiedState(
+            state, report.events, report.root, passed.newest, passed.pictures, passed.whole_at, code_hash()
+        )
+        keep_state(city.audit_folder, kept, signer)
     return report
 
 
@@ -93,37 +94,53 @@ def _no_collector() -> Iterator[None]:
 
 @dataclass
 class _Passed:
-    """What one pass over the record came to."""
+    """One pass over the record: what it read and found. ``resumed_from``: entries that it did not judge."""
 
     reader: RecordReader
     state: ReplayState
-    found: list[Violation]
     pictures: dict[str, int]
-    events: int
-    resumed: bool
+    newest: datetime
+    whole_at: datetime
+    resumed_from: int = 0
+    events: int = 0
+    found: list[Violation] = field(default_factory=list)
 
-
-def _replayed(city: City, keys: PinnedKeys, before: VerifiedState | None) -> _Passed | None:
-    """Judge the entries, from the beginning or from a state on; None where the bytes before it are others."""
-    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
-    state = before.state if before else ReplayState(keys)
-    passed = _Passed(
-        reader, state, [], dict(before.pictures if before else {}), before.size if before else 0, before is not None
-    )
-    checked = before is None
-    for entry in reader.entries(before.size if before else 0):
-        if not checked and before and reader.root_of_first(before.size) != before.root:
-            return None
-        checked, passed.events = True, passed.events + 1
-        passed.found.extend(judge(state, entry))
+    def judge(self, entry: RecordEntry) -> None:
+        """Judge the next entry."""
+        self.events, self.newest = self.events + 1, entry.at
+        self.found.extend(judge(self.state, entry))
         for sha256 in pictures_of(entry):
-            passed.pictures.setdefault(sha256, entry.seq)
-    if before and (reader.size < before.size or reader.root_of_first(before.size) != before.root):
-        return None
+            self.pictures.setdefault(sha256, entry.seq)
+
+
+def _whole(city: City, keys: PinnedKeys, now: datetime) -> _Passed:
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    passed = _Passed(reader, ReplayState(keys), {}, now, now)
+    for entry in reader.entries():
+        passed.judge(entry)
     return passed
 
 
-def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _Passed, resumed_from: int) -> Report:
+def _resumed(city: City, keys: PinnedKeys, before: VerifiedState) -> _Passed | None:
+    """Judge what came after a state; None where bytes before it are others, or more has to be known than it holds."""
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    passed = _Passed(
+        reader, before.state, dict(before.pictures), before.newest, before.whole_at, before.size, before.size
+    )
+    checked = False
+    try:
+        for entry in reader.entries(before.size):
+            if not checked and reader.root_of_first(before.size) != before.root:
+                return None
+            checked = True
+            passed.judge(entry)
+    except NeedsWholeError:
+        return None
+    same = checked or (reader.size == before.size and reader.root_of_first(before.size) == before.root)
+    return passed if same else None
+
+
+def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _Passed) -> Report:
     reader, state, found, folder = passed.reader, passed.state, passed.found, city.audit_folder
     pictures = tuple(judge_pictures(folder, passed.pictures))
     found.extend(one for one in pictures if one.code == "media.damaged")
@@ -133,7 +150,7 @@ def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _P
     missing = (one for one in pictures if one.code == "media.missing")
     return Report(
         events=passed.events,
-        attempts=len(state.attempts),
+        attempts=len(state.attempts) + len(gone_from(state.attempts)),
         last_seq=reader.last_seq,
         root=root,
         checkpoints=len(reader.checkpoints),
@@ -142,7 +159,7 @@ def _report(city: City, now: datetime, known: tuple[Checkpoint, ...], passed: _P
         unconfirmed=tuple(
             one.seq for one in state.attempts.values() if one.receipt_seq == 0 or one.outcome == "unconfirmed"
         ),
-        resumed_from=resumed_from,
+        resumed_from=passed.resumed_from,
     )
 
 

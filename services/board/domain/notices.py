@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from schemas.platforms import MANUAL
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
 
@@ -81,13 +82,24 @@ def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
         since = found.at if state.phase is RequestPhase.TAKEN_BACK else since
         missing = "; ".join(one.reason for one in blocking)
     elif state.phase is RequestPhase.UNCONFIRMED:
-        missing = f"nobody knows whether it is out on {', '.join(sorted(state.unconfirmed))}"
-        to_type = f"onevoice show {request.request_id}; onevoice resolve --help"
+        missing, to_type = _unconfirmed(state)
     else:
         return None
     text = " ".join(request.text.split())
     text = text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
     return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, request.expires_at)
+
+
+def _unconfirmed(state: RequestState) -> tuple[str, str]:
+    """Say what a person has to do about posts that no service can confirm, and what to type."""
+    receipts = {name: state.target(name).receipt for name in state.unconfirmed}
+    by_hand = sorted(name for name, one in receipts.items() if one is not None and one.platform == MANUAL)
+    unknown = sorted(state.unconfirmed - set(by_hand))
+    said = [f"it is to be done by hand for {', '.join(by_hand)}"] if by_hand else []
+    said += [f"nobody knows whether it is out on {', '.join(unknown)}"] if unknown else []
+    typed = ["onevoice tasks"] if by_hand else []
+    typed += [f"onevoice show {state.request_id}; onevoice resolve --help"] if unknown else []
+    return "; ".join(said), "; ".join(typed)
 
 
 def due(

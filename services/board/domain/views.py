@@ -18,6 +18,7 @@ def request_view(
     *,
     withdrawn: bool,
     as_of: int,
+    replaced_by: str | None = None,
     letters: tuple[LetterView, ...] = (),
     put_aside: LetterView | None = None,
     waits: Mapping[str, PostWait] | None = None,
@@ -28,6 +29,7 @@ def request_view(
         state: what the fold holds of it.
         profiles: what control knows of each profile.
         withdrawn: whether it was taken back.
+        replaced_by: its cleared correction or recall.
         as_of: the sequence up to which the ledger is folded.
         letters: the open dead letters that hold it up.
         put_aside: the one by which the work on its verdict was put aside.
@@ -40,6 +42,7 @@ def request_view(
         verdict_seq=state.verdict_seq,
         deliveries=tuple(_with_letter(view, put_aside) for view in _deliveries(state, profiles, waits or {})),
         withdrawn=withdrawn,
+        replaced_by=replaced_by,
         dead_letters=letters,
         as_of=as_of,
         previous=state.previous,

@@ -107,12 +107,14 @@ async def _board(here: Session) -> list[Line]:
         power = await ask_authority(here)
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         dead = (await here.board(BoardQuery(query="dead"))).dead_letters or ()
+        waiting, _ = await here.pending()
     except OneVoiceError as error:
         return [_failed("service board", error)]
     return [
         *_services(here.city, view, officers),
         *authority.lines(power, officers, SystemClock().now()),
         health.dead_letters(len(dead)),
+        health.unconfirmed_posts(waiting),
         health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
     ]
 

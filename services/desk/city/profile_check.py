@@ -5,11 +5,12 @@ from __future__ import annotations
 import stat
 
 from schemas.events.authority import Profile
+from schemas.platforms import MANUAL, WEBSITE
 from services.desk.views.health import ProfileCheck
 from services.kernel.base.city import City
 
-WEBSITE = "website"
-"""The one platform that needs no credential: the city's own site."""
+NO_CREDENTIAL = frozenset({WEBSITE, MANUAL})
+"""The city's own site needs none, and neither does a person."""
 
 
 def examine(city: City, profile: Profile, objection: str | None = None) -> ProfileCheck:
@@ -23,7 +24,7 @@ def examine(city: City, profile: Profile, objection: str | None = None) -> Profi
     problems = [] if profile.official else ["not sanctioned by the office"]
     statements = ("purpose", "identification", "disclosure")
     problems += [f"the {name} statement is missing" for name in statements if not getattr(profile, name).strip()]
-    if profile.platform != WEBSITE:
+    if profile.platform not in NO_CREDENTIAL:
         problems += token_problems(city, profile.id)
     if objection is not None:
         problems.append(objection)

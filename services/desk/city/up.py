@@ -38,6 +38,7 @@ class Addresses:
     site_url: str | None
     site_folder: str
     realms: tuple[Realm, ...] = ()
+    web_url: str | None = None
 
 
 def up(city: City, port: int | None = None, as_json: bool = False, *, both: bool = False) -> int:
@@ -57,13 +58,25 @@ def run_service(city: City, name: str, url: str | None = None) -> int:
     Raises:
         BadInput: ``service.unknown``.
     """
-    names = [row.name for row in flow.SERVICES]
+    names = [*(row.name for row in flow.SERVICES), flow.WEB]
     chosen = name.replace("-", "_")
     if chosen not in names:
         raise BadInput("service.unknown", f"there is no service {name!r}", f"choose one of {', '.join(names)}")
     logs.configure(city.settings.log.format, city.settings.log.level, zone=city.zone)
+    if chosen == flow.WEB:
+        asyncio.run(_run_pages(city))
+        return int(Exit.DONE)
     asyncio.run(run_services([chosen], city, url or (running_city(city) or {}).get("nats_url")))
     return int(Exit.DONE)
+
+
+async def _run_pages(city: City) -> None:
+    from services.web.wiring import running as serving
+
+    async with serving(city, lambda: (running_city(city) or {}).get("nats_url") or city.settings.nats.address) as page:
+        sys.stdout.write(f"The officers' pages are at {page.url}\n")
+        sys.stdout.flush()
+        await until_asked_to_stop([])
 
 
 async def _up(city: City, port: int | None, as_json: bool, both: bool) -> None:
@@ -108,7 +121,8 @@ async def whole_city(
         square = await _townsquare(city, base, nats.port, stack)
         site = await _site(city, base, nats.port, stack)
         realms = tuple(one.realm for one in cities)
-        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms)
+        web = await _web(city, url, stack)
+        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms, web)
         write_run_file(city, asdict(addresses))
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
@@ -167,6 +181,19 @@ async def _site(city: City, base: int, usual: int, stack: contextlib.AsyncExitSt
     return str(preview.url)
 
 
+async def _web(city: City, url: str, stack: contextlib.AsyncExitStack) -> str | None:
+    """Serve the officers' pages. A port that is taken stops no city: passkeys count at one address only."""
+    if not city.settings.web.serve:
+        return None
+    from services.web.wiring import running as serving
+
+    try:
+        return (await stack.enter_async_context(serving(city, lambda: url))).url
+    except BadInput as error:
+        logs.logger(realm=city.realm).error("the officers' pages are not served", error=error.message, hint=error.hint)
+        return None
+
+
 def free_port(host: str, wished: int) -> int:
     """Return the wished port, or another free one: only the broker's port is worth refusing to start for."""
     for port in (wished, 0):
@@ -191,6 +218,7 @@ def _say(city: City, addresses: Addresses, as_json: bool) -> None:
             f"  townsquare   {addresses.townsquare_url}" if addresses.townsquare_url else "",
             f"  website      {addresses.site_url}" if addresses.site_url else "",
             f"  files        {addresses.site_folder}",
+            f"  desk         {addresses.web_url}" if addresses.web_url else "",
             "",
             f"In a second terminal:  export ONEVOICE_CITY={city.folder}   then:  onevoice eoc status",
             "Ctrl-C stops all of it.",

@@ -86,7 +86,7 @@ def run(
     desk: Invocation,
     service: Annotated[
         str,
-        typer.Argument(metavar="SERVICE", help="eoc_state, registry, intake, gatekeeper, fanout, board or audit."),
+        typer.Argument(metavar="SERVICE", help="eoc_state, registry, intake, gatekeeper, fanout, board, audit or web."),
     ],
 ) -> int:
     """Run one service until Ctrl-C.

@@ -14,6 +14,7 @@ from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
 from schemas.events.desk import BoardBeat, EocBroadcast, EocView, OrderReply
 from services.desk import confirm, options, session
 from services.desk.app import Invocation, command, group
+from services.desk.commands.tasks import open_tasks
 from services.desk.connection.follow import until_active
 from services.desk.connection.live import messages, until_interrupted
 from services.desk.views import advice, city, outcome
@@ -49,7 +50,9 @@ async def activate(
             await confirm.deed(_what(action, before), yes)
         reply = await here.order(subjects.DESK_EOC_ORDER, action)
         view = await until_active(here, reply, lambda count: talk.print(Text(_in_flight(count), style="yellow")))
-    answer(desk, view, reply)
+        answer(desk, view, reply)
+        if stopped := [task for task in await open_tasks(here) if task.stop]:
+            talk.print(Text(f"{len(stopped)} may not be entered by hand any more: onevoice tasks", style="bold red"))
     return Exit.DONE
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from rich.text import Text
 
 from schemas.events.requests import Act, Request
-from services.desk import options, people, session, templates
+from services.desk import editor, options, people, session, templates
 from services.desk.app import Invocation, command, group
 from services.desk.commands.publish import publish_draft
 from services.desk.connection.follow import fetch
-from services.desk.draft import MessageDraft
+from services.desk.draft import USUAL_TEXTS, MessageDraft
 from services.desk.views.output import people_console
 from services.desk.words import check_id
 from services.kernel.base.errors import Refused
@@ -89,7 +89,9 @@ async def follow_up(
         earlier = (await fetch(here.link, request_id)).request
         if act == "repost" and message.text is None and message.file is None:
             message = replace(message, text=earlier.text)
-        draft = MessageDraft.following(act, earlier, message, manner, here.city.zone)
+        message = await editor.written(message, here.city, USUAL_TEXTS.get(act))
+        website = (await here.eoc()).website
+        draft = MessageDraft.following(act, earlier, message, manner, here.city.zone, website)
         _show_earlier(desk, act, earlier)
         return await publish_draft(here, draft, manner)
 

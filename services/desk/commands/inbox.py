@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -12,17 +11,17 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import RequestView
-from schemas.events.verdicts import FindingOutcome, Outcome
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import outcome, unconfirmed
+from services.desk.views import outcome
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, print_json_line
 from services.desk.views.timetext import local
+from services.desk.views.waiting import for_a_person
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Exit
 
@@ -50,19 +49,6 @@ async def inbox(
     shown = [outcome.request_json(view) for view in views]
     desk.answer(shown, lambda out: pending_view.pending_table(out, views, SystemClock().now()))
     return Exit.DONE
-
-
-def for_a_person(views: Iterable[RequestView]) -> list[RequestView]:
-    """Return the requests that an officer can help: blocked by more than the hold, or unconfirmed; pure."""
-    return [view for view in views if _needs_approval(view) or unconfirmed.of(view)]
-
-
-def _needs_approval(view: RequestView) -> bool:
-    found = view.verdict
-    if found is None or found.outcome is not Outcome.BLOCKED or view.withdrawn:
-        return False
-    blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
-    return any(one.clause not in (show.HOLD_CLAUSE, outcome.SCHEDULE_CLAUSE) for one in blocking)
 
 
 async def _watch(desk: Invocation, here: Session) -> int:

@@ -13,7 +13,7 @@ from schemas.events.desk import (
     RequestView,
     SubmitReply,
 )
-from services.desk import confirm, options, people, session, statements, templates, words
+from services.desk import confirm, editor, options, people, session, statements, templates, words
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.link import connect
@@ -52,7 +52,7 @@ async def publish(desk: Invocation, message: options.MessageOptions, manner: opt
         raise Refused(
             "system.publishes", f"{officer} is a system: it has no authority of its own", "onevoice request submits"
         )
-    draft = _draft(desk, message, manner)
+    draft = await _draft(desk, message, manner)
     async with session.acting(desk, officer) as here:
         return await publish_draft(here, draft, manner)
 
@@ -87,7 +87,7 @@ async def request(desk: Invocation, message: options.MessageOptions, manner: opt
     that one do not count for it.
     """
     talk = people_console(desk.as_json)
-    draft = None if manner.revise is not None else _draft(desk, message, manner)
+    draft = None if manner.revise is not None else await _draft(desk, message, manner)
     async with session.acting(desk, manner.officer) as here:
         draft = draft or await _revision(here, talk, message, manner)
         if people.is_system(here.city, here.user):
@@ -111,7 +111,7 @@ async def _revision(
     """Return the draft of a new revision, and show what it takes the place of."""
     check_id(manner.revise or "", "request")
     before = (await fetch(here.link, manner.revise or "")).request
-    filled = templates.filled(message, here.city.templates_folder)
+    filled = await editor.written(templates.filled(message, here.city.templates_folder), here.city, before.text)
     draft = MessageDraft.revising(before, filled, manner, here.city.zone)
     talk.print(Text(f"This takes the place of revision {before.revision} of {before.request_id}:", style="bold"))
     talk.print(Text(f"  {before.text}", style="dim"))
@@ -120,11 +120,12 @@ async def _revision(
     return draft
 
 
-def _draft(
+async def _draft(
     desk: Invocation, message: options.MessageOptions, manner: options.RequestManner | options.PublishManner
 ) -> MessageDraft:
     city = desk.city()
-    return MessageDraft.of(templates.filled(message, city.templates_folder), manner, city.zone)
+    filled = await editor.written(templates.filled(message, city.templates_folder), city)
+    return MessageDraft.of(filled, manner, city.zone)
 
 
 async def _request_as_system(here: Session, draft: MessageDraft, manner: options.RequestManner, talk: Console) -> int:

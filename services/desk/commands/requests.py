@@ -207,7 +207,7 @@ async def _decide(
         officer=here.user,
         verb=verb,
         now=SystemClock().now(),
-        lifetime=timedelta(seconds=await here.approval_seconds()),
+        lifetime=timedelta(seconds=(await here.settings()).approval_seconds),
         reason=reason,
     )
     return await here.link.ask(subjects.DESK_APPROVAL_SUBMIT, signed, ApprovalReply)

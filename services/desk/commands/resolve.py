@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from schemas import subjects
-from schemas.events.desk import DeliveryView, RequestView, ResolutionReply
+from schemas.events.desk import BoardQuery, DeliveryView, RequestView, ResolutionReply
 from schemas.events.resolutions import DecisionName, Resolution, post_url
 from services.desk import confirm, options, session, statements
 from services.desk.app import Invocation, command, group
@@ -31,6 +31,7 @@ _EXAMPLE = """
 onevoice resolve rab12 fire-townsquare --as pio \\
          --posted https://social.example/@fire/114
 onevoice resolve rab12 fire-townsquare --as pio --post-again
+onevoice resolve rab12 city-alerts --as pio --done
 """
 
 
@@ -46,6 +47,7 @@ async def resolve(
         bool, typer.Option("--post-again", help="It is not out: post it once more, by all the usual rules.")
     ] = False,
     give_up: Annotated[bool, typer.Option("--give-up", help="Leave it as it is, and do not post it any more.")] = False,
+    done: Annotated[bool, typer.Option("--done", help="A task (onevoice tasks) is done as it says.")] = False,
     as_: options.ActsAs = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Confirm that it may appear twice (--post-again).")] = False,
     wait: options.Wait = "60s",
@@ -53,16 +55,19 @@ async def resolve(
     """Decide on a post that may be out or not.
 
     A post is unconfirmed when the platform could not say how it ended. Look at the profile, then say what you found;
-    your signature goes on record. Give exactly one of --posted, --post-again and --give-up. The exit status is that of
-    the message: 0 delivered everywhere, 3 blocked, 5 partly.
+    your signature goes on record. A task of onevoice tasks is confirmed with --done. Give exactly one of --posted,
+    --done, --post-again and --give-up. The exit status is that of the message: 0 delivered everywhere, 3 blocked,
+    5 partly.
     """
     check_id(request_id, "request")
     check_id(profile, "profile")
-    decision, url = decision_of(posted, post_again, give_up)
+    decision, url = decision_of(posted, post_again, give_up, done)
     seconds, talk = duration(wait, "wait.malformed").total_seconds(), people_console(desk.as_json)
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
         item = unconfirmed_on(view, profile)
+        if done:
+            url = await _place(here, item)
         if decision == "post_again" and not yes and confirm.interactive():
             show.deliveries(talk, (item,))
             await confirm.ask(TWICE)
@@ -75,21 +80,23 @@ async def resolve(
 
 
 def decision_of(
-    posted: str | None = None, post_again: bool = False, give_up: bool = False
+    posted: str | None = None, post_again: bool = False, give_up: bool = False, done: bool = False
 ) -> tuple[DecisionName, str | None]:
-    """Return what was decided, and the address with ``--posted``; pure.
+    """Return what was decided, and the address with ``--posted``; of what is ``done`` the profile has it. Pure.
 
     Raises:
         BadInput: ``resolve.choice`` unless exactly one was given, ``url.invalid``.
     """
-    given = [posted is not None, post_again, give_up]
+    given = [posted is not None, post_again, give_up, done]
     if sum(given) != 1:
         said = "nothing was decided" if not any(given) else "more than one decision was given"
         raise BadInput(
             "resolve.choice",
             said,
-            "look at the profile, then give one of --posted URL, --post-again and --give-up",
+            "look at the profile, then give one of --posted URL, --done (a task), --post-again and --give-up",
         )
+    if done:
+        return "posted", None
     if posted is None:
         return ("post_again" if post_again else "give_up"), None
     try:
@@ -98,6 +105,18 @@ def decision_of(
         raise BadInput(
             "url.invalid", f"{error}", "copy the post's own address from the browser, as in https://..."
         ) from error
+
+
+async def _place(here: Session, item: DeliveryView) -> str:
+    """Return where a task was done: the address that its profile names."""
+    if not unconfirmed.by_hand(item):
+        raise Refused(
+            "resolution.no_task",
+            f"{item.profile} is no task: nobody knows whether the post is out there",
+            "look at the profile, and give the post's own address: --posted URL",
+        )
+    profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
+    return next(one.account for one in profiles if one.id == item.profile)
 
 
 def unconfirmed_on(view: RequestView, profile: str) -> DeliveryView:

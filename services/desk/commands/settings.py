@@ -52,18 +52,17 @@ async def change(
         list[str] | None,
         typer.Option("--device-bound", metavar="R", help="A role that no passkey serves that can be copied; or none."),
     ] = None,
+    and_city: Annotated[
+        bool | None,
+        typer.Option(
+            "--and-city/--no-and-city",
+            help="In a crisis, --all-departments takes the city's own profiles along, or does not.",
+        ),
+    ] = None,
     as_: options.ActsAs = None,
 ) -> int:
     """Propose other settings (cao, mcpe); another officer confirms."""
-    changes: dict[str, object] = {}
-    if approval is not None:
-        changes["approval_seconds"] = approval * 60
-    if request is not None:
-        changes["request_seconds"] = request * 3600
-    if second:
-        changes["second_approver_severities"] = [] if second == ["none"] else list(dict.fromkeys(second))
-    if bound:
-        changes["device_bound_roles"] = None if bound == ["none"] else list(dict.fromkeys(bound))
+    changes = _changes(approval, request, second, bound, and_city)
     if not changes:
         raise BadInput("settings.none", "no setting was named", "onevoice settings set --help")
     async with session.acting(desk, as_) as here:
@@ -79,3 +78,25 @@ async def change(
     said = Text(f"In force since control revision {reply.control_seq}.")
     desk.answer({"control_seq": reply.control_seq}, lambda out: out.print(said))
     return Exit.DONE
+
+
+def _changes(
+    approval: int | None,
+    request: int | None,
+    second: list[str] | None,
+    bound: list[str] | None,
+    and_city: bool | None,
+) -> dict[str, object]:
+    """Return the fields of the settings that were named."""
+    changes: dict[str, object] = {}
+    if approval is not None:
+        changes["approval_seconds"] = approval * 60
+    if request is not None:
+        changes["request_seconds"] = request * 3600
+    if second:
+        changes["second_approver_severities"] = [] if second == ["none"] else list(dict.fromkeys(second))
+    if bound:
+        changes["device_bound_roles"] = None if bound == ["none"] else list(dict.fromkeys(bound))
+    if and_city is not None:
+        changes["and_city_in_crisis"] = and_city or None
+    return changes

@@ -75,9 +75,12 @@ class Link:
         assert self._keys is not None
         return self._keys
 
-    async def open(self, city: City) -> None:
-        """Connect with the user's key, to the first server that answers; raises BadInput, Refused or Unreachable."""
-        self._keys = open_keys(city, self.user)
+    async def open(self, city: City, keys: PersonKeys | None = None) -> None:
+        """Connect with the user's key, to the first server that answers; raises BadInput, Refused or Unreachable.
+
+        ``keys``: those of a user who is no person, and has no key among people's.
+        """
+        self._keys = keys or open_keys(city, self.user)
         signer = self._keys.login
         tls = client_context(city)
         self._tried, self._encrypted, self._embedded = True, tls is not None, city.settings.nats.embedded

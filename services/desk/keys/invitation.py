@@ -16,7 +16,8 @@ from schemas.events.authority import Realm
 from services.desk.keys.code import short_code
 from services.desk.keys.sealed import seal_seed
 from services.kernel.authority.signing import Signer, new_seed
-from services.kernel.base.city import City, RealmAuthority
+from services.kernel.base.city import City
+from services.kernel.base.city_file import RealmAuthority
 from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, describe
 from services.kernel.base.files import make_folder, write_atomically

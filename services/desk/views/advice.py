@@ -39,3 +39,10 @@ def needs(posture: Posture, scope: str, crisis: bool) -> str:
         return f"It needs an approval by {_CRISIS}."
     more = " Crisis content needs someone who is designated for it (clause 2(ii))." if crisis else ""
     return f"It needs an approval by {_ROUTINE}.{more}"
+
+
+def reach(count: int, scope: str) -> str:
+    """Return how far a message goes, in words."""
+    if scope == "all-departments":
+        return f"all {count} departmental profiles"
+    return "1 profile" if count == 1 else f"{count} profiles"

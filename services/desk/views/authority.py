@@ -80,11 +80,13 @@ def settings_lines(settings: Settings) -> list[tuple[str, str]]:
     """Return each setting and its value, in words."""
     severities = ", ".join(settings.second_approver_severities) or "none"
     bound = ", ".join(settings.device_bound_roles or ()) or "nobody"
+    own = "go along in a crisis" if settings.and_city_in_crisis else "go along with --and-city"
     return [
         ("approval lasts", f"{settings.approval_seconds // 60} min"),
         ("request lasts", f"{settings.request_seconds // 3600} h"),
         ("second approver for", severities),
         ("device-bound passkeys for", bound),
+        ("the city's own profiles", own),
     ]
 
 

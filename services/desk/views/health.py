@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from schemas import flow
 from schemas.events.audit import LedgerIntegrity
-from schemas.events.desk import EocView, OfficerView, ServiceHealth
+from schemas.events.desk import EocView, OfficerView, RequestView, ServiceHealth
 from services.desk.city.last_verified import LastVerified
+from services.desk.views import unconfirmed
 from services.desk.views.outcome import expiry_of
 from services.desk.views.timetext import ago, local, told
 from services.kernel.base.errors import Exit
@@ -54,6 +55,18 @@ class ProfileCheck:
     id: str
     ok: bool
     problems: tuple[str, ...]
+
+
+def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
+    """Judge the posts that a person has to look at: of unknown outcome, vanished, or changed on the platform."""
+    found = [(view.request.request_id, item) for view in views for item in unconfirmed.of(view)]
+    if not found:
+        return Line("posts", Level.OK, "none vanished, was changed, or is of unknown outcome")
+    said = [f"{request_id} on {item.profile}: {told(item.reason)}" for request_id, item in found]
+    more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
+    first = found[0][0]
+    mend = f"look at the profile, then: onevoice status {first}"
+    return Line("posts", Level.WARN, "; ".join(said[:3]) + more, mend)
 
 
 def profiles(found: list[ProfileCheck]) -> Line:

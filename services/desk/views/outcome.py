@@ -121,6 +121,7 @@ def renderings_json(renderings: Iterable[Rendering]) -> list[dict[str, Any]]:
                 "sha256": rendering.sha256,
                 "parts": list(content.parts),
                 "language": content.language,
+                "languages": list(content.languages or content.together or ()),
                 "link": content.link,
                 "pictures": [{"sha256": picture.sha256, "alt": picture.alt} for picture in content.pictures],
             }

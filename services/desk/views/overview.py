@@ -12,7 +12,7 @@ from rich.text import Text
 from schemas import flow
 from schemas.events.desk import EocView, RequestView
 from schemas.events.verdicts import Outcome
-from services.desk.views import advice
+from services.desk.views import advice, unconfirmed
 from services.desk.views.layout import table
 from services.desk.views.timetext import ago
 
@@ -82,8 +82,10 @@ def _posts(view: RequestView) -> str:
     if not view.deliveries:
         return "-"
     stand = sum(one.outcome == "delivered" for one in view.deliveries)
-    unsure = sum(one.outcome == "unconfirmed" for one in view.deliveries)
-    return f"{stand}/{len(view.deliveries)}" + (f", {unsure} UNCONFIRMED" if unsure else "")
+    tasks = sum(map(unconfirmed.by_hand, view.deliveries))
+    unsure = sum(one.outcome == "unconfirmed" for one in view.deliveries) - tasks
+    more = [f"{unsure} UNCONFIRMED"] * bool(unsure) + [f"{tasks} BY HAND"] * bool(tasks)
+    return ", ".join([f"{stand}/{len(view.deliveries)}", *more])
 
 
 def _services(view: EocView) -> RenderableType:

@@ -40,6 +40,7 @@ def pending_table(console: Console, views: Sequence[RequestView], now: datetime)
             deliveries(console, later)
         if waiting := unconfirmed.of(view):
             console.print()
-            console.print(Text(f"{view.request.request_id} is unconfirmed:", style="bold red"))
+            what = "waits for a person" if all(map(unconfirmed.by_hand, waiting)) else "is unconfirmed"
+            console.print(Text(f"{view.request.request_id} {what}:", style="bold red"))
             deliveries(console, waiting)
             what_to_type(console, view)

@@ -18,10 +18,12 @@ from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from services.desk.views import difference, outcome, unconfirmed
+from services.desk.views.advice import reach
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
 from services.desk.views.timetext import local, told
+from services.desk.views.waiting import HOLD_CLAUSE
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -33,13 +35,10 @@ _FINDING_STYLE = {
     FindingOutcome.REFUSED: "red",
     FindingOutcome.NOTED: "dim",
 }
-HOLD_CLAUSE = "setting: hold"
-"""The finding that no approval changes (services.gatekeeper.policy.clauses.setting_hold)."""
-
 RETURNED_CLAUSE = "returned"
 """The finding that a new revision mends (services.gatekeeper.policy.clauses.returned)."""
 
-_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green"}
+_DELIVERY_STYLE = {"delivered": "green", "queued": "dim", "posting": "cyan", "recalled": "green", "task": "bold yellow"}
 
 
 def rendering(shown: Rendering) -> Panel:
@@ -48,13 +47,19 @@ def rendering(shown: Rendering) -> Panel:
     lines: list[RenderableType] = []
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
-            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters", style="dim"))
+            said = f", {name_of(content.languages[number - 1])}" if content.languages else ""
+            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters{said}", style="dim"))
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
-    lines += [Text(f"picture: {picture.alt}", style="dim") for picture in content.pictures]
+    whole = "\n\n".join(content.parts)
+    for picture in content.pictures:
+        said = "a card with these words" if picture.alt == whole else picture.alt
+        lines.append(Text(f"picture: {said}", style="dim"))
     count = sum(len(part) for part in content.parts)
-    language = f", {name_of(content.language)}" if content.language else ""
+    several = dict.fromkeys(content.languages or content.together or ())
+    names = [name_of(one) for one in several or filter(None, (content.language,))]
+    language = f", {' and '.join(names)}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),
@@ -62,13 +67,6 @@ def rendering(shown: Rendering) -> Panel:
         width=WIDTH,
         padding=(0, 1),
     )
-
-
-def reach(count: int, scope: str) -> str:
-    """Return how far a message goes, in words."""
-    if scope == "all-departments":
-        return f"all {count} departmental profiles"
-    return "1 profile" if count == 1 else f"{count} profiles"
 
 
 def message(
@@ -189,10 +187,11 @@ def _findings(console: Console, found: Verdict) -> None:
 def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
     """Show what happened on each profile; an address that does not fit on the line goes below it, uncut."""
     names = max((len(item.profile) for item in views), default=0)
-    outcomes = max((len(item.outcome) for item in views), default=0)
-    for item in views:
+    labels = [unconfirmed.label(item) for item in views]
+    outcomes = max(map(len, labels), default=0)
+    for item, label in zip(views, labels, strict=True):
         line = Text(f"{item.profile:<{names}}  ")
-        line.append(f"{item.outcome:<{outcomes}}", style=_DELIVERY_STYLE.get(item.outcome, "red"))
+        line.append(f"{label:<{outcomes}}", style=_DELIVERY_STYLE.get(label, "red"))
         where = item.url or waiting_for(item)
         fits = len(line) + 2 + len(where) <= width(console)
         line.append(f"{'  ' if fits else chr(10) + '    '}{where}" if where else "")

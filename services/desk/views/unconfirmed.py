@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from schemas.events.desk import DeliveryView, RequestView
+from schemas.platforms import MANUAL
 
 UNCONFIRMED = "unconfirmed"
+TASK = "task"
 
 
 def of(view: RequestView) -> tuple[DeliveryView, ...]:
@@ -17,13 +19,25 @@ def command(request_id: str, profile: str) -> str:
     return f"onevoice resolve {request_id} {profile} --posted URL | --post-again | --give-up"
 
 
+def by_hand(item: DeliveryView) -> bool:
+    """True for a task: nothing is doubtful, an officer has to do it and to confirm it."""
+    return item.platform == MANUAL and item.outcome == UNCONFIRMED
+
+
+def label(item: DeliveryView) -> str:
+    """Return the outcome as people read it."""
+    return TASK if by_hand(item) else item.outcome
+
+
 def lines(view: RequestView) -> list[str]:
     """Return what a person reads of a request's unconfirmed posts, and what to type; empty where there are none."""
     found = of(view)
-    if not found:
-        return []
-    asked = "It is not known whether it is out there. Look at the profile, then say what you found:"
-    return [asked, *(f"  {command(view.request.request_id, item.profile)}" for item in found)]
+    said = ["An officer has to do it by hand: onevoice tasks"] if any(map(by_hand, found)) else []
+    doubtful = [item for item in found if not by_hand(item)]
+    if doubtful:
+        said.append("It may be other than was approved, or not there. Look at the profile, then say what you found:")
+        said += [f"  {command(view.request.request_id, item.profile)}" for item in doubtful]
+    return said
 
 
 def state(item: DeliveryView) -> str:

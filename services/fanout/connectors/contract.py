@@ -21,18 +21,21 @@ from schemas.platforms import LIMITS, Limits, limits_of
 __all__ = [
     "LIMITS",
     "Absent",
+    "Altered",
     "CannotTell",
     "Cause",
     "Connector",
     "Correction",
     "Declaration",
     "FetchMedia",
+    "HandedOver",
     "Health",
     "Intent",
     "Limits",
     "Permanent",
     "Posted",
     "PublishResult",
+    "ReadBackResult",
     "ReadsBack",
     "ReconcileResult",
     "RetractResult",
@@ -55,7 +58,8 @@ class Intent:
     request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
     reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
     website's mirror, the profiles that carry the message and the posts' addresses. ``follows``: the ``remote_id`` of an
-    earlier post of this profile that this one answers; only for connectors that declare ``reply``.
+    earlier post of this profile that this one answers; only for connectors that declare ``reply``. ``repost_of``: the
+    ``remote_id`` of the same message on another profile, which is shown instead; only where ``repost`` is declared.
     """
 
     request_id: str
@@ -69,6 +73,7 @@ class Intent:
     repeat: bool = False
     also_at: tuple[tuple[Profile, str], ...] = ()
     follows: str = ""
+    repost_of: str = ""
 
 
 class Cause(StrEnum):
@@ -138,7 +143,14 @@ class Retracted:
     """It does not stand any more (also: it never did)."""
 
 
-PublishResult = Posted | Retracted | Retryable | Permanent | Unknown
+@dataclass(frozen=True)
+class HandedOver:
+    """A person does it by hand: ``reason`` says what. Whether it stands is known when an officer confirms it."""
+
+    reason: str
+
+
+PublishResult = Posted | Retracted | Retryable | Permanent | Unknown | HandedOver
 """``Retracted`` only of what is to take an earlier post back."""
 
 
@@ -161,7 +173,16 @@ class CannotTell:
     after: float | None = None
 
 
-ReconcileResult = Posted | Absent | CannotTell
+@dataclass(frozen=True)
+class Altered:
+    """It stands, and is not as it was approved. ``differences``: what (text, pictures, language ...), and in words."""
+
+    differences: tuple[tuple[str, str], ...]
+
+
+ReconcileResult = Posted | Absent | CannotTell | HandedOver
+
+ReadBackResult = Posted | Altered | Absent | CannotTell
 
 RetractResult = Retracted | Retryable | Permanent | Unknown
 
@@ -254,6 +275,10 @@ class Connector(ABC):
 class ReadsBack(Protocol):
     """What a connector can do, too, whose platform may drop what it has accepted."""
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Look whether a delivered post still stands, by its id; Absent: the platform says that there is none."""
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Look whether a delivered post still stands as it was approved, by its id.
+
+        Absent: the platform says that there is none. Altered: its text, pictures, their descriptions, language or
+        visibility are others, as far as the platform shows them.
+        """
         ...

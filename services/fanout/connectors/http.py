@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import CallConnector
@@ -98,10 +99,12 @@ class Http:
         data: aiohttp.FormData | bytes | None = None,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        exact: bool = False,
     ) -> Outcome:
         """Make one call; never raises for what the network or the server does. Redirects are not followed.
 
-        The body is ``value`` as JSON, or ``data``: a form, or bytes as they are. When the call has ended, also by
+        The body is ``value`` as JSON, or ``data``: a form, or bytes as they are. ``exact``: the path is encoded
+        already, and is not touched. When the call has ended, also by
         cancellation, no byte of it is sent any more.
         """
         session, connector = self._open()
@@ -111,7 +114,7 @@ class Http:
                 async with asyncio.timeout_at(endpoint.deadline):
                     response = await session.request(
                         method,
-                        endpoint.base + path,
+                        URL(endpoint.base + path, encoded=True) if exact else endpoint.base + path,
                         json=value,
                         data=data,
                         params=query,

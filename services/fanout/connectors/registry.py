@@ -10,10 +10,16 @@ from services.fanout.connectors.bluesky.connector import BlueskyConnector
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
 from services.fanout.connectors.facebook.connector import FacebookConnector
+from services.fanout.connectors.instagram.connector import InstagramConnector
+from services.fanout.connectors.linkedin.connector import LinkedInConnector
+from services.fanout.connectors.manual.connector import ManualConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
+from services.fanout.connectors.meta.base import Surroundings
+from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
 from services.fanout.connectors.telegram.connector import TelegramConnector
+from services.fanout.connectors.threads.connector import ThreadsConnector
 from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
@@ -35,15 +41,41 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
     return {
         "website": website_of(city, website),
         "bluesky": BlueskyConnector(_servers(city), city.token_path, app=city.settings.bluesky.app, language=language),
+        "instagram": _instagram(city, website),
+        "linkedin": _linkedin(city),
+        "manual": ManualConnector(),
         "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
+        "threads": _threads(city, website),
         "x": XConnector(city.settings.x.server, city.token_path, site=city.settings.x.site),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
+
+
+def _linkedin(city: City) -> LinkedInConnector:
+    section = city.settings.linkedin
+    return LinkedInConnector(section.server, section.version, city.token_path, site=section.site)
+
+
+def _threads(city: City, website: str) -> ThreadsConnector:
+    section = city.settings.threads
+    return ThreadsConnector(section.server, section.version, _around(city, website, "threads"), site=section.site)
+
+
+def _instagram(city: City, website: str) -> InstagramConnector:
+    section = city.settings.instagram
+    return InstagramConnector(section.server, section.version, _around(city, website, "instagram"), site=section.site)
+
+
+def _around(city: City, website: str, platform: str) -> Surroundings:
+    pictures = PublicPictures(city.site_folder, city.settings.site.public or website)
+    # What the website's connector writes lies there too: one folder that fan-out may write.
+    notes = city.var / "website" / city.realm / f"{platform}-containers"
+    return Surroundings(city.token_path, notes, pictures)
 
 
 def _email(city: City) -> EmailConnector:

@@ -20,6 +20,7 @@ from services.fanout.connectors.contract import (
     Intent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReadsBack,
     ReconcileResult,
     Retryable,
@@ -171,7 +172,7 @@ class Caller:
             self._log.exception("the connector failed", platform=connector.platform)
             return Health(False, f"the connector failed: {type(error).__name__}")
 
-    async def read_back(self, connector: ReadsBack, intent: Intent, remote_id: str) -> ReconcileResult:
+    async def read_back(self, connector: ReadsBack, intent: Intent, remote_id: str) -> ReadBackResult:
         """Look whether a delivered post still stands."""
         try:
             async with asyncio.timeout(intent.call_timeout):

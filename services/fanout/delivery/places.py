@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from services.fanout.domain.step import Busy, Place, Step, next_step
+from services.kernel.fold.state import RequestState
 from services.kernel.runtime.service import Runtime
 
 
 class Places:
-    """Reads places from the fold. ``lease``: how long an attempt may be under way, in seconds."""
+    """Reads places from the fold. ``lease``: how long an attempt may be under way, in seconds.
 
-    def __init__(self, runtime: Runtime, lease: float) -> None:
+    ``leads``: by platform the profile that posts for the others, which show its post.
+    """
+
+    def __init__(self, runtime: Runtime, lease: float, leads: Mapping[str, str] | None = None) -> None:
         self._runtime = runtime
         self._lease = lease
+        self._leads = dict(leads or {})
 
     def of(self, request_id: str, verdict_seq: int, profile: str) -> Place | None:
         """Return the facts as they are now; None when the request is over everywhere, and has left memory."""
@@ -19,6 +26,7 @@ class Places:
         state = fold.requests.get(request_id)
         if state is None:
             return None
+        lead = self._lead(state, profile)
         return Place(
             verdict_seq=verdict_seq,
             profile=profile,
@@ -27,7 +35,17 @@ class Places:
             control_seq=fold.control.seq,
             busy=self._busy(request_id, profile),
             out_of_order=fold.chain.out_of_order(state.request, profile, fold.requests),
+            lead=lead,
+            lead_target=state.target(lead) if lead else None,
         )
+
+    def _lead(self, state: RequestState, profile: str) -> str:
+        """Return the profile that posts the request for this one; empty: it posts for itself."""
+        if not self._leads:
+            return ""
+        known = self._runtime.fold.control.profiles.get(profile)
+        lead = self._leads.get(known.platform, "") if known is not None else ""
+        return lead if lead != profile and lead in state.wanted and state.request.act != "recall" else ""
 
     def newest(self, place: Place) -> Place | None:
         """Return the same place as it is now."""

@@ -185,8 +185,8 @@ class Posting:
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
         repeat = attempt.number > 1
         intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
-        if way.follows:
-            intent = replace(intent, follows=way.follows)
+        if way.follows or place.repost_of:
+            intent = replace(intent, follows=way.follows, repost_of=place.repost_of)
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
 
     def _stands_at(self, place: Place) -> tuple[tuple[Profile, str], ...]:

@@ -1,7 +1,8 @@
-"""Read-back: a while after a post was delivered it is looked whether it still stands.
+"""Read-back: a while after a post was delivered it is looked whether it still stands as it was approved.
 
-A platform may accept a post and drop it: a filter, a moderator, a database that fell back. The delivered receipt
-stays, for it was true; what vanished gets a later receipt, ``unconfirmed`` and final, so that it is shown to people.
+A platform may accept a post and drop it: a filter, a moderator, a database that fell back; or somebody changes it
+there. The delivered receipt stays, for it was true; what vanished or was changed gets a later receipt, ``unconfirmed``
+and final, so that it is shown to people.
 Nothing is posted again by this: whether it is to be, a person decides.
 """
 
@@ -16,12 +17,12 @@ from datetime import datetime, timedelta
 from schemas import subjects
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReadsBack
+from services.fanout.connectors.contract import Altered, CannotTell, HandedOver, Posted, ReadBackResult, ReadsBack
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.records import Records
-from services.fanout.domain.receipts import vanished
+from services.fanout.domain.receipts import altered, unknown_before, vanished
 from services.fanout.domain.settling import settling_of
 from services.fanout.hosts.starts import Starts
 from services.kernel.fold.reading import parse
@@ -42,11 +43,17 @@ KEPT = 10_000
 
 @dataclass(frozen=True)
 class _Watched:
-    """A delivered receipt at ``seq``; ``gone`` counts the looks that did not find it, ``failed`` those in vain."""
+    """A delivered receipt at ``seq``, and when it is looked at; of these ``confirm`` are for what is not as it was.
+
+    ``gone`` counts the looks in a row that did not find it, or found another, ``failed`` those in vain; ``pause`` is
+    between two looks that confirm each other.
+    """
 
     receipt: Receipt
     seq: int
     looks: tuple[datetime, ...]
+    confirm: int
+    pause: timedelta
     gone: int = 0
     failed: int = 0
 
@@ -78,14 +85,16 @@ class ReadBack:
 
     def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
         """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
-        looks = settling_of(receipt.platform, self._lease).read_back
+        settling = settling_of(receipt.platform, self._lease)
+        looks = settling.read_back
         wanted = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.remote_id and receipt.resolution_seq is None
         able = isinstance(self._destinations.of_platform(receipt.platform), ReadsBack)
         if not wanted or not able or not looks or seq in self._seen or len(self._due) >= KEPT:
             return
         self._seen.add(seq)
-        times = tuple(at + timedelta(seconds=one) for one in looks)
-        self._plan(_Watched(receipt, seq, times), times[0])
+        times = tuple(at + timedelta(seconds=one) for one in (*looks[:1], *settling.later))
+        pause = timedelta(seconds=looks[1] - looks[0] if len(looks) > 1 else looks[0])
+        self._plan(_Watched(receipt, seq, times, len(looks), pause), times[0])
 
     async def run(self) -> None:
         """Take up what an earlier process delivered, then look at each post when it is due."""
@@ -109,9 +118,8 @@ class ReadBack:
         return self._due[0][0] + wait <= self._runtime.clock.now()
 
     async def _take_up(self) -> None:
-        longest = max(
-            max(settling_of(name, self._lease).read_back, default=0.0) for name in (*self._destinations.platforms, "")
-        )
+        known = [settling_of(name, self._lease) for name in (*self._destinations.platforms, "")]
+        longest = max(max((*one.read_back, *one.later), default=0.0) for one in known)
         now = self._runtime.clock.now()
         after = await self._runtime.ledger.first_since(now - timedelta(seconds=longest)) - 1
         for entry in await self._runtime.ledger.history(subjects.RECEIPTS, after):
@@ -147,23 +155,31 @@ class ReadBack:
         host.note_answer(profile.id, found)
         await self._conclude(watched, found)
 
-    async def _conclude(self, watched: _Watched, found: Posted | Absent | CannotTell) -> None:
-        receipt = watched.receipt
-        if isinstance(found, Posted) or await self._last_seq(receipt) != watched.seq:
-            self._seen.discard(watched.seq)  # it stands, or something newer was said of it
-        elif isinstance(found, CannotTell):
+    async def _conclude(self, watched: _Watched, found: ReadBackResult) -> None:
+        receipt, now = watched.receipt, self._runtime.clock.now()
+        changes = unknown_before(receipt, found) if isinstance(found, Altered) else []
+        if await self._last_seq(receipt) != watched.seq:
+            self._seen.discard(watched.seq)  # something newer was said of it
+        elif isinstance(found, CannotTell | HandedOver):
             self._later(watched)
-        elif watched.gone + 1 < len(watched.looks):
-            self._plan(replace(watched, gone=watched.gone + 1), watched.looks[watched.gone + 1])
+        elif isinstance(found, Posted) or (isinstance(found, Altered) and not changes):
+            left = [time for time in watched.looks if time > now]
+            if left:
+                self._plan(replace(watched, gone=0, failed=0), left[0])
+            else:
+                self._seen.discard(watched.seq)
+        elif watched.gone + 1 < watched.confirm:
+            self._plan(replace(watched, gone=watched.gone + 1), now + watched.pause)
         else:
             self._seen.discard(watched.seq)
-            written = await self._records.receipt(vanished(receipt, self._runtime.clock.now()), watched.seq)
-            if written:
+            said = altered(receipt, changes, now) if changes else vanished(receipt, now)
+            if await self._records.receipt(said, watched.seq):
                 self._runtime.log.error(
-                    "a delivered post does not stand any more",
+                    f"a delivered post {'was changed' if changes else 'does not stand any more'}",
                     request_id=receipt.request_id,
                     profile=receipt.profile,
                     url=receipt.url,
+                    changes=changes,
                 )
 
     def _later(self, watched: _Watched) -> None:

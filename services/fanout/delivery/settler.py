@@ -96,7 +96,8 @@ class Settler:
         if connector is None or profile is None or request.revision != attempt.revision:
             return CannotTell(f"the post of revision {attempt.revision} on {attempt.profile} cannot be looked for")
         follows = await self._earlier.follows(request, profile, connector)
-        intent = replace(intent_of(request, profile, attempt.idempotency_key, self._settings.lease), follows=follows)
+        intent = intent_of(request, profile, attempt.idempotency_key, self._settings.lease)
+        intent = replace(intent, follows=follows, repost_of=place.repost_of)
         return await self._caller.look(connector, intent)
 
     async def look_after_sleep(self, place: Place, attempt: Attempt, attempt_seq: int, known: int) -> StepOutcome:

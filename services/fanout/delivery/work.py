@@ -159,6 +159,8 @@ class Work:
         signals, clock = self._runtime.projection.signals, self._runtime.clock
         due = clock.monotonic() + wait.delay
         keys = [place.request_id, f"{place.request_id}@{place.profile}", f"@{place.profile}", "control"]
+        if place.lead:
+            keys.append(f"{place.request_id}@{place.lead}")
         long = wait.delay > HOLD_SECONDS and not wait.hold
         if place.profile == MIRROR and not hand.brought:
             long = False

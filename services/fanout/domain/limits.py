@@ -69,6 +69,12 @@ LIMITS: dict[str, HostLimit] = {
     "x": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(40.0, 0.06, reserve=15.0)),
     # A Page: 4,800 calls a day for each engaged user at least; Meta slows down who posts fast (1390008).
     "facebook": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(15.0, 0.05, reserve=6.0)),
+    # An account: 100 posts in 24 hours (/content_publishing_limit says how many are left). 30 + 86,400 s * 0.0008 = 99.
+    "instagram": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(30.0, 0.0008, reserve=15.0)),
+    # An account: 250 posts in 24 hours (/threads_publishing_limit). 60 + 86,400 s * 0.0021 = 241.
+    "threads": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(60.0, 0.0021, reserve=25.0)),
+    # A member or page: 150 calls that post a day (learn.microsoft.com, Posts API). 50 + 86,400 s * 0.0011 = 145.
+    "linkedin": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(50.0, 0.0011, reserve=20.0)),
     # The city's own mail server; what lists it serves, it knows.
     "email": HostLimit(at_once=8, slow=24, host=_BROAD, account=_BROAD),
     # Systems of the city and its partners: what they can take they say by a 429.
@@ -82,17 +88,21 @@ OTHER = HostLimit(
 )
 """For a platform that nothing is known of: 100 posts in 5 minutes."""
 
-LOCAL: dict[str, HostLimit] = {"website": HostLimit(at_once=1_024), "townsquare": HostLimit(at_once=128, slow=256)}
-"""What lies on this machine: the website, which writes all that waits at once, and the townsquare."""
+LOCAL: dict[str, HostLimit] = {
+    "website": HostLimit(at_once=1_024),
+    "manual": HostLimit(at_once=1_024),
+    "townsquare": HostLimit(at_once=128, slow=256),
+}
+"""What lies on this machine: the website, which writes all that waits at once, tasks for people, the townsquare."""
 
 
 def host_of(profile: Profile) -> str:
     """Return the host that a post to this profile goes to: the account's instance, else the platform.
 
-    Each webhook's receiver is a host of its own; all e-mail goes to one server.
+    Each webhook's receiver is a host of its own; all e-mail goes to one server; a task goes to none.
     """
-    if profile.platform == "email":
-        return "email"
+    if profile.platform in ("email", "manual"):
+        return profile.platform
     if profile.platform == "webhook":
         return f"webhook:{profile.account}"
     _, at, instance = profile.account.removeprefix("@").rpartition("@")

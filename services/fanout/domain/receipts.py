@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from schemas.events.deliveries import Attempt, Receipt, ReceiptOutcome
 from schemas.events.requests import Request
-from services.fanout.connectors.contract import Absent, Permanent, Posted, ReconcileResult, Retracted, Retryable
+from services.fanout.connectors.contract import (
+    Absent,
+    Altered,
+    HandedOver,
+    Permanent,
+    Posted,
+    ReconcileResult,
+    Retracted,
+    Retryable,
+)
 from services.fanout.domain import retry
 from services.kernel.fold.state import RequestState
 
@@ -23,7 +32,10 @@ class HasReason(Protocol):
 
 
 def of_result(
-    attempt: Attempt, attempt_seq: int, result: Posted | Retracted | Permanent | Retryable | HasReason, now: datetime
+    attempt: Attempt,
+    attempt_seq: int,
+    result: Posted | Retracted | Permanent | Retryable | HasReason,
+    now: datetime,
 ) -> Receipt:
     """Return the receipt of a call that ended clearly, or was not made.
 
@@ -33,6 +45,8 @@ def of_result(
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": result.note, **_where(result)}
     elif isinstance(result, Retracted):
         changes = {"outcome": ReceiptOutcome.RECALLED, "final": True, "reason": "what stood there is taken back"}
+    elif isinstance(result, HandedOver):
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": result.reason}
     elif isinstance(result, Permanent):
         changes = {"outcome": ReceiptOutcome.FAILED, "final": True, "reason": result.reason}
         changes |= _where(result.begun)
@@ -60,6 +74,8 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         if found.begun is not None:
             reason = "the platform shows only its beginning; it is continued"
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": reason, **_where(found.begun)}
+    elif isinstance(found, HandedOver):
+        changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": found.reason}
     elif idempotent:
         reason = f"{found.reason}; to repeat it is safe there"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}
@@ -122,6 +138,34 @@ def vanished(delivered: Receipt, now: datetime) -> Receipt:
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )
+
+
+def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Receipt:
+    """Return what follows a delivered receipt whose post is another than was approved: a person has to look."""
+    what = "; ".join(differences)
+    reason = f"it stands at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
+    return delivered.model_copy(
+        update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
+    )
+
+
+def unknown_before(delivered: Receipt, found: Altered) -> list[str]:
+    """Return the differences that its receipt does not tell of, as it does where a server shows things otherwise."""
+    told = {kind for kind, words in _TOLD.items() if any(one in delivered.reason for one in words)}
+    return [words for kind, words in found.differences if kind not in told or words == CHANGED]
+
+
+CHANGED = "its text was changed since"
+"""What is told also of a server that shows texts otherwise than they were sent."""
+
+_TOLD = {
+    "text": ("shows the text otherwise",),
+    "pictures": ("pictures are missing", "picture is missing", "pictures more"),
+    "description": ("pictures are missing", "picture is missing"),
+    "language": ("marked as language",),
+    "visibility": ("visibility is",),
+    "place": ("stand in its thread",),
+}
 
 
 def exhausted(receipt: Receipt, number: int) -> Receipt:

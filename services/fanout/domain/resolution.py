@@ -14,6 +14,7 @@ from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
+from schemas.platforms import MANUAL
 from schemas.roles import EOC_APPROVERS, OFFICE_OR_APPROVER
 from services.kernel.authority.statements import (
     ORDER_LIFETIME,
@@ -146,9 +147,12 @@ def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now:
         now: the present time.
     """
     officer = statement.officer
+    done, left = f"confirmed by {officer}", f"given up by {officer}: whether it stands was never found out"
+    if answered.platform == MANUAL:
+        done, left = f"done by hand, confirmed by {officer}", f"not done by hand, says {officer}"
     outcome, final, reason = {
-        "posted": (ReceiptOutcome.DELIVERED, True, f"confirmed by {officer}"),
-        "give_up": (ReceiptOutcome.FAILED, True, f"given up by {officer}: whether it stands was never found out"),
+        "posted": (ReceiptOutcome.DELIVERED, True, done),
+        "give_up": (ReceiptOutcome.FAILED, True, left),
         "post_again": (ReceiptOutcome.WITHHELD, False, f"to be posted again, decided by {officer}"),
     }[statement.decision]
     return Receipt(

@@ -16,31 +16,42 @@ from schemas.streams import LEASE_SECONDS
 class Settling:
     """Seconds, for the usual lease. ``idempotent``: the same key and bytes are the same post, a repeat is always safe.
 
-    ``read_back``: when after a post it is looked whether it still stands; gone at all of these times is gone.
+    ``read_back``: when after a post it is looked whether it still stands as approved; what is gone or changed is looked
+    at as often as that, as far apart. ``later``: when it is looked again at what stood.
     """
 
     settle: float
     read_back: tuple[float, ...]
     idempotent: bool = False
+    later: tuple[float, ...] = ()
 
     def scaled(self, lease: float) -> Settling:
         """Return the same for another lease: drills run with shorter ones."""
         factor = lease / LEASE_SECONDS
-        return Settling(self.settle * factor, tuple(one * factor for one in self.read_back), self.idempotent)
+        looks, later = (tuple(one * factor for one in times) for times in (self.read_back, self.later))
+        return Settling(self.settle * factor, looks, self.idempotent, later)
 
+
+LATER = (600.0, 3_600.0)
+"""Somebody may change or delete a post by hand, or a moderator take it down: an hour long it is looked at again."""
 
 SETTLING: dict[str, Settling] = {
     "website": Settling(0.0, (), idempotent=True),
     # A record's key is ours, and is written only where nothing stands; a moderator may take it down later.
-    "bluesky": Settling(0.0, (20.0, 60.0), idempotent=True),
+    "bluesky": Settling(0.0, (20.0, 60.0), idempotent=True, later=LATER),
     # The same words again are refused for a time, which guards a repeat; the listing may lag.
     "x": Settling(60.0, (20.0, 60.0)),
     # No key, and a listing that may lag: time is all that helps.
     "facebook": Settling(300.0, (20.0, 60.0, 180.0)),
+    # The same words again are refused, which guards a repeat; ghosts and listings lag.
+    "linkedin": Settling(120.0, (20.0, 60.0)),
+    # A container becomes one post at most; its publication has taken 222 s.
+    "threads": Settling(300.0, (20.0, 60.0, 180.0)),
+    "instagram": Settling(300.0, (20.0, 60.0, 180.0)),
     # A receiver takes an id that it knows for the same event (CloudEvents 1.0.2, "id").
     "webhook": Settling(0.0, (), idempotent=True),
     # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).
-    "mastodon": Settling(LEASE_SECONDS, (20.0, 60.0)),
+    "mastodon": Settling(LEASE_SECONDS, (20.0, 60.0), later=LATER),
 }
 OTHER = Settling(600.0, (60.0, 180.0))
 """For a platform that keeps no key for us."""

@@ -24,6 +24,9 @@ ORDER_SECONDS = 30.0
 MIRROR_GRACE = timedelta(seconds=2)
 """So long after the first profile carries a message the website's page waits for the addresses of the others."""
 
+LEAD_GRACE = timedelta(seconds=20)
+"""So long after the verdict the others wait for the lead's post; then they post for themselves."""
+
 
 @dataclass(frozen=True)
 class Busy:
@@ -40,7 +43,8 @@ class Place:
     """The facts of one request on one profile, as the fold has them at this moment.
 
     ``verdict_seq`` is the verdict that the work is on, ``control_seq`` the control revision in force. ``out_of_order``:
-    why its turn in its message's chain has not come, or has passed.
+    why its turn in its message's chain has not come, or has passed. ``lead``: the profile whose post this one
+    shows, where the platform bars the same words from many accounts, and ``lead_target`` what stands of it.
     """
 
     verdict_seq: int
@@ -50,6 +54,15 @@ class Place:
     control_seq: int
     busy: Busy | None = None
     out_of_order: str = ""
+    lead: str = ""
+    lead_target: TargetState | None = None
+
+    @property
+    def repost_of(self) -> str:
+        """The lead's post, which is shown in place of one of its own; empty: it is posted."""
+        receipt = self.lead_target.receipt if self.lead_target is not None else None
+        stands = receipt is not None and receipt.outcome is ReceiptOutcome.DELIVERED
+        return (receipt.remote_id or "") if receipt is not None and stands else ""
 
     @property
     def one_at_a_time(self) -> str:
@@ -168,6 +181,8 @@ def _post(place: Place, now: datetime, boot: float, lease: float) -> Step:
         waits = _mirror(place, now)
         if waits is not None:
             return waits
+    if place.lead and (waits := _lead(place, now)) is not None:
+        return waits
     receipt = target.receipt
     if receipt is not None and receipt.retry_at is not None and receipt.retry_at > now:
         return Wait((receipt.retry_at - now).total_seconds(), receipt.reason)
@@ -214,6 +229,17 @@ def _mirror(place: Place, now: datetime) -> Step | None:
     if left and now < ready:
         return Wait((ready - now).total_seconds(), "it waits a moment for the other addresses")
     return None
+
+
+def _lead(place: Place, now: datetime) -> Wait | None:
+    """Return what a post waits for that is to show the lead's; None when it is to be made.
+
+    A lead that does not deliver soon, or has failed, keeps nobody silent: then each posts for itself.
+    """
+    verdict, target = place.state.verdict, place.lead_target
+    if target is None or target.is_final or verdict is None or now >= verdict.at + LEAD_GRACE:
+        return None
+    return Wait((verdict.at + LEAD_GRACE - now).total_seconds(), f"it shows the post of {place.lead}", hold=True)
 
 
 def _others(profiles: set[str]) -> int:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     Cause,
+    HandedOver,
     Health,
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
 )
@@ -21,7 +24,7 @@ from services.fanout.hosts.line import HostLine
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
-Said = PublishResult | ReconcileResult | Health
+Said = PublishResult | ReadBackResult | ReconcileResult | Health
 """Whatever a call to a platform ends with."""
 
 
@@ -70,7 +73,7 @@ class Host:
 
 def _cause(said: Said) -> Cause | None:
     """Return whose trouble it is, None for a sign of life; what does not show that the host was asked is our own."""
-    if isinstance(said, Posted | Absent | Retracted):
+    if isinstance(said, Posted | Altered | Absent | Retracted | HandedOver):
         return None
     if isinstance(said, Permanent):
         return Cause.OWN

@@ -10,13 +10,16 @@ from services.kernel.base.errors import BadInput
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.state import RequestState
 
-LABELS: dict[Act, str] = {
-    "correct": "Correction",
-    "update": "Update",
-    "recall": "Withdrawn",
-    "all_clear": "All clear",
+LABELS: dict[str, dict[Act, str]] = {
+    "en": {"correct": "Correction", "update": "Update", "recall": "Withdrawn", "all_clear": "All clear"},
+    "fr": {"correct": "Correction", "update": "Mise à jour", "recall": "Retiré", "all_clear": "Fin de l’alerte"},
+    "es": {"correct": "Corrección", "update": "Actualización", "recall": "Retirado", "all_clear": "Fin de la alerta"},
+    "pa": {"correct": "ਸੋਧ", "update": "ਅੱਪਡੇਟ", "recall": "ਵਾਪਸ ਲਿਆ ਗਿਆ", "all_clear": "ਖ਼ਤਰਾ ਟਲ ਗਿਆ"},
+    "hi": {"correct": "सुधार", "update": "अपडेट", "recall": "वापस लिया गया", "all_clear": "खतरा टल गया"},
+    "zh": {"correct": "更正", "update": "更新", "recall": "撤回", "all_clear": "解除"},
+    "ar": {"correct": "تصحيح", "update": "تحديث", "recall": "تم السحب", "all_clear": "انتهى الخطر"},
 }
-"""The word that the text begins with, so that nobody takes it for the first message."""
+"""The word that the text begins with, by its language, so that nobody takes it for the first message."""
 
 _NOT_THERE = frozenset(
     {ReceiptOutcome.FAILED, ReceiptOutcome.WITHHELD, ReceiptOutcome.EXPIRED, ReceiptOutcome.RECALLED}
@@ -98,9 +101,13 @@ def _check(data: Submission, earlier: Earlier) -> None:
         )
 
 
-def labelled(act: Act | None, text: str) -> str:
-    """Return a text that says in its first word what it is; one that says so already stays as it is."""
-    label = LABELS.get(act, "") if act is not None else ""
+def labelled(act: Act | None, text: str, language: str = "en") -> str:
+    """Return a text that says in its first word what it is; one that says so already stays as it is.
+
+    In the word of its own language, in English where there is none here.
+    """
+    labels = LABELS.get(language, LABELS["en"])
+    label = labels.get(act, "") if act is not None else ""
     if not label or text.casefold().startswith(label.casefold()):
         return text
     return f"{label}: {text}"

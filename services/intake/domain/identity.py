@@ -103,6 +103,7 @@ def _final_form(data: Submission) -> Submission:
             "text": clean(data.text),
             "targets": targets,
             "link": _link(data.link),
+            "translations": {code: clean(text, f"text in {code}") for code, text in data.translations.items()},
             "variants": {platform: clean(text, f"variant for {platform}") for platform, text in data.variants.items()},
             "pictures": _pictures(data.pictures),
         }

@@ -13,13 +13,14 @@ from math import ceil
 import regex
 
 from schemas import links, unseen
-from schemas.events.requests import PlatformContent, Rendering
+from schemas.events.requests import Picture, PlatformContent, Rendering
 from schemas.platforms import Limits, counted_length, counted_piece, overrun
 from services.intake.domain.following import labelled
 from services.intake.domain.language import guess
 from services.intake.domain.splitting import Splitter, WillNotSplit
 from services.intake.domain.submission import Draft
 from services.kernel.base.errors import BadInput
+from services.kernel.base.text_card import CannotDraw, card_picture, text_card
 
 MAX_PARTS = 25
 """Parts of one thread; ``schemas.events.requests.PlatformContent`` takes no more."""
@@ -37,7 +38,7 @@ def render(draft: Draft, limits: Mapping[str, Limits], language: str = "en") -> 
 
     Raises:
         BadInput: ``platform.unknown``, ``text.too_long_for_platform``, ``picture.too_many``,
-            ``picture.alt_too_long``.
+            ``picture.alt_too_long``, ``picture.needed``.
     """
     return tuple(_rendering(draft, platform, limits, language) for platform in sorted(draft.platforms))
 
@@ -52,22 +53,52 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
         )
     _check_pictures(draft, taken)
     text = draft.variants.get(platform, draft.text)
-    parts = parts_of(labelled(draft.act, text), draft.link, taken)
+    first = draft.language or guess(text, language)
+    texts = {first: text} | draft.translations
+    if len(texts) != 1 + len(draft.translations):
+        raise BadInput("lang.twice", f"the text is in {first} already", "--language says what language it is in")
+    said = {code: labelled(draft.act, one, code) for code, one in texts.items()}
+    parts, languages = _in_languages(said, draft.link, taken)
     _check_seen(parts, platform)
+    pictures = draft.pictures or ((drawn(parts, taken)[0],) if taken.card else ())
     return Rendering.of(
         PlatformContent(
             platform=platform,
             parts=parts,
-            pictures=draft.pictures,
+            pictures=pictures,
             link=draft.link,
             severity=draft.severity,
-            language=draft.language or guess(text, language),
+            language=first,
+            languages=(languages or None) if taken.languages_apart else None,
+            together=None if taken.languages_apart else (languages or None),
             created_at=draft.not_before or draft.created_at,
             expires=draft.expires,
             act=draft.act,
             about=draft.about,
         )
     )
+
+
+def _in_languages(
+    texts: Mapping[str, str], link: str | None, limits: Limits
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the parts of a text in its languages, and the languages: one for each part, or all those of the only one.
+
+    A platform's posts, or a page's passages, have a language each; elsewhere they stand in one post, one below the
+    other. Of one language alone nothing is said.
+    """
+    if len(texts) == 1:
+        return parts_of(next(iter(texts.values())), link, limits), ()
+    if not limits.languages_apart:
+        return parts_of("\n\n".join(texts.values()), link, limits), tuple(texts)
+    found = [(part, code) for code, text in texts.items() for part in parts_of(text, link, limits)]
+    if len(found) > MAX_PARTS:
+        raise BadInput(
+            "text.too_long_for_platform",
+            f"{limits.platform} would get {len(found)} parts, and a thread has at most {MAX_PARTS}",
+            "shorten it, or send the languages one by one",
+        )
+    return tuple(part for part, _ in found), tuple(code for _, code in found)
 
 
 def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
@@ -93,6 +124,28 @@ def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
             f"{limits.platform} {too_long}; {error}",
             f"shorten it, or give a shorter text for {limits.platform}: --variant {limits.platform}=TEXT",
         ) from error
+
+
+def drawn(parts: tuple[str, ...], limits: Limits) -> tuple[Picture, bytes]:
+    """Return the picture of a text without one, for a platform that posts nothing without, and its bytes.
+
+    Raises:
+        BadInput: ``picture.needed``, the text cannot be drawn so that people can read it.
+    """
+    text = "\n\n".join(parts)
+    try:
+        if len(text) > limits.alt_characters:
+            raise CannotDraw(
+                f"it has {len(text)} characters, and a picture's description takes {limits.alt_characters}"
+            )
+        card = text_card(text)
+    except CannotDraw as error:
+        raise BadInput(
+            "picture.needed",
+            f"{limits.platform} takes no post without a picture, and this text cannot be drawn: {error}",
+            f"give a picture (--image FILE --alt TEXT), or another text: --variant {limits.platform}=TEXT",
+        ) from error
+    return card_picture(text, card), card
 
 
 def units(text: str, limits: Limits) -> list[tuple[str, int]]:

@@ -101,6 +101,8 @@ def _passages(draft: Draft) -> Iterator[tuple[str, str]]:
         yield "link", draft.link
     for platform, text in sorted(draft.variants.items()):
         yield f"variant for {platform}", text
+    for code, text in sorted(draft.translations.items()):
+        yield f"text in {code}", text
     for number, picture in enumerate(draft.pictures, 1):
         yield f"description of picture {number}", picture.alt
 

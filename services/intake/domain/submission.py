@@ -7,7 +7,7 @@ profiles), 2(iv) (all departmental profiles).
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -72,6 +72,7 @@ class Draft:
     left_out: tuple[str, ...] = ()
     revision: int = 1
     not_before: datetime | None = None
+    translations: dict[str, str] = field(default_factory=dict)
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -145,6 +146,7 @@ def _as_given(data: Submission) -> dict[str, Any]:
     given = ("text", "crisis", "link", "severity", "language", "pictures", "expires", "act", "about", "not_before")
     return {name: getattr(data, name) for name in given} | {
         "variants": dict(data.variants),
+        "translations": dict(data.translations),
         "revision": data.revision or 1,
     }
 

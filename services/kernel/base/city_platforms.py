@@ -38,10 +38,15 @@ class BlueskySection(Section):
 
 
 class XSection(Section):
-    """[x]: ``server`` is the API's, ``site`` where posts are looked at."""
+    """[x]: ``server`` is the API's, ``site`` where posts are looked at.
+
+    ``lead`` names the profile that posts; the city's other profiles on X repost it, for X bars the same words from many
+    accounts. Without it each posts for itself.
+    """
 
     server: ServerUrl = "https://api.x.com"
     site: ServerUrl = "https://x.com"
+    lead: Id | None = None
 
 
 class FacebookSection(Section):
@@ -50,6 +55,30 @@ class FacebookSection(Section):
     server: ServerUrl = "https://graph.facebook.com"
     version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
     site: ServerUrl = "https://www.facebook.com"
+
+
+class ThreadsSection(Section):
+    """[threads]: ``server`` is the Threads API's, ``version`` its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://graph.threads.net"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v1.0"
+    site: ServerUrl = "https://www.threads.com"
+
+
+class InstagramSection(Section):
+    """[instagram]: ``server`` is the API's (with Instagram login), ``version`` its version, ``site`` the public one."""
+
+    server: ServerUrl = "https://graph.instagram.com"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
+    site: ServerUrl = "https://www.instagram.com"
+
+
+class LinkedInSection(Section):
+    """[linkedin]: ``server`` is the API's, ``version`` the month of its version, ``site`` where posts are looked at."""
+
+    server: ServerUrl = "https://api.linkedin.com"
+    version: Annotated[str, StringConstraints(pattern=r"^20\d{4}$")] = "202511"
+    site: ServerUrl = "https://www.linkedin.com"
 
 
 class TelegramSection(Section):

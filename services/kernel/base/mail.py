@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from services.kernel.base.city import City, NotifySection
+from services.kernel.base.city import City
+from services.kernel.base.city_file import NotifySection
 from services.kernel.base.tls import public_context
 
 _SMTP_SECONDS = 20.0

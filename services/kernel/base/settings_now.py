@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.kernel.base.city import City, CityFile, load_city
+from services.kernel.base.city import City, load_city
+from services.kernel.base.city_file import CityFile
 from services.kernel.base.errors import BadInput
 
 

@@ -108,6 +108,11 @@ host = "127.0.0.1"
 port = {site_port}
 serve = true
 
+[web]
+# The officers' pages. Passkeys are made for this very address. Away from this machine it is https, with a proxy before
+# it that ends TLS (deploy/web/desk.nginx.conf, desk.Caddyfile).
+origin = "http://localhost:4225"
+
 [mastodon.instances]
 # name = "https://server" for each server that accounts of the form user@name live on.
 """

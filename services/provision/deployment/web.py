@@ -1,4 +1,4 @@
-"""Examples of a web server that serves the city's pages: nginx and Caddy."""
+"""Examples of a web server that serves the city's pages, and of one before the officers': nginx and Caddy."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from services.provision.deployment.target import DeployTarget, template
 def web(target: DeployTarget, folder: str) -> dict[str, str]:
     """Return the examples by file name; ``folder`` is where the pages lie."""
     values = {"host": target.website, "folder": folder}
-    return {"nginx.conf": template("nginx.conf", **values), "Caddyfile": template("Caddyfile", **values)}
+    names = ("nginx.conf", "Caddyfile", "desk.nginx.conf", "desk.Caddyfile")
+    return {name: template(name, **values) for name in names}

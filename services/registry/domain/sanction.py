@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from schemas.events.authority import Profile, Realm
-from schemas.platforms import LIMITS
+from schemas.events.resolutions import post_url
+from schemas.platforms import LIMITS, MANUAL
 from services.kernel.base.errors import BadInput
 
 TOWNSQUARE = "townsquare"
@@ -44,6 +45,7 @@ def check_profile(
             f"OneVoice cannot post to {profile.platform!r}",
             f"the platforms are {', '.join(sorted(LIMITS))}",
         )
+    _check_place(profile)
     _check_server(profile, servers.get(profile.platform, ()), realm)
     key = (profile.platform, profile.account.lower())
     taken = [one.id for one in others if one.id != profile.id and (one.platform, one.account.lower()) == key]
@@ -53,6 +55,20 @@ def check_profile(
             f"{profile.account} is the account of {taken[0]} already: each message would be posted there twice",
             f"name another account, or first: onevoice profiles remove {taken[0]} --as mcpe",
         )
+
+
+def _check_place(profile: Profile) -> None:
+    """An officer who is to enter a text has to be told where."""
+    if profile.platform != MANUAL:
+        return
+    try:
+        post_url(profile.account)
+    except ValueError as error:
+        raise BadInput(
+            "profile.account",
+            f"the account of {profile.id} is no address of the place where officers enter its messages: {error}",
+            "give it as in --account https://www.youtube.com/@mission/community",
+        ) from error
 
 
 def _check_server(profile: Profile, known: Collection[str], realm: Realm) -> None:

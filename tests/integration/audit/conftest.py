@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -27,6 +26,7 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.integration.audit.audit_process import AuditProcess
+from tests.support.broker import connect, jetstream
 from tests.support.ledger_builder import LedgerBuilder
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
@@ -53,7 +53,7 @@ class AuditedCity:
     async def flush(self) -> int:
         """Append what the builder has made and was not appended yet, in order; return the last sequence."""
         for line in self.builder.entries[self.sent :]:
-            js = (await self.client(writer_of(line.subject))).jetstream()
+            js = jetstream(await self.client(writer_of(line.subject)))
             ack = await js.publish(line.subject, line.data, stream="LEDGER", headers=dict(line.headers))
             assert ack.seq == line.seq, "the builder and the ledger are out of step"
         self.sent = len(self.builder.entries)
@@ -62,11 +62,8 @@ class AuditedCity:
     async def client(self, service: str) -> Client:
         """Return a connection as one of the services, with its own permissions."""
         if service not in self._clients:
-            self._clients[service] = await nats.connect(
-                self.broker.url,
-                nkeys_seed=str(self.city.service_key_path(service)),
-                inbox_prefix=f"_INBOX_{flow.service(service).user}".encode(),
-            )
+            key, user = self.city.service_key_path(service), flow.service(service).user
+            self._clients[service] = await connect(self.broker.url, key, user)
             self.ledger.bind(self._clients[service])
         return self._clients[service]
 
@@ -74,7 +71,7 @@ class AuditedCity:
         """Append many requests at once, as intake, through the wall of its permissions."""
         model = self.builder.request(f"{prefix}-model")
         await self.flush()
-        js = (await self.client("intake")).jetstream()
+        js = jetstream(await self.client("intake"))
         gate = asyncio.Semaphore(64)
 
         async def one(number: int) -> None:

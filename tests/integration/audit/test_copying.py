@@ -20,6 +20,7 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.provision.broker.connection import as_provisioner
 from tests.integration.audit.conftest import AuditedCity
+from tests.support.broker import jetstream
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.support.mission import PATIENCE, eventually
 
@@ -236,7 +237,7 @@ async def test_a_durable_that_is_gone_is_said(audited: AuditedCity) -> None:
     async with audited.audit_here():
         await audited.until_copied(count)
         async with as_provisioner(audited.city, audited.broker.url) as client:
-            await client.jetstream().delete_consumer(streams.LEDGER, streams.AUDIT_COPY.durable)
+            await jetstream(client).delete_consumer(streams.LEDGER, streams.AUDIT_COPY.durable)
         trouble = await _trouble(audited)
 
     assert "audit-copy" in trouble

@@ -23,6 +23,7 @@ from services.provision import EmbeddedBroker, provision
 from services.provision.broker.connection import connected
 from services.provision.broker.restore import EntryWriter, restore
 from tests.integration.audit.conftest import AuditedCity
+from tests.support.broker import jetstream
 from tests.support.ledger_builder import story
 from tests.support.ports import free_port
 
@@ -93,7 +94,7 @@ async def _refuses_more(city: Any, url: str, ledger: Ledger) -> None:
     newest = await ledger.last(subjects.CONTROL)
     assert newest is not None
     async with connected(city, url, city.service_key_path("intake"), "intake") as client:
-        await client.jetstream().publish("ledger.request.later", newest.data, stream="LEDGER")
+        await jetstream(client).publish("ledger.request.later", newest.data, stream="LEDGER")
     with pytest.raises(BadInput) as refused:
         await restore(city, url, quiet)
     assert refused.value.code == "ledger.not_empty"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.board import notify
-from services.kernel.base.city import NotifySection
+from services.kernel.base.city_file import NotifySection
 from services.kernel.runtime.service import Runtime
 from tests.support.mission import FIRE, Mission, eventually
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.facebook_rig import FacebookRig
 from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
 from tests.integration.connectors.simulated import SimulatedRig
 from tests.integration.connectors.x_rig import XRig
+
+EMULATED = ("x", "facebook", "linkedin", "threads", "instagram")
 
 
 async def _rig(kind: str, folder: Path) -> Rig:
@@ -20,10 +23,12 @@ async def _rig(kind: str, folder: Path) -> Rig:
         return await FacebookRig.open(folder)
     if kind == "x":
         return await XRig.open(folder)
+    if kind in ("linkedin", "threads", "instagram"):
+        return await EmulatedRig.open(kind, folder)
     return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
 
 
-@pytest.fixture(params=["website", "mastodon", "x", "facebook", "fake", "simulated"])
+@pytest.fixture(params=["website", "mastodon", *EMULATED, "fake", "simulated"])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """Each platform of the contract suite in turn."""
     made = await _rig(request.param, tmp_path)
@@ -31,7 +36,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
     await made.close()
 
 
-@pytest.fixture(params=["mastodon", "x", "facebook", "fake"])
+@pytest.fixture(params=["mastodon", *EMULATED, "fake"])
 async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     """The platforms that lie behind a network and may misbehave."""
     made = await _rig(request.param, tmp_path)

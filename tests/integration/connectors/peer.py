@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.support.mission import PATIENCE
+
 ANSWER = json.dumps({"id": "1", "username": "water", "url": "http://peer/@water/1"}).encode()
 
 
@@ -65,7 +67,7 @@ class Peer:
     async def ended(self) -> list[tuple[str, str]]:
         """Let it read on; return how its connections ended, once all have."""
         self.read_on.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.ends) < self.connections:  # noqa: ASYNC110 - a test's own look at what it waits for
                 await asyncio.sleep(0.01)
         return self.ends

@@ -37,7 +37,8 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.registry import connectors
-from services.kernel.base.city import City, CityFile
+from services.kernel.base.city import City
+from services.kernel.base.city_file import CityFile
 from services.kernel.base.web import Running
 from services.townsquare import make_accounts
 from services.townsquare.server import start
@@ -203,6 +204,14 @@ class MastodonRig:
 
     def profile(self, name: str) -> Profile:
         return a_profile(name, "mastodon")
+
+    async def change(self, name: str, status: str, text: str, language: str) -> None:
+        """Change a status on the platform, as somebody with the account does."""
+        token = self.city.token_path(f"{name}-mastodon").read_text().strip()
+        address, headers = f"{self.running.url}/api/v1/statuses/{status}", {"Authorization": f"Bearer {token}"}
+        value = {"status": text, "language": language}
+        async with aiohttp.ClientSession(headers=headers) as session, session.put(address, json=value) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def get(self, path: str) -> Any:
         async with aiohttp.ClientSession() as session, session.get(self.running.url + path) as response:

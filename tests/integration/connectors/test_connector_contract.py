@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from schemas.events.requests import Picture
+from schemas.platforms import LIMITS
 from services.fanout.connectors.contract import Absent, Permanent, Posted, Retracted, Retryable, Unknown
 from services.kernel.base.clock import monotonic
 from tests.integration.connectors.rigs import PICTURE, Rig, Seen, an_intent, other, store
+from tests.support.stopwatch import Stopwatch
 
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
 
@@ -47,9 +49,9 @@ async def test_a_repeat_by_a_new_process_is_the_same_post(rig: Rig) -> None:
 
 
 async def test_repeats_at_the_same_time_are_one_post(rig: Rig) -> None:
-    """Six calls with one key in parallel leave one post."""
+    """Ten calls with one key in parallel leave one post."""
     intent = an_intent(rig.profile("fire"), TEXT)
-    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(6)))
+    results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(10)))
     assert {type(result) for result in results} <= {Posted, Unknown}
     assert len(await rig.stands(intent.profile)) == 1
 
@@ -82,10 +84,14 @@ async def test_reconcile_takes_no_other_message_for_it(rig: Rig) -> None:
 
 
 async def test_retract_takes_it_back_and_may_be_repeated(rig: Rig) -> None:
-    """After it nothing stands; a second time, and of what never stood, it is Retracted as well."""
+    """After it nothing stands, as declared; a second time, and of what never stood, it is Retracted as well."""
     intent = an_intent(rig.profile("fire"), TEXT)
     posted = await rig.connector.publish(intent, store)
     assert isinstance(posted, Posted)
+    if not rig.connector.declaration.delete and not rig.connector.declaration.marks:
+        assert isinstance(await rig.connector.retract(intent, posted.remote_id), Permanent)
+        assert posted == await rig.connector.reconcile(intent)
+        return
     assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
     assert await rig.stands(intent.profile) == []
     assert await rig.connector.retract(intent, posted.remote_id) == Retracted()
@@ -98,8 +104,8 @@ async def test_a_message_for_several_profiles_stands_on_each(rig: Rig) -> None:
     results = await asyncio.gather(*(rig.connector.publish(an_intent(one, TEXT), store) for one in (fire, water)))
     assert all(isinstance(result, Posted) for result in results)
     assert len({result.url for result in results if isinstance(result, Posted)}) == 2
-    await rig.connector.retract(an_intent(fire, TEXT), results[0].remote_id)  # type: ignore[union-attr]
-    assert await rig.stands(fire) == []
+    retracted = await rig.connector.retract(an_intent(fire, TEXT), results[0].remote_id)  # type: ignore[union-attr]
+    assert await rig.stands(fire) == ([] if isinstance(retracted, Retracted) else [Seen(TEXT)])
     assert [Seen(TEXT)] == await rig.stands(water)
 
 
@@ -138,8 +144,9 @@ async def test_too_slow_is_unknown_within_its_time(remote: Rig) -> None:
     await remote.misbehave("slow", seconds=6)
     intent = an_intent(remote.profile("fire"), TEXT, timeout=4.0)
     began = monotonic()
-    assert isinstance(await remote.connector.publish(intent, store), Unknown)
-    assert monotonic() - began < 4.0
+    async with Stopwatch() as watch:
+        assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    assert watch.seconds < 4.0
     again = await remote.connector.publish(replace(intent, call_timeout=60.0), store)
     assert isinstance(again, Posted)
     await asyncio.sleep(6.5 - (monotonic() - began))
@@ -178,3 +185,33 @@ async def test_what_was_dropped_before_it_was_accepted_is_absent(remote: Rig) ->
     assert await remote.connector.reconcile(intent) == Absent()
     assert isinstance(await remote.connector.publish(intent, store), Posted)
     assert [Seen(TEXT)] == await remote.stands(intent.profile)
+
+
+async def test_a_crash_between_send_and_answer_is_one_post(remote: Rig) -> None:
+    """A process that knows nothing of the call repeats it: it finds what stands."""
+    await remote.misbehave("drop_after")
+    intent = an_intent(remote.profile("fire"), TEXT)
+    assert isinstance(await remote.connector.publish(intent, store), Unknown)
+    fresh = remote.restart()
+    posted = await fresh.publish(replace(intent, repeat=True), store)
+    assert isinstance(posted, Posted)
+    assert posted == await fresh.reconcile(intent)
+    assert [Seen(TEXT)] == await remote.stands(intent.profile)
+    await fresh.close()
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+async def test_each_limit_is_kept_to_the_last_one(remote: Rig, more: int, fits: bool) -> None:
+    """The longest text and the most pictures stand whole; one more is refused, and nothing of it stands."""
+    limits = LIMITS.get(remote.connector.platform)
+    if limits is None:
+        pytest.skip("a place without limits")
+    fire, water = remote.profile("fire"), remote.profile("water")
+    text = "a" * (limits.characters + more)
+    result = await remote.connector.publish(an_intent(fire, text, pictures=(PICTURE,)), store)
+    assert isinstance(result, Posted if fits else Permanent)
+    assert [one.text for one in await remote.stands(fire)] == ([text] if fits else [])
+    many = an_intent(water, TEXT, pictures=(PICTURE,) * (limits.pictures + more))
+    result = await remote.connector.publish(many, store)
+    assert isinstance(result, Posted if fits else Permanent)
+    assert [len(one.alts) for one in await remote.stands(water)] == ([limits.pictures] if fits else [])

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Permanent,
@@ -25,8 +26,8 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.mastodon.connector import MastodonConnector
-from services.kernel.base.clock import monotonic
 from tests.integration.connectors.rigs import MastodonRig, a_profile, an_intent, store
+from tests.support.stopwatch import Stopwatch
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,11 +52,11 @@ async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
     intent = an_intent(mastodon.profile("fire"), timeout=6.0)
     await mastodon.connector.check(intent.profile)
     await mastodon.misbehave(kind, **changes)
-    began = monotonic()
-    result = await mastodon.connector.publish(intent, store)
+    async with Stopwatch() as watch:
+        result = await mastodon.connector.publish(intent, store)
     assert isinstance(result, Unknown)
     assert result.cause is Cause.HOST
-    assert monotonic() - began < 6.0
+    assert watch.seconds < 6.0
     found = await mastodon.connector.reconcile(intent)
     assert isinstance(found, Posted if stands else Absent)
     assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Posted)
@@ -150,6 +151,21 @@ async def test_read_back_sees_what_stands_what_vanished_and_what_cannot_be_told(
     assert await mastodon.connector.read_back(intent, posted.remote_id) == Absent()
 
 
+async def test_read_back_tells_what_was_changed(mastodon: MastodonRig) -> None:
+    """Text and language, as the server shows them and as it says that they were sent."""
+    intent = an_intent(mastodon.profile("fire"), "Boil water.", "It is safe.")
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert isinstance(mastodon.connector, ReadsBack)
+    first, last = posted.remote_id.split(",")
+    await mastodon.change("fire", last, "It is not safe.", "fr")
+    found = await mastodon.connector.read_back(intent, posted.remote_id)
+    assert found == Altered((("text", "its text was changed since"), ("language", "it is marked as language 'fr'")))
+    part = await mastodon.connector.read_back(intent, first)
+    assert isinstance(part, Altered)
+    assert dict(part.differences)["place"] == "1 of its 2 parts are on record"
+
+
 # --- servers that townsquare does not play ----------------------------------------------------------------
 
 
@@ -228,14 +244,9 @@ async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_tha
         "GET /api/v2/instance": hang,
         "POST /api/v1/statuses": made,
     }
-    profile, took = a_profile("fire", "mastodon"), []
-    for _ in range(3):
-        async with a_server(tmp_path, handlers) as connector:
-            began = monotonic()
-            intents = [an_intent(profile, request_id=f"r{number}", timeout=60.0) for number in range(16)]
-            results = await asyncio.gather(*(connector.publish(intent, store) for intent in intents))
-            assert all(isinstance(result, Posted) for result in results)
-            took.append(monotonic() - began)
-        if took[-1] < 2.0:
-            break
-    assert min(took) < 2.0, "a busy machine only adds: the quickest of three shows how long it is made to wait"
+    profile = a_profile("fire", "mastodon")
+    async with a_server(tmp_path, handlers) as connector, Stopwatch() as watch:
+        intents = [an_intent(profile, request_id=f"r{number}", timeout=60.0) for number in range(16)]
+        results = await asyncio.gather(*(connector.publish(intent, store) for intent in intents))
+        assert all(isinstance(result, Posted) for result in results)
+    assert watch.seconds < 10.0, "it is made to wait for a second, and never for the server's thirty"

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.integration.connectors.namespaces import PEER, NotAllowed, Wire, wire
+from tests.support.mission import PATIENCE
 
 PORT = 8080
 CALL_SECONDS = 2.0
@@ -109,7 +110,7 @@ async def program(namespace: str, *words: str) -> AsyncIterator[Process]:
 
 async def said(process: Process) -> Any:
     assert process.stdout is not None
-    return json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+    return json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
 
 
 async def rest(process: Process) -> bytes:

@@ -10,7 +10,6 @@ import struct
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -31,6 +30,7 @@ from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttem
 from services.kernel.base.clock import SystemClock
 from tests.integration.connectors.peer import Peer, peer
 from tests.integration.connectors.rigs import a_profile, an_intent
+from tests.support.stopwatch import Stopwatch
 
 LARGE = "x" * 2_000_000
 PICTURE_BYTES = LARGE.encode()
@@ -170,12 +170,12 @@ async def test_the_callers_time_out_resets_the_connection(
     inner = connector(there, tmp_path)
     caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger())), picture)
     intent = an_intent(a_profile("water", "mastodon"))
-    began = datetime.now(UTC)
-    result = await caller.publish(
-        kind(inner), intent, Lease(SystemClock(), 1.0), authorized, lambda _: AfterAnswer.MAY_REPEAT
-    )
+    async with Stopwatch() as watch:
+        result = await caller.publish(
+            kind(inner), intent, Lease(SystemClock(), 3.0), authorized, lambda _: AfterAnswer.MAY_REPEAT
+        )
     assert isinstance(result, Unknown)
-    assert (datetime.now(UTC) - began).total_seconds() < 1.0
+    assert watch.seconds < 3.0
     await inner.close()
     assert ("/api/v1/statuses", "reset") in await there.ended()
 
@@ -184,7 +184,7 @@ async def test_pictures_go_through_the_same_sockets(there: Peer, tmp_path: Path)
     """An upload that hangs is reset, and the message goes out without the picture and says so."""
     there.hangs.add("/api/v2/media")
     mastodon = connector(there, tmp_path)
-    done = await mastodon.publish(an_intent(a_profile("water", "mastodon"), pictures=(PICTURE,), timeout=2.0), picture)
+    done = await mastodon.publish(an_intent(a_profile("water", "mastodon"), pictures=(PICTURE,), timeout=5.0), picture)
     assert isinstance(done, Posted)
     assert "picture 1 is missing" in done.note
     await mastodon.close()

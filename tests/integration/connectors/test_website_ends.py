@@ -18,6 +18,7 @@ from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.kernel.base.clock import ManualClock
 from tests.integration.connectors.rigs import a_profile, an_intent, store
+from tests.support.mission import PATIENCE
 
 FIRE, PARKS = a_profile("fire", "website"), a_profile("parks", "mastodon")
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -151,7 +152,7 @@ async def test_a_disk_that_refuses_is_told_and_tried_again(town: Town, monkeypat
     town.clock.time = END
     (town.folder / "now").rename(town.folder / "away")
     (town.folder / "now").write_text("in the way")
-    await asyncio.wait_for(_one_failed_look(town), 10)
+    await asyncio.wait_for(_one_failed_look(town), PATIENCE)
     (town.folder / "now").unlink()
     await town.look()
     assert "Hydrants" not in town.read("now/index.html")

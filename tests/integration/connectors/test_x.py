@@ -163,3 +163,53 @@ async def test_the_limit_is_kept_to_the_last_character(x: XRig, text: str, fits:
     result = await x.connector.publish(an_intent(x.profile("fire"), text), store)
     assert isinstance(result, Posted if fits else Permanent)
     assert x.emulator.calls["post"] == fits
+
+
+async def test_the_others_show_the_leads_post(x: XRig) -> None:
+    """No second post with the same words; once however often it is asked for; taken back, and gone with the post."""
+    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(lead, Posted)
+    intent = replace(an_intent(x.profile("water"), "Boil water."), repost_of=lead.remote_id)
+    assert await x.connector.reconcile(intent) == Absent()
+    shown = await x.connector.publish(intent, store)
+    assert isinstance(shown, Posted)
+    assert shown.remote_id == f"repost:{lead.remote_id}"
+    assert shown == await x.restart().publish(intent, store)
+    assert shown == await x.restart().reconcile(intent)
+    assert await x.connector.read_back(intent, shown.remote_id) == shown  # type: ignore[attr-defined]
+    assert x.emulator.reposts == [("water", lead.remote_id)]
+    assert await x.stands(x.profile("water")) == []
+    assert await x.connector.retract(intent, shown.remote_id) == Retracted()
+    assert await x.connector.retract(intent, shown.remote_id) == Retracted()
+    assert await x.connector.read_back(intent, shown.remote_id) == Absent()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before"])
+async def test_a_repost_without_an_answer_is_repeated(x: XRig, fault: str) -> None:
+    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(lead, Posted)
+    intent = replace(an_intent(x.profile("water"), "Boil water."), repost_of=lead.remote_id)
+    await x.misbehave(fault)
+    assert isinstance(await x.connector.publish(intent, store), Unknown)
+    assert isinstance(await x.restart().publish(replace(intent, repeat=True), store), Posted)
+    assert x.emulator.reposts == [("water", lead.remote_id)]
+
+
+async def test_what_was_posted_alone_before_is_not_shown_again(x: XRig) -> None:
+    """The lead came too late: the account's own post stands, and is found."""
+    water = an_intent(x.profile("water"), "Boil water.")
+    alone = await x.connector.publish(water, store)
+    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(lead, Posted)
+    again = replace(water, repost_of=lead.remote_id, repeat=True)
+    assert alone == await x.restart().publish(again, store)
+    assert alone == await x.restart().reconcile(again)
+    assert x.emulator.reposts == []
+
+
+async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: XRig) -> None:
+    lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
+    assert isinstance(lead, Posted)
+    update = an_intent(x.profile("water"), "It is over.", request_id="rupdate")
+    assert isinstance(await x.connector.publish(replace(update, follows=f"repost:{lead.remote_id}"), store), Posted)
+    assert x.emulator.posts[-1].under == lead.remote_id

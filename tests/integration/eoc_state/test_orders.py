@@ -25,7 +25,7 @@ from schemas.events.control import (
     Withdraw,
 )
 from services.kernel.authority.signing import load_key
-from tests.support.mission import ACTIVATE, STAND_DOWN, Desk, Mission, Writer, eventually, now
+from tests.support.mission import ACTIVATE, PATIENCE, STAND_DOWN, Desk, Mission, Writer, eventually, now
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_a_replay_of_an_order_does_not_bring_back_what_is_over(mission: Mi
 async def test_an_order_is_carried_out_within_a_minute_or_not_at_all(mission: Mission, writer: Writer) -> None:
     """Both clocks are asked, the service's before anything is appended, and a repeat that is old is no success."""
     pio, before = await mission.desk("pio"), await writer.ledger.last_seq()
-    for seconds in (-61, 61):
+    for seconds in (-61.0, 61.0 + PATIENCE):  # what is ahead comes nearer while a busy machine gets to it
         issued = now() + timedelta(seconds=seconds)
         order = pio.order(Hold(on=True), issued_at=issued, expires_at=issued + timedelta(minutes=4))
         assert await refused(writer, order) == ("order.expired", 4)
@@ -169,11 +169,15 @@ async def test_an_order_is_carried_out_within_a_minute_or_not_at_all(mission: Mi
 
 async def test_a_repeat_that_is_no_longer_fresh_is_refused_kindly(mission: Mission, writer: Writer) -> None:
     pio = await mission.desk("pio")
-    order = pio.signed_order(Hold(on=True), issued_at=now() - timedelta(seconds=57))
-    first = await pio.ask(subjects.DESK_EOC_ORDER, order)
+    for age in (58, 50, 20):  # younger, where the machine is so slow that it is not fresh any more when it is heard
+        issued = now() - timedelta(seconds=age)
+        order = pio.signed_order(Hold(on=True), issued_at=issued)
+        first = await pio.ask(subjects.DESK_EOC_ORDER, order)
+        if first.get("accepted"):
+            break
     assert first["accepted"]
     before = await writer.ledger.last_seq()
-    await asyncio.sleep(4.0)
+    await asyncio.sleep(max((issued + timedelta(seconds=60.5) - now()).total_seconds(), 0.0))
     error = (await pio.ask(subjects.DESK_EOC_ORDER, order))["error"]
     assert (error["code"], f"entry {first['control_seq']}" in error["message"]) == ("order.replayed", True)
     assert error["hint"]
@@ -188,13 +192,13 @@ async def test_an_old_order_appended_with_a_stolen_key_changes_nothing(mission: 
     past = now() - timedelta(seconds=90)
     late = director.signed_order(STAND_DOWN, issued_at=past)
     thief = await mission.writer("eoc_state")
-    await thief.ledger.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
+    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
     assert (await writer.state()).under_eoc
     await director.ask(subjects.DESK_EOC_ORDER, signed)
     await director.order(ACTIVATE)
     value = json.loads(Ordered(at=now(), order=signed, rule=2).to_bytes())
     value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
-    await thief.ledger.js.publish(subjects.CONTROL, json.dumps(value).encode())
+    await thief.js.publish(subjects.CONTROL, json.dumps(value).encode())
     assert (await writer.state()).under_eoc
 
 

@@ -19,7 +19,7 @@ async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(town:
     """Whoever holds the key of intake stores junk on a subject of its own, under the id that the attempt will have."""
     request = await town.request(FIRE)
     await town.approve(request)
-    thief = (await town.ledger("intake")).js
+    thief = await town.js("intake")
     for place in (FIRE, "website-mirror"):
         claimed = f"attempt:{place}:{request.request_id}:1:1"
         junk = subjects.request(f"rjunk{len(place):08d}")

@@ -272,17 +272,20 @@ async def test_a_suspended_profile_is_not_posted_to(town: Town, platforms: Platf
 
 async def test_an_expired_message_is_not_posted(town: Town, platforms: Platforms) -> None:
     """Missed, not late: also what was rate-limited until it expired."""
-    platforms["mastodon"].behave(WATER, "rate_limit 60")
     async with fanout(town, platforms):
         request = await town.cleared(FIRE, expires_at=later(-1))
-        limited = await town.cleared(WATER, expires_at=later(2.5))
-        for each, profile in ((request, FIRE), (limited, WATER)):
-            receipt = await town.final(each, profile)
-            assert (str(receipt.outcome), receipt.final) == ("expired", True)
-            assert platforms["mastodon"].posts(profile) == []
-        await town.idle()
+        assert str((await town.final(request, FIRE)).outcome) == "expired"
+        for seconds in (2.5, 10.0, 40.0):
+            platforms["mastodon"].behave(WATER, "rate_limit 60")
+            limited = await town.cleared(WATER, expires_at=later(seconds))
+            assert str((await town.final(limited, WATER)).outcome) == "expired"
+            await town.idle()
+            if await town.outcomes(limited, WATER) == ["withheld", "expired"]:
+                break  # else the machine was so slow that it was over before it waited
         assert await town.outcomes(request, FIRE) == ["expired"]
         assert await town.outcomes(limited, WATER) == ["withheld", "expired"]
+    for profile in (FIRE, WATER):
+        assert platforms["mastodon"].posts(profile) == []
 
 
 async def test_the_work_on_an_older_verdict_is_dropped_and_the_newer_ones_posts_once(

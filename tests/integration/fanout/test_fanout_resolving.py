@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import nats
+import nats.errors
 import pytest
 
 from schemas import canonical, flow, subjects
@@ -32,6 +32,7 @@ from services.kernel.base.crashpoints import VARIABLE
 from services.kernel.runtime.compose import on_nats
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 
 FIRE, WATER, PARKS, WASTE, ROADS = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste", "roads"))
@@ -69,11 +70,7 @@ class Desk:
         return Resolution(at=now, envelope=envelope, **outer)
 
     async def send(self, resolution: Resolution, seconds: float = PATIENCE) -> dict[str, Any]:
-        client = await nats.connect(
-            self.town.broker.url,
-            nkeys_seed=str(self.town.city.key_path(self.name)),
-            inbox_prefix=f"_INBOX_{self.name}".encode(),
-        )
+        client = await connect(self.town.broker.url, self.town.city.key_path(self.name), self.name)
         try:
             subject = subjects.desk(subjects.DESK_DELIVERY_RESOLVE, self.name)
             answer = await client.request(subject, resolution.to_bytes(), timeout=seconds)
@@ -117,7 +114,7 @@ async def carried_out(town: Town, request: Request, profile: str, seq: int) -> R
 
 async def done(town: Town) -> None:
     """Wait until each decision on record is carried out and acknowledged."""
-    js = (await town.ledger("fanout")).js
+    js = await town.js("fanout")
     async with asyncio.timeout(PATIENCE):
         while True:
             info = await js.consumer_info("LEDGER", "fanout-resolutions")

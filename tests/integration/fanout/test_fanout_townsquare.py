@@ -40,6 +40,10 @@ class Square:
         account = profile.removesuffix("-townsquare")
         self.inside.faults.add(Fault(kind=kind, account=account, seconds=seconds, **changes))
 
+    async def change(self, profile: str, post: str, text: str) -> None:
+        """Change a post, as somebody with the account does."""
+        await self.inside.posts.edit(profile.removesuffix("-townsquare"), post, text, "en")
+
     def texts(self, profile: str) -> list[str]:
         """The texts of a profile, oldest first."""
         posts = self.inside.posts.newest(profile.removesuffix("-townsquare"), 100)
@@ -162,7 +166,7 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
         request = await town.cleared(WASTE, text="Here and gone.")
         assert str((await town.final(request, WASTE)).outcome) == "delivered"
     await eventually(lambda: "Here and gone." not in square.texts(WASTE))
-    async with the_fanout(town, lease=LEASE):
+    async with the_fanout(town, lease=LEASE / 3):  # it looks that much sooner, and posts nothing
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
         assert "does not stand there any more" in receipt.reason
@@ -170,3 +174,18 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
     assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
     assert len(await town.attempts(request, WASTE)) == 1
     assert square.texts(WASTE).count("Here and gone.") == 0
+
+
+async def test_what_somebody_changed_on_the_platform_is_found(town: Town, square: Square) -> None:
+    """The delivered receipt stays, and a later one says what is other than was approved."""
+    async with the_fanout(town, lease=LEASE):
+        request = await town.cleared(WASTE, text="Collection is on Friday.")
+        delivered = await town.final(request, WASTE)
+        assert str(delivered.outcome) == "delivered"
+        await square.change(WASTE, delivered.remote_id or "", "Collection is on Monday.")
+        receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
+        assert receipt.final
+        assert "its text was changed since" in receipt.reason
+        await town.idle()
+    assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
+    assert len(await town.attempts(request, WASTE)) == 1

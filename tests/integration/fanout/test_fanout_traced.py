@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from schemas.platforms import MIRROR
 from services.board import tracing
 from services.board.domain.spans import trace_of
-from services.kernel.base.city import City, TracingSection
+from services.kernel.base.city import City
+from services.kernel.base.city_file import TracingSection
 from services.kernel.base.errors import BadInput
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import Town, eventually, fanout, gatekeeper, service

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -13,11 +15,14 @@ from services.fanout.domain import limits, retry
 from services.fanout.domain.limits import HostLimit
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, gatekeeper, later
+from tests.support.stopwatch import Stopwatch
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
 Platforms = dict[str, FolderPlatform]
 LONG = 280
 """Seconds for which a platform asks to wait: longer than any test waits for anything."""
+IN_HAND = 23
+"""Seconds that are waited for without letting go of the message (HOLD_SECONDS), chance included."""
 URGENT: dict[str, Any] = {"severity": "extreme"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -37,6 +42,12 @@ async def limited(town: Town, platforms: Platforms, seconds: float = LONG, **cha
     return request
 
 
+async def due(town: Town, request: Any) -> datetime:
+    """When a message that waits is to be tried again."""
+    [at] = [receipt.retry_at for _, receipt in await town.receipts(request, FIRE) if receipt.retry_at is not None]
+    return at
+
+
 async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(
     town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,20 +63,27 @@ async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(
     assert platforms["mastodon"].texts(FIRE) == ["other 0", "other 1", "other 2"]
 
 
-@pytest.mark.parametrize("seconds", [LONG, 20], ids=["let-go", "in-hand"])
+@pytest.mark.parametrize("seconds", [LONG, IN_HAND], ids=["let-go", "in-hand"])
 async def test_a_withdrawal_ends_a_wait_at_once(town: Town, platforms: Platforms, seconds: int) -> None:
     async with gatekeeper(town), fanout(town, platforms):
         request = await limited(town, platforms, seconds)
         await town.order("mcpe", Withdraw(request_id=request.request_id))
-        receipt = await town.final(request, FIRE, 15.0)
+        receipt = await town.final(request, FIRE)
         assert str(receipt.outcome) == "withheld"
+        assert receipt.at < await due(town, request)
     assert platforms["mastodon"].posts(FIRE) == []
 
 
 async def test_an_expiry_ends_a_wait_at_once(town: Town, platforms: Platforms) -> None:
     async with gatekeeper(town), fanout(town, platforms):
-        request = await limited(town, platforms, expires_at=later(4.0))
-        assert str((await town.final(request, FIRE, 15.0)).outcome) == "expired"
+        for seconds in (4.0, 16.0, 64.0):
+            platforms["mastodon"].behave(FIRE, f"rate_limit {LONG}")
+            request = await town.request(FIRE, expires_at=later(seconds))
+            await town.approve(request, "comms-officer")
+            assert str((await town.final(request, FIRE)).outcome) == "expired"
+            if await town.outcomes(request, FIRE) == ["withheld", "expired"]:
+                break  # else the machine was so slow that it was over before it waited
+        assert await town.outcomes(request, FIRE) == ["withheld", "expired"]
     assert platforms["mastodon"].posts(FIRE) == []
 
 
@@ -83,9 +101,10 @@ async def test_a_control_change_that_takes_it_back_ends_the_work_at_once(
 ) -> None:
     """Nothing is in hand any more, long before the wait is over."""
     async with gatekeeper(town), fanout(town, platforms):
-        request = await limited(town, platforms, 24)
+        request = await limited(town, platforms, IN_HAND)
         await town.order(officer, action)
-        await town.idle(10.0)
+        await town.idle()
+        assert town.clock.now() < await due(town, request)
         assert len(await town.attempts(request, FIRE)) == 1
     assert platforms["mastodon"].posts(FIRE) == []
 
@@ -149,7 +168,7 @@ async def test_the_trouble_of_one_profile_does_not_prolong_the_wait_of_another(
     platforms["mastodon"].behave(WATER, "rate_limit 4")
     async with fanout(town, platforms, lease=9.0):
         request = await town.cleared(FIRE, WATER)
-        assert str((await town.final(request, WATER, 20.0)).outcome) == "delivered"
+        assert str((await town.final(request, WATER)).outcome) == "delivered"
         assert not any(receipt.final for _, receipt in await town.receipts(request, FIRE))
         platforms["mastodon"].behave(FIRE)
         assert str((await town.final(request, FIRE)).outcome) == "delivered"
@@ -178,19 +197,21 @@ async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(to
     """What stood behind the post on its profile, and what waited in hand, is the next copy's at once."""
     platforms["mastodon"].behave(FIRE, "slow 2")
     platforms["mastodon"].behave(WATER, "rate_limit 12")
-    async with fanout(town, platforms):
+    async with AsyncExitStack() as running:
+        await running.enter_async_context(fanout(town, platforms))
         waiting = await town.cleared(WATER, text="waits")
         await town.until(waiting, WATER, lambda receipt: receipt.retry_at is not None)
         posted = await town.cleared(FIRE, text="being posted")
         await eventually(lambda: bool(platforms["mastodon"].calls(FIRE)))
         behind = await town.cleared(FIRE, text="behind")
         await town.handed_out()
-        began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 15.0, "nobody waits for a platform's rate limit"
+        async with Stopwatch() as watch:
+            await running.aclose()
+    assert watch.seconds < 10.0, "nobody waits for a platform's rate limit"
     assert await town.outcomes(posted, FIRE) == ["delivered"]
     assert await town.attempts(behind, FIRE) == []
     async with fanout(town, platforms):
-        assert str((await town.final(behind, FIRE, 15.0)).outcome) == "delivered"
+        assert str((await town.final(behind, FIRE)).outcome) == "delivered"
         assert str((await town.final(waiting, WATER)).outcome) == "delivered"
     assert platforms["mastodon"].texts(FIRE) == ["being posted", "behind"]
 

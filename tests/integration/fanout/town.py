@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import nats
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
-from schemas import canonical, flow, subjects
+from schemas import canonical, flow, streams, subjects
 from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Settings
 from schemas.events.control import Genesis, Hold, Order, Ordered
@@ -39,6 +39,7 @@ from services.provision import EmbeddedBroker, demo_plan, make_city, provision, 
 from services.provision.broker.connection import as_provisioner
 from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
+from tests.support.broker import connect, jetstream
 from tests.support.mission import PATIENCE
 from tests.support.people import circumstances_of
 from tests.support.ports import free_port
@@ -46,7 +47,7 @@ from tests.support.ports import free_port
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
 LEASE = 30.0
 """The lease where a test is not about its end, in seconds: a busy machine has a third of it to begin a call."""
-SHORT_LEASE = 4.5
+SHORT_LEASE = 6.0
 """The lease where its end is waited for."""
 
 
@@ -77,15 +78,16 @@ class Town:
         """The ledger as a service's own user sees it."""
         async with self._connecting:  # one client for all who ask at once: another would be let go of by nobody
             if service not in self._ledgers:
-                user = service.replace("_", "-")
-                self._clients[service] = await nats.connect(
-                    self.broker.url,
-                    nkeys_seed=str(self.city.service_key_path(service)),
-                    inbox_prefix=f"_INBOX_{user}".encode(),
-                )
+                key, user = self.city.service_key_path(service), service.replace("_", "-")
+                self._clients[service] = await connect(self.broker.url, key, user)
                 self._ledgers[service] = Ledger()
                 self._ledgers[service].bind(self._clients[service])
         return self._ledgers[service]
+
+    async def js(self, service: str) -> JetStreamContext:
+        """JetStream as a service's own user sees it, for what is asked once."""
+        await self.ledger(service)
+        return jetstream(self._clients[service], streams.SERVICE_API)
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -272,14 +274,14 @@ class Town:
         async with as_provisioner(self.city, self.broker.url) as client:
 
             async def look() -> bool:
-                found = await client.jetstream().consumers_info("LEDGER")
+                found = await jetstream(client).consumers_info("LEDGER")
                 return not any(one.num_waiting for one in found if one.name.startswith("fanout"))
 
             await mission.eventually(look)
 
     async def idle(self, seconds: float = PATIENCE) -> None:
         """Wait until each verdict was handed out and all that it asked for is done."""
-        js = (await self.ledger("fanout")).js
+        js = await self.js("fanout")
         async with asyncio.timeout(seconds):
             while True:
                 info = await js.consumer_info("LEDGER", "fanout-verdicts")
@@ -301,7 +303,7 @@ class Town:
 
     async def handed_out(self) -> None:
         """Wait until each verdict that stands is in a copy's hands, and none is on its way."""
-        js = (await self.ledger("fanout")).js
+        js = await self.js("fanout")
 
         async def look() -> bool:
             info = await js.consumer_info("LEDGER", "fanout-verdicts")

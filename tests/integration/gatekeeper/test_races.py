@@ -150,7 +150,7 @@ async def test_a_killed_gatekeeper_owes_no_verdict_after_its_restart(mission: Mi
     """Invariant 5: kill -9 in the middle of its work, start it again: each request has its verdict, once."""
     await mission.begin()
     provisioner = await mission.provisioner()
-    js = provisioner.ledger.js
+    js = provisioner.js
     for durable in ("gatekeeper-requests", "gatekeeper-approvals", "gatekeeper-control"):
         info = await js.consumer_info("LEDGER", durable)
         assert info.config.ack_wait == 10.0

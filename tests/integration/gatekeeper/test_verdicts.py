@@ -297,7 +297,7 @@ async def test_one_request_that_cannot_be_decided_holds_no_other_up(mission: Mis
     sick, *others = [await intake.submit(name) for name in ("raaa", *(f"rb{number}" for number in range(20)))]
     for request in (sick, *others):
         await decided(intake, request.request_id)
-    await intake.ledger.js.publish(subjects.approval(sick.request_id, "pio"), b"{broken", stream=streams.LEDGER)
+    await intake.js.publish(subjects.approval(sick.request_id, "pio"), b"{broken", stream=streams.LEDGER)
     for on in (True, False):
         seq = await mission.order("cao", Hold(on=on))
         for request in others:
@@ -314,7 +314,7 @@ async def test_a_redelivered_request_gets_no_second_verdict(mission: Mission, in
         await decided(intake, request.request_id)
     before = await intake.ledger.last_seq()
     provisioner = await mission.provisioner()
-    js = provisioner.ledger.js
+    js = provisioner.js
     info = await js.consumer_info(streams.LEDGER, streams.GATEKEEPER_REQUESTS.durable)
     await js.delete_consumer(streams.LEDGER, streams.GATEKEEPER_REQUESTS.durable)
     await js.add_consumer(streams.LEDGER, info.config)

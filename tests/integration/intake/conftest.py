@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -25,11 +24,10 @@ from services.kernel.base.city import City
 from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 from tests.support.people import approval_of
 from tests.support.ports import free_port
-
-TIMEOUT = PATIENCE
 
 
 @dataclass
@@ -53,18 +51,13 @@ class IntakeCity:
 
     async def user(self, name: str) -> Client:
         if name not in self.users:
-            self.users[name] = await nats.connect(
-                self.broker.url,
-                nkeys_seed=str(self.city.key_path(name)),
-                inbox_prefix=f"_INBOX_{name}".encode(),
-                max_reconnect_attempts=1,
-            )
+            self.users[name] = await connect(self.broker.url, self.city.key_path(name), name, max_reconnect_attempts=1)
         return self.users[name]
 
     async def ask(self, base: str, name: str, body: bytes) -> dict[str, Any]:
         """Send bytes as a user; return the reply as it came."""
         client = await self.user(name)
-        reply = await client.request(subjects.desk(base, name), body, timeout=TIMEOUT)
+        reply = await client.request(subjects.desk(base, name), body, timeout=PATIENCE)
         answer: dict[str, Any] = canonical.loads(reply.data)
         return answer
 

@@ -28,6 +28,8 @@ from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
+from tests.support.broker import connect, jetstream
+from tests.support.mission import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -47,11 +49,7 @@ async def submitted(town: IntakeCity, **data: Any) -> Request:
 
 async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -> int:
     """Append a verdict as the gatekeeper would, with its own key."""
-    client = await nats.connect(
-        town.broker.url,
-        nkeys_seed=str(town.city.service_key_path("gatekeeper")),
-        inbox_prefix=b"_INBOX_gatekeeper",
-    )
+    client = await connect(town.broker.url, town.city.service_key_path("gatekeeper"), "gatekeeper")
     verdict = Verdict(
         at=town.now(),
         request_id=request.request_id,
@@ -64,7 +62,7 @@ async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -
         targets=request.targets,
         findings=(),
     )
-    ack = await client.jetstream().publish(subjects.verdict(request.request_id), verdict.to_bytes())
+    ack = await jetstream(client).publish(subjects.verdict(request.request_id), verdict.to_bytes())
     await client.close()
     return ack.seq
 
@@ -246,7 +244,7 @@ async def test_a_submission_counts_under_the_posture_where_it_stands(town: Intak
         reply = await handlers.on_submit(SubmissionEvent.from_value(event()), "clerk")
     finally:
         town.intake.ledger.append = append  # type: ignore[method-assign]
-        await town.intake.projection.at_least(reply.seq)
+        await town.intake.projection.at_least(reply.seq, PATIENCE)
         counts = town.intake.fold.requests[reply.request_id].request.submitted_posture
         ended = await town.order("pio", action="crisis_end")
     assert (await town.stored(reply.request_id)).submitted_posture == "routine"

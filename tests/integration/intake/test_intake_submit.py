@@ -10,6 +10,7 @@ import pytest
 from schemas import canonical, subjects
 from schemas.events.desk import PreviewReply
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
+from tests.support.mission import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -229,5 +230,5 @@ async def test_cloudevents_as_their_sdks_send_them(town: IntakeCity) -> None:
     headers = {f"ce-{name}": value for name, value in plain.items()} | {"Content-Type": "application/json"}
     client = await town.user("drivebc")
     subject = subjects.desk(subjects.DESK_REQUEST_SUBMIT, "drivebc")
-    answer = await client.request(subject, canonical.dumps(extended["data"]), timeout=10, headers=headers)
+    answer = await client.request(subject, canonical.dumps(extended["data"]), timeout=PATIENCE, headers=headers)
     assert canonical.loads(answer.data)["request_id"] == accepted["request_id"]

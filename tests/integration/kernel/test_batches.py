@@ -23,7 +23,7 @@ from services.kernel.ledger.client import Appended, Conflict, Ledger
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource
 from tests.support.batches import BadLine, Sent, Told, attempts, everything, fenced, halves, subject_of
-from tests.support.mission import Mission, Writer, a_request
+from tests.support.mission import PATIENCE, Mission, Writer, a_request
 
 WRITERS = 4
 
@@ -175,7 +175,7 @@ async def test_after_a_lost_commit_ack_the_repeat_finds_its_own_bytes(
         line.armed = True
         told, sent, mine = Told(), Sent(fanout.ledger), attempts(control, 60)
         work = asyncio.create_task(told.append(fanout.ledger, mine))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await line.lost.wait()
             if moved:
                 await mission.order("cao", Hold(on=True))

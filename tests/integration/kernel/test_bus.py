@@ -40,7 +40,7 @@ class TestFastStream(BusContract):
 
         async def pending() -> int:
             consumer = streams.EOC_STATE_CONTROL
-            info = await provisioner.ledger.js.consumer_info(consumer.stream, consumer.durable)
+            info = await provisioner.js.consumer_info(consumer.stream, consumer.durable)
             return int(info.num_ack_pending or 0)
 
         return BusStage(

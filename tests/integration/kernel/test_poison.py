@@ -196,7 +196,7 @@ async def test_what_the_server_gives_up_is_seen_and_can_be_sent_again(begun: Mis
     buggy = Buggy()
     await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     provisioner, intake, cao = await begun.provisioner(), await begun.writer("intake"), await begun.desk("cao")
-    await provisioner.ledger.js.add_consumer(
+    await provisioner.js.add_consumer(
         DURABLE.stream,
         api.ConsumerConfig(
             durable_name=DURABLE.durable,
@@ -240,7 +240,7 @@ async def test_a_letter_is_dropped_for_a_reason_that_is_kept(begun: Mission) -> 
     buggy = Buggy()
     await asyncio.gather(begun.run_with("gatekeeper", buggy.wire, THREE_TRIES), begun.run("board"))
     intake, mcpe = await begun.writer("intake"), await begun.desk("mcpe")
-    await intake.ledger.js.publish("ledger.request.bad", b"\xff{", stream=streams.LEDGER)
+    await intake.js.publish("ledger.request.bad", b"\xff{", stream=streams.LEDGER)
 
     async def one() -> LetterView | None:
         found = await letters(mcpe, closed=False)

@@ -25,11 +25,12 @@ from services.kernel.control.control_view import authority_of
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, LedgerFold
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import IntegrityFault
+from services.kernel.projection import projection as following_module
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.source import NatsSource, OnEntry
 from services.kernel.runtime.service import Runtime
 from tests.support.batches import attempts, fenced
-from tests.support.mission import Desk, Mission, Writer, eventually, flushed
+from tests.support.mission import PATIENCE, Desk, Mission, Writer, eventually, flushed
 
 JUNK = (b"", b"junk", b"\xff\xfe\x00", b"{}", b'{"type": "ordered"}', b"[" * 3_000, b'{"type":"genesis","at":1}')
 
@@ -156,20 +157,23 @@ async def test_what_the_feed_lost_is_read_and_folded_in_order(mission: Mission, 
     async with await following(mission) as one:
         one.drop = lambda entry: entry.seq % every == 0
         acks = await asyncio.gather(*(fenced(writer.ledger, event) for event in attempts(control, 300)))
-        await one.projection.at_least(max(ack.seq for ack in acks))
+        await one.projection.at_least(max(ack.seq for ack in acks), PATIENCE)
         assert one.lost >= 300 // every
         assert one.seen == list(range(1, 302))
 
 
-async def test_a_sequence_whose_feed_message_was_lost_is_reached_within_a_second(mission: Mission) -> None:
+async def test_a_sequence_whose_feed_message_was_lost_is_read_by_who_waits_for_it(
+    mission: Mission, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing else comes that would show the gap: the waiter has it read."""
+    monkeypatch.setattr(following_module, "LOOK_SECONDS", 2 * PATIENCE)  # nobody looks by the clock
     control = await mission.begin()
     writer = await mission.writer("fanout")
     async with await following(mission) as one:
         one.drop = lambda _entry: True
         for event in attempts(control, 5):
             ack = await fenced(writer.ledger, event)
-            await one.projection.at_least(ack.seq, seconds=1.0)
+            await one.projection.at_least(ack.seq, seconds=PATIENCE)
         assert one.lost == 5
         assert one.seen == list(range(1, 7))
 
@@ -229,7 +233,7 @@ async def test_a_feed_that_is_quicker_than_the_look_at_a_rewound_ledger_is_not_f
         await _connected(one)
         other = await mission.writer("registry")
         for _ in range(3):
-            await other.ledger.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
+            await other.js.publish(subjects.CONTROL, secrets.token_hex(8).encode())
         await flushed(one.ledger.client)
         await asyncio.sleep(0.05)
         with pytest.raises(IntegrityFault):
@@ -298,8 +302,8 @@ async def test_junk_stops_nobody_is_told_and_is_the_control_revision(mission: Mi
     )
     for service, subject in places:
         for body in JUNK:
-            ack = await writers[service].ledger.js.publish(subject, body)
-    await gatekeeper.projection.at_least(ack.seq)
+            ack = await writers[service].js.publish(subject, body)
+    await gatekeeper.projection.at_least(ack.seq, PATIENCE)
     assert gatekeeper.fold.control_seq == ack.seq
     assert gatekeeper.fold.control.seq == ack.seq, "the revision that decisions name"
     assert gatekeeper.projection.void_count >= len(JUNK) * len(places)
@@ -330,13 +334,13 @@ async def test_a_verdict_that_control_overtook_is_no_alarm_and_no_trouble(missio
     async with await following(mission) as one:
         logged = one.projection._log = Logged()
         ack = await gatekeeper.ledger.append(subjects.verdict(request.request_id), verdict)
-        await one.projection.at_least(ack.seq)
+        await one.projection.at_least(ack.seq, PATIENCE)
         state = one.projection.fold.requests[request.request_id]
         assert (state.verdict, state.verdict_last) == (None, ack.seq), "it is void"
         assert (logged.alarms, one.projection.void_count) == (set(), 0)
         other = a_verdict(request, control_seq=ack.seq, as_of=ack.seq)
         ack = await gatekeeper.ledger.append(subjects.verdict(request.request_id), other)
-        await one.projection.at_least(ack.seq)
+        await one.projection.at_least(ack.seq, PATIENCE)
         assert (logged.alarms, one.projection.void_count) == ({"verdict"}, 1), "of a revision that never was"
 
 

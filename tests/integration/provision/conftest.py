@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nats
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -15,7 +14,7 @@ from nats.aio.client import Client
 from schemas.events.authority import Realm
 from services.kernel.base.city import City, load_city
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
-from tests.support.mission import flushed
+from tests.support.broker import connect, flushed
 from tests.support.ports import free_port
 
 
@@ -51,12 +50,9 @@ class Running:
         async def on_error(error: Exception) -> None:
             connected.denials.append(str(error))
 
-        connected.nc = await nats.connect(
-            self.broker.url,
-            nkeys_seed=str(path),
-            inbox_prefix=b"_INBOX" if plain_inbox else f"_INBOX_{user}".encode(),
-            error_cb=on_error,
-            allow_reconnect=False,
+        inbox = b"_INBOX" if plain_inbox else f"_INBOX_{user}".encode()
+        connected.nc = await connect(
+            self.broker.url, path, user, inbox_prefix=inbox, error_cb=on_error, allow_reconnect=False
         )
         try:
             yield connected

@@ -28,7 +28,8 @@ from services.provision import EmbeddedBroker, read_envelope
 from services.provision.accounts.accounts_conf import accounts_file, core_account
 from services.provision.accounts.permissions import imports_of, inbox
 from tests.integration.provision.conftest import Running, User
-from tests.support.mission import copy_city, eventually, flushed, now
+from tests.support.broker import jetstream
+from tests.support.mission import PATIENCE, copy_city, eventually, flushed, now
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -66,13 +67,13 @@ async def append(writers: dict[str, User], pattern: str) -> None:
     """Store something new that fits a filter, as who may: a durable has something to hand out."""
     subject = literal("ledger.control" if pattern == subjects.LEDGER_ALL else pattern)
     row = next(one for one in flow.SERVICES if any(subjects.matches(wanted, subject) for wanted in one.writes))
-    await writers[row.name].nc.jetstream(prefix=API).publish(subject, secrets.token_hex(8).encode())
+    await jetstream(writers[row.name].nc, API).publish(subject, secrets.token_hex(8).encode())
 
 
 async def stored(running: Running) -> dict[str, int]:
     """What stands where: how many entries on each subject of the ledger, and in each other stream."""
     async with running.provisioner() as user:
-        js = user.nc.jetstream()
+        js = jetstream(user.nc)
         ledger = await js.stream_info(streams.LEDGER, subjects_filter=subjects.LEDGER_ALL)
         others = {one.name: (await js.stream_info(one.name)).state.last_seq for one in streams.STREAMS}
         return dict(ledger.state.subjects or {}) | others
@@ -117,7 +118,7 @@ async def test_no_answer_of_the_server_can_be_sent_into_a_stream(running: Runnin
             for subject, body in asked:
                 assert not await user.denied(subject, body, reply=target), subject
         for subject, body in asked:  # each comes behind all of those, and gets its answer where it may
-            answer = await user.nc.request(subject, body, timeout=10)
+            answer = await user.nc.request(subject, body, timeout=PATIENCE)
             assert answer.data or answer.headers, subject
         assert await stored(running) == before
 
@@ -155,7 +156,7 @@ async def test_no_message_of_a_durable_can_be_sent_into_a_stream(
 
 async def handed_out(user: User, name: str) -> int:
     """How many messages a durable has handed out."""
-    answer = await user.nc.request(f"{API}.CONSUMER.INFO.{name}", b"{}", timeout=10)
+    answer = await user.nc.request(f"{API}.CONSUMER.INFO.{name}", b"{}", timeout=PATIENCE)
     return int(json.loads(answer.data)["delivered"]["consumer_seq"])
 
 
@@ -183,7 +184,7 @@ async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: Running, r
             assert user.denials == []
             last = secrets.token_hex(8).encode()  # its ack comes behind all of those
             subject = subjects.media(canonical.sha256(last)) if pattern == subjects.MEDIA_ALL else literal(pattern)
-            await user.nc.jetstream(prefix=API).publish(subject, last)
+            await jetstream(user.nc, API).publish(subject, last)
             appended += 1
             after = await stored(running)
             if subject.startswith("ledger."):
@@ -274,7 +275,7 @@ async def test_forged_headers_are_overruled_in_feed_and_reads(running: Running, 
         await source.subscribe(heard.append)
         await flushed(reader.nc)
         body = secrets.token_hex(8).encode()
-        ack = await user.nc.jetstream(prefix=API).publish(mine[0], body, stream=streams.LEDGER, headers=forged)
+        ack = await jetstream(user.nc, API).publish(mine[0], body, stream=streams.LEDGER, headers=forged)
 
         async def came() -> bool:
             return bool(heard)
@@ -364,7 +365,7 @@ async def test_control_inside_one_account_the_same_read_stores_an_old_order_agai
             return (await stored(running))[streams.LEDGER] > before[streams.LEDGER]
 
         await eventually(grown)
-        js = user.nc.jetstream()
+        js = jetstream(user.nc)
         old, again = await js.get_msg(streams.LEDGER, 2), await js.get_msg(streams.LEDGER, before[streams.LEDGER] + 1)
     assert (again.subject, again.data) == (subjects.CONTROL, old.data)
 
@@ -389,7 +390,7 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
         async with other.provisioner() as user:
             await _make_streams(user)
         async with other.service("gatekeeper") as gate, other.service("audit") as audit:
-            await gate.nc.jetstream(prefix=API).publish("ledger.verdict.old", b"genuine")
+            await jetstream(gate.nc, API).publish("ledger.verdict.old", b"genuine")
             pull = f"{API}.CONSUMER.MSG.NEXT.LEDGER.audit-copy"
 
             async def again() -> bool:
@@ -405,7 +406,7 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
 
 
 async def _make_streams(user: User) -> None:
-    js = user.nc.jetstream(timeout=30.0)
+    js = jetstream(user.nc)
     for stream in streams.STREAMS:
         await js.add_stream(stream_config(stream, 1))
     await js.add_consumer(streams.LEDGER, consumer_config(streams.AUDIT_COPY))

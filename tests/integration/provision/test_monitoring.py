@@ -16,7 +16,8 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import flow, subjects
-from services.kernel.base.city import City, MetricsSection
+from services.kernel.base.city import City
+from services.kernel.base.city_file import MetricsSection
 from services.kernel.ledger.integrity.checks import IntegrityFault
 from services.kernel.measures.catalogue import COUNTERS, GAUGES
 from services.kernel.runtime.run import running

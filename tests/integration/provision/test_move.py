@@ -17,6 +17,7 @@ from services.kernel.runtime.run import running
 from services.provision import EmbeddedBroker, provision
 from services.provision.broker.connection import connected
 from tests.integration.provision.outside import entries, outside, told, until
+from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 
@@ -73,7 +74,7 @@ async def test_a_ledger_that_something_else_holds_is_not_written_over(demo_city:
         async with connected(city, url, city.service_key_path("registry"), "registry") as client:
             ledger = Ledger()
             ledger.bind(client)
-            await client.request(subjects.CONTROL, b"{}", timeout=5)
+            await client.request(subjects.CONTROL, b"{}", timeout=PATIENCE)
         with pytest.raises(OneVoiceError) as caught:
             await asyncio.to_thread(move, city, source_of(city, None, None), lambda _: None)
         assert caught.value.code == "ledger.not_empty"

@@ -22,14 +22,15 @@ from services.kernel.ledger.client import Ledger
 from services.kernel.ledger.drift import drift
 from services.provision import EmbeddedBroker, provision, read_envelope, read_manifest
 from tests.integration.provision.conftest import Started
+from tests.support.broker import connect, jetstream
 from tests.support.ports import free_port
 
 
 @asynccontextmanager
-async def jetstream(city: City, broker: EmbeddedBroker) -> AsyncIterator[JetStreamContext]:
-    client = await nats.connect(broker.url, nkeys_seed=str(city.provision_key_path), inbox_prefix=b"_INBOX_provision")
+async def provisioner(city: City, broker: EmbeddedBroker) -> AsyncIterator[JetStreamContext]:
+    client = await connect(broker.url, city.provision_key_path, "provision")
     try:
-        yield client.jetstream()
+        yield jetstream(client)
     finally:
         await client.close()
 
@@ -46,7 +47,7 @@ async def test_it_makes_all_once_and_repeating_changes_nothing(demo_city: City, 
 async def test_the_streams_survive_a_restart_of_the_broker(demo_city: City, started: Started) -> None:
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)
-        async with jetstream(demo_city, broker) as js:
+        async with provisioner(demo_city, broker) as js:
             info = await js.stream_info(streams.LEDGER)
             assert info.config.storage == api.StorageType.FILE
             assert (info.config.deny_delete, info.config.deny_purge) == (True, True)
@@ -55,7 +56,7 @@ async def test_the_streams_survive_a_restart_of_the_broker(demo_city: City, star
 
 
 async def test_drift_names_what_is_missing(demo_city: City, started: Started) -> None:
-    async with started(demo_city) as broker, jetstream(demo_city, broker) as js:
+    async with started(demo_city) as broker, provisioner(demo_city, broker) as js:
         found = await drift(js, flow.GATEKEEPER)
         assert "stream LEDGER is missing" in found
         assert "stream TRIES is missing" in found
@@ -66,7 +67,7 @@ async def test_drift_names_what_is_missing(demo_city: City, started: Started) ->
 async def test_drift_names_each_difference_and_provisioning_mends_what_loses_nothing(
     demo_city: City, started: Started
 ) -> None:
-    async with started(demo_city) as broker, jetstream(demo_city, broker) as js:
+    async with started(demo_city) as broker, provisioner(demo_city, broker) as js:
         await provision(demo_city, broker.url)
         config = (await js.stream_info(streams.LEDGER)).config
         config.max_msgs, config.duplicate_window = 1_000, 60
@@ -90,7 +91,7 @@ async def test_drift_names_each_difference_and_provisioning_mends_what_loses_not
 
 
 async def test_what_could_lose_events_is_refused_and_left_alone(demo_city: City, started: Started) -> None:
-    async with started(demo_city) as broker, jetstream(demo_city, broker) as js:
+    async with started(demo_city) as broker, provisioner(demo_city, broker) as js:
         await js.add_stream(api.StreamConfig(name=streams.TRIES, subjects=[subjects.TRIES_ALL]))
         with pytest.raises(Drift, match="max_msgs_per_subject") as caught:
             await provision(demo_city, broker.url)
@@ -99,7 +100,7 @@ async def test_what_could_lose_events_is_refused_and_left_alone(demo_city: City,
 
 
 async def test_a_durable_with_another_filter_is_refused(demo_city: City, started: Started) -> None:
-    async with started(demo_city) as broker, jetstream(demo_city, broker) as js:
+    async with started(demo_city) as broker, provisioner(demo_city, broker) as js:
         await provision(demo_city, broker.url)
         await js.delete_consumer(streams.LEDGER, "fanout-verdicts")
         await js.add_consumer(
@@ -115,9 +116,7 @@ async def test_a_durable_with_another_filter_is_refused(demo_city: City, started
 async def test_drift_without_the_right_to_ask_is_an_error_not_an_answer(demo_city: City, started: Started) -> None:
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)
-        client = await nats.connect(
-            broker.url, nkeys_seed=str(demo_city.service_key_path("audit")), inbox_prefix=b"_INBOX_audit"
-        )
+        client = await connect(broker.url, demo_city.service_key_path("audit"), "audit")
         try:
             with pytest.raises(Unreachable) as caught:
                 await drift(client.jetstream(timeout=0.3, prefix=streams.SERVICE_API), flow.GATEKEEPER)
@@ -133,9 +132,7 @@ async def test_an_officer_revoked_loses_the_user_and_a_new_profile_needs_nothing
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)
         added = read_manifest(demo_city).profiles[0].model_copy(update={"id": "fire-second"})
-        client = await nats.connect(
-            broker.url, nkeys_seed=str(demo_city.service_key_path("registry")), inbox_prefix=b"_INBOX_registry"
-        )
+        client = await connect(broker.url, demo_city.service_key_path("registry"), "registry")
         ledger = Ledger()
         ledger.bind(client)
         now = SystemClock().now()

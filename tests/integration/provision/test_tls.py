@@ -16,7 +16,8 @@ import pytest
 
 from services.desk.connection.link import connect
 from services.kernel.base.certificate import certificate_end
-from services.kernel.base.city import City, MetricsSection, load_city
+from services.kernel.base.city import City, load_city
+from services.kernel.base.city_file import MetricsSection
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tls import client_context

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from pathlib import Path
 
-import nats
 import pytest
 
 from schemas import flow, streams
@@ -22,6 +21,7 @@ from services.provision.accounts.accounts_conf import RealmUsers, accounts_file,
 from services.provision.accounts.server_conf import ServerSettings, render_server
 from tests.integration.provision.conftest import Started
 from tests.integration.provision.outside import entries, outside, told
+from tests.support.broker import connect, jetstream
 from tests.support.golden.write import HERE
 
 OLDER = ("0.1.0", "0.2.0")
@@ -76,11 +76,9 @@ async def test_a_ledger_of_a_newer_version_is_refused_with_a_word(demo_city: Cit
     async with started(demo_city) as broker:
         await provision(demo_city, broker.url)
         ledger = next(stream for stream in streams.STREAMS if stream.name == streams.LEDGER)
-        client = await nats.connect(
-            broker.url, nkeys_seed=str(demo_city.provision_key_path), inbox_prefix=b"_INBOX_provision"
-        )
+        client = await connect(broker.url, demo_city.provision_key_path, "provision")
         try:
-            js = client.jetstream()
+            js = jetstream(client)
             newer = stream_config(ledger)
             newer.metadata = {streams.FORMAT: str(streams.LEDGER_FORMAT + 1)}
             await js.update_stream(newer)

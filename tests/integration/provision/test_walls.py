@@ -16,6 +16,7 @@ from services.kernel.authority.signing import new_seed, write_key
 from services.kernel.ledger.drift import drift
 from services.provision import read_manifest
 from tests.integration.provision.conftest import Running, User
+from tests.support.broker import jetstream
 from tests.support.mission import PATIENCE, eventually, flushed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ LEDGER_SUBJECTS = {
 
 async def stored(running: Running, realm: Realm = "live") -> int:
     async with running.provisioner(realm) as user:
-        return (await user.nc.jetstream().stream_info(streams.LEDGER)).state.last_seq
+        return (await jetstream(user.nc).stream_info(streams.LEDGER)).state.last_seq
 
 
 async def answering(user: User, subject: str) -> list[Msg]:
@@ -170,7 +171,7 @@ async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: Runnin
             at_home = await answering(intake, "desk.request.submit.*")
             abroad = await answering(foreign, "desk.request.submit.*")
             assert (await cao.nc.request("desk.request.submit.cao", b"x", timeout=PATIENCE)).data == b"answered"
-            ack = await intake.nc.jetstream().publish("ledger.request.realm", b"{}", stream=streams.LEDGER)
+            ack = await jetstream(intake.nc).publish("ledger.request.realm", b"{}", stream=streams.LEDGER)
             assert ack.stream == streams.LEDGER
             await asyncio.sleep(0.1)
             assert (len(at_home), len(abroad)) == (1, 0)
@@ -221,7 +222,7 @@ async def test_a_service_writes_what_its_row_says_and_nothing_else(running: Runn
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
 async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Running, row: flow.Service) -> None:
     async with running.service(row.name) as user:
-        js = user.nc.jetstream(prefix=streams.SERVICE_API)
+        js = jetstream(user.nc, streams.SERVICE_API)
         assert await drift(js, row) == []
         for stream in row.reads:
             subject = f"{streams.SERVICE_API}.STREAM.MSG.GET.{stream}"
@@ -286,3 +287,57 @@ async def test_the_doctor_may_look_and_nothing_else(running: Running) -> None:
         assert await doctor.denied("desk.board.query.clerk")
         assert await doctor.denied(subjects.CONTROL)
         assert await doctor.subscribe_denied(subjects.BOARD_ALL)
+
+
+async def test_the_web_service_carries_and_asks_and_nothing_else(running: Running) -> None:
+    """Whoever has its key cannot append, send as somebody else, submit without a signature, or hear what is not its."""
+    before = await stored(running)
+    every = {base for row in flow.SERVICES for base in row.serves}
+    async with running.service(flow.WEB) as web:
+        for base in every:
+            assert await web.denied(subjects.desk(base, flow.WEB)) != (base in flow.WEB_MAY_SEND), base
+            assert await web.denied(subjects.desk(base, "pio")), base
+        for subject in (*LEDGER_SUBJECTS.values(), "$JS.API.INFO", "CORE.API.STREAM.INFO.LEDGER", "eoc.state"):
+            assert await web.denied(subject), subject
+        for subject in ("board.verdict.r1", "health.web", "feed.ledger.control"):
+            assert await web.denied(subject), subject
+        for subject in ("ledger.>", "feed.>", "desk.>", ">", "health.*", "_INBOX_cao.>", "_INBOX.>", "$JS.>"):
+            assert await web.subscribe_denied(subject), subject
+        await web.nc.publish(subjects.desk(subjects.DESK_BOARD_QUERY, flow.WEB), b"x", reply="ledger.control")
+        await flushed(web.nc)
+    assert await stored(running) == before
+
+
+async def test_the_web_service_reaches_the_services_and_watches_the_board(running: Running) -> None:
+    async with running.service("board") as board, running.service(flow.WEB) as web:
+        heard = await answering(board, "desk.board.query.*")
+        seen = await answering(web, subjects.BOARD_ALL)
+        reply = await web.nc.request("desk.board.query.web", b"hello", timeout=PATIENCE)
+        assert (reply.data, heard[0].subject) == (b"answered", "desk.board.query.web")
+        await board.nc.publish("board.verdict.r1", b"seen")
+        await flushed(board.nc)
+        await filled(seen)
+        assert [m.data for m in seen] == [b"seen"]
+
+
+async def test_nobody_at_the_desk_speaks_as_the_web_service_or_to_it(running: Running) -> None:
+    """Its subjects do not lead out of the desk's account, and an answer cannot be aimed at what it watches."""
+    async with (
+        running.service("board") as board,
+        running.service("intake") as intake,
+        running.service(flow.WEB) as web,
+        running.person("cao") as cao,
+    ):
+        seen = await answering(web, subjects.BOARD_ALL)
+        heard = await answering(intake, "desk.web.*.*")
+        asked = await answering(board, "desk.board.query.*")
+        for base in set(flow.WEB_MAY_SEND) - set(flow.OFFICER_MAY_SEND):
+            assert await cao.denied(subjects.desk(base, "cao")), base
+            assert await cao.denied(subjects.desk(base, flow.WEB)), base
+        assert await cao.denied("desk.approval.submit.web")
+        await cao.nc.publish("desk.board.query.cao", b"x", reply="board.verdict.forged")
+        await flushed(cao.nc)
+        await filled(asked)
+        await flushed(board.nc)
+        await asyncio.sleep(0.1)
+        assert (seen, heard) == ([], [])

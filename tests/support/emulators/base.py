@@ -18,13 +18,14 @@ Handler = Any
 
 @dataclass
 class Fault:
-    """One fault for the next ``calls`` calls of a kind; ``code`` is the platform's own error, by its name."""
+    """One fault for the next ``calls`` calls of a kind, after ``skip`` of them; ``code``: the platform's own error."""
 
     kind: str
     seconds: float = 0.0
     on: str = "post"
     calls: int = 1
     code: str = ""
+    skip: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class Place(ABC):
         """Count a call, and return its fault, which is used up by it."""
         self.calls[kind] += 1
         fault = next((one for one in self.faults if one.on in (kind, "any")), None)
+        if fault is not None and fault.skip:
+            fault.skip -= 1
+            return None
         if fault is not None:
             fault.calls -= 1
             if not fault.calls:

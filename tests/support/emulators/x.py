@@ -43,6 +43,7 @@ class XEmulator(Emulator):
             "Your account is suspended and is not permitted to access this feature.",
             f"{_PROBLEMS}user-suspended",
         ),
+        "reposted": (403, "Forbidden", "You have already retweeted this Tweet.", "about:blank"),
         "too_long": (403, "Forbidden", "Your Tweet text is too long.", "about:blank"),
         "access": (403, "Client Forbidden", "Your app lacks write permissions.", f"{_PROBLEMS}client-forbidden"),
         "reply": (403, "Forbidden", "You attempted to reply to a Tweet that is deleted.", "about:blank"),
@@ -57,6 +58,7 @@ class XEmulator(Emulator):
         self.credit = 1_000
         self.media: dict[str, str] = {}
         self.made: dict[str, datetime] = {}
+        self.reposts: list[tuple[str, str]] = []
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/2/users/me", self.me)
@@ -64,6 +66,8 @@ class XEmulator(Emulator):
         app.router.add_post("/2/tweets", self.create)
         app.router.add_get("/2/tweets/{id}", self.one)
         app.router.add_delete("/2/tweets/{id}", self.delete)
+        app.router.add_post("/2/users/{id}/retweets", self.repost)
+        app.router.add_delete("/2/users/{id}/retweets/{post}", self.take_back)
         app.router.add_post("/2/media/upload", self.upload)
         app.router.add_post("/2/media/metadata", self.describe)
 
@@ -106,9 +110,26 @@ class XEmulator(Emulator):
         self.made[post.id] = datetime.now(UTC)
         return web.json_response({"data": {"id": post.id, "text": self._shown(post)["text"]}}, status=201)
 
+    async def repost(self, request: web.Request) -> web.Response:
+        name, body = self._who(request), await request.json()
+        if request.match_info["id"] != _id(name) or set(body) != {"tweet_id"}:
+            raise Refused("invalid")
+        if not any(post.id == body["tweet_id"] for post in self.posts):
+            raise Refused("gone")
+        if (name, body["tweet_id"]) in self.reposts:
+            raise Refused("reposted")
+        self.credit -= 1
+        self.reposts.append((name, body["tweet_id"]))
+        return web.json_response({"data": {"retweeted": True}})
+
+    async def take_back(self, request: web.Request) -> web.Response:
+        name = self._who(request)
+        self.reposts = [one for one in self.reposts if one != (name, request.match_info["post"])]
+        return web.json_response({"data": {"retweeted": False}})
+
     async def listing(self, request: web.Request) -> web.Response:
-        self._who(request)
-        since = datetime.fromisoformat(request.query["start_time"])
+        name = self._who(request)
+        since = datetime.fromisoformat(request.query.get("start_time", "2000-01-01T00:00:00Z"))
         found = [p for p in self.posts if _id(p.account) == request.match_info["id"] and self.made[p.id] >= since]
         found = found[::-1]
         begin = int(request.query.get("pagination_token", "0"))
@@ -118,8 +139,12 @@ class XEmulator(Emulator):
         if len(found) > begin + size:
             meta["next_token"] = str(begin + size)
         body: dict[str, Any] = {"meta": meta}
-        if page:
-            body["data"] = [self._shown(post) for post in page]
+        shown = [self._shown(post) for post in page]
+        if request.query.get("exclude") != "retweets":
+            mine = [post for who, post in self.reposts if who == name and any(one.id == post for one in self.posts)]
+            shown += [{"id": f"9{post}", "referenced_tweets": [{"type": "retweeted", "id": post}]} for post in mine]
+        if shown:
+            body["data"] = shown
         return web.json_response(body)
 
     async def one(self, request: web.Request) -> web.Response:

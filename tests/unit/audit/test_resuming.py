@@ -62,6 +62,41 @@ def test_a_fault_that_hangs_on_the_part_before_is_seen(builder: LedgerBuilder) -
     assert verified(builder).violations == whole.violations  # what is wrong is not kept as verified
 
 
+def test_what_is_over_for_hours_is_let_go_and_judged_whole_when_it_comes_back(builder: LedgerBuilder) -> None:
+    """The kept state holds what is going on; a late receipt, a correction or a withdrawal has all of it judged."""
+    builder.wait(7 * 3600)
+    builder.post(cleared(builder, name="r8b"))
+    builder.write()
+    assert verified(builder).resumed_from > 0
+    kept = resume.kept_state(builder.city.audit_folder, authority_of(builder.city), builder.now)
+    assert kept is not None
+    assert list(kept.state.contexts) == ["r8b"]
+    builder.post(cleared(builder, name="r9new"))
+    builder.write()
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert again.resumed_from > 0
+    assert {**vars(again), "resumed_from": 0} == vars(whole)
+    request = next(one for one in _requests(builder) if one.request_id == "r3b")
+    builder.append(f"ledger.receipt.{request.targets[0]}.r3b", _delivered_elsewhere(builder, request))
+    builder.write()
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert (again.resumed_from, again.violations) == (0, whole.violations)
+    assert not again.ok
+
+
+def test_a_correction_of_what_is_over_for_hours_is_judged_whole(builder: LedgerBuilder) -> None:
+    """Whether its turn had come hangs on the first one."""
+    builder.wait(7 * 3600)
+    builder.post(cleared(builder, name="r8b"))
+    builder.write()
+    verified(builder)
+    builder.post(cleared(builder, name="r9c", follows="r3b"))
+    builder.write()
+    again, whole = verified(builder), verify_record(builder.city, builder.now)
+    assert again.resumed_from == 0
+    assert vars(again) == vars(whole)
+
+
 def test_changed_bytes_in_the_part_before_are_named(builder: LedgerBuilder) -> None:
     """Its lines are hashed and held against the checkpoints, whatever was kept."""
     path = builder.city.audit_folder / LEDGER

@@ -22,7 +22,8 @@ from services.desk.city.last_verified import keep_result, read_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.views import health
 from services.desk.views.health import Level
-from services.kernel.base.city import City, NotifySection, WitnessSection
+from services.kernel.base.city import City
+from services.kernel.base.city_file import NotifySection, WitnessSection
 from services.kernel.base.errors import BadInput, Unproven
 from tests.support.ledger_builder import LedgerBuilder, story
 from tests.unit.audit.conftest import moved

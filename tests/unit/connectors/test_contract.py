@@ -24,7 +24,8 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.registry import LIMITS, connectors
 from services.fanout.domain.settling import settling_of
-from services.kernel.base.city import City, CityFile
+from services.kernel.base.city import City
+from services.kernel.base.city_file import CityFile
 
 KEY = "U" + "A" * 55
 

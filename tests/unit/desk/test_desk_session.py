@@ -36,7 +36,7 @@ def test_work_that_swallows_its_cancellation_is_abandoned() -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable):
         run(deaf(), 0.2)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_thread_that_never_ends_holds_nobody_up() -> None:
@@ -50,17 +50,17 @@ def test_a_thread_that_never_ends_holds_nobody_up() -> None:
     try:
         with pytest.raises(Unreachable):
             run(work(), 0.2)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
     finally:
         never.set()
 
 
 def test_waiting_that_was_asked_for_and_a_person_who_thinks_do_not_count() -> None:
     async def work() -> str:
-        allow(0.5)
+        allow(3.0)
         await asyncio.sleep(0.4)
         with while_a_person_thinks():
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(3.4)
         await asyncio.sleep(0.1)
         return "done"
 
@@ -76,4 +76,4 @@ def test_what_is_left_is_what_was_left_before_the_prompt() -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable):
         run(work(), 0.3)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services.fanout.domain.limits import HostLimit
 from services.fanout.hosts.line import HostLine, HostSlot, Priority
+from tests.support.mission import PATIENCE
 
 
 async def settle() -> None:
@@ -197,7 +198,7 @@ def test_one_that_is_let_in_and_cancelled_in_the_same_moment_gives_its_slot_back
             unlucky, next_one = asyncio.create_task(stand("fire")), asyncio.create_task(stand("fire"))
             await settle()
         unlucky.cancel()  # its turn came with the line above, and it does not know yet
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             await next_one
         assert unlucky.cancelled()
 
@@ -211,7 +212,7 @@ def test_a_call_that_raises_gives_its_slot_back() -> None:
             with suppress(OSError):
                 async with line.slot("fire", (0,)):
                     raise OSError("the platform is away")
-        async with asyncio.timeout(1), line.slot("fire", (0,)):
+        async with asyncio.timeout(PATIENCE), line.slot("fire", (0,)):
             pass
 
     asyncio.run(told())

@@ -13,6 +13,7 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.fanout.domain.step import (
+    LEAD_GRACE,
     LEASE_SLACK,
     MIRROR_GRACE,
     ORDER_SECONDS,
@@ -348,3 +349,32 @@ def test_what_follows_a_message_waits_for_its_turn_in_the_chain() -> None:
     """The original is not settled there yet: it says so, and holds the work until it is."""
     waits = step(out_of_order="r-original is not settled here yet")
     assert waits == Wait(ORDER_SECONDS, "r-original is not settled here yet", shown=True, hold=True)
+
+
+# --- what shows the lead's post -------------------------------------------------------------------------------
+
+LEAD: dict[str, Any] = {"lead": "city-x"}
+
+
+def test_the_others_wait_a_moment_for_the_leads_post_and_show_it() -> None:
+    """A lead that failed, or does not deliver soon, keeps nobody silent."""
+    decided = verdict(REQUEST).at
+    waits = step(now=decided, lead_target=TargetState(), **LEAD)
+    assert isinstance(waits, Wait)
+    assert "city-x" in waits.reason
+    assert waits.delay == LEAD_GRACE.total_seconds()
+    assert step(now=decided + LEAD_GRACE, lead_target=TargetState(), **LEAD) == Post(1)
+    stands = ended_target(receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="7"))
+    assert step(now=decided, lead_target=stands, **LEAD) == Post(1)
+    failed = ended_target(receipt(outcome=ReceiptOutcome.FAILED, final=True))
+    assert step(now=decided, lead_target=failed, **LEAD) == Post(1)
+
+
+def test_only_what_stands_is_shown() -> None:
+    def shown(target: TargetState | None) -> str:
+        return Place(VERDICT_SEQ, FIRE, state(REQUEST), TargetState(), CONTROL_SEQ, lead_target=target).repost_of
+
+    stands = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="7,8")
+    unsure = receipt(outcome=ReceiptOutcome.UNCONFIRMED, final=True, remote_id="7")
+    assert shown(ended_target(stands)) == "7,8"
+    assert [shown(one) for one in (None, TargetState(), ended_target(unsure))] == ["", "", ""]

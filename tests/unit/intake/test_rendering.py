@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.links import stands_in
 from schemas.platforms import LIMITS, Limits, counted_length, overrun
-from services.intake.domain.rendering import parts_of, render, units
+from services.intake.domain.rendering import drawn, parts_of, render, units
 from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import NOW, SITE, code_of, draft
 
@@ -143,6 +144,43 @@ def test_telegram_counts_utf16_code_units() -> None:
     assert parts_of("😀" * 2_048, None, taken) == ("😀" * 2_048,)
     with pytest.raises(BadInput, match="telegram takes 4096 characters and this has 4097, 1 too many"):
         parts_of("😀" * 2_048 + "!", None, taken)
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "said"),
+    [
+        ("linkedin", "(" * 1_501, "linkedin takes 3000 characters and this has 3002, 2 too many"),
+        ("instagram", "#a " * 31, "instagram takes 30 hashtags and this has 31, 1 too many"),
+        ("threads", "🔥" * 126, "threads takes 500 characters and this has 504, 4 too many"),
+        ("threads", "https://a.example/1 " * 6, "threads takes 5 links and this has 6, 1 too many"),
+    ],
+)
+def test_each_platform_counts_as_it_does(platform: str, text: str, said: str) -> None:
+    """Escaped marks twice, hashtags, an emoji's bytes, links."""
+    taken = LIMITS[platform]
+    assert overrun(text[: len(text) // 2], taken) is None
+    with pytest.raises(BadInput, match=said):
+        parts_of(text.strip(), None, taken)
+
+
+def test_a_long_text_is_a_thread_on_threads() -> None:
+    parts = parts_of((SENTENCE * 10).strip(), "https://mission.example/a", LIMITS["threads"])
+    assert len(parts) > 1
+    assert all(overrun(part, LIMITS["threads"]) is None for part in parts)
+    assert "https://mission.example/a" in parts[0]
+
+
+def test_instagram_gets_a_card_with_the_words_where_there_is_no_picture() -> None:
+    """Approved like any picture, by its hash; a text that cannot be drawn is refused with what helps."""
+    asked = replace(draft(text="Boil water."), platforms=("instagram",))
+    content = render(asked, LIMITS)[0].content()
+    (card,) = content.pictures
+    assert (card.alt, card.sha256) == ("Boil water.", drawn(content.parts, LIMITS["instagram"])[0].sha256)
+    for text in ("水", "word " * 220):
+        with pytest.raises(BadInput) as caught:
+            render(replace(asked, text=text.strip()), LIMITS)
+        assert caught.value.code == "picture.needed"
+        assert "--image" in caught.value.hint
 
 
 def test_bytes_count_where_the_platform_counts_them() -> None:

@@ -26,6 +26,7 @@ from services.kernel.ledger.append_batch import (
 from services.kernel.ledger.client import Conflict
 from services.kernel.ledger.entry import EXPECTED, FENCE_SUBJECT, MESSAGE_ID, Entry
 from services.kernel.ledger.pending import PendingAppends
+from tests.support.mission import PATIENCE
 
 CONTROL = "ledger.control"
 AT = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -135,7 +136,7 @@ Answer = api.PubAck | Stood | BaseException
 
 
 async def answers(items: list[PendingAppend]) -> list[Answer]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return list(await asyncio.gather(*(item.done for item in items), return_exceptions=True))
 
 

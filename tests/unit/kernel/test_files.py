@@ -19,6 +19,7 @@ from services.kernel.base.line_files import (
     lines_backwards,
     sizes,
 )
+from tests.support.mission import PATIENCE
 
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_a_child_that_inherits_the_lock_holds_it(tmp_path: Path) -> None:
     )
     lock.close()
     assert is_locked(path)
-    child.communicate(b"\n", timeout=30)
+    child.communicate(b"\n", timeout=PATIENCE)
     assert not is_locked(path)
 
 

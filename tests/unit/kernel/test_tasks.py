@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from services.kernel.base.tasks import cancel_all
+from tests.support.mission import PATIENCE
 
 
 async def test_a_task_that_loses_a_cancellation_is_told_again() -> None:
@@ -22,7 +23,7 @@ async def test_a_task_that_loses_a_cancellation_is_told_again() -> None:
 
     task = asyncio.create_task(loses_one())
     await asyncio.sleep(0)
-    await asyncio.wait_for(cancel_all(task, again=0.01), 5)
+    await asyncio.wait_for(cancel_all(task, again=0.01), PATIENCE)
     assert task.cancelled()
     assert lost == ["once"]
 
@@ -37,6 +38,6 @@ async def test_what_has_ended_and_what_fails_in_its_end_are_no_trouble() -> None
     over = asyncio.create_task(asyncio.sleep(0))
     failing = asyncio.create_task(fails())
     await asyncio.sleep(0.01)
-    await asyncio.wait_for(cancel_all(over, failing), 5)
+    await asyncio.wait_for(cancel_all(over, failing), PATIENCE)
     assert over.done()
     assert isinstance(failing.exception(), RuntimeError)

@@ -45,6 +45,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -195,7 +196,7 @@ class BlueskyConnector(Connector):
             return self._posted(standing)
         return CannotTell(standing.reason) if isinstance(standing, Other) else standing
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask whether each of its records stands as it was approved; Absent as soon as one is gone."""
         way = await self._way(intent)
         if isinstance(way, CannotTell):
@@ -203,11 +204,9 @@ class BlueskyConnector(Connector):
         if remote_id.split(",") != [uri_of(way.did, key) for key in _keys(intent)]:
             return CannotTell("that is not the id of this post")
         standing = await self._standing(way, intent)
-        if isinstance(standing, Standing):
-            return self._posted(standing)
         if isinstance(standing, Other):
-            return Absent() if standing.partly else CannotTell(standing.reason)
-        return standing
+            return Absent() if standing.partly else standing.altered
+        return self._posted(standing) if isinstance(standing, Standing) else standing
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its records, the last first. Without a ``remote_id`` those that follow from the request."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.fanout.connectors.bluesky.record import COLLECTION, Ref, is_approved, read_uri, reply_of, uri_of
 from services.fanout.connectors.bluesky.session import error_of
-from services.fanout.connectors.contract import Absent, CannotTell, Intent
+from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell
 from services.kernel.base.clock import Clock
 
@@ -30,6 +30,11 @@ class Other:
 
     reason: str
     partly: bool = False
+
+    @property
+    def altered(self) -> Altered:
+        """What it is of a post that was delivered."""
+        return Altered((("text", self.reason),))
 
 
 Record = tuple[dict[str, Any], str]

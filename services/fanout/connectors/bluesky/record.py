@@ -96,7 +96,7 @@ def record_of(
         "$type": COLLECTION,
         "text": text,
         "createdAt": _time(content.created_at),
-        "langs": [content.language or language],
+        "langs": list(content.together or ()) or [content.language_of(number) or language],
     }
     if found := facets(text, dids or {}):
         record["facets"] = found

@@ -19,6 +19,7 @@ from schemas.events.requests import Picture
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -30,6 +31,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -135,7 +137,7 @@ class FacebookConnector(Connector):
             return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
         return await self._find(page, intent)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its id; Absent when the platform says that there is none."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
@@ -147,6 +149,8 @@ class FacebookConnector(Connector):
             return Absent()
         if text_of(outcome, "id") != remote_id:
             return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+        if not same(text_of(outcome, "message"), intent.content.parts[0]):
+            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted(remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:

@@ -30,6 +30,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -37,7 +38,8 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, cannot_tell, refusal
+from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.sending import Made, hash_of, send
@@ -131,7 +133,7 @@ class MastodonConnector(Connector):
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language or self._language,
+                "language": intent.content.language_of(number) or self._language,
             }
             if before := stands[-1][0] if stands else answers:
                 body["in_reply_to_id"] = before
@@ -188,23 +190,13 @@ class MastodonConnector(Connector):
         posted = _posted(_addressed(standing, account.endpoint.base))
         return posted if len(standing) == len(intent.content.parts) else Absent(begun=posted)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Ask for each of its statuses by id (GET /api/v1/statuses/:id); Absent as soon as one is gone."""
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Ask for each of its statuses by id, and compare it with what was approved; Absent as soon as one is gone."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return _not_let_in(account)
-        url = ""
-        for one in remote_id.split(","):
-            if not SAFE_ID.fullmatch(one):
-                return CannotTell("that is not an id of this platform")
-            outcome = await self._http.call(account.endpoint, "GET", f"/api/v1/statuses/{one}")
-            if isinstance(outcome, Answer) and outcome.status in (404, 410):
-                return Absent()
-            stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
-            if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
-                return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
-            url = url or str(outcome.body.get("url") or outcome.body.get("uri") or "")
-        return Posted(own_address(url, account.endpoint.base), remote_id)
+        found = await compare(self._http, self._clock, account.endpoint, intent, remote_id.split(","), self._language)
+        return Posted(found, remote_id) if isinstance(found, str) else found
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""

@@ -80,24 +80,30 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
 
 
 def remark_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> str:
-    """Say in what a Status entity differs from what was asked, empty where in nothing; what it lacks is not looked at.
+    """Say in what a Status entity differs from what was asked, empty where in nothing."""
+    return "; ".join(words for _, words in remarks_on(body, made))
+
+
+def remarks_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return in what a Status entity differs from what was asked: what, and in words; what it lacks is not looked at.
 
     Mentions may be shown without their host.
     """
     found = []
     shown, pictures = made.get("content"), made.get("media_attachments")
     if isinstance(shown, str) and not _shows(shown, str(body["status"])):
-        found.append("the server shows the text otherwise than it was approved")
+        found.append(("text", "the server shows the text otherwise than it was approved"))
     missing = len(body.get("media_ids", ())) - len(pictures) if isinstance(pictures, list) else 0
-    if missing > 0:
-        found.append(f"{missing} of its pictures are missing")
+    if missing:
+        words = f"{missing} of its pictures are missing" if missing > 0 else f"{-missing} pictures more are there"
+        found.append(("pictures", words))
     for name, words in (("language", "it is marked as language"), ("visibility", "its visibility is")):
         said = made.get(name)
         if isinstance(said, str) and said != body[name]:
-            found.append(f"{words} {said[:20]!r}")
+            found.append((name, f"{words} {said[:20]!r}"))
     if "in_reply_to_id" in made and made["in_reply_to_id"] != body.get("in_reply_to_id"):
-        found.append("it does not stand in its thread")
-    return "; ".join(found)
+        found.append(("place", "it does not stand in its thread"))
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-from schemas.events.requests import Act
+from schemas.events.requests import Act, PlatformContent
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
@@ -119,7 +119,7 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
         listed=Shown.of(message.listed_at, zone),
         changed=Shown.of(message.changed_at, zone),
         language=None if withdrawn else content.language,
-        html=to_html(text),
+        html=to_html(text) if withdrawn else _passages(content),
         text=text,
         excerpt=to_html(_cut(text, _EXCERPT)) if len(text) > _EXCERPT + 200 else None,
         pictures=() if withdrawn else tuple(_pictures(message)),
@@ -187,6 +187,16 @@ def to_html(text: str) -> Markup:
     """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part.strip()]
     return Markup("\n").join(Markup('<p dir="auto">{}</p>').format(_inline(part)) for part in paragraphs)
+
+
+def _passages(content: PlatformContent) -> Markup:
+    """Return a content's text; each language that it is in has a passage of its own."""
+    if not content.languages:
+        return to_html("\n\n".join(content.parts))
+    passages = zip(content.parts, content.languages, strict=True)
+    return Markup("\n").join(
+        Markup('<div lang="{}">\n{}\n</div>').format(language, to_html(part)) for part, language in passages
+    )
 
 
 def _inline(text: str) -> Markup:

@@ -23,6 +23,7 @@ from services.kernel.base.clock import Clock
 _PAGES = 8
 _MARGIN = timedelta(seconds=30)
 _FIELDS = "created_at,referenced_tweets,entities,note_tweet"
+FIELDS = {"tweet.fields": _FIELDS}
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,16 @@ def _data(outcome: Outcome) -> dict[str, Any]:
 
 def read_post(value: Mapping[str, Any]) -> Status:
     """Read a post; its short links are put back to what they stand for. Raises KeyError, TypeError or ValueError."""
+    answered = [one["id"] for one in value.get("referenced_tweets") or [] if one.get("type") == "replied_to"]
+    created = datetime.fromisoformat(str(value["created_at"]))
+    return Status(str(value["id"]), "", created, text_of(value), answered[0] if answered else None)
+
+
+def text_of(value: Mapping[str, Any]) -> str:
+    """Return a post's text, its short links put back to what they stand for; raises KeyError or TypeError."""
     note = value.get("note_tweet") or value
     text = str(note["text"])
     for link in (note.get("entities") or {}).get("urls") or []:
         shown = "" if "media_key" in link else str(link["expanded_url"])
         text = text.replace(str(link["url"]), shown)
-    answered = [one["id"] for one in value.get("referenced_tweets") or [] if one.get("type") == "replied_to"]
-    created = datetime.fromisoformat(str(value["created_at"]))
-    return Status(str(value["id"]), "", created, html.unescape(text).strip(), answered[0] if answered else None)
+    return html.unescape(text).strip()

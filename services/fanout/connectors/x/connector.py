@@ -14,6 +14,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -25,6 +26,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -36,8 +38,9 @@ from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
-from services.fanout.connectors.x.api import XAccount, XApi, data_of
+from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
 from services.fanout.connectors.x.oauth import Keys, read_keys
+from services.fanout.connectors.x.repost import Reposts, answered, reposted
 from services.kernel.base.clock import Clock, SystemClock
 
 _MEDIA_SHARE = 0.5
@@ -48,7 +51,7 @@ class XConnector(Connector):
     """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at."""
 
     platform = "x"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, repost=True)
 
     def __init__(
         self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -57,6 +60,7 @@ class XConnector(Connector):
         self._site = site.rstrip("/")
         self._clock = clock or SystemClock()
         self._api = XApi(server, self._clock, connections=128)
+        self._reposts = Reposts(self._api, self._site, self._clock)
         self._flights = SingleFlight()
         self._known: dict[Keys, tuple[str, str]] = {}
 
@@ -65,7 +69,7 @@ class XConnector(Connector):
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post its parts, each as an answer to the one before; what stands already is not posted again."""
         objection = too_much(intent)
-        answers = intent.follows.partition(",")[0]
+        answers = answered(intent.follows)
         if objection or (answers and not answers.isdigit()):
             return Permanent(objection or "what it answers is not a post of this platform")
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
@@ -82,11 +86,14 @@ class XConnector(Connector):
             standing = found
         if len(standing) == len(intent.content.parts):
             return self._posted(account, standing)
+        lead = intent.repost_of.partition(",")[0]
+        if lead.isdigit() and not standing:
+            return await self._reposts.make(account, lead)
         media, note = ([], "") if standing else await self._upload(account, intent, fetch_media)
         ids = [status.id for status in standing]
         for part in intent.content.parts[len(standing) :]:
             body: dict[str, Any] = {"text": part}
-            if under := ids[-1] if ids else intent.follows.partition(",")[0]:
+            if under := ids[-1] if ids else answered(intent.follows):
                 body["reply"] = {"in_reply_to_tweet_id": under}
             if media and not ids:
                 body["media"] = {"media_ids": media}
@@ -145,24 +152,34 @@ class XConnector(Connector):
         if isinstance(found, CannotTell):
             return found
         if not found:
-            return Absent()
+            lead = intent.repost_of.partition(",")[0]
+            shows = await self._reposts.stands(account, lead) if lead.isdigit() else False
+            return shows if isinstance(shows, CannotTell) else self._reposts.posted(lead) if shows else Absent()
         posted = self._posted(account, found)
         return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its posts by id; Absent as soon as the platform says that one is not there."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        ids = remote_id.split(",")
+        ids, texts = remote_id.split(","), list[str]()
         if not isinstance(account, XAccount):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        if lead := reposted(remote_id):
+            shows = await self._reposts.stands(account, lead)
+            return shows if isinstance(shows, CannotTell) else self._reposts.posted(lead) if shows else Absent()
         for one in ids:
             if not one.isdigit():
                 return CannotTell("that is not an id of this platform")
-            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}")
+            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}", query=FIELDS)
             if _is_gone(outcome):
                 return Absent()
-            if data_of(outcome, 200).get("id") != one:
+            data = data_of(outcome, 200)
+            if data.get("id") != one:
                 return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            texts.append(text_of(data))
+        shown = zip(texts, intent.content.parts, strict=False)
+        if len(texts) != len(intent.content.parts) or not all(same(text, part) for text, part in shown):
+            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted_ids(account, ids)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
@@ -170,6 +187,9 @@ class XConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, XAccount):
             return account
+        if lead := reposted(remote_id):
+            self._flights.forget(intent)
+            return await self._reposts.take_back(account, lead)
         ids = remote_id.split(",") if remote_id else []
         if not ids:
             found = await self._find(account, intent)
@@ -225,7 +245,7 @@ class XConnector(Connector):
         posts = await self._api.posts_since(account, intent.author_time)
         if isinstance(posts, CannotTell):
             return posts
-        answers = intent.follows.partition(",")[0] or None
+        answers = answered(intent.follows) or None
         return longest_chain(intent.content.parts, posts, lambda post, part: same(post.text, part), answers)
 
     def _posted(self, account: XAccount, found: list[Status]) -> Posted:

@@ -1,0 +1,1 @@
+"""Instagram: posts with pictures, by the content publishing API."""

@@ -1,0 +1,1 @@
+"""LinkedIn: posts of a company page, by its Posts API."""

@@ -1,0 +1,173 @@
+"""Calls of LinkedIn's REST API (learn.microsoft.com/linkedin), and what its answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from schemas import canonical
+from schemas.events.requests import Picture
+from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
+from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.linkedin.little_text import plain
+from services.kernel.base.clock import Clock
+
+_PAGES = 5
+_COUNT = 100
+_POST = re.compile(r"urn:li:(share|ugcPost):[0-9]{1,30}")
+_IMAGE = re.compile(r"urn:li:image:[A-Za-z0-9_-]{1,100}")
+_RIGHTS = "ACCESS_DENIED"
+
+
+@dataclass(frozen=True)
+class Organization:
+    """A company page and the token that may post on it, and until when a call may last (the loop's time)."""
+
+    id: str
+    token: str = field(repr=False)
+    deadline: float
+
+    @property
+    def urn(self) -> str:
+        """Its name as LinkedIn writes it."""
+        return f"urn:li:organization:{self.id}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A post of a page: its URN, when it was made, and its text as people read it."""
+
+    urn: str
+    created_at: datetime
+    text: str
+
+
+class LinkedInApi:
+    """Calls one server; ``version`` is the API's month, as 202511."""
+
+    def __init__(self, server: str, version: str, clock: Clock) -> None:
+        self._server = server.rstrip("/")
+        self._clock = clock
+        self._http = Http(128)
+        self._headers = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
+
+    async def call(
+        self,
+        page: Organization,
+        method: str,
+        path: str,
+        *,
+        value: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Make one call; names in ``path`` are encoded already."""
+        endpoint = Endpoint(f"{self._server}/rest", page.token, page.deadline)
+        more = self._headers | dict(headers or {})
+        return await self._http.call(endpoint, method, path, value=value, headers=more, exact=True)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    def meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
+        """Say what a call that did not succeed means; a right that is missing can be given."""
+        if isinstance(outcome, Answer) and outcome.status == 403 and code_of(outcome) == _RIGHTS:
+            return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+        return refusal(outcome, self._clock)
+
+    async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
+        """Return the page's own posts that were made since a time."""
+        found: list[Share] = []
+        for number in range(_PAGES):
+            query = f"q=author&author={encoded(page.urn)}&count={_COUNT}&start={number * _COUNT}&sortBy=LAST_MODIFIED"
+            finder = {"X-RestLi-Method": "FINDER"}
+            outcome = await self.call(page, "GET", f"/posts?{query}", headers=finder)
+            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            elements = body.get("elements") if isinstance(body, dict) else None
+            if not isinstance(elements, list):
+                return cannot_tell("the platform does not list the page's posts", outcome, self._clock)
+            try:
+                found += [read_share(one) for one in elements]
+                oldest = min((_time(one["lastModifiedAt"]) for one in elements), default=since)
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
+            if len(elements) < _COUNT or oldest < since:
+                return [share for share in found if share.created_at >= since]
+        return CannotTell("the page posted very often since the request was made")
+
+    async def upload(self, page: Organization, picture: Picture, fetch_media: FetchMedia) -> str | None:
+        """Upload a picture; return its URN, None when it failed."""
+        try:
+            async with asyncio.timeout_at(page.deadline):
+                content = await fetch_media(picture.sha256)
+        except (LookupError, TimeoutError):
+            return None
+        if canonical.sha256(content) != picture.sha256:
+            return None
+        asked = {"initializeUploadRequest": {"owner": page.urn}}
+        outcome = await self.call(page, "POST", "/images?action=initializeUpload", value=asked)
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        given = body.get("value") if isinstance(body, dict) else None
+        url, image = (given.get("uploadUrl"), given.get("image")) if isinstance(given, dict) else (None, None)
+        if not isinstance(url, str) or not isinstance(image, str) or not _IMAGE.fullmatch(image) or not self._ours(url):
+            return None
+        parts = urlsplit(url)
+        endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", page.token, page.deadline)
+        path = url.removeprefix(endpoint.base)
+        kind = {"Content-Type": picture.media_type}
+        sent = await self._http.call(endpoint, "PUT", path, data=content, headers=kind, exact=True)
+        return image if isinstance(sent, Answer) and sent.status == 201 else None
+
+    def _ours(self, url: str) -> bool:
+        """Say whether a credential may be sent to an address that an answer named: this server, or LinkedIn's own."""
+        parts, home = urlsplit(url), urlsplit(self._server)
+        if (parts.scheme, parts.netloc) == (home.scheme, home.netloc):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and "@" not in parts.netloc and host.endswith(".linkedin.com")
+
+
+def encoded(urn: str) -> str:
+    """Return a URN as it stands in a path or query."""
+    return quote(urn, safe="")
+
+
+def code_of(outcome: Outcome) -> str:
+    """Return the error's name, empty where the answer has none."""
+    body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+    return str(body.get("code") or "")
+
+
+def is_urn(text: str) -> bool:
+    """True for the name of a post."""
+    return _POST.fullmatch(text) is not None
+
+
+def named_in(text: str) -> str:
+    """Return the post that an error names, empty where it names none."""
+    match = _POST.search(text)
+    return match.group() if match else ""
+
+
+def made(outcome: Outcome) -> str:
+    """Return the URN of the post that a call made, which stands in a header; empty where there is none."""
+    if not isinstance(outcome, Answer) or outcome.status != 201:
+        return ""
+    urn = str(outcome.headers.get("x-restli-id", ""))
+    return urn if is_urn(urn) else ""
+
+
+def read_share(value: Mapping[str, Any]) -> Share:
+    """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
+    if not is_urn(value["id"]):
+        raise ValueError("an id that cannot be used")
+    return Share(value["id"], _time(value["createdAt"]), plain(value.get("commentary", "")))
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC)

@@ -1,0 +1,239 @@
+"""LinkedIn pages, by the Posts API. Idempotency class C: the same words again are refused, and the answer names a post.
+
+That post may be a ghost that nobody sees: a refusal as a duplicate is no receipt before the page itself shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.chains import same
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Connector,
+    Correction,
+    Declaration,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retracted,
+    RetractResult,
+    Retryable,
+    Unknown,
+    WhenUnknown,
+)
+from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.linkedin.api import (
+    LinkedInApi,
+    Organization,
+    code_of,
+    encoded,
+    is_urn,
+    made,
+    named_in,
+)
+from services.fanout.connectors.linkedin.little_text import escaped, plain
+from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.single_flight import SingleFlight
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock, SystemClock
+
+_MEDIA_SHARE = 0.5
+_MARGIN = timedelta(seconds=30)
+_DUPLICATE = "DUPLICATE_POST"
+
+
+class LinkedInConnector(Connector):
+    """Posts as company pages named by their number (the account); ``site`` is where posts are looked at."""
+
+    platform = "linkedin"
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+
+    def __init__(
+        self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
+    ) -> None:
+        self._token_path = token_path
+        self._site = site.rstrip("/")
+        self._clock = clock or SystemClock()
+        self._api = LinkedInApi(server, version, self._clock)
+        self._flights = SingleFlight()
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Upload its pictures, and post it with them; before a repeat look whether it stands."""
+        objection = too_much(intent)
+        if objection is not None:
+            return Permanent(objection)
+        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Organization):
+            return page
+        found = await self._find(page, intent) if intent.repeat else Absent()
+        if isinstance(found, CannotTell):
+            reason = f"what stands cannot be seen: {found.reason}"
+            return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
+        if isinstance(found, Posted):
+            return found
+        images, note = await self._upload(page, intent, fetch_media)
+        outcome = await self._api.call(page, "POST", "/posts", value=_body(page, intent, images))
+        urn = made(outcome)
+        if urn:
+            return self._posted(urn, note)
+        if isinstance(outcome, Answer) and outcome.status == 422 and code_of(outcome) == _DUPLICATE:
+            return await self._duplicate(page, intent, outcome)
+        return self._api.meaning(outcome)
+
+    async def _duplicate(self, page: Organization, intent: Intent, outcome: Answer) -> PublishResult:
+        """Look at what it is said to be a duplicate of: only what the page shows is a receipt."""
+        named = named_in(str(outcome.body.get("message", "")))
+        shown = await self._one(page, named, intent.content.parts[0]) if named else Absent()
+        if isinstance(shown, Posted):
+            return shown
+        found = await self._find(page, intent)
+        if isinstance(found, Posted):
+            return found
+        if isinstance(found, CannotTell) or isinstance(shown, CannotTell):
+            return Unknown("it is a duplicate, and the page's posts cannot be seen")
+        return Permanent(f"{outcome.words}; the page does not show such a post: publish it in other words")
+
+    async def _upload(self, page: Organization, intent: Intent, fetch_media: FetchMedia) -> tuple[list[Any], str]:
+        """Upload the pictures; return them as a post names them, and a note on those that failed."""
+        now = asyncio.get_running_loop().time()
+        sooner = replace(page, deadline=now + (page.deadline - now) * _MEDIA_SHARE)
+        images: list[Any] = []
+        problems: list[str] = []
+        for number, picture in enumerate(intent.content.pictures, 1):
+            image = await self._api.upload(sooner, picture, fetch_media)
+            if image is not None:
+                images.append({"id": image, "altText": picture.alt})
+            else:
+                problems.append(f"picture {number} is missing: it could not be uploaded")
+        return images, "; ".join(problems)
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the page's own posts since the request was made."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Organization):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        return await self._find(page, intent)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for the post by its URN; Absent when the platform says that there is none."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Organization):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        if not is_urn(remote_id):
+            return CannotTell("that is not an id of this platform")
+        return await self._one(page, remote_id)
+
+    async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
+        """Delete it. Without a ``remote_id`` it is looked for."""
+        page = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(page, Organization):
+            return page
+        if not remote_id:
+            found = await self._find(page, intent)
+            if not isinstance(found, Posted):
+                return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
+            remote_id = found.remote_id
+        if not is_urn(remote_id):
+            return Permanent("that is not an id of this platform")
+        outcome = await self._api.call(
+            page, "DELETE", f"/posts/{encoded(remote_id)}", headers={"X-RestLi-Method": "DELETE"}
+        )
+        if not isinstance(outcome, Answer) or outcome.status not in (204, 404):
+            return self._api.meaning(outcome)
+        self._flights.forget(intent)
+        return Retracted()
+
+    async def check(self, profile: Profile) -> Health:
+        """Ask what the token's owner may do on the page (organizationAcls)."""
+        page = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Organization):
+            return unhealthy(page)
+        path, finder = "/organizationAcls?q=roleAssignee&state=APPROVED", {"X-RestLi-Method": "FINDER"}
+        outcome = await self._api.call(page, "GET", path, headers=finder)
+        roles = _roles(outcome, page.urn)
+        if roles is None:
+            return unhealthy(self._api.meaning(outcome))
+        if not roles & {"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"}:
+            held = ", ".join(sorted(roles)) or "no role"
+            return Health(
+                False, f"the token's owner has {held} on page {page.id}, and needs CONTENT_ADMINISTRATOR", Cause.OWN
+            )
+        return Health(True, f"page {page.id} can be posted to")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    # --- the way in -------------------------------------------------------------------------------------------
+
+    def _enter(self, profile: Profile, seconds: float) -> Organization | Retryable | Permanent:
+        if not profile.account.isdigit():
+            return Permanent(f"the account {profile.account!r} is not the number of a page")
+        try:
+            token = read_token(self._token_path(profile.id))
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        return Organization(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+
+    async def _one(self, page: Organization, urn: str, text: str | None = None) -> Posted | Absent | CannotTell:
+        """Ask for a post by its URN; another page's, or one with another ``text``, is not it."""
+        outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
+        if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
+            return Absent()
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
+            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+        ours = body.get("author") == page.urn
+        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
+        return self._posted(urn) if ours and reads else Absent()
+
+    async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
+        shares = await self._api.posts_since(page, intent.author_time - _MARGIN)
+        if isinstance(shares, CannotTell):
+            return shares
+        standing = [(one.created_at, one.urn) for one in shares if same(one.text, intent.content.parts[0])]
+        return self._posted(min(standing)[1]) if standing else Absent()
+
+    def _posted(self, urn: str, note: str = "") -> Posted:
+        return Posted(f"{self._site}/feed/update/{urn}", urn, note)
+
+
+def _body(page: Organization, intent: Intent, images: list[Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "author": page.urn,
+        "commentary": escaped(intent.content.parts[0]),
+        "visibility": "PUBLIC",
+        "distribution": {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []},
+        "lifecycleState": "PUBLISHED",
+        "isReshareDisabledByAuthor": False,
+    }
+    if len(images) == 1:
+        body["content"] = {"media": images[0]}
+    elif images:
+        body["content"] = {"multiImage": {"images": images}}
+    return body
+
+
+def _roles(outcome: Outcome, urn: str) -> set[str] | None:
+    """Return the roles of the token's owner on a page; None where the answer does not say."""
+    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    elements = body.get("elements") if isinstance(body, dict) else None
+    if not isinstance(elements, list) or not all(isinstance(one, dict) for one in elements):
+        return None
+    return {str(one.get("role")) for one in elements if one.get("organization") == urn}

@@ -1,0 +1,1 @@
+"""By hand: what has no interface for programs becomes a task for an officer."""

@@ -1,0 +1,262 @@
+"""The common part of the connectors of Threads and Instagram: the way in, listings, looking, checking."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.chains import Status
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Connector,
+    FetchMedia,
+    Health,
+    Intent,
+    Permanent,
+    Posted,
+    PublishResult,
+    ReconcileResult,
+    Retryable,
+    Unknown,
+)
+from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
+from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.meta.codes import meaning
+from services.fanout.connectors.meta.containers import Containers, TwoSteps
+from services.fanout.connectors.meta.pictures import PublicPictures
+from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.single_flight import SingleFlight
+from services.fanout.connectors.tokens import TokenFault, read_token
+from services.kernel.base.clock import Clock, SystemClock
+
+_PAGES = 5
+_MARGIN = timedelta(seconds=30)
+NOT_THERE = 100
+"""Meta's code for an object that does not exist, or that may not be seen."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a connector finds tokens, notes its containers (``notes``), and shows ``pictures`` to the platform."""
+
+    token_path: Callable[[str], Path]
+    notes: Path
+    pictures: PublicPictures
+
+
+@dataclass(frozen=True)
+class Edges:
+    """A platform's names: the text of a post (``text``), its listing, the quota, and how a post's address begins."""
+
+    text: str
+    listing: str
+    quota: str
+    site: str
+
+
+class MetaConnector(Connector):
+    """Posts as accounts named by their number, in two steps."""
+
+    def __init__(
+        self, server: str, version: str, around: Surroundings, edges: Edges, steps: TwoSteps, clock: Clock | None
+    ) -> None:
+        self._around = around
+        self._edges = edges
+        self._clock = clock or SystemClock()
+        self._graph = Graph(server, version, self._clock)
+        self._containers = Containers(self._graph, around.notes, steps, self._clock)
+        self._flights = SingleFlight()
+
+    @abstractmethod
+    async def _post(
+        self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
+    ) -> PublishResult:
+        """Post what does not stand yet."""
+
+    @abstractmethod
+    async def _chain(self, account: Page, intent: Intent) -> list[Status] | CannotTell:
+        """Return the parts that stand, in order."""
+
+    async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post it; before a repeat, and where a container of it was noted, look what stands."""
+        objection = too_much(intent)
+        if objection is not None:
+            return Permanent(objection)
+        if intent.follows and not intent.follows.replace(",", "").isdigit():
+            return Permanent("what it answers is not a post of this platform")
+        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        account = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return account
+        standing: list[Status] = []
+        if intent.repeat or self._containers.noted(key_of(intent, 0)):
+            found = await self._chain(account, intent)
+            if isinstance(found, CannotTell):
+                reason = f"what stands cannot be seen: {found.reason}"
+                return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
+            standing = found
+        if len(standing) == len(intent.content.parts):
+            return self._posted(standing)
+        return await self._post(account, intent, fetch_media, standing)
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the account's own posts since the request was made."""
+        account = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        found = await self._chain(account, intent)
+        if isinstance(found, CannotTell):
+            return found
+        if not found:
+            return Absent()
+        posted = self._posted(found)
+        return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
+        """Ask for each of its posts by its id; Absent when the platform says that one is not there."""
+        account = self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        shown: list[Status] = []
+        for one in remote_id.split(","):
+            found = await self._one(account, one) if one.isdigit() else CannotTell("that is no id of this platform")
+            if not isinstance(found, Status):
+                return found
+            shown.append(found)
+        return self._posted(shown)
+
+    async def check(self, profile: Profile) -> Health:
+        """Ask whose token it is, and how many posts are left today."""
+        account = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, Page):
+            return unhealthy(account)
+        outcome = await self._graph.call(account, "GET", "/me", query={"fields": f"id,{self._id_field},username"})
+        told = text_of(outcome, self._id_field)
+        if not told:
+            return unhealthy(meaning(self._graph, outcome))
+        if told != account.id:
+            return Health(False, "the token is another account's", Cause.OWN)
+        name = f"@{text_of(outcome, 'username') or account.id}"
+        outcome = await self._graph.call(
+            account, "GET", f"/{account.id}/{self._edges.quota}", query={"fields": "quota_usage,config"}
+        )
+        left = _left(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
+        if left is None:
+            return Health(True, f"{name} can be posted to")
+        return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._graph.close()
+
+    _id_field = "id"
+    """Where /me names the account."""
+
+    def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
+        if not profile.account.isdigit():
+            return Permanent(f"the account {profile.account!r} is not the number of an account")
+        try:
+            token = read_token(self._around.token_path(profile.id))
+        except TokenFault as fault:
+            return Retryable(str(fault), cause=Cause.OWN)
+        return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+
+    async def _one(self, account: Page, post: str) -> Status | Absent | CannotTell:
+        outcome = await self._graph.call(account, "GET", f"/{post}", query={"fields": self._fields})
+        if error_code(outcome) == NOT_THERE:
+            return Absent()
+        try:
+            return (
+                self._status(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else _say(outcome)
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, LookupError):
+            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+
+    @property
+    def _fields(self) -> str:
+        return f"id,{self._edges.text},timestamp,permalink"
+
+    async def _listed(self, account: Page, edge: str, since: datetime, more: str = "") -> list[Status] | CannotTell:
+        """Return an account's posts since a time."""
+        since -= _MARGIN
+        query = {"fields": self._fields + more, "limit": "100", "since": str(int(since.timestamp()))}
+        found: list[Status] = []
+        for _ in range(_PAGES):
+            outcome = await self._graph.call(account, "GET", f"/{account.id}/{edge}", query=query)
+            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            try:
+                found += [self._status(one) for one in body["data"]]  # type: ignore[index]
+                after = _after(body)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
+            if not after:
+                return [one for one in found if one.created_at >= since]
+            query["after"] = after
+        return CannotTell("the account posted very often since the request was made")
+
+    def _status(self, value: Any) -> Status:
+        """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
+        if not str(value["id"]).isdigit():
+            raise ValueError("an id that cannot be used")
+        url = str(value.get("permalink", ""))
+        url = url if url.startswith(f"{self._edges.site}/") else ""
+        under = (value.get("replied_to") or {}).get("id")
+        made = datetime.fromisoformat(value["timestamp"])
+        return Status(str(value["id"]), url, made, str(value.get(self._edges.text, "")), under)
+
+    async def _known(self, account: Page, ids: list[str]) -> list[Status]:
+        """Return posts that were made a moment ago; one that is not shown yet has no address."""
+        shown = [await self._one(account, one) for one in ids[:1]]
+        first = shown[0]
+        known = first if isinstance(first, Status) else Status(ids[0], "", self._clock.now(), "", None)
+        return [known, *(replace(known, id=one) for one in ids[1:])]
+
+    def _posted(self, found: list[Status], note: str = "") -> Posted:
+        return Posted(found[0].url or self._edges.site, ",".join(one.id for one in found), note)
+
+    def _gave_up(
+        self, intent: Intent, found: list[Status], result: Retryable | Permanent | Unknown
+    ) -> Retryable | Permanent | Unknown:
+        """Say what a part that was not taken means; what stands before it is named."""
+        if isinstance(result, Unknown) or not found:
+            return result
+        begun, reason = self._posted(found), f"{len(found)} of {len(intent.content.parts)} parts stand: "
+        if isinstance(result, Permanent):
+            return Permanent(reason + result.reason, begun=begun)
+        return Retryable(reason + result.reason, result.after, begun=begun, cause=result.cause)
+
+
+def key_of(intent: Intent, number: int) -> str:
+    """Return what the container of a part is noted under."""
+    return f"{intent.idempotency_key}:{number}"
+
+
+def _say(outcome: object) -> Status:
+    raise ValueError(f"not a post: {type(outcome).__name__}")
+
+
+def _after(body: Any) -> str:
+    """Return where the next page begins, empty at the end."""
+    paging = body.get("paging")
+    if not isinstance(paging, dict) or "next" not in paging:
+        return ""
+    return str((paging.get("cursors") or {}).get("after", ""))
+
+
+def _left(body: Any) -> int | None:
+    """Return how many posts are left of a day's quota; None where the answer does not say."""
+    try:
+        (found,) = body["data"]
+        return max(0, int(found["config"]["quota_total"]) - int(found["quota_usage"]))
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,41 @@
+"""What the errors of Meta's content publishing mean (developers.facebook.com, "Error codes"). Pure."""
+
+from __future__ import annotations
+
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.facebook.graph import Graph
+from services.fanout.connectors.http import Answer, Outcome
+
+_WAIT = {
+    2207042: "the account's posts of the day are used up",
+    2207027: "what was prepared is not ready yet",
+    2207001: "the platform failed while it prepared the post",
+    2207008: "the platform could not publish what was prepared, for now",
+    2207020: "what was prepared is too old",
+}
+_RESTRICTED = {2207050: "the account is restricted", 2207051: "the account's posts are blocked"}
+_NOT_FETCHED = {
+    2207003: "the platform could not fetch the picture in time",
+    2207052: "the platform could not fetch the picture from the city's website",
+}
+
+
+def subcode_of(outcome: Outcome) -> int | None:
+    """Return Meta's error subcode; None where the answer has none."""
+    body = outcome.body if isinstance(outcome, Answer) and isinstance(outcome.body, dict) else {}
+    error = body.get("error")
+    found = error.get("error_subcode") if isinstance(error, dict) else None
+    return found if isinstance(found, int) else None
+
+
+def meaning(graph: Graph, outcome: Outcome) -> Retryable | Permanent | Unknown:
+    """Say what a call that did not succeed means: the subcode says most, the code the rest."""
+    subcode = subcode_of(outcome)
+    words = outcome.words if isinstance(outcome, Answer) else ""
+    if subcode in _WAIT:
+        return Retryable(f"{_WAIT[subcode]}: {words}")
+    if subcode in _RESTRICTED:
+        return Permanent(f"{_RESTRICTED[subcode]}: {words}")
+    if subcode in _NOT_FETCHED:
+        return Retryable(f"{_NOT_FETCHED[subcode]}: {words}", cause=Cause.OWN)
+    return graph.meaning(outcome)

@@ -1,0 +1,144 @@
+"""A post in two steps: a container, which is noted on disk, and its publication. Idempotency class D.
+
+A container becomes at most one post. So who repeats an interrupted publication publishes the same container again, or
+learns that it is published; a new one is made only where the old one is surely never published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas import canonical
+from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.facebook.graph import Graph, Page, text_of
+from services.fanout.connectors.http import Outcome
+from services.fanout.connectors.meta.codes import meaning
+from services.kernel.base.clock import Clock
+from services.kernel.base.files import write_atomically
+
+_POLL_SECONDS = 0.5
+_KEPT_SECONDS = 3 * 86_400.0
+_SHARE = 0.5
+"""The part of the time that is left that may go by while a container is prepared."""
+_ID = re.compile(r"[0-9]{1,40}")
+_OVER = frozenset({"ERROR", "EXPIRED"})
+
+Failed = Retryable | Permanent | Unknown
+
+
+@dataclass(frozen=True)
+class Published:
+    """The post's id; empty where the container is known to be published, and its post has to be looked for."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class TwoSteps:
+    """How a platform names its calls: the edges of an account, and the field that says how far a container is."""
+
+    create: str
+    publish: str
+    status: str
+
+
+class Containers:
+    """Makes, notes and publishes containers."""
+
+    def __init__(self, graph: Graph, folder: Path, steps: TwoSteps, clock: Clock) -> None:
+        self._graph = graph
+        self._folder = folder
+        self._steps = steps
+        self._clock = clock
+        self._prune()
+
+    async def publish(
+        self, page: Page, key: str, values: Callable[[], Awaitable[Mapping[str, str] | Failed]]
+    ) -> Published | Failed:
+        """Publish what a key stands for; ``values`` gives what its container is made of, where it has to be made."""
+        container = self.noted(key)
+        if container:
+            state = await self.state(page, container)
+            if isinstance(state, Outcome):
+                return _not_seen(meaning(self._graph, state))
+            if state == "PUBLISHED":
+                return Published("")
+            container = "" if state in _OVER else container
+        if not container:
+            given = await values()
+            made = given if not isinstance(given, Mapping) else await self.create(page, given)
+            if not isinstance(made, str):
+                return made
+            container = made
+            self._note(key, container)
+        ready = await self.ready(page, container)
+        if ready is not None:
+            return ready
+        outcome = await self._graph.call(
+            page, "POST", f"/{page.id}/{self._steps.publish}", value={"creation_id": container}
+        )
+        post = text_of(outcome, "id")
+        return Published(post) if _ID.fullmatch(post) else meaning(self._graph, outcome)
+
+    async def create(self, page: Page, values: Mapping[str, str]) -> str | Failed:
+        """Make a container, which nobody sees; return its id. What became of an unanswered call does not matter."""
+        outcome = await self._graph.call(page, "POST", f"/{page.id}/{self._steps.create}", value=values)
+        container = text_of(outcome, "id")
+        return container if _ID.fullmatch(container) else _not_seen(meaning(self._graph, outcome))
+
+    async def ready(self, page: Page, container: str) -> Failed | None:
+        """Wait until a container can be published; None: it can."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (page.deadline - loop.time()) * _SHARE
+        while True:
+            state = await self.state(page, container)
+            if state == "FINISHED":
+                return None
+            if isinstance(state, Outcome):
+                return _not_seen(meaning(self._graph, state))
+            if state in _OVER:
+                return Retryable("the platform could not prepare the post", cause=Cause.OWN)
+            if loop.time() + _POLL_SECONDS > until:
+                return Retryable("the platform prepares the post still")
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def state(self, page: Page, container: str) -> str | Outcome:
+        """Return how far a container is, as the platform says it; the outcome where it does not."""
+        field = self._steps.status
+        outcome = await self._graph.call(page, "GET", f"/{container}", query={"fields": field})
+        return text_of(outcome, field) or outcome
+
+    def noted(self, key: str) -> str:
+        """Return the container that was noted for a key, empty where none was."""
+        try:
+            text = self._path(key).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return text if _ID.fullmatch(text) else ""
+
+    def _note(self, key: str, container: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path(key), container.encode())
+
+    def _prune(self) -> None:
+        """Forget what is over: a container ends after a day."""
+        oldest = self._clock.now().timestamp() - _KEPT_SECONDS
+        for path in self._folder.glob("*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / canonical.sha256(key.encode())[:40]
+
+
+def _not_seen(failed: Failed) -> Failed:
+    """Return what a call that posts nothing came to: to ask or to prepare again is harmless."""
+    if not isinstance(failed, Unknown):
+        return failed
+    return Retryable(failed.reason, failed.after, cause=failed.cause or Cause.HOST)

@@ -1,0 +1,1 @@
+"""Threads: posts and chains of posts, by the Threads API."""

@@ -1,0 +1,125 @@
+"""The pages' own connection to the city: opened again whenever it is lost, and fed by the board's stream of changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from schemas import flow, subjects
+from schemas.events.base import Contract
+from schemas.events.desk import BoardQuery, BoardReply, EocView, RequestView
+from services.desk.connection.changes import Watch
+from services.desk.connection.link import Link, Reply
+from services.desk.keys.opening import PersonKeys
+from services.kernel.authority.signing import load_key
+from services.kernel.base import logs
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, OneVoiceError, Unreachable
+from services.web.hub import Hub
+
+AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
+"""Pauses before the connection is opened again; the last one without end."""
+
+WAIT_SECONDS = 1.0
+READ_BACK = 20_000
+"""How many of the newest entries are read at the start, for the lists of what was said."""
+
+
+class CityConnection:
+    """Asks the city, and follows it."""
+
+    def __init__(self, city: City, url: Callable[[], str], hub: Hub) -> None:
+        self.city = city
+        self.hub = hub
+        self._url = url
+        self._link: Link | None = None
+
+    async def run(self) -> None:
+        """Keep the connection open and the hub fed; without end."""
+        failures = 0
+        while True:
+            link = Link(flow.WEB, self._url())
+            try:
+                key = load_key(self.city.service_key_path(flow.WEB))
+                await link.open(self.city, PersonKeys(key, key))
+                self._link = link
+                await self._follow(link)
+            except (OneVoiceError, OSError) as error:
+                logs.logger(realm=self.city.realm).warning("the pages are not live", error=str(error))
+                failures = 0 if self.hub.alive() else failures + 1
+            finally:
+                self._link = None
+                await link.close()
+            await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
+
+    async def _follow(self, link: Link) -> None:
+        async with link.listening(subjects.BOARD_ALL) as received:
+            newest = (await self._eoc_by(link)).last_seq
+            start = self.hub.seq if 0 < self.hub.seq <= newest else max(0, newest - READ_BACK)
+            if self.hub.seq > newest:
+                self.hub.forget()  # the ledger is another one, or lost its end: what was shown does not count
+            await self._catch_up(link, start, newest)
+            watch = Watch(link, received, self.hub.seq)
+            while True:
+                for event in await watch.events(WAIT_SECONDS):
+                    self.hub.add(event)
+                self.hub.beat()
+
+    async def _catch_up(self, link: Link, start: int, newest: int) -> None:
+        self.hub.begin(start)
+        while self.hub.seq < newest:
+            found = (await link.board(BoardQuery(query="changes", since=self.hub.seq))).changes or ()
+            if not found:
+                break
+            for event in found:
+                self.hub.add(event)
+        self.hub.beat()
+
+    @staticmethod
+    async def _eoc_by(link: Link) -> EocView:
+        view = (await link.board(BoardQuery(query="eoc"))).eoc
+        if view is None:
+            raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")
+        return view
+
+    # --- asking -------------------------------------------------------------------------------------------
+
+    @property
+    def link(self) -> Link:
+        """The open connection; raises Unreachable while there is none."""
+        if self._link is None:
+            raise Unreachable("broker.lost", "these pages have no connection to the city now", "onevoice doctor")
+        return self._link
+
+    async def board(self, query: BoardQuery) -> BoardReply:
+        """Ask the board; raises OneVoiceError."""
+        return await self.link.board(query)
+
+    async def ask(self, base: str, message: Contract, reply: type[Reply]) -> Reply:
+        """Ask a service with a message; raises OneVoiceError."""
+        return await self.link.ask(base, message, reply)
+
+    async def eoc(self, at_least: int | None = None) -> EocView:
+        """Return the posture as the ledger has it, at ``at_least`` or later."""
+        view = (await self.board(BoardQuery(query="eoc", at_least=at_least))).eoc
+        if view is None:
+            raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")
+        return view
+
+    async def request(self, request_id: str, at_least: int | None = None) -> RequestView:
+        """Return a request; the beginning of its id is enough. Raises BadInput ``request.unknown``."""
+        reply = await self.board(BoardQuery(query="status", request_id=request_id, at_least=at_least))
+        if not reply.requests:
+            raise BadInput("request.unknown", f"there is no request {request_id}", "look it up under Messages")
+        return reply.requests[0]
+
+    async def pending(self) -> list[RequestView]:
+        """Return all that waits, the most urgent first, without renderings."""
+        views: list[RequestView] = []
+        after: str | None = None
+        while True:
+            reply = await self.board(BoardQuery(query="pending", after=after))
+            views += reply.requests or ()
+            after = reply.next
+            if after is None:
+                return views

@@ -1,0 +1,122 @@
+"""What every page needs: the city, its connection, the templates; made once, in ``wiring``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment
+
+from schemas.events.base import Contract
+from schemas.events.desk import EocView
+from services.desk.views.advice import posture_line
+from services.desk.views.timetext import read_in
+from services.kernel.base.city import City
+from services.kernel.base.clock import Clock
+from services.kernel.base.errors import OneVoiceError, Refused
+from services.web.connection import CityConnection
+from services.web.drafts import DraftFolder
+from services.web.hub import Hub
+from services.web.limits import RateLimiter
+from services.web.render import Texts
+from services.web.roster import Roster
+from services.web.security import Origin
+from services.web.sessions import WebSession, WebSessions
+from services.web.signing import KEPT_SECONDS, Finish, Prepared, asked_of_browser, keep
+
+
+@dataclass(frozen=True)
+class Head:
+    """The top of a page: what the city is in. ``eoc`` is None while the city does not answer."""
+
+    eoc: EocView | None
+    posture: str
+    alarm: bool
+
+
+@dataclass
+class WebDesk:
+    """The pages of one realm of a city."""
+
+    city: City
+    connection: CityConnection
+    hub: Hub
+    origin: Origin
+    clock: Clock
+    texts: Texts
+    templates: Environment
+    roster: Roster
+    drafts: DraftFolder
+    sessions: WebSessions = field(default_factory=WebSessions)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    strangers: dict[str, Prepared] = field(default_factory=dict)
+    """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
+    enrolments: dict[str, Any] = field(default_factory=dict)
+    """Passkeys that browsers were asked to make."""
+
+    async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
+        """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""
+        eoc = await self.connection.eoc()
+        return self.fill(request, template, eoc, status, **values)
+
+    async def page_if_blind(self, request: web.Request, template: str, /, status: int, **values: Any) -> web.Response:
+        """Fill in a page that is shown also while the city does not answer."""
+        try:
+            eoc = await self.connection.eoc()
+        except OneVoiceError:
+            eoc = None
+        return self.fill(request, template, eoc, status, **values)
+
+    def fill(
+        self, request: web.Request, template: str, eoc: EocView | None, /, status: int = 200, **values: Any
+    ) -> web.Response:
+        """Fill in a page with what the city was a moment ago."""
+        read_in(self.city.zone)
+        now = self.clock.now()
+        shown = {
+            "city": self.city.settings.city.name,
+            "realm": self.city.realm,
+            "head": self._head(eoc),
+            "path": request.path_qs,
+            "now": now,
+            "seq": min(eoc.last_seq, self.hub.seq) if eoc else self.hub.seq,
+            "language": self.texts.language,
+            "refresh": True,
+            "session": request.get(SESSION),
+        }
+        body = self.templates.get_template(template).render(shown | values)
+        return web.Response(text=body, content_type="text/html", status=status)
+
+    def _head(self, eoc: EocView | None) -> Head:
+        if eoc is None:
+            return Head(None, self.texts("head.unknown"), True)
+        return Head(eoc, posture_line(eoc.posture, eoc.level, eoc.incident), eoc.posture.value != "routine")
+
+
+DESK: web.AppKey[WebDesk] = web.AppKey("desk", WebDesk)
+
+
+def desk_of(request: web.Request) -> WebDesk:
+    """Return what a request's page needs."""
+    return request.app[DESK]
+
+
+SESSION = "session"
+
+
+def session_of(request: web.Request) -> WebSession:
+    """Return who is signed in; raises Refused ``session.ended``."""
+    found: WebSession | None = request.get(SESSION)
+    if found is None:
+        raise Refused("session.ended", "you are not signed in any more; nothing was sent", "Sign in again.")
+    return found
+
+
+def to_be_signed(request: web.Request, payload_type: str, statement: Contract, finish: Finish) -> web.Response:
+    """Keep a statement, and have the page's script ask one of the officer's passkeys to sign it."""
+    desk, session = desk_of(request), session_of(request)
+    now = desk.clock.monotonic()
+    prepared = Prepared(payload_type, statement, finish, now + KEPT_SECONDS)
+    key = keep(session.prepared, prepared, now)
+    return asked_of_browser(prepared, desk.origin.rp_id, (session.credential,), f"/sign/{key}")

@@ -1,0 +1,1 @@
+"""What the pages decide and show: pure."""

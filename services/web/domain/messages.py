@@ -1,0 +1,111 @@
+"""The newest messages, by what the board's stream told of them: for lists, search, and what holds now. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.events.desk import BoardEvent
+from schemas.platforms import MIRROR
+from schemas.subjects import place_of
+
+KEPT = 2_000
+"""Messages that are kept; older ones are found by their whole id."""
+
+_ENDS = frozenset({"correct", "recall", "all_clear"})
+"""What makes an earlier message hold no more."""
+
+
+@dataclass
+class MessageLine:
+    """One message in a list. ``posts``: the profiles that carry it, and the address of each."""
+
+    request_id: str
+    at: datetime
+    author: str
+    text: str
+    severity: str | None
+    crisis: bool
+    act: str | None
+    about: str | None
+    ends: datetime | None
+    targets: int
+    outcome: str = ""
+    posts: dict[str, str] = field(default_factory=dict)
+    ended_by: str | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """True when it stands out there and still applies."""
+        return (
+            bool(self.posts)
+            and self.ended_by is None
+            and self.act != "recall"
+            and (self.ends is None or self.ends > now)
+        )
+
+
+class MessageIndex:
+    """The newest messages, oldest first."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, MessageLine] = {}
+
+    def add(self, event: BoardEvent) -> None:
+        """Take an entry; one that cannot be read, or is of no message here, changes nothing."""
+        kind, request_id, profile = place_of(event.subject)
+        try:
+            if kind == "request":
+                self._request(request_id, event)
+            elif (line := self._lines.get(request_id)) is not None:
+                self._more(kind, profile, line, event.body)
+        except (KeyError, ValueError, TypeError, IndexError):
+            return
+
+    def _request(self, request_id: str, event: BoardEvent) -> None:
+        body = event.body
+        content = json.loads(body["renderings"][0]["body"])
+        ends = content.get("expires")
+        self._lines[request_id] = MessageLine(
+            request_id,
+            event.at,
+            str(body["author"]),
+            " ".join(str(body["text"]).split()),
+            body.get("severity"),
+            bool(body.get("crisis")),
+            content.get("act"),
+            body.get("replaces") or body.get("follows"),
+            datetime.fromisoformat(ends).astimezone(UTC) if ends else None,
+            len(body["targets"]),
+        )
+        while len(self._lines) > KEPT:
+            del self._lines[next(iter(self._lines))]
+
+    def _more(self, kind: str, profile: str, line: MessageLine, body: dict[str, Any]) -> None:
+        if kind == "verdict":
+            line.outcome = str(body["outcome"])
+        if kind == "receipt" and profile != MIRROR and body["outcome"] in ("delivered", "recalled"):
+            line.posts[profile] = str(body.get("url") or "")
+            earlier = self._lines.get(line.about or "")
+            if earlier is not None and line.act in _ENDS:
+                earlier.ended_by = line.request_id
+
+    def search(self, words: str, limit: int = 100) -> list[MessageLine]:
+        """Return the newest messages in whose text, author or id each word stands, newest first."""
+        wanted = words.casefold().split()
+        found = []
+        for line in reversed(self._lines.values()):
+            hay = f"{line.request_id} {line.author} {line.text}".casefold()
+            if all(word in hay for word in wanted):
+                found.append(line)
+                if len(found) == limit:
+                    break
+        return found
+
+    def holding(self, now: datetime) -> list[MessageLine]:
+        """Return what stands out there and still applies, newest first."""
+        return [line for line in reversed(self._lines.values()) if line.holds(now)]
+
+    def __len__(self) -> int:
+        return len(self._lines)

@@ -1,0 +1,68 @@
+"""One ledger entry as a line for people who watch. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.events.desk import BoardEvent
+from schemas.subjects import place_of
+from services.desk.views.history import line_of
+
+_ORDERS = {
+    "eoc_activate": "activated the EOC, level {level}: {incident}",
+    "eoc_change": "changed the EOC to level {level}: {incident}",
+    "eoc_stand_down": "stood the EOC down",
+    "crisis_declare": "declared a crisis: {incident}",
+    "crisis_end": "ended the crisis",
+    "withdraw": "withdrew {request_id}: {reason}",
+    "revoke": "revoked {officer}",
+    "profile_suspend": "suspended the profile {profile}",
+    "profile_remove": "removed the profile {profile}",
+    "confirm": "confirmed proposal {proposal}",
+    "decline": "declined proposal {proposal}",
+}
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened; ``what`` is empty where a person need not read it. ``request_id`` may be empty."""
+
+    seq: int
+    at: datetime
+    request_id: str
+    who: str
+    what: str
+
+
+def news_of(event: BoardEvent) -> News:
+    """Return an entry as a line; one that cannot be read says nothing, and keeps its place."""
+    try:
+        line = line_of(event)
+        if line is not None:
+            return News(event.seq, event.at, line.request_id, line.who, line.what)
+        who, what = _control(event.body) if place_of(event.subject).kind == "control" else ("", "")
+    except (KeyError, ValueError, TypeError, IndexError):
+        who, what = "", ""
+    return News(event.seq, event.at, place_of(event.subject).request_id, who, what)
+
+
+def _control(body: dict[str, Any]) -> tuple[str, str]:
+    kind = body.get("type")
+    if kind == "ordered":
+        order = json.loads(base64.b64decode(body["order"]["payload"]))
+        return str(order["officer"]), _order(order["action"])
+    if kind == "eoc_active":
+        return "the EOC", "is active: nothing that was decided before is in flight any more"
+    return ("the root keys", "signed the city's authority") if kind in ("genesis", "renewed") else ("", "")
+
+
+def _order(action: dict[str, Any]) -> str:
+    name = str(action["action"])
+    if name == "hold":
+        return "stopped all posts (hold)" if action["on"] else "let posts go again (hold released)"
+    form = _ORDERS.get(name)
+    return form.format_map(action) if form else f"changed the city's authority ({name.replace('_', ' ')})"

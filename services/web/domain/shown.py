@@ -1,0 +1,141 @@
+"""What the pages show of a message, made from what the board says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.events.desk import DeliveryView, PreviewReply, RequestView
+from schemas.events.requests import Picture, Rendering, Request
+from schemas.events.verdicts import FindingOutcome
+from schemas.platforms import MIRROR
+from services.desk.views import outcome, unconfirmed
+from services.desk.views.advice import reach
+from services.desk.views.difference import Piece, difference
+from services.desk.views.languages import name_of
+from services.desk.views.timetext import ago
+from services.desk.views.waiting import needs_approval
+
+SOON = 900.0
+"""Seconds before a message ends from which its clock is shown as urgent."""
+
+
+@dataclass(frozen=True)
+class ShownRendering:
+    """What one platform gets: its parts with their lengths, and how long all of it is."""
+
+    platform: str
+    parts: tuple[tuple[str, int], ...]
+    count: int
+    language: str
+    link: str
+    pictures: tuple[Picture, ...]
+
+
+def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
+    """Return what each platform gets; platforms that get the very same are named together."""
+    shown: dict[object, ShownRendering] = {}
+    for one in found:
+        content = one.content()
+        parts = tuple((part, len(part)) for part in content.parts)
+        beside = "" if not content.link or any(content.link in part for part in content.parts) else content.link
+        key = (content.parts, beside, content.pictures)
+        before = shown.get(key)
+        shown[key] = ShownRendering(
+            f"{before.platform}, {one.platform}" if before else one.platform,
+            parts,
+            sum(count for _, count in parts),
+            name_of(content.language) if content.language else "",
+            beside,
+            content.pictures,
+        )
+    return list(shown.values())
+
+
+@dataclass(frozen=True)
+class RequestClock:
+    """How long something waited, and until when it can be posted."""
+
+    waited: str
+    left: str
+    soon: bool
+    over: bool
+
+
+def clock_of(request: Request, now: datetime) -> RequestClock:
+    """Return a request's clock."""
+    left = (request.expires_at - now).total_seconds()
+    return RequestClock(ago((now - request.at).total_seconds()), ago(max(left, 0.0)), left <= SOON, left <= 0)
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    """A message that waits: what for, how urgent, its clock. ``urgent``: of a crisis, or severe."""
+
+    view: RequestView
+    clock: RequestClock
+    reasons: tuple[str, ...]
+    urgent: bool
+    unconfirmed: tuple[str, ...]
+    reach: str
+
+
+def inbox_item(view: RequestView, now: datetime) -> InboxItem:
+    """Return a message that waits, as the inbox shows it."""
+    request, found = view.request, view.verdict
+    blocking = (FindingOutcome.BLOCKED, FindingOutcome.REFUSED)
+    reasons = tuple(one.reason for one in found.findings if one.outcome in blocking) if found else ()
+    return InboxItem(
+        view,
+        clock_of(request, now),
+        reasons if needs_approval(view) else (),
+        request.crisis or request.severity in ("severe", "extreme"),
+        tuple(one.profile for one in unconfirmed.of(view)),
+        reach(len(request.targets), request.scope),
+    )
+
+
+@dataclass(frozen=True)
+class ShownPosts:
+    """How a message stands on its profiles: what needs a look first, then the others."""
+
+    done: int
+    wanted: int
+    rows: tuple[DeliveryView, ...]
+    mirror: DeliveryView | None
+
+
+_ORDER = {"unconfirmed": 0, "failed": 1, "put_aside": 1, "withheld": 2, "posting": 3, "queued": 4}
+
+
+def posts(view: RequestView) -> ShownPosts:
+    """Return how a message stands on its profiles."""
+    rows = [one for one in view.deliveries if one.profile != MIRROR]
+    rows.sort(key=lambda one: (_ORDER.get(one.outcome, 5), one.profile))
+    mirror = next((one for one in view.deliveries if one.profile == MIRROR), None)
+    return ShownPosts(outcome.delivered(view), len(set(outcome.wanted(view))), tuple(rows), mirror)
+
+
+@dataclass(frozen=True)
+class ShownDifference:
+    """What a message changes of the one that it follows: both texts in pieces, and its other fields."""
+
+    earlier: str
+    was: tuple[Piece, ...]
+    now: tuple[Piece, ...]
+    same: bool
+    fields: tuple[tuple[str, str, str], ...]
+
+
+def difference_of(earlier: Request, request: Request | PreviewReply, text: str) -> ShownDifference:
+    """Compare a message with the one that it follows."""
+    was, now = difference(earlier.text, text)
+    fields = [("severity", earlier.severity or "none", request.severity or "none")]
+    return ShownDifference(
+        earlier.request_id,
+        tuple(was),
+        tuple(now),
+        earlier.text == text,
+        tuple(one for one in fields if one[1] != one[2]),
+    )

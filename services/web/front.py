@@ -1,0 +1,152 @@
+"""The middlewares: which requests are answered at all, and errors as pages that say how to go on."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlencode
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from services.desk.views.timetext import read_in, told
+from services.kernel.base import logs
+from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
+from services.web.desk import DESK, SESSION, desk_of, session_of
+from services.web.domain.sign_in import passkey_of
+from services.web.drafts import DRAFT_PATH
+from services.web.limits import FORMS, SIGN_IN
+from services.web.security import add_headers
+from services.web.sessions import WebSession
+
+COOKIE = "onevoice"
+PUBLIC = ("/sign-in", "/enroll", "/static/")
+"""Where nobody has to be signed in."""
+
+_STATUS = ((Unreachable, 503), (Refused, 403), (BadInput, 400))
+_CODES = {
+    "request.unknown": 404,
+    "request.id": 404,
+    "request.ambiguous": 404,
+    "draft.unknown": 404,
+    "session.ended": 401,
+    "web.too_often": 429,
+}
+
+
+@web.middleware
+async def own_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer only under the one origin: another name may be a trick, and plain HTTP shows what is sent."""
+    desk = desk_of(request)
+    why = desk.origin.refuses(request)
+    if why is None:
+        return await handler(request)
+    text = desk.texts(f"refused.{why}", origin=desk.origin.text)
+    response = web.Response(text=text + "\n", status=421 if why == "host" else 403)
+    add_headers(response, desk.origin.secure)
+    return response
+
+
+@web.middleware
+async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Show what went wrong, what it means, and what to do; never a traceback."""
+    desk = desk_of(request)
+    read_in(desk.city.zone)
+    try:
+        return await handler(request)
+    except OneVoiceError as error:
+        return await _error_page(request, status_of(error), error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        said = BadInput(f"http.{error.status}", desk.texts.one_of("http", str(error.status)), desk.texts("http.hint"))
+        return await _error_page(request, error.status, said)
+    except Exception:  # noqa: BLE001 - logged whole; a person gets a page, never a traceback
+        logs.logger(realm=desk.city.realm).exception("a page could not be made", path=request.path)
+        said = BadInput("web.bug", desk.texts("http.500"), desk.texts("http.hint"))
+        return await _error_page(request, 500, said)
+
+
+@web.middleware
+async def own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take forms only from pages of this origin, with the session's own token, and not too many."""
+    if request.method in ("GET", "HEAD"):
+        return await handler(request)
+    desk, session = desk_of(request), request.get(SESSION)
+    if not desk.origin.is_own(request):
+        raise Refused("web.foreign", desk.texts("refused.foreign"), desk.texts("refused.open", origin=desk.origin.text))
+    now = desk.clock.monotonic()
+    if session is None:
+        desk.limiter.take(SIGN_IN, address_of(request), now)
+    else:
+        desk.limiter.take(FORMS, session.number, now)
+        given = (await request.post()).get("csrf")
+        if not isinstance(given, str) or not secrets.compare_digest(given.encode(), session.csrf.encode()):
+            raise Refused("web.form", desk.texts("refused.form"), desk.texts("refused.reload"))
+    return await handler(request)
+
+
+@web.middleware
+async def signed_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find who is signed in; who is not goes to sign in, and comes back to where they were."""
+    desk = desk_of(request)
+    session = await found_session(request)
+    if session is not None:
+        request[SESSION] = session
+        if request.headers.get("HX-Request") is None and request.path != "/events":
+            session.used = desk.clock.now()  # what a page asks for by itself keeps nobody signed in
+    elif not request.path.startswith(PUBLIC):
+        return await _to_sign_in(request, handler)
+    return await handler(request)
+
+
+async def found_session(request: web.Request) -> WebSession | None:
+    """Return the session of a browser's cookie, unless it is over, or its officer or passkey counts no more."""
+    desk = desk_of(request)
+    session = desk.sessions.find(request.cookies.get(cookie_name(desk.origin.secure), ""), desk.clock.now())
+    if session is None:
+        return None
+    view = (await desk.roster.officers()).get(session.officer)
+    if passkey_of(view, session.credential) is None:
+        desk.sessions.end(session.officer, session.number)
+        return None
+    return session
+
+
+async def _to_sign_in(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path == "/events" or (request.method == "POST" and DRAFT_PATH.fullmatch(request.path)):
+        return await handler(request)  # the stream says it in words; a draft keeps what was typed
+    if request.headers.get("HX-Request") or request.headers.get("Accept") == "application/json":
+        session_of(request)
+    back = request.path_qs if request.method == "GET" else "/"
+    raise web.HTTPSeeOther(f"/sign-in?{urlencode({'next': back})}")
+
+
+def cookie_name(secure: bool) -> str:
+    """Return the cookie's name: with TLS one that no other host or path can set."""
+    return f"__Host-{COOKIE}" if secure else COOKIE
+
+
+def address_of(request: web.Request) -> str:
+    """Return who asks: behind the proxy, as it says."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if desk_of(request).origin.secure else ""
+    return forwarded.rpartition(",")[2].strip() or request.remote or "unknown"
+
+
+def status_of(error: OneVoiceError) -> int:
+    """Return the HTTP status for an error."""
+    if error.code in _CODES:
+        return _CODES[error.code]
+    return next((status for family, status in _STATUS if isinstance(error, family)), 500)
+
+
+async def _error_page(request: web.Request, status: int, error: OneVoiceError) -> web.StreamResponse:
+    desk = desk_of(request)
+    if request.headers.get("Accept") == "application/json":
+        body = {"code": error.code, "message": told(error.message), "hint": told(error.hint)}
+        return web.json_response({"error": body}, status=status)
+    return await desk.page_if_blind(request, "error.html", status, error=error, refresh=False)
+
+
+async def on_prepare(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the security headers on whatever is answered."""
+    add_headers(response, request.app[DESK].origin.secure)

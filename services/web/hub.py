@@ -1,0 +1,89 @@
+"""What came from the ledger, for browsers that watch: each reads on from its own place, nothing twice or skipped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from schemas.events.desk import BoardEvent
+from services.kernel.base.clock import Clock, monotonic
+from services.web.domain.messages import MessageIndex
+from services.web.domain.news import News, news_of
+
+KEPT = 5_000
+"""Entries that are kept for who comes back; whoever is further behind loads the page anew."""
+
+ALIVE_SECONDS = 5.0
+"""The board says once a second how far it is: after so long without it the pages are not live."""
+
+
+class Hub:
+    """The newest entries, in order, and the messages that they tell of."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.messages = MessageIndex()
+        self.seq = 0
+        self._kept: deque[News] = deque(maxlen=KEPT)
+        self._begin = 0
+        self._beat_at = float("-inf")
+        self._changed = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        """End the streams of all browsers."""
+        self.closed = True
+        self._changed.set()
+
+    def alive(self) -> bool:
+        """True while the city was heard within the last seconds."""
+        return monotonic() - self._beat_at < ALIVE_SECONDS
+
+    def beat(self) -> None:
+        """Note that the city was heard just now."""
+        self._beat_at = monotonic()
+
+    def begin(self, seq: int) -> None:
+        """Begin after a sequence, if nothing came yet."""
+        if self.seq == 0:
+            self.seq = self._begin = seq
+
+    def forget(self) -> None:
+        """Forget all that was shown: the ledger is not the one that it was."""
+        self.messages = MessageIndex()
+        self._kept.clear()
+        self.seq = self._begin = 0
+
+    def add(self, event: BoardEvent) -> None:
+        """Take the next entry; one that came already is dropped."""
+        if event.seq <= self.seq:
+            return
+        self.seq = event.seq
+        if len(self._kept) == KEPT:
+            self._begin = self._kept[0].seq
+        self._kept.append(news_of(event))
+        self.messages.add(event)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def holds(self, seq: int) -> bool:
+        """True when whoever saw everything up to ``seq`` can be told the rest without a gap."""
+        return self._begin <= seq <= self.seq
+
+    def after(self, seq: int) -> list[News]:
+        """Return what came after a sequence, in order."""
+        found = []
+        for one in reversed(self._kept):
+            if one.seq <= seq:
+                break
+            found.append(one)
+        return found[::-1]
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until something comes, or the time is over."""
+        changed = self._changed
+        try:
+            async with asyncio.timeout(seconds):
+                await changed.wait()
+        except TimeoutError:
+            return

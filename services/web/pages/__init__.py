@@ -1,0 +1,1 @@
+"""The pages, by noun: each handler reads, asks, and fills in its template."""

@@ -1,0 +1,92 @@
+"""The stream of news: server-sent events whose id is the ledger's sequence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+
+from aiohttp import web
+
+from schemas.events.desk import BoardQuery
+from services.desk.views.timetext import local, told
+from services.kernel.base.errors import OneVoiceError
+from services.web.desk import WebDesk, desk_of
+from services.web.domain.news import News, news_of
+from services.web.front import found_session
+
+BEAT_SECONDS = 2.0
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+SHOWN = 60
+"""Lines on the page when it is opened."""
+
+
+async def live_page(request: web.Request) -> web.Response:
+    """Show the newest lines; the browser adds what comes."""
+    desk = desk_of(request)
+    lines = [one for one in desk.hub.after(0) if one.what][-SHOWN:]
+    eoc = await desk.connection.eoc()
+    return desk.fill(request, "live.html", eoc, lines=lines[::-1], here="live", refresh=False, seq=desk.hub.seq)
+
+
+def place_of_browser(request: web.Request) -> int:
+    """Return up to which sequence a browser has seen the news; raises HTTPBadRequest."""
+    said = [request.headers.get("Last-Event-ID", "0") or "0", request.query.get("after", "0")]
+    if not all(word.isascii() and word.isdigit() and len(word) < 16 for word in said):
+        raise web.HTTPBadRequest
+    return max(int(word) for word in said)
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """Send what comes, in order, from where the browser is; a heartbeat only while the city is heard."""
+    after = place_of_browser(request)
+    response = web.StreamResponse(headers=HEADERS)
+    await response.prepare(request)
+    try:
+        async for text in _stream(request, after):
+            await response.write(text.encode())
+    except (ConnectionResetError, OneVoiceError):
+        pass  # the browser is gone, or the city is: it comes back from where it was
+    return response
+
+
+async def _stream(request: web.Request, after: int) -> AsyncIterator[str]:
+    desk, beat_at = desk_of(request), float("-inf")
+    hub = desk.hub
+    while not hub.closed:
+        if await found_session(request) is None:
+            yield "event: signed-out\ndata: {}\n\n"
+            return
+        if not hub.alive():
+            yield ": the city is not heard\n\n"
+        elif after > hub.seq:
+            yield "event: reset\ndata: {}\n\n"
+            return
+        else:
+            for one in hub.after(after) if hub.holds(after) else await _older(desk, after):
+                yield _text(desk, one)
+                after = one.seq
+            if desk.clock.monotonic() - beat_at >= BEAT_SECONDS:
+                beat_at = desk.clock.monotonic()
+                yield _event("beat", {"at": _clock(desk), "seq": hub.seq})
+        if after >= hub.seq or not hub.alive():
+            await hub.wait(BEAT_SECONDS)
+
+
+async def _older(desk: WebDesk, after: int) -> list[News]:
+    """Return the next entries for a browser that was away longer than they are kept here."""
+    reply = await desk.connection.board(BoardQuery(query="changes", since=after))
+    return [news_of(event) for event in reply.changes or ()]
+
+
+def _text(desk: WebDesk, one: News) -> str:
+    said = {"at": local(one.at, desk.clock.now()), "id": one.request_id, "who": one.who, "what": told(one.what)}
+    return f"id: {one.seq}\n" + _event("news", said)
+
+
+def _event(name: str, said: Mapping[str, object]) -> str:
+    return f"event: {name}\ndata: {json.dumps(said)}\n\n"
+
+
+def _clock(desk: WebDesk) -> str:
+    now = desk.clock.now()
+    return local(now, now)

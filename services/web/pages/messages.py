@@ -1,0 +1,82 @@
+"""What waits, one message, what was said, and what holds now."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from schemas.events.desk import BoardQuery, RequestView
+from schemas.fingerprint import words_of
+from services.desk.views.history import line_of
+from services.desk.views.waiting import for_a_person
+from services.desk.words import check_id
+from services.web.desk import WebDesk, desk_of
+from services.web.domain import shown
+
+LONGEST_SEARCH = 200
+
+
+async def inbox(request: web.Request) -> web.Response:
+    """Show what waits for an officer, the most urgent first, and what is under way."""
+    desk = desk_of(request)
+    views, now = await desk.connection.pending(), desk.clock.now()
+    waiting = for_a_person(views)
+    ids = {view.request.request_id for view in waiting}
+    others = [view for view in views if view.request.request_id not in ids]
+    items = [shown.inbox_item(view, now) for view in waiting]
+    under_way = [(shown.inbox_item(view, now), shown.posts(view)) for view in others]
+    return await desk.page(request, "inbox.html", items=items, under_way=under_way, here="inbox")
+
+
+async def message(request: web.Request) -> web.Response:
+    """Show one message: what each platform gets, what screening found, who said what, where it stands."""
+    desk, request_id = desk_of(request), check_id(request.match_info["id"], "request")
+    reply = await desk.connection.board(BoardQuery(query="history", request_id=request_id, at_least=at_least(request)))
+    view = (reply.requests or ())[0]
+    lines = [line for event in reply.changes or () if (line := line_of(event)) is not None]
+    return await desk.page(
+        request,
+        "message.html",
+        view=view,
+        fingerprint=words_of(view.request),
+        lines=lines,
+        item=shown.inbox_item(view, desk.clock.now()),
+        posts=shown.posts(view),
+        renderings=shown.renderings(view.request.renderings),
+        difference=await difference(desk, view),
+        here="messages",
+    )
+
+
+def at_least(request: web.Request) -> int | None:
+    """Return the sequence that a page has to know of: that of what its officer has just done."""
+    word = request.query.get("at", "")
+    return int(word) if word.isascii() and word.isdigit() and len(word) < 16 else None
+
+
+async def difference(desk: WebDesk, view: RequestView) -> shown.ShownDifference | None:
+    """Return what a message changes of the one that it follows; None where it follows none."""
+    earlier = view.request.earlier
+    if earlier is None:
+        return None
+    return shown.difference_of((await desk.connection.request(earlier)).request, view.request, view.request.text)
+
+
+async def messages(request: web.Request) -> web.Response:
+    """Show the newest messages, and find some by their words."""
+    desk, words = desk_of(request), request.query.get("q", "")[:LONGEST_SEARCH]
+    found = desk.hub.messages.search(words)
+    return await desk.page(
+        request,
+        "messages.html",
+        found=found,
+        words=words,
+        known=len(desk.hub.messages),
+        here="messages",
+        refresh=not words,
+    )
+
+
+async def holding(request: web.Request) -> web.Response:
+    """Show what stands out there and still applies."""
+    desk = desk_of(request)
+    return await desk.page(request, "holding.html", found=desk.hub.messages.holding(desk.clock.now()), here="holding")

@@ -1,0 +1,159 @@
+"""Orders of the EOC: activate, change, stand down, declare and end a crisis, hold and release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from schemas import subjects
+from schemas.events import control as c
+from schemas.events.desk import EocView, OfficerView, OrderReply
+from schemas.events.envelope import ORDER_TYPE, Envelope
+from schemas.roles import WHO_MAY_ORDER
+from services.desk import statements
+from services.desk.words import incident_name
+from services.kernel.base.errors import BadInput
+from services.web.desk import desk_of, session_of, to_be_signed
+
+Form = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One order: when it can be given, and the action that it is. ``asks``: fields of its form."""
+
+    name: str
+    kind: str
+    fits: Callable[[EocView], bool]
+    action: Callable[[EocView, Form], c.Action]
+    asks: tuple[str, ...] = ()
+    danger: bool = False
+
+
+def _is_eoc(view: EocView) -> bool:
+    return view.posture in (c.Posture.EOC_ACTIVATING, c.Posture.EOC_ACTIVE)
+
+
+def _level(form: Form) -> Any:
+    level = str(form.get("level", ""))
+    if level not in ("1", "2", "3"):
+        raise BadInput("level.missing", "no level was chosen", "Choose level 1, 2 or 3.")
+    return int(level)
+
+
+def _incident(form: Form) -> str:
+    text = str(form.get("incident", ""))
+    if not text.strip():
+        raise BadInput("incident.name", "the incident has no name yet", "Name it in a few words.")
+    return incident_name(text)
+
+
+DEEDS = {
+    deed.name: deed
+    for deed in (
+        Deed(
+            "activate",
+            "eoc_activate",
+            lambda view: not _is_eoc(view),
+            lambda _view, form: c.EocActivate(level=_level(form), incident=_incident(form)),
+            asks=("level", "incident"),
+            danger=True,
+        ),
+        Deed(
+            "change",
+            "eoc_change",
+            _is_eoc,
+            lambda view, form: c.EocChange(level=_level(form), incident=_incident(form), activation=view.began_seq),
+            asks=("level", "incident"),
+        ),
+        Deed(
+            "stand-down",
+            "eoc_stand_down",
+            _is_eoc,
+            lambda view, _form: c.EocStandDown(activation=view.began_seq or None),
+            danger=True,
+        ),
+        Deed(
+            "declare",
+            "crisis_declare",
+            lambda view: view.posture is c.Posture.ROUTINE,
+            lambda _view, form: c.CrisisDeclare(incident=_incident(form)),
+            asks=("incident",),
+        ),
+        Deed(
+            "end",
+            "crisis_end",
+            lambda view: view.posture is c.Posture.CRISIS,
+            lambda view, _form: c.CrisisEnd(crisis=view.began_seq or None),
+        ),
+        Deed("hold", "hold", lambda view: not view.hold, lambda _view, _form: c.Hold(on=True), danger=True),
+        Deed(
+            "release", "hold", lambda view: view.hold, lambda view, _form: c.Hold(on=False, hold=view.hold_seq or None)
+        ),
+    )
+}
+
+
+def fitting(view: EocView, officer: OfficerView | None) -> list[Deed]:
+    """Return the orders that an officer can give now; whether they may is judged again by who carries them out."""
+    roles = {grant.role for grant in officer.grants_now} if officer else set()
+    return [deed for deed in DEEDS.values() if deed.fits(view) and roles & WHO_MAY_ORDER[deed.kind]]
+
+
+async def order_page(request: web.Request) -> web.Response:
+    """Show what an order does, and ask what it needs to know."""
+    desk, deed = desk_of(request), _deed(request)
+    eoc = await desk.connection.eoc()
+    return desk.fill(request, "order.html", eoc, deed=deed, eoc=eoc, fits=deed.fits(eoc), here="state", refresh=False)
+
+
+async def order(request: web.Request) -> web.Response:
+    """Have an order signed and carried out."""
+    desk, deed, form = desk_of(request), _deed(request), await request.post()
+    if form.get("sure") != "yes":
+        raise BadInput("confirm.needed", desk.texts("order.unsure"), desk.texts("approve.tick"))
+    eoc = await desk.connection.eoc()
+    if not deed.fits(eoc):
+        raise BadInput("order.past", desk.texts("order.past"), desk.texts("refused.reload"))
+    try:
+        action = deed.action(eoc, form)
+    except ValidationError as error:
+        raise BadInput("incident.name", "the incident's name is too long", "Use at most 500 characters.") from error
+    statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
+
+    async def finish(envelope: Envelope) -> str:
+        reply = await desk.connection.ask(subjects.DESK_EOC_ORDER, envelope, OrderReply)
+        return f"/state?at={reply.control_seq}"
+
+    return to_be_signed(request, ORDER_TYPE, statement, finish)
+
+
+async def answer_proposal(request: web.Request) -> web.Response:
+    """Have signed that a change of power is confirmed, or turned down."""
+    desk, form, number = desk_of(request), await request.post(), request.match_info["number"]
+    confirms = request.match_info["answer"] == "confirm"
+    if confirms and form.get(f"sure-{number}") != "yes":
+        raise BadInput("confirm.needed", desk.texts("order.unsure"), desk.texts("approve.tick"))
+    try:
+        make = c.Confirm if confirms else c.Decline
+        action = make(proposal=int(number), order=str(form.get("order", "")))
+    except ValueError as error:
+        raise web.HTTPBadRequest from error
+    statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
+
+    async def finish(envelope: Envelope) -> str:
+        reply = await desk.connection.ask(subjects.DESK_REGISTRY_ORDER, envelope, OrderReply)
+        return f"/people?at={reply.control_seq}"
+
+    return to_be_signed(request, ORDER_TYPE, statement, finish)
+
+
+def _deed(request: web.Request) -> Deed:
+    found = DEEDS.get(request.match_info["deed"])
+    if found is None:
+        raise web.HTTPNotFound
+    return found

@@ -1,0 +1,107 @@
+"""Signing in by passkey, the list of sessions, and signing out."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiohttp import web
+
+from schemas.events.envelope import Envelope
+from services.kernel.base.errors import OneVoiceError
+from services.web.desk import SESSION, WebDesk, desk_of, session_of
+from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
+from services.web.front import cookie_name
+from services.web.sessions import LONGEST, WebSession
+from services.web.signing import KEPT_SECONDS, STRANGERS, Prepared, asked_of_browser, keep, signed, take
+
+
+async def sign_in_page(request: web.Request) -> web.Response:
+    """Show how to sign in; it says nothing of the city's state."""
+    desk = desk_of(request)
+    if request.get(SESSION) is not None:
+        raise web.HTTPSeeOther(own_path(request.query.get("next", "/")))
+    back = own_path(request.query.get("next", "/"))
+    return desk.fill(request, "sign_in.html", None, back=back, refresh=False)
+
+
+async def begin(request: web.Request) -> web.Response:
+    """Ask the browser for a signature; ``officer`` helps a key that does not remember whose it is."""
+    desk, form = desk_of(request), await request.post()
+    now, back, name = desk.clock.monotonic(), own_path(str(form.get("next", "/"))), str(form.get("officer", "")).strip()
+    statement = SignIn(
+        realm=desk.city.realm,
+        origin=desk.origin.text,
+        issued_at=desk.clock.now(),
+        nonce=secrets.token_hex(16),
+    )
+
+    async def finish_there(_envelope: Envelope) -> str:
+        return back
+
+    prepared = Prepared(SIGN_IN_TYPE, statement, finish_there, now + KEPT_SECONDS)
+    key = keep(desk.strangers, prepared, now, STRANGERS)
+    known: tuple[str, ...] = ()
+    if name and (view := (await desk.roster.officers()).get(name)):
+        known = tuple(one.credential for one in view.officer.passkeys or ())
+    return asked_of_browser(prepared, desk.origin.rp_id, known, f"/sign-in/{key}")
+
+
+async def finish(request: web.Request) -> web.Response:
+    """Open a session for whoever's passkey signed; raises Refused."""
+    desk = desk_of(request)
+    prepared = take(desk.strangers, request.match_info["key"], desk.clock.monotonic())
+    envelope = signed(prepared, await request.post())
+    desk.roster.forget()
+    officer, passkey = who_signed(envelope, (await desk.roster.officers()).values())
+    now = desk.clock.now()
+    secret = desk.sessions.begin(WebSession(officer.id, passkey.credential, passkey.label, now, now))
+    response = web.json_response({"to": await prepared.finish(envelope)})
+    response.set_cookie(
+        cookie_name(desk.origin.secure),
+        secret,
+        max_age=int(LONGEST.total_seconds()),
+        httponly=True,
+        secure=desk.origin.secure,
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+async def sessions(request: web.Request) -> web.Response:
+    """Show an officer's own sessions, each with its end."""
+    desk, session = desk_of(request), session_of(request)
+    found = desk.sessions.of(session.officer, desk.clock.now())
+    return await desk.page(request, "sessions.html", found=found, here="sessions", refresh=False)
+
+
+async def end_session(request: web.Request) -> web.Response:
+    """End one of an officer's own sessions, this one too."""
+    desk, session = desk_of(request), session_of(request)
+    number = request.match_info["number"]
+    desk.sessions.end(session.officer, number)
+    raise _signed_out(desk) if number == session.number else web.HTTPSeeOther("/sessions")
+
+
+def _signed_out(desk: WebDesk) -> web.HTTPSeeOther:
+    gone = web.HTTPSeeOther("/sign-in")
+    gone.del_cookie(cookie_name(desk.origin.secure), path="/")
+    return gone
+
+
+async def submit_signature(request: web.Request) -> web.Response:
+    """Send on what a passkey signed; say where the browser goes then."""
+    desk, session = desk_of(request), session_of(request)
+    prepared = take(session.prepared, request.match_info["key"], desk.clock.monotonic())
+    envelope = signed(prepared, await request.post())
+    try:
+        return web.json_response({"to": await prepared.finish(envelope)})
+    except OneVoiceError:
+        desk.roster.forget()
+        raise
+
+
+def own_path(text: str) -> str:
+    """Return a path of these pages, or the first page for anything else: nobody is sent elsewhere."""
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    return text if plain and text.startswith("/") and not text.startswith("//") else "/"

@@ -1,0 +1,237 @@
+"""Writing a message: a draft that is kept, its preview, the answers to check, and its submission."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from schemas import subjects
+from schemas.events.control import Posture
+from schemas.events.desk import BoardQuery, MediaReply, PreviewReply, SubmitReply
+from schemas.events.enrolment import BrowserPreview, SubmissionStatement
+from schemas.events.envelope import SUBMISSION_TYPE, Envelope
+from schemas.events.requests import Picture, SubmissionEvent
+from schemas.fingerprint import words_of
+from services.desk import statements, templates
+from services.desk.statements import ORDER_SECONDS
+from services.desk.views.advice import needs, reach
+from services.desk.words import MAX_PICTURE, check_id
+from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
+from services.web.desk import SESSION, WebDesk, desk_of, session_of, to_be_signed
+from services.web.domain import composing, shown
+from services.web.domain.draft import WebDraft
+
+ACTS = ("correct", "update", "recall", "all_clear")
+MOST_PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What a draft would become: the event that is submitted, and what intake made of it."""
+
+    event: SubmissionEvent
+    seen: PreviewReply
+
+
+async def drafts(request: web.Request) -> web.Response:
+    """Show an officer's drafts, and ways to begin one."""
+    desk, session = desk_of(request), session_of(request)
+    found = desk.drafts.of(session.officer, desk.clock.now())
+    names = templates.names(desk.city.templates_folder)
+    return await desk.page(request, "drafts.html", found=found, templates=names, here="write", refresh=False)
+
+
+async def begin(request: web.Request) -> web.Response:
+    """Begin a draft, empty or from a template."""
+    desk, session, form = desk_of(request), session_of(request), await request.post()
+    fields: dict[str, object] = {}
+    if name := str(form.get("template", "")):
+        template = templates.load(desk.city.templates_folder, name)
+        fields = {"text": template.text, "severity": template.severity or "", "language": template.language or ""}
+    raise web.HTTPSeeOther(f"/write/{desk.drafts.new(session.officer, desk.clock.now(), **fields).id}")
+
+
+async def follow(request: web.Request) -> web.Response:
+    """Begin a draft about a message that is out: a correction, an update, a recall, an all-clear."""
+    desk, session, form = desk_of(request), session_of(request), await request.post()
+    act = str(form.get("act", ""))
+    if act not in ACTS:
+        raise web.HTTPBadRequest
+    view = await desk.connection.request(check_id(request.match_info["id"], "request"))
+    fields = composing.following(act, view.request)
+    raise web.HTTPSeeOther(f"/write/{desk.drafts.new(session.officer, desk.clock.now(), **fields).id}")
+
+
+async def form_page(request: web.Request) -> web.Response:
+    """Show a draft's form as it was left."""
+    desk = desk_of(request)
+    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
+    return await _form(request, desk, draft, None)
+
+
+async def save(request: web.Request) -> web.Response:
+    """Keep what was typed, and go on to check it; without a session it is kept all the same."""
+    desk = desk_of(request)
+    draft = await _typed(request)
+    if request.get(SESSION) is None:
+        raise web.HTTPSeeOther(f"/sign-in?next=/write/{draft.id}")
+    try:
+        await _previewed(desk, draft)
+    except OneVoiceError as error:
+        return await _form(request, desk, draft, error)
+    raise web.HTTPSeeOther(f"/write/{draft.id}/check")
+
+
+async def preview(request: web.Request) -> web.Response:
+    """Keep what was typed, and show what each platform would get."""
+    desk = desk_of(request)
+    draft = await _typed(request)
+    session_of(request)
+    found, error = None, None
+    try:
+        found = await _previewed(desk, draft)
+    except OneVoiceError as problem:
+        error = problem
+    seen = found.seen if found else None
+    values = {
+        "seen": seen,
+        "error": error,
+        "draft": draft,
+        "renderings": shown.renderings(seen.renderings) if seen else [],
+        "reach": reach(len(seen.targets), seen.scope) if seen else "",
+    }
+    return web.Response(text=desk.templates.get_template("preview.html").render(values), content_type="text/html")
+
+
+async def _typed(request: web.Request) -> WebDraft:
+    """Return the draft with what its form holds, kept already."""
+    desk, form, session = desk_of(request), await request.post(), request.get(SESSION)
+    draft = desk.drafts.load(request.match_info["id"], session.officer if session else None)
+    to = [one for one in form.getall("to", []) if isinstance(one, str)]
+    changed = composing.typed(draft, form, to, desk.clock.now())
+    desk.drafts.save(changed)
+    return changed
+
+
+async def _previewed(desk: WebDesk, draft: WebDraft) -> Previewed:
+    posture = (await desk.connection.eoc()).posture
+    event = composing.event_of(draft, posture, desk.clock.now(), desk.city.zone)
+    asked = BrowserPreview(officer=draft.officer, event=event)
+    return Previewed(event, await desk.connection.ask(subjects.DESK_WEB_PREVIEW, asked, PreviewReply))
+
+
+async def _form(request: web.Request, desk: WebDesk, draft: WebDraft, error: OneVoiceError | None) -> web.Response:
+    eoc = await desk.connection.eoc()
+    profiles = (await desk.connection.board(BoardQuery(query="profiles"))).profiles or ()
+    official = [one for one in profiles if one.official]
+    values: dict[str, Any] = {
+        "draft": draft,
+        "error": error,
+        "field": error.code.partition(".")[0] if error else "",
+        "profiles": official,
+        "platforms": sorted({one.platform for one in official}),
+        "crisis": draft.crisis or ("no" if eoc.posture is Posture.ROUTINE else "yes"),
+        "refresh": False,
+        "here": "write",
+    }
+    return desk.fill(request, "write.html", eoc, status=400 if error else 200, **values)
+
+
+async def check_page(request: web.Request) -> web.Response:
+    """Show the whole message as it would go out, and a box to tick that names how far it goes."""
+    desk = desk_of(request)
+    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
+    found = await _previewed(desk, draft)
+    seen, eoc = found.seen, await desk.connection.eoc()
+    earlier = (await desk.connection.request(draft.about)).request if draft.about else None
+    values: dict[str, Any] = {
+        "draft": draft,
+        "seen": seen,
+        "fingerprint": words_of(seen),
+        "renderings": shown.renderings(seen.renderings),
+        "reach": reach(len(seen.targets), seen.scope),
+        "advice": needs(eoc.posture, seen.scope, seen.crisis),
+        "difference": shown.difference_of(earlier, seen, draft.text) if earlier else None,
+        "refresh": False,
+        "here": "write",
+    }
+    return desk.fill(request, "check.html", eoc, **values)
+
+
+async def submit(request: web.Request) -> web.Response:
+    """Have the submission signed; the draft goes when it is on record, and not before."""
+    desk, session, form = desk_of(request), session_of(request), await request.post()
+    draft = desk.drafts.load(request.match_info["id"], session.officer)
+    found = await _previewed(desk, draft)
+    seen = found.seen
+    if form.get("sure") != str(len(seen.targets)):
+        raise BadInput("confirm.needed", desk.texts("approve.unsure"), desk.texts("approve.tick"))
+    statements.checked_digest(seen)
+    event = found.event.model_copy(update={"time": seen.created_at})
+    now = desk.clock.now()
+    statement = SubmissionStatement(
+        realm=desk.city.realm,
+        officer=session.officer,
+        event=event,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=ORDER_SECONDS),
+        nonce=secrets.token_hex(16),
+    )
+
+    async def finish(envelope: Envelope) -> str:
+        desk.drafts.save(composing.sent(draft, event))  # without an answer the same words are the same request
+        try:
+            reply = await desk.connection.ask(subjects.DESK_WEB_SUBMIT, envelope, SubmitReply)
+        except Unreachable:
+            raise
+        except OneVoiceError:
+            desk.drafts.save(draft)
+            raise
+        desk.drafts.discard(draft.id)
+        return f"/messages/{reply.request_id}?at={reply.seq}"
+
+    return to_be_signed(request, SUBMISSION_TYPE, statement, finish)
+
+
+async def discard(request: web.Request) -> web.Response:
+    """Forget a draft."""
+    desk = desk_of(request)
+    desk.drafts.discard(desk.drafts.load(request.match_info["id"], session_of(request).officer).id)
+    raise web.HTTPSeeOther("/write")
+
+
+async def add_picture(request: web.Request) -> web.Response:
+    """Keep a picture, without its metadata, and put it into the draft with its description."""
+    desk, form = desk_of(request), await request.post()
+    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
+    file, alt = form.get("picture"), str(form.get("alt", "")).strip()
+    if not isinstance(file, web.FileField):
+        raise BadInput("picture.missing", "no picture was chosen", "Choose a file, then add it.")
+    raw = file.file.read(MAX_PICTURE + 1)
+    if not raw or len(raw) > MAX_PICTURE:
+        raise BadInput("picture.size", "the picture is empty, or too large", "Save it smaller: 7 MB at most.")
+    if len(draft.pictures) >= MOST_PICTURES:
+        raise Refused("picture.many", "a message has four pictures at most", "Take one out first.")
+    reply = await desk.connection.link.send(subjects.DESK_MEDIA_PUT, raw, MediaReply)
+    try:
+        picture = Picture(sha256=reply.sha256, media_type=reply.media_type, alt=alt)
+    except ValidationError as error:
+        message = "a picture needs a description of 1 to 1500 characters"
+        raise BadInput("picture.alt", message, "Say what a person who cannot see it should know.") from error
+    pictures = (*(one for one in draft.pictures if one.sha256 != picture.sha256), picture)
+    desk.drafts.save(draft.model_copy(update={"pictures": pictures}))
+    raise web.HTTPSeeOther(f"/write/{draft.id}")
+
+
+async def remove_picture(request: web.Request) -> web.Response:
+    """Take a picture out of a draft."""
+    desk, form = desk_of(request), await request.post()
+    draft = desk.drafts.load(request.match_info["id"], session_of(request).officer)
+    left = tuple(one for one in draft.pictures if one.sha256 != form.get("sha256"))
+    desk.drafts.save(draft.model_copy(update={"pictures": left}))
+    raise web.HTTPSeeOther(f"/write/{draft.id}")

@@ -1,0 +1,97 @@
+"""Fills in templates: texts from the catalogue, times in the city's zone, pinned files."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from services.desk.views.timetext import local, told
+from services.kernel.base.clock import Clock
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Texts:
+    """The catalogue of one language: ``texts/<language>.toml``, a sentence for each dotted key."""
+
+    def __init__(self, language: str = "en") -> None:
+        self.language = language
+        self._sentences = dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a sentence with its values; raises KeyError for a key that is not in the catalogue."""
+        return self._sentences[key].format_map(values)
+
+    def raw(self, key: str) -> str:
+        """Return a sentence as it stands, for a script that fills it in."""
+        return self._sentences[key]
+
+    def one_of(self, group: str, name: str) -> str:
+        """Return the text for a word of a contract (an outcome, an act), or the word itself where there is none."""
+        return self._sentences.get(f"{group}.{name}", name.replace("_", " "))
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in table.items():
+        found += _flat(value, f"{before}{name}.") if isinstance(value, dict) else [(before + name, str(value))]
+    return found
+
+
+@cache
+def digest_of_file(name: str) -> str:
+    """Return the SHA-256 of a pinned file, in hexadecimal."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()
+
+
+def address_of_file(name: str) -> str:
+    """Return a pinned file's address: with its hash, so that a browser may keep it for ever."""
+    return f"/static/{digest_of_file(name)[:16]}/{name}"
+
+
+def environment(texts: Texts, clock: Clock) -> Environment:
+    """Return the templates: all that is filled in is escaped, and a name that is not there is an error."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def when(at: datetime) -> Markup:
+        return Markup('<time datetime="{}">{}</time>').format(
+            at.isoformat(timespec="seconds").replace("+00:00", "Z"), local(at, clock.now())
+        )
+
+    def at_clock(at: datetime) -> str:
+        return local(at, at)
+
+    made.globals |= {"t": texts, "word": texts.one_of, "file": address_of_file}
+    made.filters |= {"when": when, "clock": at_clock, "told": told}
+    return made
+
+
+async def static_file(request: web.Request) -> web.Response:
+    """Answer a pinned file; an address with another hash is not found."""
+    name = request.match_info["name"]
+    known = {path.name for path in STATIC.iterdir()}
+    if name not in known or not digest_of_file(name).startswith(request.match_info["hash"]):
+        raise web.HTTPNotFound
+    return web.Response(
+        body=(STATIC / name).read_bytes(),
+        content_type=TYPES.get(Path(name).suffix, "application/octet-stream"),
+        charset="utf-8",
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
+    )

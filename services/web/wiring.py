@@ -1,0 +1,126 @@
+"""Composition of the pages: every collaborator is built here, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.tasks import cancel_all
+from services.kernel.base.web import Running, serve
+from services.web.connection import CityConnection
+from services.web.desk import DESK, WebDesk
+from services.web.drafts import DraftFolder
+from services.web.front import errors_as_pages, on_prepare, own_forms, own_host, signed_in
+from services.web.hub import Hub
+from services.web.pages import city as city_pages
+from services.web.pages import decisions, enroll, live, messages, orders, sign_in, write
+from services.web.render import Texts, environment, static_file
+from services.web.roster import Roster
+from services.web.security import Origin
+
+LARGEST_BODY = 8 * 1_048_576
+"""A picture and a little more."""
+
+ROUTES = (
+    web.get("/", messages.inbox),
+    web.get("/messages", messages.messages),
+    web.get("/messages/{id}", messages.message),
+    web.get("/holding", messages.holding),
+    web.get("/live", live.live_page),
+    web.get("/events", live.events),
+    web.get("/state", city_pages.state),
+    web.get("/people", city_pages.people),
+    web.post("/people/proposals/{number:[0-9]{1,12}}/{answer:confirm|decline}", orders.answer_proposal),
+    web.get("/profiles", city_pages.profiles),
+    web.get("/health", city_pages.findings),
+    web.get("/static/{hash}/{name}", static_file),
+    web.get("/sign-in", sign_in.sign_in_page),
+    web.post("/sign-in", sign_in.begin),
+    web.post("/sign-in/{key}", sign_in.finish),
+    web.post("/sign/{key}", sign_in.submit_signature),
+    web.get("/enroll", enroll.enroll_page),
+    web.post("/enroll", enroll.begin),
+    web.post("/enroll/made/{key}", enroll.made),
+    web.post("/enroll/signed/{key}", enroll.finished),
+    web.get("/enroll/done", enroll.done),
+    web.get("/sessions", sign_in.sessions),
+    web.post("/sessions/{number}/end", sign_in.end_session),
+    web.get("/messages/{id}/approve", decisions.approve_page),
+    web.post("/messages/{id}/approve", decisions.approve),
+    web.get("/messages/{id}/reject", decisions.reject_page),
+    web.post("/messages/{id}/reject", decisions.reject),
+    web.get("/messages/{id}/return", decisions.return_page),
+    web.post("/messages/{id}/return", decisions.send_back),
+    web.get("/messages/{id}/withdraw", decisions.withdraw_page),
+    web.post("/messages/{id}/withdraw", decisions.withdraw),
+    web.get("/messages/{id}/resolve/{profile}", decisions.resolve_page),
+    web.post("/messages/{id}/resolve/{profile}", decisions.resolve),
+    web.post("/messages/{id}/follow", write.follow),
+    web.get("/state/{deed}", orders.order_page),
+    web.post("/state/{deed}", orders.order),
+    web.get("/write", write.drafts),
+    web.post("/write", write.begin),
+    web.get("/write/{id}", write.form_page),
+    web.post("/write/{id}", write.save),
+    web.post("/write/{id}/preview", write.preview),
+    web.get("/write/{id}/check", write.check_page),
+    web.post("/write/{id}/submit", write.submit),
+    web.post("/write/{id}/discard", write.discard),
+    web.post("/write/{id}/picture", write.add_picture),
+    web.post("/write/{id}/picture/remove", write.remove_picture),
+)
+
+
+def application(desk: WebDesk) -> web.Application:
+    """Return the pages as an application."""
+    app = web.Application(middlewares=[own_host, errors_as_pages, signed_in, own_forms], client_max_size=LARGEST_BODY)
+    app[DESK] = desk
+    app.on_response_prepare.append(on_prepare)
+    app.add_routes(ROUTES)
+
+    async def end_streams(_app: web.Application) -> None:
+        desk.hub.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+def build(city: City, url: Callable[[], str]) -> WebDesk:
+    """Return what the pages of a realm need; nothing is started. ``url`` is asked at each connection."""
+    clock, texts = SystemClock(), Texts()
+    hub = Hub(clock)
+    connection = CityConnection(city, url, hub)
+    return WebDesk(
+        city=city,
+        connection=connection,
+        hub=hub,
+        origin=Origin(city.settings.web.place),
+        clock=clock,
+        texts=texts,
+        templates=environment(texts, clock),
+        roster=Roster(connection),
+        drafts=DraftFolder(city.var / "web" / city.realm / "drafts"),
+    )
+
+
+@asynccontextmanager
+async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
+    """Serve the pages of a realm while the block runs.
+
+    Raises:
+        BadInput: ``port.in_use``, ``port.refused``.
+    """
+    section = city.settings.web
+    desk = build(city, url)
+    server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
+    following = asyncio.create_task(desk.connection.run())
+    try:
+        yield Running(section.origin, server.runner)
+    finally:
+        await server.stop()
+        await cancel_all(following)

@@ -1,0 +1,78 @@
+"""Several accounts on X: the lead posts, the others show its post, in a city that is up."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Shell, lower_city, raise_city
+from tests.cli.messages import words
+from tests.support.emulators.hosted import hosted
+from tests.support.emulators.x import XEmulator, credential
+from tests.support.ports import free_port
+
+STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")
+NAMES = ("fire", "water", "parks")
+TO = tuple(word for name in NAMES for word in ("--to", f"{name}-x"))
+
+
+@pytest.fixture(scope="module")
+def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, XEmulator]]:
+    """A city whose fire department leads on X."""
+    folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("lead") / "mission"))
+    emulator = XEmulator()
+    with hosted(emulator):
+        with (folder / "city.toml").open("a") as file:
+            file.write(f'\n[x]\nserver = "{emulator.url}"\nlead = "fire-x"\n')
+        city = Shell(folder)
+        process, _ = raise_city(city, free_port())
+        for name in NAMES:
+            token = folder / "secrets" / "live" / f"{name}-x.token"
+            token.touch(mode=0o600)
+            token.write_text(credential(name))
+            add = ("profiles", "add", f"{name}-x", "--department", name, "--platform", "x", "--account", name)
+            done = city.json(*add, *STATEMENTS, "--as", "mcpe")
+            assert done.status == 0, done
+        yield city, emulator
+        assert lower_city(process) == 0
+
+
+def deliveries(done: Any) -> dict[str, str]:
+    return {one["profile"]: one["url"] for one in done.body["deliveries"]}
+
+
+def test_the_lead_posts_and_the_others_show_it_until_it_is_recalled(place: tuple[Shell, XEmulator]) -> None:
+    city, emulator = place
+    done = city.json("publish", words(), *TO, "--as", "mcpe", "--yes")
+    assert done.status == 0, done
+    [post] = emulator.posts
+    assert post.account == "fire"
+    assert sorted(emulator.reposts) == [("parks", post.id), ("water", post.id)]
+    found = deliveries(done)
+    assert found["water-x"].endswith(f"/i/status/{post.id}")
+    back = city.json("recall", done.body["request_id"], "--as", "mcpe", "--yes", "--acknowledge")
+    assert back.status == 0, back
+    assert (emulator.posts, emulator.reposts) == ([], [])
+    assert city.json("audit", "verify").status == 0
+
+
+def test_a_lead_that_cannot_post_keeps_nobody_silent(place: tuple[Shell, XEmulator]) -> None:
+    """It fails at once: the others post for themselves."""
+    city, emulator = place
+    emulator.misbehave("error", code="suspended")
+    done = city.json("publish", words(), *TO, "--as", "mcpe", "--yes")
+    assert done.status == 5, done
+    assert sorted(post.account for post in emulator.posts) == ["parks", "water"]
+    assert emulator.reposts == []
+
+
+def test_a_message_that_the_lead_does_not_get_is_posted(place: tuple[Shell, XEmulator]) -> None:
+    city, emulator = place
+    before = len(emulator.posts)
+    done = city.json("publish", words(), "--to", "water-x", "--as", "mcpe", "--yes")
+    assert done.status == 0, done
+    assert [post.account for post in emulator.posts[before:]] == ["water"]

@@ -1,0 +1,86 @@
+"""LinkedIn, Threads and Instagram as rigs of the contract suite: the registry's connectors, and emulators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from schemas.events.authority import Profile
+from services.fanout.connectors.contract import Connector
+from services.fanout.connectors.registry import connectors
+from services.kernel.base.city import City
+from services.kernel.base.web import Running, serve
+from tests.integration.connectors.rigs import Seen, a_city, a_profile
+from tests.support.emulators import instagram, linkedin, meta, threads
+from tests.support.emulators.base import Emulator
+
+ACCOUNTS = {"fire": "1001", "water": "1002"}
+
+_PLACES: dict[str, tuple[type[Emulator], Callable[[str], str]]] = {
+    "linkedin": (linkedin.LinkedInEmulator, linkedin.token_of),
+    "threads": (threads.ThreadsEmulator, meta.token_of),
+    "instagram": (instagram.InstagramEmulator, meta.token_of),
+}
+
+
+class EmulatedRig:
+    """An emulator with the accounts fire and water, and the city's site, from which pictures are fetched."""
+
+    keyless = True
+    connector: Connector
+
+    def __init__(self, platform: str, folder: Path) -> None:
+        make, self.token_of = _PLACES[platform]
+        self.platform = platform
+        self.emulator: Any = make()
+        self.city = a_city(folder)
+        self._opened: list[Connector] = []
+        self._site: Running | None = None
+
+    @classmethod
+    async def open(cls, platform: str, folder: Path) -> EmulatedRig:
+        made = cls(platform, folder)
+        await made.emulator.start()
+        app = web.Application()
+        made.city.site_folder.mkdir(parents=True, exist_ok=True)
+        app.router.add_static("/", made.city.site_folder)
+        made._site = await serve(app, "127.0.0.1", 0, "the site")
+        known = made.city.settings
+        section = getattr(known, platform).model_copy(update={"server": made.emulator.url})
+        site = known.site.model_copy(update={"public": made._site.url})
+        made.city = City(folder, known.model_copy(update={platform: section, "site": site}))
+        for name, account in ACCOUNTS.items():
+            made.write_token(name, made.token_of(account))
+        made.connector = made.restart()
+        return made
+
+    def write_token(self, name: str, text: str) -> None:
+        path = self.city.token_path(f"{name}-{self.platform}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(text + "\n")
+
+    def restart(self) -> Connector:
+        made = connectors(self.city, "https://mission.example")
+        self._opened += made.values()
+        return made[self.platform]
+
+    def profile(self, name: str) -> Profile:
+        return a_profile(name, self.platform).model_copy(update={"account": ACCOUNTS[name]})
+
+    async def stands(self, profile: Profile) -> list[Seen]:
+        found = self.emulator.of(profile.account)
+        return [Seen(post.text, tuple(alt for alt in post.alts if alt != post.text)) for post in found]
+
+    async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
+        self.emulator.misbehave(kind, seconds, on, calls)
+
+    async def close(self) -> None:
+        for connector in self._opened:
+            await connector.close()
+        await self.emulator.stop()
+        if self._site is not None:
+            await self._site.stop()

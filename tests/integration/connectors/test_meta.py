@@ -1,0 +1,237 @@
+"""Threads and Instagram against the emulators: two steps, containers, quotas, chains, cards, pictures that fail."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+)
+from tests.integration.connectors.emulated_rigs import EmulatedRig
+from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
+from tests.support.emulators.base import Fault
+from tests.support.emulators.meta import token_of
+
+TEXT = "Boil water in Cedar Valley."
+
+
+@pytest.fixture(params=["threads", "instagram"])
+async def meta(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open(request.param, tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def threads(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open("threads", tmp_path)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def instagram(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open("instagram", tmp_path)
+    yield made
+    await made.close()
+
+
+def forget(rig: EmulatedRig) -> None:
+    """Lose what was noted on disk, as a machine that is set up anew has."""
+    shutil.rmtree(rig.city.var / "website" / "live" / f"{rig.platform}-containers", ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "cause"),
+    [
+        ("unauthorized", Retryable, Cause.CREDENTIAL),
+        ("rights", Retryable, Cause.CREDENTIAL),
+        ("app_limit", Retryable, Cause.LIMIT),
+        ("quota", Retryable, Cause.LIMIT),
+        ("not_ready", Retryable, Cause.LIMIT),
+        ("expired_container", Retryable, Cause.LIMIT),
+        ("suspended", Permanent, None),
+        ("blocked", Permanent, None),
+        ("invalid", Permanent, None),
+        ("unknown", Unknown, Cause.HOST),
+        ("service", Unknown, Cause.HOST),
+    ],
+)
+async def test_each_documented_error_ends_right(meta: EmulatedRig, code: str, kind: type, cause: Cause | None) -> None:
+    """At the publication, in Meta's words; the other account goes on."""
+    meta.emulator.misbehave("error", code=code, calls=2)
+    result = await meta.connector.publish(an_intent(meta.profile("fire"), TEXT, pictures=(PICTURE,)), store)
+    assert isinstance(result, kind)
+    assert getattr(result, "cause", None) == cause
+    assert str(meta.emulator.errors[code][3]) in getattr(result, "reason", "")
+    meta.emulator.faults.clear()
+    assert isinstance(await meta.connector.publish(an_intent(meta.profile("water"), TEXT), store), Posted)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "error_before"])
+async def test_a_lost_answer_to_the_publication_is_one_post(meta: EmulatedRig, fault: str, noted: bool) -> None:
+    """A fresh process asks the container that was noted, or, where the note is lost, the account's own posts."""
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave(fault)
+    assert isinstance(await meta.connector.publish(intent, store), Unknown)
+    if not noted:
+        forget(meta)
+    posted = await meta.restart().publish(replace(intent, repeat=True), store)
+    assert isinstance(posted, Posted)
+    assert posted == await meta.restart().publish(replace(intent, repeat=True), store)
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_a_published_container_that_is_not_listed_yet_is_not_posted_again(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_after")
+    await meta.connector.publish(intent, store)
+    posts, meta.emulator.posts = meta.emulator.posts, []
+    assert isinstance(await meta.restart().publish(replace(intent, repeat=True), store), Unknown)
+    assert meta.emulator.posts == []
+    meta.emulator.posts = posts
+    assert isinstance(await meta.restart().publish(replace(intent, repeat=True), store), Posted)
+    assert len(await meta.stands(intent.profile)) == 1
+
+
+@pytest.mark.parametrize("state", ["ERROR", "EXPIRED"])
+async def test_a_container_that_is_over_is_made_anew(meta: EmulatedRig, state: str) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("drop_before")
+    await meta.connector.publish(intent, store)
+    for one in meta.emulator.containers.values():
+        one.status = state
+    assert isinstance(await meta.restart().publish(replace(intent, repeat=True), store), Posted)
+    assert [Seen(TEXT)] == await meta.stands(intent.profile)
+
+
+async def test_what_is_prepared_slowly_is_waited_for_and_gone_on_with(meta: EmulatedRig) -> None:
+    meta.emulator.prepares_for = 1.0
+    quick = an_intent(meta.profile("fire"), TEXT)
+    assert isinstance(await meta.connector.publish(quick, store), Posted)
+    meta.emulator.prepares_for = 3.0
+    slow = an_intent(meta.profile("water"), TEXT, timeout=4.0)
+    result = await meta.connector.publish(slow, store)
+    assert isinstance(result, Retryable)
+    made = len(meta.emulator.containers)
+    assert isinstance(await meta.connector.publish(replace(slow, call_timeout=30.0), store), Posted)
+    assert len(meta.emulator.containers) == made
+
+
+async def test_what_cannot_be_seen_is_not_posted(meta: EmulatedRig) -> None:
+    intent = an_intent(meta.profile("fire"), TEXT)
+    meta.emulator.misbehave("error_before", on="read", calls=2)
+    assert isinstance(await meta.connector.publish(replace(intent, repeat=True), store), Retryable)
+    assert isinstance(await meta.connector.reconcile(intent), CannotTell)
+    assert meta.emulator.containers == {}
+
+
+async def test_a_check_says_whose_token_it_is_and_how_many_posts_are_left(meta: EmulatedRig) -> None:
+    meta.emulator.quota = 3
+    assert "3 posts left" in (await meta.connector.check(meta.profile("fire"))).detail
+    for number in range(3):
+        await meta.connector.publish(an_intent(meta.profile("fire"), f"N {number}", request_id=f"r{number}"), store)
+    used_up = await meta.connector.check(meta.profile("fire"))
+    assert (used_up.ok, used_up.cause) == (False, Cause.LIMIT)
+    result = await meta.connector.publish(an_intent(meta.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert "2207042" in str(meta.emulator.errors["quota"])
+    meta.write_token("fire", token_of("1002"))
+    assert (await meta.connector.check(meta.profile("fire"))).cause is Cause.OWN
+
+
+@pytest.mark.parametrize("code", ["fetch", "ratio", "format"])
+async def test_pictures_that_are_not_taken_block_nothing(meta: EmulatedRig, code: str) -> None:
+    """Threads goes without them; Instagram shows the words in their place; the receipt says so."""
+    meta.emulator.misbehave("error", on="media", code=code)
+    fire = meta.profile("fire")
+    posted = await meta.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "pictures are missing" in posted.note
+    assert [Seen(TEXT)] == await meta.stands(fire)
+
+
+async def test_a_site_that_the_platform_cannot_reach_holds_instagram_back(instagram: EmulatedRig) -> None:
+    """It is the city's to mend, and nothing is lost."""
+    assert instagram._site is not None
+    await instagram._site.stop()
+    instagram._site = None
+    result = await instagram.connector.publish(an_intent(instagram.profile("fire"), TEXT), store)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.OWN
+    assert "website" in result.reason
+
+
+async def test_a_text_that_cannot_be_drawn_needs_a_picture(instagram: EmulatedRig) -> None:
+    fire = instagram.profile("fire")
+    refused = await instagram.connector.publish(an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ"), store)
+    assert isinstance(refused, Permanent)
+    drawn = an_intent(fire, "ਪਾਣੀ ਉਬਾਲੋ", pictures=(PICTURE,), request_id="rother")
+    assert isinstance(await instagram.connector.publish(drawn, store), Posted)
+
+
+async def test_a_chain_stands_in_order_goes_on_and_is_taken_back(threads: EmulatedRig) -> None:
+    """An answer that was lost in its middle leaves no part twice; all parts are deleted, the last first."""
+    intent = an_intent(threads.profile("fire"), "One. (1/3)", "Two. (2/3)", "Three. (3/3)")
+    threads.emulator.faults.append(Fault("drop_after", skip=1))
+    first = await threads.connector.publish(intent, store)
+    while not isinstance(first, Posted):
+        first = await threads.restart().publish(replace(intent, repeat=True), store)
+    posts = threads.emulator.posts
+    assert [post.text for post in posts] == list(intent.content.parts)
+    assert [post.under for post in posts] == ["", posts[0].id, posts[1].id]
+    assert first == await threads.restart().reconcile(intent)
+    assert await threads.connector.read_back(intent, first.remote_id) == first  # type: ignore[attr-defined]
+    answer = an_intent(threads.profile("fire"), "An update.", request_id="rupdate")
+    answered = await threads.connector.publish(replace(answer, follows=first.remote_id), store)
+    assert isinstance(answered, Posted)
+    assert threads.emulator.posts[-1].under == posts[0].id
+    assert await threads.connector.retract(intent, first.remote_id) == Retracted()
+    assert [post.text for post in threads.emulator.posts] == ["An update."]
+    assert await threads.connector.read_back(intent, first.remote_id) == Absent()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("a" * 500, True),
+        ("a" * 501, False),
+        ("🔥" * 125, True),
+        ("🔥" * 125 + "a", False),
+        (" ".join(f"https://a.example/{n}" for n in range(5)), True),
+        (" ".join(f"https://a.example/{n}" for n in range(6)), False),
+    ],
+)
+async def test_threads_counts_emoji_as_bytes_and_links(threads: EmulatedRig, text: str, fits: bool) -> None:
+    result = await threads.connector.publish(an_intent(threads.profile("fire"), text), store)
+    assert isinstance(result, Posted if fits else Permanent)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(30, True), (31, False)])
+async def test_instagram_takes_thirty_hashtags(instagram: EmulatedRig, count: int, fits: bool) -> None:
+    text = " ".join(f"#a{number}" for number in range(count))
+    result = await instagram.connector.publish(an_intent(instagram.profile("fire"), text), store)
+    assert isinstance(result, Posted if fits else Permanent)
+
+
+async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
+    intent = an_intent(threads.profile("fire"), TEXT)
+    posted = await threads.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    threads.emulator.deletions = 0
+    result = await threads.connector.retract(intent, posted.remote_id)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.LIMIT

@@ -1,0 +1,231 @@
+"""Meta's content publishing in two steps, as one who posts meets it: what Threads and Instagram share."""
+
+from __future__ import annotations
+
+import io
+import time
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import aiohttp
+from aiohttp import web
+from PIL import Image, UnidentifiedImageError
+
+from tests.support.emulators.base import Emulator, Kind, Post, Refused
+
+
+@dataclass
+class Container:
+    """What is prepared: nobody sees it; it is published once at most, within a day."""
+
+    id: str
+    account: str
+    values: dict[str, Any]
+    alts: tuple[str, ...]
+    status: str = "FINISHED"
+    ready_at: float = 0.0
+    made: float = field(default_factory=time.monotonic)
+
+
+def token_of(account: str) -> str:
+    """Return an account's token."""
+    return f"THA{account}"
+
+
+class MetaEmulator(Emulator):
+    """Accounts of any number, each with its token. Containers, publication, quota, listings, deletion."""
+
+    VERSION: ClassVar = "v1.0"
+    create_edge: ClassVar = "threads"
+    publish_edge: ClassVar = "threads_publish"
+    quota_edge: ClassVar = "threads_publishing_limit"
+    status_field: ClassVar = "status"
+    text_field: ClassVar = "text"
+
+    errors: ClassVar = {
+        "unauthorized": (400, 190, None, "Error validating access token: Session has expired."),
+        "rights": (403, 10, None, "Application does not have permission for this action"),
+        "app_limit": (403, 4, None, "Application request limit reached"),
+        "quota": (400, 9, 2207042, "The number of posts of the day is reached."),
+        "not_ready": (400, 9007, 2207027, "The media is not ready for publishing, please wait for a moment."),
+        "suspended": (400, 25, 2207050, "The account is restricted."),
+        "blocked": (400, 4, 2207051, "We restrict certain activity to protect our community."),
+        "fetch": (400, 9004, 2207052, "The media could not be fetched from this URI."),
+        "ratio": (400, 36003, 2207009, "The aspect ratio is not supported."),
+        "format": (400, 36001, 2207005, "The image format is not supported."),
+        "too_long": (400, 100, None, "Param text must be at most 500 characters long."),
+        "invalid": (400, 100, None, "Invalid parameter"),
+        "gone": (400, 100, 33, "Unsupported get request. Object does not exist or cannot be loaded"),
+        "expired_container": (400, -1, 2207020, "The media you are trying to access has expired."),
+        "published": (400, 100, None, "The container was published already."),
+        "unknown": (500, 1, None, "An unknown error has occurred."),
+        "service": (503, 2, None, "Service temporarily unavailable"),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.containers: dict[str, Container] = {}
+        self.made: dict[str, datetime] = {}
+        self.quota = 250
+        self.deletions = 100
+        self.prepares_for = 0.0
+        """Seconds until a container is ready."""
+
+    def routes(self, app: web.Application) -> None:
+        base = f"/{self.VERSION}"
+        app.router.add_get(f"{base}/me", self.me)
+        app.router.add_post(f"{base}/{{account}}/{self.create_edge}", self.create)
+        app.router.add_get(f"{base}/{{account}}/{self.create_edge}", self.listing)
+        app.router.add_get(f"{base}/{{account}}/replies", self.replies)
+        app.router.add_post(f"{base}/{{account}}/{self.publish_edge}", self.publish)
+        app.router.add_get(f"{base}/{{account}}/{self.quota_edge}", self.limit)
+        app.router.add_get(f"{base}/{{id}}", self.one)
+        app.router.add_delete(f"{base}/{{id}}", self.delete)
+
+    def kind_of(self, request: web.Request) -> Kind:
+        if request.method == "POST":
+            return "post" if request.path.endswith(self.publish_edge) else "media"
+        return "delete" if request.method == "DELETE" else "read"
+
+    def refuse(self, code: str, seconds: float = 0.0) -> web.Response:
+        if code == "rate_limit":
+            said = {"error": {"message": "Calls to this api have exceeded the rate limit.", "code": 4}}
+            return web.json_response(said, status=429, headers={"Retry-After": str(int(seconds))})
+        status, number, subcode, words = self.errors[code]
+        error: dict[str, Any] = {"message": words, "type": "OAuthException", "code": number, "fbtrace_id": "A"}
+        return web.json_response({"error": error | ({"error_subcode": subcode} if subcode else {})}, status=status)
+
+    async def me(self, request: web.Request) -> web.Response:
+        account = self._who(request)
+        return web.json_response({"id": account, "user_id": account, "username": f"city{account}"})
+
+    @abstractmethod
+    async def check_values(self, values: dict[str, Any]) -> None:
+        """Raise Refused for what a container may not be made of."""
+
+    async def create(self, request: web.Request) -> web.Response:
+        account, values = self._own(request), await request.json()
+        await self.check_values(values)
+        if "image_url" in values:
+            await self._fetch(values["image_url"])
+        alts: tuple[str, ...] = (values["alt_text"],) if values.get("alt_text") else ()
+        if values.get("media_type") == "CAROUSEL":
+            children = [self.containers.get(one) for one in values["children"].split(",")]
+            if not 2 <= len(children) <= 20 or any(
+                one is None or "is_carousel_item" not in one.values for one in children
+            ):
+                raise Refused("invalid")
+            alts = tuple(alt for one in children if one is not None for alt in one.alts)
+        made = Container(self.next_id(), account, values, alts, ready_at=time.monotonic() + self.prepares_for)
+        self.containers[made.id] = made
+        return web.json_response({"id": made.id})
+
+    async def publish(self, request: web.Request) -> web.Response:
+        account, body = self._own(request), await request.json()
+        made = self.containers.get(body.get("creation_id", ""))
+        if made is None or made.account != account or "is_carousel_item" in made.values:
+            raise Refused("invalid")
+        if made.status == "PUBLISHED":
+            raise Refused("published")
+        if made.status != "FINISHED":
+            raise Refused("expired_container")
+        if time.monotonic() < made.ready_at:
+            raise Refused("not_ready")
+        if sum(post.account == account for post in self.posts) >= self.quota:
+            raise Refused("quota")
+        under = made.values.get("reply_to_id", "")
+        if under and not any(post.id == under for post in self.posts):
+            raise Refused("invalid")
+        made.status = "PUBLISHED"
+        post = Post(self.next_id(), account, made.values.get(self.text_field, ""), made.alts, under)
+        self.posts.append(post)
+        self.made[post.id] = datetime.now(UTC)
+        return web.json_response({"id": post.id})
+
+    async def listing(self, request: web.Request) -> web.Response:
+        return self._page(request, [post for post in self.of(self._own(request)) if not post.under])
+
+    async def replies(self, request: web.Request) -> web.Response:
+        return self._page(request, [post for post in self.of(self._own(request)) if post.under])
+
+    async def limit(self, request: web.Request) -> web.Response:
+        account = self._own(request)
+        used = sum(post.account == account for post in self.posts)
+        config = {"quota_total": self.quota, "quota_duration": 86_400}
+        return web.json_response({"data": [{"quota_usage": used, "config": config}]})
+
+    async def one(self, request: web.Request) -> web.Response:
+        account, name = self._who(request), request.match_info["id"]
+        made = self.containers.get(name)
+        if made is not None and made.account == account:
+            busy = made.status == "FINISHED" and time.monotonic() < made.ready_at
+            return web.json_response({"id": name, self.status_field: "IN_PROGRESS" if busy else made.status})
+        return web.json_response(self._shown(self._post(account, name)))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        account = self._who(request)
+        if self.deletions < 1:
+            raise Refused("app_limit")
+        self.posts.remove(self._post(account, request.match_info["id"]))
+        self.deletions -= 1
+        return web.json_response({"success": True, "deleted_id": request.match_info["id"]})
+
+    def _page(self, request: web.Request, posts: list[Post]) -> web.Response:
+        since, size = int(request.query["since"]), int(request.query["limit"])
+        begin = int(request.query.get("after", "0"))
+        found = [post for post in posts if self.made[post.id].timestamp() >= since]
+        body: dict[str, Any] = {"data": [self._shown(post) for post in found[begin : begin + size]]}
+        if len(found) > begin + size:
+            body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}
+        return web.json_response(body)
+
+    def _post(self, account: str, name: str) -> Post:
+        found = [post for post in self.of(account) if post.id == name]
+        if not found:
+            raise Refused("gone")
+        return found[0]
+
+    @abstractmethod
+    def permalink(self, post: Post) -> str:
+        """Return where people look at a post."""
+
+    def _shown(self, post: Post) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": post.id,
+            self.text_field: post.text,
+            "timestamp": f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}",
+            "permalink": self.permalink(post),
+        }
+        return shown | ({"replied_to": {"id": post.under}} if post.under else {})
+
+    async def _fetch(self, url: str) -> None:
+        """Fetch a picture as Meta does, and see that it is one that it takes."""
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                raw = await response.read()
+                image = Image.open(io.BytesIO(raw)) if response.status == 200 else None
+        except (aiohttp.ClientError, UnidentifiedImageError):
+            image = None
+        if image is None:
+            raise Refused("fetch")
+        if image.format != "JPEG" or not 320 <= image.width <= 1_440 or len(raw) > 8_000_000 or image.getexif():
+            raise Refused("format")
+        self.check_ratio(image.width / image.height)
+
+    @abstractmethod
+    def check_ratio(self, ratio: float) -> None:
+        """Raise Refused for a picture that is too narrow or too broad."""
+
+    def _own(self, request: web.Request) -> str:
+        account = self._who(request)
+        if account != request.match_info["account"]:
+            raise Refused("rights")
+        return account
+
+    def _who(self, request: web.Request) -> str:
+        account = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("THA")
+        if not account.isdigit():
+            raise Refused("unauthorized")
+        return account

@@ -1,0 +1,37 @@
+"""The pinned files: their hashes, their size on the wire, and that nothing is taken from elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+
+from services.web.render import HERE, STATIC, address_of_file
+
+VENDORED = {
+    # npm pack htmx.org@4.0.1, dist/htmx.min.js; Zero-Clause BSD
+    "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+}
+MOST_BYTES = 60_000
+
+
+def test_what_is_not_ours_is_what_was_looked_at() -> None:
+    for name, digest in VENDORED.items():
+        assert hashlib.sha256((STATIC / name).read_bytes()).hexdigest() == digest
+
+
+def test_all_files_together_stay_small_on_the_wire() -> None:
+    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in STATIC.iterdir() if path.is_file()}
+    assert sum(sizes.values()) <= MOST_BYTES, sizes
+
+
+def test_an_address_names_the_files_hash() -> None:
+    assert re.fullmatch(r"/static/[0-9a-f]{16}/desk\.css", address_of_file("desk.css"))
+
+
+def test_templates_load_nothing_from_elsewhere_and_run_nothing_inline() -> None:
+    for path in HERE.glob("templates/*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=|<style|hx-on|javascript:", text), path
+        assert not re.search(r'(?:src|href|action)="https?://', text), path
+        assert "|safe" not in text, path

@@ -1,0 +1,146 @@
+"""The hub: in order, nothing twice, nothing skipped; and the messages that its entries tell of."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events.desk import BoardEvent
+from services.kernel.base.clock import ManualClock
+from services.web import hub as module
+from services.web.domain.news import news_of
+from services.web.hub import Hub
+
+AT = datetime(2026, 11, 26, 11, 14, 7, tzinfo=UTC)
+
+
+def event(seq: int, subject: str = "ledger.control", **body: Any) -> BoardEvent:
+    """An entry as the board tells it."""
+    return BoardEvent(seq=seq, subject=subject, at=AT, body=body)
+
+
+def request(seq: int, name: str, text: str, **more: Any) -> BoardEvent:
+    """A request's entry."""
+    content = {"act": more.pop("act", None), "expires": more.pop("expires", None)}
+    fields = {
+        "author": "clerk",
+        "text": text,
+        "targets": ["fire-website"],
+        "renderings": [{"body": json.dumps(content)}],
+    }
+    return event(seq, f"ledger.request.{name}", **(fields | more))
+
+
+def receipt(seq: int, name: str, profile: str = "fire-website", outcome: str = "delivered") -> BoardEvent:
+    """A receipt's entry."""
+    return event(seq, f"ledger.receipt.{profile}.{name}", profile=profile, outcome=outcome, url="https://x.example/1")
+
+
+def made(*events: BoardEvent) -> Hub:
+    """A hub that was told this."""
+    hub = Hub(ManualClock(AT))
+    for one in events:
+        hub.add(one)
+    return hub
+
+
+@given(st.lists(st.integers(1, 30), max_size=60), st.integers(0, 30))
+def test_whoever_reads_on_gets_each_later_entry_once_and_in_order(told: list[int], seen: int) -> None:
+    """However often and late entries are told, a reader gets those above its place that were new when they came."""
+    hub = made(*(event(seq) for seq in told))
+    kept: list[int] = []
+    for seq in told:
+        if not kept or seq > kept[-1]:
+            kept.append(seq)
+    assert [one.seq for one in hub.after(seen)] == [seq for seq in kept if seq > seen]
+
+
+def test_a_place_before_what_is_kept_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 3)
+    hub = Hub(ManualClock(AT))
+    hub._kept = type(hub._kept)(maxlen=3)
+    for seq in range(1, 8):
+        hub.add(event(seq))
+    assert not hub.holds(3)
+    assert hub.holds(4)
+    assert [one.seq for one in hub.after(4)] == [5, 6, 7]
+    assert not hub.holds(9)
+
+
+def test_after_five_seconds_without_the_board_the_pages_are_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    hub = Hub(ManualClock(AT))
+    assert not hub.alive()
+    hub.beat()
+    now[0] += 4.9
+    assert hub.alive()
+    now[0] += 0.2
+    assert not hub.alive()
+
+
+async def test_who_waits_is_woken_by_the_next_entry() -> None:
+    hub = made()
+    waiting = asyncio.create_task(hub.wait(30))
+    await asyncio.sleep(0)
+    hub.add(event(1))
+    await asyncio.wait_for(waiting, 1)
+
+
+def test_what_holds_is_out_and_neither_ended_nor_expired() -> None:
+    ends = (AT + timedelta(hours=1)).isoformat()
+    hub = made(
+        request(1, "ra", "Water is off"),
+        receipt(2, "ra"),
+        request(3, "rb", "Road closed", expires=ends),
+        receipt(4, "rb"),
+        request(5, "rc", "Not out yet"),
+        request(6, "rd", "Water is back", act="all_clear", follows="ra"),
+    )
+    messages = hub.messages
+    assert [one.request_id for one in messages.holding(AT)] == ["rb", "ra"]
+    hub.add(receipt(7, "rd"))
+    assert [one.request_id for one in messages.holding(AT)] == ["rd", "rb"]
+    assert [one.request_id for one in messages.holding(AT + timedelta(hours=2))] == ["rd"]
+
+
+def test_a_recall_holds_nothing_and_the_mirror_is_no_profile() -> None:
+    hub = made(request(1, "ra", "Wrong"), receipt(2, "ra"), receipt(3, "ra", "website-mirror"))
+    hub.add(request(4, "rb", "Does not apply", act="recall", replaces="ra"))
+    hub.add(receipt(5, "rb", outcome="recalled"))
+    assert hub.messages.holding(AT) == []
+
+
+def test_search_finds_words_in_any_order() -> None:
+    hub = made(request(1, "ra", "Road closed at Dewdney Trunk"), request(2, "rb", "Hydrant flushing"))
+    assert [one.request_id for one in hub.messages.search("DEWDNEY road")] == ["ra"]
+    assert [one.request_id for one in hub.messages.search("")] == ["rb", "ra"]
+    assert hub.messages.search("nothing such") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ({"action": "hold", "on": True}, "stopped all posts (hold)"),
+        ({"action": "eoc_activate", "level": 2, "incident": "Flood"}, "activated the EOC, level 2: Flood"),
+        ({"action": "settings"}, "changed the city's authority (settings)"),
+    ],
+)
+def test_an_order_is_told_in_words(action: dict[str, Any], said: str) -> None:
+    payload = base64.b64encode(json.dumps({"officer": "pio", "action": action}).encode()).decode()
+    news = news_of(event(1, type="ordered", order={"payload": payload}))
+    assert (news.who, news.what) == ("pio", said)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.one_of(st.none(), st.text(max_size=8), st.integers())))
+def test_an_entry_that_makes_no_sense_keeps_its_place_and_says_nothing(body: dict[str, Any]) -> None:
+    for subject in ("ledger.control", "ledger.request.ra", "ledger.receipt.p.ra", "ledger.verdict.ra", "junk"):
+        hub = made(BoardEvent(seq=1, subject=subject, at=AT, body=body))
+        assert [one.seq for one in hub.after(0)] == [1]
