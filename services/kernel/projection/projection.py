@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from services.kernel.base.clock import Clock
@@ -23,7 +23,7 @@ from services.kernel.ledger.entry import Entry
 from services.kernel.ledger.integrity.checks import check_remembered
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.signals import Signals
-from services.kernel.projection.source import BATCH, Source
+from services.kernel.projection.source import Source
 
 LOOK_SECONDS = 1.0
 """How often the leader is asked for its newest sequence."""
@@ -58,7 +58,7 @@ class Projection:
         self.newest: Entry | None = None
         self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
         self.void_count = 0
-        self._source, self._clock, self._log = source, clock, log
+        self.source, self._clock, self._log = source, clock, log
         self._listeners: list[Listener] = []
         self._early: dict[int, Entry] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -91,7 +91,7 @@ class Projection:
 
     async def start(self) -> None:
         """Hear the feed and fold what stands already; raises Unreachable."""
-        await self._source.subscribe(self._heard)
+        await self.source.subscribe(self._heard)
         await self.catch_up()
         self._started.set()
 
@@ -160,7 +160,7 @@ class Projection:
         async with self._filling:
             self._wake.clear()
             began = self._clock.monotonic()
-            shape = await self._source.shape()
+            shape = await self.source.shape()
             if shape.last < self.fold.seq:
                 await self._compare()
             if self._check:
@@ -194,7 +194,7 @@ class Projection:
     async def _fill(self) -> None:
         """Fold what can be read; a replica may not have all of it yet."""
         began_at = self.fold.seq
-        async for batch in self._source.entries(self.fold.seq):
+        async for batch in self.source.entries(self.fold.seq):
             for entry in batch:
                 if entry.seq > self.fold.seq + 1:
                     await self._close_gap(entry.seq)
@@ -208,7 +208,7 @@ class Projection:
     async def _close_gap(self, before: int) -> None:
         """Ask the leader for what an answer left out; what the ledger has lost is not there (kernel.runtime.watch)."""
         for seq in range(self.fold.seq + 1, before):
-            entry = await self._source.get(seq)
+            entry = await self.source.get(seq)
             if entry is not None and seq > self.fold.seq:
                 await self._fold_one(entry)
 
@@ -231,7 +231,7 @@ class Projection:
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
-        newest = await self._source.last(pattern)
+        newest = await self.source.last(pattern)
         if newest is None:
             return []
         if is_first(newest) and "*" not in pattern:
@@ -239,19 +239,10 @@ class Projection:
         last, found, tries = newest.seq, list[Entry](), 0
         while not found or found[-1].seq < last:
             before = len(found)
-            async for batch in self._source.entries(found[-1].seq if found else 0, pattern):
+            async for batch in self.source.entries(found[-1].seq if found else 0, pattern):
                 found += batch
             tries = 0 if len(found) > before else await _again(tries, f"{pattern} could not be read up to {last}")
         return found
-
-    async def counts(self, pattern: str) -> dict[str, int]:
-        """Return how many entries the leader has on each subject of a filter; raises Unreachable."""
-        return await self._source.counts(pattern)
-
-    async def newest_of(self, names: Sequence[str], up_to: int) -> list[Entry]:
-        """Return the newest entries on subjects up to a sequence, as far as replicas have them; raises Unreachable."""
-        chunks = (names[start : start + BATCH] for start in range(0, len(names), BATCH))
-        return [entry for chunk in chunks for entry in await self._source.newest(chunk, up_to)]
 
     def _apply(self, entry: Entry) -> None:
         applied = self.fold.apply(entry, self._clock.monotonic())
@@ -286,7 +277,7 @@ class Projection:
         known = self.newest
         if known is None:
             return
-        found = await self._source.get(known.seq)
+        found = await self.source.get(known.seq)
         fault = check_remembered(
             f"this service has folded entry {known.seq}",
             same=found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at),

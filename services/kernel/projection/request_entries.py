@@ -8,29 +8,24 @@ through all requests that there ever were; the counts it has at hand.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from schemas import subjects
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.source import BATCH, Source
 
 READS = 16
 """Subjects that are read whole at the same time."""
 
 
 class Reads(Protocol):
-    """What is asked of the ledger; each raises Unreachable."""
+    """What is asked of the ledger: a projection, which knows where a replica is behind its leader."""
 
-    async def counts(self, pattern: str) -> dict[str, int]:
-        """Return how many entries the leader has on each subject of a filter."""
-        ...
-
-    async def newest_of(self, names: Sequence[str], up_to: int) -> list[Entry]:
-        """Return the newest entries on these subjects up to a sequence, as far as replicas have them."""
-        ...
+    source: Source
 
     async def all_of(self, pattern: str) -> list[Entry]:
-        """Return all that the leader has on a filter, in order."""
+        """Return all that the leader has on a filter, in order; raises Unreachable."""
         ...
 
 
@@ -48,7 +43,10 @@ async def entries_on(request_id: str, reads: Reads, up_to: int) -> list[Entry]:
     counts = await _counts(request_id, reads)
     once = [name for name, count in counts.items() if count == 1]
     # What comes after the counts stands above ``up_to``: of a subject that has one entry, none but that is found.
-    newest = {entry.subject: entry for entry in await reads.newest_of(once, up_to)}
+    newest: dict[str, Entry] = {}
+    for start in range(0, len(once), BATCH):
+        found = await reads.source.newest(once[start : start + BATCH], up_to)
+        newest |= {entry.subject: entry for entry in found}
     whole = await entries_of_all((name for name in counts if name not in newest), reads)
     return [entry for entry in (*newest.values(), *whole) if entry.seq <= up_to]
 
@@ -68,11 +66,11 @@ async def entries_of_all(patterns: Iterable[str], reads: Reads) -> list[Entry]:
 async def _counts(request_id: str, reads: Reads) -> dict[str, int]:
     """Return how many entries each subject of a request has; none without a request."""
     wanted = subjects.all_of(request_id)
-    counts = await reads.counts(f"ledger.*.{request_id}")
+    counts = await reads.source.counts(f"ledger.*.{request_id}")
     if subjects.request(request_id) not in counts:
         return {}
     for more in await asyncio.gather(
-        reads.counts(f"ledger.approval.{request_id}.*"), reads.counts(f"ledger.*.*.{request_id}")
+        reads.source.counts(f"ledger.approval.{request_id}.*"), reads.source.counts(f"ledger.*.*.{request_id}")
     ):
         counts |= more
     return {name: count for name, count in counts.items() if any(subjects.matches(one, name) for one in wanted)}
