@@ -25,6 +25,9 @@ from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime, to_entry
 
 BATCH = 512
+GATHER = 0.1
+"""Seconds in which entries that come close together are gathered: one signature and flush to disk for all of them."""
+
 WAIT = 1.0
 """Seconds between looks at whether a seal is due, when nothing comes."""
 
@@ -142,7 +145,7 @@ async def _background(*work: Callable[[], Awaitable[None]]) -> AsyncIterator[Cal
 
 async def _copy(puller: Puller, copier: LedgerCopier) -> None:
     """Copy one batch; an entry is acknowledged when it is on disk, under a signed checkpoint."""
-    messages = await puller.batch(WAIT)
+    messages = await puller.batch(WAIT, GATHER)
     if messages:
         entries = [to_entry(message) for message in messages]
         safe = await copier.on_entries(entries)

@@ -46,8 +46,10 @@ class Puller:
         if self._subscription is not None and not self._client.is_closed:
             await self._subscription.unsubscribe()
 
-    async def batch(self, wait: float) -> list[Msg]:
+    async def batch(self, wait: float, gather: float = 0.0) -> list[Msg]:
         """Return what is there, up to the size; an empty list when nothing came within ``wait`` seconds.
+
+        What follows the first one within ``gather`` seconds comes along, unless the batch is full before.
 
         Raises:
             Drift: the durable is gone, or the broker's JetStream does not answer for it.
@@ -64,6 +66,8 @@ class Puller:
             raise Drift(
                 "broker.drift", f"nobody answers for the durable {self._consumer.durable}", "onevoice provision"
             )
+        if len(self._waiting) < self._size:
+            await asyncio.sleep(gather)
         return [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
 
     async def _ask(self) -> None:

@@ -143,9 +143,10 @@ class BoardHandlers:
     async def _history(self, query: BoardQuery) -> BoardReply:
         state = await self._find(query.request_id or "")
         names = self.runtime.fold.chain.family(state.request_id)
-        found = [entry for name in names for entry in await entries_on(name, self.runtime.projection.all_of)]
+        as_of, projection = self.runtime.fold.seq, self.runtime.projection
+        found = [entry for name in names for entry in await entries_on(name, projection, as_of)]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
-        return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=self.runtime.fold.seq)
+        return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=as_of)
 
     # --- one request --------------------------------------------------------------------------------------
 
@@ -171,10 +172,11 @@ class BoardHandlers:
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""
         runtime = self.runtime
-        if await runtime.ledger.last(subjects.request(request_id)) is None:
+        last = await runtime.ledger.last(subjects.request(request_id))
+        if last is None or last.seq > runtime.fold.seq:
             await runtime.projection.catch_up()  # it may be younger than the fold
             return runtime.fold.requests.get(request_id)
-        found = await entries_on(request_id, runtime.projection.all_of)
+        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
         scratch = runtime.fold.apart()
         reopen(scratch, request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)

@@ -35,7 +35,7 @@ async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
     state = runtime.fold.requests.get(request_id)
     if state is None:
         scratch = runtime.fold.apart()
-        found = await entries_on(request_id, runtime.projection.all_of)
+        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
         reopen(scratch, request_id, found, runtime.clock.monotonic())
         state = scratch.requests.get(request_id)
     return state

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -407,10 +407,11 @@ class SimJetStream:
         headers = b64encode(f"NATS/1.0\r\n{lines}\r\n".encode())
         return RawStreamMsg(entry.subject, entry.seq, entry.data, hdrs=headers, stream=stream, time=entry.at)
 
-    async def stream_info(self, name: str) -> Any:
+    async def stream_info(self, name: str, subjects_filter: str | None = None) -> Any:
         """What the leader says of a stream."""
         network = self._client.network
-        return await _round_trip(network, self._client.process, lambda: network.server.info(name), self._timeout)
+        ask = partial(network.server.info, name, subjects_filter)
+        return await _round_trip(network, self._client.process, ask, self._timeout)
 
 
 class SimLedger(Ledger):
@@ -472,6 +473,22 @@ class SimSource:
                 after = batch[-1].seq
             if len(batch) < BATCH:
                 return
+
+    async def counts(self, pattern: str) -> dict[str, int]:
+        """Ask the leader."""
+        return await self._ledger.counts(pattern)
+
+    async def newest(self, names: Sequence[str], up_to: int) -> list[Entry]:
+        """Ask a replica, which may be behind; the end of its answer may break off."""
+        network, rng = self._network, self._network.rng
+        behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
+        ask = partial(network.server.direct_newest, names, up_to, behind)
+        try:
+            found: list[Entry] = await _round_trip(network, self._process, ask, SILENCE_SECONDS)
+        except nats.errors.Error as error:
+            message = "the broker did not answer a read of the ledger"
+            raise Unreachable("broker.unreachable", message, "onevoice doctor") from error
+        return found[: rng.randrange(1, len(found))] if len(found) > 1 and rng.random() < network.weather.lag else found
 
     async def shape(self) -> Shape:
         """Ask the leader."""

@@ -142,7 +142,7 @@ def _replica_believed() -> list[Patch]:
     """A request that is over is reopened with what a replica happens to know."""
 
     async def read(self: Any, pattern: str) -> list[Entry]:
-        return [entry async for batch in self._source.entries(0, pattern) for entry in batch]
+        return [entry async for batch in self.source.entries(0, pattern) for entry in batch]
 
     return [(Projection, "all_of", read)]
 

@@ -7,8 +7,8 @@ or not at all; a stale condition or a known message id refuses all of it, and a 
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -277,15 +277,31 @@ class Server:
             raise Refused(BATCH_INCOMPLETE, "atomic publish batch is incomplete")
         return self.ledger.append_batch(parts, self.clock())
 
-    def info(self, name: str) -> Any:
-        """Return what STREAM.INFO says of a stream's state."""
+    def info(self, name: str, subjects_filter: str | None = None) -> Any:
+        """Return what STREAM.INFO says of a stream's state, and how many messages each subject of a filter has."""
         entries = self.streams[name].entries
         sparse = self.streams[name].spec.max_msgs_per_subject == 1
         held = sum(entry is not None for entry in entries) if sparse else len(entries)
         first = 1 if held else 0
         return SimpleNamespace(
-            state=SimpleNamespace(first_seq=first, last_seq=len(entries), messages=held, num_deleted=0)
+            state=SimpleNamespace(
+                first_seq=first,
+                last_seq=len(entries),
+                messages=held,
+                num_deleted=0,
+                subjects=self._counts(name, subjects_filter) if subjects_filter else None,
+            )
         )
+
+    def _counts(self, name: str, pattern: str) -> dict[str, int]:
+        stream = self.streams[name]
+        return dict(Counter(entry.subject for seq in stream.seqs(pattern) if (entry := stream.get(seq)) is not None))
+
+    def direct_newest(self, names: Sequence[str], up_to: int, behind: int = 0) -> list[Entry]:
+        """Return what a direct get of the newest on several subjects is answered with, by such a replica."""
+        end = min(len(self.ledger.entries) - behind, up_to)
+        known = [[seq for seq in self.ledger.seqs(name) if seq <= end] for name in names]
+        return [entry for seqs in known if seqs and (entry := self.ledger.get(seqs[-1])) is not None]
 
     def direct(self, after: int, pattern: str, most: int, behind: int = 0) -> list[Entry]:
         """Return what a batch direct get of the ledger is answered with, by a replica that is so far behind."""

@@ -95,6 +95,15 @@ class LedgerReader:
         first = state.first_seq if state.messages else 0
         return Shape(first, state.last_seq, state.messages, state.num_deleted or 0)
 
+    async def counts(self, subject_filter: str) -> dict[str, int]:
+        """Return how many entries of the ledger the leader has on each subject of a filter, 100,000 subjects at most.
+
+        The server keeps these counts: it reads no entry for them, however long the ledger is.
+        """
+        what = f"the count of {subject_filter}"
+        info = await _asked(what, lambda: self.js.stream_info(streams.LEDGER, subjects_filter=subject_filter))
+        return dict(info.state.subjects or {})
+
     async def last_seq(self) -> int:
         """Return the newest sequence of the whole ledger (0: empty)."""
         entry = await self.last(subjects.LEDGER_ALL)

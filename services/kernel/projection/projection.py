@@ -59,7 +59,7 @@ class Projection:
         self.newest: Entry | None = None
         self.voids: deque[tuple[int, str]] = deque(maxlen=VOIDS_SHOWN)
         self.void_count = 0
-        self._source, self._clock, self._log = source, clock, log
+        self.source, self._clock, self._log = source, clock, log
         self._listeners: list[Listener] = []
         self._early: dict[int, Entry] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -92,7 +92,7 @@ class Projection:
 
     async def start(self) -> None:
         """Hear the feed and fold what stands already; raises Unreachable."""
-        await self._source.subscribe(self._heard)
+        await self.source.subscribe(self._heard)
         await self.catch_up()
         self._started.set()
 
@@ -161,7 +161,7 @@ class Projection:
         async with self._filling:
             self._wake.clear()
             began = self._clock.monotonic()
-            shape = await self._source.shape()
+            shape = await self.source.shape()
             if shape.last < self.fold.seq:
                 await self._compare()
             if self._check:
@@ -195,7 +195,7 @@ class Projection:
     async def _fill(self) -> None:
         """Fold what can be read; a replica may not have all of it yet."""
         began_at = self.fold.seq
-        async for batch in self._source.entries(self.fold.seq):
+        async for batch in self.source.entries(self.fold.seq):
             for entry in batch:
                 if entry.seq > self.fold.seq + 1:
                     await self._close_gap(entry.seq)
@@ -209,7 +209,7 @@ class Projection:
     async def _close_gap(self, before: int) -> None:
         """Ask the leader for what an answer left out; what the ledger has lost is not there (kernel.runtime.watch)."""
         for seq in range(self.fold.seq + 1, before):
-            entry = await self._source.get(seq)
+            entry = await self.source.get(seq)
             if entry is not None and seq > self.fold.seq:
                 await self._fold_one(entry)
 
@@ -227,12 +227,12 @@ class Projection:
         self._apply(entry)
 
     async def _reopen(self, request_id: str, before: int) -> None:
-        found = [entry for entry in await entries_on(request_id, self.all_of) if entry.seq < before]
+        found = await entries_on(request_id, self, before - 1)
         reopen(self.fold, request_id, found, self._clock.monotonic())
 
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter; a replica that is behind is asked again; raises Unreachable."""
-        newest = await self._source.last(pattern)
+        newest = await self.source.last(pattern)
         if newest is None:
             return []
         if is_first(newest) and "*" not in pattern:
@@ -240,7 +240,7 @@ class Projection:
         last, found, tries = newest.seq, list[Entry](), 0
         while not found or found[-1].seq < last:
             before = len(found)
-            async for batch in self._source.entries(found[-1].seq if found else 0, pattern):
+            async for batch in self.source.entries(found[-1].seq if found else 0, pattern):
                 found += batch
             tries = 0 if len(found) > before else await _again(tries, f"{pattern} could not be read up to {last}")
         return found
@@ -278,7 +278,7 @@ class Projection:
         known = self.newest
         if known is None:
             return
-        found = await self._source.get(known.seq)
+        found = await self.source.get(known.seq)
         fault = check_remembered(
             f"this service has folded entry {known.seq}",
             same=found is not None and (found.data, found.subject, found.at) == (known.data, known.subject, known.at),

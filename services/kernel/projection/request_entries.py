@@ -1,70 +1,76 @@
-"""Reads all that stands on one request, subject by subject: the server finds each at once, however long the ledger is.
+"""Reads all that stands on one request, in a handful of questions however long the ledger is.
 
-A filter with ``*`` before the request has it walk all subjects of that kind; only of resolutions there are few.
+The leader says how many entries each of its subjects has. Where there is one, as nearly everywhere, the newest is read,
+many subjects at a time; the others are read whole. A filter with ``*`` before the request would have the server look
+through all requests that there ever were; the counts it has at hand.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 from schemas import subjects
-from schemas.events.requests import Request
-from schemas.events.verdicts import Verdict
-from schemas.platforms import MIRROR
-from schemas.subjects import place_of
-from services.kernel.fold.reading import parse
 from services.kernel.ledger.entry import Entry
+from services.kernel.projection.source import BATCH, Source
 
 READS = 16
-"""Subjects that are read at the same time."""
-
-MOST_PROFILES = 100
-"""With more profiles than that the walk is the shorter way."""
-
-Read = Callable[[str], Awaitable[list[Entry]]]
+"""Subjects that are read whole at the same time."""
 
 
-async def entries_on(request_id: str, read: Read, profiles: Collection[str] | None = None) -> list[Entry]:
-    """Return the entries on a request that any reader folds, subject by subject.
+class Reads(Protocol):
+    """What is asked of the ledger: a projection, which knows where a replica is behind its leader."""
+
+    source: Source
+
+    async def all_of(self, pattern: str) -> list[Entry]:
+        """Return all that the leader has on a filter, in order; raises Unreachable."""
+        ...
+
+
+async def entries_on(request_id: str, reads: Reads, up_to: int) -> list[Entry]:
+    """Return the entries on a request that any reader folds, in no order.
 
     Args:
-        request_id: the request.
-        read: returns all entries on a subject, in order; raises Unreachable.
-        profiles: where attempts and receipts of it stand; None: on any of those that it names.
+        request_id: the request; nothing is read of one that the ledger does not have.
+        reads: what is asked.
+        up_to: the sequence up to which entries are wanted; the leader has to have it.
+
+    Raises:
+        Unreachable: the broker does not answer, or all that answers is behind its leader.
     """
-    patterns = subjects.all_of(request_id)
-    walks = [one for one in patterns if place_of(one)[0] in ("attempt", "receipt")]
-    found = await entries_of_all(set(patterns).difference(walks), read)
-    profiles = profiles_named(found) if profiles is None else profiles
-    if len(profiles) > MOST_PROFILES:
-        return found + await entries_of_all(walks, read)
-    places = [place(profile, request_id) for profile in profiles for place in (subjects.attempt, subjects.receipt)]
-    return found + await entries_of_all(places, read)
+    counts = await _counts(request_id, reads)
+    once = [name for name, count in counts.items() if count == 1]
+    # What comes after the counts stands above ``up_to``: of a subject that has one entry, none but that is found.
+    newest: dict[str, Entry] = {}
+    for start in range(0, len(once), BATCH):
+        found = await reads.source.newest(once[start : start + BATCH], up_to)
+        newest |= {entry.subject: entry for entry in found}
+    whole = await entries_of_all((name for name in counts if name not in newest), reads)
+    return [entry for entry in (*newest.values(), *whole) if entry.seq <= up_to]
 
 
-async def entries_of_all(patterns: Iterable[str], read: Read) -> list[Entry]:
+async def entries_of_all(patterns: Iterable[str], reads: Reads) -> list[Entry]:
     """Return the entries on several subjects or filters; a few are read at a time."""
     few = asyncio.Semaphore(READS)
 
     async def one(pattern: str) -> list[Entry]:
         async with few:
-            return await read(pattern)
+            return await reads.all_of(pattern)
 
     batches = await asyncio.gather(*(one(pattern) for pattern in sorted(patterns)))
     return [entry for batch in batches for entry in batch]
 
 
-def profiles_named(entries: Iterable[Entry]) -> set[str]:
-    """Return the profiles that any of these requests and verdicts names, and the mirror; no other counts on them."""
-    found = {MIRROR}
-    for entry in entries:
-        kind = place_of(entry.subject)[0]
-        try:
-            if kind == "request":
-                found.update(parse(Request, entry.data).targets)
-            elif kind == "verdict":
-                found.update(parse(Verdict, entry.data).targets)
-        except ValueError:
-            continue
-    return found
+async def _counts(request_id: str, reads: Reads) -> dict[str, int]:
+    """Return how many entries each subject of a request has; none without a request."""
+    wanted = subjects.all_of(request_id)
+    counts = await reads.source.counts(f"ledger.*.{request_id}")
+    if subjects.request(request_id) not in counts:
+        return {}
+    for more in await asyncio.gather(
+        reads.source.counts(f"ledger.approval.{request_id}.*"), reads.source.counts(f"ledger.*.*.{request_id}")
+    ):
+        counts |= more
+    return {name: count for name, count in counts.items() if any(subjects.matches(one, name) for one in wanted)}

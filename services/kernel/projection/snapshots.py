@@ -98,10 +98,9 @@ class Snapshots:
 
     async def _part(self, snapshot: Snapshot) -> list[Entry]:
         """Read control and what is open, as it stood at the snapshot."""
-        read = self._projection.all_of
-        found = await read(subjects.CONTROL)
-        for name, profiles in snapshot.requests:
-            found += await entries_on(name, read, profiles)
+        found = await self._projection.all_of(subjects.CONTROL)
+        for name, _ in snapshot.requests:
+            found += await entries_on(name, self._projection, snapshot.seq)
         return [entry for entry in found if entry.seq <= snapshot.seq]
 
     def _fault(self, snapshot: Snapshot, found: Entry | None) -> IntegrityFault | None:

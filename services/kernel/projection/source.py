@@ -8,8 +8,8 @@ server's own headers, never what a publisher put into an entry.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
 
 import nats.errors
 from nats.aio.client import Client
@@ -47,6 +47,18 @@ class Source(Protocol):
         """Return what the leader says of the stream; raises Unreachable."""
         ...
 
+    async def counts(self, pattern: str) -> dict[str, int]:
+        """Return how many entries the leader has on each subject of a filter; raises Unreachable."""
+        ...
+
+    async def newest(self, names: Sequence[str], up_to: int) -> list[Entry]:
+        """Return the newest entries on up to BATCH literal subjects, up to a sequence, as far as a replica has them.
+
+        Raises:
+            Unreachable: the broker does not answer.
+        """
+        ...
+
     async def get(self, seq: int) -> Entry | None:
         """Return the entry that the leader has at a sequence; raises Unreachable."""
         ...
@@ -78,7 +90,7 @@ class NatsSource:
     async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
         """Read by batch direct get until a batch comes back short."""
         while True:
-            batch = await self._batch(after, pattern)
+            batch = await self._batch({"seq": after + 1, "batch": BATCH, "next_by_subj": pattern})
             if batch:
                 yield batch
                 after = batch[-1].seq
@@ -88,6 +100,14 @@ class NatsSource:
     async def shape(self) -> Shape:
         """Ask the leader (STREAM.INFO)."""
         return await self._ledger.shape()
+
+    async def counts(self, pattern: str) -> dict[str, int]:
+        """Ask the leader (STREAM.INFO)."""
+        return await self._ledger.counts(pattern)
+
+    async def newest(self, names: Sequence[str], up_to: int) -> list[Entry]:
+        """Read them by one direct get."""
+        return await self._batch({"multi_last": list(names), "up_to_seq": up_to, "batch": BATCH})
 
     async def get(self, seq: int) -> Entry | None:
         """Ask the leader (STREAM.MSG.GET)."""
@@ -101,9 +121,8 @@ class NatsSource:
     def _client(self) -> Client:
         return self._ledger.client
 
-    async def _batch(self, after: int, pattern: str) -> list[Entry]:
+    async def _batch(self, query: dict[str, Any]) -> list[Entry]:
         inbox = self._client.new_inbox()
-        query = {"seq": after + 1, "batch": BATCH, "next_by_subj": pattern}
         found: list[Entry] = []
         try:
             subscription = await self._client.subscribe(inbox)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -19,7 +20,7 @@ from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.integrity.checks import Shape
-from services.kernel.projection import projection, request_entries
+from services.kernel.projection import projection
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
 from services.kernel.projection.source import OnEntry
@@ -35,6 +36,7 @@ class Leader:
         self.held = [Entry(seq, subject, AT, self._data(subject), {}) for seq, subject in enumerate(entries, 1)]
         self.asked: list[str] = []
         self.cuts: list[set[int]] = []
+        self.meanwhile: dict[str, list[Entry]] = {}
 
     @staticmethod
     def _data(subject: str) -> bytes:
@@ -52,6 +54,17 @@ class Leader:
         found = [e for e in self.held if e.seq > after and e.seq not in cut and subjects.matches(pattern, e.subject)]
         if found:
             yield found
+
+    async def counts(self, pattern: str) -> dict[str, int]:
+        self.asked.append(pattern)
+        self.held += self.meanwhile.pop(pattern, [])
+        return dict(Counter(e.subject for e in self.held if subjects.matches(pattern, e.subject)))
+
+    async def newest(self, names: Sequence[str], up_to: int) -> list[Entry]:
+        """Answer without what the next cut leaves out."""
+        cut = self.cuts.pop(0) if self.cuts else set()
+        last = {e.subject: e for e in self.held if e.subject in names and e.seq <= up_to and e.seq not in cut}
+        return list(last.values())
 
     async def shape(self) -> Shape:
         return Shape(1, len(self.held), len(self.held))
@@ -120,7 +133,7 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
     """Seed 18 of the simulation: each service had reopened it with what its own replica knew."""
     mine = ("ledger.request.r1", "ledger.approval.r1.mcpe", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
     leader = Leader(*mine, "ledger.approval.r1.pio")
-    leader.cuts = [set(), *[{1, 2, 3, 4, 5}, {1, 5}, {5}, {3, 4}] * 4]
+    leader.cuts = [set(), *[{1, 2, 3, 4, 5}, {1, 5}, {5}, {3, 4}] * 2]
     follower, fold = follow(leader)
     await follower.catch_up()
     assert fold.reopened == [1, *(1, 2, 4)], "before the first approval one entry stood, before the second four"
@@ -128,22 +141,40 @@ async def test_a_request_that_is_over_is_reopened_with_all_its_entries_though_a_
     assert leader.cuts == [], "each answer was cut that could be"
 
 
-async def test_a_request_is_read_by_literal_subjects_of_the_profiles_that_it_names() -> None:
-    """With ``*`` before the request's name the server looks through all requests that there ever were."""
-    leader = Leader("ledger.request.r1", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
+async def test_a_request_is_read_in_few_looks_and_no_filter_makes_the_server_look_through_others() -> None:
+    """Of a filter the server is asked for its counts alone: it has them at hand."""
+    once = ("ledger.request.r1", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1", "ledger.approval.r1.pio")
+    others = ("ledger.verdict.r2", "ledger.delivery.fire.r1", "ledger.approval.r2.r1")
+    leader = Leader(*once, "ledger.verdict.r1", *others, "ledger.verdict.r1")
     follower, _ = follow(leader)
-    found = await entries_on("r1", follower.all_of)
-    assert sorted(entry.seq for entry in found) == [1, 2, 3]
-    assert {subject for subject in leader.asked if "*" in subject} == {"ledger.approval.r1.*", "ledger.resolution.*.r1"}
+    found = await entries_on("r1", follower, 9)
+    assert sorted(entry.seq for entry in found) == [1, 2, 3, 4, 5, 9]
+    counted = ["ledger.*.r1", "ledger.approval.r1.*", "ledger.*.*.r1"]
+    assert leader.asked == [*counted, "ledger.verdict.r1", "ledger.verdict.r1"]
 
 
-async def test_a_request_to_very_many_profiles_is_read_in_few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_entries, "MOST_PROFILES", 1)
-    leader = Leader("ledger.request.r1", "ledger.attempt.fire.r1", "ledger.receipt.fire.r1", "ledger.verdict.r2")
+async def test_what_comes_while_a_request_is_read_hides_nothing_before_it() -> None:
+    leader = Leader("ledger.request.r1", "ledger.receipt.fire.r1", "ledger.seal")
+    later = [Entry(4, "ledger.receipt.fire.r1", AT, b"{}", {}), Entry(5, "ledger.verdict.r1", AT, b"{}", {})]
+    for moment in ("ledger.*.r1", "ledger.approval.r1.*", "ledger.*.*.r1"):
+        leader.meanwhile = {moment: later}
+        follower, _ = follow(leader)
+        assert sorted(entry.seq for entry in await entries_on("r1", follower, 3)) == [1, 2], moment
+        del leader.held[3:]
+
+
+async def test_what_a_replica_lacks_is_read_up_to_the_leader() -> None:
+    leader = Leader("ledger.request.r1", "ledger.verdict.r1", "ledger.receipt.fire.r1")
+    leader.cuts = [{1, 2}, {1}]
     follower, _ = follow(leader)
-    found = await entries_on("r1", follower.all_of)
-    assert sorted(entry.seq for entry in found) == [1, 2, 3]
-    assert set(leader.asked) == set(subjects.all_of("r1"))
+    assert sorted(entry.seq for entry in await entries_on("r1", follower, 3)) == [1, 2, 3]
+
+
+async def test_of_a_request_that_there_is_not_nothing_is_read() -> None:
+    leader = Leader("ledger.attempt.fire.r1", "ledger.receipt.fire.r1")
+    follower, _ = follow(leader)
+    assert await entries_on("r1", follower, 2) == []
+    assert leader.asked == ["ledger.*.r1"]
 
 
 def test_a_request_that_is_reopened_leaves_the_profile_to_who_holds_it() -> None:
