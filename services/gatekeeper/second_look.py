@@ -124,6 +124,6 @@ class SecondLook:
         if known is not None:
             return known
         scratch = runtime.fold.apart()
-        found = await entries_on(request_id, runtime.projection.all_of)
+        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
         reopen(scratch, request_id, found, runtime.clock.monotonic())
         return scratch.requests.get(request_id)
