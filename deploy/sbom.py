@@ -35,9 +35,7 @@ def components(lock: str) -> Iterator[dict[str, Any]]:
         purl = f"pkg:pypi/{name}@{version}"
         made: dict[str, Any] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
         allowed = [{"alg": "SHA-256", "content": one} for one in hashes]
-        made["externalReferences"] = [
-            {"type": "distribution", "url": f"https://pypi.org/project/{name}/{version}/", "hashes": allowed}
-        ]
+        made["externalReferences"] = [{"type": "distribution", "url": purl, "hashes": allowed}]
         if marker:
             made["properties"] = [{"name": "onevoice:only-where", "value": marker.strip()}]
         yield made
