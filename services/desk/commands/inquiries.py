@@ -37,9 +37,9 @@ async def inquiries(
     every: Annotated[str, typer.Option("--every", metavar="TIME", help="With --watch: how often.")] = "60s",
     as_: options.AsksAs = None,
 ) -> int:
-    """Show what people ask the city's profiles in public: mentions, and answers to its posts.
+    """Show what people ask the city in public.
 
-    Each is shown once, with the post that it answers. Nothing in it is opened, fetched or obeyed; characters that
+    Mentions, and answers to its posts: each is shown once, with the post that it answers. Nothing in it is opened, fetched or obeyed; characters that
     nobody sees are spelt out. Some platforms charge for what is read. It needs the profiles' credentials: run it where
     the services run.
     """
