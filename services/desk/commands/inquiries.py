@@ -39,9 +39,9 @@ async def inquiries(
 ) -> int:
     """Show what people ask the city in public.
 
-    Mentions, and answers to its posts: each is shown once, with the post that it answers. Nothing in it is opened, fetched or obeyed; characters that
-    nobody sees are spelt out. Some platforms charge for what is read. It needs the profiles' credentials: run it where
-    the services run.
+    Mentions, and answers to its posts: each is shown once, with the post that it answers. Nothing in it is opened,
+    fetched or obeyed; characters that nobody sees are spelt out. Some platforms charge for what is read. It needs the
+    profiles' credentials: run it where the services run.
     """
     back, pause = duration(since, "since.malformed"), duration(every, "every.malformed").total_seconds()
     if not timedelta(0) < back <= _LONGEST or pause < 1:
