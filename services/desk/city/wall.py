@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from schemas.events.authority import Manifest, Realm
+from schemas.events.authority import Manifest, Profile, Realm
 from schemas.platforms import WEBSITE
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, OneVoiceError
@@ -25,6 +25,20 @@ def refuse_shared(city: City) -> None:
     """
     for message, hint, code in shared(city):
         raise BadInput(code, message, hint)
+
+
+def refuse_live(city: City, profiles: Iterable[Profile]) -> None:
+    """Refuse profiles of the exercise, sanctioned since its manifest was signed, that are accounts of the live one.
+
+    Raises:
+        BadInput: ``realms.account``.
+    """
+    live = _accounts(city, "live")
+    for one in profiles:
+        if theirs := live.get((one.platform, one.account)):
+            hint = f"an exercise has accounts of its own: onevoice profiles remove {one.id} --realm exercise"
+            message = f"{one.account} on {one.platform}, profile {one.id}, is {theirs} of the live realm"
+            raise BadInput("realms.account", message, hint)
 
 
 def shared(city: City) -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,8 @@
-"""``onevoice profiles``: list, check, add, suspend, remove."""
+"""``onevoice profiles``: list, check, rehearse, add, suspend, remove."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -14,15 +15,19 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.control import Action, ProfileAdd, ProfileRemove, ProfileSuspend
 from schemas.events.desk import BoardQuery
-from services.desk import completion, confirm, options, session
+from services.desk import completion, confirm, options, sent, session
 from services.desk.app import Invocation, command, group
+from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
-from services.desk.city.profile_check import examine
+from services.desk.city.profile_check import NO_CREDENTIAL, examine
 from services.desk.session import Session
 from services.desk.views import city as shown
 from services.desk.views import outcome
+from services.desk.views.output import note
 from services.desk.words import check_id
-from services.kernel.base.errors import BadInput, Exit, describe
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Exit, Refused, describe
 
 app = group("See and check the official profiles.", "onevoice profiles check")
 
@@ -60,6 +65,51 @@ async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     findings = [asdict(one) | {"problems": list(one.problems)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
+
+
+@command(app, "rehearse", "onevoice profiles rehearse --all --realm exercise --as pio")
+async def rehearse(
+    desk: Invocation,
+    profiles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROFILE]...", help="The profiles of the exercise.", autocompletion=completion.profiles
+        ),
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="All official profiles that are accounts.")] = False,
+    as_: options.ActsAs = None,
+    yes: options.Yes = False,
+) -> int:
+    """Post on practice accounts, read it back and delete it.
+
+    Realm exercise only. The post says that it is a rehearsal. Exit status 5 when something was posted and not all
+    worked; when nothing was posted, 6 when platforms did not answer, else 2.
+    """
+    if desk.city().realm != "exercise":
+        hint = "name the exercise: --realm exercise; onevoice profiles check looks at live profiles without posting"
+        raise Refused("rehearsal.live", "a rehearsal passes no gate: never on the city's own profiles", hint)
+    if bool(profiles) == everywhere:
+        raise BadInput("rehearsal.profiles", "name profiles, or --all", "onevoice profiles rehearse --help")
+    from services.desk.city import rehearsal
+    from services.desk.views import rehearsal as rehearsed
+
+    async with session.acting(desk, as_) as here:
+        known, city, view = await _profiles(here), here.city, await here.eoc()
+    if (why := rehearsal.objection(view)) is not None:
+        raise Refused("rehearsal.not_now", f"nothing is rehearsed now: {why}", "onevoice eoc status --realm exercise")
+    chosen = _to_rehearse(city, known, profiles)
+    seen_here = {one.id: examine(city, one) for one in chosen}
+    unsound = {name: "; ".join(one.problems) for name, one in seen_here.items() if not one.ok}
+    async with rehearsal.opened(city) as tools:
+        await confirm.deed(rehearsed.question(len(chosen), rehearsal.staying(tools, chosen)), yes=yes)
+        session.allow(rehearsal.LONGEST * (1 + len(chosen) // rehearsal.AT_ONCE))
+        sent.note_sent()
+        found = await rehearsal.rehearse(tools, chosen, unsound, SystemClock().now(), _tell_posted)
+    left_out = [one.id for one in known if one.official and one.platform in NO_CREDENTIAL] if everywhere else []
+    desk.answer(
+        [rehearsed.rehearsed_json(one) for one in found], lambda out: rehearsed.rehearsals(out, found, left_out)
+    )
+    return rehearsed.exit_status(found)
 
 
 @command(
@@ -121,6 +171,28 @@ async def remove(desk: Invocation, profile: ProfileId, as_: options.ActsAs = Non
     """Strike a profile off the list, for good. What was posted to it stays where it is, and on record."""
     action = ProfileRemove(profile=check_id(profile, "profile"))
     return await _order(desk, as_, action, profile, "" if yes else f"This strikes {profile} off the list.")
+
+
+def _to_rehearse(city: City, known: Sequence[Profile], named: list[str] | None) -> tuple[Profile, ...]:
+    """Return the profiles to rehearse on; none of them is a live account."""
+    by_id = {one.id: one for one in known}
+    for name in named or ():
+        if name not in by_id:
+            raise BadInput("profile.unknown", f"there is no profile {name!r}", "onevoice profiles list")
+        if by_id[name].platform in NO_CREDENTIAL:
+            what = f"{name} is no account: {by_id[name].platform} has nothing to rehearse"
+            raise BadInput("rehearsal.no_account", what, "onevoice profiles check")
+    every = (one for one in known if one.official and one.platform not in NO_CREDENTIAL)
+    chosen = tuple(by_id[name] for name in dict.fromkeys(named)) if named else tuple(every)
+    if not chosen:
+        raise BadInput("rehearsal.no_account", "no official profile is an account", "onevoice profiles list")
+    wall.refuse_shared(city)
+    wall.refuse_live(city, chosen)
+    return chosen
+
+
+def _tell_posted(profile: str, url: str) -> None:
+    note(f"{profile}: posted{' at ' + url if url else ''}")
 
 
 async def _profiles(here: Session, at_least: int | None = None) -> tuple[Profile, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from services.desk.city.wall import refuse_shared, shared
+from services.desk.city.wall import refuse_live, refuse_shared, shared
 from services.desk.views.health import Level, realms
 from services.kernel.base.city import City
+from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import BadInput
-from tests.support.ledger_builder import demo_city
+from services.provision import demo_plan, make_city
+from tests.support.ledger_builder import START, demo_city
 
 
 @pytest.fixture
@@ -46,3 +49,16 @@ def test_empty_files_are_no_credentials(city: City) -> None:
     for realm in ("live", "exercise"):
         put(city, realm, "fire-mastodon.token", "\n")
     refuse_shared(city)
+
+
+def test_a_profile_of_the_exercise_is_no_live_account(tmp_path: Path) -> None:
+    """Also one that was sanctioned after the exercise's manifest was signed; accounts of the townsquare may be."""
+    plan = demo_plan()
+    first = plan.profiles[0]
+    account = first.model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
+    city = make_city(tmp_path / "other", replace(plan, profiles=(*plan.profiles, account)), ManualClock(START))
+    refuse_live(city, [account.model_copy(update={"account": "MissionFireDrill"}), *plan.profiles])
+    with pytest.raises(BadInput) as caught:
+        refuse_live(city, [account.model_copy(update={"id": "drill-x"})])
+    assert caught.value.code == "realms.account"
+    assert "drill-x" in caught.value.message

@@ -1,0 +1,279 @@
+"""``onevoice profiles rehearse`` in an exercise that is up: townsquare, website, and emulators of other platforms."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.kernel.base.city import load_city
+from tests.cli.conftest import Done, Shell, lower_city, port_of, raise_city
+from tests.support.emulators import facebook, instagram, linkedin, meta, threads, x
+from tests.support.emulators.hosted import hosted
+from tests.support.mission import PATIENCE
+from tests.support.ports import free_port
+
+EXERCISE = ("--realm", "exercise")
+STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")
+PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram")
+STAYS = "instagram"
+READS_BEFORE_POST = 2
+"""The account and the instance, for the credential."""
+STEPS = ["credential", "post", "read-back", "delete"]
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A city whose exercise is up, its townsquare's address, and the emulators of ``fire-<platform>``."""
+
+    city: Shell
+    townsquare: str
+    of: dict[str, Any]
+
+    def rehearse(self, *words: str) -> Done:
+        return self.city.json("profiles", "rehearse", *words, "--as", "mcpe", "--yes", *EXERCISE)
+
+    def misbehave(self, kind: str, on: str, calls: int = 1, account: str = "exercise-fire", **more: Any) -> None:
+        fault = {"kind": kind, "on": on, "calls": calls, "account": account, **more}
+        self._faults("POST", json.dumps(fault).encode())
+
+    def behave(self) -> None:
+        self._faults("DELETE")
+
+    def _faults(self, method: str, body: bytes | None = None) -> None:
+        assert self.city.folder is not None
+        token = (self.city.folder / "var" / "townsquare" / "admin.token").read_text().strip()
+        where, headers = f"{self.townsquare}/admin/faults", {"Authorization": f"Bearer {token}"}
+        with urllib.request.urlopen(urllib.request.Request(where, body, headers, method=method)) as answer:
+            assert answer.status in (200, 201, 204)
+
+
+def results(one: dict[str, Any]) -> list[str]:
+    assert [step["step"] for step in one["steps"]] == STEPS
+    return [step["result"] for step in one["steps"]]
+
+
+def detail(one: dict[str, Any], name: str) -> str:
+    return str(next(step["detail"] for step in one["steps"] if step["step"] == name))
+
+
+def gone(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url):
+            return False
+    except urllib.error.HTTPError as error:
+        return error.code in (404, 410)
+
+
+@pytest.fixture(scope="module")
+def practice(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
+    made: dict[str, Any] = {
+        "x": x.XEmulator(),
+        "facebook": facebook.FacebookEmulator(),
+        "linkedin": linkedin.LinkedInEmulator(),
+        "threads": threads.ThreadsEmulator(),
+        "instagram": instagram.InstagramEmulator(),
+    }
+    tokens: dict[str, Callable[[str], str]] = {
+        "x": lambda _: x.credential("fire"),
+        "facebook": facebook.token_of,
+        "linkedin": linkedin.token_of,
+        "threads": meta.token_of,
+        "instagram": meta.token_of,
+    }
+    folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("rehearse") / "mission"))
+    with hosted(*made.values()):
+        text, port = (folder / "city.toml").read_text(), free_port()
+        site = port + load_city(folder).settings.site.port - port_of(folder)
+        text = text.replace("[site]\n", f'[site]\npublic = "http://127.0.0.1:{site}"\n')
+        text += "".join(f'\n[{name}]\nserver = "{place.url}"\n' for name, place in made.items())
+        (folder / "city.toml").write_text(text)
+        city = Shell(folder)
+        process, addresses = raise_city(city, port, *EXERCISE)
+        for name in PLATFORMS:
+            token = folder / "secrets" / "exercise" / f"fire-{name}.token"
+            token.touch(mode=0o600)
+            token.write_text(tokens[name]("1001"))
+            add = ("profiles", "add", f"fire-{name}", "--department", "fire", "--platform", name)
+            account = "fire" if name == "x" else "1001"
+            done = city.json(*add, "--account", account, *STATEMENTS, "--as", "mcpe", *EXERCISE)
+            assert done.status == 0, done
+        yield Practice(city, addresses["townsquare_url"], made)
+        assert lower_city(process) == 0
+
+
+def test_a_rehearsal_is_posted_read_back_and_deleted(practice: Practice) -> None:
+    """Nothing is left of it on the platform, nor in the record of the city's messages."""
+    before = practice.city.json("eoc", "status", *EXERCISE).body["last_seq"]
+    done = practice.rehearse("fire-townsquare")
+    assert done.status == 0, done
+    assert practice.city.json("eoc", "status", *EXERCISE).body["last_seq"] == before
+    [one] = done.body
+    assert results(one) == ["worked"] * 4
+    assert (one["id"], one["ok"], one["left"]) == ("fire-townsquare", True, False)
+    assert one["url"].startswith(practice.townsquare)
+    assert one["url"] in done.err, "a person finds it even if the command is stopped"
+    assert gone(one["url"])
+
+
+def test_every_account_is_rehearsed_as_its_connector_declares(practice: Practice) -> None:
+    """Where nothing can be deleted the post stays, says what it is, and the command says where it stands."""
+    done = practice.rehearse("--all")
+    assert done.status == 0, [one for one in done.body if not one["ok"]]
+    found = {one["id"]: one for one in done.body}
+    assert not any(name.endswith("-website") for name in found)
+    for name in PLATFORMS:
+        expected = ["worked", "worked", "worked", "not offered" if name == STAYS else "worked"]
+        assert results(found[f"fire-{name}"]) == expected, name
+        assert found[f"fire-{name}"]["left"] is (name == STAYS)
+    assert [name for name in PLATFORMS if practice.of[name].posts] == [STAYS]
+    [post] = practice.of[STAYS].posts
+    assert re.match(r"EXERCISE\. This is a rehearsal: .* nothing to do\.", post.text)
+    assert post.alts == (post.text,)
+    page = practice.city("profiles", "rehearse", f"fire-{STAYS}", "--as", "mcpe", "--yes", *EXERCISE)
+    assert page.status == 0
+    assert f"fire-{STAYS}: the rehearsal stands, or may stand: look, and delete it: https://" in page.out
+
+
+def test_a_credential_that_is_refused_posts_nothing(practice: Practice) -> None:
+    """Alone it is exit 2, for nothing was done; beside one that works it is 5."""
+    assert practice.city.folder is not None
+    token = practice.city.folder / "secrets" / "exercise" / "waste-townsquare.token"
+    right = token.read_text()
+    token.write_text("a-token-that-the-platform-does-not-know\n")
+    try:
+        alone, both = practice.rehearse("waste-townsquare"), practice.rehearse("waste-townsquare", "fire-townsquare")
+        token.unlink()
+        missing = practice.rehearse("waste-townsquare")
+    finally:
+        token.touch(mode=0o600)
+        token.write_text(right)
+    assert (alone.status, both.status, missing.status) == (2, 5, 2)
+    [one] = alone.body
+    assert results(one) == ["failed", "not tried", "not tried", "not tried"]
+    assert "token" in detail(one, "credential")
+    assert [each["ok"] for each in both.body] == [False, True]
+    assert "no credential at" in detail(missing.body[0], "credential")
+
+
+def test_a_lost_answer_is_found_and_deleted(practice: Practice) -> None:
+    practice.misbehave("error_after", "post")
+    done = practice.rehearse("fire-townsquare")
+    [one] = done.body
+    assert (done.status, results(one)) == (0, ["worked"] * 4)
+    assert "found after its answer was lost" in detail(one, "post")
+    assert gone(one["url"])
+
+
+def test_a_post_that_is_refused_is_told_in_the_platforms_words(practice: Practice) -> None:
+    practice.misbehave("suspended", "post")
+    done = practice.rehearse("fire-townsquare")
+    [one] = done.body
+    assert (done.status, results(one)) == (2, ["worked", "failed", "not tried", "not tried"])
+    assert detail(one, "post")
+    assert one["left"] is False
+
+
+def test_a_post_that_vanishes_fails_the_read_back(practice: Practice) -> None:
+    """It is looked for again before that is said."""
+    practice.misbehave("vanish", "post", seconds=0)
+    practice.misbehave("drop_before", "read", skip=READS_BEFORE_POST)
+    done = practice.rehearse("fire-townsquare")
+    [one] = done.body
+    assert (done.status, results(one)) == (5, ["worked", "worked", "failed", "worked"])
+    assert "does not show it" in detail(one, "read-back")
+
+
+def test_a_post_that_cannot_be_deleted_is_named_with_its_address(practice: Practice) -> None:
+    practice.misbehave("error_before", "delete", calls=3)
+    done = practice.rehearse("fire-townsquare")
+    [one] = done.body
+    assert (done.status, results(one)) == (5, ["worked", "worked", "worked", "failed"])
+    assert one["left"] is True
+    assert not gone(one["url"])
+
+
+def test_a_deletion_that_failed_once_is_tried_again(practice: Practice) -> None:
+    practice.misbehave("error_before", "delete")
+    done = practice.rehearse("fire-townsquare")
+    assert (done.status, results(done.body[0])) == (0, ["worked"] * 4)
+
+
+def test_a_platform_that_is_silent_is_unreachable(practice: Practice) -> None:
+    """Nothing was posted, and it is nobody's mistake: exit 6."""
+    practice.misbehave("drop_before", "any", calls=100)
+    try:
+        done = practice.rehearse("fire-townsquare")
+    finally:
+        practice.behave()
+    assert (done.status, results(done.body[0])) == (6, ["failed", "not tried", "not tried", "not tried"])
+
+
+def test_a_command_that_is_stopped_deletes_what_it_posted(practice: Practice) -> None:
+    """Ctrl-C while the platform is slow to show the post."""
+    practice.misbehave("slow", "read", skip=READS_BEFORE_POST, seconds=60)
+    command = practice.city.start("profiles", "rehearse", "fire-townsquare", "--as", "mcpe", "--yes", *EXERCISE)
+    assert command.stderr is not None
+    said = command.stderr.readline()
+    command.send_signal(signal.SIGINT)
+    try:
+        assert command.wait(PATIENCE) == 130
+    finally:
+        command.kill()
+        command.communicate()
+        practice.behave()
+    [url] = re.findall(r"posted at (http\S+)", said)
+    assert gone(url)
+
+
+def test_nothing_is_rehearsed_in_the_live_realm(practice: Practice) -> None:
+    done = practice.city.json("profiles", "rehearse", "fire-townsquare", "--as", "mcpe", "--yes")
+    assert (done.status, done.code) == (4, "rehearsal.live")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), "rehearsal.profiles"),
+        (("fire-townsquare", "--all"), "rehearsal.profiles"),
+        (("nix-townsquare",), "profile.unknown"),
+        (("fire-website",), "rehearsal.no_account"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_named(practice: Practice, words: tuple[str, ...], code: str) -> None:
+    done = practice.rehearse(*words)
+    assert (done.status, done.code) == (2, code)
+
+
+def test_no_account_of_the_live_realm_is_rehearsed_on(practice: Practice) -> None:
+    """A credential that both realms have is refused, and nothing is posted."""
+    assert practice.city.folder is not None
+    secrets = practice.city.folder / "secrets"
+    copied = secrets / "live" / "copied.token"
+    copied.write_text((secrets / "exercise" / "fire-townsquare.token").read_text())
+    try:
+        done = practice.rehearse("fire-townsquare")
+    finally:
+        copied.unlink()
+    assert (done.status, done.code) == (2, "realms.token")
+
+
+def test_nothing_is_rehearsed_during_a_hold_or_an_exercise(practice: Practice) -> None:
+    """What is posted then has to pass the gate."""
+    order = practice.city.json
+    assert order("hold", "on", "--as", "pio", *EXERCISE).status == 0
+    held = practice.rehearse("fire-townsquare")
+    assert order("hold", "off", "--as", "pio", *EXERCISE).status == 0
+    assert order("crisis", "declare", "--incident", "Boil water", "--as", "pio", *EXERCISE).status == 0
+    declared = practice.rehearse("fire-townsquare")
+    assert order("crisis", "end", "--as", "pio", *EXERCISE).status == 0
+    assert [(one.status, one.code) for one in (held, declared)] == [(4, "rehearsal.not_now")] * 2
