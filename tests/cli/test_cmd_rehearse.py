@@ -184,9 +184,9 @@ def test_a_post_that_is_refused_is_told_in_the_platforms_words(practice: Practic
 
 
 def test_a_post_that_vanishes_fails_the_read_back(practice: Practice) -> None:
-    """It is looked for again before that is said."""
+    """The platform takes it, drops it a moment later, and shows none."""
     practice.misbehave("vanish", "post", seconds=0)
-    practice.misbehave("drop_before", "read", skip=READS_BEFORE_POST)
+    practice.misbehave("slow", "read", skip=READS_BEFORE_POST, seconds=2)
     done = practice.rehearse("fire-townsquare")
     [one] = done.body
     assert (done.status, results(one)) == (5, ["worked", "worked", "failed", "worked"])

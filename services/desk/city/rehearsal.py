@@ -141,16 +141,18 @@ class _Rehearsal:
     pictures: dict[str, bytes]
     on_posted: Callable[[str, str], None]
     steps: list[RehearsalStep] = field(default_factory=list)
+    posted: Posted | None = None
     url: str = ""
     left: bool = False
 
     async def run(self) -> Rehearsed:
-        """Take the steps; whatever happens after the post, it is deleted."""
-        if await self._credential() and (posted := await self._post()) is not None:
-            try:
+        """Take the steps; whatever happens after the post, Ctrl-C too, it is deleted."""
+        try:
+            if await self._credential() and (posted := await self._post()) is not None:
                 await self._read_back(posted)
-            finally:
-                await self._delete(posted)
+        finally:
+            if self.posted is not None:
+                await self._delete(self.posted)
         return _done(self.intent.profile.id, self.steps, self.url, self.left)
 
     async def _credential(self) -> bool:
@@ -169,7 +171,7 @@ class _Rehearsal:
         result: PublishResult = await _answer(self.connector.publish(self.intent, self._fetch), CALL_SECONDS)
         found = await self._find(result) if isinstance(result, Unknown) else result
         if isinstance(found, Posted):
-            self.url = found.url
+            self.posted, self.url = found, found.url
             self.on_posted(self.intent.profile.id, found.url)
             self.steps.append(RehearsalStep(StepName.POST, StepResult.WORKED, found.note))
             return found
