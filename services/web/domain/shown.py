@@ -30,6 +30,7 @@ class ShownRendering:
     count: int
     language: str
     link: str
+    answers: str
     pictures: tuple[Picture, ...]
 
 
@@ -40,7 +41,7 @@ def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
         content = one.content()
         parts = tuple((part, len(part)) for part in content.parts)
         beside = "" if not content.link or any(content.link in part for part in content.parts) else content.link
-        key = (content.parts, beside, content.pictures)
+        key = (content.parts, beside, content.answers, content.pictures)
         before = shown.get(key)
         shown[key] = ShownRendering(
             f"{before.platform}, {one.platform}" if before else one.platform,
@@ -48,6 +49,7 @@ def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
             sum(count for _, count in parts),
             name_of(content.language) if content.language else "",
             beside,
+            content.answers or "",
             content.pictures,
         )
     return list(shown.values())
