@@ -72,11 +72,13 @@ def test_a_port_that_is_taken_stops_no_city(made_folder: Path, tmp_path: Path) -
     with subprocess.Popen(
         ["python3", "-m", "http.server", port, "--bind", "127.0.0.1"], stderr=subprocess.DEVNULL
     ) as other:
-        asked(f"http://127.0.0.1:{port}/")
-        process, addresses = raise_city(shell, free_port())
-        assert addresses["web_url"] is None
-        assert lower_city(process) == 0
-        other.terminate()
+        try:
+            asked(f"http://127.0.0.1:{port}/")
+            process, addresses = raise_city(shell, free_port())
+            assert addresses["web_url"] is None
+            assert lower_city(process) == 0
+        finally:
+            other.terminate()
 
 
 def test_pages_off_this_machine_without_tls_are_refused_at_the_start(made_folder: Path, tmp_path: Path) -> None:

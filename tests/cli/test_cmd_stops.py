@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Done, Shell
+from tests.cli.conftest import Done, Shell, lower_city, raise_city
 from tests.cli.messages import FIRE, words
 from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
+from tests.support.ports import free_port
 
 AT_ONCE = 7
 """Commands that wait for their end together; one that does not come to it within PATIENCE is killed, and fails."""
@@ -182,3 +183,9 @@ def test_a_person_may_think_for_longer_than_the_commands_own_time(city: Shell) -
     said += read(leader, PATIENCE, process)
     assert process.wait(timeout=PATIENCE) == 0, said
     os.close(leader)
+
+
+def test_a_city_that_is_stopped_as_soon_as_it_is_up_ends_as_any_other(shell: Shell) -> None:
+    for _ in range(3):
+        process, _addresses = raise_city(shell, free_port())
+        assert lower_city(process) == 0

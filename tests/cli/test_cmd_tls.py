@@ -32,6 +32,7 @@ CONNECT = (
     "eoc activate --level 2 --incident Flood --as eoc-director",
     "eoc stand-down --as eoc-director",
     "eoc status",
+    "inquiries",
     "eoc watch",
     "crisis declare --incident Water --as pio",
     "crisis end --as pio",
@@ -106,6 +107,7 @@ OFFLINE = (
     "ledger move",
     "audit show",
     "audit close-alarms",
+    "audit quarantine",
     "audit export",
     "audit verify", "audit prove", "audit check",
 )  # fmt: skip

@@ -83,9 +83,11 @@ async def _run_pages(city: City) -> None:
 
 async def _up(city: City, port: int | None, as_json: bool, both: bool) -> None:
     async with whole_city(city, port, both) as (addresses, runtimes):
+        asked = asyncio.create_task(until_asked_to_stop(runtimes))
+        await asyncio.sleep(0)  # it listens for signals before anybody knows that there is something to stop
         _say(city, addresses, as_json)
         async with verifying([City(city.folder, city.settings, realm) for realm in addresses.realms]):
-            await until_asked_to_stop(runtimes)
+            await asked
         if not as_json:
             sys.stdout.write("\nStopping: what is in hand is finished first.\n")
             sys.stdout.flush()

@@ -17,7 +17,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.city.inquiries import ANSWER_SECONDS, Brought, InquiryBox
 from services.desk.connection.live import until_interrupted
 from services.desk.views.output import console, errors_console, print_json_line
-from services.desk.views.timetext import duration, local
+from services.desk.views.timetext import duration, local, utc
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -87,7 +87,7 @@ def as_json(one: Inquiry) -> dict[str, Any]:
         "id": one.id,
         "author": one.author,
         "text": one.text,
-        "at": one.at.isoformat(),
+        "at": utc(one.at),
         "url": one.url,
         "under": one.under,
     }
