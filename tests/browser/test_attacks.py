@@ -50,26 +50,27 @@ async def test_a_stolen_session_alone_cannot_approve(town: Town, cable: Cable, b
     asked = ("request", "Dewdney Trunk is closed.", "--to", "fire-townsquare", "--as", "clerk", "--yes")
     assert (await asyncio.to_thread(town.shell, *asked)).status == 3
     waits = (await asyncio.to_thread(town.shell.json, "pending")).body[0]["request_id"]
-    async with officer_phone(browser, town, "pio") as pio, officer_phone(browser, town, "thief") as thief:
-        await pio.enroll()
-        await thief.context.add_cookies(await pio.context.cookies())  # type: ignore[arg-type]
+    async with officer_phone(browser, town, "mcpe") as mcpe, officer_phone(browser, town, "thief") as thief:
+        await mcpe.enroll()
+        await thief.context.add_cookies(await mcpe.context.cookies())  # type: ignore[arg-type]
         await thief.go(f"/messages/{waits}/approve")
         await thief.page.check("#sure")
         if await thief.page.locator("#acknowledge").count():
             await thief.page.check("#acknowledge")
         said = await thief.page.evaluate(ASK)
         assert "get" in said, said
-        device = Authenticator("thief", rp_id="localhost", origin=town.origin)
+        device = Authenticator("thief", rp_id="localhost", origin=town.origin, device_bound=True)
         answer = device.answer(base64.urlsafe_b64decode(said["get"]["challenge"] + "="))
         fields = {name: base64.urlsafe_b64encode(part).decode().rstrip("=") for name, part in vars(answer).items()}
         stolen = {"credential": said["get"]["allow"][0], "csrf": said["csrf"]}
         status, error = await thief.page.evaluate(ANSWER, [said["then"], fields | stolen])
-        assert status == 403, error
+        assert (status, error["error"]["code"]) == (403, "approval.signature")
+        assert "the signature is not the passkey's" in error["error"]["message"]
         left = (await asyncio.to_thread(town.shell.json, "pending")).body
         assert [one["request_id"] for one in left] == [waits]
-        await pio.go(f"/messages/{waits}/approve")
-        await pio.page.check("#sure")
-        if await pio.page.locator("#acknowledge").count():
-            await pio.page.check("#acknowledge")
-        await pio.press("Approve with your passkey")
-        await pio.at(f"/messages/{waits}?at=")
+        await mcpe.go(f"/messages/{waits}/approve")
+        await mcpe.page.check("#sure")
+        if await mcpe.page.locator("#acknowledge").count():
+            await mcpe.page.check("#acknowledge")
+        await mcpe.press("Approve with your passkey")
+        await mcpe.at(f"/messages/{waits}?at=")
