@@ -70,8 +70,8 @@ REGISTRY = Service(
 INTAKE = Service(
     "intake",
     "checks, screens and renders what people and systems submit, and puts it on record",
-    reads=(streams.LEDGER, streams.MEDIA),
-    writes=(subjects.REQUESTS, subjects.APPROVALS, subjects.MEDIA_ALL),
+    reads=(streams.LEDGER, streams.MEDIA, streams.UPLOADS),
+    writes=(subjects.REQUESTS, subjects.APPROVALS, subjects.MEDIA_ALL, subjects.UPLOADS_ALL),
     serves=(
         subjects.DESK_REQUEST_PREVIEW,
         subjects.DESK_REQUEST_SUBMIT,

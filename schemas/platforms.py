@@ -40,7 +40,7 @@ class Limits:
     ``weighted``: characters are X's (twitter-text 3). ``emoji_bytes``: an emoji counts its bytes of UTF-8. ``doubled``:
     these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
     a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
-    whose passages have a language each.
+    whose passages have a language each. ``answers``: a post of anybody can be answered there, by its address.
     """
 
     platform: str
@@ -58,6 +58,7 @@ class Limits:
     hashtags: int | None = None
     card: bool = False
     passages: bool = False
+    answers: bool = False
 
     @property
     def languages_apart(self) -> bool:
@@ -75,7 +76,7 @@ LIMITS: dict[str, Limits] = {
     "linkedin": Limits("linkedin", characters=3_000, thread=False, utf16=True, doubled=LITTLE_TEXT),
     # Our own choice: what a person can still copy without a slip. Pictures are named by their descriptions.
     "manual": Limits("manual", characters=5_000, thread=False),
-    "mastodon": Limits("mastodon", characters=500, link_length=23),
+    "mastodon": Limits("mastodon", characters=500, link_length=23, answers=True),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
     "bluesky": Limits("bluesky", characters=300, bytes=3_000),
     # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
@@ -91,7 +92,7 @@ LIMITS: dict[str, Limits] = {
     # developers.facebook.com, Threads API: 500 characters, "emojis counted as UTF-8 bytes", at most 5 links.
     "threads": Limits("threads", characters=500, alt_characters=1_000, emoji_bytes=True, links=5),
     # docs.x.com, "Counting characters"; media: 4 pictures, descriptions of 1,000.
-    "x": Limits("x", characters=280, link_length=23, alt_characters=1_000, weighted=True),
+    "x": Limits("x", answers=True, characters=280, link_length=23, alt_characters=1_000, weighted=True),
     "webhook": Limits("webhook", characters=65_536, thread=False),
 }
 

@@ -12,6 +12,7 @@ from schemas import subjects
 HOUR = 3_600.0
 LEDGER = "LEDGER"
 MEDIA = "MEDIA"
+UPLOADS = "UPLOADS"
 DEAD = "DEAD"
 TRIES = "TRIES"
 
@@ -37,9 +38,20 @@ LEASE_SECONDS = 15.0
 """A platform call never lasts longer; after it, an attempt without a receipt is surely not being sent."""
 
 
+UPLOAD_SECONDS = 24 * HOUR
+"""How long a picture is there that no request names. The server takes it away: no service may delete anything."""
+
+MOST_UPLOADS = 500
+"""So many of them at most, of up to 1,000,000 bytes each; the oldest go first."""
+
+
 @dataclass(frozen=True)
 class Stream:
-    """A stream as it has to be. ``duplicate_window`` in seconds.
+    """A stream as it has to be. ``duplicate_window`` and ``max_age`` (0: for ever) in seconds.
+
+    ``max_msgs``: the oldest go when more come (-1: none ever goes). No stream has ``max_bytes``: the server sets such
+    bytes aside, both realms' would not fit a small disk, and a ledger that is full at a number stops a city whose disk
+    has room. What the disk still has is watched (services.audit.store_watch).
 
     ``republish`` is put before the subject under which each stored message is said once more (core NATS). ``direct``:
     it can be read in batches from any replica. ``atomic``: a batch is stored whole or not at all.
@@ -50,6 +62,8 @@ class Stream:
     deny_delete: bool = True
     deny_purge: bool = True
     duplicate_window: float = 120.0
+    max_age: float = 0.0
+    max_msgs: int = -1
     max_msgs_per_subject: int = -1
     discard_new: bool = False
     republish: str = ""
@@ -87,7 +101,15 @@ STREAMS = (
         (subjects.MEDIA_ALL,),
         max_msgs_per_subject=1,
         discard_new=True,
-        description="Pictures by the hash of their bytes.",
+        description="Pictures that requests name, by the hash of their bytes.",
+    ),
+    Stream(
+        UPLOADS,
+        (subjects.UPLOADS_ALL,),
+        max_age=UPLOAD_SECONDS,
+        max_msgs=MOST_UPLOADS,
+        max_msgs_per_subject=1,
+        description="Pictures that no request names yet, for a day.",
     ),
     Stream(
         DEAD,

@@ -149,6 +149,7 @@ NOT_WRITTEN = ("ledger.delivery.*.*",)
 # --- working sets beside the ledger -----------------------------------------------------------------------
 
 MEDIA_ALL = "media.*"
+UPLOADS_ALL = "upload.*"
 DEAD_ALL = "dead.*"
 DEAD_AGAIN_ALL = "dead.again.*"
 DEAD_CLOSED_ALL = "dead.closed.*"
@@ -159,10 +160,19 @@ MSG_TERMINATED = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.*"
 
 
 def media(sha256: str) -> str:
-    """Return the subject of a picture, by the SHA-256 of its bytes."""
+    """Return the subject of a picture that a request names, by the SHA-256 of its bytes."""
+    return f"media.{_hash(sha256)}"
+
+
+def upload(sha256: str) -> str:
+    """Return the subject of a picture that no request names yet, by the SHA-256 of its bytes."""
+    return f"upload.{_hash(sha256)}"
+
+
+def _hash(sha256: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise SubjectTokenError(sha256)
-    return f"media.{sha256}"
+    return sha256
 
 
 def dead(service: str) -> str:

@@ -41,7 +41,8 @@ class Submission(Contract):
     """The data of a ``ca.onevoice.request.submitted.v1`` CloudEvent.
 
     ``act`` and ``about`` come together: what it does to which earlier request. But for a ``repost`` it goes to the
-    profiles that got that one, and ``targets`` only adds to them.
+    profiles that got that one, and ``targets`` only adds to them. ``answers``: the address of somebody's post that it
+    answers in public, on the one profile of ``targets``.
     ``language`` is that of the text; without it, it is guessed. ``translations``: the same in other languages.
     ``next_update``: its author's promise to say more by then. ``not_before``: it is posted then, or within
     ``SCHEDULE_GRACE``, and not before or after. ``revises`` and ``revision`` come together: it is to
@@ -64,6 +65,7 @@ class Submission(Contract):
     next_update: Utc | None = None
     revises: Id | None = None
     revision: Annotated[int, Field(ge=2)] | None = None
+    answers: Link | None = None
 
     @model_validator(mode="after")
     def _some_come_together(self) -> Self:
@@ -101,6 +103,7 @@ class PlatformContent(Contract):
     that of the parts; None in what was made before version 0.3. Of a text in several languages, ``languages`` has one
     for each part where they stand apart, ``together`` all of them where one part has them one below the other.
     ``expires`` is when it ends by its author's own word: the website says so from then on; None where they gave no end.
+    ``answers`` is the address of somebody's post that its first part answers.
     """
 
     platform: Id
@@ -115,6 +118,7 @@ class PlatformContent(Contract):
     expires: Utc | None = None
     act: Act | None = None
     about: Id | None = None
+    answers: Link | None = None
 
     @model_validator(mode="after")
     def _each_part_has_its_language(self) -> Self:
@@ -198,6 +202,16 @@ class Request(Contract):
     def act(self) -> Act | None:
         """What it does to the earlier one, as its renderings say, which are signed."""
         return self.renderings[0].content().act if self.earlier and self.renderings else None
+
+    @property
+    def answers(self) -> str | None:
+        """The address of the post that it answers, as its renderings say, which are signed."""
+        return answered_by(self.renderings)
+
+
+def answered_by(renderings: tuple[Rendering, ...]) -> str | None:
+    """Return the address of somebody's post that renderings answer; None where they answer none."""
+    return renderings[0].content().answers if renderings else None
 
 
 def posted_until(not_before: datetime | None, expires: datetime | None, usual: datetime) -> datetime:

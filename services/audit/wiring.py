@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from schemas import subjects
 from schemas.events.audit import CompareQuery
 from services.audit.copy_service import CopyService
 from services.audit.handlers import AuditHandlers
+from services.audit.store_watch import StoreWatch
 from services.kernel.runtime.service import Runtime
 
 
@@ -13,7 +16,9 @@ def wire(runtime: Runtime) -> None:
     """Register the service's task and its handler. What belongs to one open record is built when it is opened."""
     service = CopyService(runtime)
     handlers = AuditHandlers(runtime, service)
-    runtime.health.measures = service.measures
+    watch = StoreWatch(runtime)
+    runtime.health.measures = lambda: chain(service.measures(), watch.measures())
     title = "how does the ledger stand?"
     runtime.bus.serve(subjects.DESK_AUDIT_COMPARE, CompareQuery.from_bytes, handlers.on_compare, title=title)
     runtime.supervisor.supervise(service.run)
+    runtime.supervisor.supervise(watch.run)

@@ -43,7 +43,8 @@ class MessageDraft:
     """What was typed, checked; ``expires`` and ``not_before`` in UTC, ``pictures`` with their descriptions.
 
     ``act`` and ``about``: what it does to which earlier request, if it is about one. ``revises`` and ``revision``: it
-    is to be that revision of that request. ``kept``: pictures of the revision before.
+    is to be that revision of that request. ``kept``: pictures of the revision before. ``answers``: the address of the
+    post that it answers.
     """
 
     message: MessageOptions
@@ -61,6 +62,7 @@ class MessageDraft:
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
     next_update: datetime | None = None
+    answers: str | None = None
 
     @classmethod
     def of(cls, message: MessageOptions, manner: Manner, zone: tzinfo | None) -> MessageDraft:
@@ -127,6 +129,7 @@ class MessageDraft:
             variants=own_texts,
             translations=draft.translations or translations_of(rendered),
             expires=draft.expires or (first.expires if first else None),
+            answers=before.answers,
             not_before=draft.not_before or before.not_before,
             next_update=draft.next_update or before.next_update,
             kept=first.pictures if first and not draft.pictures else (),
@@ -159,7 +162,7 @@ class MessageDraft:
     def fingerprint(self, sender: str) -> str:
         """Return a hash of all that was typed, by which the desk knows a repeat of an unanswered submission."""
         message = self.message
-        typed = {
+        typed: dict[str, object] = {
             "sender": sender,
             "text": self.text,
             "targets": list(self.targets) if isinstance(self.targets, tuple) else self.targets,
@@ -178,6 +181,8 @@ class MessageDraft:
             "revision": [self.revises, self.revision],
             "pictures": [[canonical.sha256(words.read_picture(path)), alt] for path, alt in self.pictures],
         }
+        if self.answers is not None:
+            typed["answers"] = self.answers
         return canonical.sha256(canonical.dumps(typed))
 
     def event(
@@ -207,6 +212,7 @@ class MessageDraft:
                     "pictures": pictures or self.kept,
                     "act": self.act,
                     "about": self.about,
+                    "answers": self.answers,
                     "revises": self.revises,
                     "revision": self.revision,
                 }

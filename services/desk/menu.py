@@ -50,6 +50,7 @@ MENU = (
     MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
     MenuEntry("tasks", "tasks", "List what an officer has to enter or take back by hand.", _MESSAGES),
     MenuEntry("inquiries", "inquiries", "Show what people ask the city in public.", _MESSAGES),
+    MenuEntry("reply", "reply", "Answer in public what somebody asked.", _MESSAGES),
     MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
     MenuEntry("withdraw", "withdraw", "Stop what is not posted yet of a request.", _MESSAGES),
     MenuEntry("correct", "following", "Put a message right on each profile that got it.", _MESSAGES),

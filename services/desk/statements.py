@@ -232,7 +232,8 @@ def _check_seen(request: Request | PreviewReply) -> None:
     """Refuse to sign what a screen does not show."""
     for rendering in request.renderings:
         content = rendering.content()
-        for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+        links = content.link or "", content.answers or ""
+        for text in (*content.parts, *links, *(picture.alt for picture in content.pictures)):
             if found := unseen.in_text(text):
                 raise Refused(
                     "rendering.unseen",

@@ -91,7 +91,8 @@ class IntakeHandlers:
         known = self.runtime.fold.requests.get(identity.request_id)
         if known is not None:
             return answer_repeat(identity, known.request, known.seq)
-        request, _draft = await self.preparation.prepare(identity, event, sender, control)
+        request, draft = await self.preparation.prepare(identity, event, sender, control)
+        await self.preparation.keep_pictures(request, draft)
         self.preparation.twins.note(request)
         crash_point("intake.request.checked")
         seq = await self._append_request(request)
@@ -113,7 +114,8 @@ class IntakeHandlers:
         known = await self.revisions.find(identity, sender)
         if known.repeated is not None:
             return known.repeated
-        request, _draft = await self.preparation.prepare(identity, event, sender, self.runtime.control)
+        request, draft = await self.preparation.prepare(identity, event, sender, self.runtime.control)
+        await self.preparation.keep_pictures(request, draft)
         self.preparation.twins.note(request)
         seq = await self.revisions.append(request, known.state)
         self.runtime.log.info(
@@ -122,12 +124,12 @@ class IntakeHandlers:
         return SubmitReply(request_id=request.request_id, revision=request.revision, seq=seq)
 
     async def on_media(self, body: bytes, sender: Sender) -> MediaReply:
-        """Store a picture without its metadata; the body is the picture's bytes as they are."""
+        """Store a picture without its metadata, for a day; the body is the picture's bytes as they are."""
         if sender != flow.WEB:
             author_kind_of(sender, self.runtime.control)
         self.quotas.take_pixels(sender, await self.preparation.decode(lambda: pixels_of(body)))
         picture = await self.preparation.decode(lambda: clean_picture(body))
-        sha256 = await self.runtime.ledger.put_media(picture.raw)
+        sha256 = await self.runtime.ledger.put_upload(picture.raw)
         crash_point("intake.media.stored")
         self.runtime.log.info("picture stored", sha256=sha256, size=len(picture.raw), by=sender)
         return MediaReply(

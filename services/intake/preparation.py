@@ -64,8 +64,6 @@ class Preparation:
             return request_of(draft, control, now, renderings, findings)
 
         request = await _run(self._systems if sender in control.systems else self._people, work)
-        if not draft.pictures:
-            await self._keep_cards(request)
         return request.model_copy(update={"screening": request.screening + self.twins.find(request)}), draft
 
     def on_folded(self, entry: Entry, applied: Applied) -> None:
@@ -103,30 +101,41 @@ class Preparation:
             own_hosts=tuple(one.account.rpartition("@")[2] for one in official if "@" in one.account),
         )
 
-    async def _keep_cards(self, request: Request) -> None:
-        """Put the pictures that were drawn of the text where fan-out and approvers find pictures."""
-        for rendering in request.renderings:
-            if LIMITS[rendering.platform].card:
-                parts = rendering.content().parts
-                _, card = await self.compute(partial(drawn, parts, LIMITS[rendering.platform]))
-                await self._runtime.ledger.put_media(card)
+    async def keep_pictures(self, request: Request, draft: Draft) -> None:
+        """Keep for good what a request shows, before it is on record; a preview keeps nothing.
+
+        Raises:
+            BadInput: ``picture.unknown``.
+        """
+        ledger = self._runtime.ledger
+        for number, picture in enumerate(draft.pictures, 1):
+            await ledger.put_media(await self._picture(number, picture))
+        if not draft.pictures:
+            for rendering in request.renderings:
+                if LIMITS[rendering.platform].card:
+                    parts = rendering.content().parts
+                    _, card = await self.compute(partial(drawn, parts, LIMITS[rendering.platform]))
+                    await ledger.put_media(card)
 
     async def _check_pictures(self, pictures: tuple[Picture, ...]) -> None:
         for number, picture in enumerate(pictures, 1):
-            try:
-                raw = await self._runtime.ledger.get_media(picture.sha256)
-            except LookupError as error:
-                raise BadInput(
-                    "picture.unknown",
-                    f"picture {number} ({picture.sha256[:12]}…) is not there",
-                    "put it first (desk.media.put), and use the hash from the reply",
-                ) from error
+            raw = await self._picture(number, picture)
             if media_type_of(raw) != picture.media_type:
                 raise BadInput(
                     "picture.type",
                     f"picture {number} is {media_type_of(raw)}, not {picture.media_type}",
                     "use the media type from the reply to desk.media.put",
                 )
+
+    async def _picture(self, number: int, picture: Picture) -> bytes:
+        try:
+            return await self._runtime.ledger.get_upload(picture.sha256)
+        except LookupError as error:
+            raise BadInput(
+                "picture.unknown",
+                f"picture {number} ({picture.sha256[:12]}…) is not there; one that no message names goes after a day",
+                "add the picture again (desk.media.put), and use the hash from the reply",
+            ) from error
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -35,6 +35,7 @@ class Api:
             web.get("/api/v1/accounts/verify_credentials", self.verify_credentials),
             web.get("/api/v1/accounts/lookup", self.lookup),
             web.get("/api/v1/accounts/{id:[0-9]+}/statuses", self.account_statuses),
+            web.get("/api/v2/search", self.search),
             web.post("/api/v1/statuses", self.create),
             web.get("/api/v1/statuses/{id:[0-9]+}", self.status),
             web.get("/api/v1/statuses/{id:[0-9]+}/source", self.source),
@@ -95,6 +96,17 @@ class Api:
     async def status(self, request: web.Request) -> web.Response:
         """GET /api/v1/statuses/:id."""
         return web.json_response(self._entity(self._post(request), request))
+
+    async def search(self, request: web.Request) -> web.Response:
+        """GET /api/v2/search?q=address&type=statuses: the post at an address, if it is one of here."""
+        self.whose(request)
+        wanted, base = request.query.get("q", ""), base_of(request)
+        found = []
+        for post in self.posts.posts.values():
+            if wanted.endswith(post.id) and self.directory.by_name(post.username) is not None:
+                entity = self._entity(post, request)
+                found += [entity] if wanted in (entity["url"], entity["uri"]) and wanted.startswith(base) else []
+        return web.json_response({"accounts": [], "hashtags": [], "statuses": found})
 
     async def source(self, request: web.Request) -> web.Response:
         """GET /api/v1/statuses/:id/source: the text as it was sent; only for its author."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.error
 import urllib.request
@@ -175,3 +176,25 @@ def test_the_usual_text_of_an_all_clear_leads_to_the_city(city: Shell) -> None:
     done = city.json("all-clear", first.body["request_id"], "--as", "fire-publisher", "--yes")
     assert done.status == 0, done
     assert "link-missing" not in {one["code"] for one in done.body["screening"]}
+
+
+def test_an_answer_stands_under_the_post_whose_address_was_signed(city: Shell) -> None:
+    """The one profile has to be named where several are there; who approves it sees what it answers."""
+    asked = city.json("publish", words("Who has water?"), "--to", "parks-townsquare", "--as", "mcpe", *AS[2:])
+    assert asked.status == 0, asked
+    question = str(next(one["url"] for one in asked.body["deliveries"] if one["profile"] == "parks-townsquare"))
+    several = city.json("reply", question, words("The hall."), *AS)
+    assert (several.status, several.code) == (2, "answers.profile")
+    many = city.json("reply", question, words("The hall."), "--all-departments", *AS)
+    assert (many.status, many.code) == (2, "answers.targets")
+    done = city.json("reply", question, words("The hall."), *FIRE, *AS)
+    assert done.status == 0, done
+    assert (done.body["targets"], done.body["answers"]) == (["fire-townsquare"], question)
+    root, _, number = question.rpartition("/")
+    api = f"{root.rpartition('/')[0]}/api/v1/statuses/{url_of(done.body).rpartition('/')[2]}"
+    assert json.loads(page(api))["in_reply_to_id"] == number
+    assert f"answers: {question}" in city("show", done.body["request_id"]).out
+    gone = city.json("reply", f"{root}/987654321", words("The hall."), *FIRE, *AS)
+    assert gone.status not in (0, 3), gone
+    assert "not there" in json.dumps(gone.body)
+    assert city("audit", "verify").status == 0

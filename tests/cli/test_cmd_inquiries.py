@@ -72,6 +72,38 @@ def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
     assert next(one for one in found if one["id"] == under)["text"] == NASTY
 
 
+def test_the_pio_answers_an_inquiry_by_its_id(place: Asked) -> None:
+    """It is previewed, signed and posted once, by the profile that was asked, under the post that it answers."""
+    question = place.x.ask("ann", "@fire may I drink it?")
+    text = words("@ann Yes: boil it for a minute.")
+    seen = place.city.json("reply", question, text, "--as", "mcpe", "--dry-run")
+    assert seen.status == 0, seen
+    assert (seen.body["targets"], seen.body["answers"]) == (["fire-x"], f"https://x.com/i/status/{question}")
+    done = place.city.json("reply", question, text, "--as", "mcpe", "--yes", "--acknowledge")
+    assert done.status == 0, done
+    assert done.body["targets"] == ["fire-x"]
+    assert [post.account for post in place.x.posts if post.under == question] == ["fire"]
+    assert f"https://x.com/i/status/{question}" in place.city("show", done.body["request_id"]).out
+
+
+def test_what_cannot_be_answered_is_refused_before_it_is_signed(place: Asked) -> None:
+    mcpe = ("--as", "mcpe", "--yes", "--acknowledge")
+    asked = place.threads.ask("lee", "Is it safe?", place.threads.posts[-1].id)
+    done = place.city.json("reply", asked, words(), "--to", "fire-threads", *mcpe)
+    assert (done.status, done.code) == (2, "answers.platform"), done
+    assert "fire-threads" in done.body["error"]["message"]
+    done = place.city.json("reply", "https://threads.example/@lee/post/a", words(), "--to", "fire-threads", *mcpe)
+    assert (done.status, done.code) == (2, "answers.platform"), done
+    assert "mastodon, x" in done.body["error"]["hint"]
+    for what, code in (
+        ("987654321", "inquiry.unknown"),
+        ("https://x.com/i/status/12", "answers.profile"),
+        ("https://nowhere.example/@jo/12", "answers.profile"),
+    ):
+        done = place.city.json("reply", what, words(), *mcpe)
+        assert (done.status, done.code) == (2, code), done
+
+
 def test_nothing_of_it_reaches_the_terminal_raw(place: Asked) -> None:
     """No escape sequence, no reordering, no markup; and no address of it is fetched."""
     page = place.city("inquiries").out

@@ -9,7 +9,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
 from schemas.events.enrolment import Enrolment
-from schemas.events.requests import Request
+from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.audit.proof import verify_record
@@ -86,6 +86,79 @@ def test_an_event_of_any_version_is_read_and_written_back_byte_for_byte(path: Pa
     found = statement(path.stem, event)
     if found is not None:
         assert found[0].to_bytes() == found[1]
+
+
+@pytest.mark.parametrize(
+    "path", [one for one in FILES if one.stem.startswith("request")], ids=lambda one: one.parts[-3]
+)
+def test_what_was_approved_in_any_version_keeps_its_bytes_and_its_digest(path: Path) -> None:
+    """A rendering is kept as text within its request: its own bytes are what is signed and posted."""
+    request = Request.from_bytes(path.read_bytes())
+    assert request.renderings
+    for one in request.renderings:
+        assert Rendering.of(one.content()) == one
+    assert digest_of(request.request_id, request.revision, request.renderings) == request.digest
+
+
+WRITTEN_DEFAULTS = {
+    "ApprovalStatement": {"acknowledged", "reason"},
+    "EocActive": {"settled", "lapsed"},
+    "Grant": {"profiles"},
+    "Manifest": {"version", "settings", "systems"},
+    "Officer": {"grants"},
+    "PlatformContent": {"pictures"},
+    "Profile": {"departmental", "disclosure", "identification", "official", "purpose"},
+    "Receipt": {"reason"},
+    "Request": {"revision", "screening"},
+    "ScreeningFinding": {"where"},
+    "Settings": {"approval_seconds", "request_seconds", "second_approver_severities"},
+    "Verdict": {"approved_by"},
+    "Withdraw": {"reason"},
+}
+"""The fields with a default that is written: each as old as its event. The list may only shrink."""
+
+
+def _within(contract: Any, found: set[type[Contract]]) -> set[type[Contract]]:
+    """Return the contracts that an annotation holds, however deep, those within them included."""
+    if isinstance(contract, type) and issubclass(contract, Contract) and contract not in found:
+        found.add(contract)
+        for field in contract.model_fields.values():
+            _within(field.annotation, found)
+    for one in get_args(contract):
+        _within(one, found)
+    return found
+
+
+def defaults_written(contract: type[Contract]) -> set[str]:
+    """Return the fields whose default is neither None nor the only value: an old event would be written with it."""
+    return {
+        name
+        for name, field in contract.model_fields.items()
+        if not field.is_required()
+        and field.get_default(call_default_factory=True, validated_data={}) is not None
+        and not (get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1)
+    }
+
+
+def test_a_new_field_of_an_event_is_absent_by_default_and_never_empty() -> None:
+    """An empty tuple is written, so an old event would get other bytes, another digest, and no valid signature."""
+    found: set[type[Contract]] = {PlatformContent}
+    for contract in (*EVENTS.values(), *(one for _, one in STATEMENTS.values()), ControlEvent, Action):
+        _within(contract, found)
+    there = {one.__name__: names for one in found if (names := defaults_written(one))}
+    assert there == WRITTEN_DEFAULTS, "give the new field None as default (CONTRIBUTING.md, Changing a contract)"
+
+
+class _Later(Approval):
+    """An event as it would be with a field more."""
+
+    seen_on: tuple[str, ...] = ()
+
+
+def test_a_field_that_is_empty_by_default_is_found() -> None:
+    raw = (HERE / present_version() / "events" / "approval.approve.json").read_bytes()
+    assert _Later.from_bytes(raw).to_bytes() != raw
+    assert defaults_written(_Later) == {"seen_on"}
 
 
 def wanted() -> set[str]:

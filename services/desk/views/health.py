@@ -128,6 +128,8 @@ def _is_alarm(trouble: str) -> bool:
 def _mend(trouble: str) -> str:
     if _is_alarm(trouble):
         return "somebody may have a service's key: onevoice audit verify names each entry; docs/keys.md replaces a key"
+    if "the store nears its limit" in trouble:
+        return "make room on that disk or give it a larger one: docs/monitoring.md; nothing on record is taken away"
     return "its log says more; if it stays, restart it"
 
 

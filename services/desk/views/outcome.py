@@ -9,7 +9,7 @@ from typing import Any
 from schemas import fingerprint
 from schemas.events.authority import Profile
 from schemas.events.desk import DeliveryView, EocView, OfficerView, PreviewReply, RequestView
-from schemas.events.requests import Rendering, ScreeningFinding
+from schemas.events.requests import Rendering, ScreeningFinding, answered_by
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.desk.views import unconfirmed
@@ -83,6 +83,7 @@ def request_json(view: RequestView) -> dict[str, Any]:
         "withdrawn": view.withdrawn,
         "replaces": request.replaces,
         "follows": request.follows,
+        "answers": request.answers,
         "screening": screening_json(request.screening),
         "verdict": verdict_json(view.verdict),
         "deliveries": [delivery_json(delivery) for delivery in view.deliveries if delivery.profile != MIRROR],
@@ -100,6 +101,7 @@ def preview_json(seen: PreviewReply) -> dict[str, Any]:
         "words": fingerprint.words_of(seen),
         "scope": seen.scope,
         "targets": list(seen.targets),
+        "answers": answered_by(seen.renderings),
         "expires_at": utc(seen.expires_at),
         "scheduled_for": utc(seen.not_before) if seen.not_before else None,
         "screening": screening_json(seen.screening),

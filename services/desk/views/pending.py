@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
+from schemas import fingerprint
 from schemas.events.desk import RequestView
 from services.desk.views import unconfirmed
 from services.desk.views.layout import table, table_width
@@ -16,7 +17,7 @@ from services.desk.views.timetext import ago
 
 
 def pending_table(console: Console, views: Sequence[RequestView], now: datetime) -> None:
-    """Show the open requests, a row for each."""
+    """Show the open requests, a row for each, with the four words to compare under its text."""
     if not views:
         console.print("Nothing waits.")
         return
@@ -25,12 +26,13 @@ def pending_table(console: Console, views: Sequence[RequestView], now: datetime)
         request, found = view.request, view.verdict
         said = Text(word_of(view), style=VERDICT_STYLE[found.outcome] if found else "")
         line = " ".join(request.text.split())
+        short = line if len(line) <= 80 else line[:79] + "…"
         rows.add_row(
             Text(request.request_id),
             Text(request.author),
             said,
             Text(f"in {ago((request.expires_at - now).total_seconds())}" if request.expires_at > now else "ended"),
-            Text(line if len(line) <= 80 else line[:79] + "…"),
+            Text(short).append(f"\n{fingerprint.words_of(request)}", style="bold"),
         )
     console.print(rows, width=table_width(console))
     for view in views:

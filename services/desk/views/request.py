@@ -45,6 +45,8 @@ def rendering(shown: Rendering) -> Panel:
     """Return one platform's content in a frame: the parts, their length, links and pictures with their alt text."""
     content = shown.content()
     lines: list[RenderableType] = []
+    if content.answers:
+        lines.append(Text(f"answers: {content.answers}", style="bold"))
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
             said = f", {name_of(content.languages[number - 1])}" if content.languages else ""

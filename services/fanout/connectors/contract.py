@@ -221,8 +221,9 @@ class Declaration:
     """What a connector can do on its platform, beside posting.
 
     ``edit``: change a post in its place. ``delete``: take one back (``retract``). ``reply``: answer an earlier post
-    (``Intent.follows``). ``repost``: show another account's post. ``marks``: the page of an earlier message shows what
-    came after it, which ``content.about`` names; so it needs neither.
+    (``Intent.follows``). ``answers``: answer a post of anybody, by its address (``content.answers``). ``repost``: show
+    another account's post. ``marks``: the page of an earlier message shows what came after it, which ``content.about``
+    names; so it needs neither.
     """
 
     when_unknown: WhenUnknown
@@ -230,6 +231,7 @@ class Declaration:
     edit: bool = False
     delete: bool = False
     reply: bool = False
+    answers: bool = False
     repost: bool = False
     marks: bool = False
 

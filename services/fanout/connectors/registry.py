@@ -28,7 +28,7 @@ from services.kernel.base.city import City
 from services.kernel.base.run_file import running_city
 from services.kernel.base.settings_now import settings_now
 
-__all__ = ["LIMITS", "connectors", "limits_of", "website_of"]
+__all__ = ["LIMITS", "connectors", "limits_of", "mastodon_bases", "website_of"]
 
 TOWNSQUARE = "townsquare"
 
@@ -44,7 +44,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "instagram": _instagram(city, website),
         "linkedin": _linkedin(city),
         "manual": ManualConnector(),
-        "mastodon": MastodonConnector(_bases(city), city.token_path, language=language),
+        "mastodon": MastodonConnector(mastodon_bases(city), city.token_path, language=language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "slack": SlackConnector(city.token_path),
@@ -105,7 +105,7 @@ def _servers(city: City) -> Callable[[str], str]:
     return server_of
 
 
-def _bases(city: City) -> Callable[[str], str]:
+def mastodon_bases(city: City) -> Callable[[str], str]:
     """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
 
     def base_of(instance: str) -> str:

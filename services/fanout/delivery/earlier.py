@@ -32,6 +32,13 @@ class Follow:
     follows: str = ""
 
 
+def cannot_answer(request: Request, profile: Profile, connector: Connector) -> bool:
+    """Say whether a request answers somebody's post where that cannot be done: it would stand there for itself."""
+    rendering = rendering_for(request, profile.platform)
+    able = connector.declaration.answers or connector.declaration.marks
+    return not able and rendering is not None and content_of(rendering).answers is not None
+
+
 class EarlierPosts:
     """Finds what stands on a profile of the request that another one is about."""
 

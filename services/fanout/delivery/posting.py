@@ -19,7 +19,7 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import AfterAnswer, Caller, Lease, NotAttempted, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
-from services.fanout.delivery.earlier import EarlierPosts
+from services.fanout.delivery.earlier import EarlierPosts, cannot_answer
 from services.fanout.delivery.judge import Judge, end_of, in_words
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.records import Records
@@ -116,6 +116,9 @@ class Posting:
         found = self._judge.violations(place, profile)
         if found:
             return await self._refuse(place, found)
+        if cannot_answer(place.state.request, profile, connector):
+            why = f"it answers a post, which cannot be done on {profile.platform}"
+            return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
             why = "nothing stands there of what it takes back"

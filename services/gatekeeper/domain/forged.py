@@ -19,7 +19,8 @@ def hidden_in(request: Request) -> str:
             content = rendering.content()
         except ValueError:
             continue
-        for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+        links = content.link or "", content.answers or ""
+        for text in (*content.parts, *links, *(picture.alt for picture in content.pictures)):
             found |= dict.fromkeys(unseen.in_text(text))
     return unseen.named(tuple(found)) if found else ""
 

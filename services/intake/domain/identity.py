@@ -40,7 +40,8 @@ def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
     """Return a submission's identity, with the submission in its final form.
 
     Raises:
-        BadInput: ``input.too_large``, ``event.source``, ``event.id``, ``text.*``, ``link.*``, ``picture.*``.
+        BadInput: ``input.too_large``, ``event.source``, ``event.id``, ``text.*``, ``link.*``, ``answers.*``,
+            ``picture.*``.
     """
     size = len(_bytes_of(event))
     if size > MAX_EVENT_BYTES:
@@ -103,6 +104,7 @@ def _final_form(data: Submission) -> Submission:
             "text": clean(data.text),
             "targets": targets,
             "link": _link(data.link),
+            "answers": _link(data.answers, "answers", "address that it answers"),
             "translations": {code: clean(text, f"text in {code}") for code, text in data.translations.items()},
             "variants": {platform: clean(text, f"variant for {platform}") for platform, text in data.variants.items()},
             "pictures": _pictures(data.pictures),
@@ -110,22 +112,22 @@ def _final_form(data: Submission) -> Submission:
     )
 
 
-def _link(link: str | None) -> str | None:
+def _link(link: str | None, name: str = "link", called: str = "link") -> str | None:
     if link is None:
         return None
-    if clean(link, "link") != link:
-        raise BadInput("link.invalid", "the link has uncomposed characters or white space", "copy it again")
+    if clean(link, called) != link:
+        raise BadInput(f"{name}.invalid", f"the {called} has uncomposed characters or white space", "copy it again")
     try:
         parts = urlsplit(link)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise BadInput("link.invalid", f"the link {link!r} is not an address: {error}", "copy it again") from error
+        raise BadInput(f"{name}.invalid", f"the {called} {link!r} is not one: {error}", "copy it again") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise BadInput("link.invalid", f"the link {link!r} is not http or https with a host", "copy it again")
+        raise BadInput(f"{name}.invalid", f"the {called} {link!r} is not http or https with a host", "copy it again")
     if parts.username is not None or parts.password is not None:
         raise BadInput(
-            "link.userinfo",
-            "the link has a user name before its host, so readers take it for another site",
+            f"{name}.userinfo",
+            f"the {called} has a user name before its host, so readers take it for another site",
             "use the link without what stands before the @",
         )
     return link

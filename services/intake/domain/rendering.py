@@ -81,6 +81,7 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             expires=draft.expires,
             act=draft.act,
             about=draft.about,
+            answers=draft.answers,
         )
     )
 

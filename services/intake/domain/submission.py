@@ -26,6 +26,7 @@ from schemas.events.requests import (
     digest_of,
 )
 from schemas.platforms import LIMITS
+from services.intake.domain.answering import check_answer
 from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
 from services.intake.domain.times import expiry_of
@@ -76,6 +77,7 @@ class Draft:
     translations: dict[str, str] = field(default_factory=dict)
     exercise: bool = False
     next_update: datetime | None = None
+    answers: str | None = None
 
 
 def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "system"]:
@@ -115,7 +117,7 @@ def draft_of(
     ``earlier`` is the request that it is about, if it is about one.
 
     Raises:
-        BadInput: as ``carriers``.
+        BadInput: as ``carriers`` and ``check_answer``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
             ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``, ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
@@ -125,6 +127,7 @@ def draft_of(
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
     _check_platforms(targets, state)
+    check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
     return Draft(
@@ -147,7 +150,7 @@ def draft_of(
 
 def _as_given(data: Submission) -> dict[str, Any]:
     """Return what a draft takes as it was submitted."""
-    given = ("text", "crisis", "link", "severity", "language", "pictures", "act", "about")
+    given = ("text", "crisis", "link", "severity", "language", "pictures", "act", "about", "answers")
     times = ("expires", "not_before", "next_update")
     return {name: getattr(data, name) for name in (*given, *times)} | {
         "variants": dict(data.variants),

@@ -46,9 +46,10 @@ class Twins:
     def find(self, request: Request) -> tuple[ScreeningFinding, ...]:
         """Return a finding for the newest other request with the same words and a profile in common.
 
-        A recall and an all-clear have usual words, and name what they are about: two of them are no twins.
+        A recall and an all-clear have usual words, and name what they are about; many people ask the same, and get the
+        same answer: two of them are no twins.
         """
-        if request.act in ("recall", "all_clear"):
+        if request.act in ("recall", "all_clear") or request.answers is not None:
             return ()
         words, targets = _words(request), frozenset(request.targets)
         for request_id, known in reversed(self._asked.items()):

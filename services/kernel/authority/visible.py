@@ -39,7 +39,8 @@ _FLAG_TAGS = frozenset({*range(0xE0030, 0xE003A), *range(0xE0061, 0xE007B), 0xE0
 
 def unseen_in(content: PlatformContent) -> str:
     """Return the first character of a platform's content that nobody saw, as ``U+001B``; empty when there is none."""
-    for text in (*content.parts, content.link or "", *(picture.alt for picture in content.pictures)):
+    links = content.link or "", content.answers or ""
+    for text in (*content.parts, *links, *(picture.alt for picture in content.pictures)):
         for index, character in enumerate(text):
             if not " " <= character <= "~" and not _passes(text, index):
                 return f"U+{ord(character):04X}"

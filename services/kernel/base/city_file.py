@@ -166,11 +166,13 @@ class MetricsSection(Section):
     """[metrics]: where each process answers /metrics and /healthz. Absent: nowhere.
 
     A process with several services, as ``onevoice up`` has them, takes ``port``; one service alone takes a port of its
-    own: the next ones, in the order of the flow map.
+    own: the next ones, in the order of the flow map. ``open`` lets it listen on more than this machine, in plain: in a
+    closed network, since the pages say who holds which role and what waits.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_000)] = 9464
+    open: bool = False
 
 
 class TracingSection(Section):

@@ -58,7 +58,7 @@ def refuse_plain(settings: CityFile, url: str | None = None) -> None:
                 f"{place}: {url} is another machine, and what is sent there would not be encrypted",
                 "https:// in its place, in city.toml",
             )
-    site, square = settings.site, settings.townsquare
+    site, square, metrics = settings.site, settings.townsquare, settings.metrics
     if site.serve and not is_loopback(site.host):
         raise BadInput(
             "network.open",
@@ -70,6 +70,12 @@ def refuse_plain(settings: CityFile, url: str | None = None) -> None:
             "network.open",
             f"the townsquare would listen on {square.host}: whoever reaches it can post there",
             'host = "127.0.0.1" under [townsquare]; for a drill with others in a closed network: open = true',
+        )
+    if metrics is not None and not is_loopback(metrics.host) and not metrics.open:
+        raise BadInput(
+            "network.open",
+            f"the metrics pages would listen on {metrics.host}: whoever reaches them reads who is who and what waits",
+            'host = "127.0.0.1" under [metrics]; for a collector in a closed network: open = true',
         )
 
 

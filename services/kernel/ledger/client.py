@@ -218,7 +218,7 @@ class Ledger(LedgerReader):
         return Appended(ack.seq)
 
     async def put_media(self, raw: bytes) -> str:
-        """Keep a picture; return the SHA-256 of its bytes. A repeat keeps the one that stands."""
+        """Keep a picture for good; return the SHA-256 of its bytes. A repeat keeps the one that stands."""
         digest = canonical.sha256(raw)
         subject = subjects.media(digest)
         if await self.last(subject) is None:
@@ -228,4 +228,10 @@ class Ledger(LedgerReader):
                 # The stream keeps one message for each hash: another may have put the same picture meanwhile.
                 if await self.last(subject) is None:
                     raise
+        return digest
+
+    async def put_upload(self, raw: bytes) -> str:
+        """Keep a picture for a day, counted anew with each repeat; return the SHA-256 of its bytes."""
+        digest = canonical.sha256(raw)
+        await self._acked(streams.UPLOADS, subjects.upload(digest), raw, {})
         return digest

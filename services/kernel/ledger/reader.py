@@ -132,6 +132,16 @@ class LedgerReader:
             raise LookupError(f"there is no picture {sha256}")
         return entry.data
 
+    async def get_upload(self, sha256: str) -> bytes:
+        """Return a picture's bytes, whether a request names it already or not; raises LookupError."""
+        try:
+            return await self.get_media(sha256)
+        except LookupError:
+            entry = await self.last(subjects.upload(sha256))
+        if entry is None or canonical.sha256(entry.data) != sha256:
+            raise LookupError(f"there is no picture {sha256}")
+        return entry.data
+
     async def _get(self, stream: str, *, seq: int | None = None, subject: str | None = None) -> Entry | None:
         """Return the entry at ``seq``, the last of ``subject``, or with both the first of it from ``seq`` on."""
         following = seq is not None and subject is not None
@@ -174,6 +184,7 @@ def stream_of(subject: str) -> str:
     return {
         "ledger": streams.LEDGER,
         "media": streams.MEDIA,
+        "upload": streams.UPLOADS,
         "dead": streams.DEAD,
         "tries": streams.TRIES,
     }[head]

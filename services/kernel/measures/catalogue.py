@@ -42,6 +42,8 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "onevoice_token_days_left": ("days until a profile's token ends, as city.toml says", ("profile",)),
     "onevoice_checkpoint_age_seconds": ("age of the newest signed checkpoint of the second copy", ()),
     "onevoice_second_copy_sequence": ("the newest sequence that the second copy holds", ()),
+    "onevoice_store_used_ratio": ("how much of what the ledger's disk gives is used; at 1 nothing is stored", ()),
+    "onevoice_store_free_bytes": ("what is free on the ledger's disk", ()),
     "onevoice_alarms": ("alarms on the record that nobody has closed", ()),
 }
 """Name: what it says, and its labels."""

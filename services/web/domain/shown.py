@@ -29,6 +29,7 @@ class ShownRendering:
     count: int
     language: str
     link: str
+    answers: str
     pictures: tuple[Picture, ...]
 
 
@@ -40,7 +41,7 @@ def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
         parts = tuple((part, len(part), content.language_of(n) or "") for n, part in enumerate(content.parts))
         several = dict.fromkeys(content.languages or content.together or ())
         beside = "" if not content.link or any(content.link in part for part in content.parts) else content.link
-        key = (parts, beside, content.pictures)
+        key = (parts, beside, content.answers, content.pictures)
         before = shown.get(key)
         shown[key] = ShownRendering(
             f"{before.platform}, {one.platform}" if before else one.platform,
@@ -48,6 +49,7 @@ def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
             sum(count for _, count, _ in parts),
             ", ".join(name_of(one) for one in several or filter(None, (content.language,))),
             beside,
+            content.answers or "",
             content.pictures,
         )
     return list(shown.values())

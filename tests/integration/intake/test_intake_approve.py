@@ -12,7 +12,7 @@ import nats.errors
 import pytest
 from PIL import Image
 
-from schemas import subjects
+from schemas import streams, subjects
 from schemas.canonical import sha256
 from schemas.events.approvals import Approval
 from schemas.events.control import Posture
@@ -28,6 +28,8 @@ from services.intake.sender_quotas import SenderQuotas
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.errors import Exit, Refused
 from services.kernel.ledger.client import Conflict
+from services.kernel.ledger.drift import stream_config
+from services.provision.broker.connection import as_provisioner
 from tests.integration.intake.conftest import IntakeCity, approval_now, brief, event, passed
 from tests.support.broker import connect, jetstream
 from tests.support.mission import PATIENCE
@@ -281,20 +283,46 @@ async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: In
     assert b"SECRET-PLACE" in raw
     reply = await town.ask(subjects.DESK_MEDIA_PUT, "clerk", raw)
     assert (reply["media_type"], reply["width"], reply["height"]) == ("image/jpeg", 60, 40)
-    kept = await town.intake.ledger.get_media(reply["sha256"])
+    kept = await town.intake.ledger.get_upload(reply["sha256"])
     assert sha256(kept) == reply["sha256"]
     assert len(kept) == reply["size"]
     assert b"SECRET-PLACE" not in kept
     assert await town.ask(subjects.DESK_MEDIA_PUT, "clerk", raw) == reply
     named = {"sha256": reply["sha256"], "media_type": "image/jpeg", "alt": "IMG_0001.jpg"}
-    submitted = await town.submit(
-        "clerk", event(text="With a picture. https://mission.example/picture", pictures=[named])
-    )
+    message = event(text="With a picture. https://mission.example/picture", pictures=[named])
+    assert (await town.preview("clerk", message))["targets"]
+    assert refusal(await town.submit("clerk", event(targets=["nobody"], pictures=[named])))[1] == 2
+    with pytest.raises(LookupError):  # neither a preview nor what was refused names it
+        await town.intake.ledger.get_media(reply["sha256"])
+    submitted = await town.submit("clerk", message)
+    assert await town.intake.ledger.get_media(reply["sha256"]) == kept
     request = await town.stored(submitted["request_id"])
     assert [finding.code for finding in request.screening] == ["alt-missing"]
     assert request.renderings[0].content().pictures[0].sha256 == reply["sha256"]
     wrong = named | {"media_type": "image/png"}
     assert refusal(await town.submit("clerk", event(pictures=[wrong]))) == ("picture.type", 2)
+
+
+async def test_a_picture_that_no_message_names_goes_and_one_that_is_named_stays(town: IntakeCity) -> None:
+    """The server takes it away; a second stands for the day."""
+    async with as_provisioner(town.city, town.broker.url) as client:
+        js = client.jetstream()
+        usual = stream_config(next(one for one in streams.STREAMS if one.name == streams.UPLOADS))
+        replies = [await town.ask(subjects.DESK_MEDIA_PUT, "clerk", picture(form)) for form in ("JPEG", "PNG")]
+        assert len({one["sha256"] for one in replies}) == 2
+        named, left = ({"alt": "The road."} | {name: one[name] for name in ("sha256", "media_type")} for one in replies)
+        text = "Look. https://mission.example/picture"
+        await town.stored((await town.submit("clerk", event(text=text, pictures=[named])))["request_id"])
+        try:
+            await js.update_stream(usual.evolve(max_age=1.0, duplicate_window=1.0))
+            for _ in range(100):
+                if not (await js.stream_info(streams.UPLOADS)).state.messages:
+                    break
+                await asyncio.sleep(0.1)
+        finally:
+            await js.update_stream(usual)
+    assert await town.intake.ledger.get_upload(named["sha256"])
+    assert refusal(await town.submit("clerk", event(text=text, pictures=[left]))) == ("picture.unknown", 2)
 
 
 @pytest.mark.parametrize(

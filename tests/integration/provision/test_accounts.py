@@ -84,6 +84,12 @@ def literal(pattern: str) -> str:
     return ".".join(LITERAL.get(token, token) for token in pattern.split("."))
 
 
+def picture_or(pattern: str, body: bytes) -> str:
+    """A subject that a filter stands for; a picture's is the hash of its bytes."""
+    made = {subjects.MEDIA_ALL: subjects.media, subjects.UPLOADS_ALL: subjects.upload}.get(pattern)
+    return literal(pattern) if made is None else made(canonical.sha256(body))
+
+
 def questions(row: flow.Service) -> list[tuple[str, bytes]]:
     """Everything that a service may ask the server but for its durables, with a body that gets an answer."""
     asked = [(f"{API}.STREAM.INFO.{stream}", b"{}") for stream in needed_streams(row)]
@@ -104,7 +110,8 @@ def questions(row: flow.Service) -> list[tuple[str, bytes]]:
 
 def targets(row: flow.Service) -> list[str]:
     """Where an answer must not arrive: each subject of a stream, also those that the service writes itself."""
-    written = [one for one in imports_of(row).services if one.split(".")[0] in ("ledger", "media", "dead", "tries")]
+    heads = {"ledger", "media", "upload", "dead", "tries"}
+    written = [one for one in imports_of(row).services if one.split(".")[0] in heads]
     return sorted({*TARGETS, *map(literal, written)})
 
 
@@ -168,7 +175,7 @@ async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: Running, r
             before, appended, subject = await stored(running), 0, literal(pattern)
             for target in targets(row):
                 body = secrets.token_hex(8).encode()
-                subject = subjects.media(canonical.sha256(body)) if pattern == subjects.MEDIA_ALL else literal(pattern)
+                subject = picture_or(pattern, body)
                 await user.nc.publish(subject, body, reply=target)
                 await user.nc.publish(subject, body, reply=target, headers={"Nats-Expected-Last-Sequence": "999999"})
                 appended += 1
@@ -183,7 +190,7 @@ async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: Running, r
             await flushed(user.nc)
             assert user.denials == []
             last = secrets.token_hex(8).encode()  # its ack comes behind all of those
-            subject = subjects.media(canonical.sha256(last)) if pattern == subjects.MEDIA_ALL else literal(pattern)
+            subject = picture_or(pattern, last)
             await jetstream(user.nc, API).publish(subject, last)
             appended += 1
             after = await stored(running)

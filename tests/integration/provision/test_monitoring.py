@@ -16,6 +16,7 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import flow, subjects
+from services.audit import store_watch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import MetricsSection
 from services.kernel.ledger.integrity.checks import IntegrityFault
@@ -95,6 +96,22 @@ async def test_a_service_that_is_not_well_says_so(watched: Watched) -> None:
     assert status == 503
     assert "the ledger lost entries" in text
     assert await watched.value("onevoice_ledger_fault") == 1.0
+
+
+async def test_a_disk_that_fills_is_told_by_the_heartbeat(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch measures real files; only the threshold is another, so that they are much."""
+    (audit,) = [one for one in watched.runtimes if one.row.name == "audit"]
+    share = await watched.value("onevoice_store_used_ratio")
+    assert share is not None
+    assert 0.0 < share < store_watch.WARN_AT
+    assert (await watched.value("onevoice_store_free_bytes") or 0) > 0
+    watch = store_watch.StoreWatch(audit)
+    monkeypatch.setattr(store_watch, "WARN_AT", share / 2)
+    await watch.look_once()
+    assert "the store nears its limit" in "; ".join(audit.health.all_troubles())
+    monkeypatch.undo()
+    await watch.look_once()
+    assert audit.health.all_troubles() == []
 
 
 async def test_a_port_that_is_taken_stops_no_city(mission: Mission) -> None:

@@ -8,6 +8,8 @@ from schemas.platforms import LIMITS, counted_length, overrun
 from services.fanout.connectors.tokens import TokenFault
 from services.fanout.connectors.x.api import read_post
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys
+from services.fanout.connectors.x.repost import under
+from tests.integration.connectors.rigs import a_profile, an_intent
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,22 @@ def test_what_x_shows_is_read_as_it_was_written() -> None:
     assert (post.text, post.reply_to) == ("Go <now> https://mission.ca/?a=1&b=2 & see", "5")
     long = read_post({**shown, "note_tweet": {"text": "All of it"}})
     assert long.text == "All of it"
+
+
+@pytest.mark.parametrize(
+    ("address", "goes_under"),
+    [
+        ("https://x.com/i/status/1234", "1234"),
+        ("https://twitter.com/jo_b/status/1234?s=20", "1234"),
+        ("https://mobile.twitter.com/jo/status/1234/", "1234"),
+        ("https://x.example/jo/status/1234", "1234"),
+    ],
+)
+def test_an_address_names_the_post_that_is_answered(address: str, goes_under: str) -> None:
+    assert under(an_intent(a_profile("fire", "x"), answers=address), "https://x.example") == goes_under
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/jo/status/1234", "https://x.com/jo", "https://x.com/a/b/1"])
+def test_another_sites_number_is_not_taken_for_a_post(address: str) -> None:
+    """It stays an address, which is no number, and so is refused before anything is sent."""
+    assert under(an_intent(a_profile("fire", "x"), answers=address), "https://x.com") == address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from schemas import flow
 from schemas.events.authority import Grant, Officer, Role
 from schemas.events.control import Posture
 from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
+from services.audit.store_watch import StoreUse
 from services.desk.views import health
 from services.desk.views.health import Level, Line
 from services.kernel.base.errors import Exit
@@ -150,3 +152,13 @@ def test_the_end_of_a_token_is_told_before_it_comes(days: int, level: Level | No
     lines = health.tokens({"fire-x": day}, NOW)
     assert [line.level for line in lines] == ([level] if level else [])
     assert all("token_ends.fire-x" in line.mend for line in lines)
+
+
+def test_a_store_that_nears_its_limit_is_told_with_what_mends_it() -> None:
+    trouble = StoreUse(Path("var/nats"), 80_000_000_000, 20_000_000_000).trouble()
+    beats = [_beat(row.name) for row in flow.SERVICES if row.name != "audit"]
+    audit = _beat("audit").model_copy(update={"trouble": trouble})
+    (line,) = [one for one in health.services(_view(*beats, audit)) if one.level is not Level.OK]
+    assert (line.level, line.check) == (Level.WARN, "service audit")
+    assert "100%" in line.detail
+    assert "make room" in line.mend

@@ -110,3 +110,10 @@ def test_posts_that_nobody_can_account_for_are_named() -> None:
     city.eoc(console, said, NOW)
     assert "UNKNOWN: r1 on fire-social may be out" in out.getvalue()
     assert outcome.eoc_json(said)["unknown"] == [{"profile": "fire-social", "request_id": "r1", "attempt_seq": 8}]
+
+
+def test_the_list_shows_the_four_words_that_its_json_has() -> None:
+    console, out = _console()
+    found = view(Outcome.BLOCKED)
+    pending_view.pending_table(console, (found,), NOW)
+    assert outcome.request_json(found)["words"] in out.getvalue()

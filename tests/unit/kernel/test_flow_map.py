@@ -24,7 +24,7 @@ from services.provision import demo_plan, make_city
 
 START = datetime(2026, 1, 31, 14, tzinfo=UTC)
 PATTERNS = {name: value for name, value in vars(subjects).items() if name.isupper() and isinstance(value, str)}
-HEADS = ("ledger", "media", "dead", "tries")
+HEADS = ("ledger", "media", "upload", "dead", "tries")
 STORED = {name: value for name, value in PATTERNS.items() if value.split(".")[0] in HEADS}
 WRITERS = {
     subjects.CONTROL: {"eoc_state", "registry"},
@@ -36,6 +36,7 @@ WRITERS = {
     subjects.RESOLUTIONS: {"fanout"},
     subjects.SEAL: {"audit"},
     subjects.MEDIA_ALL: {"intake"},
+    subjects.UPLOADS_ALL: {"intake"},
     subjects.DEAD_AGAIN_ALL: {"board"},
     subjects.DEAD_CLOSED_ALL: {"board"},
 }
@@ -152,7 +153,7 @@ def test_what_is_heard_is_broadcast() -> None:
 
 def test_only_the_working_set_may_be_purged() -> None:
     kept = {stream.name for stream in streams.STREAMS if stream.deny_purge and stream.deny_delete}
-    assert kept == {streams.LEDGER, streams.MEDIA, streams.DEAD}
+    assert kept == {streams.LEDGER, streams.MEDIA, streams.DEAD, streams.UPLOADS}
 
 
 def test_the_workers_live_are_heard_of_by_who_tells_that_the_eoc_is_active() -> None:

@@ -44,6 +44,7 @@ def outside(url: str, **more: Any) -> dict[str, Any]:
         ({"nats": {"host": "::"}}, "network.open"),
         ({"site": {"host": "0.0.0.0"}}, "network.open"),
         ({"townsquare": {"host": "0.0.0.0"}}, "network.open"),
+        ({"metrics": {"host": "0.0.0.0"}}, "network.open"),
         ({"mastodon": {"instances": {"town": "http://town.example"}}}, "network.plain"),
         ({"mastodon": {"instances": {"town": "http://0.0.0.0:80"}}}, "network.link_local"),
         ({"mastodon": {"instances": {"town": "https://169.254.169.254/latest"}}}, "network.link_local"),
@@ -66,6 +67,8 @@ def test_what_goes_in_plain_or_nowhere_is_refused_with_its_mend(sections: dict[s
         outside("nats://broker.mission.example", tls_ca="tls/ca.pem"),
         {"site": {"host": "0.0.0.0", "serve": False}},
         {"townsquare": {"host": "0.0.0.0", "open": True}},
+        {"metrics": {}},
+        {"metrics": {"host": "10.0.0.5", "open": True}},
         {"mastodon": {"instances": {"town": "http://127.0.0.1:4223", "social": "https://social.example"}}},
     ],
 )

@@ -45,6 +45,15 @@ def test_nothing_is_ever_taken_out_of_the_ledger() -> None:
     assert config.max_msgs_per_subject == -1
 
 
+def test_only_pictures_that_nothing_names_go_and_no_stream_sets_bytes_aside() -> None:
+    """A limit in bytes is taken from the disk beforehand: both realms' would not fit a small one."""
+    for stream in STREAMS:
+        config = stream_config(stream)
+        assert config.max_bytes == -1
+        goes = stream.name == streams.UPLOADS
+        assert (config.max_age, config.max_msgs) == ((86_400.0, 500) if goes else (0, -1))
+
+
 def test_what_waits_keeps_nothing_else_from_being_handed_out() -> None:
     """A verdict is in hand as long as its posts wait for a platform: far more may be in hand than can be open."""
     assert streams.FANOUT_VERDICTS.max_ack_pending >= 10_000

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from schemas.platforms import Limits, counted_length
 from services.fanout.connectors import sockets
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
@@ -39,10 +38,11 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
-from services.fanout.connectors.mastodon.sending import Made, hash_of, send
+from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
@@ -71,7 +71,7 @@ class MastodonConnector(Connector):
     """
 
     platform = "mastodon"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, answers=True)
 
     def __init__(
         self,
@@ -98,7 +98,11 @@ class MastodonConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return account
-        objection = _objection(intent, await self._instances.limits(account.endpoint))
+        there = await answering(self._http, self._clock, account.endpoint, intent)
+        if not isinstance(there, Intent):
+            return there
+        intent = there
+        objection = objection_to(intent, await self._instances.limits(account.endpoint))
         if objection is not None:
             return Permanent(objection)
         content = hash_of(intent.content)
@@ -195,6 +199,11 @@ class MastodonConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return _not_let_in(account)
+        there = await answering(self._http, self._clock, account.endpoint, intent)
+        if isinstance(there, Retryable):
+            return _not_let_in(there)
+        if isinstance(there, Intent):  # else what it answers is gone, and the server shows it alone
+            intent = there
         found = await compare(self._http, self._clock, account.endpoint, intent, remote_id.split(","), self._language)
         return Posted(found, remote_id) if isinstance(found, str) else found
 
@@ -254,7 +263,10 @@ class MastodonConnector(Connector):
         return _Account(endpoint, found) if isinstance(found, str) else found
 
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
-        parts, made_at, answers = intent.content.parts, intent.author_time, _answers(intent)
+        there = await answering(self._http, self._clock, account.endpoint, intent)
+        if not isinstance(there, Intent):
+            return _not_let_in(there)
+        parts, made_at, answers = intent.content.parts, intent.author_time, _answers(there)
         return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
 
 
@@ -276,16 +288,3 @@ def _answers(intent: Intent) -> str | None:
 
 def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:
     return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)
-
-
-def _objection(intent: Intent, limits: Limits) -> str | None:
-    """Say what this server would not take, before any part of it is sent."""
-    if (answers := _answers(intent)) and not SAFE_ID.fullmatch(answers):
-        return "what it answers is not an id of this platform"
-    for number, part in enumerate(intent.content.parts, 1):
-        length = counted_length(part, limits)
-        if length > limits.characters:
-            return f"part {number} has {length} characters, this server takes {limits.characters}"
-    if len(intent.content.pictures) > limits.pictures:
-        return f"{len(intent.content.pictures)} pictures, this server takes {limits.pictures}"
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from schemas.platforms import LIMITS, Limits
@@ -90,8 +91,8 @@ def read_limits(body: Any) -> Limits:
     configuration = body.get("configuration") if isinstance(body, dict) else None
     statuses = _section(configuration, "statuses")
     media = _section(configuration, "media_attachments")
-    return Limits(
-        "mastodon",
+    return replace(
+        usual,
         characters=_count(statuses, "max_characters", usual.characters),
         link_length=_count(statuses, "characters_reserved_per_url", usual.link_length or 23),
         pictures=_count(statuses, "max_media_attachments", usual.pictures),

@@ -11,8 +11,9 @@ from typing import Any
 
 from schemas import canonical
 from schemas.events.requests import PlatformContent
+from schemas.platforms import Limits, counted_length
 from services.fanout.connectors.chains import same
-from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.media import SAFE_ID
 from services.fanout.connectors.mastodon.text import plain_text
@@ -114,3 +115,16 @@ def _shows(html: str, text: str) -> bool:
 
 def _short(text: str) -> str:
     return _MENTION.sub(r"@\1", text)
+
+
+def objection_to(intent: Intent, limits: Limits) -> str | None:
+    """Say what this server would not take, before any part of it is sent."""
+    if (answers := intent.follows.partition(",")[0]) and not SAFE_ID.fullmatch(answers):
+        return "what it answers is not an id of this platform"
+    for number, part in enumerate(intent.content.parts, 1):
+        length = counted_length(part, limits)
+        if length > limits.characters:
+            return f"part {number} has {length} characters, this server takes {limits.characters}"
+    if len(intent.content.pictures) > limits.pictures:
+        return f"{len(intent.content.pictures)} pictures, this server takes {limits.pictures}"
+    return None

@@ -165,6 +165,8 @@ def _notices(message: Message, zone: tzinfo) -> Iterator[NoticeView]:
         yield NoticeView(
             f"This message was in force until {Shown.of(message.content.expires, zone).words}. It is over."
         )
+    if message.content.answers is not None:
+        yield NoticeView(f"This answers {message.content.answers}")
     act, about = message.content.act, message.content.about
     if act is not None and about is not None:
         yield NoticeView(_EARLIER[act], f"messages/{about}/")

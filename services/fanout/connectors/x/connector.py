@@ -43,7 +43,7 @@ from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
-from services.fanout.connectors.x.repost import Reposts, answered, reposted
+from services.fanout.connectors.x.repost import Reposts, reposted, under
 from services.kernel.base.clock import Clock, SystemClock
 
 _MEDIA_SHARE = 0.5
@@ -54,7 +54,7 @@ class XConnector(Connector):
     """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at."""
 
     platform = "x"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, repost=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, answers=True, repost=True)
 
     def __init__(
         self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -72,7 +72,7 @@ class XConnector(Connector):
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         """Post its parts, each as an answer to the one before; what stands already is not posted again."""
         objection = too_much(intent)
-        answers = answered(intent.follows)
+        answers = under(intent, self._site)
         if objection or (answers and not answers.isdigit()):
             return Permanent(objection or "what it answers is not a post of this platform")
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
@@ -96,8 +96,8 @@ class XConnector(Connector):
         ids = [status.id for status in standing]
         for part in intent.content.parts[len(standing) :]:
             body: dict[str, Any] = {"text": part}
-            if under := ids[-1] if ids else answered(intent.follows):
-                body["reply"] = {"in_reply_to_tweet_id": under}
+            if before := ids[-1] if ids else under(intent, self._site):
+                body["reply"] = {"in_reply_to_tweet_id": before}
             if media and not ids:
                 body["media"] = {"media_ids": media}
             done = await self._post(account, body)
@@ -255,7 +255,7 @@ class XConnector(Connector):
         posts = await self._api.posts_since(account, intent.author_time)
         if isinstance(posts, CannotTell):
             return posts
-        answers = answered(intent.follows) or None
+        answers = under(intent, self._site) or None
         return longest_chain(intent.content.parts, posts, lambda post, part: same(post.text, part), answers)
 
     def _posted(self, account: XAccount, found: list[Status]) -> Posted:

@@ -48,7 +48,8 @@ def _unseen(request: Request) -> str:
 @lru_cache(maxsize=256)
 def _unseen_in(body: str) -> tuple[str, ...]:
     content = PlatformContent.from_bytes(body.encode())
-    texts = (*content.parts, content.link or "", *(picture.alt for picture in content.pictures))
+    links = content.link or "", content.answers or ""
+    texts = (*content.parts, *links, *(picture.alt for picture in content.pictures))
     return tuple(one for text in texts for one in unseen.in_text(text))
 
 

@@ -1,0 +1,92 @@
+"""Answers to posts of other accounts, by their address, on a real townsquare."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, ReadsBack, Retryable
+from services.fanout.connectors.http import Endpoint, Http
+from services.fanout.connectors.mastodon.answering import status_at
+from services.fanout.connectors.registry import LIMITS, connectors
+from services.kernel.base.clock import SystemClock
+from tests.integration.connectors.rigs import MastodonRig, an_intent, store
+
+ANSWER = ("Yes: boil it for a minute. (1/2)", "The reception centre has water. (2/2)")
+
+
+async def asked(mastodon: MastodonRig) -> str:
+    """Have another account post a question; return its address."""
+    posted = await mastodon.connector.publish(an_intent(mastodon.profile("water"), "May I drink it?"), store)
+    assert isinstance(posted, Posted)
+    return posted.url
+
+
+async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> None:
+    """Its first part answers the post; a repeat by another process finds it; it reads back as it was approved."""
+    question = await asked(mastodon)
+    intent = an_intent(mastodon.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=question)
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    first, second = reversed(await mastodon.statuses(mastodon.profile("fire")))
+    assert (first["in_reply_to_id"], second["in_reply_to_id"]) == (question.rpartition("/")[2], first["id"])
+    again = mastodon.restart()
+    assert await again.reconcile(intent) == posted
+    assert await again.publish(replace(intent, repeat=True), store) == posted
+    assert isinstance(mastodon.connector, ReadsBack)
+    assert isinstance(await mastodon.connector.read_back(intent, posted.remote_id), Posted)
+    assert len(await mastodon.statuses(mastodon.profile("fire"))) == len(ANSWER)
+
+
+async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonRig) -> None:
+    question = await asked(mastodon)
+    fire = mastodon.profile("fire")
+    assert isinstance(await mastodon.connector.publish(an_intent(fire, *ANSWER), store), Posted)
+    intent = an_intent(fire, *ANSWER, request_id="rbbbbbbbbbbbb", answers=question)
+    assert await mastodon.connector.reconcile(intent) == Absent()
+
+
+async def test_what_is_not_there_is_not_answered(mastodon: MastodonRig) -> None:
+    """Nothing is posted: an answer without its question would be a message that nobody asked for."""
+    fire = mastodon.profile("fire")
+    for address in (f"{mastodon.running.url}/@water/987654321", "https://elsewhere.example/@jo/1234"):
+        intent = an_intent(fire, request_id="rbbbbbbbbbbbb", answers=address)
+        result = await mastodon.connector.publish(intent, store)
+        assert isinstance(result, Permanent)
+        assert "not there" in result.reason
+        assert isinstance(await mastodon.connector.reconcile(intent), CannotTell)
+    assert await mastodon.stands(fire) == []
+
+
+async def test_while_it_cannot_be_looked_for_the_answer_waits(mastodon: MastodonRig) -> None:
+    question = await asked(mastodon)
+    intent = an_intent(mastodon.profile("fire"), request_id="rbbbbbbbbbbbb", answers=question)
+    await mastodon.running.stop()
+    assert isinstance(await mastodon.connector.publish(intent, store), Retryable)
+
+
+@pytest.mark.parametrize("form", ["{base}/@water/{id}", "{base}/users/water/statuses/{id}", "{base}/web/@water/{id}"])
+async def test_an_address_is_found_by_the_page_or_by_search(mastodon: MastodonRig, form: str) -> None:
+    """The server's own pages name the status; what has another form is looked for, and not guessed."""
+    question = (await asked(mastodon)).rpartition("/")[2]
+    token = mastodon.city.token_path("fire-mastodon").read_text().strip()
+    http, base = Http(4), mastodon.running.url
+    try:
+        endpoint = Endpoint(base, token, asyncio.get_running_loop().time() + 10)
+        found = await status_at(http, SystemClock(), endpoint, form.format(base=base, id=question))
+    finally:
+        await http.close()
+    assert found == question if "/web/" not in form else isinstance(found, Permanent)
+
+
+async def test_intake_lets_through_what_connectors_can_answer(mastodon: MastodonRig) -> None:
+    """What a platform's limits say at submission is what its connector declares."""
+    made = connectors(mastodon.city, "https://mission.example")
+    try:
+        assert {name for name, one in made.items() if one.declaration.answers} == {"mastodon", "x"}
+        assert all(one.declaration.answers == LIMITS[name].answers for name, one in made.items())
+    finally:
+        for one in made.values():
+            await one.close()

@@ -1,0 +1,53 @@
+"""How full the ledger's disk is, as people are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.audit.store_watch import GIVEN, StoreUse, look, store_of
+from services.kernel.base.city import City
+from tests.support.ledger_builder import demo_city
+
+GB = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("used", "free", "told"),
+    [
+        (0, 100 * GB, False),
+        (52 * GB, 48 * GB, False),  # 69 % of the three quarters that the server takes
+        (53 * GB, 47 * GB, True),
+        (80 * GB, 20 * GB, True),
+        (1_000, GB // 2, True),  # others fill the disk
+        (0, 0, True),
+    ],
+)
+def test_people_are_told_at_70_percent_of_what_the_disk_gives(used: int, free: int, told: bool) -> None:
+    found = StoreUse(Path("/city/var/nats"), used, free).trouble()
+    assert (found is not None) is told
+    assert found is None or "free under /city/var/nats" in found
+
+
+def test_at_the_server_s_own_limit_all_is_used() -> None:
+    assert StoreUse(Path("x"), int(GIVEN * 100), 25).share == 1.0
+
+
+def test_a_folder_is_measured_with_what_lies_deep_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "1.blk").write_bytes(b"x" * 3_000)
+    (tmp_path / "2.blk").write_bytes(b"x" * 500)
+    found = look(tmp_path)
+    assert found.used == 3_500
+    assert found.free > 0
+    with pytest.raises(OSError, match="nowhere"):
+        look(tmp_path / "nowhere")
+
+
+def test_the_broker_s_store_is_watched_where_it_is_here_and_else_the_second_copy(tmp_path: Path) -> None:
+    city = demo_city(tmp_path / "city")
+    assert store_of(city) == city.var / "nats"
+    nats = city.settings.nats.model_copy(update={"url": "nats://127.0.0.1:4222", "embedded": False})
+    away = City(city.folder, city.settings.model_copy(update={"nats": nats}))
+    assert store_of(away) == city.audit_folder
