@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from jinja2 import Environment
 
 from schemas.events.base import Contract
 from schemas.events.desk import EocView
-from services.desk.views.advice import posture_line
 from services.desk.views.timetext import read_in
 from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Refused
 from services.web.connection import CityConnection
+from services.web.domain.language import asked_language
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
 from services.web.limits import RateLimiter
-from services.web.render import Texts
+from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
 from services.web.security import Origin
 from services.web.sessions import WebSession, WebSessions
@@ -44,8 +44,7 @@ class WebDesk:
     hub: Hub
     origin: Origin
     clock: Clock
-    texts: Texts
-    templates: Environment
+    catalogues: Mapping[str, Catalogue]
     roster: Roster
     drafts: DraftFolder
     sessions: WebSessions = field(default_factory=WebSessions)
@@ -73,25 +72,31 @@ class WebDesk:
     ) -> web.Response:
         """Fill in a page with what the city was a moment ago."""
         read_in(self.city.zone)
-        now = self.clock.now()
+        now, catalogue = self.clock.now(), self.catalogues[language_of(request)]
         shown = {
             "city": self.city.settings.city.name,
             "realm": self.city.realm,
-            "head": self._head(eoc),
+            "head": _head(eoc, catalogue.texts),
             "path": request.path_qs,
             "now": now,
             "seq": min(eoc.last_seq, self.hub.seq) if eoc else self.hub.seq,
-            "language": self.texts.language,
+            "language": catalogue.texts.language,
             "refresh": True,
             "session": request.get(SESSION),
         }
-        body = self.templates.get_template(template).render(shown | values)
+        body = catalogue.templates.get_template(template).render(shown | values)
         return web.Response(text=body, content_type="text/html", status=status)
 
-    def _head(self, eoc: EocView | None) -> Head:
-        if eoc is None:
-            return Head(None, self.texts("head.unknown"), True)
-        return Head(eoc, posture_line(eoc.posture, eoc.level, eoc.incident), eoc.posture.value != "routine")
+
+def _head(eoc: EocView | None, texts: Texts) -> Head:
+    if eoc is None:
+        return Head(None, texts("head.unknown"), True)
+    posture = texts.one_of("posture", eoc.posture.value)
+    if eoc.level is not None:
+        posture = texts("head.level", posture=posture, level=eoc.level)
+    if eoc.incident:
+        posture = texts("head.incident", posture=posture, incident=eoc.incident)
+    return Head(eoc, posture, eoc.posture.value != "routine")
 
 
 DESK: web.AppKey[WebDesk] = web.AppKey("desk", WebDesk)
@@ -103,6 +108,17 @@ def desk_of(request: web.Request) -> WebDesk:
 
 
 SESSION = "session"
+
+
+def language_of(request: web.Request) -> str:
+    """Return the language of a request's page: the session's, or without one what the browser asks for."""
+    session: WebSession | None = request.get(SESSION)
+    return session.language if session else asked_language(request.headers.get("Accept-Language", ""))
+
+
+def say(request: web.Request, key: str, **values: object) -> Sentence:
+    """Return a sentence of the catalogue, in the language of a request's page."""
+    return desk_of(request).catalogues[language_of(request)].texts(key, **values)
 
 
 def session_of(request: web.Request) -> WebSession:

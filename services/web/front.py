@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from services.desk.views.timetext import read_in, told
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-from services.web.desk import DESK, SESSION, desk_of, session_of
+from services.web.desk import DESK, SESSION, desk_of, language_of, say, session_of
 from services.web.domain.sign_in import passkey_of
 from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
@@ -40,7 +40,7 @@ async def own_host(request: web.Request, handler: Handler) -> web.StreamResponse
     why = desk.origin.refuses(request)
     if why is None:
         return await handler(request)
-    text = desk.texts(f"refused.{why}", origin=desk.origin.text)
+    text = say(request, f"refused.{why}", origin=desk.origin.text)
     response = web.Response(text=text + "\n", status=421 if why == "host" else 403)
     add_headers(response, desk.origin.secure)
     return response
@@ -58,11 +58,14 @@ async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamR
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        said = BadInput(f"http.{error.status}", desk.texts.one_of("http", str(error.status)), desk.texts("http.hint"))
+        catalogue = desk.catalogues[language_of(request)]
+        said = BadInput(
+            f"http.{error.status}", catalogue.texts.one_of("http", str(error.status)), say(request, "http.hint")
+        )
         return await _error_page(request, error.status, said)
     except Exception:  # noqa: BLE001 - logged whole; a person gets a page, never a traceback
         logs.logger(realm=desk.city.realm).exception("a page could not be made", path=request.path)
-        said = BadInput("web.bug", desk.texts("http.500"), desk.texts("http.hint"))
+        said = BadInput("web.bug", say(request, "http.500"), say(request, "http.hint"))
         return await _error_page(request, 500, said)
 
 
@@ -73,7 +76,9 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     desk, session = desk_of(request), request.get(SESSION)
     if not desk.origin.is_own(request):
-        raise Refused("web.foreign", desk.texts("refused.foreign"), desk.texts("refused.open", origin=desk.origin.text))
+        raise Refused(
+            "web.foreign", say(request, "refused.foreign"), say(request, "refused.open", origin=desk.origin.text)
+        )
     now = desk.clock.monotonic()
     if session is None:
         desk.limiter.take(SIGN_IN, address_of(request), now)
@@ -81,7 +86,7 @@ async def own_forms(request: web.Request, handler: Handler) -> web.StreamRespons
         desk.limiter.take(FORMS, session.number, now)
         given = (await request.post()).get("csrf")
         if not isinstance(given, str) or not secrets.compare_digest(given.encode(), session.csrf.encode()):
-            raise Refused("web.form", desk.texts("refused.form"), desk.texts("refused.reload"))
+            raise Refused("web.form", say(request, "refused.form"), say(request, "refused.reload"))
     return await handler(request)
 
 

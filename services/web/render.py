@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,17 @@ from markupsafe import Markup
 
 from services.desk.views.timetext import local, told
 from services.kernel.base.clock import Clock
+from services.web.domain.language import LANGUAGES
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Sentence(str):
+    """A text of a catalogue: in its page's language, which is not always that of what a service says."""
+
+    __slots__ = ()
 
 
 class Texts:
@@ -29,17 +37,23 @@ class Texts:
         self.language = language
         self._sentences = dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, **values: object) -> Sentence:
         """Return a sentence with its values; raises KeyError for a key that is not in the catalogue."""
-        return self._sentences[key].format_map(values)
+        return Sentence(self._sentences[key].format_map(values))
 
     def raw(self, key: str) -> str:
         """Return a sentence as it stands, for a script that fills it in."""
         return self._sentences[key]
 
-    def one_of(self, group: str, name: str) -> str:
+    def one_of(self, group: str, name: str) -> Sentence:
         """Return the text for a word of a contract (an outcome, an act), or the word itself where there is none."""
-        return self._sentences.get(f"{group}.{name}", name.replace("_", " "))
+        return Sentence(self._sentences.get(f"{group}.{name}", name.replace("_", " ")))
+
+    def reach(self, count: int, scope: str) -> Sentence:
+        """Return how far a message goes, as ``services.desk.views.advice`` says it in English."""
+        if scope == "all-departments":
+            return self("reach.all", count=count)
+        return self("reach.one") if count == 1 else self("reach.several", count=count)
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
@@ -78,9 +92,30 @@ def environment(texts: Texts, clock: Clock) -> Environment:
     def at_clock(at: datetime) -> str:
         return local(at, at)
 
+    def in_english(text: str) -> str:
+        if isinstance(text, Sentence) or texts.language == "en":
+            return told(text)
+        return Markup('<span lang="en">{}</span>').format(told(text)) if text else ""
+
+    def reach(message: Any) -> str:
+        return texts.reach(len(message.targets), message.scope)
+
     made.globals |= {"t": texts, "word": texts.one_of, "file": address_of_file}
-    made.filters |= {"when": when, "clock": at_clock, "told": told}
+    made.filters |= {"when": when, "clock": at_clock, "told": in_english, "reach": reach}
     return made
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The pages in one language: their texts, and the templates that are filled in with them."""
+
+    texts: Texts
+    templates: Environment
+
+
+def catalogues(clock: Clock) -> dict[str, Catalogue]:
+    """Return the pages in each of their languages."""
+    return {one: Catalogue(texts := Texts(one), environment(texts, clock)) for one in LANGUAGES}
 
 
 async def static_file(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.web.domain.language import LANGUAGES
 from services.web.signing import Prepared
 
 IDLE = timedelta(minutes=30)
@@ -24,6 +25,7 @@ class WebSession:
     passkey: str
     began: datetime
     used: datetime
+    language: str = LANGUAGES[0]
     number: str = field(default_factory=lambda: secrets.token_hex(6))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     prepared: dict[str, Prepared] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from services.web.front import errors_as_pages, on_prepare, own_forms, own_host,
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
 from services.web.pages import decisions, enroll, live, messages, orders, sign_in, write
-from services.web.render import Texts, environment, static_file
+from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
 
@@ -49,6 +49,7 @@ ROUTES = (
     web.post("/enroll/signed/{key}", enroll.finished),
     web.get("/enroll/done", enroll.done),
     web.get("/sessions", sign_in.sessions),
+    web.post("/sessions/language", sign_in.choose_language),
     web.post("/sessions/{number}/end", sign_in.end_session),
     web.get("/messages/{id}/approve", decisions.approve_page),
     web.post("/messages/{id}/approve", decisions.approve),
@@ -92,7 +93,7 @@ def application(desk: WebDesk) -> web.Application:
 
 def build(city: City, url: Callable[[], str]) -> WebDesk:
     """Return what the pages of a realm need; nothing is started. ``url`` is asked at each connection."""
-    clock, texts = SystemClock(), Texts()
+    clock = SystemClock()
     hub = Hub(clock)
     connection = CityConnection(city, url, hub)
     return WebDesk(
@@ -101,8 +102,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         hub=hub,
         origin=Origin(city.settings.web.place),
         clock=clock,
-        texts=texts,
-        templates=environment(texts, clock),
+        catalogues=catalogues(clock),
         roster=Roster(connection),
         drafts=DraftFolder(city.var / "web" / city.realm / "drafts"),
     )

@@ -62,3 +62,22 @@ async def test_the_exercise_looks_different_on_every_screen(browser: Browser, tm
     finally:
         await line.cut()
         assert lower_city(process) == 0  # type: ignore[arg-type]
+
+
+async def test_the_pages_speak_french_to_who_asks_for_it(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "nobody", locale="fr-CA") as phone:
+        await phone.go("/sign-in")
+        assert await phone.page.get_attribute("html", "lang") == "fr"
+        await phone.sees("Ouvrir une session avec votre clé d’accès")
+        await phone.go("/enroll")
+        assert (await Axe().run(phone.page)).violations_count == 0
+    async with officer_phone(browser, town, "mcpe") as phone:
+        await phone.enroll()
+        assert await phone.page.get_attribute("html", "lang") == "en"
+        await phone.go("/sessions")
+        await phone.page.select_option("#language", "fr")
+        await phone.press("Use this language")
+        await phone.sees("Langue de ces pages")
+        assert await phone.page.get_attribute("html", "lang") == "fr"
+        await phone.go("/nothing-here")
+        await phone.sees("Cette page n’existe pas.")

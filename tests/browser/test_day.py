@@ -90,7 +90,24 @@ async def test_a_draft_survives_a_reload_and_shows_each_platforms_text(
         await writer.page.reload()
         assert await writer.page.input_value("#text") == "Boil water in zone 4. https://mission.example/water"
         assert await writer.page.is_checked("#to-fire-townsquare")
+        await writer.page.fill("#at", "2h")
+        await writer.page.fill("#next_update", "6h")
+        await writer.page.get_by_text("The same in other languages").click()
+        await writer.page.fill("#code-0", "fr")
+        await writer.page.fill("#translation-0", "Faites bouillir l’eau dans la zone 4.")
+        await writer.press("Check it")
+        for text in ("Goes out at", "Promises the next update by", "French (fr)", "Faites bouillir l’eau"):
+            await writer.sees(text)
+        await writer.press("Change it")
+        assert await writer.page.input_value("#translation-0") == "Faites bouillir l’eau dans la zone 4."
         await writer.page.fill("#expires", "soon")
         await writer.press("Check it")
         await writer.page.locator("#problem").wait_for()
         assert await writer.page.input_value("#text") == "Boil water in zone 4. https://mission.example/water"
+        await writer.page.fill("#expires", "")
+        await writer.press("Check it")
+        await writer.page.check("#sure")
+        await writer.press("Submit with your passkey")
+        await writer.at("/messages/")
+        await writer.sees("Promises the next update by")
+        await writer.sees("Goes out at")

@@ -115,4 +115,9 @@ async def test_every_screen_is_for_everybody(town: Town, cable: Cable, browser: 
             page = await context.new_page()
             wrong += await _look(OfficerPhone(town, "pio", context, page), manner, names)
             await context.close()
+        await phone.go("/sessions")
+        await phone.page.select_option("#language", "fr")
+        await phone.press("Use this language")
+        await phone.page.set_viewport_size(MANNERS["narrow"]["viewport"])
+        wrong += await _look(phone, "french", names)
     assert wrong == []

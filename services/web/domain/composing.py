@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -14,10 +15,13 @@ from services.desk.draft import USUAL_TEXTS, MessageDraft
 from services.desk.options import MessageOptions
 from services.desk.views.timetext import moment
 from services.kernel.base.errors import BadInput
-from services.web.domain.draft import LONGEST, WebDraft
+from services.web.domain.draft import LONGEST, MOST_TRANSLATIONS, WebDraft
 
 VARIANT = "variant."
-_TYPED = frozenset({"text", "to", "all_departments", "link", "severity", "crisis", "expires", "language", "variants"})
+_TYPED = frozenset(
+    {"text", "to", "all_departments", "link", "severity", "crisis", "expires", "language", "variants"}
+    | {"at", "next_update", "translations"}
+)
 
 
 def typed(draft: WebDraft, form: Mapping[str, Any], to: Sequence[str], now: datetime) -> WebDraft:
@@ -31,6 +35,7 @@ def typed(draft: WebDraft, form: Mapping[str, Any], to: Sequence[str], now: date
     variants = {
         name.removeprefix(VARIANT): said(name) for name in form if name.startswith(VARIANT) and said(name).strip()
     }
+    rows = ((said(f"code.{row}").strip(), said(f"translation.{row}")) for row in range(MOST_TRANSLATIONS))
     return draft.model_copy(
         update={
             "text": said("text"),
@@ -40,7 +45,10 @@ def typed(draft: WebDraft, form: Mapping[str, Any], to: Sequence[str], now: date
             "severity": said("severity"),
             "crisis": crisis if crisis in ("yes", "no") else "",
             "expires": said("expires").strip(),
+            "at": said("at").strip(),
+            "next_update": said("next_update").strip(),
             "language": said("language").strip(),
+            "translations": tuple((code, text) for code, text in rows if code or text.strip()),
             "variants": variants,
             "saved_at": now,
         }
@@ -69,7 +77,7 @@ def event_of(draft: WebDraft, posture: Posture, now: datetime, zone: tzinfo | No
 
     Raises:
         BadInput: ``text.missing``, ``targets.missing``, ``expires.malformed``, ``link.invalid`` and the like: the part
-            before the dot names the field.
+            before the dot names the field (of other languages ``lang``, of a promise ``next-update``).
     """
     if draft.event is not None and draft.typed == fingerprint(draft):
         return draft.event
@@ -94,12 +102,29 @@ def event_of(draft: WebDraft, posture: Posture, now: datetime, zone: tzinfo | No
         variants={words.check_id(name, "platform"): text for name, text in draft.variants.items()},
         pictures=[],
         expires=moment(draft.expires, now, zone) if draft.expires else None,
+        not_before=moment(draft.at, now, zone, "at") if draft.at else None,
+        next_update=moment(draft.next_update, now, zone, "next-update") if draft.next_update else None,
+        translations=translations(draft.translations),
         wait=timedelta(0),
         act=draft.act,
         about=draft.about,
     )
     number = canonical.sha256((draft.id + fingerprint(draft)).encode())[:32]
     return made.event(draft.officer, made.crisis(posture), number, targets, draft.pictures)
+
+
+def translations(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the texts in other languages by their codes; raises BadInput ``lang.malformed``, ``lang.twice``."""
+    found: dict[str, str] = {}
+    for typed_code, text in rows:
+        code = typed_code.lower()
+        if not re.fullmatch(r"[a-z]{2,3}", code) or not text.strip():
+            said = f"another language needs its code and its text; {typed_code[:40]!r} has not both"
+            raise BadInput("lang.malformed", said, "Codes are those of ISO 639: fr, pa, zh. Or empty both fields.")
+        if code in found:
+            raise BadInput("lang.twice", f"there are two texts in {code}", "Give one for each language.")
+        found[code] = text
+    return found
 
 
 def sent(draft: WebDraft, event: SubmissionEvent) -> WebDraft:

@@ -12,9 +12,15 @@ from schemas.events.requests import Act, Picture, SubmissionEvent
 LONGEST = 20_000
 """Characters of one field."""
 
+MOST_TRANSLATIONS = 8
+"""Other languages of one message, as a submission takes them."""
+
 
 class WebDraft(Contract):
-    """What was typed; ``event``: what was sent without an answer, when ``typed`` was the hash of its words."""
+    """What was typed; ``event``: what was sent without an answer, when ``typed`` was the hash of its words.
+
+    ``at`` and ``next_update`` as they stand in the form; ``translations``: code and text of each other language.
+    """
 
     id: str
     officer: Id
@@ -26,7 +32,10 @@ class WebDraft(Contract):
     severity: str = ""
     crisis: Literal["", "yes", "no"] = ""
     expires: str = ""
+    at: str = ""
+    next_update: str = ""
     language: str = ""
+    translations: tuple[tuple[str, str], ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     act: Act | None = None

@@ -32,6 +32,7 @@ class MessageLine:
     about: str | None
     ends: datetime | None
     targets: int
+    language: str | None
     outcome: str = ""
     posts: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None
@@ -78,6 +79,7 @@ class MessageIndex:
             body.get("replaces") or body.get("follows"),
             datetime.fromisoformat(ends).astimezone(UTC) if ends else None,
             len(body["targets"]),
+            (content.get("languages") or [content.get("language")])[0],
         )
         while len(self._lines) > KEPT:
             del self._lines[next(iter(self._lines))]

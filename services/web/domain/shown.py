@@ -11,7 +11,6 @@ from schemas.events.requests import Picture, Rendering, Request
 from schemas.events.verdicts import FindingOutcome
 from schemas.platforms import MIRROR
 from services.desk.views import outcome, unconfirmed
-from services.desk.views.advice import reach
 from services.desk.views.difference import Piece, difference
 from services.desk.views.languages import name_of
 from services.desk.views.timetext import ago
@@ -23,10 +22,10 @@ SOON = 900.0
 
 @dataclass(frozen=True)
 class ShownRendering:
-    """What one platform gets: its parts with their lengths, and how long all of it is."""
+    """What one platform gets: its parts, each with its length and its language's code, and how long all of it is."""
 
     platform: str
-    parts: tuple[tuple[str, int], ...]
+    parts: tuple[tuple[str, int, str], ...]
     count: int
     language: str
     link: str
@@ -39,15 +38,16 @@ def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
     shown: dict[object, ShownRendering] = {}
     for one in found:
         content = one.content()
-        parts = tuple((part, len(part)) for part in content.parts)
+        parts = tuple((part, len(part), content.language_of(n) or "") for n, part in enumerate(content.parts))
+        several = dict.fromkeys(content.languages or content.together or ())
         beside = "" if not content.link or any(content.link in part for part in content.parts) else content.link
-        key = (content.parts, beside, content.answers, content.pictures)
+        key = (parts, beside, content.answers, content.pictures)
         before = shown.get(key)
         shown[key] = ShownRendering(
             f"{before.platform}, {one.platform}" if before else one.platform,
             parts,
-            sum(count for _, count in parts),
-            name_of(content.language) if content.language else "",
+            sum(count for _, count, _ in parts),
+            ", ".join(name_of(one) for one in several or filter(None, (content.language,))),
             beside,
             content.answers or "",
             content.pictures,
@@ -80,7 +80,6 @@ class InboxItem:
     reasons: tuple[str, ...]
     urgent: bool
     unconfirmed: tuple[str, ...]
-    reach: str
 
 
 def inbox_item(view: RequestView, now: datetime) -> InboxItem:
@@ -94,7 +93,6 @@ def inbox_item(view: RequestView, now: datetime) -> InboxItem:
         reasons if needs_approval(view) else (),
         request.crisis or request.severity in ("severe", "extreme"),
         tuple(one.profile for one in unconfirmed.of(view)),
-        reach(len(request.targets), request.scope),
     )
 
 

@@ -19,7 +19,7 @@ from services.desk.statements import Circumstances
 from services.desk.views.advice import needs
 from services.desk.words import check_id, reason_text
 from services.kernel.base.errors import BadInput, Refused
-from services.web.desk import WebDesk, desk_of, session_of, to_be_signed
+from services.web.desk import WebDesk, desk_of, say, session_of, to_be_signed
 from services.web.domain import shown
 from services.web.pages.city import authority_of
 from services.web.pages.messages import difference
@@ -87,11 +87,11 @@ async def approve(request: web.Request) -> web.Response:
     desk, form = desk_of(request), await request.post()
     view = await _view(request)
     if form.get("sure") != str(len(view.request.targets)):
-        raise BadInput("confirm.needed", desk.texts("approve.unsure"), desk.texts("approve.tick"))
+        raise BadInput("confirm.needed", say(request, "approve.unsure"), say(request, "approve.tick"))
     if view.request.screening and form.get("acknowledge") != "yes":
-        raise BadInput("screening.unacknowledged", desk.texts("approve.unread"), desk.texts("approve.tick"))
+        raise BadInput("screening.unacknowledged", say(request, "approve.unread"), say(request, "approve.tick"))
     if form.get("digest") != view.request.digest:
-        raise Refused("request.changed", desk.texts("approve.changed"), desk.texts("refused.reload"))
+        raise Refused("request.changed", say(request, "approve.changed"), say(request, "refused.reload"))
     return await _decide(request, desk, view, "approve", "")
 
 
@@ -160,7 +160,7 @@ async def resolve(request: web.Request) -> web.Response:
             now=desk.clock.now(),
         )
     except ValidationError as error:
-        raise BadInput("url.invalid", desk.texts("resolve.no_url"), desk.texts("resolve.copy")) from error
+        raise BadInput("url.invalid", say(request, "resolve.no_url"), say(request, "resolve.copy")) from error
 
     async def finish(envelope: Envelope) -> str:
         signed = statements.resolved(statement, envelope)

@@ -17,7 +17,7 @@ from schemas.roles import WHO_MAY_ORDER
 from services.desk import statements
 from services.desk.words import incident_name
 from services.kernel.base.errors import BadInput
-from services.web.desk import desk_of, session_of, to_be_signed
+from services.web.desk import desk_of, say, session_of, to_be_signed
 
 Form = Mapping[str, Any]
 
@@ -115,10 +115,10 @@ async def order(request: web.Request) -> web.Response:
     """Have an order signed and carried out."""
     desk, deed, form = desk_of(request), _deed(request), await request.post()
     if form.get("sure") != "yes":
-        raise BadInput("confirm.needed", desk.texts("order.unsure"), desk.texts("approve.tick"))
+        raise BadInput("confirm.needed", say(request, "order.unsure"), say(request, "approve.tick"))
     eoc = await desk.connection.eoc()
     if not deed.fits(eoc):
-        raise BadInput("order.past", desk.texts("order.past"), desk.texts("refused.reload"))
+        raise BadInput("order.past", say(request, "order.past"), say(request, "refused.reload"))
     try:
         action = deed.action(eoc, form)
     except ValidationError as error:
@@ -137,7 +137,7 @@ async def answer_proposal(request: web.Request) -> web.Response:
     desk, form, number = desk_of(request), await request.post(), request.match_info["number"]
     confirms = request.match_info["answer"] == "confirm"
     if confirms and form.get(f"sure-{number}") != "yes":
-        raise BadInput("confirm.needed", desk.texts("order.unsure"), desk.texts("approve.tick"))
+        raise BadInput("confirm.needed", say(request, "order.unsure"), say(request, "approve.tick"))
     try:
         make = c.Confirm if confirms else c.Decline
         action = make(proposal=int(number), order=str(form.get("order", "")))

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from schemas.events.envelope import Envelope
 from services.kernel.base.errors import OneVoiceError
-from services.web.desk import SESSION, WebDesk, desk_of, session_of
+from services.web.desk import SESSION, WebDesk, desk_of, language_of, session_of
+from services.web.domain.language import LANGUAGES
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.front import cookie_name
 from services.web.sessions import LONGEST, WebSession
@@ -54,7 +55,9 @@ async def finish(request: web.Request) -> web.Response:
     desk.roster.forget()
     officer, passkey = who_signed(envelope, (await desk.roster.officers()).values())
     now = desk.clock.now()
-    secret = desk.sessions.begin(WebSession(officer.id, passkey.credential, passkey.label, now, now))
+    secret = desk.sessions.begin(
+        WebSession(officer.id, passkey.credential, passkey.label, now, now, language_of(request))
+    )
     response = web.json_response({"to": await prepared.finish(envelope)})
     response.set_cookie(
         cookie_name(desk.origin.secure),
@@ -72,7 +75,16 @@ async def sessions(request: web.Request) -> web.Response:
     """Show an officer's own sessions, each with its end."""
     desk, session = desk_of(request), session_of(request)
     found = desk.sessions.of(session.officer, desk.clock.now())
-    return await desk.page(request, "sessions.html", found=found, here="sessions", refresh=False)
+    return await desk.page(request, "sessions.html", found=found, languages=LANGUAGES, here="sessions", refresh=False)
+
+
+async def choose_language(request: web.Request) -> web.Response:
+    """Have the pages speak another language, in this session."""
+    session, language = session_of(request), (await request.post()).get("language")
+    if not isinstance(language, str) or language not in LANGUAGES:
+        raise web.HTTPBadRequest
+    session.language = language
+    raise web.HTTPSeeOther("/sessions")
 
 
 async def end_session(request: web.Request) -> web.Response:

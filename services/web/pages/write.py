@@ -19,12 +19,12 @@ from schemas.events.requests import Picture, SubmissionEvent
 from schemas.fingerprint import words_of
 from services.desk import statements, templates
 from services.desk.statements import ORDER_SECONDS
-from services.desk.views.advice import needs, reach
+from services.desk.views.advice import needs
 from services.desk.words import MAX_PICTURE, check_id
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-from services.web.desk import SESSION, WebDesk, desk_of, session_of, to_be_signed
+from services.web.desk import SESSION, WebDesk, desk_of, language_of, say, session_of, to_be_signed
 from services.web.domain import composing, shown
-from services.web.domain.draft import WebDraft
+from services.web.domain.draft import MOST_TRANSLATIONS, WebDraft
 
 ACTS = ("correct", "update", "recall", "all_clear")
 MOST_PICTURES = 4
@@ -103,9 +103,11 @@ async def preview(request: web.Request) -> web.Response:
         "error": error,
         "draft": draft,
         "renderings": shown.renderings(seen.renderings) if seen else [],
-        "reach": reach(len(seen.targets), seen.scope) if seen else "",
     }
-    return web.Response(text=desk.templates.get_template("preview.html").render(values), content_type="text/html")
+    return web.Response(
+        text=desk.catalogues[language_of(request)].templates.get_template("preview.html").render(values),
+        content_type="text/html",
+    )
 
 
 async def _typed(request: web.Request) -> WebDraft:
@@ -136,6 +138,7 @@ async def _form(request: web.Request, desk: WebDesk, draft: WebDraft, error: One
         "profiles": official,
         "platforms": sorted({one.platform for one in official}),
         "crisis": draft.crisis or ("no" if eoc.posture is Posture.ROUTINE else "yes"),
+        "rows": (*draft.translations, ("", ""), ("", ""))[:MOST_TRANSLATIONS],
         "refresh": False,
         "here": "write",
     }
@@ -152,9 +155,9 @@ async def check_page(request: web.Request) -> web.Response:
     values: dict[str, Any] = {
         "draft": draft,
         "seen": seen,
+        "next_update": found.event.data.next_update,
         "fingerprint": words_of(seen),
         "renderings": shown.renderings(seen.renderings),
-        "reach": reach(len(seen.targets), seen.scope),
         "advice": needs(eoc.posture, seen.scope, seen.crisis),
         "difference": shown.difference_of(earlier, seen, draft.text) if earlier else None,
         "refresh": False,
@@ -170,7 +173,7 @@ async def submit(request: web.Request) -> web.Response:
     found = await _previewed(desk, draft)
     seen = found.seen
     if form.get("sure") != str(len(seen.targets)):
-        raise BadInput("confirm.needed", desk.texts("approve.unsure"), desk.texts("approve.tick"))
+        raise BadInput("confirm.needed", say(request, "approve.unsure"), say(request, "approve.tick"))
     statements.checked_digest(seen)
     event = found.event.model_copy(update={"time": seen.created_at})
     now = desk.clock.now()

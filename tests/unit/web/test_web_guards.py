@@ -183,6 +183,19 @@ def test_what_was_typed_is_kept_even_where_it_is_wrong(tmp_path: Path) -> None:
     assert fault.value.code == "link.invalid"
 
 
+def test_a_draft_says_when_it_goes_out_what_it_promises_and_other_languages(tmp_path: Path) -> None:
+    draft = DraftFolder(tmp_path).new("pio", AT)
+    form = {"text": "Go now", "at": " 2h ", "next_update": "6h", "code.0": "fr", "translation.0": "Partez"}
+    half = composing.typed(draft, form | {"code.2": "pa"}, ["fire-website"], AT)
+    assert half.translations == (("fr", "Partez"), ("pa", ""))
+    whole = composing.typed(half, form, ["fire-website"], AT)
+    made = composing.event_of(whole, Posture.ROUTINE, AT, None).data
+    assert (made.not_before, made.next_update) == (AT + timedelta(hours=2), AT + timedelta(hours=6))
+    assert made.translations == {"fr": "Partez"}
+    for fields in ({"at": "3h"}, {"next_update": "7h"}, {"translations": ()}):
+        assert composing.fingerprint(whole.model_copy(update=fields)) != composing.fingerprint(whole)
+
+
 def test_the_same_words_are_the_same_request_and_others_another(tmp_path: Path) -> None:
     draft = DraftFolder(tmp_path).new("pio", AT, text="Go now", to=("fire-website",), expires="4h")
     first = composing.event_of(draft, Posture.CRISIS, AT, None)
@@ -202,6 +215,12 @@ def test_the_same_words_are_the_same_request_and_others_another(tmp_path: Path) 
         ({"expires": "soon"}, "expires.malformed"),
         ({"severity": "huge"}, "severity.invalid"),
         ({"variants": {"a.b": "x"}}, "platform.id"),
+        ({"at": "soon"}, "at.malformed"),
+        ({"at": "2020-01-31 18:00"}, "at.past"),
+        ({"next_update": "later"}, "next-update.malformed"),
+        ({"translations": (("french", "Partez"),)}, "lang.malformed"),
+        ({"translations": (("fr", " "),)}, "lang.malformed"),
+        ({"translations": (("fr", "Partez"), ("FR", "Sortez"))}, "lang.twice"),
     ],
 )
 def test_each_fault_names_its_field(tmp_path: Path, fields: dict[str, object], code: str) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 
-from services.web.render import HERE, Texts
+import pytest
+
+from schemas.events.control import Posture
+from services.desk.views import advice
+from services.kernel.base.clock import SystemClock
+from services.web.domain.language import LANGUAGES, asked_language
+from services.web.render import HERE, Sentence, Texts, environment
 
 _ASKED = re.compile(r"""\bt(?:\.raw)?\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
 _EITHER = re.compile(r"""['"]((?:state|sessions)\.[a-z_]+)['"] if""")
-_CODE = re.compile(r"""texts\(\s*['"]([a-z0-9_.]+)['"]""")
+_CODE = re.compile(r"""(?:texts\(|say\(request,|self\()\s*['"]([a-z0-9_.]+)['"]""")
 _GROUPS = re.compile(r"""(?:word|one_of)\(\s*"([a-z_]+)",""")
 _JOINED = re.compile(r"""t\((\w+) ~ ["'](\.[a-z]+)["']\)""")
 
@@ -39,9 +45,42 @@ def test_each_text_that_is_asked_for_is_in_the_catalogue_and_no_other() -> None:
 
 def test_each_catalogue_has_the_same_texts() -> None:
     known = Texts()._sentences
-    for path in HERE.glob("texts/*.toml"):
-        other = Texts(path.stem)._sentences
+    assert {path.stem for path in HERE.glob("texts/*.toml")} == set(LANGUAGES)
+    for language in LANGUAGES:
+        other = Texts(language)._sentences
         assert other.keys() == known.keys()
         for key, sentence in known.items():
             places = re.compile(r"\{\w+\}")
             assert set(places.findall(other[key])) == set(places.findall(sentence)), key
+
+
+def test_the_english_catalogue_says_posture_and_reach_as_the_command_does() -> None:
+    texts = Texts("en")
+    assert {one: texts.one_of("posture", one.value) for one in Posture} == advice.POSTURE_NAMES
+    for count, scope in ((1, "profiles"), (2, "profiles"), (26, "all-departments")):
+        assert texts.reach(count, scope) == advice.reach(count, scope)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"),
+        ("en-CA,fr;q=0.9", "en"),
+        ("pa,fr;q=0.5,en;q=0.4", "fr"),
+        ("FR ; q=0.3", "fr"),
+        ("fr;q=0, *;q=0.1", "en"),
+        ("fr;q=nonsense;;,=,", "en"),
+        ("fr;q=nan", "en"),
+        ("de", "en"),
+    ],
+)
+def test_the_first_language_is_what_the_browser_asks_for(header: str, language: str) -> None:
+    assert asked_language(header) == language
+
+
+def test_what_a_service_says_in_english_is_marked_as_english() -> None:
+    told = {one: environment(Texts(one), SystemClock()).filters["told"] for one in LANGUAGES}
+    assert told["en"]("no <such> profile") == "no <such> profile"
+    assert told["fr"]("no <such> profile") == '<span lang="en">no &lt;such&gt; profile</span>'
+    assert told["fr"](Sentence("rien")) == "rien"
