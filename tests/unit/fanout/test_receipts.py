@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable
+from services.fanout.connectors.contract import (
+    Absent,
+    Altered,
+    CannotTell,
+    HandedOver,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+)
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain import receipts, retry
 from tests.unit.fanout.world import NOW, attempt, request
@@ -18,6 +27,7 @@ RESULTS = [
     (POSTED, "delivered", True, "without its picture", POSTED.url),
     (Permanent("too long"), "failed", True, "too long", None),
     (Permanent("1 of 2 parts stand", begun=BEGUN), "failed", True, "1 of 2 parts stand", BEGUN.url),
+    (HandedOver("enter it by hand"), "unconfirmed", True, "enter it by hand", None),
     (Retryable("busy"), "withheld", False, "busy", None),
     (Retryable("1 of 2", begun=BEGUN), "withheld", False, "1 of 2", BEGUN.url),
     (NotAttempted("a newer verdict stands"), "withheld", False, "a newer verdict stands", None),
@@ -26,7 +36,11 @@ RESULTS = [
 
 @pytest.mark.parametrize(("result", "outcome", "final", "reason", "url"), RESULTS)
 def test_a_call_that_ended_clearly(
-    result: Posted | Permanent | Retryable | NotAttempted, outcome: str, final: bool, reason: str, url: str | None
+    result: Posted | Permanent | HandedOver | Retryable | NotAttempted,
+    outcome: str,
+    final: bool,
+    reason: str,
+    url: str | None,
 ) -> None:
     made = receipts.of_result(attempt(), 50, result, NOW)
     assert (str(made.outcome), made.final, made.reason, made.url, made.attempt_seq) == (outcome, final, reason, url, 50)
@@ -36,6 +50,7 @@ LOOKS = [
     (POSTED, False, "delivered", True),
     (Absent(), False, "withheld", False),
     (Absent(begun=BEGUN), False, "withheld", False),
+    (HandedOver("enter it by hand"), False, "unconfirmed", True),
     (CannotTell("no access"), False, "unconfirmed", True),
     (CannotTell("no access"), True, "unconfirmed", False),
 ]
@@ -43,7 +58,7 @@ LOOKS = [
 
 @pytest.mark.parametrize(("found", "idempotent", "outcome", "final"), LOOKS)
 def test_an_attempt_that_was_looked_for(
-    found: Posted | Absent | CannotTell, idempotent: bool, outcome: str, final: bool
+    found: Posted | Absent | HandedOver | CannotTell, idempotent: bool, outcome: str, final: bool
 ) -> None:
     made = receipts.of_look(attempt(), 50, found, NOW, idempotent=idempotent)
     assert (str(made.outcome), made.final, made.attempt_seq) == (outcome, final, 50)
@@ -151,3 +166,17 @@ def test_what_was_attempted_often_enough_is_given_up() -> None:
 def test_what_was_taken_back_says_so() -> None:
     made = receipts.of_result(attempt(), 50, Retracted(), NOW)
     assert (made.outcome, made.final, made.url) == (ReceiptOutcome.RECALLED, True, None)
+
+
+def test_a_post_that_is_another_than_was_approved_is_a_persons_to_look_at() -> None:
+    made = receipts.altered(LAST, ["its text was changed since", "a picture is missing"], NOW)
+    assert (made.outcome, made.final, made.url) == (ReceiptOutcome.UNCONFIRMED, True, POSTED.url)
+    assert "its text was changed since; a picture is missing" in made.reason
+
+
+def test_what_its_receipt_told_already_is_not_told_again() -> None:
+    delivered = LAST.model_copy(update={"reason": "the server shows the text otherwise than it was approved"})
+    found = Altered((("text", "it says other words"), ("language", "it is marked as language 'fr'")))
+    assert receipts.unknown_before(delivered, found) == ["it is marked as language 'fr'"]
+    since = Altered((("text", receipts.CHANGED),))
+    assert receipts.unknown_before(delivered, since) == [receipts.CHANGED]

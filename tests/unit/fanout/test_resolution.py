@@ -16,6 +16,7 @@ from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution, ResolutionStatement, post_url
 from schemas.events.verdicts import Outcome
+from schemas.platforms import MANUAL
 from services.fanout.domain.resolution import Situation, check, genuine, outcome_of, read_statement
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
@@ -239,6 +240,16 @@ def test_each_decision_has_its_receipt(decision: str, outcome: ReceiptOutcome, f
     made = outcome_of(read_statement(signed(decision=decision, url=url), "pio"), receipt(), 61, NOW)
     assert (made.outcome, made.final, made.reason, made.url) == (outcome, final, words, url)
     assert (made.attempt_seq, made.resolution_seq, made.profile, made.revision) == (55, 61, "fire-social", 1)
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [("posted", "done by hand, confirmed by pio"), ("give_up", "not done by hand, says pio")],
+)
+def test_what_was_to_be_done_by_hand_is_said_so(decision: str, words: str) -> None:
+    url = URL if decision == "posted" else None
+    by_hand = receipt().model_copy(update={"platform": MANUAL})
+    assert outcome_of(read_statement(signed(decision=decision, url=url), "pio"), by_hand, 61, NOW).reason == words
 
 
 @pytest.mark.parametrize(
