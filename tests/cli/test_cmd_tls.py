@@ -33,6 +33,7 @@ CONNECT = (
     "eoc stand-down --as eoc-director",
     "eoc status",
     "inquiries",
+    "reply https://social.example/@a/1 Yes --as mcpe --to fire-townsquare --yes",
     "eoc watch",
     "crisis declare --incident Water --as pio",
     "crisis end --as pio",
@@ -61,6 +62,7 @@ CONNECT = (
     "officers revoke clerk --as mcpe",
     "profiles list",
     "profiles check",
+    "profiles rehearse fire-townsquare --realm exercise --as mcpe",
     "profiles add fire-townsquare --department fire --platform mastodon --account fire@townsquare --purpose News "
     "--identification City --disclosure Comments --as mcpe",
     "profiles suspend fire-townsquare --as mcpe",

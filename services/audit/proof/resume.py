@@ -12,6 +12,7 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ class VerifiedState:
 
 def keep_state(folder: Path, found: VerifiedState, signer: Signer) -> None:
     """Keep what a verification that found nothing wrong knew at its end; raises OSError."""
-    body = pickle.dumps(found, protocol=5)
+    out = io.BytesIO()
+    _Plainly(out, protocol=5).dump(found)
+    body = out.getvalue()
     write_atomically(folder / NAME, signer.raw_signature(_signed(body)) + body, mode=0o600)
 
 
@@ -91,6 +94,14 @@ def _sources() -> Iterator[Path]:
 
 def _signed(body: bytes) -> bytes:
     return _CONTEXT + hashlib.sha256(body).digest()
+
+
+class _Plainly(pickle.Pickler):
+    """Writes the members of enumerations by class and value: some Pythons (3.11.2) would write a call of getattr."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how a member is made again; of anything else what is usual."""
+        return (type(obj), (obj.value,)) if isinstance(obj, Enum) else NotImplemented
 
 
 class _OurClasses(pickle.Unpickler):
