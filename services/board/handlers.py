@@ -20,9 +20,8 @@ from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.views import is_pending, page_key, request_view
 from services.kernel.base.errors import BadInput
-from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
-from services.kernel.projection.request_entries import entries_on
+from services.kernel.projection.request_entries import entries_on, state_of
 from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
@@ -176,10 +175,7 @@ class BoardHandlers:
         if last is None or last.seq > runtime.fold.seq:
             await runtime.projection.catch_up()  # it may be younger than the fold
             return runtime.fold.requests.get(request_id)
-        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
-        scratch = runtime.fold.apart()
-        reopen(scratch, request_id, found, runtime.clock.monotonic())
-        return scratch.requests.get(request_id)
+        return await state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
 
     def _view(self, state: RequestState) -> RequestView:
         runtime, book = self.runtime, self.dead.known

@@ -20,10 +20,8 @@ from services.gatekeeper.policy.decide import decide
 from services.kernel.control.control_state import ControlState
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import parse
-from services.kernel.fold.reopening import reopen
-from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
-from services.kernel.projection.request_entries import entries_on
+from services.kernel.projection.request_entries import state_of
 from services.kernel.runtime.service import Runtime
 from services.kernel.runtime.supervisor import AGAIN_SECONDS
 
@@ -102,7 +100,9 @@ class SecondLook:
 
     async def _look(self, one: _Stranger) -> None:
         try:
-            state = await self._state(one.verdict.request_id)
+            runtime = self._runtime
+            boot = runtime.clock.monotonic()
+            state = await state_of(one.verdict.request_id, runtime.fold, runtime.projection, boot)
         except Exception:
             self._waiting.append(one)
             await asyncio.sleep(AGAIN_SECONDS)
@@ -116,14 +116,3 @@ class SecondLook:
                 request_id=one.verdict.request_id,
                 seq=one.seq,
             )
-
-    async def _state(self, request_id: str) -> RequestState | None:
-        """Return a request, also one that has left memory; raises Unreachable."""
-        runtime = self._runtime
-        known = runtime.fold.requests.get(request_id)
-        if known is not None:
-            return known
-        scratch = runtime.fold.apart()
-        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
-        reopen(scratch, request_id, found, runtime.clock.monotonic())
-        return scratch.requests.get(request_id)

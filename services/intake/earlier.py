@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from services.intake.domain.following import Earlier, earlier_of
 from services.kernel.base.errors import BadInput
-from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
-from services.kernel.projection.request_entries import entries_on
+from services.kernel.projection import request_entries
 from services.kernel.runtime.service import Runtime
 
 
@@ -32,10 +31,4 @@ class EarlierRequests:
 async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
     """Return what stands of a request by now, also of one that is over; None where there is none."""
     await runtime.catch_up()
-    state = runtime.fold.requests.get(request_id)
-    if state is None:
-        scratch = runtime.fold.apart()
-        found = await entries_on(request_id, runtime.projection, runtime.fold.seq)
-        reopen(scratch, request_id, found, runtime.clock.monotonic())
-        state = scratch.requests.get(request_id)
-    return state
+    return await request_entries.state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())

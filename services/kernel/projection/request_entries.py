@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from schemas import subjects
+from services.kernel.fold.ledger_fold import LedgerFold
+from services.kernel.fold.reopening import reopen
+from services.kernel.fold.state import RequestState
 from services.kernel.ledger.entry import Entry
 from services.kernel.projection.source import BATCH, Source
 
@@ -27,6 +30,27 @@ class Reads(Protocol):
     async def all_of(self, pattern: str) -> list[Entry]:
         """Return all that the leader has on a filter, in order; raises Unreachable."""
         ...
+
+
+async def state_of(request_id: str, fold: LedgerFold, reads: Reads, boot: float) -> RequestState | None:
+    """Return what stands of a request, also of one that has left memory; None where the ledger has none.
+
+    Args:
+        request_id: the request.
+        fold: what is known; it is not changed.
+        reads: what is asked.
+        boot: the present in boot-time seconds, from which leases of attempts are counted.
+
+    Raises:
+        Unreachable: the broker does not answer, or all that answers is behind its leader.
+    """
+    known = fold.requests.get(request_id)
+    if known is not None:
+        return known
+    found = await entries_on(request_id, reads, fold.seq)
+    scratch = fold.apart()
+    reopen(scratch, request_id, found, boot)
+    return scratch.requests.get(request_id)
 
 
 async def entries_on(request_id: str, reads: Reads, up_to: int) -> list[Entry]:
