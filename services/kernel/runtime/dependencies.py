@@ -1,7 +1,7 @@
 """What handlers take beside the message: FastStream dependencies.
 
-They are coroutines without parameters: FastDepends calls a plain function, and FastStream's own ``Context`` parameter, in a
-thread each, and the way there and back took longer than most handlers.
+They are coroutines without parameters: FastDepends calls a plain function, and FastStream's own ``Context`` parameter,
+in a thread each, and the way there and back took longer than most handlers.
 """
 
 from __future__ import annotations
