@@ -82,6 +82,14 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     assert dana("crisis", "declare", "--incident", "Freshet").status == 0  # signed by the agent, and no --as
     assert dana("crisis", "end").status == 0
 
+    # Nothing of the city's machine is on hers, and nothing is wrong with that.
+    well, profiles = dana.json("doctor"), dana.json("profiles", "check")
+    levels = {line["check"]: line["level"] for line in well.body["checks"]}
+    assert (well.status, profiles.status) == (0, 0), (well, profiles)
+    assert not {"credentials", "service web", "outside copies"} & set(levels)
+    assert (levels["disk"], levels["profiles"]) == ("ok", "ok")
+    assert "The credentials are not here" in profiles.err
+
     # A new pair of keys, by herself: the old ones are out when another officer has confirmed.
     rotated = dana.json("keys", "rotate", "--passphrase-file", str(home / "passphrase"))
     confirmed(city, rotated)
