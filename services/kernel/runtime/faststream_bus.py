@@ -27,6 +27,7 @@ from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tls import client_context
 from services.kernel.ledger.entry import Entry
+from services.kernel.runtime import encrypted_client
 from services.kernel.runtime.around import Around
 from services.kernel.runtime.bus import (
     ACK_SECONDS,
@@ -131,6 +132,16 @@ class BroadcastMiddleware(BaseMiddleware[Any, Any]):
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> None:
         """Log what fails."""
         await self._subscribing.handle(msg.raw_message.subject, lambda: call_next(msg))
+
+
+class EncryptedBroker(NatsBroker):
+    """FastStream's broker over a connection that is never plain where TLS is wanted."""
+
+    async def _connect(self) -> Client:
+        """Connect as FastStream does, which has no public way to name another client."""
+        connection = await encrypted_client.connect(**self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
 
 
 class FastStreamBus:
@@ -247,7 +258,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
         _take_up_key(broker, key)
         await link.on_disconnected()
 
-    broker = NatsBroker(
+    broker = EncryptedBroker(
         servers_of(url or city.settings.nats.address),
         name=f"onevoice-{row.user}",
         security=NatsNKey.from_file(key, ssl_context=client_context(city)),
