@@ -27,7 +27,6 @@ from services.kernel.base.city import City, servers_of
 from services.kernel.base.errors import BadInput, Unreachable
 from services.kernel.base.tls import client_context
 from services.kernel.ledger.entry import Entry
-from services.kernel.runtime import encrypted_client
 from services.kernel.runtime.around import Around
 from services.kernel.runtime.bus import (
     ACK_SECONDS,
@@ -42,6 +41,7 @@ from services.kernel.runtime.bus import (
 )
 from services.kernel.runtime.consuming import Consuming
 from services.kernel.runtime.dependencies import to_entry
+from services.kernel.runtime.encrypted_broker import EncryptedBroker
 from services.kernel.runtime.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
@@ -132,16 +132,6 @@ class BroadcastMiddleware(BaseMiddleware[Any, Any]):
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> None:
         """Log what fails."""
         await self._subscribing.handle(msg.raw_message.subject, lambda: call_next(msg))
-
-
-class EncryptedBroker(NatsBroker):
-    """FastStream's broker over a connection that is never plain where TLS is wanted."""
-
-    async def _connect(self) -> Client:
-        """Connect as FastStream does, which has no public way to name another client."""
-        connection = await encrypted_client.connect(**self._connection_kwargs)
-        self.config.connect(connection)
-        return connection
 
 
 class FastStreamBus:
