@@ -166,7 +166,8 @@ class BoardHandlers:
         if found:
             names = ", ".join(sorted(state.request_id for state in found)[:5])
             raise BadInput("request.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
-        raise BadInput("request.unknown", f"there is no request {beginning}", "onevoice pending lists the open ones")
+        hint = "onevoice pending lists the open ones, onevoice history all of the last days"
+        raise BadInput("request.unknown", f"there is no request {beginning}", hint)
 
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""

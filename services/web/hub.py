@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 
 from schemas.events.desk import BoardEvent
+from services.desk.views.messages import MessageIndex
 from services.kernel.base.clock import Clock, monotonic
-from services.web.domain.messages import MessageIndex
 from services.web.domain.news import News, news_of
 
 KEPT = 5_000

@@ -41,6 +41,7 @@ from services.kernel.runtime.bus import (
 )
 from services.kernel.runtime.consuming import Consuming
 from services.kernel.runtime.dependencies import received, to_entry
+from services.kernel.runtime.encrypted_broker import EncryptedBroker
 from services.kernel.runtime.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
@@ -249,7 +250,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
         _take_up_key(broker, key)
         await link.on_disconnected()
 
-    broker = NatsBroker(
+    broker = EncryptedBroker(
         servers_of(url or city.settings.nats.address),
         name=f"onevoice-{row.user}",
         security=NatsNKey.from_file(key, ssl_context=client_context(city)),

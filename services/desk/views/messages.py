@@ -1,4 +1,4 @@
-"""The newest messages, by what the board's stream told of them: for lists, search, and what holds now. Pure."""
+"""The newest messages, by what the ledger's entries tell of them: for lists, search, and what holds now. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from schemas.events.desk import BoardEvent
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
+from services.desk.views.timetext import utc
 
 KEPT = 2_000
 """Messages that are kept; older ones are found by their whole id."""
@@ -37,6 +38,13 @@ class MessageLine:
     posts: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None
 
+    def became(self) -> str:
+        """Say in a few words what became of it."""
+        said = self.outcome or "not decided yet"
+        if self.posts:
+            said = f"on {len(self.posts)} profile{'s' if len(self.posts) != 1 else ''}"
+        return f"{said}; ended by {self.ended_by}" if self.ended_by else said
+
     def holds(self, now: datetime) -> bool:
         """True when it stands out there and still applies."""
         return (
@@ -48,9 +56,10 @@ class MessageLine:
 
 
 class MessageIndex:
-    """The newest messages, oldest first."""
+    """The newest messages, oldest first; ``kept`` of them at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
         self._lines: dict[str, MessageLine] = {}
 
     def add(self, event: BoardEvent) -> None:
@@ -81,7 +90,7 @@ class MessageIndex:
             len(body["targets"]),
             (content.get("languages") or [content.get("language")])[0],
         )
-        while len(self._lines) > KEPT:
+        while len(self._lines) > self._kept:
             del self._lines[next(iter(self._lines))]
 
     def _more(self, kind: str, profile: str, line: MessageLine, body: dict[str, Any]) -> None:
@@ -93,7 +102,7 @@ class MessageIndex:
             if earlier is not None and line.act in _ENDS:
                 earlier.ended_by = line.request_id
 
-    def search(self, words: str, limit: int = 100) -> list[MessageLine]:
+    def search(self, words: str, limit: int | None = 100) -> list[MessageLine]:
         """Return the newest messages in whose text, author or id each word stands, newest first."""
         wanted = words.casefold().split()
         found = []
@@ -111,3 +120,21 @@ class MessageIndex:
 
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def line_json(line: MessageLine) -> dict[str, Any]:
+    """Return a message of a list for programs."""
+    return {
+        "request_id": line.request_id,
+        "at": utc(line.at),
+        "author": line.author,
+        "text": line.text,
+        "severity": line.severity,
+        "crisis": line.crisis,
+        "act": line.act,
+        "about": line.about,
+        "ends": utc(line.ends) if line.ends else None,
+        "outcome": line.outcome or None,
+        "posts": dict(sorted(line.posts.items())),
+        "ended_by": line.ended_by,
+    }
