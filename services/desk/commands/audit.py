@@ -31,7 +31,19 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
 
-Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt", "resolution", "seal", "delivery"]
+Kind = Literal[
+    "control",
+    "request",
+    "approval",
+    "verdict",
+    "attempt",
+    "receipt",
+    "resolution",
+    "outside",
+    "acknowledgement",
+    "seal",
+    "delivery",
+]
 
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
