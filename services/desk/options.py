@@ -31,14 +31,13 @@ AsksAs = Annotated[
         autocompletion=completion.officers,
     ),
 ]
-RequestId = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID",
-        help="The request; an unambiguous beginning of its id is enough.",
-        autocompletion=completion.requests,
-    ),
-]
+_REQUEST = typer.Argument(
+    metavar="ID",
+    help="The request; while it is open, an unambiguous beginning of its id is enough.",
+    autocompletion=completion.requests,
+)
+RequestId = Annotated[str, _REQUEST]
+RequestIdOrAll = Annotated[str | None, _REQUEST]
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for the posts to land: 60s, 5m, 0s.")
 ]
