@@ -107,10 +107,9 @@ class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
-    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
-    above ``since``, for who follows them and missed some. ``history`` asks for all entries on a request, on what it
-    comes after and on what came after it. ``at_least``: the board knows of that sequence before it
-    answers, so that who was told where its entry stands sees it.
+    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
+    ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: the board knows it first.
     """
 
     query: Literal[
@@ -121,6 +120,7 @@ class BoardQuery(Contract):
     closed: bool | None = None
     after: Annotated[str, StringConstraints(max_length=80)] | None = None
     since: Annotated[int, Field(ge=0)] | None = None
+    about: Annotated[str, StringConstraints(max_length=80)] | None = None
     at_least: Annotated[int, Field(ge=0)] | None = None
 
 
@@ -229,7 +229,7 @@ class ProposalView(Contract):
 
 
 class AuthorityView(Contract):
-    """The root in force, the settings, the systems, what waits for a second officer, and the links not used yet."""
+    """The root in force, settings, systems, what waits for a second officer, unused links, the change asked about."""
 
     version: int
     expires_at: Utc | None = None
@@ -240,6 +240,7 @@ class AuthorityView(Contract):
     systems: tuple[System, ...]
     proposals: tuple[ProposalView, ...]
     invites: tuple[InviteView, ...] | None = None
+    last_change: int | None = None
 
 
 class BoardReply(Contract):

@@ -119,8 +119,8 @@ class BoardHandlers:
             )
         )
 
-    async def _authority(self, _query: BoardQuery) -> BoardReply:
-        return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now()))
+    async def _authority(self, query: BoardQuery) -> BoardReply:
+        return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
         return BoardReply(requests=(self._view(await self._find(query.request_id or "")),))

@@ -98,7 +98,7 @@ class MessageOptions:
     ] = None
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 2d, 18:00 or 2026-01-31T18:00-08:00."),
     ] = None
     at: Annotated[
         str | None,

@@ -7,7 +7,10 @@ import stat
 from schemas.events.authority import Profile
 from schemas.platforms import MANUAL, WEBSITE
 from services.desk.views.health import ProfileCheck
+from services.desk.views.timetext import zoned
+from services.fanout.connectors.tokens import expiry_of
 from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
 
 NO_CREDENTIAL = frozenset({WEBSITE, MANUAL})
 """The city's own site needs none, and neither does a person."""
@@ -45,4 +48,7 @@ def token_problems(city: City, profile: str) -> list[str]:
     except OSError as error:
         return [f"no credential at {path}: {error.strerror}"]
     problems = [f"{path} can be read by others: chmod 600 {path}"] if mode & 0o077 else []
+    end = expiry_of(path)
+    if end is not None and end <= SystemClock().now():
+        problems.append(f"the credential ended at {zoned(end)}: onevoice profiles connect")
     return problems + ([f"{path} is empty"] if size == 0 else [])

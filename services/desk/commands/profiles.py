@@ -1,4 +1,4 @@
-"""``onevoice profiles``: list, check, rehearse, add, suspend, remove."""
+"""``onevoice profiles``: list, check, rehearse, connect, add, suspend, remove."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
 from services.desk.city.profile_check import NO_CREDENTIAL, examine, keeps_credentials
+from services.desk.commands.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.session import Session
 from services.desk.views import city as shown
 from services.desk.views import outcome
@@ -114,6 +115,9 @@ async def rehearse(
         [rehearsed.rehearsed_json(one) for one in found], lambda out: rehearsed.rehearsals(out, found, left_out)
     )
     return rehearsed.exit_status(found)
+
+
+command(app, "connect", CONNECT_EXAMPLE)(connect)
 
 
 @command(

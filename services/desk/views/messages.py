@@ -24,6 +24,7 @@ class MessageLine:
     """One message in a list. ``posts``: the profiles that carry it, and the address of each."""
 
     request_id: str
+    seq: int
     at: datetime
     author: str
     text: str
@@ -79,6 +80,7 @@ class MessageIndex:
         ends = content.get("expires")
         self._lines[request_id] = MessageLine(
             request_id,
+            event.seq,
             event.at,
             str(body["author"]),
             " ".join(str(body["text"]).split()),
@@ -101,6 +103,19 @@ class MessageIndex:
             earlier = self._lines.get(line.about or "")
             if earlier is not None and line.act in _ENDS:
                 earlier.ended_by = line.request_id
+
+    def family(self, request_id: str) -> list[MessageLine]:
+        """Return a message, what it follows, and what follows it; none where one of them is not known here."""
+        found, left = {}, {request_id}
+        while left:
+            name = left.pop()
+            line = self._lines.get(name)
+            if line is None:
+                return []
+            found[name] = line
+            near = {one.request_id for one in self._lines.values() if one.about == name} | ({line.about} - {None})
+            left |= {one for one in near if one is not None and one not in found}
+        return list(found.values())
 
     def search(self, words: str, limit: int | None = 100) -> list[MessageLine]:
         """Return the newest messages in whose text, author or id each word stands, newest first."""

@@ -166,6 +166,12 @@ class Quota:
                 bucket.take(amount)
         return wait
 
+    def give_back(self, account: str, *, amount: float = 1.0) -> None:
+        """Give back what was taken for a post that was not sent after all."""
+        for bucket in (self._host, self._account(account)):
+            if bucket is not None:
+                bucket.take(-amount)
+
     def spent(self, account: str, at: float, *, amount: float = 1.0) -> None:
         """Note what another copy posts at a time: it counts, whatever is left."""
         for bucket in (self._host, self._account(account)):
