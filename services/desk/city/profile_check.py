@@ -16,8 +16,14 @@ NO_CREDENTIAL = frozenset({WEBSITE, MANUAL})
 """The city's own site needs none, and neither does a person."""
 
 
+def keeps_credentials(city: City) -> bool:
+    """Whether this is where the profiles' credentials are, and not an officer's machine."""
+    return (city.folder / "secrets").is_dir()
+
+
 def examine(city: City, profile: Profile, objection: str | None = None) -> ProfileCheck:
-    """Return what keeps a profile from being posted to: section 1, Transparency (i); its credential; its platform.
+    """Return what keeps a profile from being posted to: section 1, Transparency (i); its credential, where
+    the credentials are; its platform.
 
     Args:
         city: the city folder, for the credential.
@@ -27,7 +33,7 @@ def examine(city: City, profile: Profile, objection: str | None = None) -> Profi
     problems = [] if profile.official else ["not sanctioned by the office"]
     statements = ("purpose", "identification", "disclosure")
     problems += [f"the {name} statement is missing" for name in statements if not getattr(profile, name).strip()]
-    if profile.platform not in NO_CREDENTIAL:
+    if profile.platform not in NO_CREDENTIAL and keeps_credentials(city):
         problems += token_problems(city, profile.id)
     if objection is not None:
         problems.append(objection)
