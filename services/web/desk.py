@@ -15,6 +15,7 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Refused
 from services.web.connection import CityConnection
+from services.web.consultations import ConsultationRegister
 from services.web.domain.language import asked_language
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
@@ -60,6 +61,7 @@ class WebDesk:
     catalogues: Mapping[str, Catalogue]
     roster: Roster
     drafts: DraftFolder
+    consultations: ConsultationRegister
     sessions: WebSessions = field(default_factory=WebSessions)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     strangers: dict[str, Prepared] = field(default_factory=dict)
@@ -124,7 +126,7 @@ def desk_of(request: web.Request) -> WebDesk:
     return request.app[DESK]
 
 
-SESSION = "session"
+SESSION: web.RequestKey[WebSession] = web.RequestKey("session", WebSession)
 
 
 def language_of(request: web.Request) -> str:

@@ -13,12 +13,13 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.tasks import cancel_all
 from services.kernel.base.web import Running, serve
 from services.web.connection import CityConnection
+from services.web.consultations import ConsultationRegister
 from services.web.desk import DESK, WebDesk
 from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
-from services.web.pages import decisions, enroll, live, messages, orders, sign_in, write
+from services.web.pages import consult, decisions, enroll, live, messages, orders, sign_in, write
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -62,6 +63,10 @@ ROUTES = (
     web.get("/messages/{id}/resolve/{profile}", decisions.resolve_page),
     web.post("/messages/{id}/resolve/{profile}", decisions.resolve),
     web.post("/messages/{id}/follow", write.follow),
+    web.get("/messages/{id}/copies", consult.copies_page),
+    web.post("/messages/{id}/copies", consult.make),
+    web.post("/messages/{id}/copies/{token_sha256:[0-9a-f]{64}}/end", consult.end),
+    web.get("/consult/{secret:[A-Za-z0-9_-]{43}}", consult.read),
     web.get("/state/{deed}", orders.order_page),
     web.post("/state/{deed}", orders.order),
     web.get("/write", write.drafts),
@@ -97,6 +102,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
     clock = SystemClock()
     hub = Hub(clock)
     connection = CityConnection(city, url, hub)
+    folder = city.var / "web" / city.realm
     return WebDesk(
         city=city,
         connection=connection,
@@ -105,7 +111,8 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         clock=clock,
         catalogues=catalogues(clock),
         roster=Roster(connection),
-        drafts=DraftFolder(city.var / "web" / city.realm / "drafts"),
+        drafts=DraftFolder(folder / "drafts"),
+        consultations=ConsultationRegister(folder / "consultations.jsonl"),
     )
 
 
