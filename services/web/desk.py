@@ -21,6 +21,7 @@ from services.web.drafts import DraftFolder
 from services.web.hub import Hub
 from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
+from services.web.push.devices import WokenDevices
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -62,6 +63,7 @@ class WebDesk:
     roster: Roster
     drafts: DraftFolder
     consultations: ConsultationRegister
+    devices: WokenDevices
     sessions: WebSessions = field(default_factory=WebSessions)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     strangers: dict[str, Prepared] = field(default_factory=dict)

@@ -19,7 +19,9 @@ from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
-from services.web.pages import consult, decisions, enroll, live, messages, orders, sign_in, write
+from services.web.pages import consult, decisions, enroll, live, messages, orders, push, sign_in, write
+from services.web.push.devices import WokenDevices
+from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -40,6 +42,11 @@ ROUTES = (
     web.get("/profiles", city_pages.profiles),
     web.get("/health", city_pages.findings),
     web.get("/static/{hash}/{name}", static_file),
+    web.get("/worker.js", push.worker),
+    web.get("/manifest.webmanifest", push.manifest),
+    web.post("/push", push.add),
+    web.post("/push/{device:[A-Za-z0-9_-]{22}}/try", push.try_again),
+    web.post("/push/{device:[A-Za-z0-9_-]{22}}/end", push.end),
     web.get("/sign-in", sign_in.sign_in_page),
     web.post("/sign-in", sign_in.begin),
     web.post("/sign-in/{key}", sign_in.finish),
@@ -113,6 +120,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         roster=Roster(connection),
         drafts=DraftFolder(folder / "drafts"),
         consultations=ConsultationRegister(folder / "consultations.jsonl"),
+        devices=WokenDevices(folder / "push", city.settings.web.push_services),
     )
 
 
@@ -127,8 +135,9 @@ async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
     desk = build(city, url)
     server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
     following = asyncio.create_task(desk.connection.run())
+    waking = asyncio.create_task(wake(desk))
     try:
         yield Running(section.origin, server.runner)
     finally:
         await server.stop()
-        await cancel_all(following)
+        await cancel_all(following, waking)
