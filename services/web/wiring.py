@@ -78,6 +78,7 @@ ROUTES = (
     web.post("/state/{deed}", orders.order),
     web.get("/write", write.drafts),
     web.post("/write", write.begin),
+    web.post("/write/answer", write.answer),
     web.get("/write/{id}", write.form_page),
     web.post("/write/{id}", write.save),
     web.post("/write/{id}/preview", write.preview),

@@ -34,6 +34,7 @@ class MessageLine:
     ends: datetime | None
     targets: int
     language: str | None
+    not_before: datetime | None = None
     outcome: str = ""
     posts: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None
@@ -79,9 +80,10 @@ class MessageIndex:
             bool(body.get("crisis")),
             content.get("act"),
             body.get("replaces") or body.get("follows"),
-            datetime.fromisoformat(ends).astimezone(UTC) if ends else None,
+            _time(ends),
             len(body["targets"]),
             (content.get("languages") or [content.get("language")])[0],
+            _time(body.get("not_before")),
         )
         while len(self._lines) > KEPT:
             del self._lines[next(iter(self._lines))]
@@ -126,3 +128,7 @@ class MessageIndex:
 
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
