@@ -7,8 +7,8 @@ from collections import deque
 
 from schemas import subjects
 from schemas.events.desk import BoardEvent
+from services.desk.views.messages import KEPT_OLDER, MessageIndex
 from services.kernel.base.clock import Clock, monotonic
-from services.web.domain.messages import KEPT_OLDER, MessageIndex
 from services.web.domain.news import News, news_of
 
 KEPT = 20_000

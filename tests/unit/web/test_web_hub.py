@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.desk import BoardEvent
+from services.desk.views.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
 from services.web import hub as module
-from services.web.domain.messages import MessageIndex
 from services.web.domain.news import news_of
 from services.web.hub import Hub
 

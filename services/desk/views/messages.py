@@ -1,4 +1,4 @@
-"""The newest messages, by what the board's stream told of them: for lists, search, and what holds now. Pure."""
+"""The newest messages, by what the ledger's entries tell of them: for lists, search, and what holds now. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from schemas.events.desk import BoardEvent
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
+from services.desk.views.timetext import utc
 
 KEPT = 2_000
-"""Messages that lists and the live pages look at."""
+"""Messages that are kept; older ones are found by their whole id."""
 
-KEPT_OLDER = 50_000
-"""Messages before those that are found too; still older ones are found by their whole id."""
+KEPT_OLDER = 20_000
+"""Messages before those, where they are kept too."""
 
 MOST_EARLY = 5_000
+"""Messages of which more was told before the message itself."""
 
 _ENDS = frozenset({"correct", "recall", "all_clear"})
 """What makes an earlier message hold no more."""
@@ -27,7 +30,7 @@ _ENDS = frozenset({"correct", "recall", "all_clear"})
 
 @dataclass
 class MessageLine:
-    """One message in a list. ``posts``: the profiles that carry it."""
+    """One message in a list. ``posts``: the profiles that carry it, and the address of each."""
 
     request_id: str
     seq: int
@@ -43,22 +46,35 @@ class MessageLine:
     language: str | None
     not_before: datetime | None = None
     outcome: str = ""
-    posts: set[str] = field(default_factory=set)
+    posts: dict[str, str] = field(default_factory=dict)
+    ended_by: str | None = None
+
+    def became(self) -> str:
+        """Say in a few words what became of it."""
+        said = self.outcome or "not decided yet"
+        if self.posts:
+            said = f"on {len(self.posts)} profile{'s' if len(self.posts) != 1 else ''}"
+        return f"{said}; ended by {self.ended_by}" if self.ended_by else said
 
     def holds(self, now: datetime) -> bool:
-        """True when it stands out there and has not run out."""
-        return bool(self.posts) and self.act != "recall" and (self.ends is None or self.ends > now)
+        """True when it stands out there and still applies."""
+        return (
+            bool(self.posts)
+            and self.ended_by is None
+            and self.act != "recall"
+            and (self.ends is None or self.ends > now)
+        )
 
 
 class MessageIndex:
-    """The newest messages, oldest first; ``older``, if there is one, holds those before them."""
+    """The newest messages, oldest first, ``kept`` of them at most; ``older``, if there is one, takes those before."""
 
     def __init__(self, kept: int = KEPT, older: MessageIndex | None = None) -> None:
         self._kept = kept
         self.older = older
         self._lines: dict[str, MessageLine] = {}
-        self._early: dict[str, list[tuple[str, str, str]]] = {}
-        """What was told of messages from before the first entry here: kind, profile and outcome."""
+        self._early: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+        """What was told of messages from before the first entry here: kind, profile, and outcome with address."""
 
     def line(self, request_id: str) -> MessageLine | None:
         """Return a message, here or among the older ones."""
@@ -72,11 +88,11 @@ class MessageIndex:
             if kind == "request":
                 self._request(request_id, event)
             elif kind in ("verdict", "receipt"):
-                outcome = str(event.body["outcome"])
+                said = {"outcome": str(event.body["outcome"]), "url": event.body.get("url")}
                 if (line := self.line(request_id)) is not None:
-                    self._more(kind, profile, line, outcome)
+                    self._more(kind, profile, line, said)
                 else:
-                    self._early.setdefault(request_id, []).append((kind, profile, outcome))
+                    self._early.setdefault(request_id, []).append((kind, profile, said))
                     if len(self._early) > MOST_EARLY:
                         del self._early[next(iter(self._early))]
         except (KeyError, ValueError, TypeError, IndexError):
@@ -106,11 +122,14 @@ class MessageIndex:
             if self.older is not None:
                 self.older.keep(oldest)
 
-    def _more(self, kind: str, profile: str, line: MessageLine, outcome: str) -> None:
+    def _more(self, kind: str, profile: str, line: MessageLine, body: dict[str, Any]) -> None:
         if kind == "verdict":
-            line.outcome = outcome
-        if kind == "receipt" and profile != MIRROR and outcome in ("delivered", "recalled"):
-            line.posts.add(sys.intern(profile))
+            line.outcome = str(body["outcome"])
+        if kind == "receipt" and profile != MIRROR and body["outcome"] in ("delivered", "recalled"):
+            line.posts[sys.intern(profile)] = str(body.get("url") or "")
+            earlier = self.line(line.about or "")
+            if earlier is not None and line.act in _ENDS:
+                earlier.ended_by = line.request_id
 
     def family(self, request_id: str) -> list[MessageLine]:
         """Return a message, what it follows, and what follows it; none where one of them is not known here."""
@@ -134,8 +153,10 @@ class MessageIndex:
         line = self.older.line(request_id)
         if line is None:
             return
-        for kind, profile, outcome in self._early.pop(request_id, ()):
-            self._more(kind, profile, line, outcome)
+        for kind, profile, said in self._early.pop(request_id, ()):
+            self._more(kind, profile, line, said)
+        ending = (one for one in self._lines.values() if one.about == request_id and one.act in _ENDS and one.posts)
+        line.ended_by = next((one.request_id for one in ending), line.ended_by)
 
     def keep(self, line: MessageLine) -> None:
         """Take in a message that is known already."""
@@ -144,12 +165,12 @@ class MessageIndex:
             del self._lines[min(self._lines.values(), key=lambda one: one.seq).request_id]
 
     def newest_first(self) -> Iterator[MessageLine]:
-        """Yield all messages that are known, those that are kept as older last."""
+        """Yield all messages that are known, the older ones last."""
         yield from sorted(self._lines.values(), key=lambda line: -line.seq)
         if self.older is not None:
             yield from self.older.newest_first()
 
-    def search(self, words: str, limit: int = 100) -> list[MessageLine]:
+    def search(self, words: str, limit: int | None = 100) -> list[MessageLine]:
         """Return the newest messages in whose text, author or id each word stands, newest first."""
         wanted = words.casefold().split()
 
@@ -161,9 +182,7 @@ class MessageIndex:
 
     def holding(self, now: datetime) -> list[MessageLine]:
         """Return what stands out there and still applies, newest first."""
-        every = list(self.newest_first())
-        ended = {line.about for line in every if line.act in _ENDS and line.posts}
-        return [line for line in every if line.holds(now) and line.request_id not in ended]
+        return [line for line in self.newest_first() if line.holds(now)]
 
     def __len__(self) -> int:
         return len(self._lines) + (len(self.older) if self.older is not None else 0)
@@ -171,3 +190,21 @@ class MessageIndex:
 
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
+
+
+def line_json(line: MessageLine) -> dict[str, Any]:
+    """Return a message of a list for programs."""
+    return {
+        "request_id": line.request_id,
+        "at": utc(line.at),
+        "author": line.author,
+        "text": line.text,
+        "severity": line.severity,
+        "crisis": line.crisis,
+        "act": line.act,
+        "about": line.about,
+        "ends": utc(line.ends) if line.ends else None,
+        "outcome": line.outcome or None,
+        "posts": dict(sorted(line.posts.items())),
+        "ended_by": line.ended_by,
+    }
