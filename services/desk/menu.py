@@ -49,6 +49,7 @@ MENU = (
     MenuEntry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
     MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
     MenuEntry("tasks", "tasks", "List what an officer has to enter or take back by hand.", _MESSAGES),
+    MenuEntry("outside", "outside", "See posts on official profiles that did not come through the gate.", _MESSAGES),
     MenuEntry("inquiries", "inquiries", "Show what people ask the city in public.", _MESSAGES),
     MenuEntry("reply", "reply", "Answer in public what somebody asked.", _MESSAGES),
     MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),

@@ -129,6 +129,7 @@ async def _board(here: Session) -> list[Line]:
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         dead = (await here.board(BoardQuery(query="dead"))).dead_letters or ()
         waiting, _ = await here.pending()
+        strange = await here.outside()
     except OneVoiceError as error:
         return [_failed("service board", error)]
     return [
@@ -136,6 +137,7 @@ async def _board(here: Session) -> list[Line]:
         *authority.lines(power, officers, SystemClock().now()),
         health.dead_letters(len(dead)),
         health.unconfirmed_posts(waiting),
+        health.outside_posts(strange),
         health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from enum import StrEnum
 from schemas import flow
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.desk import EocView, OfficerView, RequestView, ServiceHealth
+from schemas.events.outside import OutsideView
 from services.desk.city.last_verified import LastVerified
 from services.desk.views import unconfirmed
 from services.desk.views.outcome import expiry_of
@@ -67,6 +68,15 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
     first = found[0][0]
     mend = f"look at the profile, then: onevoice status {first}"
     return Line("posts", Level.WARN, "; ".join(said[:3]) + more, mend)
+
+
+def outside_posts(views: Sequence[OutsideView]) -> Line:
+    """Judge the posts on official profiles that did not come through the gate, and that no officer has acknowledged."""
+    if not views:
+        return Line("outside posts", Level.OK, "none, as far as the profiles are watched")
+    first = views[0].post
+    detail = f"{len(views)} did not come through the gate, the first {first.outside} on {first.profile}"
+    return Line("outside posts", Level.WARN, detail, f"onevoice outside show {first.outside}; onevoice outside ack")
 
 
 def profiles(found: list[ProfileCheck]) -> Line:
