@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,7 @@ from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
 from tests.cli.conftest import Done, Shell
+from tests.support.mission import PATIENCE
 from tests.unit.test_docs import ROOT
 from tests.unit.test_docs_commands import DOCUMENTS, SHELL, told, unknown
 
@@ -47,6 +49,7 @@ ELSEWHERE = {
     "dead drop": "tests/cli/test_cmd_dead.py",
     "resolve": "tests/cli/test_cmd_resolve.py",
     "reply": "tests/cli/test_cmd_inquiries.py",
+    "outside": "tests/cli/test_cmd_looking.py",
     "tasks": "tests/cli/test_cmd_tasks.py",
     "officers confirm": "tests/cli/test_cmd_people.py",
     "officers rekey": "tests/cli/test_cmd_init.py",
@@ -93,7 +96,18 @@ class Stage:
             made = self.waiting()
             self.returned = made if name == "return" else self.returned
             return made
-        return self.delivered()
+        made = self.delivered()
+        if name == "audit":
+            self.until_copied(made)
+        return made
+
+    def until_copied(self, request_id: str) -> None:
+        """Wait for the second copy of the record, which is a moment behind."""
+        assert self.city.folder is not None
+        copy, end = self.city.folder / "var" / "audit" / "live" / "ledger.jsonl", time.monotonic() + PATIENCE
+        while request_id.encode() not in copy.read_bytes():
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
     def meant(self, words: list[str]) -> list[str]:
         """The words with what each placeholder stands for."""

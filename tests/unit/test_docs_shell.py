@@ -56,7 +56,7 @@ def _module(name: str) -> bool:
 
 def _units(line: str) -> Iterator[str]:
     """The units that a systemctl or journalctl command names, by the name of their file."""
-    line = line.replace("@{services}", "board")  # what a template puts there is one of the services
+    line = line.replace("@{services}", "board").replace("@@", "@")  # as a template is filled in
     for command in re.findall(r"(?:systemctl|journalctl) ([^;&#`]+)", line):
         spread = _BRACES.sub(lambda m: " ".join(f"{m[1]}{one}{m[3]}" for one in m[2].split(",")), command)
         for name in re.findall(r"(?<!\S)onevoice[\w@.-]*", spread):
