@@ -20,6 +20,7 @@ from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.views import is_pending, page_key, request_view
 from services.board.outside import OutsidePosts
+from services.board.promises import PromiseWatch
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on, state_of
@@ -40,6 +41,7 @@ class BoardHandlers:
         self.dead = DeadLetters(runtime)
         self.changes = Changes(runtime)
         self.outside = OutsidePosts(runtime)
+        self.promises = PromiseWatch(runtime)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -53,6 +55,7 @@ class BoardHandlers:
             "changes": self._changes,
             "history": self._history,
             "outside": self.outside.answer,
+            "promised": self.promises.answer,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:

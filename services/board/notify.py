@@ -31,7 +31,7 @@ _KEY = "notify"
 class Notifier:
     """Tells people what waits, as long as it runs."""
 
-    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook) -> None:
+    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook, promises: PromiseWatch) -> None:
         self._runtime, self._settings = runtime, settings
         self._schedule = NoticeSchedule(
             settings.first,
@@ -40,14 +40,14 @@ class Notifier:
             timedelta(minutes=settings.deputies_minutes),
             settings.officers,
         )
-        self._promises = PromiseWatch(runtime)
+        self._promises = promises
         self._outside = outside
 
     async def run(self) -> None:
         """Look again and again for what waits, until cancelled."""
         folder, realm = self._runtime.city.notify_folder, self._runtime.city.realm
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await self._promises.take_up()
+        await self._promises.ready.wait()
         lock = ExclusiveLock(folder / f"lock.{realm}")
         record: NoticeRecord | None = None
         try:

@@ -18,6 +18,7 @@ from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
 from services.board.domain.outside_book import OutsideBook
 from services.board.notice_record import NoticeRecord
+from services.board.promises import PromiseWatch
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
@@ -138,7 +139,9 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook()).run)
+    promises = PromiseWatch(runtime)
+    runtime.supervisor.supervise(promises.take_up)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook(), promises).run)
 
 
 @pytest.mark.usefixtures("quick")
