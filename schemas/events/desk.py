@@ -110,7 +110,7 @@ class BoardQuery(Contract):
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
-    ``outside`` lists the open outside posts, with ``closed`` the acknowledged ones too, or with ``name`` shows one whole.
+    ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: the board knows it first.
     """
 

@@ -6,9 +6,11 @@ import asyncio
 
 from playwright.async_api import Browser, Page
 
+from schemas import subjects
 from schemas.events.control import Hold
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import load_city
+from services.kernel.control.control_state import ControlState
 from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
 from tests.support.broker import connect
 from tests.support.mission import Desk
@@ -25,15 +27,21 @@ AWAY = 120
 """Entries of the ledger while a phone is away."""
 
 
+async def not_asked() -> ControlState:
+    """The release names its hold by itself."""
+    raise AssertionError
+
+
 async def hold_and_release(town: Town, times: int) -> None:
     """Stop and release all posts, as an officer at a desk does, this often."""
     assert town.shell.folder is not None
     city = load_city(town.shell.folder, "live")
     client = await connect(town.broker, city.key_path("pio"), "pio")
-    pio, held = Desk(city, "pio", client, load_key(city.key_path("pio")), lambda: asyncio.sleep(0, 0)), None
+    pio = Desk(city, "pio", client, load_key(city.key_path("pio")), lambda: asyncio.sleep(0, 0), not_asked)
     for _ in range(times // 2):
         held = (await pio.order(Hold(on=True)))["control_seq"]
-        assert (await pio.order(Hold(on=False, hold=held)))["changed"]
+        release = pio.signed_order(Hold(on=False, hold=held))
+        assert (await pio.ask(subjects.DESK_EOC_ORDER, release))["changed"]
     await client.close()
 
 

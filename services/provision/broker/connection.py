@@ -57,14 +57,14 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
             CONNECT_SECONDS,
         )
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        raise _unreachable(url, user, error, denials) from error
+        raise _unreachable(city, url, user, error, denials) from error
     try:
         yield client
     finally:
         await client.close()
 
 
-def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
+def _unreachable(city: City, url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
     text = " ".join([str(error), *denials]).lower()
     if "authorization" in text or "authentication" in text:
         return Unreachable(
@@ -75,8 +75,6 @@ def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> U
     if isinstance(error, PlainServer):
         said = f"the broker at {url} offers no encryption (TLS), and city.toml wants it: nothing was sent"
         return Unreachable("broker.unreachable", said, "give it its certificate (onevoice tls), or mend [nats]")
-    return Unreachable(
-        "broker.unreachable",
-        f"no broker answers at {url} ({type(error).__name__})",
-        "start it (onevoice up), or check [nats] in city.toml",
-    )
+    embedded = city.settings.nats.embedded
+    mend = "start the city with onevoice up" if embedded else "check that it runs, and [nats] url in city.toml"
+    return Unreachable("broker.unreachable", f"no broker answers at {url} ({type(error).__name__})", mend)

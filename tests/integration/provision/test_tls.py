@@ -87,7 +87,9 @@ async def test_the_days_that_are_left_of_the_certificate_are_measured(tmp_path: 
     assert 1.0 < float(left) <= 2.0
 
 
-async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificate(tmp_path: Path) -> None:
+async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     city = make_city(tmp_path / "city", demo_plan())
     async with tls_server(city, tmp_path) as port:
         url = f"tls://127.0.0.1:{port}"
@@ -97,6 +99,8 @@ async def test_provisioning_services_and_desk_speak_tls_and_check_the_certificat
             assert registry.control.seq > 0
         async with connect(city, "pio") as desk:
             desk.raise_if_gone()
+        await asyncio.sleep(0.05)
+        assert "eof_received" not in caplog.text, "it was a line on the terminal for each command"
         context = client_context(city)
         assert context is not None
         left = await certificate_end(url, context) - SystemClock().now()
