@@ -91,6 +91,16 @@ class TelegramSection(Section):
     site: ServerUrl = "https://t.me"
 
 
+class NextdoorSection(Section):
+    """[nextdoor]: ``server`` is Nextdoor's of the country, ``site`` where people log in, ``login`` where that becomes
+    a token.
+    """
+
+    server: ServerUrl = "https://ca.nextdoor.com"
+    site: ServerUrl = "https://www.nextdoor.com"
+    login: ServerUrl = "https://auth.nextdoor.com"
+
+
 EndpointUrl = Annotated[
     str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
 ]
