@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is compiled once is kept: each of many test processes would compile all tests again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean
 
