@@ -16,6 +16,7 @@ from schemas.events.authority import Realm, Settings
 from schemas.events.control import Action
 from schemas.events.dead import LetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
+from schemas.events.outside import OutsideView
 from services.desk import people, seen, statements
 from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
@@ -24,6 +25,7 @@ from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
+from services.kernel.control.naming import field_of, place_of
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -85,6 +87,10 @@ class Session:
             if after is None:
                 return views, failed
 
+    async def outside(self) -> tuple[OutsideView, ...]:
+        """Return the posts from outside of the gate that no officer has acknowledged."""
+        return (await self.board(BoardQuery(query="outside"))).outside or ()
+
     async def settings(self) -> Settings:
         """Return the settings in force."""
         view = (await self.link.board(BoardQuery(query="authority"))).authority
@@ -93,7 +99,14 @@ class Session:
         return view.settings
 
     async def order(self, subject: str, action: Action) -> OrderReply:
-        """Sign an order and have it carried out. Raises OneVoiceError."""
+        """Sign an order, which names the last change of what it is about, and have it carried out.
+
+        Raises OneVoiceError.
+        """
+        place = place_of(action)
+        if place is not None and field_of(action) is not None:
+            view = (await self.link.board(BoardQuery(query="authority", about=place))).authority
+            action = action.model_copy(update={"after": view.last_change if view else None})
         signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())
         return await self.link.ask(subject, signed, OrderReply)
 

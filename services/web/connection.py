@@ -14,13 +14,19 @@ from services.desk.keys.opening import PersonKeys
 from services.kernel.authority.signing import load_key
 from services.kernel.base import logs
 from services.kernel.base.city import City
+from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.tasks import cancel_all
 from services.web.hub import Hub
 
 AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Pauses before the connection is opened again; the last one without end."""
 
 WAIT_SECONDS = 1.0
+EOC_SECONDS = 1.0
+OLDER_PAUSE_SECONDS = 0.25
+"""Between two pages of older entries, so that nobody waits behind them at the board."""
+
 READ_BACK = 20_000
 """How many of the newest entries are read at the start, for the lists of what was said."""
 
@@ -33,6 +39,8 @@ class CityConnection:
         self.hub = hub
         self._url = url
         self._link: Link | None = None
+        self._eoc: EocView | None = None
+        self._eoc_at = float("-inf")
 
     async def run(self) -> None:
         """Keep the connection open and the hub fed; without end."""
@@ -61,10 +69,28 @@ class CityConnection:
                 self.hub.forget()  # the ledger is another one, or lost its end: what was shown does not count
             await self._catch_up(link, start, newest)
             watch = Watch(link, received, self.hub.seq)
-            while True:
-                for event in await watch.events(WAIT_SECONDS):
-                    self.hub.add(event)
-                self.hub.beat()
+            reading = asyncio.create_task(self._read_older(link))
+            try:
+                while True:
+                    for event in await watch.events(WAIT_SECONDS):
+                        self.hub.add(event)
+                    self.hub.beat()
+            finally:
+                await cancel_all(reading)
+
+    async def _read_older(self, link: Link) -> None:
+        """Read what is before the newest entries, for search: slowly, and on from where it was."""
+        while self.hub.older_left > 0:
+            asked = BoardQuery(query="changes", since=self.hub.older_seq)
+            try:
+                found = (await link.board(asked)).changes or ()
+            except Unreachable:
+                return
+            if not found:
+                return
+            for event in found:
+                self.hub.add_older(event)
+            await asyncio.sleep(OLDER_PAUSE_SECONDS)
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)
@@ -101,10 +127,18 @@ class CityConnection:
         return await self.link.ask(base, message, reply)
 
     async def eoc(self, at_least: int | None = None) -> EocView:
-        """Return the posture as the ledger has it, at ``at_least`` or later."""
+        """Return the posture as the ledger has it, at ``at_least`` or later.
+
+        For a second it is what was answered before, unless control has changed since.
+        """
+        known, now = self._eoc, monotonic()
+        is_new = known is not None and known.control_seq >= self.hub.control_seq and now - self._eoc_at < EOC_SECONDS
+        if known is not None and is_new and at_least is None and self.hub.alive():
+            return known
         view = (await self.board(BoardQuery(query="eoc", at_least=at_least))).eoc
         if view is None:
             raise Unreachable("service.unreadable", "the board did not say the posture", "onevoice doctor")
+        self._eoc, self._eoc_at = view, now
         return view
 
     async def request(self, request_id: str, at_least: int | None = None) -> RequestView:

@@ -15,10 +15,13 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Refused
 from services.web.connection import CityConnection
+from services.web.consultations import ConsultationRegister
 from services.web.domain.language import asked_language
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
+from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
+from services.web.push.devices import WokenDevices
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -35,6 +38,18 @@ class Head:
     alarm: bool
 
 
+@dataclass(frozen=True)
+class SharedPage:
+    """A page that was made for one session, and holds its token."""
+
+    text: str
+    csrf: str
+
+
+REFRESH_SECONDS = 0.5
+"""Between two makings of a page that browsers load anew by themselves."""
+
+
 @dataclass
 class WebDesk:
     """The pages of one realm of a city."""
@@ -47,12 +62,18 @@ class WebDesk:
     catalogues: Mapping[str, Catalogue]
     roster: Roster
     drafts: DraftFolder
+    consultations: ConsultationRegister
+    devices: WokenDevices
     sessions: WebSessions = field(default_factory=WebSessions)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     strangers: dict[str, Prepared] = field(default_factory=dict)
     """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
+    told: dict[int, str] = field(default_factory=dict)
+    """The newest entries as browsers get them, by sequence."""
+    refreshes: JoinedAnswers[SharedPage] = field(default_factory=lambda: JoinedAnswers(REFRESH_SECONDS))
+    """Pages that many browsers load anew when the same news came."""
 
     async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
         """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""
@@ -107,7 +128,7 @@ def desk_of(request: web.Request) -> WebDesk:
     return request.app[DESK]
 
 
-SESSION = "session"
+SESSION: web.RequestKey[WebSession] = web.RequestKey("session", WebSession)
 
 
 def language_of(request: web.Request) -> str:

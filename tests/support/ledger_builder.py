@@ -19,13 +19,22 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import (
+    ACKNOWLEDGEMENT_TYPE,
+    APPROVAL_TYPE,
+    CHECKPOINT_TYPE,
+    ORDER_TYPE,
+    RESOLUTION_TYPE,
+    Envelope,
+)
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof.replay import judge
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import FIRST
 from services.audit.record.format import RecordEntry, write_line
 from services.audit.record.merkle import CompactRange
@@ -34,6 +43,7 @@ from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
 from services.kernel.control.control_state import ControlState
+from services.kernel.control.naming import named
 from services.provision import demo_plan, make_city, read_envelope
 from tests.support.authenticator import Authenticator
 from tests.support.people import statement_on
@@ -46,7 +56,7 @@ WEB = "fire-website"
 def authority_of(city: City) -> PinnedKeys:
     """Return the pinned keys of a city, as the audit takes them."""
     pinned = city.authority
-    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, AuditKeys(pinned.audit_key))
 
 
 def demo_city(folder: Path) -> City:
@@ -131,7 +141,9 @@ class LedgerBuilder:
 
     def genesis(self, manifest: Envelope | None = None) -> int:
         """Append the authority manifest."""
-        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
+        return self.control(
+            Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=None if self.old else 3)
+        )
 
     def order(
         self, officer: str, action: Any, *, signer: Signer | Authenticator | None = None, **overrides: Any
@@ -140,14 +152,14 @@ class LedgerBuilder:
         fields = {
             "realm": self.city.realm,
             "officer": officer,
-            "action": action,
+            "action": action if self.old else named(self.state(), action),
             "issued_at": self.now,
             "expires_at": self.now + timedelta(minutes=2),
             "nonce": secrets.token_hex(16),
         }
         statement = Order(**(fields | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
-        return self.control(Ordered(at=self.now, order=envelope, rule=self.rule))
+        return self.control(Ordered(at=self.now, order=envelope, rule=None if self.old else 3))
 
     def activate(self) -> int:
         """Activate the EOC, wait for the lease, and tell it active."""
@@ -156,8 +168,8 @@ class LedgerBuilder:
 
     def active(self, activating_seq: int, *unknown: tuple[str, str, int]) -> int:
         """Append eoc_active; ``unknown`` are profile, request and attempt of each post that is named."""
-        named = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
-        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=named or None))
+        posts = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
+        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=posts or None))
 
     def stand_down(self) -> int:
         """Stand the EOC down."""
@@ -348,6 +360,52 @@ class LedgerBuilder:
         event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
         fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
         return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
+
+    def outside(self, profile: str = FIRE, name: str = "a1b2c3d4e5f60718", **changes: Any) -> int:
+        """Append a post that did not come through the gate; return its sequence."""
+        fields = {
+            "at": self.now,
+            "outside": name,
+            "profile": profile,
+            "platform": "mastodon",
+            "account": "@fire@townsquare",
+            "remote_id": "114",
+            "url": "http://127.0.0.1/@fire/114",
+            "published_at": self.now - timedelta(minutes=3),
+            "text": "All clear!",
+            "record_sha256": canonical.sha256(b'{"id": "114"}'),
+            "worker": "worker-1",
+        }
+        return self.append(subjects.outside(profile, name), OutsidePost(**(fields | changes)), expect_last=0)
+
+    def acknowledge(
+        self,
+        seq: int,
+        officer: str = "pio",
+        profile: str = FIRE,
+        name: str = "a1b2c3d4e5f60718",
+        *,
+        signer: Signer | None = None,
+        fence: tuple[str, int] | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's word on an outside post, fenced on it; return its sequence."""
+        fields = {
+            "realm": self.city.realm,
+            "outside": name,
+            "profile": profile,
+            "seq": seq,
+            "reason": "taken down",
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = AcknowledgementStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
+        event = Acknowledgement(at=self.now, outside=name, profile=profile, officer=officer, envelope=envelope)
+        fence = fence or (subjects.outside(profile, name), seq)
+        return self.append(subjects.acknowledgement(profile, name), event, fence=fence)
 
     def carry_out(self, request: Request, attempt_seq: int, resolution_seq: int, decision: str, **more: Any) -> int:
         """Append the receipt that carries a decision out."""

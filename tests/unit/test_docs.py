@@ -77,11 +77,14 @@ def test_each_file_that_a_document_names_is_there(path: Path) -> None:
 
 
 def test_each_decision_stands_in_a_file_of_its_number() -> None:
-    """ADRs are numbered without a gap, and each says what became of it."""
-    adrs = sorted(path for path in (ROOT / "docs" / "adr").glob("0*.md") if path.name != "0000-template.md")
-    for number, path in enumerate(adrs, 1):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        assert path.name.startswith(f"{number:04d}-")
+    """Each ADR has a number of its own, stands in the list, and says what became of it."""
+    folder = ROOT / "docs" / "adr"
+    adrs = sorted(path for path in folder.glob("0*.md") if path.name != "0000-template.md")
+    listed = (folder / "README.md").read_text(encoding="utf-8")
+    assert len({path.name[:4] for path in adrs}) == len(adrs)
+    for path in adrs:
+        number, lines = int(path.name[:4]), path.read_text(encoding="utf-8").splitlines()
+        assert f"| [{number}]({path.name}) | " in listed
         assert lines[0].startswith(f"# {number}. ")
         assert lines[2].startswith("Status: ")
 

@@ -12,6 +12,8 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.effective import Progress
+from services.audit.proof.naming import InForce
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.reader import PinnedCheckpoint
 from services.audit.record.violation import Violation
 from services.kernel.control.control_state import ControlState
@@ -24,7 +26,7 @@ class PinnedKeys:
     realm: str
     root_keys: frozenset[str]
     threshold: int
-    audit_key: str
+    audit_keys: AuditKeys
 
 
 @dataclass(slots=True)
@@ -114,11 +116,12 @@ class ReplayState:
     """All facts up to the entry that is judged next.
 
     ``control_seq`` is the newest entry on ``ledger.control``, also one that is void, ``control_at`` its time;
-    ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
-    posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
-    count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
-    ``replaced_by``: the cleared correction or recall of a request, ``replaced_at`` where that stands. ``ruled``: an
-    attempt of version 0.3 stood; ``old_until``: the last attempt of an older one.
+    ``in_force`` is what an order could end or change, ``orders`` are the hashes of what officers signed and was carried
+    out; ``revisions`` all control entries, with the posture after each. ``verdicts`` are the last sequences on the
+    subjects of verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end
+    of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
+    ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
+    older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand.
     """
 
     pinned: PinnedKeys
@@ -128,6 +131,7 @@ class ReplayState:
     revisions: dict[int, Posture] = field(default_factory=dict)
     contexts: dict[str, DeliveryContext] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
+    in_force: InForce = field(default_factory=InForce)
     orders: set[str] = field(default_factory=set)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)
@@ -138,6 +142,8 @@ class ReplayState:
     warnings: list[Violation] = field(default_factory=list)
     replaced_by: dict[str, str] = field(default_factory=dict)
     replaced_at: dict[str, int] = field(default_factory=dict)
+    outside: dict[tuple[str, str], int] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)

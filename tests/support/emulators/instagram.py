@@ -17,12 +17,20 @@ _KNOWN = {"media_type", "caption", "image_url", "alt_text", "is_carousel_item", 
 class InstagramEmulator(MetaEmulator):
     """A picture for each post; JPEG, from 4:5 to 1.91:1; 2,200 characters and 30 hashtags; nothing is deleted."""
 
+    document: ClassVar = "instagram"
+
     VERSION: ClassVar = "v24.0"
     create_edge: ClassVar = "media"
     publish_edge: ClassVar = "media_publish"
     quota_edge: ClassVar = "content_publishing_limit"
     status_field: ClassVar = "status_code"
     text_field: ClassVar = "caption"
+    rights: ClassVar = ("instagram_business_basic", "instagram_business_content_publish")
+    exchange: ClassVar = "ig_exchange_token"
+
+    def shorter(self, token: str, granted: tuple[str, ...]) -> dict[str, Any]:
+        said = {"access_token": token, "user_id": self.logins.account, "permissions": ",".join(granted)}
+        return {"data": [said]}
 
     async def check_values(self, values: dict[str, Any]) -> None:
         if not set(values) <= _KNOWN or len(values.get("alt_text", "")) > 1_000:

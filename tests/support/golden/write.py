@@ -112,6 +112,7 @@ def everything(builder: LedgerBuilder) -> None:
     for receipt in ReceiptOutcome:
         builder.receipt(request, attempt, FIRE, receipt, reason="as told", **_more(builder, receipt))
     _resolutions(builder, request, attempt)
+    builder.acknowledge(builder.outside(card_sha256=canonical.sha256(b"card")))
     builder.seal()
 
 
@@ -167,6 +168,7 @@ def _people(builder: LedgerBuilder) -> None:
         expires_at=builder.now + timedelta(days=365),
         root_keys=tuple(sorted(state.root_keys)),
         threshold=state.root_threshold,
+        audit_key=Signer(new_seed()).public_key,
     )
     roots = (builder.signer("cao"), builder.signer("mcpe"))
     builder.control(Renewed(at=builder.now, renewal=seal(RENEWAL_TYPE, renewal, roots)))
