@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.conftest import WIDER, Cable, Town, officer_phone, raise_town
+from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone, raise_town
 from tests.cli.conftest import lower_city
+
+FOCUS = """() => {
+  const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
+  return [one.id + " " + one.textContent.trim(), style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth),
+    box.bottom > 0 && box.top < innerHeight];
+}"""
+"""What has the focus: its id and words, how wide its outline is, and whether it is on the screen."""
 
 
 async def test_who_is_not_signed_in_has_screens_for_everybody_too(town: Town, cable: Cable, browser: Browser) -> None:
@@ -29,6 +37,40 @@ async def test_the_keyboard_finds_the_content_first(town: Town, cable: Cable, br
         await phone.page.keyboard.press("Enter")
         await phone.page.keyboard.press("Tab")
         assert await phone.page.evaluate("document.activeElement.textContent") == "Sign in with your passkey"
+
+
+async def test_a_message_is_approved_by_keyboard_alone(town: Town, cable: Cable, browser: Browser) -> None:
+    """Each stop can be seen, in the order of the page; the space bar ticks, Enter presses."""
+    asked = ("request", "Dewdney Trunk is closed.", "--to", "fire-townsquare", "--as", "clerk", "--yes")
+    assert (await asyncio.to_thread(town.shell, *asked)).status == 3
+    async with officer_phone(browser, town, "comms-officer", viewport={"width": 1280, "height": 900}) as phone:
+        await phone.enroll()
+        await phone.go("/")
+        await tab_to(phone, "Dewdney Trunk is closed.")
+        await phone.page.keyboard.press("Enter")
+        await phone.at("/messages/")
+        await tab_to(phone, "Approve")
+        await phone.page.keyboard.press("Enter")
+        await phone.page.wait_for_url("**/approve")
+        for name in ("acknowledge", "sure"):
+            if await phone.page.locator(f"#{name}").count():
+                await tab_to(phone, name)
+                await phone.page.keyboard.press("Space")
+        await tab_to(phone, "Approve with your passkey")
+        await phone.page.keyboard.press("Enter")
+        await phone.sees("Out on 1 of 1 profiles.")
+
+
+async def tab_to(phone: OfficerPhone, name: str) -> None:
+    """Press Tab until the focus is on what is called so; each stop on the way has to be seen."""
+    for _ in range(60):
+        await phone.page.keyboard.press("Tab")
+        text, width, shown = await phone.page.evaluate(FOCUS)
+        assert width >= 2, f"the focus on {text!r} cannot be seen"
+        assert shown, f"{text!r} has the focus and is not on the screen"
+        if name in text:
+            return
+    raise AssertionError(f"nothing that is called {name!r} gets the focus")
 
 
 async def test_without_script_all_can_be_read(town: Town, cable: Cable, browser: Browser) -> None:
