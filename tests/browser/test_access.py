@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
 from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone, raise_town
-from tests.cli.conftest import lower_city
+from tests.cli.conftest import Shell, lower_city
 
 FOCUS = """() => {
   const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
@@ -90,17 +91,34 @@ async def test_without_script_all_can_be_read(town: Town, cable: Cable, browser:
 
 
 async def test_the_exercise_looks_different_on_every_screen(browser: Browser, tmp_path: Path) -> None:
-    town, process = raise_town(tmp_path / "mission", "--realm", "exercise")
+    """Both realms beside each other: a person is in both at once, and no screen of one is taken for the other's."""
+    town, process = raise_town(tmp_path / "mission", "--with-exercise")
     line = Cable(town.outer, town.inner)
     await line.mend()
+    shell = Shell(town.shell.folder, ONEVOICE_REALM="exercise")
+    assert town.exercise is not None
+    drill = replace(town, shell=shell, origin=town.exercise)
     try:
-        async with officer_phone(browser, town, "nobody") as phone:
-            await phone.go("/sign-in")
-            assert "EXERCISE" in await phone.page.inner_text(".drill")
-            assert "EXERCISE" in await phone.page.title()
-            border = await phone.page.evaluate("getComputedStyle(document.body).borderLeftWidth")
-            assert float(re.sub("[^0-9.]", "", border)) >= 4
-            assert (await Axe().run(phone.page)).violations_count == 0
+        async with officer_phone(browser, town, "pio") as phone:
+            await phone.enroll()
+            assert await phone.page.locator(".drill").count() == 0
+            in_drill = replace(phone, town=drill)
+            await in_drill.enroll()
+            for path in ("/", "/live", "/state/activate", "/people", "/write", "/sessions", "/nothing-here"):
+                await in_drill.go(path)
+                assert "EXERCISE" in await phone.page.inner_text(".drill"), path
+                assert "EXERCISE" in await phone.page.title(), path
+                border = await phone.page.evaluate("getComputedStyle(document.body).borderLeftWidth")
+                assert float(re.sub("[^0-9.]", "", border)) >= 4, path
+                assert (await Axe().run(phone.page)).violations_count == 0, path
+            await in_drill.go("/state/hold")
+            await phone.page.check("#sure")
+            await in_drill.press("Stop all posts")
+            await in_drill.sees("HOLD is on")
+            await phone.go("/state")
+            await phone.sees("routine")
+            assert await phone.page.locator(".drill").count() == 0
+            assert "HOLD is on" not in await phone.page.inner_text("#posture"), "the live city is not held"
     finally:
         await line.cut()
         assert lower_city(process) == 0  # type: ignore[arg-type]
