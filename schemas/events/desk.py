@@ -111,8 +111,9 @@ class BoardQuery(Contract):
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
     above ``since``, for who follows them and missed some. ``history`` asks for all entries on a request, on what it
     comes after and on what came after it. ``outside`` lists the open outside posts, with ``closed`` the acknowledged
-    ones too, or with ``name`` shows one whole. ``at_least``: the board knows of that sequence before it
-    answers, so that who was told where its entry stands sees it.
+    ones too, or with ``name`` shows one whole. ``posted`` names what was delivered to the profile ``name`` in
+    the last ten days. ``at_least``: the board knows of that sequence before it answers, so that who was told where its
+    entry stands sees it.
     """
 
     query: Literal[
@@ -127,6 +128,7 @@ class BoardQuery(Contract):
         "changes",
         "history",
         "outside",
+        "posted",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
@@ -255,6 +257,14 @@ class AuthorityView(Contract):
     invites: tuple[InviteView, ...] | None = None
 
 
+class PostedView(Contract):
+    """A post of ours on a profile: of which request, and the platform's ids and address of it."""
+
+    request_id: Id
+    remote_ids: tuple[str, ...]
+    url: str | None = None
+
+
 class BoardReply(Contract):
     """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters and
     outside posts too.
@@ -271,6 +281,7 @@ class BoardReply(Contract):
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
     outside: tuple[OutsideView, ...] | None = None
+    posted: tuple[PostedView, ...] | None = None
     total: int | None = None
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None
