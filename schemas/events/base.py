@@ -51,3 +51,9 @@ class Contract(BaseModel):
     def from_value(cls, value: Any) -> Self:
         """Read an already parsed JSON value; raises pydantic.ValidationError."""
         return cls.model_validate(value)
+
+
+class Change(Contract):
+    """An action that names the change before: ``after`` is the sequence of the last one of its object (0: none yet)."""
+
+    after: int | None = None

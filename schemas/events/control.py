@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Realm, Settings, System
-from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
+from schemas.events.base import Change, Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.envelope import Envelope
 from schemas.events.passkeys import CredentialId, Passkey, WebPlace
 
@@ -86,7 +86,7 @@ class Withdraw(Contract):
     reason: Text = "withdrawn"
 
 
-class Designate(Contract):
+class Designate(Change):
     """Give an officer a role (policy 2(ii): only the CAO or the MCPE designates)."""
 
     action: Literal["designate"] = "designate"
@@ -108,7 +108,7 @@ class OfficerAdd(Contract):
     officer: Officer
 
 
-class Reinstate(Contract):
+class Reinstate(Change):
     """Take a revocation back: the officer's roles count again, with a new key, or a passkey that is still to come."""
 
     action: Literal["reinstate"] = "reinstate"
@@ -117,7 +117,7 @@ class Reinstate(Contract):
     login_key: PublicKey | None = None
 
 
-class Rekey(Contract):
+class Rekey(Change):
     """Replace an officer's key; what the old one signed does not count from this event on."""
 
     action: Literal["rekey"] = "rekey"
@@ -151,7 +151,7 @@ class PasskeyRemove(Contract):
     credential: CredentialId
 
 
-class SystemAdd(Contract):
+class SystemAdd(Change):
     """Let a program submit requests, or give it a new key."""
 
     action: Literal["system_add"] = "system_add"
@@ -165,7 +165,7 @@ class SystemRemove(Contract):
     system: Id
 
 
-class SettingsChange(Contract):
+class SettingsChange(Change):
     """Change what the city chooses beyond the policy."""
 
     action: Literal["settings"] = "settings"
@@ -188,7 +188,7 @@ class Decline(Contract):
     order: Sha256
 
 
-class ProfileAdd(Contract):
+class ProfileAdd(Change):
     """Sanction a profile, or change what is known of it (section 1, Oversight (ii))."""
 
     action: Literal["profile_add"] = "profile_add"
@@ -202,7 +202,7 @@ class ProfileSuspend(Contract):
     profile: Id
 
 
-class ProfileRemove(Contract):
+class ProfileRemove(Change):
     """Strike a profile off the list: it can be named no more. What was posted to it stays on record."""
 
     action: Literal["profile_remove"] = "profile_remove"
@@ -238,20 +238,21 @@ class Genesis(Contract):
     type: Literal["genesis"] = "genesis"
     at: Utc
     manifest: Envelope
-    rule: Literal[2] | None = None
+    rule: Literal[2, 3] | None = None
 
 
 class Ordered(Contract):
     """A control change ordered by an officer (DSSE over ``Order``).
 
     ``rule`` 2: it is judged by the time at which the server stored it, and has to be fresh then. Without it ``at``
-    counts, as before version 0.3; once an event of rule 2 stands, one without it is void.
+    counts, as before version 0.3. ``rule`` 3: what ends or changes something has to name it, too. Once an event of a
+    rule stands, one of an earlier rule is void.
     """
 
     type: Literal["ordered"] = "ordered"
     at: Utc
     order: Envelope
-    rule: Literal[2] | None = None
+    rule: Literal[2, 3] | None = None
 
 
 class UnknownPost(Contract):

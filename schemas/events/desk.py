@@ -10,6 +10,7 @@ from schemas.events.authority import Grant, Officer, Profile, Settings, Severity
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
+from schemas.events.deliveries import PostedView
 from schemas.events.enrolment import InviteView
 from schemas.events.outside import OutsideView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
@@ -108,12 +109,11 @@ class BoardQuery(Contract):
     """A question to the board; ``request_id`` may be an unambiguous beginning of one for ``status``.
 
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
-    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the ledger's entries
-    above ``since``, for who follows them and missed some. ``history`` asks for all entries on a request, on what it
-    comes after and on what came after it. ``outside`` lists the open outside posts, with ``closed`` the acknowledged
-    ones too, or with ``name`` shows one whole. ``posted`` names what was delivered to the profile ``name`` in
-    the last ten days. ``at_least``: the board knows of that sequence before it answers, so that who was told where its
-    entry stands sees it.
+    is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
+    ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
+    ``posted`` names what was delivered to the profile ``name`` in ten days. ``authority`` also says where the last
+    change stands ``about`` officer:pio. ``at_least``: the board knows it first.
     """
 
     query: Literal[
@@ -136,6 +136,7 @@ class BoardQuery(Contract):
     closed: bool | None = None
     after: Annotated[str, StringConstraints(max_length=80)] | None = None
     since: Annotated[int, Field(ge=0)] | None = None
+    about: Annotated[str, StringConstraints(max_length=80)] | None = None
     at_least: Annotated[int, Field(ge=0)] | None = None
 
 
@@ -244,7 +245,7 @@ class ProposalView(Contract):
 
 
 class AuthorityView(Contract):
-    """The root in force, the settings, the systems, what waits for a second officer, and the links not used yet."""
+    """The root in force, settings, systems, what waits for a second officer, unused links, the change asked about."""
 
     version: int
     expires_at: Utc | None = None
@@ -255,14 +256,7 @@ class AuthorityView(Contract):
     systems: tuple[System, ...]
     proposals: tuple[ProposalView, ...]
     invites: tuple[InviteView, ...] | None = None
-
-
-class PostedView(Contract):
-    """A post of ours on a profile: of which request, and the platform's ids and address of it."""
-
-    request_id: Id
-    remote_ids: tuple[str, ...]
-    url: str | None = None
+    last_change: int | None = None
 
 
 class BoardReply(Contract):

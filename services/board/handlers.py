@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from schemas import subjects
-from schemas.events.deliveries import Receipt
+from schemas.events.deliveries import PostedView, Receipt
 from schemas.events.desk import (
     BoardQuery,
     BoardReply,
     EocView,
     OfficerView,
-    PostedView,
     PostWait,
     RequestView,
     ServiceHealth,
@@ -129,8 +128,8 @@ class BoardHandlers:
             )
         )
 
-    async def _authority(self, _query: BoardQuery) -> BoardReply:
-        return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now()))
+    async def _authority(self, query: BoardQuery) -> BoardReply:
+        return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
         return BoardReply(requests=(self._view(await self._find(query.request_id or "")),))
@@ -193,7 +192,8 @@ class BoardHandlers:
         if found:
             names = ", ".join(sorted(state.request_id for state in found)[:5])
             raise BadInput("request.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
-        raise BadInput("request.unknown", f"there is no request {beginning}", "onevoice pending lists the open ones")
+        hint = "onevoice pending lists the open ones, onevoice history all of the last days"
+        raise BadInput("request.unknown", f"there is no request {beginning}", hint)
 
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""

@@ -59,7 +59,7 @@ MENU = (
     MenuEntry("recall", "following", "Take a message back on each profile that got it.", _MESSAGES),
     MenuEntry("all-clear", "following", "Say that what a message was about is over.", _MESSAGES),
     MenuEntry("repost", "following", "Post a message on profiles that did not get it.", _MESSAGES),
-    MenuEntry("history", "history", "Show who wrote, approved and posted what, in order.", _MESSAGES),
+    MenuEntry("history", "history", "List what was asked to be published, or show one whole.", _MESSAGES),
     MenuEntry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
     MenuEntry("passkeys", "passkeys", "See, add and remove the passkeys that officers sign with.", _TRUST),
     MenuEntry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
@@ -93,8 +93,9 @@ _INTRO = "One approved voice on every official profile of a city (policy HUM.11(
 _EXAMPLE = (
     "onevoice init --demo mission",
     "onevoice up --city mission",
-    'onevoice publish "Boil water before drinking." --all-departments \\',
-    "         --as pio --city mission",
+    'onevoice crisis declare --incident "Boil water" --as pio --city mission',
+    'onevoice publish "Boil water: https://mission.example/water" \\',
+    "         --all-departments --as pio --city mission",
 )
 
 EXIT_STATUSES = (

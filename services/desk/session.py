@@ -25,6 +25,7 @@ from services.kernel.authority.signing import Signer
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import Unreachable
+from services.kernel.control.naming import field_of, place_of
 
 if TYPE_CHECKING:
     from services.desk.app import Invocation
@@ -98,7 +99,14 @@ class Session:
         return view.settings
 
     async def order(self, subject: str, action: Action) -> OrderReply:
-        """Sign an order and have it carried out. Raises OneVoiceError."""
+        """Sign an order, which names the last change of what it is about, and have it carried out.
+
+        Raises OneVoiceError.
+        """
+        place = place_of(action)
+        if place is not None and field_of(action) is not None:
+            view = (await self.link.board(BoardQuery(query="authority", about=place))).authority
+            action = action.model_copy(update={"after": view.last_change if view else None})
         signed = statements.order(self.signer, self.realm, self.user, action, SystemClock().now())
         return await self.link.ask(subject, signed, OrderReply)
 

@@ -75,7 +75,7 @@ async def begin_ledger(runtime: Runtime) -> None:
         check_same(read_manifest(runtime.city), runtime.control)
         return
     runtime.watch.refuse_new_beginning()
-    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city), rule=2)
+    event = Genesis(at=runtime.clock.now(), manifest=read_manifest(runtime.city), rule=3)
     authority = runtime.city.authority
     check_genesis(event, runtime.city.realm, frozenset(authority.root_keys), authority.threshold)
     try:

@@ -94,6 +94,7 @@ CONNECT = (
 DOCTOR = "doctor"
 """It looks at the rest as well, and shows the error in its line for the broker."""
 OFFLINE = (
+    "profiles connect bluesky fire-bluesky",
     "init",
     "deploy",
     "tls",

@@ -250,7 +250,8 @@ async def _move(mission: Mission, moves: int, halfway: asyncio.Event) -> int:
         state = await _patiently(writer.state)
         if state is None:
             continue
-        event = Ordered(at=now(), order=sign_order(mission.city, signer, "pio", Hold(on=not state.hold)), rule=2)
+        action = Hold(on=not state.hold, hold=state.hold_seq if state.hold else None)
+        event = Ordered(at=now(), order=sign_order(mission.city, signer, "pio", action), rule=3)
         try:
             await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
             count += 1

@@ -28,7 +28,7 @@ from services.provision.plan.city_plan import Department, PlannedOfficer, local_
 from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess
-from tests.support.mission import Desk, Mission, Writer
+from tests.support.mission import Desk, Mission, Writer, eventually
 
 DEPARTMENTS = ("fire", "water", "parks")
 SQUARES = tuple(f"{name}-townsquare" for name in DEPARTMENTS)
@@ -172,7 +172,12 @@ class FaultCity:
     ) -> dict[str, Any]:
         """Sign an order once and hand it in until it is acked."""
         desk = await self.desk(user)
-        return await self.tell(user, base, desk.signed_order(action).to_bytes(), enough=enough)
+
+        async def named() -> Any:
+            with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+                return await desk.named(action)
+
+        return await self.tell(user, base, desk.signed_order(await eventually(named)).to_bytes(), enough=enough)
 
     async def ledger(self) -> Ledger:
         """The ledger, to be read."""

@@ -17,6 +17,7 @@ from schemas.events.desk import BoardQuery
 from schemas.events.envelope import ORDER_TYPE, RESOLUTION_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, SubmissionEvent
 from schemas.events.resolutions import Resolution, ResolutionStatement
+from services.kernel.control.naming import named
 from tests.simulation.loop import Process
 from tests.simulation.town import START
 from tests.support.people import approval_of
@@ -291,7 +292,7 @@ async def order(world: World, officer: str, action: Any) -> bool:
     signed = c.Order(
         realm="live",
         officer=officer,
-        action=action,
+        action=named(world.follower.fold.control, action),
         issued_at=now(world),
         expires_at=now(world) + timedelta(minutes=2),
         nonce=f"{world.rng.getrandbits(128):032x}",

@@ -42,6 +42,7 @@ from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import ManualClock
 from services.kernel.control.control_state import ControlState
+from services.kernel.control.naming import named
 from services.provision import demo_plan, make_city, read_envelope
 from tests.support.authenticator import Authenticator
 from tests.support.people import statement_on
@@ -139,7 +140,9 @@ class LedgerBuilder:
 
     def genesis(self, manifest: Envelope | None = None) -> int:
         """Append the authority manifest."""
-        return self.control(Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=self.rule))
+        return self.control(
+            Genesis(at=self.now, manifest=manifest or read_envelope(self.city), rule=None if self.old else 3)
+        )
 
     def order(
         self, officer: str, action: Any, *, signer: Signer | Authenticator | None = None, **overrides: Any
@@ -148,14 +151,14 @@ class LedgerBuilder:
         fields = {
             "realm": self.city.realm,
             "officer": officer,
-            "action": action,
+            "action": action if self.old else named(self.state(), action),
             "issued_at": self.now,
             "expires_at": self.now + timedelta(minutes=2),
             "nonce": secrets.token_hex(16),
         }
         statement = Order(**(fields | overrides))
         envelope = (signer or self.signer(officer)).sign(ORDER_TYPE, statement)
-        return self.control(Ordered(at=self.now, order=envelope, rule=self.rule))
+        return self.control(Ordered(at=self.now, order=envelope, rule=None if self.old else 3))
 
     def activate(self) -> int:
         """Activate the EOC, wait for the lease, and tell it active."""
@@ -164,8 +167,8 @@ class LedgerBuilder:
 
     def active(self, activating_seq: int, *unknown: tuple[str, str, int]) -> int:
         """Append eoc_active; ``unknown`` are profile, request and attempt of each post that is named."""
-        named = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
-        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=named or None))
+        posts = tuple(UnknownPost(profile=one, request_id=name, attempt_seq=seq) for one, name, seq in unknown)
+        return self.control(EocActive(at=self.now, activating_seq=activating_seq, unknown=posts or None))
 
     def stand_down(self) -> int:
         """Stand the EOC down."""

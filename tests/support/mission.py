@@ -35,6 +35,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.tls import client_context
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView, authority_of
+from services.kernel.control.naming import field_of, named
 from services.kernel.fold.ledger_fold import EVERYTHING, LedgerFold
 from services.kernel.ledger.client import Ledger
 from services.kernel.projection.source import NatsSource
@@ -89,13 +90,17 @@ async def provisioned_city(city: City) -> None:
 
 @dataclass
 class Desk:
-    """A person (or system) connected with its own key; ``newest`` asks for the last sequence of the ledger."""
+    """A person (or system) connected with its own key.
+
+    ``newest`` asks for the last sequence of the ledger, ``control`` for the state of control.
+    """
 
     city: City
     user: str
     client: Client
     signer: Signer
     newest: Callable[[], Awaitable[int]]
+    control: Callable[[], Awaitable[ControlState]]
 
     async def ask(self, base: str, body: Contract | bytes, seconds: float = PATIENCE) -> dict[str, Any]:
         """Send under the own name and return the answer as JSON."""
@@ -109,8 +114,12 @@ class Desk:
         return sign_order(self.city, signer or self.signer, self.user, action, **changes)
 
     async def order(self, action: Any, base: str = subjects.DESK_EOC_ORDER, **changes: Any) -> dict[str, Any]:
-        """Sign an order and send it."""
-        return await self.ask(base, self.signed_order(action, **changes))
+        """Sign an order, which names what stands now if it names nothing, and send it."""
+        return await self.ask(base, self.signed_order(await self.named(action), **changes))
+
+    async def named(self, action: Any) -> Any:
+        """An order that names what it ends or changes, as the desk makes it."""
+        return action if field_of(action) is None else named(await self.control(), action)
 
     async def register(self, action: Any, **changes: Any) -> dict[str, Any]:
         """Sign an order to the registry and send it."""
@@ -309,7 +318,7 @@ class Mission:
         """Connect as an officer or system."""
         path = self.city.key_path(user)
         client = await self._client(path, user)
-        return Desk(self.city, user, client, load_key(path), self._newest)
+        return Desk(self.city, user, client, load_key(path), self._newest, self._control)
 
     async def _newest(self) -> int:
         if self._looker is None:
@@ -356,6 +365,9 @@ class Mission:
                     fold.apply(entry, 0.0)
             return fold
 
+    async def _control(self) -> ControlState:
+        return (await self.fold()).control
+
     async def open_ids(self) -> list[str]:
         """The requests that are not over."""
         return sorted((await self.fold()).requests)
@@ -363,15 +375,16 @@ class Mission:
     async def begin(self) -> int:
         """Append the authority manifest as the registry does; return its sequence."""
         registry = await self.writer("registry")
-        event = Genesis(at=now(), manifest=read_envelope(self.city), rule=2)
+        event = Genesis(at=now(), manifest=read_envelope(self.city), rule=3)
         return (await registry.ledger.append(subjects.CONTROL, event, expect_last=0)).seq
 
     async def order(self, officer: str, action: Any, service: str = "eoc_state") -> int:
         """Append an officer's order as eoc_state or the registry does; return its sequence."""
         writer = await self.writer(service)
-        envelope = sign_order(self.city, load_key(self.city.key_path(officer)), officer, action)
         state = await writer.state()
-        event = Ordered(at=now(), order=envelope, rule=2)
+        signer = load_key(self.city.key_path(officer))
+        envelope = sign_order(self.city, signer, officer, named(state, action))
+        event = Ordered(at=now(), order=envelope, rule=3)
         appended = await writer.ledger.append(subjects.CONTROL, event, expect_last=state.seq)
         await writer.client.close()
         return appended.seq

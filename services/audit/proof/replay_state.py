@@ -12,6 +12,7 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Verdict
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.effective import Progress
+from services.audit.proof.naming import InForce
 from services.audit.record.reader import PinnedCheckpoint
 from services.audit.record.violation import Violation
 from services.kernel.control.control_state import ControlState
@@ -114,12 +115,12 @@ class ReplayState:
     """All facts up to the entry that is judged next.
 
     ``control_seq`` is the newest entry on ``ledger.control``, also one that is void, ``control_at`` its time;
-    ``orders`` are the hashes of what officers signed and was carried out; ``revisions`` all control entries, with the
-    posture after each. ``verdicts`` are the last sequences on the subjects of verdicts. ``attempts`` are those that
-    count, ``open_attempts`` those of them that nobody knows the end of, ``void_attempts`` the others, with the reason.
-    ``replaced_by``: the cleared correction or recall of a request, ``replaced_at`` where that stands. ``ruled``: an
-    attempt of version 0.3 stood; ``old_until``: the last attempt of an older one. ``outside`` and ``acknowledged`` say
-    where each outside post (profile, id) and the word on it stand.
+    ``in_force`` is what an order could end or change, ``orders`` are the hashes of what officers signed and was carried
+    out; ``revisions`` all control entries, with the posture after each. ``verdicts`` are the last sequences on the
+    subjects of verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end
+    of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
+    ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
+    older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand.
     """
 
     pinned: PinnedKeys
@@ -129,6 +130,7 @@ class ReplayState:
     revisions: dict[int, Posture] = field(default_factory=dict)
     contexts: dict[str, DeliveryContext] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
+    in_force: InForce = field(default_factory=InForce)
     orders: set[str] = field(default_factory=set)
     nonces: dict[str, int] = field(default_factory=dict)
     attempts: dict[int, AttemptFacts] = field(default_factory=dict)

@@ -9,8 +9,8 @@ from schemas.events.enrolment import InviteView
 from services.kernel.control.control_state import ControlState
 
 
-def authority_view(state: ControlState, now: datetime) -> AuthorityView:
-    """Return the root in force, the settings, the systems, and what waits for a second officer."""
+def authority_view(state: ControlState, now: datetime, about: str | None = None) -> AuthorityView:
+    """Return the root in force, the settings, the systems, what waits for a second officer; ``about``: as asked."""
     return AuthorityView(
         version=state.version,
         expires_at=state.expires_at,
@@ -43,4 +43,5 @@ def authority_view(state: ControlState, now: datetime) -> AuthorityView:
             for token, one in sorted(state.invites.items(), key=lambda item: item[1].seq)
             if one.action.until > now
         ),
+        last_change=None if about is None else state.changes.get(about, 0),
     )

@@ -19,7 +19,6 @@ from services.audit.record.folder import writing
 from services.audit.witnesses import Given
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
-from services.desk.city import restore as restoring
 from services.desk.city.last_verified import keep_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
@@ -170,6 +169,8 @@ def restore(
     The city must be stopped. If it is interrupted, repeat it without the option: it goes on where it ended.
     Exit status 7 when the copy does not verify.
     """
+    from services.desk.city import restore as restoring  # only where services run
+
     done = restoring.restore(desk.city(), into_new_store, note)
     desk.answer(vars(done), lambda out: restoring.report(out, done))
     return Exit.DONE

@@ -171,6 +171,12 @@ class Quota:
                 bucket.take(amount)
         return wait
 
+    def give_back(self, account: str, *, amount: float = 1.0) -> None:
+        """Give back what was taken for a post that was not sent after all."""
+        for bucket in (self._host, self._account(account)):
+            if bucket is not None:
+                bucket.take(-amount)
+
     def look(self, now: float) -> float:
         """Take a look at a profile from the looks' own bucket and return 0, or take nothing and return the wait.
 

@@ -20,6 +20,7 @@ from services.kernel.base.crashpoints import crash_point
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.naming import check_named
 from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash, protects
 from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
@@ -99,7 +100,7 @@ async def carry_out(
     order = _read(envelope, sender, actions)
     state = await runtime.catch_up()
     for _ in range(TRIES):
-        event = Ordered(at=runtime.clock.now(), order=envelope, rule=2)
+        event = Ordered(at=runtime.clock.now(), order=envelope, rule=3)
         if _stands(runtime, envelope, order):
             return CarriedOut(state, order)
         try:
@@ -144,6 +145,7 @@ def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Orde
     """Return why an order that was appended does not count: what came first, or the broker's clock."""
     try:
         check_order(replace(state, nonces={}), envelope, order, event.at)
+        check_named(state, order.action, obliged=True)
     except ControlFault as fault:
         return Refused(fault.code, f"another order came first: {fault.message}", _hint(fault.code))
     return Refused(
@@ -224,7 +226,8 @@ def _hint(code: str) -> str:
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
-        "order.other": "look at what is in force by now, and give the command again: onevoice eoc status",
+        "order.other": "look at what is in force by now, and give the command again",
+        "order.unnamed": "this machine has an older version than the city: upgrade it",
         "authority.expired": "have the root keys sign the next version: onevoice root renew",
         "renewal.version": "make it anew from the version in force: onevoice root renew",
         "renewal.signature": "have it signed by a threshold of the old keys and of the new: onevoice root sign",

@@ -17,7 +17,7 @@ from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW
 from services.kernel.authority.statements import hash_of_signed
-from services.kernel.control import passkeys, people, proposals, root
+from services.kernel.control import naming, passkeys, people, proposals, root
 from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 from services.kernel.control.order_rules import check_fresh, check_order, check_right, order_hash, read_order
 
@@ -67,10 +67,11 @@ def fold(
     check_order(state, event.order, order, now)
     if event.rule is not None:
         check_fresh(order, now)
+    state = replace(state, ruled=state.ruled or event.rule is not None, must_name=event.rule == 3)
     after = _apply(state, order, order_hash(event.order), seq, now)
     kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
-    return replace(after, seq=seq, nonces=kept, ruled=state.ruled or event.rule is not None)
+    return replace(after, seq=seq, nonces=kept)
 
 
 def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datetime) -> ControlState:
@@ -81,7 +82,7 @@ def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datet
         if not enough:
             return state
         _check_askers(state, proposal, now)
-        return _APPLY[proposal.action.action](state, proposal.action, seq, now)
+        return _done(state, proposal.action, seq, now)
     if isinstance(action, c.Decline):
         return proposals.decline(state, order.officer, action, now)
     if isinstance(action, c.PasskeyInvite):
@@ -92,8 +93,14 @@ def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datet
 def _apply_or_propose(
     state: ControlState, action: c.ProposedAction, by: str, hash_: str, seq: int, now: datetime
 ) -> ControlState:
-    after = _APPLY[action.action](state, action, seq, now)  # also of a proposal: what cannot be is refused at once
+    after = _done(state, action, seq, now)  # also of a proposal: what cannot be is refused at once
     return proposals.propose(state, action, by, hash_, seq, now) if proposals.needs_others(state, action, by) else after
+
+
+def _done(state: ControlState, action: c.ProposedAction, seq: int, now: datetime) -> ControlState:
+    """Return the state after an action that names what it ends or changes."""
+    naming.check_named(state, action, obliged=state.must_name)
+    return naming.noted(_APPLY[action.action](state, action, seq, now), action, seq)
 
 
 def _enrolled(state: ControlState, event: c.PasskeyEnrolled, seq: int, now: datetime) -> ControlState:
@@ -116,11 +123,9 @@ def _check_askers(state: ControlState, proposal: Proposal, now: datetime) -> Non
 
 def _time_of(state: ControlState, event: c.Ordered, stored_at: datetime | None) -> datetime:
     """Return the time that an order is judged by: the server's, for whoever appends it can write any other."""
-    if event.rule is None:
-        if state.ruled:
-            raise ControlFault("order.rule", "the order is written as before version 0.3")
-        return event.at
-    return stored_at or event.at
+    if (event.rule or 0) < (3 if state.must_name else 2 if state.ruled else 0):
+        raise ControlFault("order.rule", "the order is written as by an earlier version")
+    return event.at if event.rule is None else stored_at or event.at
 
 
 def _genesis(
@@ -146,6 +151,7 @@ def _genesis(
         profiles={profile.id: profile for profile in manifest.profiles},
         settings=manifest.settings,
         ruled=event.rule is not None,
+        must_name=event.rule == 3,
         manifest_sha256=hash_of_signed(event.manifest),
         version=manifest.version,
         root_keys=root_keys,

@@ -58,8 +58,10 @@ class ControlState:
     ``activating_seq`` is the sequence of the activation that waits for its barrier, or 0. ``revoked`` maps
     an officer to the sequence of the revocation. ``unknown``: the posts that may land, or may have landed, without the
     approval that the EOC asks for. ``ruled``: an event of rule 2 stands, so orders have to be fresh (``Ordered``).
+    ``must_name``: one of rule 3 stands, so what ends or changes something names it.
     ``began_seq`` is the activation or declaration in force, ``hold_seq`` the newest hold, 0 where there is none: what
-    ends them names it.
+    ends them names it. ``changes`` holds the last change of each officer, system and profile and of the settings
+    (``naming.place_of``); what is not in it is as the manifest made it.
     ``manifest_sha256`` is the hash of the manifest that began the ledger;
     ``version``, ``root_keys``, ``root_threshold`` and ``expires_at`` are those of the root in force. ``threshold`` is
     how many people a proposal takes (1: there are none), ``proposals`` those that wait, by sequence. ``former_keys``
@@ -87,8 +89,10 @@ class ControlState:
     nonces: dict[str, datetime] = field(default_factory=dict)
     unknown: tuple[c.UnknownPost, ...] = ()
     ruled: bool = False
+    must_name: bool = False
     began_seq: int = 0
     hold_seq: int = 0
+    changes: dict[str, int] = field(default_factory=dict)
     manifest_sha256: str = ""
     version: int = 1
     root_keys: frozenset[str] = frozenset()

@@ -124,7 +124,6 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     postures = ALLOWED_IN.get(action)
     if postures is not None and state.posture not in postures:
         raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
-    _check_named(state, order.action)
     root.check_in_force(state, action, now)
     roles = state.roles_of(order.officer, now)
     if isinstance(order.action, c.Designate):
@@ -132,20 +131,6 @@ def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     if isinstance(order.action, c.OfficerAdd):
         for grant in order.action.officer.grants:
             _check_grant(grant, roles, now)
-
-
-def _check_named(state: ControlState, action: c.Action) -> None:
-    """Check that what ends or changes something names what stands: who signed it may not know of a newer one."""
-    if isinstance(action, c.EocStandDown | c.EocChange):
-        named, stands, what = action.activation, state.began_seq, "activation"
-    elif isinstance(action, c.CrisisEnd):
-        named, stands, what = action.crisis, state.began_seq, "crisis"
-    elif isinstance(action, c.Hold) and not action.on:
-        named, stands, what = action.hold, state.hold_seq, "hold"
-    else:
-        return
-    if named is not None and named != stands:
-        raise ControlFault("order.other", f"it is about the {what} at {named}, and {stands or 'none'} is in force")
 
 
 def _check_grant(grant: Grant, roles: frozenset[Role], now: datetime) -> None:

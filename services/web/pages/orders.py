@@ -74,7 +74,7 @@ DEEDS = {
             "stand-down",
             "eoc_stand_down",
             _is_eoc,
-            lambda view, _form: c.EocStandDown(activation=view.began_seq or None),
+            lambda view, _form: c.EocStandDown(activation=view.began_seq),
             danger=True,
         ),
         Deed(
@@ -88,12 +88,10 @@ DEEDS = {
             "end",
             "crisis_end",
             lambda view: view.posture is c.Posture.CRISIS,
-            lambda view, _form: c.CrisisEnd(crisis=view.began_seq or None),
+            lambda view, _form: c.CrisisEnd(crisis=view.began_seq),
         ),
         Deed("hold", "hold", lambda view: not view.hold, lambda _view, _form: c.Hold(on=True), danger=True),
-        Deed(
-            "release", "hold", lambda view: view.hold, lambda view, _form: c.Hold(on=False, hold=view.hold_seq or None)
-        ),
+        Deed("release", "hold", lambda view: view.hold, lambda view, _form: c.Hold(on=False, hold=view.hold_seq)),
     )
 }
 

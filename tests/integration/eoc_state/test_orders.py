@@ -188,18 +188,61 @@ async def test_an_old_order_appended_with_a_stolen_key_changes_nothing(mission: 
     """It stands as a revision, void; the time that is written beside it is the forger's."""
     director = await mission.desk("eoc-director")
     await director.order(ACTIVATE)
-    signed = director.signed_order(STAND_DOWN)
+    signed = director.signed_order(await director.named(STAND_DOWN))
     past = now() - timedelta(seconds=90)
     late = director.signed_order(STAND_DOWN, issued_at=past)
     thief = await mission.writer("eoc_state")
-    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=2).to_bytes())
+    await thief.js.publish(subjects.CONTROL, Ordered(at=past, order=late, rule=3).to_bytes())
     assert (await writer.state()).under_eoc
     await director.ask(subjects.DESK_EOC_ORDER, signed)
     await director.order(ACTIVATE)
-    value = json.loads(Ordered(at=now(), order=signed, rule=2).to_bytes())
+    value = json.loads(Ordered(at=now(), order=signed, rule=3).to_bytes())
     value["order"]["signatures"].append({"keyid": value["order"]["signatures"][0]["keyid"], "sig": "AAAA"})
     await thief.js.publish(subjects.CONTROL, json.dumps(value).encode())
     assert (await writer.state()).under_eoc
+
+
+@pytest.mark.parametrize("rule", [3, 2, None])
+async def test_an_order_that_names_nothing_ends_nothing(mission: Mission, writer: Writer, rule: Any) -> None:
+    """The desk of an earlier version is told so; what a stolen key appends is void, whatever rule it writes."""
+    await mission.run("eoc_state", "registry")
+    director, cao, pio = [await mission.desk(name) for name in ("eoc-director", "cao", "pio")]
+    await director.order(ACTIVATE)
+    await pio.order(Hold(on=True))
+    unnamed = [
+        director.signed_order(STAND_DOWN),
+        pio.signed_order(Hold(on=False)),
+        cao.signed_order(Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED))),
+    ]
+    assert await refused(writer, director.ask(subjects.DESK_EOC_ORDER, unnamed[0])) == ("order.unnamed", 4)
+    assert await refused(writer, cao.ask(subjects.DESK_REGISTRY_ORDER, unnamed[2])) == ("order.unnamed", 4)
+    thief = await mission.writer("eoc_state")
+    for order in unnamed:
+        await thief.js.publish(subjects.CONTROL, Ordered(at=now(), order=order, rule=rule).to_bytes())
+    state = await writer.state()
+    assert (state.under_eoc, state.hold, Role.DESIGNATED in state.roles_of("clerk", now())) == (True, True, False)
+
+
+async def test_an_order_that_was_held_back_for_a_moment_ends_nothing_newer(mission: Mission, writer: Writer) -> None:
+    """A stolen key lets a genuine order through within its minute, after what it was about is over."""
+    await mission.run("eoc_state", "registry")
+    director, cao = await mission.desk("eoc-director"), await mission.desk("cao")
+    await director.order(ACTIVATE)
+    long = Designate(officer="clerk", grant=Grant(role=Role.DESIGNATED, valid_until=now() + timedelta(days=30)))
+    held_back = [
+        director.signed_order(await director.named(STAND_DOWN)),
+        cao.signed_order(await cao.named(long)),
+    ]
+    await cao.order(STAND_DOWN)
+    await director.order(EocActivate(level=3, incident="Slide"))
+    short = long.grant.model_copy(update={"valid_until": now() + timedelta(hours=1)})
+    assert "error" not in await cao.register(Designate(officer="clerk", grant=short))
+    before = await writer.state()
+    thief = await mission.writer("registry")
+    for order in held_back:
+        await thief.js.publish(subjects.CONTROL, Ordered(at=now(), order=order, rule=3).to_bytes())
+    after = await writer.state()
+    assert (after.incident, after.officers["clerk"]) == ("Slide", before.officers["clerk"])
 
 
 async def test_many_orders_at_once_to_two_copies_are_each_carried_out_once(mission: Mission, writer: Writer) -> None:
@@ -209,8 +252,10 @@ async def test_many_orders_at_once_to_two_copies_are_each_carried_out_once(missi
     requests = [await writer.submit() for _ in range(15)]
     start = (await writer.state()).seq
     orders = [people[n % 5].order(Withdraw(request_id=one.request_id)) for n, one in enumerate(requests)]
-    ends = [Grant(role=Role.DESIGNATED, valid_until=now() + timedelta(hours=hours)) for hours in (1, 2, 3)]
-    grants = [people[0].register(Designate(officer="clerk", grant=grant)) for grant in ends]
+    grants = [
+        people[0].register(Designate(officer=name, grant=Grant(role=Role.DESIGNATED)))
+        for name in ("clerk", "pio", "fire-publisher")
+    ]
     replies = await asyncio.gather(*orders, *grants)
     assert all(reply.get("accepted") and reply["changed"] for reply in replies), replies
     seqs = [reply["control_seq"] for reply in replies]

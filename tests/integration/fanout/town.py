@@ -30,7 +30,9 @@ from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
+from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
+from services.kernel.control.naming import named
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
@@ -102,24 +104,28 @@ class Town:
 
     async def begin(self) -> None:
         """Begin the ledger with the manifest."""
-        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city), rule=2)
+        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city), rule=3)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
 
     async def order(self, officer: str, action: Any) -> int:
         """An officer's order; returns the new control revision."""
-        now = self.clock.now()
+        now, state = self.clock.now(), await self._control()
         order = Order(
             realm=self.city.realm,
             officer=officer,
-            action=action,
+            action=named(state, action),
             issued_at=now,
             expires_at=now + timedelta(minutes=2),
             nonce=secrets.token_hex(16),
         )
         envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
-        event = Ordered(at=now, order=envelope, rule=2)
+        event = Ordered(at=now, order=envelope, rule=3)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
         return self.control_seq
+
+    async def _control(self) -> ControlState:
+        view = ControlView(self.city, await self.ledger("eoc_state"))
+        return await view.refresh()
 
     async def hold(self, on: bool = True) -> int:
         return await self.order("pio", Hold(on=on))

@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
+from pydantic import TypeAdapter
 
 from schemas import canonical, subjects
 from schemas.events.approvals import Approval
-from schemas.events.control import Order
+from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
 from schemas.events.envelope import ORDER_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
+from services.kernel.control.control_view import ControlView
+from services.kernel.control.naming import named
 from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
@@ -75,11 +78,13 @@ class IntakeCity:
         base = subjects.DESK_EOC_ORDER
         if action["action"] in ("designate", "revoke", "profile_add", "profile_suspend"):
             base = subjects.DESK_REGISTRY_ORDER
+        state = await ControlView(self.city, self.intake.ledger).refresh()
+        wanted: Action = TypeAdapter(Action).validate_python(action)
         order = Order.from_value(
             {
                 "realm": "live",
                 "officer": name,
-                "action": action,
+                "action": named(state, wanted).model_dump(mode="json", exclude_none=True),
                 "issued_at": self.now(),
                 "expires_at": self.now() + timedelta(minutes=2),
                 "nonce": secrets.token_hex(16),

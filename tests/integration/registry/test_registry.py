@@ -195,7 +195,7 @@ async def test_one_stolen_key_does_not_take_the_city(mission: Mission, writer: W
     assert (after.officers, after.revoked) == (before.officers, {})
     # Another one sees it, turns it down, and proposes to revoke whoever's key it is.
     for one in after.proposals.values():
-        if one.action != takes_over[-1]:
+        if one.action.action != takes_over[-1].action:
             assert (await pio.register(Decline(proposal=one.seq, order=one.order)))["accepted"]
     assert len((await writer.state()).proposals) == 1
 
@@ -282,16 +282,16 @@ async def test_orders_of_the_eoc_are_not_taken_here(mission: Mission, writer: Wr
 async def test_two_registries_and_eoc_state_keep_one_order(mission: Mission, writer: Writer) -> None:
     await mission.run("registry", "eoc_state")
     cao, mcpe = await mission.desk("cao"), await mission.desk("mcpe")
-    ends = [PIO.model_copy(update={"valid_until": now() + timedelta(hours=hours)}) for hours in range(1, 5)]
+    people = [("clerk", "pio", "comms-officer"), ("fire-publisher", "eoc-director", "mcpe")]
     replies = await asyncio.gather(
-        *(cao.register(Designate(officer="clerk", grant=end)) for end in ends),
-        *(mcpe.register(Designate(officer="fire-publisher", grant=end)) for end in ends),
+        *(cao.register(Designate(officer=one, grant=PIO)) for one in people[0]),
+        *(mcpe.register(Designate(officer=one, grant=PIO)) for one in people[1]),
         *(mcpe.order(Hold(on=True)) for _ in range(4)),
     )
     seqs = sorted(reply["control_seq"] for reply in replies if reply["changed"])
     assert seqs == list(range(2, 2 + len(seqs)))
-    assert sum(reply["changed"] for reply in replies[:8]) == 8
-    assert any(reply["changed"] for reply in replies[8:])
+    assert sum(reply["changed"] for reply in replies[:6]) >= 5  # the pio is one already
+    assert any(reply["changed"] for reply in replies[6:])
     assert await writer.ledger.last_seq() == seqs[-1]
 
 

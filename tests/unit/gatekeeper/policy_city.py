@@ -22,6 +22,7 @@ from services.gatekeeper.policy.facts import ApprovalFact, Facts
 from services.kernel.authority.signing import Signer, seal
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlState
+from services.kernel.control.naming import named
 from tests.support.people import statement_on
 
 START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
@@ -92,7 +93,7 @@ class PolicyCity:
         expires_at: datetime | None = None,
     ) -> None:
         self.now = START
-        self.rule: Literal[2] | None = 2 if ruled else None
+        self.rule: Literal[2, 3] | None = 3 if ruled else None
         self.seq = 0
         self.keys = keys or {}
         self.approvals: dict[str, dict[str, ApprovalFact]] = {}
@@ -141,7 +142,7 @@ class PolicyCity:
         order = c.Order(
             realm="live",
             officer=officer,
-            action=action,
+            action=named(self.control, action) if self.rule == 3 else action,
             issued_at=self.now,
             expires_at=self.now + MINUTE,
             nonce=self.nonce(),

@@ -79,7 +79,7 @@ def order(city: PolicyCity, action: Any, device: Authenticator = PHONE, officer:
         expires_at=city.now + MINUTE,
         nonce=city.nonce(),
     )
-    return c.Ordered(at=city.now, rule=2, order=device.sign(ORDER_TYPE, said, **lies))
+    return c.Ordered(at=city.now, rule=3, order=device.sign(ORDER_TYPE, said, **lies))
 
 
 def passkeys(city: PolicyCity, officer: str = "pio") -> tuple[Passkey, ...]:

@@ -18,6 +18,8 @@ from schemas.events.requests import Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
 from services.kernel.authority.signing import Signer, new_seed, seal
+from services.kernel.control.control_state import ControlState
+from services.kernel.control.naming import named
 from services.kernel.fold.ledger_fold import EVERYTHING, Applied, Authority, LedgerFold
 from services.kernel.fold.reopening import reopen
 from services.kernel.fold.state import RequestState
@@ -61,7 +63,15 @@ class Story:
 
     # --- control ------------------------------------------------------------------------------------------
 
-    def genesis(self, rule: Any = 2) -> int:
+    def control(self) -> ControlState:
+        """The state of control, as a service has it."""
+        fold = LedgerFold(AUTHORITY, frozenset({"control"}))
+        for entry in self.entries:
+            if entry.subject == subjects.CONTROL:
+                fold.apply(entry, 0.0)
+        return fold.control
+
+    def genesis(self, rule: Any = 3) -> int:
         """The manifest, with the officers and profiles of the world."""
         manifest = Manifest(
             realm="live",
@@ -75,12 +85,12 @@ class Story:
             subjects.CONTROL, c.Genesis(at=self.now, manifest=seal(MANIFEST_TYPE, manifest, ROOTS), rule=rule)
         )
 
-    def order(self, officer: str, action: Any, rule: Any = 2) -> int:
+    def order(self, officer: str, action: Any, rule: Any = 3) -> int:
         """An officer's order."""
         order = c.Order(
             realm="live",
             officer=officer,
-            action=action,
+            action=named(self.control(), action) if rule == 3 else action,
             issued_at=self.now,
             expires_at=self.now + timedelta(minutes=2),
             nonce=f"{len(self.entries):032x}",

@@ -162,11 +162,35 @@ def test_the_ledger_of_an_older_version_is_judged_by_its_own_time_until_the_firs
     story.entries.append(replace(late, at=late.at + timedelta(minutes=10)))
     story.wait(600)
     assert folded(story).fold.control.hold
-    story.order("pio", c.Hold(on=False))
+    story.order("pio", c.Hold(on=False), rule=2)
     old = story.order("pio", c.Hold(on=True), rule=None)
     reader = folded(story)
-    assert reader.void(old).endswith("the order is written as before version 0.3")
+    assert reader.void(old).endswith("the order is written as by an earlier version")
     assert not reader.fold.control.hold
+
+
+def test_what_ends_something_has_to_name_it_from_the_first_order_by_that_rule_on() -> None:
+    """A ledger that an earlier 0.3 wrote counts as it did; no key brings its rule back."""
+    story = Story()
+    story.genesis(rule=2)
+    story.order("pio", c.Hold(on=True), rule=2)
+    story.order("pio", c.Hold(on=False), rule=2)
+    assert not folded(story).fold.control.hold
+    story.order("pio", c.Hold(on=True))
+    void = [
+        story.order("pio", c.Hold(on=False), rule=2),
+        story.order("pio", c.Hold(on=False), rule=None),
+        story.order("director", c.Hold(on=False, hold=1)),
+    ]
+    reader = folded(story)
+    assert reader.fold.control.hold
+    assert [reader.void(seq).split(": ")[-1] for seq in void] == [
+        "the order is written as by an earlier version",
+        "the order is written as by an earlier version",
+        "it is about the hold at 1, and 4 is in force",
+    ]
+    story.order("pio", c.Hold(on=False))
+    assert not folded(story).fold.control.hold
 
 
 Put = Callable[[Story], int]

@@ -9,11 +9,12 @@ from pydantic import TypeAdapter
 
 from schemas import canonical
 from schemas.events.approvals import Approval, ApprovalStatement
-from schemas.events.control import ControlEvent, EocActive, Ordered, Withdraw
+from schemas.events.control import ControlEvent, EocActive, Genesis, Ordered, Withdraw
 from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome
 from schemas.roles import OFFICE_OR_APPROVER
+from services.audit.proof import naming
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.replay_state import DeliveryContext, ReplayState
 from services.audit.proof.rules import barrier
@@ -57,9 +58,12 @@ def control(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Itera
     else:
         if isinstance(event, EocActive):
             yield from barrier.judge(state, entry, event)
+        elif isinstance(event, Genesis):
+            naming.begin(state.in_force, event)
         elif isinstance(event, Ordered):
             state.orders.add(canonical.sha256(event.order.payload_bytes()))
             yield from _ordered_by(before, entry, event)
+            yield from naming.judge(state.in_force, entry.seq, event, state.control)
             yield from _withdrawal(state, entry, event)
     finally:
         state.revisions[entry.seq] = state.control.posture
