@@ -55,13 +55,15 @@ class ProvenEntry(Contract):
 class Proof(Contract):
     """What ``onevoice audit prove`` writes: a request's entries, provable by whoever has a root key (docs/proof.md).
 
-    Root keys signed ``manifest``, which names the audit key; that signed ``checkpoint``; each path leads to its root.
+    Root keys signed ``manifest``, which names the audit key, and the ``renewals`` after it, which may name another;
+    that signed ``checkpoint``; each path leads to its root.
     """
 
     type: Literal["proof"] = "proof"
     request_id: Id
     manifest: Envelope
     checkpoint: Envelope
+    renewals: tuple[Envelope, ...] | None = None
     entries: tuple[ProvenEntry, ...] = Field(min_length=1)
 
 
@@ -119,6 +121,7 @@ class Export(Contract):
     type: Literal["export"] = "export"
     manifest: Envelope
     checkpoint: Envelope
+    renewals: tuple[Envelope, ...] | None = None
     statement: ExportStatement
     signed: Envelope | None = None
 

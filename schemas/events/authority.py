@@ -120,7 +120,8 @@ class Renewal(Contract):
     """The next version of the root: its keys, its threshold, its end.
 
     Signed by a threshold of the keys in force and by a threshold of the new ones (TUF 1.0, section 6.1). Officers,
-    systems, profiles and settings stay as they are: orders change those.
+    systems, profiles and settings stay as they are: orders change those. ``audit_key`` is the key that seals the second
+    copy from this version on; absent: it stays.
     """
 
     realm: Realm
@@ -129,3 +130,4 @@ class Renewal(Contract):
     expires_at: Utc
     root_keys: Annotated[tuple[PublicKey, ...], Field(min_length=1, max_length=8)]
     threshold: Annotated[int, Field(ge=1, le=8)]
+    audit_key: PublicKey | None = None

@@ -10,10 +10,11 @@ from typing import TypeVar
 from schemas import canonical
 from services.audit.record.alarm_log import AlarmLog
 from services.audit.record.alarms import Alarm
+from services.audit.record.audit_keys import pinned_succession
 from services.audit.record.format import LedgerEntry, write_line
 from services.audit.record.violation import Violation
 from services.audit.record.writer import RecordWriter
-from services.kernel.authority.signing import load_key
+from services.audit.sealing import sealing_key
 from services.kernel.runtime.service import Runtime
 
 _T = TypeVar("_T")
@@ -67,10 +68,13 @@ async def open_record(runtime: Runtime) -> OpenRecord:
         OSError: the disk does not take what is written.
     """
     city = runtime.city
-    signer = load_key(city.service_key_path("audit"))
+    succession = await asyncio.to_thread(pinned_succession, city)
+    signer = sealing_key(city, succession.keys.newest)
     alarms = AlarmLog(city.audit_folder)
     try:
-        record = await asyncio.to_thread(RecordWriter, city.audit_folder, city.realm, signer)
+        record = await asyncio.to_thread(
+            RecordWriter, city.audit_folder, city.realm, signer, succession, lambda key: sealing_key(city, key)
+        )
     except BaseException:
         alarms.close()
         raise

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from schemas.events.audit import Checkpoint, WitnessedCheckpoint
 from schemas.events.envelope import Envelope
+from services.audit.record.audit_keys import pinned_succession
 from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import LineError, split_line
 from services.audit.record.witness import WitnessError, read_witnessed, witness_line
@@ -97,7 +98,7 @@ def _before(path: Path, city: City) -> Checkpoint | None:
     """Return the last checkpoint that a witness has; its whole file must stand."""
     if last_line(path) is None:
         return None
-    return read_witnessed(complete_lines(path), city.realm, city.authority.audit_key)[-1]
+    return read_witnessed(complete_lines(path), city.realm, pinned_succession(city).keys)[-1]
 
 
 def _same(one: Checkpoint, other: Checkpoint) -> bool:

@@ -17,6 +17,7 @@ from schemas import canonical, cloudevents, links
 from schemas.events.envelope import Envelope
 from schemas.subjects import place_of
 from services.audit.proof import check_export, check_proof
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import CheckpointError, read_checkpoint
 from services.audit.record.format import LineError, RecordEntry, read_line, write_line
 from services.audit.record.witness import WitnessError, read_witnessed
@@ -41,6 +42,7 @@ from services.provision.generate.contracts import CONTRACTS
 GOLDEN = Path(__file__).resolve().parents[1] / "support" / "golden"
 NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
 KEY = "U" + "A" * 55
+KEYS = AuditKeys(KEY)
 LISTING = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What the connectors catch around the reading of a platform's listing."""
 
@@ -100,11 +102,11 @@ def _records() -> Iterator[OutsideParser]:
     roots = frozenset({KEY})
     envelope = _envelope()
     yield OutsideParser("record line", read_line, (LineError,), (line,))
-    yield OutsideParser("checkpoint", lambda raw: read_checkpoint(raw, "live", KEY), (CheckpointError,), (envelope,))
+    yield OutsideParser("checkpoint", lambda raw: read_checkpoint(raw, "live", KEYS), (CheckpointError,), (envelope,))
     witnessed = canonical.dumps({"checkpoint": json.loads(envelope), "since": 0, "consistency": []})
 
     def read_file(raw: bytes) -> Any:
-        return read_witnessed(raw.splitlines(), "live", KEY)
+        return read_witnessed(raw.splitlines(), "live", KEYS)
 
     yield OutsideParser("witness", read_file, (WitnessError,), (witnessed,))
     proof = canonical.dumps({"type": "proof", "request_id": "r1", "manifest": json.loads(envelope),

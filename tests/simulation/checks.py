@@ -19,6 +19,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.subjects import place_of
 from services.audit.proof.replay import judge, overtaken, undecided, unsettled
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.format import RecordEntry
 from services.fanout.domain.delivery_state import TABLE, DeliveryFact, fact_of, state_of
 from services.gatekeeper.domain.dossier import facts_of
@@ -97,7 +98,7 @@ def _nonce(raw: bytes) -> str:
 def _replayed(world: World, record: Record) -> Iterator[str]:
     """The audit's own replay finds nothing (invariants 1 to 5, 8 and 9)."""
     pinned = world.town.city.authority
-    state = ReplayState(PinnedKeys("live", frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key))
+    state = ReplayState(PinnedKeys("live", frozenset(pinned.root_keys), pinned.threshold, AuditKeys(pinned.audit_key)))
     for entry in record.entries:
         for violation in judge(state, RecordEntry(entry.seq, entry.subject, entry.at, entry.data, entry.headers)):
             yield f"replay: {violation.code} at {violation.seq}: {violation.message}"

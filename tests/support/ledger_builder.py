@@ -34,6 +34,7 @@ from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
 from services.audit.proof.replay import judge
 from services.audit.proof.replay_state import PinnedKeys, ReplayState
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import FIRST
 from services.audit.record.format import RecordEntry, write_line
 from services.audit.record.merkle import CompactRange
@@ -55,7 +56,7 @@ WEB = "fire-website"
 def authority_of(city: City) -> PinnedKeys:
     """Return the pinned keys of a city, as the audit takes them."""
     pinned = city.authority
-    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, AuditKeys(pinned.audit_key))
 
 
 def demo_city(folder: Path) -> City:

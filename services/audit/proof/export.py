@@ -13,10 +13,9 @@ from typing import Any
 
 from schemas import canonical
 from schemas.events.audit import Checkpoint, Export, ExportedEntry, ExportStatement, Openings
-from schemas.events.authority import Manifest
 from schemas.events.envelope import EXPORT_TYPE, Envelope
 from schemas.subjects import place_of
-from services.audit.proof.prove import open_rest
+from services.audit.proof.prove import Rest, open_rest, renewals_until
 from services.audit.proof.redact import Redaction, RedactionError, rebuilt, shown
 from services.audit.proof.show import EntryView, newest_checkpoint, view_of, view_of_value
 from services.audit.proof.verify import first_manifest, reader_of
@@ -109,7 +108,8 @@ def export_record(city: City, wanted: Wanted, now: datetime, signer: Signer | No
         at=now,
     )
     signed = signer.sign(EXPORT_TYPE, statement) if signer and wanted.words else None
-    made = Export(manifest=manifest, checkpoint=envelope, statement=statement, signed=signed)
+    renewals = renewals_until(city, checkpoint.last_seq)
+    made = Export(manifest=manifest, checkpoint=envelope, renewals=renewals, statement=statement, signed=signed)
     return MadeExport(made, lines, tuple(_view(one) for one in entries), openings)
 
 
@@ -164,8 +164,9 @@ def check_export(
         entries = [ExportedEntry.from_bytes(line.rstrip(b"\n")) for line in written]
     except ValueError as error:
         raise Unproven("export.form", "the folder holds no export", _MEND) from error
-    manifest, checkpoint = open_rest("export", export.manifest, export.checkpoint, roots, _MEND)
-    _check_statement(export, manifest, checkpoint, b"".join(written), len(entries))
+    rest = open_rest("export", export, roots, _MEND)
+    manifest, checkpoint = rest.manifest, rest.checkpoint
+    _check_statement(export, rest, b"".join(written), len(entries))
     opened = openings is not None and any(one.redacted is not None for one in entries)
     for one in entries:
         if one.redacted is None:
@@ -176,16 +177,16 @@ def check_export(
     return CheckedExport(manifest.city, checkpoint, export.statement, views, opened)
 
 
-def _check_statement(export: Export, manifest: Manifest, checkpoint: Checkpoint, entries: bytes, count: int) -> None:
-    statement = export.statement
+def _check_statement(export: Export, rest: Rest, entries: bytes, count: int) -> None:
+    statement, checkpoint = export.statement, rest.checkpoint
     stated = (statement.realm, statement.size, statement.root, statement.entries)
-    if stated != (manifest.realm, checkpoint.size, checkpoint.root, count):
+    if stated != (rest.manifest.realm, checkpoint.size, checkpoint.root, count):
         raise Unproven("export.entries", "it does not say what it holds", _MEND)
     if statement.entries_sha256 != canonical.sha256(entries):
         raise Unproven("export.entries", "entries.jsonl is not the file that export.json names", _MEND)
     if b'"redacted":' not in entries and export.signed is None:
         return
-    if export.signed is None or verified_by(export.signed, EXPORT_TYPE) != {manifest.audit_key}:
+    if export.signed is None or verified_by(export.signed, EXPORT_TYPE) != {rest.audit_key}:
         raise Unproven("export.signature", "words were taken out, and the audit key did not sign what is left", _MEND)
     if export.signed.payload_bytes() != statement.to_bytes():
         raise Unproven("export.signature", "the audit key signed another export", _MEND)

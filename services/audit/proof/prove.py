@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.events.audit import Checkpoint, Proof, ProvenEntry
+from schemas.events.audit import Checkpoint, Export, Proof, ProvenEntry
 from schemas.events.authority import Manifest
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
 from schemas.subjects import place_of
 from services.audit.proof.show import EntryView, newest_checkpoint, view_of
 from services.audit.proof.verify import first_manifest, reader_of
+from services.audit.record.audit_keys import AuditKeys, Succession, pinned_succession
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.format import LineError, RecordEntry, read_leaf
 from services.audit.record.merkle import TreeLevels, leaf_hash, verify_inclusion
@@ -28,6 +29,20 @@ class Checked:
     request_id: str
     checkpoint: Checkpoint
     entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What the entries of a proof or an export rest on; ``audit_key`` is the key that sealed them."""
+
+    manifest: Manifest
+    checkpoint: Checkpoint
+    audit_key: str
+
+
+def renewals_until(city: City, seq: int) -> tuple[Envelope, ...] | None:
+    """Return the root's renewals that a checkpoint up to a sequence rests on; None where there are none."""
+    return tuple(one for at, one in pinned_succession(city).envelopes if at <= seq) or None
 
 
 def prove_request(city: City, request_id: str) -> Proof:
@@ -57,6 +72,7 @@ def prove_request(city: City, request_id: str) -> Proof:
         request_id=request_id,
         manifest=manifest,
         checkpoint=envelope,
+        renewals=renewals_until(city, checkpoint.last_seq),
         entries=tuple(_proven(tree, index, entry) for index, entry in covered),
     )
 
@@ -71,29 +87,34 @@ def check_proof(raw: bytes, roots: frozenset[str]) -> Checked:
         proof = Proof.from_bytes(raw)
     except ValueError as error:
         raise Unproven("proof.form", "the file holds no proof", _MEND) from error
-    manifest, checkpoint = open_rest("proof", proof.manifest, proof.checkpoint, roots, _MEND)
-    entries = tuple(_checked(one, proof.request_id, checkpoint) for one in proof.entries)
-    return Checked(manifest.city, proof.request_id, checkpoint, entries)
+    rest = open_rest("proof", proof, roots, _MEND)
+    entries = tuple(_checked(one, proof.request_id, rest.checkpoint) for one in proof.entries)
+    return Checked(rest.manifest.city, proof.request_id, rest.checkpoint, entries)
 
 
-def open_rest(
-    what: str, signed: Envelope, sealed: Envelope, roots: frozenset[str], mend: str
-) -> tuple[Manifest, Checkpoint]:
-    """Return what entries rest on: the manifest, if each root key signed it, and its audit key's checkpoint.
+def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str) -> Rest:
+    """Return what entries rest on: the manifest, if each root key signed it, and the audit key's checkpoint.
+
+    The audit key is the manifest's, or what the renewals say, each signed by the root keys before it.
 
     Raises:
         Unproven: ``<what>.form``, ``<what>.root``, ``<what>.checkpoint``.
     """
     try:
-        manifest = Manifest.from_bytes(signed.payload_bytes())
+        manifest = Manifest.from_bytes(given.manifest.payload_bytes())
     except ValueError as error:
         raise Unproven(f"{what}.form", f"the {what} holds no manifest", mend) from error
-    if not roots or not roots <= verified_by(signed, MANIFEST_TYPE):
+    if not roots or not roots <= verified_by(given.manifest, MANIFEST_TYPE):
         raise Unproven(f"{what}.root", "not each of the root keys given has signed the manifest in it", mend)
     if manifest.audit_key is None:
         raise Unproven(f"{what}.root", "its manifest, of a version before 0.3, names no audit key", mend)
+    succession = Succession(manifest.audit_key, roots, len(roots), manifest.realm)
+    succession.begin(manifest)
+    if not all(map(succession.take, given.renewals or ())):
+        raise Unproven(f"{what}.root", "a renewal in it is not signed by the root keys before it", mend)
+    key = succession.keys.newest
     try:
-        return manifest, open_checkpoint(sealed, manifest.realm, manifest.audit_key)
+        return Rest(manifest, open_checkpoint(given.checkpoint, manifest.realm, AuditKeys(key)), key)
     except CheckpointError as error:
         raise Unproven(f"{what}.checkpoint", str(error), mend) from error
 

@@ -118,7 +118,7 @@ def examine(city: City, keys: PinnedKeys, seq: int) -> Examined:
         BadInput: ``quarantine.unknown``: there is no such entry. ``quarantine.sound``: nothing is wrong with it.
     """
     state, entry, found = ReplayState(keys), None, list[Violation]()
-    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_keys)
     for one in reader.entries():
         judged = list(judge(state, one))
         if one.seq == seq:

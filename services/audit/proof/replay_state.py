@@ -13,6 +13,7 @@ from schemas.events.verdicts import Verdict
 from services.audit.proof.counted import CountedRequest
 from services.audit.proof.effective import Progress
 from services.audit.proof.naming import InForce
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.reader import PinnedCheckpoint
 from services.audit.record.violation import Violation
 from services.kernel.control.control_state import ControlState
@@ -25,7 +26,7 @@ class PinnedKeys:
     realm: str
     root_keys: frozenset[str]
     threshold: int
-    audit_key: str
+    audit_keys: AuditKeys
 
 
 @dataclass(slots=True)

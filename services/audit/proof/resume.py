@@ -67,7 +67,7 @@ def kept_state(folder: Path, keys: PinnedKeys, now: datetime) -> VerifiedState |
     try:
         raw = (folder / NAME).read_bytes()
         signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
-        nacl.signing.VerifyKey(raw_public(keys.audit_key)).verify(_signed(body), signature)
+        nacl.signing.VerifyKey(raw_public(keys.audit_keys.newest)).verify(_signed(body), signature)
         found = _OurClasses(io.BytesIO(body)).load()
     except (OSError, ValueError, nacl.exceptions.CryptoError, pickle.UnpicklingError, AttributeError, TypeError):
         return None

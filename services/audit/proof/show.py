@@ -13,6 +13,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
 from schemas.subjects import place_of
 from services.audit.proof.verify import reader_of
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.format import RecordEntry
@@ -97,10 +98,10 @@ def show_entry(city: City, seq: int) -> EntryProof:
     )
 
 
-def prove_entry(proof: EntryProof, realm: str, audit_key: str) -> bool:
+def prove_entry(proof: EntryProof, realm: str, keys: AuditKeys) -> bool:
     """Return whether a proof stands by itself: signature, root, path and leaf. Needs no record."""
     try:
-        checkpoint = open_checkpoint(proof.checkpoint, realm, audit_key)
+        checkpoint = open_checkpoint(proof.checkpoint, realm, keys)
         path = [bytes.fromhex(node) for node in proof.path]
     except (CheckpointError, ValueError):
         return False

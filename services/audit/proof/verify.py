@@ -21,6 +21,7 @@ from services.audit.proof.report import Report
 from services.audit.proof.resume import VerifiedState, code_hash, keep_state, kept_state
 from services.audit.proof.rules.pictures import judge_pictures
 from services.audit.record.alarms import alarms_as_violations, closed_as_warnings
+from services.audit.record.audit_keys import Succession, pinned_succession, read_succession
 from services.audit.record.folder import LEDGER
 from services.audit.record.format import LineError, RecordEntry, read_line
 from services.audit.record.media import pictures_of
@@ -116,7 +117,7 @@ class _Passed:
 
 
 def _whole(city: City, keys: PinnedKeys, now: datetime, quarantines: Quarantines) -> _Passed:
-    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_keys)
     passed = _Passed(reader, ReplayState(keys), {}, now, now)
     for entry in reader.entries():
         quarantines.see(entry)
@@ -126,7 +127,7 @@ def _whole(city: City, keys: PinnedKeys, now: datetime, quarantines: Quarantines
 
 def _resumed(city: City, keys: PinnedKeys, before: VerifiedState) -> _Passed | None:
     """Judge what came after a state; None where bytes before it are others, or more has to be known than it holds."""
-    reader = RecordReader(city.audit_folder, city.realm, keys.audit_key)
+    reader = RecordReader(city.audit_folder, city.realm, keys.audit_keys)
     passed = _Passed(
         reader, before.state, dict(before.pictures), before.newest, before.whole_at, before.size, before.size
     )
@@ -185,13 +186,14 @@ def _warnings(state: ReplayState, now: datetime) -> Iterator[Violation]:
 
 def reader_of(city: City) -> RecordReader:
     """Return a reader of the copy of a realm."""
-    return RecordReader(city.audit_folder, city.realm, city.authority.audit_key)
+    return RecordReader(city.audit_folder, city.realm, pinned_succession(city).keys)
 
 
 def keys_of(city: City) -> PinnedKeys:
-    """Return the keys that city.toml pins."""
+    """Return the keys that city.toml pins, and those that seal by what the record says of them."""
     pinned = city.authority
-    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, pinned.audit_key)
+    keys = pinned_succession(city).keys
+    return PinnedKeys(city.realm, frozenset(pinned.root_keys), pinned.threshold, keys)
 
 
 def trusted_keys(city: City, roots: frozenset[str]) -> PinnedKeys:
@@ -216,7 +218,8 @@ def trusted_keys(city: City, roots: frozenset[str]) -> PinnedKeys:
         raise Unproven(
             "manifest.audit_key", "the manifest, of a version before 0.3, names no audit key", "verify without --root"
         )
-    return PinnedKeys(city.realm, roots, len(roots), manifest.audit_key)
+    found = read_succession(city.audit_folder, Succession(manifest.audit_key, roots, len(roots), city.realm))
+    return PinnedKeys(city.realm, roots, len(roots), found.keys)
 
 
 def first_manifest(folder: Path) -> Envelope | None:

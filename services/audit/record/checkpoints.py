@@ -8,6 +8,7 @@ import binascii
 from schemas import canonical
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
+from services.audit.record.audit_keys import AuditKeys
 from services.kernel.authority.signing import verified_by
 
 FIRST = canonical.sha256(b"")
@@ -22,7 +23,7 @@ class CheckpointError(ValueError):
         self.code = code
 
 
-def read_checkpoint(raw: bytes, realm: str, audit_key: str) -> Checkpoint:
+def read_checkpoint(raw: bytes, realm: str, keys: AuditKeys) -> Checkpoint:
     """Return the checkpoint of a line of ``checkpoints.jsonl``; the line must be in its one canonical form.
 
     Raises:
@@ -34,25 +35,26 @@ def read_checkpoint(raw: bytes, realm: str, audit_key: str) -> Checkpoint:
         raise CheckpointError("checkpoint.form", "the line does not hold a signed checkpoint") from error
     if envelope.to_bytes() + b"\n" != raw:
         raise CheckpointError("checkpoint.form", "the line is not in the one form in which it is written")
-    return open_checkpoint(envelope, realm, audit_key)
+    return open_checkpoint(envelope, realm, keys)
 
 
-def open_checkpoint(envelope: Envelope, realm: str, audit_key: str) -> Checkpoint:
-    """Return the checkpoint in an envelope, if the audit service's pinned key signed it, and nobody else.
+def open_checkpoint(envelope: Envelope, realm: str, keys: AuditKeys) -> Checkpoint:
+    """Return the checkpoint in an envelope, if the audit key in force where it ends signed it, and nobody else.
 
     Raises:
         CheckpointError: ``checkpoint.form``, ``checkpoint.signature`` or ``checkpoint.realm``.
     """
     if not _one_form(envelope):
         raise CheckpointError("checkpoint.form", "its base64 is not in the one form in which it is written")
-    if len(envelope.signatures) != 1 or verified_by(envelope, CHECKPOINT_TYPE) != {audit_key}:
-        raise CheckpointError(
-            "checkpoint.signature", "the checkpoint is not signed by the audit key that city.toml pins"
-        )
     try:
         checkpoint = Checkpoint.from_bytes(envelope.payload_bytes())
-    except ValueError as error:
-        raise CheckpointError("checkpoint.form", "what was signed is not a checkpoint") from error
+    except ValueError:
+        checkpoint = None
+    key = keys.at(checkpoint.last_seq) if checkpoint else keys.newest
+    if len(envelope.signatures) != 1 or verified_by(envelope, CHECKPOINT_TYPE) != {key}:
+        raise CheckpointError("checkpoint.signature", "the checkpoint is not signed by the audit key in force there")
+    if checkpoint is None:
+        raise CheckpointError("checkpoint.form", "what was signed is not a checkpoint")
     if checkpoint.realm != realm:
         raise CheckpointError("checkpoint.realm", f"the checkpoint is for the realm {checkpoint.realm}")
     return checkpoint

@@ -13,6 +13,7 @@ from pathlib import Path
 from schemas.events.audit import Checkpoint
 from schemas.events.envelope import Envelope
 from services.audit.record.alarms import alarm_heads
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import CheckpointChain, CheckpointError, checkpoint_hash, read_checkpoint
 from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER, is_being_written
 from services.audit.record.format import LineError, RecordEntry, read_line, seq_of, split_line
@@ -108,8 +109,8 @@ def last_copied(folder: Path) -> int:
 class RecordReader:
     """Reads the files of one audit folder and keeps what the proofs need: 32 bytes for each entry."""
 
-    def __init__(self, folder: Path, realm: str, audit_key: str) -> None:
-        self.folder, self.realm, self.audit_key = folder, realm, audit_key
+    def __init__(self, folder: Path, realm: str, keys: AuditKeys) -> None:
+        self.folder, self.realm, self.audit_keys = folder, realm, keys
         self.leaves = bytearray()
         self.last_seq = 0
         self.checkpoints: list[PinnedCheckpoint] = []
@@ -192,7 +193,7 @@ class RecordReader:
     def _sealed_size(self, path: Path) -> int:
         raw = last_line(path)
         try:
-            return read_checkpoint(raw, self.realm, self.audit_key).size if raw else 0
+            return read_checkpoint(raw, self.realm, self.audit_keys).size if raw else 0
         except CheckpointError:
             return 0  # named when the checkpoints are read
 
@@ -201,7 +202,7 @@ class RecordReader:
         for number, raw in enumerate(complete_lines(path, size), 1):
             place = f"checkpoint {number}"
             try:
-                checkpoint = read_checkpoint(raw, self.realm, self.audit_key)
+                checkpoint = read_checkpoint(raw, self.realm, self.audit_keys)
             except CheckpointError as error:
                 self._note(0, error.code, f"Line {number} of {CHECKPOINTS}: {error}.")
                 chain.broken()

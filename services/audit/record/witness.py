@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from schemas.events.audit import Checkpoint, WitnessedCheckpoint
 from schemas.events.envelope import Envelope
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.checkpoints import CheckpointError, open_checkpoint
 from services.audit.record.merkle import consistency_proof, verify_consistency
 
@@ -40,7 +41,7 @@ def witness_line(envelope: Envelope, leaves: Sequence[bytes], before: Checkpoint
     return line
 
 
-def read_witnessed(lines: Iterable[bytes], realm: str, audit_key: str) -> tuple[Checkpoint, ...]:
+def read_witnessed(lines: Iterable[bytes], realm: str, keys: AuditKeys) -> tuple[Checkpoint, ...]:
     """Return the checkpoints of a witness's file, or of ``checkpoints.jsonl``, in its order.
 
     Lines that do not begin with ``{`` are passed over, as the head of a mail is.
@@ -55,7 +56,7 @@ def read_witnessed(lines: Iterable[bytes], realm: str, audit_key: str) -> tuple[
             continue
         line = _line(raw, number)
         try:
-            checkpoint = open_checkpoint(line.checkpoint, realm, audit_key)
+            checkpoint = open_checkpoint(line.checkpoint, realm, keys)
         except CheckpointError as error:
             raise WitnessError(f"witness.{error.code.split('.')[1]}", f"line {number}: {error}") from error
         if line.since and not _grew(found, checkpoint, line):

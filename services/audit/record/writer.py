@@ -19,6 +19,7 @@ from schemas.events.audit import Checkpoint
 from schemas.events.authority import Realm
 from schemas.events.envelope import CHECKPOINT_TYPE, Envelope
 from services.audit.record.alarms import alarm_heads
+from services.audit.record.audit_keys import Succession
 from services.audit.record.checkpoints import FIRST, CheckpointError, checkpoint_hash, read_checkpoint
 from services.audit.record.folder import CHECKPOINTS, LEDGER
 from services.audit.record.format import (
@@ -72,14 +73,29 @@ class RecordWriter:
     ``last_seq`` is the newest entry's ledger sequence (0: empty), ``last`` that entry, ``size`` their number.
     """
 
-    def __init__(self, folder: Path, realm: Realm, signer: Signer) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        realm: Realm,
+        signer: Signer,
+        succession: Succession | None = None,
+        new_signer: Callable[[str], Signer] | None = None,
+    ) -> None:
         """Open the files and check every line's hash, the order, and the last checkpoint.
+
+        Args:
+            folder: the audit folder.
+            realm: whose ledger it is.
+            signer: the key that seals until the root names another.
+            succession: the keys that seal, as the record has them so far; None: ``signer`` for ever.
+            new_signer: finds a key that the root has named since, or raises OneVoiceError.
 
         Raises:
             Damaged: what is on disk is not what was written there.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.realm, self._signer = folder, realm, signer
+        self.folder, self.realm, self._signer, self._new_signer = folder, realm, signer, new_signer
+        self._succession = succession or Succession(signer.public_key)
         self._entries = RecordFile(folder / LEDGER)
         self._checkpoints = RecordFile(folder / CHECKPOINTS)
         self._tree = CompactRange()
@@ -128,6 +144,8 @@ class RecordWriter:
             leaves.append(leaf)
             last = entry.seq
         self._entries.add(bytes(lines))
+        for entry in entries:
+            self._succession.note(entry)
         for entry, leaf, offset in zip(entries, leaves, offsets, strict=True):
             self._mark(entry.seq, offset)
             self._tree.append(leaf)
@@ -137,7 +155,11 @@ class RecordWriter:
         )
 
     def seal(self, at: datetime) -> Envelope:
-        """Sign a checkpoint over all entries and keep it; durable when it returns."""
+        """Sign a checkpoint over all entries with the key in force and keep it; durable when it returns.
+
+        Raises OneVoiceError where the key that the root has named is not here.
+        """
+        signer = self._signer_now()
         *before, alarms_head = alarm_heads(self.folder)
         checkpoint = Checkpoint(
             realm=self.realm,
@@ -149,11 +171,17 @@ class RecordWriter:
             alarms=len(before),
             alarms_head=alarms_head,
         )
-        envelope = self._signer.sign(CHECKPOINT_TYPE, checkpoint)
+        envelope = signer.sign(CHECKPOINT_TYPE, checkpoint)
         self._checkpoints.add(envelope.to_bytes() + b"\n")
         self._previous = checkpoint_hash(envelope)
         self.sealed_size, self.sealed_at = self.size, at
         return envelope
+
+    def _signer_now(self) -> Signer:
+        key = self._succession.keys.at(self.last_seq)
+        if key != self._signer.public_key and self._new_signer is not None:
+            self._signer = self._new_signer(key)
+        return self._signer
 
     def since(self, index: int) -> Iterator[RecordEntry]:
         """Read the entries from the one at ``index`` (0 is the first) on, checked line by line."""
@@ -228,7 +256,7 @@ class RecordWriter:
         if raw is None:
             return None
         try:
-            found = read_checkpoint(raw, self.realm, self._signer.public_key)
+            found = read_checkpoint(raw, self.realm, self._succession.keys)
             self._previous = checkpoint_hash(Envelope.from_bytes(raw))
             return found
         except CheckpointError as error:

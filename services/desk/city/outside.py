@@ -7,6 +7,7 @@ from pathlib import Path
 
 from schemas.events.audit import Checkpoint
 from services.audit.proof.replay_state import PinnedKeys
+from services.audit.record.audit_keys import pinned_succession
 from services.audit.record.witness import WitnessError, read_witnessed
 from services.audit.witnesses import witness_files
 from services.kernel.base.city import City
@@ -20,7 +21,7 @@ def known_checkpoints(city: City, files: Iterable[Path], keys: PinnedKeys | None
         BadInput: ``checkpoint.unreadable``.
         Unproven: a file holds none, one is not signed by the audit key, or two tell different stories.
     """
-    audit_key = keys.audit_key if keys else city.authority.audit_key
+    audit_keys = keys.audit_keys if keys else pinned_succession(city).keys
     found: list[Checkpoint] = []
     for path in (*files, *(one for one in witness_files(city) if one.exists())):
         try:
@@ -30,7 +31,7 @@ def known_checkpoints(city: City, files: Iterable[Path], keys: PinnedKeys | None
                 "checkpoint.unreadable", f"{path} cannot be read: {error.strerror}", "--checkpoint FILE"
             ) from error
         try:
-            found += read_witnessed(lines, city.realm, audit_key)
+            found += read_witnessed(lines, city.realm, audit_keys)
         except WitnessError as error:
             raise Unproven(error.code, f"{path}: {error}", "is it the file, and the realm?") from error
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from services.audit.proof.quarantine import examine, quarantine
 from services.audit.proof.verify import keys_of
 from services.audit.record.alarms import AlarmsUnreadable, close_alarms
 from services.audit.record.folder import writing
+from services.audit.sealing import key_here
 from services.audit.witnesses import Given
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
@@ -27,7 +27,6 @@ from services.desk.keys.opening import open_keys
 from services.desk.session import run
 from services.desk.views import record
 from services.desk.views.output import note
-from services.kernel.authority.signing import load_key
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
 
@@ -84,8 +83,7 @@ def verify(
     current = run(currency(desk, as_))
     keys = trusted_keys(city, frozenset(root)) if root else None
     known = known_checkpoints(city, checkpoint or (), keys)
-    signing = resume and os.access(city.service_key_path("audit"), os.R_OK)
-    signer = load_key(city.service_key_path("audit")) if signing else None
+    signer = key_here(city) if resume else None
     report = verify_record(city, SystemClock().now(), known=known, keys=keys, resume=resume, signer=signer)
     given = witnesses.give(city, report.events) if witness and report.ok else Given()
     if witness:

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from services.audit.proof import Wanted, check_proof, export_record, list_entries
 from services.audit.proof.redact import SHORTEST
+from services.audit.sealing import key_in_force
 from services.desk.app import Invocation
 from services.desk.city import export_folder
 from services.desk.views import record
 from services.desk.views.output import note
 from services.desk.views.timetext import looked_back
 from services.desk.words import check_id
-from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -63,7 +63,7 @@ def export(
         raise BadInput("export.time", "--from is not before --to", "--from 2026-01-01 --to 2026-01-31")
     words = _words(redact or [])
     wanted = Wanted(begin, end, whole_id(city, request) if request is not None else None, words)
-    signer = load_key(city.service_key_path("audit")) if words else None
+    signer = key_in_force(city) if words else None
     made = export_record(city, wanted, now, signer)
     written = export_folder.write(city, made, out, words)
     said = [f"{out} holds {written.entries} entries, {written.renderings} renderings, {written.pictures} pictures."]

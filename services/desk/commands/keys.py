@@ -26,6 +26,8 @@ from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
+_RELOAD = "Outside of onevoice up: onevoice provision, and reload the broker."
+
 app = group("See the keys that are here, and replace them.", "onevoice keys list")
 
 
@@ -83,11 +85,14 @@ async def rotate(
     """Replace your own keys: make new ones and propose them; --finish uses them once another officer confirmed.
 
     With --service a service's key: under onevoice up it counts at once, else after onevoice provision and a reload.
+    That of audit seals from the moment that the root names it; --finish then puts it in its place.
     """
     city = desk.city()
+    if service == "audit":
+        return _audit(desk, city, finish=finish)
     if service is not None:
         key = _renewed(city, service)
-        said = f"{service} has a new key. Outside of onevoice up: onevoice provision, and reload the broker."
+        said = f"{service} has a new key. {_RELOAD}"
         desk.answer({"service": service, "key": key}, lambda out: out.print(Text(said)))
         return Exit.DONE
     name = people.acting(as_, city)
@@ -109,6 +114,20 @@ async def rotate(
     if not desk.as_json:
         desk.answer(made, lambda out: out.print(Text("Then: onevoice keys rotate --finish")))
     return Exit.BLOCKED
+
+
+def _audit(desk: Invocation, city: City, *, finish: bool) -> int:
+    """Make the next key that seals the record, or put it in place once the root has named it."""
+    if finish:
+        key = rotation.finish_audit(city)
+        said = [f"The new audit key is in place. {_RELOAD}"]
+    else:
+        key = rotation.prepare_audit(city)
+        said = [f"The next audit key is {key}.", "It seals when the root names it:"]
+        said += [f"  onevoice root renew next.root --audit-key {key}", "  onevoice root sign next.root --as OFFICER"]
+        said += ["  onevoice root submit next.root --as OFFICER", "  onevoice keys rotate --service audit --finish"]
+    desk.answer({"service": "audit", "key": key}, lambda out: out.print(Text("\n".join(said)), soft_wrap=True))
+    return Exit.DONE
 
 
 def _renewed(city: City, service: str) -> str:

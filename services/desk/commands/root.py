@@ -54,6 +54,9 @@ async def renew(
     threshold: Annotated[
         int | None, typer.Option("--threshold", min=1, max=8, help="How many have to sign, and to ask for power.")
     ] = None,
+    audit_key: Annotated[
+        str | None, typer.Option("--audit-key", metavar="KEY", help="The key that seals the record from then on.")
+    ] = None,
     as_: options.AsksAs = None,
 ) -> int:
     """Write the root's next version, from the one in force; nobody has signed it yet.
@@ -73,6 +76,7 @@ async def renew(
             expires_at=issued + timedelta(days=days),
             root_keys=tuple(keys),
             threshold=threshold or now.root_threshold,
+            audit_key=public_key(audit_key, "--audit-key") if audit_key else None,
         )
     except ValidationError as error:
         raise BadInput("renewal.invalid", str(first_fault(error)), "onevoice root renew --help") from error
@@ -125,6 +129,8 @@ def _show(desk: Invocation, file: Path, draft: RenewalFile) -> None:
         out.print(Text(f"Version {renewal.version} of the root, until {renewal.expires_at:%Y-%m-%d}, in {file}"))
         for key in renewal.root_keys:
             out.print(Text(f"  {key}  {'signed' if key in signed else 'has not signed'}"), soft_wrap=True)
+        if renewal.audit_key is not None:
+            out.print(Text(f"  {renewal.audit_key}  seals the record from then on"), soft_wrap=True)
         out.print(Text(f"It takes {renewal.threshold} of these, and a threshold of the keys in force.", style="dim"))
 
     said = {"file": str(file), "signed": signed, **renewal.model_dump(mode="json")}

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schemas import flow
+from services.audit.record.audit_keys import pinned_succession
+from services.audit.sealing import next_key_path
 from services.desk.keys.invitation import Enrolled
 from services.desk.keys.sealed import SealedKey, read_sealed, seal_seed
-from services.kernel.authority.signing import Signer, new_seed
+from services.kernel.authority.signing import Signer, load_key, new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
@@ -50,20 +52,46 @@ def tried(city: City, name: str) -> Iterator[None]:
 def renew_service(city: City, service: str) -> str:
     """Give a service a new key, and return its public half; the running service uses it when the broker cuts it off.
 
+    Not the audit service, whose key seals the record: ``prepare_audit``.
+
     Raises:
-        BadInput: ``service.unknown``; ``rotate.audit``: its key signs checkpoints, and city.toml pins it.
+        BadInput: ``service.unknown``.
     """
     names = {row.user: row.name for row in flow.SERVICES} | {flow.WEB: flow.WEB}
     row = names.get(service.replace("_", "-"))
     if row is None:
         raise BadInput("service.unknown", f"there is no service {service!r}", f"one of {', '.join(names)}")
-    if row == "audit":
-        raise BadInput(
-            "rotate.audit", "the audit key signs the checkpoints, and city.toml pins it", "it stays with the record"
-        )
     seed = new_seed()
     write_atomically(city.service_key_path(row), seed + b"\n", mode=0o600)
     return Signer(seed).public_key
+
+
+def prepare_audit(city: City) -> str:
+    """Make the audit service's next key beside the one that seals, or keep the one that waits; return its public half.
+
+    It seals from the entry on by which the root names it (``root renew --audit-key``).
+    """
+    path = next_key_path(city)
+    if not path.exists():
+        write_atomically(path, new_seed() + b"\n", mode=0o600)
+    return load_key(path).public_key
+
+
+def finish_audit(city: City) -> str:
+    """Put the audit key that the root named in the old one's place; return its public half.
+
+    Raises:
+        BadInput: ``rotate.none``: no key waits. ``rotate.waits``: the record does not know yet that the root named it.
+    """
+    path = next_key_path(city)
+    if not path.exists():
+        raise BadInput("rotate.none", "no new audit key waits here", "onevoice keys rotate --service audit")
+    public = load_key(path).public_key
+    if pinned_succession(city).keys.newest != public:
+        hint = f"onevoice root renew next.root --audit-key {public}"
+        raise BadInput("rotate.waits", "the root has not named the new audit key yet", hint)
+    path.replace(city.service_key_path("audit"))
+    return public
 
 
 def finish(city: City, name: str) -> None:

@@ -14,6 +14,7 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.desk import ServiceHealth
 from services.audit.copy_plan import SealRule
 from services.audit.proof import compare_record, list_entries, prove_entry, show_entry
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER
 from services.audit.record.writer import RecordWriter
 from services.kernel.runtime.compose import on_nats
@@ -37,7 +38,7 @@ async def test_the_copy_is_whole_sealed_and_verifies(audited: AuditedCity) -> No
     assert report.violations == ()
     assert report.events >= count
     assert differences == ()
-    assert prove_entry(show_entry(audited.city, 5), "live", audited.city.authority.audit_key)
+    assert prove_entry(show_entry(audited.city, 5), "live", AuditKeys(audited.city.authority.audit_key))
 
 
 async def test_kill_nine_in_mid_append_leaves_a_whole_copy(audited: AuditedCity) -> None:

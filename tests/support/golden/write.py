@@ -168,6 +168,7 @@ def _people(builder: LedgerBuilder) -> None:
         expires_at=builder.now + timedelta(days=365),
         root_keys=tuple(sorted(state.root_keys)),
         threshold=state.root_threshold,
+        audit_key=Signer(new_seed()).public_key,
     )
     roots = (builder.signer("cao"), builder.signer("mcpe"))
     builder.control(Renewed(at=builder.now, renewal=seal(RENEWAL_TYPE, renewal, roots)))

@@ -11,6 +11,7 @@ from schemas.events.envelope import Envelope
 from services.audit.proof import Report, trusted_keys, verify_record
 from services.audit.record.alarm_log import AlarmLog
 from services.audit.record.alarms import Alarm, close_alarms
+from services.audit.record.audit_keys import AuditKeys
 from services.audit.record.folder import ALARMS, CHECKPOINTS, LEDGER
 from services.audit.record.format import read_line
 from services.audit.record.witness import WitnessError, read_witnessed, witness_line
@@ -138,7 +139,7 @@ def test_a_record_rewritten_with_the_audit_key_needs_a_witness(kept: Kept) -> No
 def test_a_witness_sees_two_stories_without_the_record(kept: Kept) -> None:
     """Consistency proofs lead from each checkpoint that a witness got to the next."""
     leaves = [read_line(raw).leaf for raw in (kept.folder / LEDGER).read_bytes().splitlines(keepends=True)]
-    key, signed = kept.city.authority.audit_key, [Envelope.from_bytes(raw) for raw in kept.checkpoints()]
+    key, signed = AuditKeys(kept.city.authority.audit_key), [Envelope.from_bytes(raw) for raw in kept.checkpoints()]
     checkpoints = [Checkpoint.from_bytes(one.payload_bytes()) for one in signed]
     given = [witness_line(signed[2], leaves[:3], None)]
     for before, now in ((2, 6), (6, len(leaves) - 1)):
@@ -157,14 +158,14 @@ def test_a_witness_sees_two_stories_without_the_record(kept: Kept) -> None:
 def test_what_is_no_checkpoint_is_refused(city: City, lines: list[bytes], code: str) -> None:
     """An empty file proves nothing, and must not look as if it did."""
     with pytest.raises(WitnessError) as refused:
-        read_witnessed(lines, "live", city.authority.audit_key)
+        read_witnessed(lines, "live", AuditKeys(city.authority.audit_key))
     assert refused.value.code == code
 
 
 def test_a_checkpoint_by_another_key_is_refused(kept: Kept) -> None:
     """A witness's file is checked against the audit key too."""
     with pytest.raises(WitnessError) as refused:
-        read_witnessed([kept.checkpoints()[0]], "live", stranger().public_key)
+        read_witnessed([kept.checkpoints()[0]], "live", AuditKeys(stranger().public_key))
     assert refused.value.code == "witness.signature"
 
 
@@ -172,7 +173,7 @@ def test_the_root_key_can_come_from_outside(kept: Kept) -> None:
     """Who holds the folder can pin keys of their own in city.toml; the key from outside does not follow."""
     roots = frozenset(kept.city.authority.root_keys)
     keys = trusted_keys(kept.city, roots)
-    assert keys.audit_key == kept.city.authority.audit_key
+    assert keys.audit_keys == AuditKeys(kept.city.authority.audit_key)
     assert verify_record(kept.city, kept.builder.now, keys=keys).ok
     with pytest.raises(Unproven) as refused:
         trusted_keys(kept.city, frozenset({stranger().public_key}))

@@ -18,6 +18,7 @@ from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.envelope import MANIFEST_TYPE
 from schemas.events.verdicts import Outcome
 from services.audit.proof import list_entries, prove_entry, show_entry
+from services.audit.record.audit_keys import AuditKeys
 from services.kernel.authority.signing import seal
 from services.kernel.base.city import City
 from services.provision import read_manifest
@@ -280,11 +281,11 @@ def test_entries_are_listed_and_one_is_proved(city: City, verify: Verify) -> Non
     proof = show_entry(city, 7)
     assert proof.entry.seq == 7
     assert proof.root == report.root
-    assert prove_entry(proof, "live", key)
+    assert prove_entry(proof, "live", AuditKeys(key))
     bent = type(proof)(**{**proof.__dict__, "leaf_input": proof.leaf_input.replace("r2a", "r2b")})
-    assert not prove_entry(bent, "live", key)
-    assert not prove_entry(proof, "exercise", key)
-    assert not prove_entry(proof, "live", stranger().public_key)
+    assert not prove_entry(bent, "live", AuditKeys(key))
+    assert not prove_entry(proof, "exercise", AuditKeys(key))
+    assert not prove_entry(proof, "live", AuditKeys(stranger().public_key))
 
 
 def test_a_profile_that_lost_its_statements(builder: LedgerBuilder, verify: Verify) -> None:

@@ -146,7 +146,7 @@ def test_a_state_that_cannot_be_trusted_is_passed_over(
         monkeypatch.setattr(resume, "code_hash", lambda: "0" * 64)
     elif what == "other root keys":
         pinned = authority_of(builder.city)
-        more["keys"] = type(pinned)(pinned.realm, pinned.root_keys, pinned.threshold + 1, pinned.audit_key)
+        more["keys"] = type(pinned)(pinned.realm, pinned.root_keys, pinned.threshold + 1, pinned.audit_keys)
         assert resume.kept_state(builder.city.audit_folder, more["keys"], builder.now) is None
         return
     else:

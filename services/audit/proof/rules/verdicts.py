@@ -91,7 +91,7 @@ def seal(state: ReplayState, entry: RecordEntry, _tokens: list[str]) -> Iterator
     """Check a seal's signature; its root is compared with the tree at the end."""
     event = Seal.from_bytes(entry.data)
     try:
-        checkpoint = open_checkpoint(event.checkpoint, state.pinned.realm, state.pinned.audit_key)
+        checkpoint = open_checkpoint(event.checkpoint, state.pinned.realm, state.pinned.audit_keys)
     except CheckpointError as error:
         yield Violation(entry.seq, f"seal.{error.code.split('.')[1]}", f"The seal does not stand: {error}.")
         return
