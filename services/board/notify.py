@@ -11,11 +11,10 @@ import asyncio
 import importlib
 import json
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.notices import Notice, NoticeSchedule, Step, Waiting, body, due, title, waiting_of
 from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import NotifySection
@@ -31,9 +30,9 @@ _KEY = "notify"
 
 
 class Notifier:
-    """Tells people what waits, as long as it runs."""
+    """Tells people what waits, as long as it runs; ``others`` yields what is no request."""
 
-    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook) -> None:
+    def __init__(self, runtime: Runtime, settings: NotifySection, others: Callable[[], Iterable[Waiting]]) -> None:
         self._runtime, self._settings = runtime, settings
         self._schedule = NoticeSchedule(
             settings.first,
@@ -43,7 +42,7 @@ class Notifier:
             settings.officers,
         )
         self._promises = PromiseWatch(runtime)
-        self._outside = outside
+        self._others = others
         self._told: set[str] = set()
         self._last_first: datetime | None = None
 
@@ -72,7 +71,7 @@ class Notifier:
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
         waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
-        waiting += self._outside.waiting()
+        waiting += self._others()
         for notice in due(waiting, self._told, self._last_first, self._schedule, now):
             try:
                 await asyncio.to_thread(send, notice, self._runtime.city, self._settings)

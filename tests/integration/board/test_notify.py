@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from services.board import notify
-from services.board.domain.outside_book import OutsideBook
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
@@ -94,7 +93,7 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook()).run)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, tuple).run)
 
 
 @pytest.mark.usefixtures("quick")
