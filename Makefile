@@ -6,7 +6,7 @@ DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean
+.PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz wheel sbom audit-dependencies lock clean
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench       measure beside public programs, print one table (under 10 minutes; FULL=1 more, ONLY=gate,idle less)"
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make fuzz        bend the input of each parser of outside bytes, for long (FUZZ=20000 examples each; make test takes 40)"
+	@echo "make wheel       build the wheel into dist/: for officers' machines (pipx install dist/*.whl), or with [city] for services"
 	@echo "make sbom        write what is installed into sbom.cdx.json (CycloneDX), from the lock"
 	@echo "make audit-dependencies ask for known vulnerabilities of what is locked (needs the network)"
 	@echo "make lock        pin the dependencies anew, with hashes"
@@ -132,6 +133,10 @@ FUZZ ?= 20000
 fuzz: $(VENV)/.dev
 	@FUZZ_EXAMPLES=$(FUZZ) $(BIN)/pytest -q -n auto --timeout 0 tests/fuzz
 
+# One file that installs the desk by itself, and with the extra "city" the services.
+wheel: $(VENV)/.ready
+	@$(BIN)/python -m hatchling build -t wheel
+
 # What is installed, as CycloneDX has it, from the lock: it needs no network.
 sbom: $(VENV)/.ready
 	@$(BIN)/python deploy/sbom.py requirements.lock sbom.cdx.json
@@ -170,11 +175,13 @@ bench-start: $(VENV)/.ready
 # A week of cool-down: a release that was tampered with is mostly found within days.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
-		--no-emit-index-url --no-annotate --extra build --extra dev -o requirements-dev.lock pyproject.toml
+		--no-emit-index-url --no-annotate --extra build --extra city --extra dev -o requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
-		--no-emit-index-url --no-annotate --extra build -c requirements-dev.lock -o requirements.lock pyproject.toml
+		--no-emit-index-url --no-annotate --extra build --extra city -c requirements-dev.lock -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
-		--no-emit-index-url --no-annotate --extra build --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
+		--no-emit-index-url --no-annotate -c requirements-dev.lock -o requirements-desk.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
+		--no-emit-index-url --no-annotate --extra build --extra city --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
 
 clean:
 	rm -rf .coverage $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

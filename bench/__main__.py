@@ -22,7 +22,7 @@ from bench.children import Children
 from bench.context import Bench
 from bench.rows import Row, missing, table
 
-GROUPS = ("fanout", "gate", "submissions", "activation", "growth", "idle", "person", "copies")
+GROUPS = ("fanout", "gate", "submissions", "activation", "growth", "idle", "person", "pages", "copies")
 RESULTS = Path(__file__).parent / "results"
 
 

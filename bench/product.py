@@ -65,6 +65,14 @@ def make(folder: Path, profiles: int, platform_urls: tuple[str, ...]) -> dict[st
     return dict(zip(PORT_NAMES, ports, strict=True))
 
 
+def move_pages(folder: Path) -> str:
+    """Give the officers' pages of a city a free port; return their origin."""
+    path, origin = folder / "city.toml", f"http://localhost:{free_ports(1)[0]}"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('origin = "http://localhost:4225"', f'origin = "{origin}"'), encoding="utf-8")
+    return origin
+
+
 def make_demo(folder: Path) -> dict[str, int]:
     """Make the demonstration city on free ports; return them."""
     ports = free_ports(3)

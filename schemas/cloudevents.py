@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +46,7 @@ def structured(body: bytes, headers: Mapping[str, str] | None) -> bytes:
         raise StrictJsonError("an attribute in a header is not UTF-8, percent-encoded") from error
     if "content-type" in lowered:
         attributes["datacontenttype"] = lowered["content-type"]
-    return canonical.dumps({**attributes, "data": canonical.loads(body)})
+    return canonical.dumps({**attributes, "data": canonical.loads(_unmarked(body))})
 
 
 def value_of(body: bytes) -> Any:
@@ -58,7 +59,7 @@ def value_of(body: bytes) -> Any:
         StrictJsonError: the body is not JSON, ``data_base64`` is no base64 of JSON, both kinds of data are there, an
             attribute's name is none, or the data is of another media type.
     """
-    value = canonical.loads(body)
+    value = canonical.loads(_unmarked(body))
     if not isinstance(value, dict):
         return value
     kept = {name: one for name, one in value.items() if name in KNOWN and one is not None}
@@ -70,6 +71,11 @@ def value_of(body: bytes) -> Any:
     if "datacontenttype" in kept:
         kept["datacontenttype"] = _json_type(kept["datacontenttype"])
     return kept
+
+
+def _unmarked(body: bytes) -> bytes:
+    """Leave out the mark of UTF-8 that some senders put first (RFC 8259, section 8.1)."""
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _check_extensions(value: dict[str, Any]) -> None:
@@ -85,7 +91,7 @@ def _check_extensions(value: dict[str, Any]) -> None:
 
 def _from_base64(encoded: Any) -> Any:
     try:
-        return canonical.loads(base64.b64decode(encoded, validate=True))
+        return canonical.loads(_unmarked(base64.b64decode(encoded, validate=True)))
     except (TypeError, ValueError, binascii.Error) as error:
         if isinstance(error, StrictJsonError):
             raise

@@ -8,8 +8,9 @@
     inside = letters, marks, digits and symbols of any script, and ASCII signs but for white space, "<", ">", '"', "`"
 
 A link ends before punctuation, quotes and brackets of every script but ASCII, before an ASCII sign of punctuation that
-nothing follows, before a bracket without its partner, and where a script that is written without spaces, or whose
-particles are joined to a word, goes on after an ASCII letter or digit: ``https://mission.example/floodをご覧``.
+nothing follows or that another link follows, before ``'s``, before a bracket without its partner, before the sign of
+emphasis that it stands in (``_``, ``~``), and where a pictograph, an arrow or a script that is written without spaces,
+or whose particles are joined to a word, goes on after an ASCII letter or digit: ``https://mission.example/floodをご覧``.
 
 Pure. Source: RFC 3986 and 3987; twitter-text's rules as Mastodon uses them (config/initializers/twitter_regex.rb).
 """
@@ -35,12 +36,16 @@ _HOST = rf"(?:(?:{_LABEL}\.){{1,126}}{_TOP}{_ENDS}|{_NUMBERED}{_ENDS})"
 _HEAD = regex.compile(rf"(?<![A-Za-z0-9@＠$#＃])https?://{_HOST}(?::\d{{1,5}})?", regex.IGNORECASE)
 _JOINED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 _ASCII_INSIDE = r"!#$%&'()*+,\-./0-9:;=?@A-Z\[\\\]\^_a-z{|}~"
+_NEXT = r"[!'*,.;:|](?=https?://)|['’]s(?!\.?[\p{L}\p{M}\p{N}/_\-])"
+_PICTURED = r"\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u2190-\u21ff"
 _INSIDE = (
-    rf"[{_ASCII_INSIDE}]|(?<![A-Za-z0-9])[{_JOINED}]"
-    rf"|(?![{_JOINED}\x00-\x7f])[{_ANY}\p{{S}}{_JOINERS}]|(?<=[\p{{L}}\p{{N}}])[·–’](?=[\p{{L}}\p{{N}}])"
+    rf"(?!{_NEXT})(?:[{_ASCII_INSIDE}]|(?<![A-Za-z0-9])[{_JOINED}{_PICTURED}]"
+    rf"|(?![{_JOINED}{_PICTURED}\x00-\x7f])[{_ANY}\p{{S}}{_JOINERS}]"
+    rf"|(?<=[\p{{L}}\p{{N}}])[·–’](?=[\p{{L}}\p{{N}}]))"
 )
 _TAIL = regex.compile(rf"[/?#](?:{_INSIDE})*+")
 _AFTER = ".,;:!?'*|@$&%\\^"
+_EMPHASIS = "_~"
 _OPENING, _CLOSING = "([{", ")]}"
 
 # What Mastodon surely takes when it knows the top: no fragment without a path, a query only right after the path, and
@@ -87,6 +92,9 @@ def find(text: str) -> Iterator[FoundLink]:
             end = _cut(text, end, stop, partners)
         while text[end - 1] in _AFTER:
             end -= 1
+        before = head.start()
+        while before > 0 and text[end - 1] in _EMPHASIS and text[before - 1] == text[end - 1]:
+            before, end = before - 1, end - 1
         yield FoundLink(head.start(), end, text[head.start() : end])
 
 

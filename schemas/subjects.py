@@ -3,7 +3,8 @@
     subject  = token *("." token)
     token    = 1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends
     ledger   = "ledger." ( "control" / "seal" / ( "request" / "verdict" ) "." request / "approval." request "." officer
-             / ( "attempt" / "receipt" / "resolution" / "delivery" ) "." profile "." request )
+             / ( "attempt" / "receipt" / "resolution" / "delivery" ) "." profile "." request
+             / ( "outside" / "acknowledgement" ) "." profile "." outside )
     desk     = "desk." noun "." verb "." user
     filter   = a subject in which "*" stands for one token, and ">" at the end for one or more
 
@@ -99,6 +100,21 @@ def resolution(profile: str, request_id: str) -> str:
     return f"ledger.resolution.{token(profile)}.{token(request_id)}"
 
 
+def outside(profile: str, name: str) -> str:
+    """Return the subject of a post on a profile that did not come through the gate."""
+    return f"ledger.outside.{token(profile)}.{token(name)}"
+
+
+def acknowledgement(profile: str, name: str) -> str:
+    """Return the subject of an officer's word on an outside post."""
+    return f"ledger.acknowledgement.{token(profile)}.{token(name)}"
+
+
+def posted_to(profile: str) -> tuple[str, str]:
+    """Return the filters for all attempts on a profile, and for all receipts of it."""
+    return f"ledger.attempt.{token(profile)}.*", f"ledger.receipt.{token(profile)}.*"
+
+
 class LedgerPlace(NamedTuple):
     """What a subject of the ledger is about; ``kind`` is empty when no entry belongs there.
 
@@ -124,6 +140,8 @@ def place_of(subject: str) -> LedgerPlace:
             return LedgerPlace(kind, request_id, "")
         case ["ledger", "approval" as kind, request_id, officer]:
             return LedgerPlace(kind, request_id, officer)
+        case ["ledger", "outside" | "acknowledgement" as kind, profile, _]:
+            return LedgerPlace(kind, "", profile)
         case ["ledger", kind, profile, request_id] if kind in _BEFORE_REQUEST:
             return LedgerPlace(kind, request_id, profile)
     return _NOWHERE
@@ -142,6 +160,8 @@ VERDICTS = "ledger.verdict.*"
 ATTEMPTS = "ledger.attempt.*.*"
 RECEIPTS = "ledger.receipt.*.*"
 RESOLUTIONS = "ledger.resolution.*.*"
+OUTSIDE_POSTS = "ledger.outside.*.*"
+ACKNOWLEDGEMENTS = "ledger.acknowledgement.*.*"
 
 NOT_WRITTEN = ("ledger.delivery.*.*",)
 """What versions before 0.3 wrote: it is verified and restored, and nobody appends it any more."""
@@ -223,6 +243,7 @@ DESK_REQUEST_SYSTEM = "desk.request.system"
 DESK_MEDIA_PUT = "desk.media.put"
 DESK_APPROVAL_SUBMIT = "desk.approval.submit"
 DESK_DELIVERY_RESOLVE = "desk.delivery.resolve"
+DESK_OUTSIDE_ACKNOWLEDGE = "desk.outside.acknowledge"
 DESK_EOC_ORDER = "desk.eoc.order"
 DESK_REGISTRY_ORDER = "desk.registry.order"
 DESK_BOARD_QUERY = "desk.board.query"

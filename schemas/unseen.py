@@ -2,8 +2,9 @@
 
 They are control characters (a terminal takes ESC for an order), characters that reorder a line (CVE-2021-42574), those
 that are drawn as nothing (Default_Ignorable_Code_Point), private ones, and halves of characters. What spelling needs
-stays: joiners between letters of other scripts and in emoji, variation selectors, the tags of a flag, and the marks of
-direction in a text with letters that run from right to left. Pure. Source: Unicode 15 chapter 23, UTS 39.
+stays: joiners between letters of other scripts and in emoji, breaks between words of scripts without spaces, variation
+selectors, the tags of a flag, and the marks of direction in a text with letters that run from right to left. Pure.
+Source: Unicode 15 chapter 23, UTS 39.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ _SHAPED = (
     r"\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Bengali}\p{Script=Devanagari}\p{Script=Gurmukhi}\p{Script=Gujarati}"
     r"\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Oriya}]"
 )
+_UNSPACED = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Javanese}\p{Balinese}]"
+"""Scripts without spaces, where a zero-width space says that a line may break between two words (Unicode 16.4)."""
 _SELECTOR = r"\ufe00-\ufe0f\U000e0100-\U000e01ef\u180b-\u180d\u180f"
 _SPELT = regex.compile(
     rf"(?<={_LETTER}){_JOINER}(?={_LETTER})"
     rf"|(?<={_SHAPED}){_JOINER}(?!{_JOINER})"
+    rf"|(?<={_UNSPACED})\u200b(?={_UNSPACED})|(?<=\p{{Mongolian}})\u180e(?=\p{{Mongolian}})"
     rf"|(?<=[^\s{_SELECTOR}])[{_SELECTOR}]"
     r"|\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 )

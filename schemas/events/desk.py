@@ -11,6 +11,7 @@ from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
 from schemas.events.enrolment import InviteView
+from schemas.events.outside import OutsideView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
 
@@ -109,14 +110,26 @@ class BoardQuery(Contract):
     ``letter`` asks for one dead letter whole; without it ``dead`` lists the open ones, with ``closed`` all. ``pending``
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
+    ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
     ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: the board knows it first.
     """
 
     query: Literal[
-        "eoc", "status", "pending", "profiles", "officers", "authority", "services", "dead", "changes", "history"
+        "eoc",
+        "status",
+        "pending",
+        "profiles",
+        "officers",
+        "authority",
+        "services",
+        "dead",
+        "changes",
+        "history",
+        "outside",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
+    name: Annotated[str, StringConstraints(max_length=63)] | None = None
     closed: bool | None = None
     after: Annotated[str, StringConstraints(max_length=80)] | None = None
     since: Annotated[int, Field(ge=0)] | None = None
@@ -244,7 +257,8 @@ class AuthorityView(Contract):
 
 
 class BoardReply(Contract):
-    """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters too.
+    """The answer to a BoardQuery: the field that was asked for is there; ``pending`` has the open dead letters and
+    outside posts too.
 
     ``total`` counts what ``pending`` holds in all, ``next`` asks for its next page. ``changes`` are in order; ``as_of``
     is the sequence that the board had folded.
@@ -257,6 +271,7 @@ class BoardReply(Contract):
     authority: AuthorityView | None = None
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
+    outside: tuple[OutsideView, ...] | None = None
     total: int | None = None
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None
@@ -270,31 +285,6 @@ class BoardEvent(Contract):
     subject: str
     at: Utc
     body: dict[str, Any]
-
-
-class BoardBeat(Contract):
-    """``board.beat.now``: once a second, the newest sequence that the board has told; who missed some asks for it."""
-
-    at: Utc
-    seq: int
-    control_seq: int
-
-
-class EocBroadcast(Contract):
-    """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people.
-
-    ``unknown``: while the EOC is active, the posts that may land, or may have landed, without its approval.
-    """
-
-    type: Literal["eoc_state"] = "eoc_state"
-    at: Utc
-    posture: Posture
-    level: int | None = None
-    incident: str | None = None
-    control_seq: int
-    hold: bool
-    in_flight: Annotated[int, Field(ge=0)] = 0
-    unknown: tuple[UnknownPost, ...] = ()
 
 
 BoardReply.model_rebuild()

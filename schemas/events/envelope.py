@@ -13,6 +13,7 @@ from schemas.events.passkeys import Assertion, Base64
 APPROVAL_TYPE = "application/vnd.onevoice.approval.v1+json"
 ORDER_TYPE = "application/vnd.onevoice.order.v1+json"
 RESOLUTION_TYPE = "application/vnd.onevoice.resolution.v1+json"
+ACKNOWLEDGEMENT_TYPE = "application/vnd.onevoice.acknowledgement.v1+json"
 MANIFEST_TYPE = "application/vnd.onevoice.manifest.v1+json"
 SUBMISSION_TYPE = "application/vnd.onevoice.submission.v1+json"
 ENROLMENT_TYPE = "application/vnd.onevoice.enrolment.v1+json"

@@ -1,6 +1,6 @@
 """Run this service alone: ``python -m services.audit --city DIR``."""
 
-from services.kernel.runtime.run import main
+from services.kernel.runtime.program import main
 
 if __name__ == "__main__":
     main("audit")

@@ -6,7 +6,8 @@ import asyncio
 from collections import deque
 
 from schemas import canonical, subjects
-from schemas.events.desk import BoardBeat, BoardEvent
+from schemas.events.broadcasts import BoardBeat
+from schemas.events.desk import BoardEvent
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.client import Entry
 from services.kernel.runtime.service import Runtime

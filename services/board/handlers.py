@@ -19,6 +19,7 @@ from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.views import is_pending, page_key, request_view
+from services.board.outside import OutsidePosts
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on, state_of
@@ -38,6 +39,7 @@ class BoardHandlers:
         self.runtime = runtime
         self.dead = DeadLetters(runtime)
         self.changes = Changes(runtime)
+        self.outside = OutsidePosts(runtime)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -50,6 +52,7 @@ class BoardHandlers:
             "dead": self.dead.answer,
             "changes": self._changes,
             "history": self._history,
+            "outside": self.outside.answer,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -132,6 +135,7 @@ class BoardHandlers:
         return BoardReply(
             requests=tuple(_without_renderings(self._view(one)) for _, one in page),
             dead_letters=(await self.dead.book()).open() if query.after is None else (),
+            outside=self.outside.open() if query.after is None else (),
             total=len(waiting),
             next=page[-1][0] if len(left) > PAGE else None,
         )
@@ -166,7 +170,8 @@ class BoardHandlers:
         if found:
             names = ", ".join(sorted(state.request_id for state in found)[:5])
             raise BadInput("request.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
-        raise BadInput("request.unknown", f"there is no request {beginning}", "onevoice pending lists the open ones")
+        hint = "onevoice pending lists the open ones, onevoice history all of the last days"
+        raise BadInput("request.unknown", f"there is no request {beginning}", hint)
 
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""

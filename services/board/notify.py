@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
+from services.board.domain.outside_book import OutsideBook
 from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import NotifySection
@@ -32,7 +33,7 @@ _KEY = "notify"
 class Notifier:
     """Tells people what waits, as long as it runs."""
 
-    def __init__(self, runtime: Runtime, settings: NotifySection) -> None:
+    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook) -> None:
         self._runtime, self._settings = runtime, settings
         self._schedule = NoticeSchedule(
             settings.first,
@@ -42,6 +43,7 @@ class Notifier:
             settings.officers,
         )
         self._promises = PromiseWatch(runtime)
+        self._outside = outside
         self._told: set[str] = set()
         self._last_first: datetime | None = None
 
@@ -70,6 +72,7 @@ class Notifier:
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
         waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
+        waiting += self._outside.waiting()
         for notice in due(waiting, self._told, self._last_first, self._schedule, now):
             try:
                 await asyncio.to_thread(send, notice, self._runtime.city, self._settings)

@@ -22,7 +22,9 @@ def wire(runtime: Runtime) -> None:
     supervise(handlers.changes.broadcast)
     supervise(handlers.changes.beat)
     supervise(handlers.dead.follow)
+    supervise(handlers.outside.take_up)
+    runtime.health.measures = handlers.outside.measures
     if runtime.city.settings.tracing is not None:
         runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)
     if runtime.city.settings.notify is not None:
-        supervise(Notifier(runtime, runtime.city.settings.notify).run)
+        supervise(Notifier(runtime, runtime.city.settings.notify, handlers.outside.book).run)

@@ -49,6 +49,7 @@ MENU = (
     MenuEntry("status", "requests", "Say what happened to a request on each profile.", _MESSAGES),
     MenuEntry("resolve", "resolve", "Decide on a post that may be out or not.", _MESSAGES),
     MenuEntry("tasks", "tasks", "List what an officer has to enter or take back by hand.", _MESSAGES),
+    MenuEntry("outside", "outside", "See posts on official profiles that did not come through the gate.", _MESSAGES),
     MenuEntry("inquiries", "inquiries", "Show what people ask the city in public.", _MESSAGES),
     MenuEntry("reply", "reply", "Answer in public what somebody asked.", _MESSAGES),
     MenuEntry("dead", "dead", "See messages that services could not handle; send them again.", _MESSAGES),
@@ -58,7 +59,7 @@ MENU = (
     MenuEntry("recall", "following", "Take a message back on each profile that got it.", _MESSAGES),
     MenuEntry("all-clear", "following", "Say that what a message was about is over.", _MESSAGES),
     MenuEntry("repost", "following", "Post a message on profiles that did not get it.", _MESSAGES),
-    MenuEntry("history", "history", "Show who wrote, approved and posted what, in order.", _MESSAGES),
+    MenuEntry("history", "history", "List what was asked to be published, or show one whole.", _MESSAGES),
     MenuEntry("officers", "officers", "See who holds which role; add, designate, revoke people.", _TRUST),
     MenuEntry("passkeys", "passkeys", "See, add and remove the passkeys that officers sign with.", _TRUST),
     MenuEntry("systems", "systems", "See and change which programs may submit requests.", _TRUST),
@@ -92,8 +93,9 @@ _INTRO = "One approved voice on every official profile of a city (policy HUM.11(
 _EXAMPLE = (
     "onevoice init --demo mission",
     "onevoice up --city mission",
-    'onevoice publish "Boil water before drinking." --all-departments \\',
-    "         --as pio --city mission",
+    'onevoice crisis declare --incident "Boil water" --as pio --city mission',
+    'onevoice publish "Boil water: https://mission.example/water" \\',
+    "         --all-departments --as pio --city mission",
 )
 
 EXIT_STATUSES = (

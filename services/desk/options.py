@@ -31,14 +31,13 @@ AsksAs = Annotated[
         autocompletion=completion.officers,
     ),
 ]
-RequestId = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID",
-        help="The request; an unambiguous beginning of its id is enough.",
-        autocompletion=completion.requests,
-    ),
-]
+_REQUEST = typer.Argument(
+    metavar="ID",
+    help="The request; while it is open, an unambiguous beginning of its id is enough.",
+    autocompletion=completion.requests,
+)
+RequestId = Annotated[str, _REQUEST]
+RequestIdOrAll = Annotated[str | None, _REQUEST]
 Wait = Annotated[
     str, typer.Option("--wait", metavar="TIME", help="How long to wait for the posts to land: 60s, 5m, 0s.")
 ]
@@ -99,7 +98,7 @@ class MessageOptions:
     ] = None
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 90m, 2d or 2026-01-31T18:00-08:00."),
+        typer.Option("--expires", metavar="TIME", help="When it ends: 4h, 2d, 18:00 or 2026-01-31T18:00-08:00."),
     ] = None
     at: Annotated[
         str | None,

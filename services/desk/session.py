@@ -16,6 +16,7 @@ from schemas.events.authority import Realm, Settings
 from schemas.events.control import Action
 from schemas.events.dead import LetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
+from schemas.events.outside import OutsideView
 from services.desk import people, seen, statements
 from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
@@ -85,6 +86,10 @@ class Session:
             after = reply.next
             if after is None:
                 return views, failed
+
+    async def outside(self) -> tuple[OutsideView, ...]:
+        """Return the posts from outside of the gate that no officer has acknowledged."""
+        return (await self.board(BoardQuery(query="outside"))).outside or ()
 
     async def settings(self) -> Settings:
         """Return the settings in force."""

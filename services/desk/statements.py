@@ -16,7 +16,8 @@ from schemas.events.approvals import Approval, ApprovalStatement
 from schemas.events.authority import Realm, Severity
 from schemas.events.control import Action, Order
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE, APPROVAL_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsideView
 from schemas.events.requests import SCHEDULE_GRACE, Rendering, Request, ScreeningFinding, digest_of
 from schemas.events.resolutions import DecisionName, Resolution, ResolutionStatement
 from services.kernel.authority.signing import Signer
@@ -211,6 +212,27 @@ def resolution_statement(
         issued_at=now,
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
+    )
+
+
+def acknowledgement(
+    signer: Signer, view: OutsideView, *, realm: Realm, officer: str, reason: str, now: datetime
+) -> Acknowledgement:
+    """Sign that an officer has seen an outside post, and what came of it."""
+    statement = AcknowledgementStatement(
+        realm=realm,
+        outside=view.post.outside,
+        profile=view.post.profile,
+        seq=view.seq,
+        reason=reason,
+        officer=officer,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=ORDER_SECONDS),
+        nonce=secrets.token_hex(16),
+    )
+    envelope = signer.sign(ACKNOWLEDGEMENT_TYPE, statement)
+    return Acknowledgement(
+        at=now, outside=view.post.outside, profile=view.post.profile, officer=officer, envelope=envelope
     )
 
 

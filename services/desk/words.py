@@ -23,6 +23,7 @@ _MORE = {
     "request": "onevoice pending shows the open ones; the beginning of an id is enough",
     "platform": "platforms are named as in onevoice profiles list",
     "template": "onevoice template list shows them",
+    "outside": "onevoice outside list shows them",
     "service": "services are named as in onevoice --help",
 }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from schemas import subjects
+from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import Order, Posture, Withdraw
-from schemas.events.desk import EocBroadcast, OrderReply
+from schemas.events.desk import OrderReply
 from schemas.events.envelope import Envelope
 from schemas.events.requests import Request
 from services.eoc_state.domain.activation import Barrier, barrier, eoc_active

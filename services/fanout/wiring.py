@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas import streams, subjects
+from schemas.events.outside import Acknowledgement
 from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Verdict
 from schemas.platforms import MIRROR, WEBSITE
+from services.fanout.acknowledging import Acknowledging
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
@@ -32,6 +34,8 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.resolving import Resolving
+from services.fanout.watching.watch import OutsideWatch
+from services.kernel.base.city_file import OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
@@ -47,7 +51,8 @@ def wire(runtime: Runtime) -> None:
         runtime.supervisor.supervise(website.keep_up)
     settings = runtime.city.settings
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
-    compose(runtime, platforms, ask_seconds=settings.delivery.patience_seconds, leads=leads)
+    patience = settings.delivery.patience_seconds
+    compose(runtime, platforms, ask_seconds=patience, leads=leads, outside=settings.outside)
 
 
 def compose(
@@ -57,8 +62,11 @@ def compose(
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
     leads: Mapping[str, str] | None = None,
+    outside: OutsideSection | None = None,
 ) -> Work:
-    """Register the handlers with given connectors; the rest is as in FanoutSettings and Places."""
+    """Register the handlers with given connectors; without ``outside`` no profile is watched. The rest is as in
+    FanoutSettings and Places.
+    """
     settings = FanoutSettings(lease, ask_seconds)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
@@ -68,20 +76,8 @@ def compose(
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
     settler = Settler(runtime, destinations, earlier, caller, records, conclusion, settings)
-    posting = Posting(
-        runtime,
-        places,
-        destinations,
-        judge,
-        earlier,
-        admission,
-        starts,
-        caller,
-        records,
-        conclusion,
-        settler,
-        settings,
-    )
+    parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
+    posting = Posting(runtime, *parts)
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
     _register(runtime, work)
 
@@ -93,6 +89,8 @@ def compose(
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
+    if outside is not None:
+        supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
     supervisor.supervise(look_after_hosts)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
@@ -106,5 +104,8 @@ def _register(runtime: Runtime, work: Work) -> None:
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
     title = "decisions on unconfirmed posts"
     bus.serve(subjects.DESK_DELIVERY_RESOLVE, Resolution.from_bytes, resolving.on_resolve, title=title)
+    title = "outside posts that an officer has seen"
+    acknowledging = Acknowledging(runtime)
+    bus.serve(subjects.DESK_OUTSIDE_ACKNOWLEDGE, Acknowledgement.from_bytes, acknowledging.on_acknowledge, title=title)
     title = "decisions to carry out"
     bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)

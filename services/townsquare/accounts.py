@@ -16,15 +16,18 @@ from services.kernel.base.files import write_atomically
 
 
 class Account(Contract):
-    """One account; ``token_sha256`` is the hash of its access token's bytes."""
+    """One account; ``token_sha256`` is the hash of its access token's bytes, ``more`` those that logins gave out."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
     username: Id
     display_name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     note: Annotated[str, StringConstraints(max_length=1_000)] = ""
     token_sha256: Sha256
+    more: tuple[Sha256, ...] = ()
 
 
+_MOST_TOKENS = 20
+"""So many logins of an account are good; an older one ends."""
 _LIST = TypeAdapter(tuple[Account, ...])
 
 
@@ -63,9 +66,29 @@ def make_accounts(city_folder: Path, wanted: Iterable[tuple[str, str, str]]) -> 
         except ValidationError as error:
             raise _broken(path, error) from error
         tokens[username] = token
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(path, _LIST.dump_json(tuple(known.values()), indent=1) + b"\n", mode=0o600)
+    _write(path, known.values())
     return tokens
+
+
+def add_token(city_folder: Path, username: str) -> str:
+    """Return one more token for an account that is there; those that it has stay good.
+
+    Raises:
+        BadInput: as ``read_accounts``.
+        KeyError: there is no such account.
+    """
+    path = accounts_path(city_folder)
+    known = {account.username: account for account in read_accounts(path)}
+    token = secrets.token_urlsafe(32)
+    more = (*known[username].more[-_MOST_TOKENS + 1 :], canonical.sha256(token.encode("ascii")))
+    known[username] = known[username].model_copy(update={"more": more})
+    _write(path, known.values())
+    return token
+
+
+def _write(path: Path, accounts: Iterable[Account]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_atomically(path, _LIST.dump_json(tuple(accounts), indent=1) + b"\n", mode=0o600)
 
 
 def read_accounts(path: Path) -> tuple[Account, ...]:
@@ -116,7 +139,7 @@ class Directory:
         if stamp != self._stamp or not self.all:
             self.all = read_accounts(self._path)
             self._stamp = stamp
-            self._by_token = {account.token_sha256: account for account in self.all}
+            self._by_token = {one: account for account in self.all for one in (account.token_sha256, *account.more)}
             self._by_name = {account.username: account for account in self.all}
             self._by_id = {account.id: account for account in self.all}
 

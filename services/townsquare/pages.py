@@ -28,6 +28,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+# A browser holds a form's redirects to form-action, too, and an application may have its way back anywhere.
+_LOGIN_POLICY = HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self' http: https:")
+
 
 class PublicPages:
     """The public pages over what the API keeps, with times in the city's zone."""
@@ -87,6 +90,13 @@ class PublicPages:
             raise Refusal(404, "Record not found")
         path = self._api.posts.media_folder / media.file
         return web.FileResponse(path, headers={**HEADERS, "Content-Type": media.media_type})
+
+    def login(self, template: str, **values: Any) -> web.Response:
+        """Return a page of a login: its form goes to this server, which leads back to the application."""
+        answer = self._html(template, **values)
+        answer.headers["Content-Security-Policy"] = _LOGIN_POLICY
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     def _page(self, username: str | None, request: web.Request) -> tuple[list[dict[str, Any]], str | None]:
         before = request.query.get("before", "")

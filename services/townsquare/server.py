@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -18,10 +19,11 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
-from services.townsquare.accounts import Directory, accounts_path
+from services.townsquare.accounts import Directory, accounts_path, add_token
 from services.townsquare.api import Api
 from services.townsquare.fault_injection import FaultInjector
 from services.townsquare.faults import Fault, FaultQueue, On
+from services.townsquare.oauth import Logins
 from services.townsquare.pages import PublicPages
 from services.townsquare.posts import Posts, Refusal
 
@@ -39,6 +41,7 @@ class Townsquare:
     injector: FaultInjector
     admin_token: str
     zone: tzinfo
+    folder: Path
 
     @classmethod
     def of(cls, city: City, clock: Clock | None = None) -> Townsquare:
@@ -58,6 +61,7 @@ class Townsquare:
             FaultInjector(posts),
             _admin_token(path.parent / "admin.token"),
             city.zone or UTC,
+            city.folder,
         )
 
     def app(self) -> web.Application:
@@ -65,7 +69,10 @@ class Townsquare:
         api = Api(self.posts, self.directory, self.faults)
         app = web.Application(middlewares=[_refusals, self._inject], client_max_size=_BODY_BYTES)
         app.add_routes(api.routes())
-        app.add_routes(PublicPages(api, self.zone).routes())
+        pages = PublicPages(api, self.zone)
+        app.add_routes(pages.routes())
+        give = partial(add_token, self.folder)
+        app.add_routes(Logins(self.directory, self.admin_token, give, pages.login).routes())
         app.add_routes(
             [
                 web.get("/admin/faults", self._list_faults),

@@ -18,6 +18,7 @@ from services.web.connection import CityConnection
 from services.web.domain.language import asked_language
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
+from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
@@ -33,6 +34,18 @@ class Head:
     eoc: EocView | None
     posture: str
     alarm: bool
+
+
+@dataclass(frozen=True)
+class SharedPage:
+    """A page that was made for one session, and holds its token."""
+
+    text: str
+    csrf: str
+
+
+REFRESH_SECONDS = 0.5
+"""Between two makings of a page that browsers load anew by themselves."""
 
 
 @dataclass
@@ -53,6 +66,10 @@ class WebDesk:
     """What waits for a signature of somebody who is not signed in: to sign in, or to enrol."""
     enrolments: dict[str, Any] = field(default_factory=dict)
     """Passkeys that browsers were asked to make."""
+    told: dict[int, str] = field(default_factory=dict)
+    """The newest entries as browsers get them, by sequence."""
+    refreshes: JoinedAnswers[SharedPage] = field(default_factory=lambda: JoinedAnswers(REFRESH_SECONDS))
+    """Pages that many browsers load anew when the same news came."""
 
     async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
         """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""

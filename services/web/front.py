@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from aiohttp.typedefs import Handler
 from services.desk.views.timetext import read_in, told
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-from services.web.desk import DESK, SESSION, desk_of, language_of, say, session_of
+from services.web.desk import DESK, SESSION, SharedPage, desk_of, language_of, say, session_of
 from services.web.domain.sign_in import passkey_of
 from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
@@ -102,6 +103,27 @@ async def signed_in(request: web.Request, handler: Handler) -> web.StreamRespons
     elif not request.path.startswith(PUBLIC):
         return await _to_sign_in(request, handler)
     return await handler(request)
+
+
+SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/profiles|/health")
+"""Pages that are the same for each officer, but for the session's token."""
+
+
+@web.middleware
+async def one_for_all(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make a page once for all browsers that load it anew because the same news came; each gets its own token."""
+    session, desk = request.get(SESSION), desk_of(request)
+    if session is None or request.headers.get("HX-Request") is None or not SHARED.fullmatch(request.path):
+        return await handler(request)
+
+    async def make() -> SharedPage:
+        made = await handler(request)
+        if not isinstance(made, web.Response) or made.status != 200 or made.text is None:
+            raise Unreachable("service.unreadable", "this page cannot be made now", "onevoice doctor")
+        return SharedPage(made.text, session.csrf)
+
+    shared = await desk.refreshes.get((request.path_qs, session.language), make)
+    return web.Response(text=shared.text.replace(shared.csrf, session.csrf), content_type="text/html")
 
 
 async def found_session(request: web.Request) -> WebSession | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from schemas import subjects
 from schemas.events.desk import BoardEvent
+from services.desk.views.messages import MessageIndex
 from services.kernel.base.clock import Clock, monotonic
-from services.web.domain.messages import MessageIndex
 from services.web.domain.news import News, news_of
 
-KEPT = 5_000
+KEPT = 20_000
 """Entries that are kept for who comes back; whoever is further behind loads the page anew."""
 
 ALIVE_SECONDS = 5.0
@@ -23,7 +24,7 @@ class Hub:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.messages = MessageIndex()
-        self.seq = 0
+        self.seq = self.control_seq = 0
         self._kept: deque[News] = deque(maxlen=KEPT)
         self._begin = 0
         self._beat_at = float("-inf")
@@ -52,13 +53,15 @@ class Hub:
         """Forget all that was shown: the ledger is not the one that it was."""
         self.messages = MessageIndex()
         self._kept.clear()
-        self.seq = self._begin = 0
+        self.seq = self._begin = self.control_seq = 0
 
     def add(self, event: BoardEvent) -> None:
         """Take the next entry; one that came already is dropped."""
         if event.seq <= self.seq:
             return
         self.seq = event.seq
+        if event.subject == subjects.CONTROL:
+            self.control_seq = event.seq
         if len(self._kept) == KEPT:
             self._begin = self._kept[0].seq
         self._kept.append(news_of(event))
@@ -78,6 +81,14 @@ class Hub:
                 break
             found.append(one)
         return found[::-1]
+
+    def on_message(self, request_id: str) -> list[News] | None:
+        """Return all that was said on a message, and on what it follows or what follows it; None when some is older."""
+        family = self.messages.family(request_id)
+        if not family or min(line.seq for line in family) <= self._begin:
+            return None
+        names = {line.request_id for line in family}
+        return [one for one in self._kept if one.what and one.request_id in names]
 
     async def wait(self, seconds: float) -> None:
         """Wait until something comes, or the time is over."""

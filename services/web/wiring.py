@@ -15,7 +15,7 @@ from services.kernel.base.web import Running, serve
 from services.web.connection import CityConnection
 from services.web.desk import DESK, WebDesk
 from services.web.drafts import DraftFolder
-from services.web.front import errors_as_pages, on_prepare, own_forms, own_host, signed_in
+from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
 from services.web.pages import decisions, enroll, live, messages, orders, sign_in, write
@@ -79,7 +79,8 @@ ROUTES = (
 
 def application(desk: WebDesk) -> web.Application:
     """Return the pages as an application."""
-    app = web.Application(middlewares=[own_host, errors_as_pages, signed_in, own_forms], client_max_size=LARGEST_BODY)
+    layers = [own_host, errors_as_pages, signed_in, own_forms, one_for_all]
+    app = web.Application(middlewares=layers, client_max_size=LARGEST_BODY)
     app[DESK] = desk
     app.on_response_prepare.append(on_prepare)
     app.add_routes(ROUTES)

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
 
 from tests.cli.conftest import USUAL_PORT, Shell, lower_city, raise_city
 from tests.support.ports import free_port
@@ -84,12 +85,13 @@ class Cable:
 
 @dataclass
 class Town:
-    """A city that is up: its command, where its pages are, and the ports of the cable."""
+    """A city that is up: its command, where its pages and its broker are, and the ports of the cable."""
 
     shell: Shell
     origin: str
     outer: int
     inner: int
+    broker: str
 
 
 def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
@@ -105,7 +107,7 @@ def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
     shell = Shell(folder)
     process, addresses = raise_city(shell, port, *words)
     assert addresses["web_url"] == origin
-    return Town(shell, origin, outer, port + 3), process
+    return Town(shell, origin, outer, port + 3, addresses["nats_url"]), process
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +145,14 @@ class OfficerPhone:
     context: BrowserContext
     page: Page
     faults: list[str] = field(default_factory=list)
+    devices: CDPSession | None = None
+    device: str = ""
+
+    async def verified(self, can: bool) -> None:
+        """Let the device know its person from now on, or not."""
+        assert self.devices is not None
+        asked = {"authenticatorId": self.device, "isUserVerified": can}
+        await self.devices.send("WebAuthn.setUserVerified", asked)
 
     async def go(self, path: str) -> None:
         """Open a page."""
@@ -161,8 +171,8 @@ class OfficerPhone:
         """Wait until the browser is at a page."""
         await self.page.wait_for_url(lambda url: url.removeprefix(self.town.origin).startswith(path), timeout=20_000)
 
-    async def enroll(self) -> None:
-        """Use a one-time link, have another officer confirm the passkey, and sign in: two taps."""
+    async def enroll(self, *, by_name: bool = False) -> None:
+        """Use a one-time link, have another officer confirm the passkey, and sign in; ``by_name``: saying who it is."""
         shell = self.town.shell
         link = await asyncio.to_thread(shell.json, "passkeys", "link", self.officer, "--as", self.officer)
         await self.page.goto(link.body["link"])
@@ -176,21 +186,27 @@ class OfficerPhone:
         )
         assert done.status == 0, done
         await self.press("Sign in")
+        if by_name:
+            await self.page.get_by_text("The passkey is not found").click()
+            await self.page.fill("#officer", self.officer)
         await self.press("Sign in with your passkey")
         await self.page.wait_for_url(f"{self.town.origin}/", timeout=20_000)
 
 
 @asynccontextmanager
-async def officer_phone(browser: Browser, town: Town, officer: str, **more: object) -> AsyncIterator[OfficerPhone]:
+async def officer_phone(
+    browser: Browser, town: Town, officer: str, device: dict[str, Any] | None = None, **more: object
+) -> AsyncIterator[OfficerPhone]:
     """Open a browser of one officer, with an authenticator of its own; no page of it may complain."""
     context = await browser.new_context(**({"viewport": PHONE} | more))  # type: ignore[arg-type]
     page = await context.new_page()
     phone = OfficerPhone(town, officer, context, page)
     page.on("pageerror", lambda error: phone.faults.append(str(error)))
     page.on("console", lambda said: phone.faults.append(said.text) if "Content Security" in said.text else None)
-    devices = await context.new_cdp_session(page)
-    await devices.send("WebAuthn.enable")
-    await devices.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+    phone.devices = await context.new_cdp_session(page)
+    await phone.devices.send("WebAuthn.enable")
+    made = await phone.devices.send("WebAuthn.addVirtualAuthenticator", {"options": device or DEVICE})
+    phone.device = made["authenticatorId"]
     try:
         yield phone
     finally:

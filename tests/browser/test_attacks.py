@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -26,24 +28,112 @@ ANSWER = """async ([url, fields]) => {
 }"""
 """What the pages' own script does, but with a signature that is given to it."""
 
+SIGN = """async (challenge) => {
+  const bytes = (word) => Uint8Array.from(atob(word.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+  const word = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  try {
+    const asked = { challenge: bytes(challenge), rpId: "localhost", userVerification: "required" };
+    const found = await navigator.credentials.get({ publicKey: asked });
+    const said = found.response;
+    return { client: new TextDecoder().decode(said.clientDataJSON), answer: {
+      credential: word(found.rawId), authenticator_data: word(said.authenticatorData),
+      client_data: word(said.clientDataJSON), signature: word(said.signature) } };
+  } catch (error) { return { fault: error.name }; }
+}"""
+"""Has this browser's passkey sign a challenge, on whatever page this runs."""
 
-@pytest.mark.parametrize("path", ["/sign-in", "/enroll"])
-async def test_no_other_page_can_frame_these(town: Town, cable: Cable, browser: Browser, path: str) -> None:
-    async def trap(_: web.Request) -> web.Response:
-        return web.Response(text=f'<iframe src="{town.origin}{path}"></iframe>', content_type="text/html")
+
+@asynccontextmanager
+async def site_of(text: str, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """Serve a page of somebody else's; yield its address."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type="text/html")
 
     app, port = web.Application(), free_port()
-    app.add_routes([web.get("/", trap)])
+    app.add_routes([web.get("/", page)])
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    page = await browser.new_page()
-    async with page.expect_event("requestfailed") as failed:
-        await page.goto(f"http://127.0.0.1:{port}/")
-    refused: Request = await failed.value
-    assert refused.failure == "net::ERR_BLOCKED_BY_RESPONSE"
-    assert await page.frame_locator("iframe").get_by_role("button").count() == 0
+    yield f"http://{host}:{port}/"
     await runner.cleanup()
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/enroll"])
+async def test_no_other_page_can_frame_these(town: Town, cable: Cable, browser: Browser, path: str) -> None:
+    page = await browser.new_page()
+    async with site_of(f'<iframe src="{town.origin}{path}"></iframe>') as site:
+        async with page.expect_event("requestfailed") as failed:
+            await page.goto(site)
+        refused: Request = await failed.value
+        assert refused.failure == "net::ERR_BLOCKED_BY_RESPONSE"
+        assert await page.frame_locator("iframe").get_by_role("button").count() == 0
+
+
+async def test_a_page_of_another_origin_sends_no_form_and_gets_no_signature_that_counts(
+    town: Town, cable: Cable, browser: Browser
+) -> None:
+    """From another site the session does not come along; from another port of this host it does, and does not help."""
+    async with officer_phone(browser, town, "comms-officer") as phone:
+        await phone.enroll()
+        await phone.go("/state/hold")
+        csrf = await phone.page.evaluate("document.forms[0].elements.csrf.value")
+        form = f'<form method="post" action="{town.origin}/write"><input name="csrf" value="{csrf}"><button>Win'
+        for host, said in (
+            ("127.0.0.1", "What waits for an officer"),
+            ("localhost", "this form was not sent from a page of"),
+        ):
+            async with site_of(form, host) as site:
+                await phone.page.goto(site)
+                await phone.page.get_by_role("button").click()
+                await phone.sees(said)
+        await phone.go("/write")
+        assert await phone.page.locator(".card").count() == 0
+        async with site_of("<p>", "localhost") as site:
+            await phone.page.goto(site)
+            signed = await phone.page.evaluate(SIGN, "AAAA")
+            assert "origin" in signed["client"]
+            assert site.rstrip("/") in signed["client"], "the browser itself says where it was asked"
+            assert town.origin not in signed["client"]
+        async with site_of("<p>") as site:
+            await phone.page.goto(site)
+            assert (await phone.page.evaluate(SIGN, "AAAA"))["fault"] == "SecurityError"
+
+
+async def test_a_signature_is_good_once_and_for_its_own_statement(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "cao") as cao:
+        await cao.enroll()
+        await cao.go("/state/hold")
+        await cao.page.check("#sure")
+        hold, other = await cao.page.evaluate(ASK), await cao.page.evaluate(ASK)
+        assert hold["get"]["challenge"] != other["get"]["challenge"]
+        answer = {"csrf": hold["csrf"], **(await cao.page.evaluate(SIGN, hold["get"]["challenge"]))["answer"]}
+        crossed = await cao.page.evaluate(ANSWER, [other["then"], answer])
+        assert (crossed[0], crossed[1]["error"]["code"]) == (403, "order.signature")
+        assert (await cao.page.evaluate(ANSWER, [hold["then"], answer]))[0] == 200
+        again = await cao.page.evaluate(ANSWER, [hold["then"], answer])
+        assert again[1]["error"]["code"] == "sign.late"
+        await cao.go("/state/release")
+        await cao.page.check("#sure")
+        release = await cao.page.evaluate(ASK)
+        replayed = await cao.page.evaluate(ANSWER, [release["then"], answer])
+        assert replayed[1]["error"]["code"] == "order.signature"
+        assert "HOLD is on" in await cao.page.inner_text("#posture")
+        await cao.press("Let posts go again")
+        await cao.at("/state?at=")
+
+
+async def test_who_is_not_verified_by_the_device_signs_nothing(town: Town, cable: Cable, browser: Browser) -> None:
+    async with officer_phone(browser, town, "eoc-director") as phone:
+        await phone.enroll()
+        await phone.verified(False)
+        await phone.go("/state/hold")
+        await phone.page.check("#sure")
+        await phone.press("Stop all posts")
+        await phone.sees("Nothing was signed.")
+        await phone.go("/state")
+        assert "HOLD is on" not in await phone.page.inner_text("#posture")
 
 
 async def test_a_stolen_session_alone_cannot_approve(town: Town, cable: Cable, browser: Browser) -> None:

@@ -4,44 +4,109 @@ from __future__ import annotations
 
 import asyncio
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
-from tests.browser.conftest import Cable, Town, officer_phone
+from schemas import subjects
+from schemas.events.control import Hold
+from services.kernel.authority.signing import load_key
+from services.kernel.base.city import load_city
+from services.kernel.control.control_state import ControlState
+from tests.browser.conftest import Cable, OfficerPhone, Town, officer_phone
+from tests.support.broker import connect
+from tests.support.mission import Desk
+
+COUNTS = """(() => {
+  const Real = window.EventSource;
+  window.opened = 0;
+  window.EventSource = class extends Real { constructor(url) { super(url); window.opened += 1; } };
+})()"""
+"""Counts how often a page tried to hear the news."""
+
+PLACES = "all => all.map(one => Number(one.dataset.seq))"
+AWAY = 120
+"""Entries of the ledger while a phone is away."""
 
 
-async def test_offline_and_back_no_line_is_lost_or_doubled(town: Town, cable: Cable, browser: Browser) -> None:
+async def not_asked() -> ControlState:
+    """The release names its hold by itself."""
+    raise AssertionError
+
+
+async def hold_and_release(town: Town, times: int) -> None:
+    """Stop and release all posts, as an officer at a desk does, this often."""
+    assert town.shell.folder is not None
+    city = load_city(town.shell.folder, "live")
+    client = await connect(town.broker, city.key_path("pio"), "pio")
+    pio = Desk(city, "pio", client, load_key(city.key_path("pio")), lambda: asyncio.sleep(0, 0), not_asked)
+    for _ in range(times // 2):
+        held = (await pio.order(Hold(on=True)))["control_seq"]
+        release = pio.signed_order(Hold(on=False, hold=held))
+        assert (await pio.ask(subjects.DESK_EOC_ORDER, release))["changed"]
+    await client.close()
+
+
+async def live_again(phone: OfficerPhone, seconds: float = 15) -> None:
+    """Wait until the page is live and says so."""
+    await phone.page.locator("#blind").wait_for(state="hidden", timeout=seconds * 1_000)
+    await phone.sees("As of")
+
+
+async def places(page: Page, count: int) -> list[int]:
+    """Return where the stops and releases on a page stand in the ledger, once there are so many."""
+    held = page.locator("#news li", has_text="(hold")
+    for _ in range(100):
+        if await held.count() >= count:
+            break
+        await asyncio.sleep(0.1)
+    found: list[int] = await held.evaluate_all(PLACES)
+    return found
+
+
+async def test_five_minutes_offline_and_no_line_is_lost_or_doubled(town: Town, cable: Cable, browser: Browser) -> None:
     async with officer_phone(browser, town, "pio") as pio:
         await pio.enroll()
+        await pio.page.add_init_script(COUNTS)
+        await pio.page.clock.install()
         await pio.go("/live")
         await pio.sees("As of")
+        await pio.context.set_offline(True)
         await cable.cut()
-        began = asyncio.get_running_loop().time()
-        for number in range(4):
-            done = await asyncio.to_thread(town.shell, "hold", "on" if number % 2 == 0 else "off", "--as", "pio")
-            assert done.status == 0, done
-        await pio.sees("NOT LIVE since", 15)
-        assert asyncio.get_running_loop().time() - began < 14
-        assert await pio.page.locator("#blind").is_visible()
-        assert "Trying again" in await pio.page.locator("#blind").inner_text()
+        await pio.page.clock.run_for(5_000)
+        assert not await pio.page.locator("#blind").is_visible(), "a lift is not worth a word"
+        await hold_and_release(town, AWAY)
+        await pio.page.clock.run_for(6_000)
+        await pio.sees("NOT LIVE since", 1)
+        alarm = pio.page.locator("#blind")
+        assert "Trying again" in await alarm.inner_text()
+        assert await alarm.get_attribute("role") == "alert"
+        assert await alarm.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(179, 20, 29)"
+        before = await pio.page.evaluate("opened")
+        await pio.page.clock.run_for(5 * 60_000)
+        assert await pio.page.evaluate("opened") - before >= 50, "it tries again without end"
+        assert await alarm.is_visible()
         await cable.mend()
-        await pio.page.locator("#blind").wait_for(state="hidden", timeout=15_000)
-        await pio.sees("As of")
-        held = pio.page.locator("#news li", has_text="(hold")
-        for _ in range(50):
-            if await held.count() >= 4:
-                break
-            await asyncio.sleep(0.1)
-        assert await held.count() == 4
-        places = await pio.page.eval_on_selector_all("#news li", "all => all.map(one => Number(one.dataset.seq))")
-        assert places == sorted(set(places), reverse=True)
+        await pio.context.set_offline(False)
+        await live_again(pio)
+        found = await places(pio.page, AWAY)
+        assert len(found) == AWAY
+        assert found == list(range(found[0], found[0] - AWAY, -1))
+        every = await pio.page.eval_on_selector_all("#news li", PLACES)
+        assert every == sorted(set(every), reverse=True)
 
 
 async def test_a_page_that_comes_to_the_front_is_live_at_once(town: Town, cable: Cable, browser: Browser) -> None:
+    """Its clock stands still, as that of a page in the background may: only coming to the front can open it again."""
     async with officer_phone(browser, town, "mcpe") as mcpe:
         await mcpe.enroll()
+        await mcpe.page.clock.install()
         await mcpe.go("/state")
+        await mcpe.sees("As of")
         await cable.cut()
-        await mcpe.sees("NOT LIVE since", 15)
+        await mcpe.page.clock.run_for(15_000)
+        await mcpe.sees("NOT LIVE since", 1)
+        await mcpe.page.clock.pause_at(await mcpe.page.evaluate("Date.now() + 1000"))
         await cable.mend()
+        await asyncio.sleep(1)
+        assert await mcpe.page.locator("#blind").is_visible()
         await mcpe.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        await mcpe.page.locator("#blind").wait_for(state="hidden", timeout=4_000)
+        await live_again(mcpe, 4)

@@ -198,3 +198,17 @@ def test_an_answer_stands_under_the_post_whose_address_was_signed(city: Shell) -
     assert gone.status not in (0, 3), gone
     assert "not there" in json.dumps(gone.body)
     assert city("audit", "verify").status == 0
+
+
+def test_messages_are_listed_by_time_and_words(city: Shell) -> None:
+    """Older than a page of the board's, and by a word of the text or the author."""
+    found = city.json("history", "--since", "1h").body
+    assert [one["at"] for one in found] == sorted((one["at"] for one in found), reverse=True)
+    ended = next(one for one in found if one["ended_by"])
+    assert ended["posts"]
+    only = city.json("history", "--search", f"{ended['request_id'][:6]} {ended['author']}").body
+    assert [one["request_id"] for one in only] == [ended["request_id"]]
+    assert city.json("history", "--search", "no-such-word-anywhere").body == []
+    assert ended["request_id"] in city("history").out
+    assert "No message of that time" in city("history", "--since", "2020-01-01", "--until", "2020-01-02").out
+    assert city.json("history", "--since", "2026-01-31", "--until", "2026-01-01").code == "history.time"

@@ -24,6 +24,7 @@ ANSWERS = {
     "Name of the city": "Ville",
     "Official website": "https://ville.example",
     "Departments": "Fire",
+    "Mastodon account of Fire": "fire@social.example",
     "Name of the": "Someone Named",
     "Name of another": "",
     "typed by the cao": WORDS["cao"],
@@ -62,6 +63,7 @@ def made(tmp_path: Path) -> tuple[City, Shell]:
     status, said = talk(Shell(), ["init", str(tmp_path / "ville")], ANSWERS)
     assert status == 0, said
     assert not any(word in said for word in WORDS.values()), "a passphrase is not shown"
+    assert re.search(r"missing .*/secrets/live/fire-\w+\.token .*docs/platforms\.md", said), said
     return load_city(tmp_path / "ville"), Shell(tmp_path / "ville")
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import time
 from pathlib import Path
 
 import pytest
 
+from schemas import subjects
+from schemas.events.authority import Profile
+from schemas.events.outside import OutsidePost
+from services.fanout.connectors.listing import ProfilePost
+from services.fanout.domain.outside import outside_id
+from services.fanout.watching.evidence import card_of, record_of
 from services.kernel.base.city import load_city
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.run_file import running_city
+from services.kernel.ledger.client import Ledger
 from tests.cli.conftest import Shell
 from tests.cli.messages import FIRE, request, words
+from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 
 
@@ -47,6 +59,7 @@ def test_all_is_well_says_the_doctor(city: Shell) -> None:
     assert done.body["ok"] is True
     levels = {line["check"]: line["level"] for line in done.body["checks"]}
     assert {"broker", "service gatekeeper", "clock", "audit copy", "streams", "dead letters"} <= set(levels)
+    assert {"service web", "outside copies", "tokens"} <= set(levels)
     assert {level for check, level in levels.items() if not check.startswith("officer ")} == {"ok"}
 
 
@@ -268,3 +281,64 @@ def test_an_export_is_checked_offline_and_opened_by_who_may_see_all(city: Shell,
     assert city.json("audit", "export", "--from", "2026-13-01", "--out", str(tmp_path / "n")).code == "from.malformed"
     (black / "entries.jsonl").write_text((black / "entries.jsonl").read_text().replace("fire", "file", 1))
     assert city.json("audit", "check", str(black), *roots).status == 7
+
+
+async def found_outside(city: Shell, text: str) -> str:
+    """Write what fan-out's watch writes of a post that did not come through the gate; return its id."""
+    assert city.folder is not None
+    place = load_city(city.folder)
+    up = running_city(place)
+    assert up is not None
+    client = await connect(up["nats_url"], place.service_key_path("fanout"), "fanout")
+    try:
+        ledger = Ledger()
+        ledger.bind(client)
+        profile = Profile(id=FIRE[1], department="fire", platform="mastodon", account="@fire@townsquare")
+        post = ProfilePost("114", "https://social.example/@fire/114", SystemClock().now(), text, {"id": "114"})
+        card = card_of(profile, post, "now")
+        assert card is not None
+        event = OutsidePost(
+            at=SystemClock().now(),
+            outside=outside_id(FIRE[1], post.id),
+            profile=FIRE[1],
+            platform=profile.platform,
+            account=profile.account,
+            remote_id=post.id,
+            url=post.url,
+            published_at=post.at,
+            text=text,
+            record_sha256=await ledger.put_media(record_of(profile, post)),
+            card_sha256=await ledger.put_media(card),
+            worker="test",
+        )
+        await ledger.append(subjects.outside(FIRE[1], event.outside), event, expect_last=0)
+        return event.outside
+    finally:
+        await client.close()
+
+
+def test_an_outside_post_is_shown_everywhere_until_an_officer_has_acknowledged_it(city: Shell, tmp_path: Path) -> None:
+    name = asyncio.run(found_outside(city, "Free barbecue\x1b[2J at the hall!"))
+    assert name in city("pending").out
+    assert name in city("inbox").out
+    assert "posts from outside: 1; onevoice outside list --json" in city.json("pending").err
+    line = next(one for one in city.json("doctor").body["checks"] if one["check"] == "outside posts")
+    assert line["level"] == "warn"
+    assert name in line["detail"]
+    (listed,) = city.json("outside", "list").body
+    assert listed["post"]["text"] == "Free barbecue\x1b[2J at the hall!"
+    shown = city("outside", "show", name[:5], "--save", str(tmp_path / "kept"))
+    assert shown.status == 0, shown
+    assert "\x1b[2J" not in shown.out
+    assert json.loads((tmp_path / "kept" / f"{name}.json").read_bytes())["text"].startswith("Free barbecue")
+    assert (tmp_path / "kept" / f"{name}.jpg").read_bytes().startswith(b"\xff\xd8")
+    refused = city.json("outside", "ack", name, "--reason", "seen", "--as", "clerk")
+    assert (refused.status, refused.code) == (4, "acknowledgement.no_authority")
+    done = city.json("outside", "ack", name, "--reason", "taken down", "--as", "pio")
+    assert done.status == 0, done
+    assert (done.body["acknowledged_by"], done.body["reason"]) == ("pio", "taken down")
+    assert city.json("outside", "list").body == []
+    assert [one["post"]["outside"] for one in city.json("outside", "list", "--all").body] == [name]
+    assert name not in city("pending").out
+    assert (unknown := city.json("outside", "show", "ffff")).status == 2
+    assert unknown.code == "outside.unknown"

@@ -215,6 +215,7 @@ def test_the_doctor_sees_what_is_wrong_here(folder: Path, shell: Shell) -> None:
     assert (checks["keys"]["level"], checks["broker"]["level"]) == ("fail", "fail")
     assert "keys/pio.nk" in checks["keys"]["mend"]
     assert checks["disk"]["level"] == "ok"
+    assert "does not answer" in checks["service web"]["detail"]
     plain = shell("doctor")
     assert plain.status == 6
     assert max(len(line) for line in plain.out.splitlines()) <= 80

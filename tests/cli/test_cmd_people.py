@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from services.kernel.authority.signing import Signer, load_key, new_seed
 from tests.cli.conftest import Shell
+from tests.support.desk_part import DeskPart
 from tests.support.mission import PATIENCE
 
 SEED = re.compile(rb"\bS[UAON][A-Z2-7]{56}\b")
@@ -80,6 +82,14 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     assert dana("crisis", "declare", "--incident", "Freshet").status == 0  # signed by the agent, and no --as
     assert dana("crisis", "end").status == 0
 
+    # Nothing of the city's machine is on hers, and nothing is wrong with that.
+    well, profiles = dana.json("doctor"), dana.json("profiles", "check")
+    levels = {line["check"]: line["level"] for line in well.body["checks"]}
+    assert (well.status, profiles.status) == (0, 0), (well, profiles)
+    assert not {"credentials", "service web", "outside copies"} & set(levels)
+    assert (levels["disk"], levels["profiles"]) == ("ok", "ok")
+    assert "The credentials are not here" in profiles.err
+
     # A new pair of keys, by herself: the old ones are out when another officer has confirmed.
     rotated = dana.json("keys", "rotate", "--passphrase-file", str(home / "passphrase"))
     confirmed(city, rotated)
@@ -95,6 +105,21 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     confirmed(city, city.json("officers", "reinstate", "dana", "--key", again, "--as", "cao"))
     shown = {one["id"]: one for one in city.json("officers", "list").body}
     assert (shown["dana"]["revoked"], shown["dana"]["roles"]) == (False, ["pio"])
+
+
+def test_a_desk_needs_no_library_that_only_services_need(city: Shell, home: Path) -> None:
+    """It enrols, looks and publishes with requirements-desk.lock alone."""
+    desk, folder = DeskPart(home / "libraries"), str(city.folder)
+    where = {"XDG_CONFIG_HOME": str(home / "config"), "ONEVOICE_AGENT": str(home / "agent.sock")}
+    assert city("invite", str(home / "invitation")).status == 0
+    words = ("--from", str(home / "invitation"), "--passphrase-file", str(home / "passphrase"), "--json")
+    enrolled_alone = desk.onevoice("enroll", "dana", *words, **where)
+    assert json.loads(enrolled_alone.stdout)["key"].startswith("U"), enrolled_alone
+    looked = desk.onevoice("eoc", "status", "--city", folder, "--json")
+    assert json.loads(looked.stdout)["posture"] == "routine", looked
+    post = ("--as", "fire-publisher", "--to", "fire-townsquare", "--yes", "--city", folder)
+    published = desk.onevoice("publish", "Hall 1 open house on Saturday. https://mission.example/fire", *post)
+    assert published.returncode == 0, published
 
 
 def test_a_stolen_key_alone_adds_nobody_and_revokes_no_cao(city: Shell) -> None:

@@ -52,6 +52,9 @@ CONNECT = (
     "passkeys remove pio K7QP --as pio",
     "status rabcdefghijkl",
     "resolve rabcdefghijkl fire-townsquare --give-up --as pio",
+    "outside list",
+    "outside show 3fa2",
+    "outside ack 3fa2 --as pio --reason seen",
     "dead list",
     "dead show 3",
     "dead again 3 --as mcpe",
@@ -91,6 +94,7 @@ CONNECT = (
 DOCTOR = "doctor"
 """It looks at the rest as well, and shows the error in its line for the broker."""
 OFFLINE = (
+    "profiles connect bluesky fire-bluesky",
     "init",
     "deploy",
     "tls",

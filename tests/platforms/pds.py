@@ -32,6 +32,7 @@ class Account:
     handle: str
     password: str
     access: str
+    own_password: str = ""
 
 
 class Pds:
@@ -83,7 +84,7 @@ class Pds:
         made = await self.post("com.atproto.server.createAccount", value)
         access = made["accessJwt"]
         app = await self.post("com.atproto.server.createAppPassword", {"name": "onevoice"}, token=access)
-        return Account(made["did"], handle, app["password"], access)
+        return Account(made["did"], handle, app["password"], access, value["password"])
 
     async def take_down(self, account: Account, *, down: bool = True) -> None:
         """Take an account down as a moderator would, or let it up again."""

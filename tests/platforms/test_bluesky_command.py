@@ -111,3 +111,19 @@ def test_a_long_text_is_a_thread_and_one_that_cannot_be_is_refused_at_once(place
 
 def test_the_record_of_the_city_verifies(place: Place) -> None:
     assert place.city.json("audit", "verify").status == 0
+
+
+def test_an_app_password_is_connected_and_the_accounts_own_is_not(place: Place) -> None:
+    """``profiles connect`` opens a session on the real server, ends it, and tells the two kinds of password apart."""
+    connect = ("profiles", "connect", "bluesky", "water-bluesky", "--account", place.account.handle)
+    done = place.city.json(*connect, stdin=f"{place.account.password}\n".encode())
+    assert done.status == 0, done
+    assert done.body["may"] == ["com.atproto.appPass"]
+    assert place.city.folder is not None
+    token = place.city.folder / "secrets" / "live" / "water-bluesky.token"
+    assert token.read_text().strip() == place.account.password
+    own = place.city.json(*connect, stdin=f"{place.account.own_password}\n".encode())
+    assert (own.status, own.code) == (4, "connect.rights")
+    wrong = place.city.json(*connect, stdin=b"aaaa-bbbb-cccc-dddd\n")
+    assert (wrong.status, wrong.code) == (2, "connect.refused")
+    assert token.read_text().strip() == place.account.password

@@ -13,9 +13,10 @@ from typing import Any
 
 from schemas import streams, subjects
 from schemas.events.base import read_object
+from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import EocActive
 from schemas.events.dead import DeadLetter, DeadLetterCause
-from schemas.events.desk import EocBroadcast, OrderReply, ServiceHealth
+from schemas.events.desk import OrderReply, ServiceHealth
 from schemas.events.envelope import Envelope
 from services.kernel.base.errors import Refused
 from services.kernel.ledger.client import Entry, Ledger

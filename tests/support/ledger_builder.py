@@ -19,7 +19,15 @@ from schemas.events.audit import Checkpoint, Seal
 from schemas.events.base import Contract
 from schemas.events.control import EocActivate, EocActive, EocStandDown, Genesis, Order, Ordered, UnknownPost
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt, ReceiptOutcome
-from schemas.events.envelope import APPROVAL_TYPE, CHECKPOINT_TYPE, ORDER_TYPE, RESOLUTION_TYPE, Envelope
+from schemas.events.envelope import (
+    ACKNOWLEDGEMENT_TYPE,
+    APPROVAL_TYPE,
+    CHECKPOINT_TYPE,
+    ORDER_TYPE,
+    RESOLUTION_TYPE,
+    Envelope,
+)
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
@@ -352,6 +360,52 @@ class LedgerBuilder:
         event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
         fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
         return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
+
+    def outside(self, profile: str = FIRE, name: str = "a1b2c3d4e5f60718", **changes: Any) -> int:
+        """Append a post that did not come through the gate; return its sequence."""
+        fields = {
+            "at": self.now,
+            "outside": name,
+            "profile": profile,
+            "platform": "mastodon",
+            "account": "@fire@townsquare",
+            "remote_id": "114",
+            "url": "http://127.0.0.1/@fire/114",
+            "published_at": self.now - timedelta(minutes=3),
+            "text": "All clear!",
+            "record_sha256": canonical.sha256(b'{"id": "114"}'),
+            "worker": "worker-1",
+        }
+        return self.append(subjects.outside(profile, name), OutsidePost(**(fields | changes)), expect_last=0)
+
+    def acknowledge(
+        self,
+        seq: int,
+        officer: str = "pio",
+        profile: str = FIRE,
+        name: str = "a1b2c3d4e5f60718",
+        *,
+        signer: Signer | None = None,
+        fence: tuple[str, int] | None = None,
+        **overrides: Any,
+    ) -> int:
+        """Append an officer's word on an outside post, fenced on it; return its sequence."""
+        fields = {
+            "realm": self.city.realm,
+            "outside": name,
+            "profile": profile,
+            "seq": seq,
+            "reason": "taken down",
+            "officer": officer,
+            "issued_at": self.now,
+            "expires_at": self.now + timedelta(minutes=2),
+            "nonce": secrets.token_hex(16),
+        }
+        statement = AcknowledgementStatement(**(fields | overrides))
+        envelope = (signer or self.signer(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
+        event = Acknowledgement(at=self.now, outside=name, profile=profile, officer=officer, envelope=envelope)
+        fence = fence or (subjects.outside(profile, name), seq)
+        return self.append(subjects.acknowledgement(profile, name), event, fence=fence)
 
     def carry_out(self, request: Request, attempt_seq: int, resolution_seq: int, decision: str, **more: Any) -> int:
         """Append the receipt that carries a decision out."""

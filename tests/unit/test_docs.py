@@ -77,12 +77,14 @@ def test_each_file_that_a_document_names_is_there(path: Path) -> None:
 
 
 def test_each_decision_stands_in_a_file_of_its_number() -> None:
-    """Each ADR has a number of its own, and says what became of it."""
-    adrs = sorted(path for path in (ROOT / "docs" / "adr").glob("0*.md") if path.name != "0000-template.md")
-    numbers = [int(path.name.split("-")[0]) for path in adrs]
-    assert len(set(numbers)) == len(numbers)
-    for number, path in zip(numbers, adrs, strict=True):
-        lines = path.read_text(encoding="utf-8").splitlines()
+    """Each ADR has a number of its own, stands in the list, and says what became of it."""
+    folder = ROOT / "docs" / "adr"
+    adrs = sorted(path for path in folder.glob("0*.md") if path.name != "0000-template.md")
+    listed = (folder / "README.md").read_text(encoding="utf-8")
+    assert len({path.name[:4] for path in adrs}) == len(adrs)
+    for path in adrs:
+        number, lines = int(path.name[:4]), path.read_text(encoding="utf-8").splitlines()
+        assert f"| [{number}]({path.name}) | " in listed
         assert lines[0].startswith(f"# {number}. ")
         assert lines[2].startswith("Status: ")
 

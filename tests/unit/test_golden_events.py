@@ -21,6 +21,7 @@ from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
 from schemas.events.enrolment import Enrolment
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from schemas.events.verdicts import Outcome, Verdict
@@ -46,11 +47,14 @@ EVENTS: dict[str, type[Contract]] = {
     "attempt": Attempt,
     "receipt": Receipt,
     "resolution": Resolution,
+    "outside": OutsidePost,
+    "acknowledgement": Acknowledgement,
     "seal": Seal,
 }
 STATEMENTS: dict[str, tuple[str, type[Contract]]] = {
     "approval": ("envelope", ApprovalStatement),
     "resolution": ("envelope", ResolutionStatement),
+    "acknowledgement": ("envelope", AcknowledgementStatement),
     "seal": ("checkpoint", Checkpoint),
     "control.ordered": ("order", Order),
     "control.genesis": ("manifest", Manifest),

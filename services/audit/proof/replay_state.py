@@ -121,7 +121,7 @@ class ReplayState:
     subjects of verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end
     of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
     ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
-    older one.
+    older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand.
     """
 
     pinned: PinnedKeys
@@ -142,6 +142,8 @@ class ReplayState:
     warnings: list[Violation] = field(default_factory=list)
     replaced_by: dict[str, str] = field(default_factory=dict)
     replaced_at: dict[str, int] = field(default_factory=dict)
+    outside: dict[tuple[str, str], int] = field(default_factory=dict)
+    acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)

@@ -1,22 +1,26 @@
-"""The pictures of the second copy: ``media/<sha256>``, each the bytes that requests name by their hash."""
+"""The pictures and records of the second copy: ``media/<sha256>``, each the bytes that entries name by their hash."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from schemas import canonical
+from schemas.events.outside import OutsidePost
 from schemas.events.requests import Request
 from services.audit.record.folder import MEDIA
 from services.audit.record.format import LedgerEntry
 
 REQUEST = "ledger.request."
+OUTSIDE = "ledger.outside."
 
 
 def pictures_of(entry: LedgerEntry) -> tuple[str, ...]:
-    """Return the hashes of the pictures that an entry names, each once; only requests do.
+    """Return the hashes of what an entry names, each once: a request its pictures, an outside post its evidence.
 
-    A request that cannot be read names none: the replay reports what is wrong with it.
+    One that cannot be read names none: the replay reports what is wrong with it.
     """
+    if entry.subject.startswith(OUTSIDE):
+        return _evidence_of(entry)
     if not entry.subject.startswith(REQUEST) or b"media_type" not in entry.data:
         return ()
     try:
@@ -25,6 +29,14 @@ def pictures_of(entry: LedgerEntry) -> tuple[str, ...]:
     except ValueError:
         return ()
     return tuple(dict.fromkeys(picture.sha256 for content in contents for picture in content.pictures))
+
+
+def _evidence_of(entry: LedgerEntry) -> tuple[str, ...]:
+    try:
+        post = OutsidePost.from_bytes(entry.data)
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(one for one in (post.record_sha256, post.card_sha256) if one is not None))
 
 
 def picture_path(folder: Path, sha256: str) -> Path:

@@ -49,7 +49,8 @@ class NoticeSchedule:
 class Waiting:
     """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps.
 
-    ``promised``: it is out, and its author promised more by ``ends``; they are told too.
+    ``promised``: it is out, and its author promised more by ``ends``; they are told too. ``outside``: it is
+    no request but a post from outside, on the profile that ``author`` names.
     """
 
     request_id: str
@@ -61,6 +62,7 @@ class Waiting:
     to_type: str
     ends: datetime
     promised: bool = False
+    outside: bool = False
 
     def key(self, step: Step) -> str:
         """Return what is noted when it was told."""
@@ -178,8 +180,9 @@ def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
     lines = []
     for one, (since, ends) in list(zip(notice.waiting, times, strict=True))[:_SHOWN]:
         when = f"promised more by {ends}" if one.promised else f"waits since {since}; not posted after {ends}"
+        head = f"{one.request_id}, asked for by {one.author}, {when}"
         lines += [
-            f"{one.request_id}, asked for by {one.author}, {when}",
+            f"{one.request_id}, on {one.author}, seen {since}" if one.outside else head,
             f"  {one.text}",
             f"  It waits: {one.missing}",
             f"  {one.to_type}",

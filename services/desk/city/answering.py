@@ -12,7 +12,7 @@ from schemas.platforms import LIMITS
 from services.desk import session
 from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox
 from services.desk.session import Session
-from services.fanout.connectors.registry import mastodon_bases
+from services.fanout.connectors.instances import mastodon_bases
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable

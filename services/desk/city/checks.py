@@ -13,9 +13,9 @@ from schemas.events.desk import BoardQuery, EocView, OfficerView
 from services.desk import session
 from services.desk.app import Invocation
 from services.desk.authority import ask_authority
-from services.desk.city import wall
+from services.desk.city import machine, wall
 from services.desk.city.last_verified import read_result
-from services.desk.city.profile_check import examine
+from services.desk.city.profile_check import examine, keeps_credentials
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
@@ -23,7 +23,7 @@ from services.desk.session import Session
 from services.desk.views import authority_health as authority
 from services.desk.views import health
 from services.desk.views.health import Level, Line
-from services.kernel.base.certificate import certificate_end
+from services.kernel.base.certificate import authority_end, certificate_end
 from services.kernel.base.city import City, servers_of
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import OneVoiceError, Unreachable
@@ -37,31 +37,36 @@ LEAST_FREE_BYTES = 256 * 1_048_576
 
 
 def local(city: City) -> list[Line]:
-    """Check what needs no broker: keys, credentials, the disk."""
+    """Check what needs no broker: keys, credentials, the disk. An officer's machine has no credentials to look at."""
     keys = [path for path in (city.folder / "keys").rglob("*") if path.is_file()]
     tokens = [path for path in (city.folder / "secrets").rglob("*") if path.is_file()]
+    now = SystemClock().now()
+    posts = [
+        health.modes("credentials", _loose(city, tokens), [], len(tokens)),
+        *health.tokens(city.settings.token_ends, now),
+        health.realms(list(wall.shared(city))),
+    ]
     return [
         health.modes("keys", _loose(city, keys), [] if keys else ["keys/"], len(keys)),
-        health.modes("credentials", _loose(city, tokens), [], len(tokens)),
-        *health.tokens(city.settings.token_ends, SystemClock().now()),
-        health.realms(list(wall.shared(city))),
+        *(posts if keeps_credentials(city) else []),
         disk(city),
-        *([health.verified(read_result(city), SystemClock().now())] if city.audit_folder.is_dir() else []),
+        *([health.verified(read_result(city), now)] if city.audit_folder.is_dir() else []),
     ]
 
 
 def disk(city: City) -> Line:
     """Write for real: a full disk looks healthy to everything else."""
-    probe = city.var / f".doctor-{os.getpid()}"
+    folder = city.var if city.var.is_dir() else city.folder
+    probe = folder / f".doctor-{os.getpid()}"
     try:
         handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(os.urandom(PROBE_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        free = shutil.disk_usage(city.var).free
+        free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Line("disk", Level.FAIL, f"cannot write to {city.var}: {error.strerror}", "free space; check the owner")
+        return Line("disk", Level.FAIL, f"cannot write to {folder}: {error.strerror}", "free space; check the owner")
     finally:
         probe.unlink(missing_ok=True)
     megabytes = free // 1_048_576
@@ -74,7 +79,9 @@ async def remote(desk: Invocation, city: City, given: str | None) -> list[Line]:
     """Check the broker, and what it and the board say."""
     url = broker_url(city)
     lines = await _broker(desk, city, given, url)
-    return [*lines, *await _streams(city, url)] if lines[0].level is Level.OK else lines
+    if lines[0].level is Level.OK:
+        lines += await _streams(city, url)
+    return [*lines, *await machine.lines(city)]
 
 
 async def _broker(desk: Invocation, city: City, given: str | None, url: str) -> list[Line]:
@@ -99,7 +106,19 @@ async def _certificates(city: City, url: str) -> list[Line]:
             ends[server] = await certificate_end(server, context)
         except (OSError, TimeoutError):
             continue  # a cluster may lack a server; the line of the broker says if none answers
-    return [health.certificate(server, end, SystemClock().now()) for server, end in ends.items()]
+    now = SystemClock().now()
+    return [*(health.certificate(server, end, now) for server, end in ends.items()), *_certificate_authority(city)]
+
+
+def _certificate_authority(city: City) -> list[Line]:
+    """Look until when the authority is good that this machine trusts: with its end every certificate ends."""
+    authority = city.settings.nats.tls_ca
+    try:
+        end = authority_end(city.folder / (authority or ""))
+    except (OSError, ValueError):
+        return []  # the line of the broker says what is wrong with it
+    mend = "make a new authority and certificate (onevoice tls in an empty folder); hand its ca.pem to everybody first"
+    return [health.certificate("the authority that signs it", end, SystemClock().now(), mend)]
 
 
 async def _board(here: Session) -> list[Line]:
@@ -110,6 +129,7 @@ async def _board(here: Session) -> list[Line]:
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         dead = (await here.board(BoardQuery(query="dead"))).dead_letters or ()
         waiting, _ = await here.pending()
+        strange = await here.outside()
     except OneVoiceError as error:
         return [_failed("service board", error)]
     return [
@@ -117,6 +137,7 @@ async def _board(here: Session) -> list[Line]:
         *authority.lines(power, officers, SystemClock().now()),
         health.dead_letters(len(dead)),
         health.unconfirmed_posts(waiting),
+        health.outside_posts(strange),
         health.profiles([examine(here.city, profile) for profile in profiles if profile.official]),
     ]
 

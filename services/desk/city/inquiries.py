@@ -9,7 +9,6 @@ from datetime import datetime
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.inquiry import BringsInquiries, Inquiry
-from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 
 AT_ONCE = 8
@@ -28,6 +27,8 @@ class InquiryBox:
     """Looks again and again, and gives each inquiry once."""
 
     def __init__(self, city: City, website: str, profiles: tuple[Profile, ...]) -> None:
+        from services.fanout.connectors.registry import connectors  # only where services run
+
         self._connectors = connectors(city, website)
         able = {name for name, one in self._connectors.items() if isinstance(one, BringsInquiries)}
         self.asked = tuple(one for one in profiles if one.platform in able and one.official)

@@ -62,7 +62,7 @@ def shared(city: City) -> Iterator[tuple[str, str, str]]:
 def _tokens(folder: Path) -> dict[str, str]:
     """Return the names of credentials by their hash; one that cannot be read is somebody else's to use."""
     found = {}
-    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*.token")) if folder.is_dir() else ():
         try:
             raw = path.read_bytes().strip()
         except OSError:

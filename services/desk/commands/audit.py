@@ -19,7 +19,6 @@ from services.audit.sealing import key_here
 from services.audit.witnesses import Given
 from services.desk import options, people
 from services.desk.app import Invocation, command, group
-from services.desk.city import restore as restoring
 from services.desk.city.last_verified import keep_result
 from services.desk.city.outside import known_checkpoints
 from services.desk.city.second_copy import currency
@@ -31,7 +30,19 @@ from services.desk.views.output import note
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Unproven
 
-Kind = Literal["control", "request", "approval", "verdict", "attempt", "receipt", "resolution", "seal", "delivery"]
+Kind = Literal[
+    "control",
+    "request",
+    "approval",
+    "verdict",
+    "attempt",
+    "receipt",
+    "resolution",
+    "outside",
+    "acknowledgement",
+    "seal",
+    "delivery",
+]
 
 app = group("Prove the policy over the record.", "onevoice audit verify")
 
@@ -156,6 +167,8 @@ def restore(
     The city must be stopped. If it is interrupted, repeat it without the option: it goes on where it ended.
     Exit status 7 when the copy does not verify.
     """
+    from services.desk.city import restore as restoring  # only where services run
+
     done = restoring.restore(desk.city(), into_new_store, note)
     desk.answer(vars(done), lambda out: restoring.report(out, done))
     return Exit.DONE

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from services.desk import confirm
 from services.desk.app import Invocation, command, group
+from services.desk.city.profile_check import NO_CREDENTIAL
 from services.desk.connection.link import broker_url
 from services.desk.views.output import errors_console
 from services.kernel.authority.signing import new_seed
@@ -41,6 +42,11 @@ def init(
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
     city = make_city(folder, plan, seals=None if demo else {root: _seal(root) for root in ROOTS})
 
+    without = [
+        str(path)
+        for profile in plan.profiles
+        if profile.platform not in NO_CREDENTIAL and not (path := city.token_path(profile.id)).exists()
+    ]
     then = "onevoice up" if city.settings.nats.embedded else "onevoice deploy systemd DIR"
 
     def draw(out: Console) -> None:
@@ -48,6 +54,7 @@ def init(
             Text(f"{city.settings.city.name} is in {city.folder}", style="bold"),
             Text(f"  officers  {', '.join(officer.id for officer in plan.officers)}"),
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
+            *map(Text, _about_tokens(without)),
             *map(Text, _about_keys(city, demo)),
             Text(f"Next: {then} --city {folder}"),
         ):
@@ -59,6 +66,7 @@ def init(
         "officers": [officer.id for officer in plan.officers],
         "systems": [system.id for system in plan.systems],
         "profiles": [profile.id for profile in plan.profiles],
+        "credentials_missing": without,
     }
     desk.answer(made, draw)
     return Exit.DONE
@@ -148,6 +156,17 @@ def _seal(root: str) -> Callable[[bytes], bytes]:
                 raise
             _warn(f"{error.message}; {error.hint}")
     return lambda seed: seal_seed(seed, passphrase).to_bytes()
+
+
+def _about_tokens(without: list[str]) -> list[str]:
+    """Say which credentials are still to be put there, and where it stands how to get each."""
+    if not without:
+        return []
+    shown = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
+    return [
+        f"  missing   {shown} (mode 0600): how to get each is in docs/platforms.md;",
+        "            onevoice profiles check says what is still missing",
+    ]
 
 
 def _about_keys(city: City, demo: bool) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas import canonical, subjects
+from schemas.events.broadcasts import BoardBeat, EocBroadcast
 from schemas.events.control import EocActivate, EocChange, EocStandDown, Posture
-from schemas.events.desk import BoardBeat, EocBroadcast, EocView, OrderReply
+from schemas.events.desk import EocView, OrderReply
 from services.desk import confirm, options, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.tasks import open_tasks

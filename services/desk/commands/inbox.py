@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
@@ -16,7 +17,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import outcome
+from services.desk.views import outcome, outside
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, print_json_line
@@ -46,8 +47,17 @@ async def inbox(
         if watch:
             return await _watch(desk, here)
         views = for_a_person((await here.pending())[0])
+        strange = await here.outside()
     shown = [outcome.request_json(view) for view in views]
-    desk.answer(shown, lambda out: pending_view.pending_table(out, views, SystemClock().now()))
+
+    def draw(out: Console) -> None:
+        now = SystemClock().now()
+        pending_view.pending_table(out, views, now)
+        if strange:
+            out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
+            outside.listed(out, strange, now)
+
+    desk.answer(shown, draw)
     return Exit.DONE
 
 

@@ -1,4 +1,4 @@
-"""``onevoice profiles``: list, check, rehearse, add, suspend, remove."""
+"""``onevoice profiles``: list, check, rehearse, connect, add, suspend, remove."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from services.desk import completion, confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
-from services.desk.city.profile_check import NO_CREDENTIAL, examine
+from services.desk.city.profile_check import NO_CREDENTIAL, examine, keeps_credentials
+from services.desk.commands.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.session import Session
 from services.desk.views import city as shown
 from services.desk.views import outcome
@@ -47,7 +48,7 @@ async def listing(desk: Invocation, as_: options.AsksAs = None) -> int:
 
 @command(app, "check", "onevoice profiles check")
 async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
-    """Check each profile's sanction, statements and credential.
+    """Check each profile's sanction and statements; where the city runs, its credential and its platform too.
 
     Exit status 2 when one of them could not be posted to.
     """
@@ -57,7 +58,11 @@ async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     here_alone = {profile.id: examine(city, profile) for profile in profiles}
     # A platform would only say once more what was found here.
     sound = tuple(profile for profile in profiles if here_alone[profile.id].ok)
-    objections = await unwilling(city, city.settings.city.website, sound)
+    objections = {}
+    if keeps_credentials(city):
+        objections = await unwilling(city, city.settings.city.website, sound)
+    else:
+        note("The credentials are not here: neither they nor the platforms were looked at. Run it where the city runs.")
     found = [
         examine(city, profile, objections[profile.id]) if profile.id in objections else here_alone[profile.id]
         for profile in profiles
@@ -110,6 +115,9 @@ async def rehearse(
         [rehearsed.rehearsed_json(one) for one in found], lambda out: rehearsed.rehearsals(out, found, left_out)
     )
     return rehearsed.exit_status(found)
+
+
+command(app, "connect", CONNECT_EXAMPLE)(connect)
 
 
 @command(

@@ -19,7 +19,7 @@ from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import advice, dead_letters, difference, health, outcome
+from services.desk.views import advice, dead_letters, difference, health, outcome, outside
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
@@ -37,11 +37,12 @@ app = group("Requests that were made.")
 async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
     """List the requests that wait for something.
 
-    For programs the answer is the list of requests; dead letters are named on standard error.
+    For programs the answer is the list of requests; dead letters and posts from outside are named on standard error.
     """
     async with session.asking(desk, as_) as here:
         views, failed = await here.pending()
         alarms = health.alarms((await here.eoc()).services)
+        strange = await here.outside()
         earlier = {view.request.request_id: await _earlier(here, view) for view in views}
 
     def draw(out: Console) -> None:
@@ -56,12 +57,17 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         if failed:
             out.print(Text(f"\nMessages that a service could not handle, {len(failed)}:", style="bold"))
             dead_letters.table(out, failed, now)
+        if strange:
+            out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
+            outside.listed(out, strange, now)
         for said in alarms:
             out.print(Text(f"\nALARM, {told(said)} (onevoice doctor)", style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
     if desk.as_json and failed:
         errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
+    if desk.as_json and strange:
+        errors_console().print(Text(f"posts from outside: {len(strange)}; onevoice outside list --json"))
     if desk.as_json and alarms:
         errors_console().print(Text(f"alarms: {len(alarms)}; onevoice doctor"))
     return Exit.DONE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from schemas import canonical, subjects
-from schemas.events.desk import BoardBeat, BoardEvent, BoardQuery
+from schemas.events.broadcasts import BoardBeat
+from schemas.events.desk import BoardEvent, BoardQuery
 from services.desk.connection.light_nats import Msg
 from services.desk.connection.link import Link
 

@@ -11,6 +11,7 @@ import sys
 from typing import Any, cast
 
 from services.kernel.authority.signing import Signer
+from services.kernel.base.encrypted import OnlyEncrypted
 
 _modules = cast(dict[str, Any], sys.modules)
 _hidden = "aiohttp" not in _modules and "nats" not in _modules
@@ -25,7 +26,7 @@ finally:
         del _modules["aiohttp"]
 
 
-class SigningClient(Client):
+class SigningClient(OnlyEncrypted, Client):
     """nats-py's client, whose answer to the server's challenge is signed by a key that may be an agent's."""
 
     def __init__(self, signer: Signer) -> None:

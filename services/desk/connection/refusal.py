@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from services.kernel.base.encrypted import PlainServer
 from services.kernel.base.errors import OneVoiceError, Refused, Unreachable
 
 
@@ -30,6 +31,11 @@ def why_not_connected(error: Exception, *, url: str, user: str, embedded: bool, 
         return _unreachable(
             f"the broker at {url} shows a certificate that is not trusted here ({reason})",
             "if it is the city's own broker, name the authority of its certificate in city.toml, [nats] tls_ca",
+        )
+    if isinstance(error, PlainServer):
+        return _unreachable(
+            f"the broker at {url} offers no encryption (TLS), and city.toml wants it: nothing was sent",
+            "somebody may be between you and it; else give the broker its certificate, or mend [nats] in city.toml",
         )
     if wants_tls:
         return _unreachable(

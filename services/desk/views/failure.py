@@ -14,6 +14,7 @@ import typer
 
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError
+from services.kernel.base.parts import missing_part
 
 LOG_NAME = "desk-errors.log"
 LOG_BYTES = 1_000_000
@@ -41,13 +42,13 @@ def usage(error: Exception) -> OneVoiceError | None:
 
 
 def known(error: Exception) -> OneVoiceError | None:
-    """Return errors that have an answer: our own, and what the machine says of files."""
+    """Return errors that have an answer: our own, what the machine says of files, a part that is not installed."""
     if isinstance(error, OneVoiceError):
         return error
     if isinstance(error, OSError) and error.filename is not None:
         place = f"{error.filename}: {error.strerror}"
         return BadInput("file.unusable", place, "check the path, its permissions and the space on the disk")
-    return None
+    return missing_part(error)
 
 
 def bug(error: Exception, args: list[str]) -> OneVoiceError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from enum import StrEnum
 from schemas import flow
 from schemas.events.audit import LedgerIntegrity
 from schemas.events.desk import EocView, OfficerView, RequestView, ServiceHealth
+from schemas.events.outside import OutsideView
 from services.desk.city.last_verified import LastVerified
 from services.desk.views import unconfirmed
 from services.desk.views.outcome import expiry_of
@@ -67,6 +68,15 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
     first = found[0][0]
     mend = f"look at the profile, then: onevoice status {first}"
     return Line("posts", Level.WARN, "; ".join(said[:3]) + more, mend)
+
+
+def outside_posts(views: Sequence[OutsideView]) -> Line:
+    """Judge the posts on official profiles that did not come through the gate, and that no officer has acknowledged."""
+    if not views:
+        return Line("outside posts", Level.OK, "none, as far as the profiles are watched")
+    first = views[0].post
+    detail = f"{len(views)} did not come through the gate, the first {first.outside} on {first.profile}"
+    return Line("outside posts", Level.WARN, detail, f"onevoice outside show {first.outside}; onevoice outside ack")
 
 
 def profiles(found: list[ProfileCheck]) -> Line:
@@ -189,19 +199,21 @@ def expiries(officers: tuple[OfficerView, ...], now: datetime) -> list[Line]:
     return lines or [Line("officers' roles", Level.OK, "none ends within 30 days")]
 
 
-def certificate(server: str, end: datetime, now: datetime) -> Line:
-    """Say within 30, 7 and 1 days that the broker's certificate ends: from then on nobody can connect."""
+_NEW_CERTIFICATE = "onevoice tls in the folder of its authority makes a new one; then reload the broker"
+
+
+def certificate(server: str, end: datetime, now: datetime, mend: str = _NEW_CERTIFICATE) -> Line:
+    """Say within 30, 7 and 1 days that a certificate ends: from then on nobody can connect."""
     left = end - now
     step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
     if step is None:
         return Line("certificate", Level.OK, f"of {server}: good until {end:%Y-%m-%d}")
     detail = f"of {server}: ends in {ago(left.total_seconds())} (within {step.days} days)"
-    mend = "onevoice tls in the folder of its authority makes a new one; then reload the broker"
     return Line("certificate", Level.WARN, detail, mend)
 
 
 def tokens(ends: Mapping[str, date], now: datetime) -> list[Line]:
-    """Say within 30, 7 and 1 days that a profile's token ends, by the day that city.toml names."""
+    """Say within 30, 7 and 1 days that a profile's token ends, by the day that city.toml names (``token_ends``)."""
     lines = []
     for profile, day in sorted(ends.items()):
         left = token_end(day) - now
@@ -215,7 +227,8 @@ def tokens(ends: Mapping[str, date], now: datetime) -> list[Line]:
         else:
             said = f"ends in {ago(left.total_seconds())} (within {step.days} days)"
             lines.append(Line(name, Level.WARN, said, mend))
-    return lines
+    known = f"{len(ends)} ends are known (token_ends in city.toml)"
+    return lines or [Line("tokens", Level.OK, f"{known}, none within 30 days" if ends else known)]
 
 
 def copy_lag(newest: int, copied: int) -> Line:

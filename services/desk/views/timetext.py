@@ -16,6 +16,7 @@ _zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 
 _PART = re.compile(r"([0-9]{1,9})(d|h|min|m|s)")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
+_CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
 _FORMS = "write it as 4h, 90m, 2d, 1h30m or 45s"
 
 
@@ -40,15 +41,19 @@ def duration(text: str, code: str = "duration.malformed") -> timedelta:
 def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires") -> datetime:
     """Return the time that a duration from now, or an ISO 8601 time, means, in UTC.
 
-    A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``what`` names the
-    option and the error's code.
+    A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``18:00`` is the
+    next time that the clocks there show it. ``what`` names the option and the error's code.
 
     Raises:
         BadInput: ``<what>.malformed``, ``<what>.zone`` when it is not clear which moment is meant, ``<what>.past`` when
             it is not after now.
     """
     word = text.strip()
-    if word[:1].isdigit() and not re.match(r"\d{4}-", word):
+    if _CLOCK.fullmatch(word):
+        today = now.astimezone(zone or UTC).date()
+        days = (f"{today + timedelta(days=ahead)}T{word.zfill(5)}" for ahead in (0, 1))
+        at = next((at for at in (_iso(day, zone, what) for day in days) if at > now), now)
+    elif word[:1].isdigit() and not re.match(r"\d{4}-", word):
         at = now + duration(word, f"{what}.malformed")
     else:
         at = _iso(word, zone, what)
@@ -84,7 +89,7 @@ def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
         raise BadInput(
             f"{what}.malformed",
             f"{_short(word)} is neither a duration nor a time",
-            "use 4h, 90m, 2d, or a time such as 2026-01-31T18:00-08:00",
+            "use 4h, 90m, 2d, 18:00, or a time such as 2026-01-31T18:00-08:00",
         ) from error
 
 

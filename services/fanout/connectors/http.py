@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -26,6 +27,18 @@ _BODY_BYTES = 1024 * 1024
 _WORDS = 300
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
+_NOT_NOW = "the account may not post now"
+_SCOPE = re.compile(
+    r"scope|insufficient permission|necessary permission|app permission|permission[_ ]denied", re.IGNORECASE
+)
+"""Mastodon: "outside the authorized scopes"; Pleroma: "Insufficient permissions: ..."; X: "app permissions"."""
+_ACCOUNT = re.compile(
+    r"\b(?:login|account)(?: is| has been)?(?: currently)? "
+    r"(?:suspended|disabled|locked|deactivated|frozen|limited|pending|missing)"
+    r"|suspended account|account ?(?:takedown|deactivated|suspended)|(?:un)?confirmed e-?mail|invalid credentials",
+    re.IGNORECASE,
+)
+"""What a server says when nothing is wrong with the message: somebody has to set the account right there."""
 _SAID = ("error", "title", "message", "description", "detail")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
 Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
@@ -221,10 +234,12 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
     if _lacks_scope(outcome):
         return Retryable(f"{NO_SCOPE}: {outcome.words}", cause=Cause.CREDENTIAL)
+    if _account_is_closed(outcome):
+        return Retryable(f"{_NOT_NOW}: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
     if 400 <= outcome.status < 500 and outcome.status != 408:
-        if outcome.body is None:
+        if _is_a_proxys(outcome):
             return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
@@ -239,17 +254,27 @@ def cause_of(outcome: Outcome) -> Cause | None:
         return Cause.HOST
     if outcome.status == 429:
         return Cause.LIMIT
-    if outcome.status == 401 or _lacks_scope(outcome):
+    if outcome.status == 401 or _lacks_scope(outcome) or _account_is_closed(outcome):
         return Cause.CREDENTIAL
     if 300 <= outcome.status < 400:
         return Cause.OWN
-    return Cause.HOST if outcome.body is None or outcome.status >= 500 or outcome.status < 300 else None
+    return Cause.HOST if _is_a_proxys(outcome) or outcome.status >= 500 or outcome.status < 300 else None
+
+
+def _is_a_proxys(outcome: Answer) -> bool:
+    """True where what stands before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
+    return outcome.body is None or "cf-mitigated" in outcome.headers
 
 
 def _lacks_scope(outcome: Answer) -> bool:
-    """True where the credential may not do this (RFC 6750; Mastodon: "outside the authorized scopes")."""
+    """True where the credential may not do this (RFC 6750, and what servers say)."""
     challenge = str(outcome.headers.get("WWW-Authenticate", ""))
-    return outcome.status == 403 and "scope" in f"{outcome.words} {outcome.body} {challenge}".casefold()
+    said = f"{outcome.words} {outcome.body} {challenge}"
+    return outcome.status == 403 and _SCOPE.search(said) is not None
+
+
+def _account_is_closed(outcome: Answer) -> bool:
+    return outcome.status in (400, 403) and outcome.body is not None and _ACCOUNT.search(outcome.words) is not None
 
 
 def _to(outcome: Answer) -> str:

@@ -11,6 +11,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.email.connector import EmailConnector
 from services.fanout.connectors.facebook.connector import FacebookConnector
 from services.fanout.connectors.instagram.connector import InstagramConnector
+from services.fanout.connectors.instances import mastodon_bases
 from services.fanout.connectors.linkedin.connector import LinkedInConnector
 from services.fanout.connectors.manual.connector import ManualConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
@@ -25,12 +26,9 @@ from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.x.connector import XConnector
 from services.kernel.base.city import City
-from services.kernel.base.run_file import running_city
 from services.kernel.base.settings_now import settings_now
 
 __all__ = ["LIMITS", "connectors", "limits_of", "mastodon_bases", "website_of"]
-
-TOWNSQUARE = "townsquare"
 
 
 def connectors(city: City, website: str) -> dict[str, Connector]:
@@ -103,27 +101,3 @@ def _servers(city: City) -> Callable[[str], str]:
         return section.servers.get(name) or settings_now(city).bluesky.servers[name]
 
     return server_of
-
-
-def mastodon_bases(city: City) -> Callable[[str], str]:
-    """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
-
-    def base_of(instance: str) -> str:
-        # A profile on a server that was written into city.toml since the start is served without a restart.
-        known = city.settings.mastodon.instances.get(instance)
-        if known is None and instance != TOWNSQUARE:
-            known = settings_now(city).mastodon.instances.get(instance)
-        if known is not None:
-            return known
-        if instance != TOWNSQUARE or city.settings.townsquare is None:
-            raise LookupError(instance)
-        section = city.settings.townsquare
-        return _running_townsquare(city) or f"http://{section.host}:{section.port}"
-
-    return base_of
-
-
-def _running_townsquare(city: City) -> str | None:
-    """Return the townsquare's URL that ``onevoice up`` wrote down, if that process lives."""
-    url = (running_city(city) or {}).get("townsquare_url")
-    return url if isinstance(url, str) else None

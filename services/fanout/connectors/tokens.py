@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import datetime
 from pathlib import Path
 
 _read: dict[str, tuple[tuple[int, int, int, int], str]] = {}
@@ -38,6 +39,20 @@ def read_token(path: Path) -> str:
         raise TokenFault(f"{_shown(path)} does not hold a token")
     _read[str(path)] = (how, token)
     return token
+
+
+def expiry_path(path: Path) -> Path:
+    """Return where it stands when a credential ends; no file: it does not end by itself, or nobody knows."""
+    return path.with_suffix(".expires")
+
+
+def expiry_of(path: Path) -> datetime | None:
+    """Return when the credential at ``path`` ends, as ``onevoice profiles connect`` noted it."""
+    try:
+        noted = datetime.fromisoformat(expiry_path(path).read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        return None
+    return noted if noted.tzinfo is not None else None
 
 
 def _shown(path: Path) -> str:

@@ -15,11 +15,14 @@ from email.utils import parsedate_to_datetime
 from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
+_UNITS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?)", re.IGNORECASE)
+_LEFT = re.compile(r"(?:^|[,; ])(?:reset|t)=\"?([0-9]{1,12})", re.IGNORECASE)
+"""Of the RateLimit field in its newer forms (draft-ietf-httpapi-ratelimit-headers): seconds."""
 _EPOCH = 1e9
 """Numbers from here on are seconds since 1970, and not a wait of 31 years."""
 _EPOCH_MILLISECONDS = 1e11
 _TOO_MANY_REQUESTS = 429
-_RESETS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
+_RESETS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset-after", "ratelimit")
 
 
 def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_REQUESTS) -> float | None:
@@ -27,7 +30,7 @@ def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_R
 
     Retry-After (RFC 9110) comes first; of several the longest counts. X-RateLimit-Reset (Mastodon; X-Rate-Limit-Reset
     on X) and RateLimit-Reset (AT Protocol) count for a 429: other answers carry them too, and ask for nothing by it.
-    Each may hold seconds, an epoch, an HTTP date or ISO 8601.
+    Each may hold seconds, with or without their unit, an epoch, an HTTP date or ISO 8601, or several of these.
 
     Args:
         headers: of the answer, names in any case.
@@ -48,9 +51,9 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[float]:
     for value in _values(headers, name):
-        wait = _wait(value, clock)
-        if wait is not None:
-            yield wait
+        whole = _wait(value, clock)
+        found = [whole] if whole is not None else [_wait(one.strip(), clock) for one in value.split(",")]
+        yield from (wait for wait in found if wait is not None)
 
 
 def _wait(value: str, clock: datetime) -> float | None:
@@ -61,6 +64,10 @@ def _wait(value: str, clock: datetime) -> float | None:
             return number
         seconds = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
         return max(0.0, seconds - clock.timestamp())
+    if unit := _UNITS.fullmatch(value):
+        return float(unit[1]) / (1_000 if unit[2].lower().startswith("m") else 1)
+    if left := _LEFT.search(value):
+        return float(left[1])
     time = _time(value)
     return max(0.0, (time - clock).total_seconds()) if time is not None else None
 
@@ -69,7 +76,7 @@ def _time(value: str) -> datetime | None:
     """Read ISO 8601 or an HTTP date, in any case; without a zone it is UTC."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         with suppress(ValueError, TypeError, IndexError, OverflowError):
-            time = read(value.upper())
+            time = read(value.upper().replace(" UTC", "Z"))
             return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     return None
 

@@ -67,6 +67,10 @@ class Admission:
                 return refused
         return self._pay(request, profile, host)
 
+    def not_sent(self, request: Request, profile: Profile, host: Host) -> None:
+        """Give back what ``enter`` took for a post that did not begin."""
+        host.quota.give_back(profile.id, amount=weight_of(request, profile.platform))
+
     def on_folded(self, entry: Entry, applied: Applied) -> None:
         """Count what other copies post: a platform counts all of them together."""
         if applied.kind != "attempt" or applied.void:

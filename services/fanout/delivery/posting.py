@@ -67,6 +67,7 @@ class _RecordedAttempt:
 
     place: Place
     way: _PostingWay
+    attempt: Attempt
     attempt_seq: int
     start: Start
     lease: Lease
@@ -129,9 +130,16 @@ class Posting:
             return wait
         crash_point("fanout.attempt.authorized")
         async with self._starts.one() as start:
-            return await self._attempt_and_call(place, number, way, start)
+            recorded = await self._record(place, number, way, start)
+            if not isinstance(recorded, _RecordedAttempt):
+                self._admission.not_sent(place.state.request, profile, way.host)
+                return recorded
+            return await self._call_and_conclude(recorded)
 
-    async def _attempt_and_call(self, place: Place, number: int, way: _PostingWay, start: Start) -> StepOutcome:
+    async def _record(
+        self, place: Place, number: int, way: _PostingWay, start: Start
+    ) -> _RecordedAttempt | LookAgain | Wait:
+        """Put the attempt on record; return it when it is ours and counts, else what is next."""
         newest = self._places.newest(place)
         if newest is None or self._places.next_step(newest) != Post(number):
             return LookAgain()  # by now it would be refused, or not count
@@ -139,17 +147,22 @@ class Posting:
         known = place.state.target(place.profile).receipt_last
         attempt_seq = await self._attempt(newest, way.profile, number)
         attempt = place.state.target(place.profile).attempt
-        if not attempt_seq or attempt is None:
+        if attempt_seq and attempt is not None:
+            return _RecordedAttempt(newest, way, attempt, attempt_seq, start, lease, decided_under, known)
+        newest = self._places.newest(place)
+        if newest is not None and isinstance(self._places.next_step(newest), Post):
             return Wait(VOID_PAUSE, "its attempt did not count")
-        call = _RecordedAttempt(newest, way, attempt_seq, start, lease, decided_under, known)
-        self._calling[attempt_seq] = lease
+        return LookAgain()  # another copy was first: what it waits for wakes it
+
+    async def _call_and_conclude(self, call: _RecordedAttempt) -> StepOutcome:
+        self._calling[call.attempt_seq] = call.lease
         try:
-            result = await self._call(call, attempt)
+            result = await self._call(call)
         finally:
-            del self._calling[attempt_seq]
+            del self._calling[call.attempt_seq]
         crash_point("fanout.call.ended")
-        if isinstance(result, Unknown) and lease.age() > lease.length:
-            return await self._settler.look_after_sleep(place, attempt, attempt_seq, known)
+        if isinstance(result, Unknown) and call.lease.age() > call.lease.length:
+            return await self._settler.look_after_sleep(call.place, call.attempt, call.attempt_seq, call.known)
         return await self._conclude(call, result)
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
@@ -186,7 +199,7 @@ class Posting:
         target = state.target(place.profile)
         return target.attempt_seq if target.attempt == attempt else 0
 
-    async def _call(self, call: _RecordedAttempt, attempt: Attempt) -> PublishResult | NotAttempted:
+    async def _call(self, call: _RecordedAttempt) -> PublishResult | NotAttempted:
         place, way = call.place, call.way
         try:
             await self._runtime.projection.fresh(STALE_SECONDS)
@@ -203,7 +216,7 @@ class Posting:
         def on_answer(result: PublishResult) -> AfterAnswer:
             return self._admission.note_answer(place.profile, result, way.host)
 
-        intent = self._intent(place, way, attempt, call.lease)
+        intent = self._intent(place, way, call.attempt, call.lease)
         return await self._caller.publish(way.connector, intent, call.lease, authorize, on_answer)
 
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
@@ -227,6 +240,8 @@ class Posting:
     async def _conclude(self, call: _RecordedAttempt, result: PublishResult | NotAttempted) -> StepOutcome:
         """Write the receipt of an attempt, if it is known how it ended."""
         place, now = call.place, self._runtime.clock.now()
+        if isinstance(result, NotAttempted):
+            self._admission.not_sent(place.state.request, call.way.profile, call.way.host)
         attempt = place.state.target(place.profile).attempt
         if isinstance(result, Unknown) or attempt is None:
             # No receipt yet, and nothing is sent again before the platform was asked how it ended.

@@ -149,12 +149,17 @@ class Bucket:
         self._at = now if self._at is None else max(self._at, now)
 
 
+LOOKS = Rate(20.0, 0.1, reserve=0.0)
+"""What the watch over profiles may ask one host for: 50 looks in 5 minutes, a sixth of what Mastodon allows."""
+
+
 class Quota:
     """The buckets of one host and its accounts."""
 
     def __init__(self, limit: HostLimit) -> None:
         self._limit = limit
         self._host = Bucket(limit.host) if limit.host else None
+        self._looks = Bucket(LOOKS) if limit.host else None
         self._accounts: dict[str, Bucket] = {}
 
     def take(self, account: str, now: float, *, amount: float = 1.0, urgent: bool = False) -> float:
@@ -164,6 +169,24 @@ class Quota:
         if wait == 0.0:
             for bucket in buckets:
                 bucket.take(amount)
+        return wait
+
+    def give_back(self, account: str, *, amount: float = 1.0) -> None:
+        """Give back what was taken for a post that was not sent after all."""
+        for bucket in (self._host, self._account(account)):
+            if bucket is not None:
+                bucket.take(-amount)
+
+    def look(self, now: float) -> float:
+        """Take a look at a profile from the looks' own bucket and return 0, or take nothing and return the wait.
+
+        It counts at the host like any call, and never uses up the host's reserve; to an account's posts it is nothing.
+        """
+        buckets = [bucket for bucket in (self._host, self._looks) if bucket is not None]
+        wait = max((bucket.wait(now, 1.0, urgent=False) for bucket in buckets), default=0.0)
+        if wait == 0.0:
+            for bucket in buckets:
+                bucket.take(1.0)
         return wait
 
     def spent(self, account: str, at: float, *, amount: float = 1.0) -> None:

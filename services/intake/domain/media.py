@@ -77,8 +77,16 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
         raise _too_many_pixels("far too many") from error
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
         raise _broken(error) from error
+    _scale_transparency(image, raw)
     # A phone's JPEG may hold a second picture (its depth, or the other eye's): Pillow calls it MPO and opens the first.
     return image, "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _scale_transparency(image: Image.Image, raw: bytes) -> None:
+    """Bring the transparent grey of a PNG of 2 or 4 bits to the 8 bits that Pillow decodes its samples to."""
+    depth, clear = raw[24:25], image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and depth in (b"\x02", b"\x04") and isinstance(clear, int):
+        image.info["transparency"] = clear * 255 // (2 ** depth[0] - 1)
 
 
 def _upright(image: Image.Image) -> Image.Image:

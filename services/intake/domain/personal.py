@@ -30,22 +30,40 @@ _PHN_WORD = re.compile(
     r"(?i)\b(?:phn|personal health|health (?:number|card)|care ?card|carte sant[eé])\b[^\d\n]{0,30}$"
 )
 _OTHER_WORD = re.compile(
-    r"(?i)\b(?:permits?|permis|pids?|parcels?|folios?|lots?|plans?|files?|dossier|tenders?|invoices?|orders?|"
-    r"ref(?:erence)?|units?|bylaws?|licen[cs]es?|serial|models?|parts?|cases?|incidents?|projects?|accounts?|isbn|barcode|"
+    r"(?i)\b(?:permits?|permis|pids?|parcels?|folios?|rolls?|r[oô]le|lots?|plans?|files?|dossiers?|tenders?|bids?|soumissions?|"
+    r"invoices?|factures?|orders?|commandes?|contracts?|contrats?|claims?|r[eé]clamations?|ref(?:erence)?s?|r[eé]f[eé]rences?|"
+    r"units?|unit[eé]s?|suites?|rooms?|salles?|chambres?|apartments?|appartements?|apts?|apps?|houses?|maisons?|addresses|adresses|"
+    r"stalls?|sites?|campsites?|blocks?|sections?|districts?|zones?|routes?|bus|buses|autobus|lignes?|lines?|highways?|roads?|exits?|"
+    r"wells?|puits|hydrants?|poles?|poteaux|meters?|compteurs?|vehicles?|v[eé]hicules?|trucks?|camions?|plates?|plaques?|"
+    r"frequency|frequencies|fr[eé]quences?|channels?|canaux|canal|population|gst|hst|pst|tps|tvq|tvh|bn|business|entreprise|"
+    r"charit(?:y|able)|registration|enregistrement|tracking|suivi|bylaws?|licen[cs]es?|licences?|serial|s[eé]rie|models?|mod[eè]les?|"
+    r"parts?|pi[eè]ces?|cases?|cas|incidents?|projects?|projets?|accounts?|comptes?|isbn|issn|barcode|meetings?|zoom|webinar|passcode|"
     r"event id|id|po|rfp|rfq)"
-    r"(?:\s+(?:no|number|nos|numbers|num[eé]ro|id))?\.?\s*[:#]?\s*$"
+    r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?\s*[:#]?\s*$"
 )
 _NO_PERSONS = "08"
 """First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
 
 _MONEY = re.compile(r"[$€£]\s?$")
+_MEASURED = re.compile(
+    r"\s?(?:[$€£%]|(?:dollars?|residents?|people|households?|homes|m[23²³]|km|kwh|mhz|litres?|liters?)\b)",
+    re.IGNORECASE,
+)
+"""What behind a number says that it is an amount."""
 _BEFORE = 48
 """Characters before a number that are looked at for what it is."""
 
+_AT = r"(?:@ ?| @ | ?[(\[{<]at[)\]}>] ?| at (?=[\w-]+ dot ))"
+"""``name @host`` is a name and a handle, as on Bluesky."""
+_DOT = r"(?:\.| ?[(\[{<](?:dot|point)[)\]}>] ?| dot )"
 _ADDRESS = re.compile(
-    r"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\])\s?(?P<host>(?:[\w-]+\.)+[^\W\d_]{2,})", re.IGNORECASE
+    rf"(?<![\w.+@-])[\w.!#$%&'*+/=?^`{{|}}~-]+{_AT}(?P<host>(?:[\w-]+{_DOT})+[^\W\d_]{{2,}})", re.IGNORECASE
 )
-PUBLIC_BODIES = re.compile(r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca)", re.IGNORECASE)
+PUBLIC_BODIES = re.compile(
+    r"(?:.+\.)?(?:gc\.ca|canada\.ca|gov\.[a-z]{2}\.ca|gouv\.[a-z]{2}\.ca|leg\.bc\.ca|qu[eé]bec\.ca|"
+    r"(?:alberta|ontario|saskatchewan|manitoba|novascotia|yukon|princeedwardisland|gnb)\.ca)",
+    re.IGNORECASE,
+)
 """Hosts of Canada's federal, provincial and territorial governments."""
 
 
@@ -96,7 +114,8 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
             before = plain[max(0, match.start() - _BEFORE) : match.start()]
             named = word.search(before) is not None
             shaped = code == "phn" or (match["gap"] != "" and digits[0] not in _NO_PERSONS)
-            if valid(digits) and digits.strip("0") and (named or (shaped and not _is_other(before))):
+            other = _is_other(before) or _MEASURED.match(plain, match.end()) is not None
+            if valid(digits) and digits.strip("0") and (named or (shaped and not other)):
                 yield Hit(code, what, _mask(digits)), match.start(), match.end()
 
 
@@ -124,9 +143,9 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
 def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterator[Hit]:
     allowed = tuple(one.casefold().removeprefix("@") for one in (city_host, *published) if one)
     for match in _ADDRESS.finditer(plain):
-        host = match["host"].casefold()
+        host = re.sub(_DOT, ".", match["host"].casefold())
         hosts = (host, links.host_of(f"https://{host}"))
-        address = re.sub(r"\s?(?:\(at\)|\[at\]|@)\s?", "@", match.group().casefold())
+        address = re.sub(_DOT, ".", re.sub(_AT, "@", match.group().casefold(), count=1))
         if PUBLIC_BODIES.fullmatch(host) or any(_covers(one, host, address) for one in allowed for host in hosts):
             continue
         yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")

@@ -16,10 +16,12 @@ PLAIN_WORDS = (
     "intercourse", "genitals", "semen", "rectum", "anus", "nipple", "nipples", "suck", "sucks", "swastika",
     "escort", "fecal", "hoe", "butt", "snatch", "skeet", "scat", "domination", "swinger", "humping", "grope",
     "hard core", "hardcore", "alaskan pipeline", "jelly donut", "girl on", "how to kill", "how to murder",
-    "ejaculation", "bondage", "spunk", "playboy", "strip club", "shrimping", "panty", "panties", "voyeur",
-    "xx", "bs", "mf", "neonazi", "suicide girls", "pegging", "simp", "big black", "huge fat", "coon", "coons",
+    "ejaculation", "bondage", "spunk", "playboy", "strip club", "shrimping", "panty", "panties", "voyeur", "xx",
+    "bs", "mf", "neonazi", "suicide girls", "pegging", "simp", "big black", "huge fat", "coon", "coons",
     "barenaked", "santorum", "tainted love", "poof", "negro", "pissing", "dp action", "poon", "cornhole",
-    "beaver lips", "missionary position", "snowballing", "busty", "mr hands", "honkey", "twink", "kinky",
+    "beaver lips", "missionary position", "snowballing", "busty", "mr hands", "honkey", "twink", "kinky", "vagina",
+    "penis", "vulva", "tit for tat", "spic and span", "undressing", "topless", "tied up", "bareback", "sexy",
+    "sadism", "bestiality", "voyeurism",
 )  # fmt: skip
 """Words of the lists that a city's own messages may need: animals, medicine, policing, traffic, place names."""
 
@@ -39,9 +41,42 @@ FRENCH_ANYWHERE = (
 )  # fmt: skip
 """French words that mean nothing else in any language."""
 
-NAME_WORDS = ("hooker", "dick", "cock", "cocks", "knob", "quim", "bastard", "tosser", "boner", "beaner", "dyke", "paki")
+ANYWHERE = (
+    "fuck", "fucking", "fucked", "fucker", "motherfucker", "shit", "shitty", "bullshit", "cunt", "asshole",
+    "arsehole", "bitch", "nigger", "faggot", "wanker", *FRENCH_ANYWHERE, "puta", "putas", "hijo de puta",
+    "hijueputa", "mierda", "cabrón", "cabrones", "gilipollas", "pendejo", "chinga", "joder", "coño", "foda-se",
+    "caralho", "filho da puta", "scheiße", "scheiß", "scheisse", "arschloch", "wichser", "fotze", "hurensohn",
+    "cazzo", "merda", "stronzo", "vaffanculo", "puttana", "figlio di puttana", "kurwa", "pierdolić", "jebać",
+    "godverdomme", "klootzak", "putangina", "putang ina", "tangina", "đụ má", "địt mẹ", "блядь", "сука блять",
+    "пизда", "хуй", "ебать", "мудак", "chutiya", "bhenchod", "madarchod", "चूतिया", "मादरचोद", "भेनचोद", "ਭੈਣਚੋਦ",
+    "ਮਾਦਰਚੋਦ", "操你妈", "他妈的", "傻逼", "肏", "屌你", "씨발", "개새끼", "kurva anyád", "orospu çocuğu",
+    "جنده", "کسکش", "شرموطة",
+    "بهنچود",
+)  # fmt: skip
+"""Words that mean nothing else in any language: what is looked for in a text that is neither English nor French."""
+
+NAME_WORDS = (
+    "fuk",
+    "shag",
+    "dildo",
+    "crotch",
+    "faggot",
+    "hooker",
+    "dick",
+    "cock",
+    "cocks",
+    "knob",
+    "quim",
+    "bastard",
+    "tosser",
+    "boner",
+    "beaner",
+    "dyke",
+    "paki",
+)
 """Words that are also names of people and places: none where they stand as such."""
 
+_ANYWHERE = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, ANYWHERE))})(?!\w)|操你妈|他妈的|傻逼", re.IGNORECASE)
 _NAMES = "|".join(NAME_WORDS)
 _PLACE = (
     r"(?:Road|Rd|Street|St|Avenue|Ave|Drive|Dr|Lane|Ln|Crescent|Cres|Court|Ct|Place|Pl|Way|Trail|Terrace|"
@@ -73,6 +108,8 @@ def find(text: str, language: str = "en", names: tuple[str, ...] = ()) -> tuple[
     plain = _NAMED.sub(" ", text)
     for name in names:
         plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", plain)
+    if language not in ("en", "fr"):
+        return tuple(dict.fromkeys(match.group() for match in _ANYWHERE.finditer(plain)))
     matches = _filter("fr" if language == "fr" else "en").check_profanity(plain).get("matches") or ()
     return tuple(dict.fromkeys(str(match["word"]) for match in matches))
 

@@ -21,23 +21,34 @@ _LINE = regex.compile(r"\n\s*")
 _SENTENCE = regex.compile(rf"(?<=[\p{{Sentence_Terminal}}…])(?:{_CLOSERS}\s+|(?<=[。！？｡．]){_CLOSERS}\s*)")
 """Where a sentence ends: behind a mark of any script (Unicode's Sentence_Terminal) and what closes quotes and brackets;
 the wide marks of Chinese and Japanese need no space behind them."""
-_WORD = regex.compile(r"\s+")
+_WORD = regex.compile(r"[\s\u200b]+")
+"""A zero-width space parts words, too: in Thai, Lao, Khmer and Burmese."""
+_SPACES = "".join(
+    map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
+)
 
 _ABBREVIATIONS = (
-    r"st|ave?|rd|blvd|boul|hwy|rte|cres|crt|ct|pl|pk|pkwy|sq|terr|apt|bldg|fl|ste|mtn?|ft|jct|"
-    r"mrs?|ms|mx|dr|prof|rev|hon|gen|col|maj|capt|cpt|lt|sgt|cst|cpl|const|insp|supt|det|pte|coun|gov|pres|sen|rep|"
-    r"mmes?|mlles?|me|dre|pr|mgr|"
+    r"ave?|boul|hwy|pkwy|cty|rte|cres|terr|apt|app|suppl|ste|"
+    r"mx|prof|rev|hon|gen|col|maj|capt|cst|const|insp|supt|det|pte|coun|gov|pres|sen|rep|asst|dep|div|batt|brig|adm|"
+    r"mm|mmes?|mlles?|me|dre|mgr|"
     r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|janv|f[eé]vr?|avr|juill|d[eé]c|"
-    r"mon|tues?|wed|thu|thurs?|fri|sat|sun|lun|mer|jeu|ven|sam|dim|"
-    r"nos?|nbr|num|approx|dept|est|govt|min|max|vs|cf|etc|inc|ltd|ltée|co|corp|jr|sr|tel|tél|ext|att|attn|fig|vol|ed|"
-    r"al|resp|env|pp?|ch|art|sec|hrs?|km|kg|lbs?|oz|temp|misc|incl|excl|ca|viz"
+    r"mon|tues?|weds?|thu|thurs?|fri|sat|sun|lun|mer|jeu|ven|sam|dim|"
+    r"ont|que|qu[eé]|alta|sask|man|[iî]\.-p\.-[eé]|calif|wash|ore|alb|prov|reg|dist|mun|nat|elem|sch|"
+    r"nos?|num|approx|appx|est|min|max|etc|inc|ltée|co|corp|cie|tel|tél|ext|poste|att|attn|fig|vol|ed|[eé]d|"
+    r"al|resp|env|art|sec|temp|misc|incl|excl|ca|viz|mi|rue|ex|fl|bur|suc|isl|ind|re|pt|univ|"
+    # Spanish, Portuguese, German, Italian, Polish
+    r"sra|srta|dra|ud|uds|av|avda|p[aá]g|n[uú]m|aprox|abs|evtl|usw|dott|sig|sigg|ul|tys|godz"
+    # Russian and Ukrainian
+    r"|ул|тел|г|д|им|стр|обл|пр|просп|вул|буд|грн|руб"
 )
-"""After these a full stop ends no sentence (English and French; CLDR's suppressions and what Canadian towns write)."""
+"""After these a full stop ends no sentence (CLDR's suppressions and what Canadian towns write, provinces included)."""
+_CONSONANTS = r"(?!\p{Lu}{2})[B-DF-HJ-NP-TV-XZb-df-hj-np-tv-xz]{2,6}"
+"""A word without a vowel is one too (Mt, Blvd, Trl, Mrs), unless it is in capitals: "Call the RCMP. Leave now." """
 _ABBREVIATED = regex.compile(
-    rf"(?:^|[\s(«“\"'\[/-])(?:\p{{L}}|\p{{L}}(?:\.\p{{L}})+|{_ABBREVIATIONS})\.$",
-    regex.IGNORECASE,
+    rf"(?:^|[\s(«“\"'\[/-])(?:(?i:\p{{L}}|\p{{L}}{{1,2}}(?:\.\s?\p{{L}}{{1,4}})+|{_ABBREVIATIONS})|{_CONSONANTS})\.$"
 )
-_BARE_NUMBER = regex.compile(r"(?:^|[\s(])\p{Nd}{1,3}\.$")
+_BARE_NUMBER = regex.compile(r"(?:^|[\s(])(?![2-9]11\.)\p{Nd}{1,3}\.$")
+"""An item's or a street's number; "Call 911." is a sentence."""
 _GOES_ON = regex.compile(r"\s*\p{Ll}")
 _BEFORE = 14
 """Characters before a sentence's end that are looked at for an abbreviation."""
@@ -69,7 +80,7 @@ class Splitter:
             if len(chunks) == self.most:
                 return None
             cut = self._first_cut(rest) if not chunks else _cut(rest, self.room)
-            chunks.append(_text(rest[:cut]).rstrip())
+            chunks.append(_text(rest[:cut]).rstrip(_SPACES))
             rest = _trimmed(rest[cut:])
         return chunks
 
@@ -125,7 +136,7 @@ class _Ends:
         return max(places, default=0)
 
     def _place(self, kind: regex.Pattern[str], match: regex.Match[str]) -> int:
-        closers = match.group().rstrip()
+        closers = match.group().rstrip(_SPACES)
         offset = match.start() + len(closers)
         if kind is _SENTENCE and not _ends(self._text, match.start(), match.end()):
             return 0
@@ -146,6 +157,6 @@ def _text(units: list[Unit]) -> str:
 
 def _trimmed(units: list[Unit]) -> list[Unit]:
     start = 0
-    while start < len(units) and units[start][0].isspace():
+    while start < len(units) and not units[start][0].strip(_SPACES):
         start += 1
     return units[start:]

@@ -91,7 +91,7 @@ def author_kind_of(sender: str, state: ControlState) -> Literal["officer", "syst
         raise Refused(
             "sender.revoked",
             f"{sender} is revoked since control revision {state.revoked[sender]}",
-            "ask the cao or the mcpe; a new key needs a new manifest",
+            "ask the cao or the mcpe: officers reinstate gives a revoked officer a new key, systems add a system",
         )
     if sender in state.officers:
         return "officer"

@@ -39,6 +39,13 @@ _SHAPED = regex.compile(
 )
 """Letters and signs whose shape a joiner behind them changes (Unicode, chapters 9, 12 and 23.2)."""
 
+_UNSPACED = regex.compile(
+    r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Javanese}\p{Balinese}]"
+)
+_MONGOLIAN = regex.compile(r"\p{Mongolian}")
+_BETWEEN = {"\u200b": _UNSPACED, "\u180e": _MONGOLIAN}
+"""What is right between two letters of these: a place where a line may break, and Mongolian's vowel separator."""
+
 _BLACK_FLAG = "\U0001f3f4"
 _TAG_END = "\U000e007f"
 _VARIATION = frozenset({*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})
@@ -153,7 +160,9 @@ def _is_private(text: str, index: int) -> bool:
 def _is_hidden(text: str, index: int) -> bool:
     character, code = text[index], ord(text[index])
     if code in _HIDDEN:
-        return True
+        letters = _BETWEEN.get(character)
+        beside = (text[index - 1 : index], text[index + 1 : index + 2])
+        return letters is None or not all(letters.match(one) for one in beside)
     if code in _VARIATION:
         return index == 0 or text[index - 1].isspace() or ord(text[index - 1]) in _VARIATION
     if character in (_ZWJ, _ZWNJ):

@@ -33,15 +33,17 @@ class Twins:
 
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
+        self._by_words: dict[tuple[str, str], dict[str, _Asked]] = {}
 
     def note(self, request: Request) -> None:
         """Remember a request; once."""
         if request.request_id in self._asked:
             return
         for known in list(self._over(request.at)):
-            del self._asked[known]
+            self._forget(known)
         asked = _Asked(_words(request), frozenset(request.targets), request.author, request.at)
         self._asked[request.request_id] = asked
+        self._by_words.setdefault(asked.words, {})[request.request_id] = asked
 
     def find(self, request: Request) -> tuple[ScreeningFinding, ...]:
         """Return a finding for the newest other request with the same words and a profile in common.
@@ -51,10 +53,10 @@ class Twins:
         """
         if request.act in ("recall", "all_clear") or request.answers is not None:
             return ()
-        words, targets = _words(request), frozenset(request.targets)
-        for request_id, known in reversed(self._asked.items()):
+        targets = frozenset(request.targets)
+        for request_id, known in reversed(self._by_words.get(_words(request), {}).items()):
             both = targets & known.targets
-            if request_id == request.request_id or not both or known.words != words:
+            if request_id == request.request_id or not both:
                 continue
             seconds = max(0, round((request.at - known.at).total_seconds()))
             if timedelta(seconds=seconds) > WINDOW:
@@ -69,6 +71,13 @@ class Twins:
                 ),
             )
         return ()
+
+    def _forget(self, request_id: str) -> None:
+        words = self._asked.pop(request_id).words
+        same = self._by_words[words]
+        del same[request_id]
+        if not same:
+            del self._by_words[words]
 
     def _over(self, now: datetime) -> Iterator[str]:
         """Yield what is to be forgotten: the oldest stand first."""

@@ -20,6 +20,7 @@ from schemas.events.base import Contract
 from schemas.events.control import Order
 from schemas.events.enrolment import SubmissionStatement
 from schemas.events.envelope import (
+    ACKNOWLEDGEMENT_TYPE,
     APPROVAL_TYPE,
     CLOCK_SKEW,
     ORDER_TYPE,
@@ -27,6 +28,7 @@ from schemas.events.envelope import (
     SUBMISSION_TYPE,
     Envelope,
 )
+from schemas.events.outside import AcknowledgementStatement
 from schemas.events.passkeys import Assertion
 from schemas.events.resolutions import ResolutionStatement
 from services.kernel.authority.officer_keys import OfficerKeys
@@ -35,7 +37,7 @@ from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 if TYPE_CHECKING:
     from services.kernel.control.control_state import ControlState
 
-Statement = Order | ApprovalStatement | ResolutionStatement | SubmissionStatement
+Statement = Order | ApprovalStatement | ResolutionStatement | SubmissionStatement | AcknowledgementStatement
 AnyStatement = TypeVar("AnyStatement", bound=Contract)
 
 ORDER_LIFETIME = timedelta(minutes=5)
@@ -46,6 +48,7 @@ _TYPES: dict[type[Contract], str] = {
     ApprovalStatement: APPROVAL_TYPE,
     ResolutionStatement: RESOLUTION_TYPE,
     SubmissionStatement: SUBMISSION_TYPE,
+    AcknowledgementStatement: ACKNOWLEDGEMENT_TYPE,
 }
 _HINTS = {
     "officer_unknown": "onevoice officers list",

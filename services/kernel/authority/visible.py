@@ -33,6 +33,8 @@ _VANISHING = (
 _JOINERS = frozenset({0x200C, 0x200D})
 _DIRECTIONS = frozenset({0x061C, 0x200E, 0x200F})
 _SELECTORS = frozenset({*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x180B, 0x180C, 0x180D, 0x180F})
+_BREAK, _VOWEL_SEPARATOR = 0x200B, 0x180E
+_UNSPACED = ("THAI ", "LAO ", "KHMER ", "MYANMAR ", "TAI ", "NEW TAI ", "JAVANESE ", "BALINESE ")
 _FLAG = "\U0001f3f4"
 _FLAG_TAGS = frozenset({*range(0xE0030, 0xE003A), *range(0xE0061, 0xE007B), 0xE007F})
 
@@ -56,6 +58,11 @@ def _passes(text: str, index: int) -> bool:
     if not any(first <= code <= last for first, last in _VANISHING):
         return True
     before = text[index - 1] if index else " "
+    if code in (_BREAK, _VOWEL_SEPARATOR):
+        scripts = _UNSPACED if code == _BREAK else ("MONGOLIAN ",)
+        return all(
+            unicodedata.name(one, "").startswith(scripts) for one in (before, text[index + 1 : index + 2] or " ")
+        )
     if code in _JOINERS:
         return before > "\x7f" and not before.isspace() and ord(before) not in _JOINERS
     if code in _SELECTORS:

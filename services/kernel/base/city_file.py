@@ -113,6 +113,16 @@ class DeliverySection(Section):
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
 
 
+class OutsideSection(Section):
+    """[outside]: how often each profile is looked at for posts that did not come through the gate; 0: never.
+
+    ``x_minutes`` is X's own: each post that is read there costs money.
+    """
+
+    minutes: Annotated[float, Field(ge=0, le=1_440)] = 5.0
+    x_minutes: Annotated[float, Field(ge=0, le=1_440)] = 60.0
+
+
 class QuotaSection(Section):
     """[quota]: what one sender may send in a minute, to each copy of intake: messages, bytes, pixels of pictures."""
 
@@ -205,6 +215,7 @@ class CityFile(Section):
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    outside: OutsideSection = OutsideSection()
     quota: QuotaSection = QuotaSection()
     notify: NotifySection | None = None
     witness: WitnessSection = WitnessSection()

@@ -66,9 +66,12 @@ class ThreadsSection(Section):
 
 
 class InstagramSection(Section):
-    """[instagram]: ``server`` is the API's (with Instagram login), ``version`` its version, ``site`` the public one."""
+    """[instagram]: ``server`` is the API's (with Instagram login), ``version`` its version, ``site`` the public one,
+    ``login`` where a login is turned into a token.
+    """
 
     server: ServerUrl = "https://graph.instagram.com"
+    login: ServerUrl = "https://api.instagram.com"
     version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d{1,2}$")] = "v24.0"
     site: ServerUrl = "https://www.instagram.com"
 

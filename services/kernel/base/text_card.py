@@ -58,6 +58,16 @@ def text_card(text: str) -> bytes:
     return out.getvalue()
 
 
+def drawable(text: str) -> str:
+    """Return a text in which each letter that the font lacks is spelt out, as U+1F525: for a picture as evidence."""
+    from PIL import ImageFont
+
+    font = ImageFont.truetype(FONT, SIZES[-1])
+    missing = bytes(font.getmask(_MISSING))
+    lacks = {letter for letter in set(text) if not letter.isspace() and bytes(font.getmask(letter)) == missing}
+    return "".join(f"[U+{ord(letter):04X}]" if letter in lacks else letter for letter in text)
+
+
 def card_picture(text: str, card: bytes) -> Picture:
     """Return the card as a picture of a message: its description is the same words."""
     return Picture(sha256=canonical.sha256(card), media_type="image/jpeg", alt=text)

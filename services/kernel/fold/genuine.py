@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.events.approvals import Approval, ApprovalStatement
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from services.kernel.authority.statements import signed_by
 from services.kernel.control.control_state import ControlState
@@ -35,3 +36,14 @@ def is_genuine(
         statement.officer,
         statement.realm,
     )
+
+
+def genuine_acknowledgement(
+    event: Acknowledgement, profile: str, outside: str, seq: int, *, control: ControlState, realm: str
+) -> AcknowledgementStatement | None:
+    """Return what an officer's own key signed for this outside post, at a sequence; None where it is not genuine."""
+    if event.officer not in control.officers or (event.profile, event.outside) != (profile, outside):
+        return None
+    found = signed_by(control.keys_at(event.officer, seq), event.envelope, AcknowledgementStatement)
+    said = (profile, outside, event.officer, realm)
+    return found if found and (found.profile, found.outside, found.officer, found.realm) == said else None

@@ -44,6 +44,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "onevoice_second_copy_sequence": ("the newest sequence that the second copy holds", ()),
     "onevoice_store_used_ratio": ("how much of what the ledger's disk gives is used; at 1 nothing is stored", ()),
     "onevoice_store_free_bytes": ("what is free on the ledger's disk", ()),
+    "onevoice_outside_posts": ("posts from outside of the gate that no officer has acknowledged", ("profile",)),
     "onevoice_alarms": ("alarms on the record that nobody has closed", ()),
 }
 """Name: what it says, and its labels."""

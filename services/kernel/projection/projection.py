@@ -263,7 +263,7 @@ class Projection:
 
     def _alarm(self, entry: Entry, applied: Applied) -> None:
         if applied.lost_race:
-            self._log.info("an entry came too late to count", seq=entry.seq, subject=entry.subject, reason=applied.void)
+            self._log.debug("too late to count", seq=entry.seq, subject=entry.subject, reason=applied.void)
             return
         self.void_count += 1
         self.voids.append((entry.seq, applied.void))

@@ -1,12 +1,16 @@
-"""What handlers take beside the message: FastStream dependencies."""
+"""What handlers take beside the message: FastStream dependencies.
+
+They are coroutines without parameters: FastDepends calls a plain function, and FastStream's own ``Context`` parameter,
+in a thread each, and the way there and back took longer than most handlers.
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from faststream import Depends
-from faststream.nats.annotations import NatsMessage
 from nats.aio.msg import Msg
 
 from schemas import subjects
@@ -35,12 +39,16 @@ def _stored_at(raw: Msg) -> datetime:
     return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
 
 
-def _entry(message: NatsMessage) -> Entry:
-    return to_entry(message.raw_message)
+received: ContextVar[Msg] = ContextVar("received")
+"""The message at hand; the bus's middlewares set it."""
 
 
-def _sender(message: NatsMessage) -> str:
-    return subjects.sender_of(message.raw_message.subject)
+async def _entry() -> Entry:
+    return to_entry(received.get())
+
+
+async def _sender() -> str:
+    return subjects.sender_of(received.get().subject)
 
 
 EntryOf = Annotated[Entry, Depends(_entry, cast=False)]

@@ -40,7 +40,8 @@ from services.kernel.runtime.bus import (
     decode,
 )
 from services.kernel.runtime.consuming import Consuming
-from services.kernel.runtime.dependencies import to_entry
+from services.kernel.runtime.dependencies import received, to_entry
+from services.kernel.runtime.encrypted_broker import EncryptedBroker
 from services.kernel.runtime.serving import Serving, Subscribing
 
 FETCH_SECONDS = 2.5
@@ -105,6 +106,7 @@ class LedgerMiddleware(BaseMiddleware[Any, Any]):
 
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> None:
         """Settle the message by how its handler ends."""
+        received.set(msg.raw_message)
         await self._consuming.handle(NatsDelivery(msg.raw_message), lambda: call_next(msg))
 
 
@@ -117,6 +119,7 @@ class DeskMiddleware(BaseMiddleware[Any, Any]):
 
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> bytes:
         """Turn the handler's end into a reply."""
+        received.set(msg.raw_message)
         subject = msg.raw_message.subject
         return await self._serving.answer(subjects.sender_of(subject), subject, lambda: call_next(msg))
 
@@ -247,7 +250,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
         _take_up_key(broker, key)
         await link.on_disconnected()
 
-    broker = NatsBroker(
+    broker = EncryptedBroker(
         servers_of(url or city.settings.nats.address),
         name=f"onevoice-{row.user}",
         security=NatsNKey.from_file(key, ssl_context=client_context(city)),

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from schemas import subjects
 from schemas.events.audit import LedgerIntegrity
+from schemas.events.broadcasts import EocBroadcast
 from schemas.events.dead import SendAgain
-from schemas.events.desk import EocBroadcast
 from services.kernel.runtime.service import EntryOf, Runtime
 
 Wire = Callable[[Runtime], None]

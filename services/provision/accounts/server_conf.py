@@ -123,13 +123,15 @@ def _tls(tls: Tls) -> list[str]:
 
 
 _STORE = re.compile(r'(?m)^(\s*store_dir: )"([^"\n]*)"')
+_LISTEN = re.compile(r'(?m)^listen: "[^"\n]*"$')
 
 
-def settled(text: str, folder: PurePath) -> str:
-    """Return the text of a city's nats.conf with its store where the folder lies now, as an absolute path.
+def settled(text: str, folder: PurePath, listen: str) -> str:
+    """Return the text of a city's nats.conf with its store where the folder lies now, and the address of city.toml.
 
-    A relative one depends on where nats-server is started; and a folder that was moved or copied must not use the
-    store of the one that it came from. A store that somebody put elsewhere stays there.
+    ``onevoice up`` listens there whatever the file says; who reads it should read the same. A relative store depends on
+    where nats-server is started, and a folder that was moved or copied must not use the store of the one that it came
+    from. A store that somebody put elsewhere stays there.
     """
     here = folder / "var" / "nats"
 
@@ -137,4 +139,4 @@ def settled(text: str, folder: PurePath) -> str:
         usual = PurePath(found[2]).parts[-2:] == here.parts[-2:]
         return f"{found[1]}{quoted(str(here))}" if usual else found[0]
 
-    return _STORE.sub(place, text)
+    return _LISTEN.sub(f"listen: {quoted(listen)}", _STORE.sub(place, text))

@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-import nats
 import nats.errors
 from nats.aio.client import Client
 
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
+from services.kernel.base.encrypted import PlainServer
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.tls import client_context
+from services.kernel.runtime import encrypted_client
 from services.provision.accounts.permissions import PROVISION_USER
 
 CONNECT_SECONDS = 5.0
@@ -41,7 +42,7 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
 
     try:
         client = await asyncio.wait_for(
-            nats.connect(
+            encrypted_client.connect(
                 servers_of(url),
                 name=f"onevoice {user}",
                 nkeys_seed=str(key),
@@ -56,14 +57,14 @@ async def connected(city: City, url: str, key: Path, user: str) -> AsyncIterator
             CONNECT_SECONDS,
         )
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        raise _unreachable(url, user, error, denials) from error
+        raise _unreachable(city, url, user, error, denials) from error
     try:
         yield client
     finally:
         await client.close()
 
 
-def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
+def _unreachable(city: City, url: str, user: str, error: Exception, denials: list[str]) -> Unreachable:
     text = " ".join([str(error), *denials]).lower()
     if "authorization" in text or "authentication" in text:
         return Unreachable(
@@ -71,8 +72,9 @@ def _unreachable(url: str, user: str, error: Exception, denials: list[str]) -> U
             f"the broker at {url} does not know this key of {user}",
             "is another city's broker on that port? else run it with this city's nats/nats.conf",
         )
-    return Unreachable(
-        "broker.unreachable",
-        f"no broker answers at {url} ({type(error).__name__})",
-        "start it (onevoice up), or check [nats] in city.toml",
-    )
+    if isinstance(error, PlainServer):
+        said = f"the broker at {url} offers no encryption (TLS), and city.toml wants it: nothing was sent"
+        return Unreachable("broker.unreachable", said, "give it its certificate (onevoice tls), or mend [nats]")
+    embedded = city.settings.nats.embedded
+    mend = "start the city with onevoice up" if embedded else "check that it runs, and [nats] url in city.toml"
+    return Unreachable("broker.unreachable", f"no broker answers at {url} ({type(error).__name__})", mend)

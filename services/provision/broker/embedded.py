@@ -62,7 +62,7 @@ class EmbeddedBroker:
         self.url = f"nats://{host}:{chosen}"
         self._lock = take_lock(city)
         offset = self.log_path.stat().st_size if self.log_path.exists() else 0
-        settle(city.nats_conf_path, city.folder)
+        settle(city.nats_conf_path, city.folder, f"{host}:{city.settings.nats.port}")
         # The store is named in nats.conf: the server refuses to get it twice.
         arguments = ("-c", str(city.nats_conf_path), "-a", host, "-p", str(chosen), "-l", str(self.log_path))
         try:

@@ -123,15 +123,17 @@ def take_lock(city: City) -> ExclusiveLock:
     )
 
 
-def settle(conf: Path, folder: Path) -> None:
-    """Have nats.conf name the store of this folder (``server_conf.settled``); the server says if there is none.
+def settle(conf: Path, folder: Path, listen: str) -> None:
+    """Have nats.conf name the store of this folder and the address of city.toml (``server_conf.settled``).
+
+    The server says if there is none.
 
     Raises:
         BadInput: ``disk.unwritable``.
     """
     try:
         text = conf.read_text(encoding="utf-8")
-        if (right := settled(text, folder)) != text:
+        if (right := settled(text, folder, listen)) != text:
             write_atomically(conf, right.encode("utf-8"), mode=0o644)
     except (FileNotFoundError, UnicodeDecodeError):
         return

@@ -12,6 +12,8 @@ _WRITTEN = {
     subjects.ATTEMPTS: "fenced attempt",
     subjects.RECEIPTS: "receipt",
     subjects.RESOLUTIONS: "resolution",
+    subjects.OUTSIDE_POSTS: "outside post",
+    subjects.ACKNOWLEDGEMENTS: "acknowledgement",
     subjects.SEAL: "seal",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
@@ -104,6 +104,10 @@ class ShownPosts:
     wanted: int
     rows: tuple[DeliveryView, ...]
     mirror: DeliveryView | None
+
+    def first(self, most: int) -> ShownPosts:
+        """Return it with so many profiles at most: what needs a look is among them."""
+        return replace(self, rows=self.rows[:most])
 
 
 _ORDER = {"unconfirmed": 0, "failed": 1, "put_aside": 1, "withheld": 2, "posting": 3, "queued": 4}

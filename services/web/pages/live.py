@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 
@@ -13,8 +14,12 @@ from services.kernel.base.errors import OneVoiceError
 from services.web.desk import WebDesk, desk_of
 from services.web.domain.news import News, news_of
 from services.web.front import found_session
+from services.web.hub import KEPT
 
 BEAT_SECONDS = 2.0
+GATHER_SECONDS = 0.1
+"""What comes within so long goes out as one, so that a flood of entries wakes nobody a thousand times."""
+
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 SHOWN = 60
 """Lines on the page when it is opened."""
@@ -50,26 +55,31 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _stream(request: web.Request, after: int) -> AsyncIterator[str]:
-    desk, beat_at = desk_of(request), float("-inf")
+    desk, beat_at, looked_at = desk_of(request), float("-inf"), float("-inf")
     hub = desk.hub
     while not hub.closed:
-        if await found_session(request) is None:
-            yield "event: signed-out\ndata: {}\n\n"
-            return
+        now = desk.clock.monotonic()
+        if now - looked_at >= BEAT_SECONDS:
+            looked_at = now
+            if await found_session(request) is None:
+                yield "event: signed-out\ndata: {}\n\n"
+                return
         if not hub.alive():
             yield ": the city is not heard\n\n"
         elif after > hub.seq:
             yield "event: reset\ndata: {}\n\n"
             return
         else:
-            for one in hub.after(after) if hub.holds(after) else await _older(desk, after):
-                yield _text(desk, one)
-                after = one.seq
-            if desk.clock.monotonic() - beat_at >= BEAT_SECONDS:
-                beat_at = desk.clock.monotonic()
-                yield _event("beat", {"at": _clock(desk), "seq": hub.seq})
+            found = hub.after(after) if hub.holds(after) else await _older(desk, after)
+            text, after = "".join(_text(desk, one) for one in found), found[-1].seq if found else after
+            if now - beat_at >= BEAT_SECONDS:
+                beat_at = now
+                text += _event("beat", {"at": _clock(desk), "seq": hub.seq})
+            if text:
+                yield text
         if after >= hub.seq or not hub.alive():
             await hub.wait(BEAT_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
 
 
 async def _older(desk: WebDesk, after: int) -> list[News]:
@@ -79,6 +89,16 @@ async def _older(desk: WebDesk, after: int) -> list[News]:
 
 
 def _text(desk: WebDesk, one: News) -> str:
+    """Return an entry as all browsers get it; made once."""
+    known = desk.told.get(one.seq)
+    if known is None:
+        if len(desk.told) >= KEPT:
+            desk.told.clear()
+        known = desk.told[one.seq] = _as_event(desk, one)
+    return known
+
+
+def _as_event(desk: WebDesk, one: News) -> str:
     said = {"at": local(one.at, desk.clock.now()), "id": one.request_id, "who": one.who, "what": told(one.what)}
     return f"id: {one.seq}\n" + _event("news", said)
 

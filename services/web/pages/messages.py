@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from schemas.events.desk import BoardQuery, RequestView
 from schemas.fingerprint import words_of
-from services.desk.views.history import line_of
+from services.desk.views.history import HistoryLine, line_of
 from services.desk.views.waiting import for_a_person
 from services.desk.words import check_id
 from services.web.desk import WebDesk, desk_of
 from services.web.domain import shown
+from services.web.domain.news import News
 
 LONGEST_SEARCH = 200
+MOST_LINES = 60
+"""Profiles, and lines of what was said, that a page shows at once: phones on a bad network load it again and again."""
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -30,21 +35,34 @@ async def inbox(request: web.Request) -> web.Response:
 async def message(request: web.Request) -> web.Response:
     """Show one message: what each platform gets, what screening found, who said what, where it stands."""
     desk, request_id = desk_of(request), check_id(request.match_info["id"], "request")
-    reply = await desk.connection.board(BoardQuery(query="history", request_id=request_id, at_least=at_least(request)))
-    view = (reply.requests or ())[0]
-    lines = [line for event in reply.changes or () if (line := line_of(event)) is not None]
+    view, lines = await _said_on(desk, request_id, at_least(request))
+    posts, whole = shown.posts(view), "all" in request.query
     return await desk.page(
         request,
         "message.html",
         view=view,
         fingerprint=words_of(view.request),
-        lines=lines,
+        lines=lines if whole else lines[-MOST_LINES:],
+        lines_left=0 if whole else max(0, len(lines) - MOST_LINES),
         item=shown.inbox_item(view, desk.clock.now()),
-        posts=shown.posts(view),
+        posts=posts if whole else posts.first(MOST_LINES),
+        posts_left=0 if whole else max(0, len(posts.rows) - MOST_LINES),
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
         here="messages",
     )
+
+
+async def _said_on(
+    desk: WebDesk, request_id: str, at_least: int | None
+) -> tuple[RequestView, Sequence[News | HistoryLine]]:
+    """Return a message, and what was said on it: from memory where all of it is there, else from the ledger."""
+    view = await desk.connection.request(request_id, at_least)
+    known = desk.hub.on_message(view.request.request_id) if desk.hub.seq >= view.as_of else None
+    if known is not None:
+        return view, known
+    reply = await desk.connection.board(BoardQuery(query="history", request_id=request_id, at_least=at_least))
+    return (reply.requests or ())[0], [line for one in reply.changes or () if (line := line_of(one)) is not None]
 
 
 def at_least(request: web.Request) -> int | None:

@@ -42,6 +42,8 @@ async def begin(request: web.Request) -> web.Response:
     prepared = Prepared(SIGN_IN_TYPE, statement, finish_there, now + KEPT_SECONDS)
     key = keep(desk.strangers, prepared, now, STRANGERS)
     known: tuple[str, ...] = ()
+    if name:
+        desk.roster.forget()  # a key that was confirmed a second ago can only be found if it is named
     if name and (view := (await desk.roster.officers()).get(name)):
         known = tuple(one.credential for one in view.officer.passkeys or ())
     return asked_of_browser(prepared, desk.origin.rp_id, known, f"/sign-in/{key}")

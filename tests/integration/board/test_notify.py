@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.board import notify
+from services.board.domain.outside_book import OutsideBook
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
@@ -93,7 +94,7 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section).run)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook()).run)
 
 
 @pytest.mark.usefixtures("quick")

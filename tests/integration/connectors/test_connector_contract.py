@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS
-from services.fanout.connectors.contract import Absent, Permanent, Posted, Retracted, Retryable, Unknown
+from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable, Unknown
+from services.fanout.connectors.listing import ListsPosts
 from services.kernel.base.clock import monotonic
 from tests.integration.connectors.rigs import PICTURE, Rig, Seen, an_intent, other, store
 from tests.support.stopwatch import Stopwatch
@@ -132,6 +134,22 @@ async def test_check_says_that_a_good_profile_can_be_posted_to(rig: Rig) -> None
     """And posts nothing."""
     assert (await rig.connector.check(rig.profile("fire"))).ok
     assert await rig.stands(rig.profile("fire")) == []
+
+
+async def test_what_stands_is_listed_under_the_ids_of_its_receipt(rig: Rig) -> None:
+    """So the watch knows our posts from others'; what was published before the time that it asks for is not listed."""
+    fire, began = rig.profile("fire"), datetime.now(UTC) - timedelta(minutes=1)
+    if not isinstance(rig.connector, ListsPosts):
+        pytest.skip(f"{rig.connector.platform} lists no profile's posts")
+    assert await rig.connector.posts_of(fire, began) == []
+    posted = await rig.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(posted, Posted)
+    listed = await rig.connector.posts_of(fire, began)
+    assert not isinstance(listed, CannotTell), listed
+    assert [(one.id, one.text) for one in listed] == [(posted.remote_id, TEXT)]
+    assert listed[0].record
+    assert began < listed[0].at
+    assert await rig.connector.posts_of(fire, datetime.now(UTC) + timedelta(minutes=1)) == []
 
 
 # --- behind a network -------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from schemas import canonical, subjects
+from schemas.events.broadcasts import EocBroadcast
 from schemas.events.control import EocActive, Hold, Posture
 from schemas.events.deliveries import ReceiptOutcome
-from schemas.events.desk import EocBroadcast
 from schemas.streams import LEASE_SECONDS
 from services.kernel.base.clock import SystemClock
 from services.kernel.fold.reading import parse_control_event

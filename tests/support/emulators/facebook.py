@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
+from tests.support.emulators.oauth import CLIENT, SECRET, Logins
 
 VERSION = "v24.0"
+RIGHTS = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
 
 
 def token_of(page: str) -> str:
@@ -39,9 +41,18 @@ class FacebookEmulator(Emulator):
         super().__init__()
         self.photos: dict[str, str] = {}
         self.made: dict[str, datetime] = {}
+        self.logins = Logins(suffix="#_=_")
+        self.pages = ["1001"]
+        """Those that the person who logs in may post on."""
+        self.ends_at = 0
+        self._people: dict[str, tuple[str, ...]] = {}
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get(f"/{VERSION}/me", self.me)
+        app.router.add_get(f"/{VERSION}/dialog/oauth", self.login)
+        app.router.add_get(f"/{VERSION}/oauth/access_token", self.token)
+        app.router.add_get(f"/{VERSION}/me/accounts", self.accounts)
+        app.router.add_get(f"/{VERSION}/debug_token", self.debug)
         app.router.add_post(f"/{VERSION}/{{page}}/feed", self.create)
         app.router.add_post(f"/{VERSION}/{{page}}/photos", self.photo)
         app.router.add_get(f"/{VERSION}/{{page}}/published_posts", self.listing)
@@ -64,6 +75,35 @@ class FacebookEmulator(Emulator):
     async def me(self, request: web.Request) -> web.Response:
         page = self._who(request)
         return web.json_response({"id": page, "name": f"City: {page}"})
+
+    async def login(self, request: web.Request) -> web.Response:
+        return self.logins.authorize(request, ",", set(RIGHTS))
+
+    async def token(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        if "code" in query:
+            token = self.logins.shorter(self.logins.redeem(query))
+            return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": 5_000})
+        if query.get("grant_type") != "fb_exchange_token" or query.get("client_secret") != SECRET:
+            raise Refused("invalid")
+        granted = self.logins.longer(query["fb_exchange_token"])
+        person = f"EAAP{self.next_id()}"
+        self._people[person] = granted
+        return web.json_response({"access_token": person, "token_type": "bearer", "expires_in": 5_184_000})
+
+    async def accounts(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self._people:
+            raise Refused("unauthorized")
+        data = [{"id": one, "name": f"City: {one}", "access_token": token_of(one)} for one in self.pages]
+        return web.json_response({"data": data, "paging": {"cursors": {"before": "a", "after": "b"}}})
+
+    async def debug(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization", "") != f"Bearer {CLIENT}|{SECRET}":
+            raise Refused("unauthorized")
+        granted = list(self._people.values())[-1]
+        page = request.query["input_token"].removeprefix("EAA")
+        data = {"app_id": CLIENT, "type": "PAGE", "is_valid": True, "expires_at": self.ends_at, "profile_id": page}
+        return web.json_response({"data": data | {"scopes": list(granted), "data_access_expires_at": 0}})
 
     async def create(self, request: web.Request) -> web.Response:
         page, body = self._who(request), await request.json()

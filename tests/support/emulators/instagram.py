@@ -23,6 +23,12 @@ class InstagramEmulator(MetaEmulator):
     quota_edge: ClassVar = "content_publishing_limit"
     status_field: ClassVar = "status_code"
     text_field: ClassVar = "caption"
+    rights: ClassVar = ("instagram_business_basic", "instagram_business_content_publish")
+    exchange: ClassVar = "ig_exchange_token"
+
+    def shorter(self, token: str, granted: tuple[str, ...]) -> dict[str, Any]:
+        said = {"access_token": token, "user_id": self.logins.account, "permissions": ",".join(granted)}
+        return {"data": [said]}
 
     async def check_values(self, values: dict[str, Any]) -> None:
         if not set(values) <= _KNOWN or len(values.get("alt_text", "")) > 1_000:

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from schemas.platforms import LITTLE_TEXT
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
+from tests.support.emulators.oauth import Logins, form_of
 
 VERSION = "202511"
+RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
 _FIELDS = {
     "author",
     "commentary",
@@ -64,8 +66,11 @@ class LinkedInEmulator(Emulator):
         self.raw: dict[str, str] = {}
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
+        self.logins = Logins()
 
     def routes(self, app: web.Application) -> None:
+        app.router.add_get("/oauth/v2/authorization", self.login)
+        app.router.add_post("/oauth/v2/accessToken", self.token)
         app.router.add_post("/rest/posts", self.create)
         app.router.add_get("/rest/posts", self.listing)
         app.router.add_get("/rest/posts/{urn}", self.one)
@@ -75,6 +80,8 @@ class LinkedInEmulator(Emulator):
         app.router.add_get("/rest/organizationAcls", self.acls)
 
     def kind_of(self, request: web.Request) -> Kind:
+        if request.path.startswith("/oauth/"):
+            return "other"
         if "/images" in request.path or "/dms-uploads" in request.path:
             return "media"
         return {"POST": "post", "DELETE": "delete"}.get(request.method, "read")  # type: ignore[return-value]
@@ -87,6 +94,17 @@ class LinkedInEmulator(Emulator):
         return web.json_response(
             {"status": status, "serviceErrorCode": number, "code": name, "message": words}, status=status
         )
+
+    async def login(self, request: web.Request) -> web.Response:
+        return self.logins.authorize(request, " ", set(RIGHTS))
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await form_of(request)
+        if form.pop("grant_type", "") != "authorization_code":
+            raise Refused("invalid")
+        granted = self.logins.redeem(form)
+        said = {"access_token": token_of(self.logins.account), "expires_in": 5_184_000, "scope": ",".join(granted)}
+        return web.json_response(said)
 
     async def create(self, request: web.Request) -> web.Response:
         page, body = self._who(request), await request.json()

@@ -14,6 +14,7 @@ from aiohttp import web
 from PIL import Image, UnidentifiedImageError
 
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
+from tests.support.emulators.oauth import SECRET, Logins, form_of
 
 
 @dataclass
@@ -43,6 +44,14 @@ class MetaEmulator(Emulator):
     quota_edge: ClassVar = "threads_publishing_limit"
     status_field: ClassVar = "status"
     text_field: ClassVar = "text"
+    rights: ClassVar[tuple[str, ...]] = (
+        "threads_basic",
+        "threads_content_publish",
+        "threads_manage_replies",
+        "threads_read_replies",
+        "threads_delete",
+    )
+    exchange: ClassVar = "th_exchange_token"
 
     errors: ClassVar = {
         "unauthorized": (400, 190, None, "Error validating access token: Session has expired."),
@@ -73,10 +82,16 @@ class MetaEmulator(Emulator):
         self.deletions = 100
         self.prepares_for = 0.0
         """Seconds until a container is ready."""
+        self.logins = Logins(suffix="#_")
+        self._granted: tuple[str, ...] = ()
 
     def routes(self, app: web.Application) -> None:
         base = f"/{self.VERSION}"
         app.router.add_get(f"{base}/me", self.me)
+        app.router.add_get(f"{base}/debug_token", self.debug)
+        app.router.add_get("/oauth/authorize", self.login)
+        app.router.add_post("/oauth/access_token", self.token)
+        app.router.add_get("/access_token", self.longer)
         app.router.add_post(f"{base}/{{account}}/{self.create_edge}", self.create)
         app.router.add_get(f"{base}/{{account}}/{self.create_edge}", self.listing)
         app.router.add_get(f"{base}/{{account}}/replies", self.replies)
@@ -87,6 +102,8 @@ class MetaEmulator(Emulator):
         app.router.add_delete(f"{base}/{{id}}", self.delete)
 
     def kind_of(self, request: web.Request) -> Kind:
+        if "access_token" in request.path:
+            return "other"
         if request.method == "POST":
             return "post" if request.path.endswith(self.publish_edge) else "media"
         return "delete" if request.method == "DELETE" else "read"
@@ -102,6 +119,33 @@ class MetaEmulator(Emulator):
     async def me(self, request: web.Request) -> web.Response:
         account = self._who(request)
         return web.json_response({"id": account, "user_id": account, "username": f"city{account}"})
+
+    async def login(self, request: web.Request) -> web.Response:
+        return self.logins.authorize(request, ",", set(self.rights))
+
+    async def token(self, request: web.Request) -> web.Response:
+        form = await form_of(request)
+        if form.pop("grant_type", "") != "authorization_code":
+            raise Refused("invalid")
+        granted = self.logins.redeem(form)
+        return web.json_response(self.shorter(self.logins.shorter(granted), granted))
+
+    def shorter(self, token: str, granted: tuple[str, ...]) -> dict[str, Any]:
+        """Return the answer with a token that lives for an hour."""
+        return {"access_token": token, "user_id": int(self.logins.account)}
+
+    async def longer(self, request: web.Request) -> web.Response:
+        query = request.query
+        if query.get("grant_type") != self.exchange or query.get("client_secret") != SECRET:
+            raise Refused("invalid")
+        self._granted = self.logins.longer(query["access_token"])
+        token = token_of(self.logins.account)
+        return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": 5_183_944})
+
+    async def debug(self, request: web.Request) -> web.Response:
+        account = self._who(request)
+        data = {"type": "USER", "is_valid": True, "scopes": list(self._granted), "user_id": account}
+        return web.json_response({"data": data})
 
     @abstractmethod
     async def check_values(self, values: dict[str, Any]) -> None:

@@ -90,7 +90,8 @@ class TelegramEmulator(Emulator):
     def member(self, body: dict[str, Any]) -> Any:
         if body["chat_id"] == "@elsewhere":
             return {"status": "left", "user": {"id": body["user_id"]}}
-        return {"status": "administrator", "can_post_messages": True, "user": {"id": body["user_id"]}}
+        may = {"can_post_messages": True, "can_delete_messages": True, "can_invite_users": False}
+        return {"status": "administrator", **may, "user": {"id": body["user_id"]}}
 
     def _store(self, body: dict[str, Any], post: Post) -> Any:
         if not post.account.startswith("@"):

@@ -10,7 +10,7 @@ import re
 import time
 from datetime import UTC, datetime
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from aiohttp import web
 
@@ -59,8 +59,16 @@ class XEmulator(Emulator):
         self.media: dict[str, str] = {}
         self.made: dict[str, datetime] = {}
         self.reposts: list[tuple[str, str]] = []
+        self.login = "fire"
+        """Who logs in."""
+        self.registered = ("http://127.0.0.1:4229/callback", "oob")
+        self.access = "read-write"
+        self._asked: dict[str, tuple[str, str]] = {}
 
     def routes(self, app: web.Application) -> None:
+        app.router.add_post("/oauth/request_token", self.begin)
+        app.router.add_get("/oauth/authorize", self.authorize)
+        app.router.add_post("/oauth/access_token", self.give)
         app.router.add_get("/2/users/me", self.me)
         app.router.add_get("/2/users/{id}/tweets", self.listing)
         app.router.add_get("/2/users/{id}/mentions", self.mentions)
@@ -75,6 +83,8 @@ class XEmulator(Emulator):
     def kind_of(self, request: web.Request) -> Kind:
         if request.path.startswith("/2/media"):
             return "media"
+        if request.path.startswith("/oauth/"):
+            return "other"
         return {"POST": "post", "DELETE": "delete"}.get(request.method, "read")  # type: ignore[return-value]
 
     def refuse(self, code: str, seconds: float = 0.0) -> web.Response:
@@ -86,7 +96,37 @@ class XEmulator(Emulator):
 
     async def me(self, request: web.Request) -> web.Response:
         name = self._who(request)
-        return web.json_response({"data": {"id": _id(name), "name": f"City: {name}", "username": name}})
+        said = {"data": {"id": _id(name), "name": f"City: {name}", "username": name}}
+        return web.json_response(said, headers={"x-access-level": self.access})
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """Give a token for one login to the application that signs (oauth_callback is signed, too)."""
+        given = self._checked(request, "", "")
+        redirect = request.query.get("oauth_callback", "")
+        if "oauth_token" in given or redirect not in self.registered:
+            raise Refused("invalid")
+        token = f"login{self.next_id()}"
+        self._asked[token] = redirect, f"pin{self.next_id()}"
+        return _form(oauth_token=token, oauth_token_secret=f"temporary{token}", oauth_callback_confirmed="true")
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """Have the person agree: back with a verifier, or a page that shows it."""
+        token = request.query["oauth_token"]
+        redirect, pin = self._asked[token]
+        if redirect == "oob":
+            return web.Response(text=f"<html><code>{pin}</code></html>", content_type="text/html")
+        back = f"{redirect}?{urlencode({'oauth_token': token, 'oauth_verifier': pin})}"
+        return web.Response(status=302, headers={"Location": back})
+
+    async def give(self, request: web.Request) -> web.Response:
+        """Give the account's own token for a verifier, once."""
+        token = _given(request).get("oauth_token", "")
+        self._checked(request, token, f"temporary{token}")
+        _, pin = self._asked.pop(token, ("", ""))
+        if not pin or request.query.get("oauth_verifier") != pin:
+            raise Refused("unauthorized")
+        _, _, own, secret = credential(self.login).split(":")
+        return _form(oauth_token=own, oauth_token_secret=secret, user_id=_id(self.login), screen_name=self.login)
 
     async def create(self, request: web.Request) -> web.Response:
         name, body = self._who(request), await request.json()
@@ -228,10 +268,17 @@ class XEmulator(Emulator):
 
     def _who(self, request: web.Request) -> str:
         """Return whose request it is; its signature is computed anew (RFC 5849)."""
-        header = request.headers.get("Authorization", "")
-        given = {k: unquote(v) for k, v in re.findall(r'(oauth_\w+)="([^"]*)"', header)}
-        name = given.get("oauth_token", "").removeprefix("42-")
-        _, app_secret, token, secret = credential(name).split(":")
+        name = _given(request).get("oauth_token", "").removeprefix("42-")
+        if not name:
+            raise Refused("unauthorized")
+        _, _, token, secret = credential(name).split(":")
+        self._checked(request, token, secret)
+        return name
+
+    def _checked(self, request: web.Request, token: str, secret: str) -> dict[str, str]:
+        """Compute a request's signature anew, and return what was signed."""
+        given = _given(request)
+        app_secret = given.get("oauth_consumer_key", "").replace("app", "appsecret", 1)
         signature = given.pop("oauth_signature", "")
         pairs = [*given.items(), *parse_qsl(request.query_string, keep_blank_values=True)]
         joined = "&".join(
@@ -241,9 +288,19 @@ class XEmulator(Emulator):
         base = "&".join(quote(part, safe="-._~") for part in (request.method, url, joined))
         mac = hmac.new(f"{app_secret}&{secret}".encode(), base.encode(), hashlib.sha1).digest()
         fresh = abs(time.time() - int(given.get("oauth_timestamp", "0"))) < 300
-        if not name or token != f"42-{name}" or not fresh or base64.b64encode(mac).decode() != signature:
+        if given.get("oauth_token", "") != token or not fresh or base64.b64encode(mac).decode() != signature:
             raise Refused("unauthorized")
-        return name
+        return given
+
+
+def _given(request: web.Request) -> dict[str, str]:
+    """Return the parts of a request's signature."""
+    header = request.headers.get("Authorization", "")
+    return {k: unquote(v) for k, v in re.findall(r'(oauth_\w+)="([^"]*)"', header)}
+
+
+def _form(**fields: str) -> web.Response:
+    return web.Response(text=urlencode(fields), content_type="application/x-www-form-urlencoded")
 
 
 def _id(name: str) -> str:

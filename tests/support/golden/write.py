@@ -112,6 +112,7 @@ def everything(builder: LedgerBuilder) -> None:
     for receipt in ReceiptOutcome:
         builder.receipt(request, attempt, FIRE, receipt, reason="as told", **_more(builder, receipt))
     _resolutions(builder, request, attempt)
+    builder.acknowledge(builder.outside(card_sha256=canonical.sha256(b"card")))
     builder.seal()
 
 

@@ -71,12 +71,57 @@ def test_the_platforms_words_are_one_short_line() -> None:
     assert len(words) < 330
 
 
+def test_what_is_about_the_message_is_its_end() -> None:
+    for words in (
+        "You are not allowed to create a Tweet with duplicate content",
+        "Validation failed: Text character limit",
+    ):
+        assert isinstance(refusal(Answer(403, {"error": words}, CIMultiDict()), ManualClock(NOW)), Permanent)
+
+
 @pytest.mark.parametrize(
     ("outcome", "cause"),
     [
         (Answer(403, None, CIMultiDict({"Content-Type": "text/html"})), Cause.HOST),
         (Answer(403, {"error": "This action is outside the authorized scopes"}, CIMultiDict()), Cause.CREDENTIAL),
         (Answer(403, None, CIMultiDict({"WWW-Authenticate": 'Bearer error="insufficient_scope"'})), Cause.CREDENTIAL),
+        (Answer(403, {"error": "Insufficient permissions: write:statuses."}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(403, {"error": "Invalid scope(s) provided"}, CIMultiDict()), Cause.CREDENTIAL),
+        (
+            Answer(
+                403,
+                {"error": {"message": "x", "code": "PERMISSION_DENIED"}, "code": "PERMISSION_DENIED"},
+                CIMultiDict(),
+            ),
+            Cause.CREDENTIAL,
+        ),
+        (Answer(403, {"error": "Your login is currently disabled"}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(403, {"error": "Your login is missing a confirmed e-mail address"}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(403, {"error": "Your login is currently pending approval"}, CIMultiDict()), Cause.CREDENTIAL),
+        (
+            Answer(
+                403,
+                {
+                    "title": "Forbidden",
+                    "detail": "Your account is suspended and is not permitted to access this feature",
+                },
+                CIMultiDict(),
+            ),
+            Cause.CREDENTIAL,
+        ),
+        (
+            Answer(
+                403,
+                {"title": "Forbidden", "detail": "not configured with the appropriate oauth1 app permissions"},
+                CIMultiDict(),
+            ),
+            Cause.CREDENTIAL,
+        ),
+        (
+            Answer(400, {"error": "AccountTakedown", "message": "Account has been suspended"}, CIMultiDict()),
+            Cause.CREDENTIAL,
+        ),
+        (Answer(403, {"success": False, "errors": []}, CIMultiDict({"cf-mitigated": "challenge"})), Cause.HOST),
         (Answer(308, None, CIMultiDict({"Location": "https://new.example/api"})), Cause.OWN),
     ],
 )

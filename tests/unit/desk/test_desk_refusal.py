@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from services.desk.connection.refusal import why_not_connected
+from services.kernel.base.encrypted import PlainServer
 from services.kernel.base.errors import Exit
 
 CASES = [
@@ -15,6 +16,7 @@ CASES = [
     (TimeoutError(), False, False, "no broker answers at URL", "[nats] url"),
     (ConnectionRefusedError(111, "refused"), False, False, "no broker answers", "that the broker runs"),
     (TimeoutError(), False, True, "encrypted connections (TLS) only", "tls_ca"),
+    (PlainServer("offers none"), False, False, "offers no encryption", "between you and it"),
     (ssl.SSLError(1, "[SSL] bad"), False, False, "certificate that is not trusted", "tls_ca"),
     (socket.gaierror(-2, "Name or service not known"), False, False, "name of the broker", "network"),
 ]

@@ -56,6 +56,9 @@ def test_broken_durations_are_refused_with_the_code_that_was_asked_for(typed: st
         ("2026-01-31T18:00-08:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),
         ("2026-01-31T18:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),
         ("2026-02-01", datetime(2026, 2, 1, 8, 0, tzinfo=UTC)),
+        ("18:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),  # still to come today
+        ("9:30", datetime(2026, 2, 1, 17, 30, tzinfo=UTC)),  # tomorrow
+        ("12:00", datetime(2026, 2, 1, 20, 0, tzinfo=UTC)),  # now is no time to come
     ],
 )
 def test_moments_in_the_zone_of_the_city_unless_an_offset_is_given(typed: str, expected: datetime) -> None:

@@ -95,3 +95,14 @@ def test_a_request_that_has_left_memory_and_an_unknown_profile_are_passed_over(c
     city.control.profiles.pop(FIRE)
     city.folded("another-copy")
     assert city.wait() == 0.0
+
+
+async def test_a_post_that_did_not_begin_gives_back_what_it_took(city: City) -> None:
+    """An attempt that another copy's came before, or that is refused at its call."""
+    fire, host = profile(FIRE), city.hosts.of(profile(FIRE))
+    slot: Any = None
+    connector: Any = None
+    for _ in range(5):
+        assert await city.admission.enter(request(), fire, connector, host, slot) is None
+        city.admission.not_sent(request(), fire, host)
+    assert city.wait() == 0.0

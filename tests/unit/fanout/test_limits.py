@@ -146,3 +146,14 @@ def test_what_is_left_is_what_was_not_taken_and_never_less_than_nothing() -> Non
     assert quota.left(0.0) == 0.0
     assert quota.left(5.0) == 3.0
     assert Quota(HostLimit(at_once=1)).left(0.0) is None
+
+
+def test_what_was_not_sent_after_all_is_given_back_to_both_buckets() -> None:
+    """Two copies that want the same profile: the one whose attempt does not count has sent nothing."""
+    rate = Rate(2.0, 1.0 / 3_600.0, reserve=0.0)
+    quota = Quota(HostLimit(at_once=1, host=rate, account=rate))
+    for _ in range(5):
+        assert quota.take("fire", 0.0) == 0.0
+        quota.give_back("fire")
+    assert quota.left(0.0) == 2.0
+    Quota(HostLimit(at_once=1)).give_back("fire")

@@ -11,14 +11,18 @@ import pytest
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from services.fanout.connectors.contract import Absent, Posted
+from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
+from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.settler import Settler
+from services.fanout.domain.limits import HostLimit
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle
+from services.fanout.hosts.host import Host, HostRegistry
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
@@ -73,7 +77,7 @@ class Rig:
             destinations,
             nobody,
             nobody,
-            nobody,
+            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime)),
             nobody,
             caller,
             records,
@@ -106,8 +110,10 @@ async def test_who_slept_before_its_call_takes_back_nothing_that_another_deliver
     rig.another_delivers()
     result = NotAttempted("another worker took it over")
     anything: Any = None
-    way = _PostingWay(anything, anything, anything, anything)
-    await rig.posting._conclude(_RecordedAttempt(rig.place, way, 50, anything, lease, Posture.ROUTINE, known), result)
+    fire = profile("fire-social")
+    way = _PostingWay(fire, anything, Host("host", HostLimit(at_once=1), anything), anything)
+    call = _RecordedAttempt(rig.place, way, attempt(), 50, anything, lease, Posture.ROUTINE, known)
+    await rig.posting._conclude(call, result)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
 
 

@@ -74,6 +74,19 @@ def test_other_modes(mode: str) -> None:
         assert image.mode == ("RGBA" if mode in ("RGBA", "LA") else "RGB")
 
 
+@pytest.mark.parametrize(
+    ("bits", "row", "clear"), [(2, b"\x1b\x1b", 1), (4, b"\x01\x23\x45\x67", 3), (8, bytes(range(8)), 5)]
+)
+def test_the_transparent_grey_of_a_small_depth(bits: int, row: bytes, clear: int) -> None:
+    """tRNS names a sample of the picture's own depth (PNG, 11.3.2.1)."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0)) + chunk(b"tRNS", struct.pack(">H", clear))
+    raw = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" + row)) + chunk(b"IEND", b"")
+    samples = [sample >> shift & (2**bits - 1) for sample in row for shift in range(8 - bits, -1, -bits)]
+    with Image.open(io.BytesIO(clean_picture(raw).raw)) as image:
+        alpha = image.convert("RGBA").getchannel("A").tobytes()
+    assert [value == 0 for value in alpha] == [sample == clear for sample in samples]
+
+
 def test_a_large_picture_is_made_smaller() -> None:
     kept = clean_picture(encoded(size=(5_000, 500)))
     assert (kept.width, kept.height) == (media.SIDES[0], 410)
@@ -107,11 +120,12 @@ def test_a_picture_that_is_too_large_however_it_is_packed_becomes_smaller(mode: 
     assert abs(kept.width / kept.height - size[0] / size[1]) < 0.01
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG of a few bytes that claims a size."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")

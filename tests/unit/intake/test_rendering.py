@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas import unseen
 from schemas.links import stands_in
 from schemas.platforms import LIMITS, Limits, counted_length, overrun
 from services.intake.domain.rendering import drawn, parts_of, render, units
@@ -90,6 +91,11 @@ def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> N
         "in B.C. All", "item 3. Leave",
         "le 3 janv. Tous", "by 10 a.m. Bring", "J. Smith", "see No. 5",
         "closed etc. and so on", "about 5 km. north of it",
+        "say Ont. Provincial Police", "on Sask. Power", "for Nfld. Power", "on P.E.I. Roads", "by Man. Hydro",
+        "in Alta. Roads",
+        "on Pkwy. North", "along Hwy. 7", "on Trl. North", "by Lwr. Mainland", "near Rm. 5", "of Twp. Langley",
+        "by Supt. Lee", "by Asst. Chief", "by MM. Roy", "voir p. ex. Laurier", "au bur. 5", "by Dr. Ph.D. Lee",
+        "a la Sra. Ruiz", "en EE.UU. Todos", "ab Nr. 5", "das bzw. Wasser", "по ул. Ленина", "on Weds. Nov. 25",
     ],
 )  # fmt: skip
 def test_no_part_ends_where_no_sentence_does(abbreviated: str) -> None:
@@ -102,7 +108,8 @@ def test_no_part_ends_where_no_sentence_does(abbreviated: str) -> None:
     "sentence",
     [
         "ਹੜ੍ਹ ਦਾ ਖ਼ਤਰਾ ਹੈ, ਹੁਣੇ ਘਰ ਛੱਡੋ। ", "बाढ़ का खतरा है, अभी घर छोड़ दें। ", "غادر المنطقة الآن، هل تحتاج إلى مساعدة؟ ",
-        "سیلاب کا خطرہ ہے، ابھی نکل جائیں۔ ", "请立即撤离低洼地区！", "Evacuate now (all of you!) ", "የጎርፍ አደጋ አለ። ",
+        "سیلاب کا خطرہ ہے، ابھی نکل جائیں۔ ", "请立即撤离低洼地区！", "In danger call 911. ", "Do not call the RCMP. ",
+        "Evacuate now (all of you!) ", "የጎርፍ አደጋ አለ። ",
     ],
 )  # fmt: skip
 def test_sentences_of_each_script_make_a_thread(sentence: str) -> None:
@@ -110,6 +117,16 @@ def test_sentences_of_each_script_make_a_thread(sentence: str) -> None:
     parts = parts_of((sentence * 60).strip(), None, TOOT)
     assert len(parts) > 1
     assert parts[0].removesuffix(f" (1/{len(parts)})").endswith(sentence.strip())
+
+
+def test_scripts_without_spaces_are_divided_where_they_say_that_a_line_may_break() -> None:
+    """A zero-width space parts Khmer words: no part begins or ends with one, which would be a hidden character."""
+    text = "សូមចាកចេញ។ " * 20 + "ជម្លៀស\u200bភ្លាម\u200b" * 60 + "។"
+    parts = parts_of(text, None, TOOT)
+    bare_parts = [part.rpartition(" (")[0] for part in parts]
+    assert len(parts) > 1
+    assert not [part for part in bare_parts if part.startswith("\u200b") or part.endswith("\u200b")]
+    assert not any(unseen.in_text(part) for part in parts)
 
 
 def test_paragraphs_are_kept_together() -> None:

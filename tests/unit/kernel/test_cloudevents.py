@@ -64,6 +64,19 @@ def test_binary_mode_has_its_attributes_in_headers(kind: str | None) -> None:
     assert SubmissionEvent.from_bytes(structured(json.dumps(DATA).encode(), headers)) == PLAIN
 
 
+def test_a_mark_of_utf8_before_the_json_is_left_out() -> None:
+    """As .NET and PowerShell write it."""
+    mark = b"\xef\xbb\xbf"
+    binary = {"ce-specversion": "1.0", "ce-id": EVENT["id"], "ce-source": EVENT["source"], "ce-type": EVENT["type"]}
+    expected = read(EVENT)
+    assert SubmissionEvent.from_bytes(mark + json.dumps(EVENT).encode()) == expected
+    made = SubmissionEvent.from_bytes(structured(mark + json.dumps(DATA).encode(), binary))
+    assert made.data == expected.data
+    encoded = base64.b64encode(mark + json.dumps(DATA).encode()).decode()
+    plain = {name: value for name, value in EVENT.items() if name != "data"}
+    assert read({**plain, "data_base64": encoded}).data == expected.data
+
+
 @pytest.mark.parametrize(
     "bad",
     [

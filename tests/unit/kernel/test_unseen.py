@@ -24,6 +24,11 @@ SPELT = [
     "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
     "مرحبا\u200f 2026",  # a mark of direction in a text from right to left
     "葛󠄀城市",
+    "ជម្លៀស\u200bភ្លាម",  # Khmer, Thai, Lao, Burmese: where a line may break
+    "อพยพ\u200bทันที",
+    "ອົບພະຍົບ\u200bທັນທີ",
+    "ချက်ချင်း\u200bရွှေ့ပါ",
+    "ᠮᠣᠩᠭᠣᠯ\u180eᠠ",
 ]
 HIDDEN = [
     "\x1b[8mhidden",
@@ -43,6 +48,11 @@ HIDDEN = [
     "a\ue000b",
     "a\u2800b",
     "a\u115fb",
+    "\u200bทันที",
+    "ทันที\u200b",
+    "ทันที\u200b\u200bอพยพ",
+    "ทันที\u200bsoon",
+    "a\u180eb",
 ]
 
 
@@ -77,7 +87,10 @@ def test_a_link_and_the_description_of_a_picture_are_looked_at_too() -> None:
 
 @given(
     st.text(
-        st.one_of(st.sampled_from("a ع क❤🏴\n\u200c\u200d\u200e\u200f\ufe0f\U000e0067\U000e007f\x1b"), st.characters())
+        st.one_of(
+            st.sampled_from("a ع क❤🏴ทភ\n\u200b\u180eᠠ\u200c\u200d\u200e\u200f\ufe0f\U000e0067\U000e007f\x1b"),
+            st.characters(),
+        )
     )
 )
 def test_what_intake_takes_passes_gate_and_worker(text: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from schemas import flow, streams, subjects
 from services.provision.accounts import permissions
 from services.provision.accounts.accounts_conf import render_accounts, service_account
-from services.provision.accounts.server_conf import ServerSettings, render_server, settled
+from services.provision.accounts.server_conf import Cluster, ServerSettings, render_server, settled
 from tests.unit.provision.test_permissions import users
 
 
@@ -178,4 +178,14 @@ def test_an_import_of_several_answers_is_exported_as_such(row: flow.Service) -> 
 def test_the_store_is_in_the_city_folder_wherever_that_lies(was: str, becomes: str) -> None:
     """A relative path came up empty where nats-server was started elsewhere; a copied folder used the original's."""
     text = render_server(ServerSettings(was))
-    assert settled(text, PurePosixPath("/srv/city")) == render_server(ServerSettings(becomes))
+    assert settled(text, PurePosixPath("/srv/city"), "127.0.0.1:4222") == render_server(ServerSettings(becomes))
+
+
+def test_the_file_names_the_address_that_the_city_has() -> None:
+    """It kept the usual port when city.toml said another; a cluster's own address is not the city's."""
+    cluster = Cluster(listen="0.0.0.0:6222", routes=("nats-2:6222",))
+    was, becomes = (
+        ServerSettings("/srv/city/var/nats", cluster=cluster),
+        ServerSettings("/srv/city/var/nats", host="127.0.0.1", port=5222, cluster=cluster),
+    )
+    assert settled(render_server(was), PurePosixPath("/srv/city"), "127.0.0.1:5222") == render_server(becomes)

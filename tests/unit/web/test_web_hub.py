@@ -144,3 +144,27 @@ def test_an_entry_that_makes_no_sense_keeps_its_place_and_says_nothing(body: dic
     for subject in ("ledger.control", "ledger.request.ra", "ledger.receipt.p.ra", "ledger.verdict.ra", "junk"):
         hub = made(BoardEvent(seq=1, subject=subject, at=AT, body=body))
         assert [one.seq for one in hub.after(0)] == [1]
+
+
+def test_what_was_said_on_a_message_and_its_followers_is_in_memory_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = made(
+        request(1, "ra", "Water is off"),
+        receipt(2, "ra"),
+        request(3, "rb", "Road closed"),
+        request(4, "rc", "Water is back", act="all_clear", follows="ra"),
+        receipt(5, "rc"),
+    )
+    for name in ("ra", "rc"):
+        assert [one.seq for one in hub.on_message(name) or ()] == [1, 2, 4, 5]
+    assert [one.seq for one in hub.on_message("rb") or ()] == [3]
+    assert hub.on_message("rz") is None
+    hub._begin = 1
+    assert hub.on_message("rc") is None, "the one that it ends is older than what is kept"
+    assert hub.on_message("rb") is not None
+
+
+def test_the_newest_change_of_control_is_known() -> None:
+    hub = made(event(1), request(2, "ra", "Go"))
+    assert (hub.seq, hub.control_seq) == (2, 1)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors import sockets
+from services.fanout.connectors.bluesky import listing
 from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
@@ -52,7 +54,8 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Http, Outcome, refusal
+from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock, SystemClock
 
 _MEDIA_SHARE = 0.5
@@ -229,6 +232,14 @@ class BlueskyConnector(Connector):
             return Health(False, f"the platform says that the account is {said.get('status') or 'not active'}")
         detail = f"@{said.get('handle') or way.did} can be posted to"
         return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return what the account has published since a time, without logging in."""
+        way = await self._entrance.look(profile, _CHECK_SECONDS)
+        if isinstance(way, CannotTell):
+            return way
+        endpoint = Endpoint(way.login.base, "", way.deadline)
+        return await listing.posts_of(self._http, self._clock, endpoint, way.did, self._app, since)
 
     async def close(self) -> None:
         """Close all connections."""

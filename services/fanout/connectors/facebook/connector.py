@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -39,15 +40,15 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
 _MEDIA_SHARE = 0.5
-_PAGES = 5
 _MARGIN = timedelta(seconds=30)
 _POST_ID = re.compile(r"[0-9]{1,30}_[0-9]{1,30}")
 _NOT_THERE = 100
@@ -207,41 +208,41 @@ class FacebookConnector(Connector):
 
     async def _find(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
         """Look through the Page's own posts since the request was made; the oldest with its words is it."""
-        since = intent.author_time - _MARGIN
-        query = {"fields": "id,message,created_time", "limit": "100", "since": str(int(since.timestamp()))}
-        standing: list[tuple[datetime, str]] = []
-        for _ in range(_PAGES):
-            outcome = await self._graph.call(page, "GET", f"/{page.id}/published_posts", query=query)
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
-            try:
-                posts = [(datetime.fromisoformat(one["created_time"]), one) for one in _list(body)]
-            except (KeyError, TypeError, ValueError):
-                return cannot_tell("the platform does not list the Page's posts", outcome, self._clock)
-            text = intent.content.parts[0]
-            standing += [(at, one["id"]) for at, one in posts if at >= since and same(one.get("message", ""), text)]
-            after = _after(body)
-            if not after:
-                return self._posted(min(standing)[1]) if standing else Absent()
-            query["after"] = after
-        return CannotTell("the Page posted very often since the request was made")
+        posts = await self._listed(page, intent.author_time - _MARGIN)
+        if isinstance(posts, CannotTell):
+            return posts
+        standing = [(one.at, one.id) for one in posts if same(one.text, intent.content.parts[0])]
+        return self._posted(min(standing)[1]) if standing else Absent()
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return what the Page has published since a time."""
+        page = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Page):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        return await self._listed(page, since)
+
+    async def _listed(self, page: Page, since: datetime) -> list[ProfilePost] | CannotTell:
+        query = {
+            "fields": "id,message,created_time",
+            "limit": "100",
+            "since": str(int(since.timestamp())),
+        }
+        rows = await self._graph.listed(page, f"/{page.id}/published_posts", query, "the Page's posts")
+        if isinstance(rows, CannotTell):
+            return rows
+        try:
+            posts = [self._read(one) for one in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            return self._graph.unread("the Page's posts", error)
+        return [one for one in posts if one.at >= since]
+
+    def _read(self, value: dict[str, Any]) -> ProfilePost:
+        """Read a post; raises KeyError, TypeError or ValueError."""
+        if not _POST_ID.fullmatch(value["id"]):
+            raise ValueError("an id that cannot be used")
+        at, text = datetime.fromisoformat(value["created_time"]), str(value.get("message") or value.get("story") or "")
+        return ProfilePost(value["id"], self._posted(value["id"]).url, at, text, value)
 
     def _posted(self, post_id: str, note: str = "") -> Posted:
         page, _, number = post_id.partition("_")
         return Posted(f"{self._site}/{page}/posts/{number}", post_id, note)
-
-
-def _list(body: object) -> list[dict[str, str]]:
-    """Return a listing's posts; raises KeyError, TypeError or ValueError for anything else."""
-    if not isinstance(body, dict) or not isinstance(body["data"], list):
-        raise ValueError("no listing")
-    if not all(_POST_ID.fullmatch(one["id"]) for one in body["data"]):
-        raise ValueError("an id that cannot be used")
-    return list(body["data"])
-
-
-def _after(body: object) -> str:
-    """Return where the next page begins, empty at the end."""
-    paging = body.get("paging") if isinstance(body, dict) else None
-    if not isinstance(paging, dict) or "next" not in paging:
-        return ""
-    return str((paging.get("cursors") or {}).get("after", ""))

@@ -23,9 +23,9 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.facebook.graph import Page
 from services.fanout.connectors.meta.base import Edges, MetaConnector, Surroundings, key_of
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
+from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
@@ -44,7 +44,7 @@ class InstagramConnector(MetaConnector):
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("caption", "media", "content_publishing_limit", site.rstrip("/"), "comments")
+        edges = Edges("caption", "media", "content_publishing_limit", site.rstrip("/"), "comments", ("media",))
         super().__init__(server, version, around, edges, TwoSteps("media", "media_publish", "status_code"), clock)
 
     async def _post(

@@ -40,11 +40,12 @@ class Organization:
 
 @dataclass(frozen=True)
 class Share:
-    """A post of a page: its URN, when it was made, and its text as people read it."""
+    """A post of a page: its URN, when it was made, its text as people read it, and what the platform says of it."""
 
     urn: str
     created_at: datetime
     text: str
+    record: Mapping[str, Any]
 
 
 class LinkedInApi:
@@ -166,7 +167,7 @@ def read_share(value: Mapping[str, Any]) -> Share:
     """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
     if not is_urn(value["id"]):
         raise ValueError("an id that cannot be used")
-    return Share(value["id"], _time(value["createdAt"]), plain(value.get("commentary", "")))
+    return Share(value["id"], _time(value["createdAt"]), plain(value.get("commentary", "")), value)
 
 
 def _time(milliseconds: int) -> datetime:

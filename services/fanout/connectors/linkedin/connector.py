@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ from services.fanout.connectors.linkedin.api import (
     named_in,
 )
 from services.fanout.connectors.linkedin.little_text import escaped, plain
+from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
@@ -175,6 +176,16 @@ class LinkedInConnector(Connector):
                 False, f"the token's owner has {held} on page {page.id}, and needs CONTENT_ADMINISTRATOR", Cause.OWN
             )
         return Health(True, f"page {page.id} can be posted to")
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return what the page has published since a time."""
+        page = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Organization):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        shares = await self._api.posts_since(page, since)
+        if isinstance(shares, CannotTell):
+            return shares
+        return [ProfilePost(one.urn, self._posted(one.urn).url, one.created_at, one.text, one.record) for one in shares]
 
     async def close(self) -> None:
         """Close all connections."""

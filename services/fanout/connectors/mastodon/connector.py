@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.instance import Instances
@@ -234,6 +237,13 @@ class MastodonConnector(Connector):
         await self._instances.limits(account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
         return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return the account's statuses since a time."""
+        account = await self._enter(profile, _CHECK_SECONDS)
+        if not isinstance(account, _Account):
+            return _not_let_in(account)
+        return await listing.posts_of(self._http, self._clock, account.endpoint, account.id, since)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -29,23 +29,24 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.facebook.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
+from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Containers, TwoSteps
+from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.pictures import PublicPictures
-from services.fanout.connectors.meta.reading import address_of, after_of, answers_of, left_of
+from services.fanout.connectors.meta.reading import address_of, answers_of, left_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
-_PAGES = 5
 _NEWEST = 10
 _ASKED_ABOUT = timedelta(days=2)
 """People ask under the newest posts: so many of them, of so long, are looked at."""
 _MARGIN = timedelta(seconds=30)
+_POSTS = "the account's posts"
 NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
@@ -61,13 +62,17 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Edges:
-    """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer."""
+    """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer.
+
+    ``own``: the listings that hold all that the account publishes.
+    """
 
     text: str
     listing: str
     quota: str
     site: str
     answers: str
+    own: tuple[str, ...]
 
 
 class MetaConnector(Connector):
@@ -227,19 +232,32 @@ class MetaConnector(Connector):
         """Return an account's posts since a time."""
         since -= _MARGIN
         query = {"fields": self._fields + more, "limit": "100", "since": str(int(since.timestamp()))}
-        found: list[Status] = []
-        for _ in range(_PAGES):
-            outcome = await self._graph.call(account, "GET", f"/{account.id}/{edge}", query=query)
-            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        rows = await self._graph.listed(account, f"/{account.id}/{edge}", query, _POSTS)
+        if isinstance(rows, CannotTell):
+            return rows
+        try:
+            found = [self._status(one) for one in rows]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return self._graph.unread(_POSTS, error)
+        return [one for one in found if one.created_at >= since]
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return what the account has published since a time, its answers to others too where they are listed apart."""
+        account = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, Page):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        query = {"fields": self._fields, "limit": "100", "since": str(int(since.timestamp()))}
+        found: list[ProfilePost] = []
+        for edge in self._edges.own:
+            rows = await self._graph.listed(account, f"/{account.id}/{edge}", query, _POSTS)
+            if isinstance(rows, CannotTell):
+                return rows
             try:
-                found += [self._status(one) for one in body["data"]]  # type: ignore[index]
-                after = after_of(body)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                return cannot_tell("the platform does not list the account's posts", outcome, self._clock)
-            if not after:
-                return [one for one in found if one.created_at >= since]
-            query["after"] = after
-        return CannotTell("the account posted very often since the request was made")
+                posts = [(self._status(one), one) for one in rows]
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                return self._graph.unread(_POSTS, error)
+            found += [ProfilePost(one.id, one.url, one.created_at, one.text, row) for one, row in posts]
+        return [one for one in found if one.at >= since]
 
     def _status(self, value: Any) -> Status:
         """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""

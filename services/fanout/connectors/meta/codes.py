@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.facebook.graph import Graph
 from services.fanout.connectors.http import Answer, Outcome
+from services.fanout.connectors.meta.graph import Graph
 
 _WAIT = {
     2207042: "the account's posts of the day are used up",

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from schemas import canonical
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.facebook.graph import Graph, Page, text_of
 from services.fanout.connectors.http import Outcome
 from services.fanout.connectors.meta.codes import meaning
+from services.fanout.connectors.meta.graph import Graph, Page, text_of
 from services.kernel.base.clock import Clock
 from services.kernel.base.files import write_atomically
 

@@ -30,14 +30,6 @@ def answers_of(body: Any, profile: str, post: str, site: str) -> list[Inquiry]:
     ]
 
 
-def after_of(body: Any) -> str:
-    """Return where the next page begins, empty at the end."""
-    paging = body.get("paging")
-    if not isinstance(paging, dict) or "next" not in paging:
-        return ""
-    return str((paging.get("cursors") or {}).get("after", ""))
-
-
 def left_of(body: Any) -> int | None:
     """Return how many posts are left of a day's quota; None where the answer does not say."""
     try:

@@ -24,11 +24,11 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.facebook.graph import Page, error_code
 from services.fanout.connectors.http import Answer
 from services.fanout.connectors.meta.base import NOT_THERE, Edges, MetaConnector, Surroundings, key_of
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
+from services.fanout.connectors.meta.graph import Page, error_code
 from services.fanout.connectors.meta.pictures import Frame
 from services.kernel.base.clock import Clock
 
@@ -44,7 +44,9 @@ class ThreadsConnector(MetaConnector):
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies")
+        edges = Edges(
+            "text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies", ("threads", "replies")
+        )
         super().__init__(server, version, around, edges, TwoSteps("threads", "threads_publish", "status"), clock)
 
     async def _post(

@@ -37,9 +37,11 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer, Outcome, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
+from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
@@ -221,6 +223,13 @@ class XConnector(Connector):
         if not isinstance(account, XAccount):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
         return await mentions(self._api, account, profile.id, since, self._site, self._clock)
+
+    async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
+        """Return the account's posts and reposts since a time."""
+        account = await self._enter(profile, CHECK_SECONDS)
+        if not isinstance(account, XAccount):
+            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+        return await listing.posts_of(self._api, account, since, self._site, self._clock)
 
     async def close(self) -> None:
         """Close all connections."""

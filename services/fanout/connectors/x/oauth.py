@@ -14,7 +14,7 @@ from services.fanout.connectors.tokens import TokenFault
 
 @dataclass(frozen=True)
 class Keys:
-    """The application's key and secret, and the account's token and secret."""
+    """The application's key and secret, and the account's token and secret (empty: none yet)."""
 
     consumer_key: str
     consumer_secret: str = field(repr=False)
@@ -42,6 +42,8 @@ def authorization(
         "oauth_token": keys.token,
         "oauth_version": "1.0",
     }
+    if not keys.token:
+        del ours["oauth_token"]
     pairs = sorted((_quoted(name), _quoted(value)) for name, value in {**ours, **query}.items())
     base = "&".join((method.upper(), _quoted(url), _quoted("&".join(f"{name}={value}" for name, value in pairs))))
     secret = f"{_quoted(keys.consumer_secret)}&{_quoted(keys.token_secret)}"

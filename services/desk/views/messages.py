@@ -1,4 +1,4 @@
-"""The newest messages, by what the board's stream told of them: for lists, search, and what holds now. Pure."""
+"""The newest messages, by what the ledger's entries tell of them: for lists, search, and what holds now. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from schemas.events.desk import BoardEvent
 from schemas.platforms import MIRROR
 from schemas.subjects import place_of
+from services.desk.views.timetext import utc
 
 KEPT = 2_000
 """Messages that are kept; older ones are found by their whole id."""
@@ -23,6 +24,7 @@ class MessageLine:
     """One message in a list. ``posts``: the profiles that carry it, and the address of each."""
 
     request_id: str
+    seq: int
     at: datetime
     author: str
     text: str
@@ -37,6 +39,13 @@ class MessageLine:
     posts: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None
 
+    def became(self) -> str:
+        """Say in a few words what became of it."""
+        said = self.outcome or "not decided yet"
+        if self.posts:
+            said = f"on {len(self.posts)} profile{'s' if len(self.posts) != 1 else ''}"
+        return f"{said}; ended by {self.ended_by}" if self.ended_by else said
+
     def holds(self, now: datetime) -> bool:
         """True when it stands out there and still applies."""
         return (
@@ -48,9 +57,10 @@ class MessageLine:
 
 
 class MessageIndex:
-    """The newest messages, oldest first."""
+    """The newest messages, oldest first; ``kept`` of them at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
         self._lines: dict[str, MessageLine] = {}
 
     def add(self, event: BoardEvent) -> None:
@@ -70,6 +80,7 @@ class MessageIndex:
         ends = content.get("expires")
         self._lines[request_id] = MessageLine(
             request_id,
+            event.seq,
             event.at,
             str(body["author"]),
             " ".join(str(body["text"]).split()),
@@ -81,7 +92,7 @@ class MessageIndex:
             len(body["targets"]),
             (content.get("languages") or [content.get("language")])[0],
         )
-        while len(self._lines) > KEPT:
+        while len(self._lines) > self._kept:
             del self._lines[next(iter(self._lines))]
 
     def _more(self, kind: str, profile: str, line: MessageLine, body: dict[str, Any]) -> None:
@@ -93,7 +104,20 @@ class MessageIndex:
             if earlier is not None and line.act in _ENDS:
                 earlier.ended_by = line.request_id
 
-    def search(self, words: str, limit: int = 100) -> list[MessageLine]:
+    def family(self, request_id: str) -> list[MessageLine]:
+        """Return a message, what it follows, and what follows it; none where one of them is not known here."""
+        found, left = {}, {request_id}
+        while left:
+            name = left.pop()
+            line = self._lines.get(name)
+            if line is None:
+                return []
+            found[name] = line
+            near = {one.request_id for one in self._lines.values() if one.about == name} | ({line.about} - {None})
+            left |= {one for one in near if one is not None and one not in found}
+        return list(found.values())
+
+    def search(self, words: str, limit: int | None = 100) -> list[MessageLine]:
         """Return the newest messages in whose text, author or id each word stands, newest first."""
         wanted = words.casefold().split()
         found = []
@@ -111,3 +135,21 @@ class MessageIndex:
 
     def __len__(self) -> int:
         return len(self._lines)
+
+
+def line_json(line: MessageLine) -> dict[str, Any]:
+    """Return a message of a list for programs."""
+    return {
+        "request_id": line.request_id,
+        "at": utc(line.at),
+        "author": line.author,
+        "text": line.text,
+        "severity": line.severity,
+        "crisis": line.crisis,
+        "act": line.act,
+        "about": line.about,
+        "ends": utc(line.ends) if line.ends else None,
+        "outcome": line.outcome or None,
+        "posts": dict(sorted(line.posts.items())),
+        "ended_by": line.ended_by,
+    }

@@ -1,4 +1,4 @@
-"""Calls of Meta's Graph API, and what its errors mean (developers.facebook.com, "Handling errors")."""
+"""Calls of Meta's Graph API, its listings, and what its errors mean (developers.facebook.com, "Handling errors")."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import aiohttp
 
-from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
-from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal, wait_asked
+from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal, wait_asked
 from services.kernel.base.clock import Clock
 
+_PAGES = 5
 _WAIT = frozenset({4, 17, 32, 341, 368, 613, 1390008})
 """Limits of application, user and page, too fast, and blocked for a while."""
 _CREDENTIAL = frozenset({102, 190, 459, 464, 490})
@@ -53,6 +54,29 @@ class Graph:
         endpoint = Endpoint(self._base, page.token, page.deadline)
         return await self._http.call(endpoint, method, path, value=value, data=data, query=query)
 
+    async def listed(
+        self, page: Page, path: str, query: Mapping[str, str], what: str
+    ) -> list[dict[str, Any]] | CannotTell:
+        """Return what an edge lists, page by page to its end; ``what`` says of what it is a list, in plain words."""
+        found: list[dict[str, Any]] = []
+        asked = dict(query)
+        for _ in range(_PAGES):
+            outcome = await self.call(page, "GET", path, query=asked)
+            body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+            rows = body.get("data") if isinstance(body, dict) else None
+            if not isinstance(body, dict) or not isinstance(rows, list) or not all(isinstance(x, dict) for x in rows):
+                return cannot_tell(f"the platform does not list {what}", outcome, self._clock)
+            found += rows
+            after = _after(body)
+            if not after:
+                return found
+            asked["after"] = after
+        return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
+
+    def unread(self, what: str, error: Exception) -> CannotTell:
+        """Return that a listing came, and cannot be read."""
+        return CannotTell(f"the platform does not list {what} so that it can be read: {type(error).__name__}")
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
@@ -69,6 +93,15 @@ class Graph:
         if code in _NOT_KNOWN or outcome.status >= 500:
             return Unknown(f"the platform failed: {outcome.words}", Cause.HOST)
         return Permanent(outcome.words)
+
+
+def _after(body: Mapping[str, Any]) -> str:
+    """Return where the next page begins, empty at the end."""
+    paging = body.get("paging")
+    if not isinstance(paging, dict) or "next" not in paging:
+        return ""
+    cursors = paging.get("cursors")
+    return str(cursors.get("after", "")) if isinstance(cursors, dict) else ""
 
 
 def error_code(outcome: Outcome) -> int | None:

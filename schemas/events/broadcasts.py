@@ -1,0 +1,35 @@
+"""What is told to all who listen, by core NATS: the posture after each change, and how far the board has told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.events.base import Contract, Utc
+from schemas.events.control import Posture, UnknownPost
+
+
+class BoardBeat(Contract):
+    """``board.beat.now``: once a second, the newest sequence that the board has told; who missed some asks for it."""
+
+    at: Utc
+    seq: int
+    control_seq: int
+
+
+class EocBroadcast(Contract):
+    """``eoc.state``: broadcast by eoc_state after each control change, to services and watching people.
+
+    ``unknown``: while the EOC is active, the posts that may land, or may have landed, without its approval.
+    """
+
+    type: Literal["eoc_state"] = "eoc_state"
+    at: Utc
+    posture: Posture
+    level: int | None = None
+    incident: str | None = None
+    control_seq: int
+    hold: bool
+    in_flight: Annotated[int, Field(ge=0)] = 0
+    unknown: tuple[UnknownPost, ...] = ()

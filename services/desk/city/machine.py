@@ -1,0 +1,115 @@
+"""Looks at what is on the city's own machine besides the broker: the officers' pages, the measures, the witnesses."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from schemas import flow
+from schemas.events.audit import Checkpoint
+from services.audit.record.folder import CHECKPOINTS
+from services.audit.record.witness import WitnessError, read_witnessed
+from services.audit.witnesses import witness_files
+from services.desk.views import health, machine_health
+from services.desk.views.health import Level, Line
+from services.desk.views.machine_health import PageAnswer
+from services.kernel.base.certificate import page_certificate_end
+from services.kernel.base.city import City
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.line_files import last_line
+from services.kernel.base.run_file import running_city
+from services.kernel.base.tls import public_context
+
+SECONDS = 3.0
+MOST_BYTES = 65_536
+_OURS = "content-security-policy:"
+"""A header that each of the officers' pages has."""
+
+
+async def lines(city: City) -> list[Line]:
+    """Return a line for each of them that this machine has to do with; an officer's machine has none of them."""
+    found: list[Line] = []
+    if city.service_key_path(flow.WEB).exists() and _serves_pages(city):
+        found += await _pages(city)
+    if city.settings.metrics is not None and city.service_key_path("registry").exists():
+        found.append(await _measures(city))
+    if city.audit_folder.is_dir():
+        found.append(_outside(city))
+    return found
+
+
+def _serves_pages(city: City) -> bool:
+    """Whether officers' pages of this realm are meant to be here: one ``onevoice up`` serves its first realm's."""
+    running = running_city(city) or {}
+    return city.settings.web.serve and (running.get("realms") or ["live"])[0] == city.realm
+
+
+async def _pages(city: City) -> list[Line]:
+    section = city.settings.web
+    origin = urlsplit(section.origin)
+    headers = {"Host": origin.netloc} | ({"X-Forwarded-Proto": "https"} if origin.scheme == "https" else {})
+    url = f"http://{section.host}:{section.listens_on}"
+    answer = await _asked(section.host, section.listens_on, "/sign-in", headers)
+    found = [machine_health.officers_pages(answer, url, section.origin)]
+    if origin.scheme == "https":
+        found.append(await _page_certificate(section.origin))
+    return found
+
+
+async def _page_certificate(origin: str) -> Line:
+    try:
+        end = await page_certificate_end(origin, public_context())
+    except (OSError, TimeoutError) as error:
+        said = f"{origin} could not be asked from here: {error or 'no answer'}"
+        return Line("certificate", Level.WARN, said, "does its proxy run, and is its certificate good?")
+    return health.certificate(origin, end, SystemClock().now(), "have the proxy renew it")
+
+
+async def _measures(city: City) -> Line:
+    section = city.settings.metrics
+    assert section is not None
+    alone = [section.port + number for number, _ in enumerate(flow.SERVICES, 1)]
+    ports = [section.port] if running_city(city) else alone
+    answers = await asyncio.gather(*(_asked(section.host, port, "/healthz", {}) for port in ports))
+    return machine_health.measures(
+        {f"http://{section.host}:{port}": answer for port, answer in zip(ports, answers, strict=True)}
+    )
+
+
+async def _asked(host: str, port: int, path: str, headers: dict[str, str]) -> PageAnswer:
+    """Ask an address of this machine for one page, without a library that a desk may not have."""
+    lines = [f"GET {path} HTTP/1.0", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    raw = b""
+    try:
+        async with asyncio.timeout(SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write("\r\n".join(lines).encode())
+                while len(raw) < MOST_BYTES and (more := await reader.read(MOST_BYTES)):
+                    raw += more
+            finally:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return PageAnswer(None)
+    head, _, body = raw.decode("utf-8", "replace").partition("\r\n\r\n")
+    words = head.split(None, 2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+    return PageAnswer(status, _OURS in head.lower(), body)
+
+
+def _outside(city: City) -> Line:
+    kept = {str(path): _last(path, city) for path in witness_files(city)}
+    return machine_health.outside_copies(kept, _last(city.audit_folder / CHECKPOINTS, city), SystemClock().now())
+
+
+def _last(path: Path, city: City) -> Checkpoint | None:
+    """Return the last checkpoint of a file, by its own word: whether its story holds, ``audit verify`` proves."""
+    try:
+        raw = last_line(path)
+        return read_witnessed([raw], city.realm, city.authority.audit_key)[-1] if raw else None
+    except (OSError, WitnessError):
+        return None

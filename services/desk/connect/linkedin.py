@@ -1,0 +1,62 @@
+"""LinkedIn pages: a member's token by OAuth (learn.microsoft.com/linkedin), for a page that the member may post on."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import timedelta
+
+from services.desk.connect.asked import Asked
+from services.desk.connect.consent import lacking, with_query
+from services.desk.connect.person import Access
+from services.kernel.base.clock import SystemClock
+from services.kernel.base.errors import BadInput, Refused
+
+SCOPES = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+_PAGE = re.compile(r"urn:li:organization:([0-9]+)")
+_MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR", "CONTENT_ADMIN"})
+
+
+async def connect(asked: Asked) -> Access:
+    """Have the member agree, redeem the code, and see on which pages that member may post."""
+    section, calls = asked.city.settings.linkedin, asked.calls
+    client, secret = asked.person.ask("Client ID of the city's application"), asked.secret("Client secret")
+    redirect, state = asked.consent.address(), secrets.token_urlsafe(24)
+    query = {"response_type": "code", "client_id": client, "redirect_uri": redirect, "state": state}
+    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query | {"scope": " ".join(SCOPES)})
+    code = await asked.consent.given(login, name="code", must=("state", state))
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
+    form |= {"client_id": client, "client_secret": secret}
+    answer = await calls.json("the code", "POST", section.site, "/oauth/v2/accessToken", form=form)
+    token = calls.text(answer, "access_token", "the code")
+    calls.hide(token)
+    granted = tuple(re.split(r"[ ,]+", str(answer.get("scope", ""))))
+    lacking(SCOPES, granted)
+    expires = SystemClock().now().replace(microsecond=0)
+    expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
+    return Access(token, await _page(asked, token), granted, expires)
+
+
+async def _page(asked: Asked, token: str) -> str:
+    """Return the page's number; a person says which, where the member may post on several."""
+    section = asked.city.settings.linkedin
+    headers = {"LinkedIn-Version": section.version, "X-Restli-Protocol-Version": "2.0.0"}
+    query = {"q": "roleAssignee", "state": "APPROVED"}
+    path = "/rest/organizationAcls"
+    body = await asked.calls.json("the pages", "GET", section.server, path, token=token, query=query, headers=headers)
+    elements = [one for one in body.get("elements") or [] if isinstance(one, dict) and one.get("role") in _MAY_POST]
+    found = [match[1] for one in elements if (match := _PAGE.fullmatch(str(one.get("organization"))))]
+    pages = list(dict.fromkeys(found))
+    if not pages:
+        hint = "the page's administrator makes this member CONTENT_ADMINISTRATOR; then begin again"
+        raise Refused("connect.other_account", "this member may post on no page; nothing was stored", hint)
+    wanted = asked.account
+    if not wanted and len(pages) == 1:
+        return pages[0]
+    if not wanted:
+        asked.person.tell("\n".join(f"  {one}" for one in pages))
+        wanted = asked.person.ask("The page's number")
+    if wanted not in pages:
+        message = f"this member may not post on page {wanted}, but on {', '.join(pages[:5])}"
+        raise BadInput("connect.account", message, "give one of them")
+    return wanted

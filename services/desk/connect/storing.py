@@ -1,0 +1,118 @@
+"""A credential that was got is tried by the connector itself, and only then kept where the fan-out reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from schemas.events.authority import Profile, Realm
+from services.desk.connect.person import Access
+from services.fanout.connectors.contract import Cause
+from services.fanout.connectors.registry import connectors
+from services.fanout.connectors.tokens import TokenFault, expiry_path, read_token
+from services.kernel.base.city import City
+from services.kernel.base.errors import BadInput, Refused, Unreachable
+from services.kernel.base.files import make_folder, write_atomically
+
+CHECK_SECONDS = 15.0
+_MODE = 0o600
+_OTHER: dict[Realm, Realm] = {"live": "exercise", "exercise": "live"}
+
+
+class _TrialCity(City):
+    """The city with one credential beside its own: what is tried lies in a folder that nobody else can read."""
+
+    def __init__(self, city: City, folder: Path) -> None:
+        super().__init__(city.folder, city.settings, city.realm)
+        self._trial = folder
+
+    def token_path(self, profile: str) -> Path:
+        return self._trial / f"{profile}.token"
+
+
+async def tried(city: City, profile: str, platform: str, access: Access) -> str:
+    """Have the platform's connector check the credential without posting; return what it says.
+
+    Raises:
+        Refused: ``connect.not_usable``: it cannot be posted with.
+        Unreachable: ``connect.unreachable``.
+    """
+    folder = city.token_path(profile).parent
+    make_folder(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".connect-") as name:
+        trial = _TrialCity(city, Path(name))
+        write_atomically(trial.token_path(profile), access.credential.encode("ascii", "replace") + b"\n", _MODE)
+        try:
+            read_token(trial.token_path(profile))
+        except TokenFault:
+            raise BadInput("connect.form", "that is no credential of this platform", "copy it whole") from None
+        tools = connectors(trial, city.settings.city.website)
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                health = await tools[platform].check(_profile(profile, platform, access.account))
+        except TimeoutError:
+            raise Unreachable("connect.unreachable", f"{platform} does not answer", "try again") from None
+        finally:
+            await asyncio.gather(*(one.close() for one in tools.values()))
+    if health.ok:
+        return health.detail
+    if health.cause is Cause.HOST:
+        raise Unreachable("connect.unreachable", f"{platform} cannot be asked: {health.detail}", "nothing was stored")
+    raise Refused("connect.not_usable", f"this cannot be posted with: {health.detail}", "nothing was stored")
+
+
+def refuse_other_realms(city: City, access: Access) -> None:
+    """Refuse a credential that the other realm has: an exercise would post on a live account.
+
+    Raises:
+        BadInput: ``realms.token``.
+    """
+    wanted = hashlib.sha256(access.credential.encode()).digest()
+    other = city.folder / "secrets" / _OTHER[city.realm]
+    for path in sorted(other.glob("*.token")) if other.is_dir() else ():
+        try:
+            raw = path.read_bytes().strip()
+        except OSError:
+            continue
+        if hashlib.sha256(raw).digest() == wanted:
+            message = f"this is the credential {path.name} of the realm {_OTHER[city.realm]}; nothing was stored"
+            raise BadInput("realms.token", message, "take one of an account for exercises alone")
+
+
+def keep(city: City, profile: str, access: Access) -> Path:
+    """Write the credential, mode 0600, and when it ends; return where it lies.
+
+    Raises:
+        BadInput: ``connect.disk``.
+    """
+    path = city.token_path(profile)
+    try:
+        write_atomically(path, access.credential.encode("ascii") + b"\n", _MODE)
+        if access.expires is None:
+            expiry_path(path).unlink(missing_ok=True)
+        else:
+            write_atomically(expiry_path(path), access.expires.isoformat().encode() + b"\n", _MODE)
+        if os.geteuid() == 0:  # the services have a user of their own, who has to read it
+            owner = path.parent.stat()
+            for one in (path, expiry_path(path)):
+                if one.exists():
+                    os.chown(one, owner.st_uid, owner.st_gid)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}"
+        raise BadInput("connect.disk", message, "run it as the user who owns the city folder") from error
+    return path
+
+
+def _profile(profile: str, platform: str, account: str) -> Profile:
+    return Profile(
+        id=profile,
+        department="none",
+        platform=platform,
+        account=account,
+        purpose="-",
+        identification="-",
+        disclosure="-",
+    )

@@ -1,0 +1,69 @@
+"""Puts on record that an officer has seen an outside post: each post once, by whoever was first."""
+
+from __future__ import annotations
+
+from schemas import subjects
+from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement
+from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
+from services.kernel.base.errors import Refused
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime, Sender
+
+
+class Acknowledging:
+    """What fanout answers to an officer who acknowledges an outside post."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def on_acknowledge(self, event: Acknowledgement, sender: Sender) -> AcknowledgementReply:
+        """Put it on record, or say why it cannot count. Whoever says it again is answered like the first time.
+
+        Raises:
+            Refused: ``acknowledgement.done`` when another officer was first; else as ``read_acknowledgement`` and
+                ``check_acknowledgement``.
+        """
+        runtime = self._runtime
+        statement = read_acknowledgement(event, sender)
+        await runtime.catch_up()
+        post_subject = subjects.outside(statement.profile, statement.outside)
+        post = await runtime.ledger.last(post_subject)
+        now = runtime.clock.now()
+        check_acknowledgement(event, statement, post.seq if post is not None else 0, runtime.control, now)
+        stands = await self._standing(statement)
+        if stands:
+            return _reply(statement, stands)
+        subject = subjects.acknowledgement(statement.profile, statement.outside)
+        try:
+            appended = await runtime.ledger.append(
+                subject,
+                event.model_copy(update={"at": now}),
+                msg_id=f"acknowledgement:{statement.profile}:{statement.outside}",
+                fence=(post_subject, statement.seq),
+            )
+        except Conflict as error:
+            said = f"{statement.outside} changed while it was acknowledged"
+            raise Refused("acknowledgement.post", said, "onevoice outside list") from error
+        if appended.duplicate:
+            return _reply(statement, await self._standing(statement) or appended.seq)
+        runtime.log.info(
+            "an outside post is acknowledged", profile=statement.profile, outside=statement.outside, officer=sender
+        )
+        return _reply(statement, appended.seq)
+
+    async def _standing(self, statement: AcknowledgementStatement) -> int:
+        """Return where this officer's acknowledgement stands; 0: nobody's does. Raises Refused for another's."""
+        entry = await self._runtime.ledger.last(subjects.acknowledgement(statement.profile, statement.outside))
+        if entry is None:
+            return 0
+        known = parse(Acknowledgement, entry.data)
+        if known.officer != statement.officer:
+            raise Refused(
+                "acknowledgement.done", f"{known.officer} has acknowledged it already", "onevoice outside list --all"
+            )
+        return entry.seq
+
+
+def _reply(statement: AcknowledgementStatement, seq: int) -> AcknowledgementReply:
+    return AcknowledgementReply(outside=statement.outside, profile=statement.profile, seq=seq)

@@ -1,0 +1,74 @@
+"""What stands in an account's repository, its reposts too (com.atproto.repo.listRecords); no login is needed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from services.fanout.connectors.bluesky.record import COLLECTION
+from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
+from services.fanout.connectors.listing import ProfilePost
+from services.kernel.base.clock import Clock
+
+REPOSTS = "app.bsky.feed.repost"
+_PAGE = 100
+_PAGES = 5
+_KEY = re.compile(r"[A-Za-z0-9._~:-]{1,512}")
+
+
+async def posts_of(
+    http: Http, clock: Clock, endpoint: Endpoint, did: str, app: str, since: datetime
+) -> list[ProfilePost] | CannotTell:
+    """Return what an account has published since a time: records, the newest first until they are older."""
+    found: list[ProfilePost] = []
+    for collection in (COLLECTION, REPOSTS):
+        records = await _records(http, clock, endpoint, did, collection, since)
+        if isinstance(records, CannotTell):
+            return records
+        found += [_post(one, did, app) for one in records]
+    return [one for one in found if one.at >= since]
+
+
+async def _records(
+    http: Http, clock: Clock, endpoint: Endpoint, did: str, collection: str, since: datetime
+) -> list[dict[str, Any]] | CannotTell:
+    query = {"repo": did, "collection": collection, "limit": str(_PAGE)}
+    found: list[dict[str, Any]] = []
+    for _ in range(_PAGES):
+        outcome = await http.call(endpoint, "GET", "/xrpc/com.atproto.repo.listRecords", query=query)
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+        rows = body.get("records") if isinstance(body, dict) else None
+        if not isinstance(rows, list):
+            return cannot_tell("the platform does not list the account's posts", outcome, clock)
+        beginning = f"at://{did}/{collection}/"
+        try:
+            known = [one for one in rows if _KEY.fullmatch(str(one["uri"]).removeprefix(beginning))]
+            times = [made_at(one) for one in known]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
+        if len(known) != len(rows):
+            return CannotTell("the platform lists what is not the account's")
+        found += known
+        cursor = body.get("cursor") if isinstance(body, dict) else None
+        if not cursor or not times or max(times) < since:
+            return found
+        query["cursor"] = str(cursor)
+    return CannotTell(f"the account has more than {_PAGES * _PAGE} posts since {since:%Y-%m-%d %H:%M} UTC")
+
+
+def made_at(record: dict[str, Any]) -> datetime:
+    """Return when a record says that it was made; raises KeyError, TypeError or ValueError."""
+    at = datetime.fromisoformat(record["value"]["createdAt"])
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _post(record: dict[str, Any], did: str, app: str) -> ProfilePost:
+    uri, value = str(record["uri"]), record["value"]
+    if f"/{REPOSTS}/" in uri:
+        subject = value.get("subject")
+        shown = str(subject.get("uri", "")) if isinstance(subject, dict) else ""
+        return ProfilePost(uri, f"{app}/profile/{did}", made_at(record), f"reposts {shown}", record)
+    url = f"{app}/profile/{did}/post/{uri.rpartition('/')[2]}"
+    return ProfilePost(uri, url, made_at(record), str(value.get("text") or ""), record)

@@ -1,0 +1,35 @@
+"""Finds where a Mastodon instance is; for the connectors, and for a desk that has none of them installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.kernel.base.city import City
+from services.kernel.base.run_file import running_city
+from services.kernel.base.settings_now import settings_now
+
+TOWNSQUARE = "townsquare"
+
+
+def mastodon_bases(city: City) -> Callable[[str], str]:
+    """Return what finds an instance's base URL: city.toml, and for the townsquare where it runs at the moment."""
+
+    def base_of(instance: str) -> str:
+        # A profile on a server that was written into city.toml since the start is served without a restart.
+        known = city.settings.mastodon.instances.get(instance)
+        if known is None and instance != TOWNSQUARE:
+            known = settings_now(city).mastodon.instances.get(instance)
+        if known is not None:
+            return known
+        if instance != TOWNSQUARE or city.settings.townsquare is None:
+            raise LookupError(instance)
+        section = city.settings.townsquare
+        return _running_townsquare(city) or f"http://{section.host}:{section.port}"
+
+    return base_of
+
+
+def _running_townsquare(city: City) -> str | None:
+    """Return the townsquare's URL that ``onevoice up`` wrote down, if that process lives."""
+    url = (running_city(city) or {}).get("townsquare_url")
+    return url if isinstance(url, str) else None

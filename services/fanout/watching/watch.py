@@ -1,0 +1,203 @@
+"""The watch: each official profile is looked at, and what did not come through the gate is told once, with evidence.
+
+One copy of a machine watches, the others wait for its lock; copies on other machines look too, and the ledger takes
+each post once. A look is never urgent: it has a budget of its own at each host, and gives way to posts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from schemas import subjects
+from schemas.events.authority import Profile
+from schemas.events.deliveries import Receipt
+from schemas.events.outside import OutsidePost
+from schemas.events.requests import Request
+from schemas.subjects import place_of
+from services.fanout.connectors.contract import CannotTell, Health
+from services.fanout.connectors.listing import ListsPosts, ProfilePost
+from services.fanout.delivery.destinations import Destinations
+from services.fanout.domain.outside import Gathered, Ours, looked_until, oldest, outside_id, ripe
+from services.fanout.hosts.starts import Starts
+from services.fanout.watching.evidence import card_of, record_of, shortened
+from services.fanout.watching.marks import WatchMarks
+from services.kernel.authority.post_authorization import content_of, rendering_for
+from services.kernel.base.city_file import OutsideSection
+from services.kernel.base.files import ExclusiveLock
+from services.kernel.base.zones import in_words
+from services.kernel.fold.reading import parse
+from services.kernel.ledger.client import Conflict
+from services.kernel.runtime.service import Runtime
+
+AT_ONCE = 4
+LOOK_SECONDS = 15.0
+TURN_SECONDS = 1.0
+AGAIN = timedelta(seconds=60)
+"""When a profile is looked at again whose host has no budget for it now."""
+
+IN_VAIN = 3
+"""After so many looks in a row that say nothing a person is told that a profile is not watched."""
+
+BEFORE = timedelta(hours=1)
+"""So long before a post its own attempt may have been made."""
+
+_KEY = "watch"
+_SHOWN = 3
+
+
+class OutsideWatch:
+    """Looks at profiles, as long as ``run`` runs."""
+
+    def __init__(self, runtime: Runtime, destinations: Destinations, starts: Starts, settings: OutsideSection) -> None:
+        self._runtime = runtime
+        self._destinations = destinations
+        self._starts = starts
+        self._settings = settings
+        folder = runtime.city.var / "website" / runtime.city.realm
+        self._marks = WatchMarks(folder / "watch.json")
+        self._lock_path = folder / "watch.lock"
+        self._due: dict[str, datetime] = {}
+        self._settled: dict[str, set[str]] = {}
+        self._in_vain: dict[str, tuple[int, str]] = {}
+
+    async def run(self) -> None:
+        """Look at each profile when it is due, until cancelled."""
+        lock = ExclusiveLock(self._lock_path)
+        try:
+            while not lock.take(wait=False):  # noqa: ASYNC110 - a lock of the kernel wakes nobody here
+                await asyncio.sleep(TURN_SECONDS)
+            if not self._marks.load():
+                self._runtime.log.warning("the watch over the profiles begins: what stands there by now is not told")
+            while True:
+                await self.turn()
+                await asyncio.sleep(TURN_SECONDS)
+        finally:
+            lock.close()
+
+    async def turn(self) -> None:
+        """Look at all profiles that are due now, a few at a time."""
+        now = self._runtime.clock.now()
+        profiles = [one for one in self._runtime.control.profiles.values() if self._pause(one) is not None]
+        known = {one.id for one in profiles}
+        self._in_vain = {name: one for name, one in self._in_vain.items() if name in known}
+        due = [one for one in profiles if self._due.get(one.id, now) <= now]
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(profile: Profile) -> None:
+            async with few:
+                await self._one(profile)
+
+        await asyncio.gather(*map(one, due))
+        self._report()
+
+    def _pause(self, profile: Profile) -> timedelta | None:
+        """Return how often a profile is looked at; None: not at all."""
+        minutes = self._settings.x_minutes if profile.platform == "x" else self._settings.minutes
+        able = isinstance(self._destinations.of_platform(profile.platform), ListsPosts)
+        return timedelta(minutes=minutes) if minutes and able and profile.official else None
+
+    async def _one(self, profile: Profile) -> None:
+        now, pause = self._runtime.clock.now(), self._pause(profile)
+        host = self._destinations.host(profile)
+        waits = self._starts.under_way or host.breaker.is_open or host.quota.look(self._runtime.clock.monotonic()) > 0
+        if pause is None or waits:
+            self._due[profile.id] = now + min(AGAIN, pause or AGAIN)
+            return
+        self._due[profile.id] = now + pause
+        try:
+            said = await self.look(profile)
+        except Exception as error:  # noqa: BLE001 - the next ones are looked at all the same
+            self._runtime.log.warning("a profile could not be looked at", profile=profile.id, error=str(error))
+            said = CannotTell(f"the look failed: {type(error).__name__}")
+        if said is None:
+            self._in_vain.pop(profile.id, None)
+            return
+        count, _ = self._in_vain.get(profile.id, (0, ""))
+        self._in_vain[profile.id] = (count + 1, said.reason)
+        host.note_trial(profile.id, Health(False, said.reason, said.cause))
+
+    async def look(self, profile: Profile) -> CannotTell | None:
+        """Look at a profile, and tell what did not come through the gate; return why it could not be looked at."""
+        connector = self._destinations.of_platform(profile.platform)
+        assert isinstance(connector, ListsPosts)
+        now = self._runtime.clock.now()
+        mark = self._marks.of(profile, now)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                posts = await connector.posts_of(profile, mark.since)
+        except TimeoutError:
+            return CannotTell("the platform did not answer in time")
+        if isinstance(posts, CannotTell):
+            return posts
+        await self._sort_out(profile, ripe(posts, mark.begun, now))
+        self._marks.set(profile.id, replace(mark, since=looked_until(now, mark.begun)))
+        return None
+
+    async def _sort_out(self, profile: Profile, posts: list[ProfilePost]) -> None:
+        settled = self._settled.setdefault(profile.id, set())
+        settled &= {one.id for one in posts}
+        strange = [one for one in posts if one.id not in settled]
+        if not strange:
+            return
+        ours = await self._ours_on(profile, oldest(strange) - BEFORE)
+        for post in strange:
+            if not ours.holds(post):
+                await self._tell(profile, post)
+            settled.add(post.id)
+
+    async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
+        """Return what stands on a profile by us since a time, by the ledger."""
+        ledger = self._runtime.ledger
+        after = await ledger.first_since(since) - 1
+        attempts, receipts = subjects.posted_to(profile.id)
+        found = Gathered()
+        for entry in await ledger.history(attempts, after):
+            found.note_attempt(place_of(entry.subject).request_id)
+        for entry in await ledger.history(receipts, after):
+            found.note_receipt(parse(Receipt, entry.data))
+        texts = [text for name in sorted(found.unnamed) for text in await self._texts(name, profile.platform)]
+        return Ours(frozenset(found.ids), frozenset(found.urls), tuple(texts))
+
+    async def _texts(self, request_id: str, platform: str) -> tuple[str, ...]:
+        entry = await self._runtime.ledger.last(subjects.request(request_id))
+        rendering = rendering_for(parse(Request, entry.data), platform) if entry is not None else None
+        content = content_of(rendering) if rendering is not None else None
+        return content.parts if content is not None else ()
+
+    async def _tell(self, profile: Profile, post: ProfilePost) -> None:
+        """Keep the evidence, then put the post on record, once."""
+        runtime, name = self._runtime, outside_id(profile.id, post.id)
+        subject = subjects.outside(profile.id, name)
+        if await runtime.ledger.last(subject) is not None:
+            return
+        card = await asyncio.to_thread(card_of, profile, post, in_words(post.at, runtime.city.zone or UTC))
+        event = OutsidePost(
+            at=runtime.clock.now(),
+            outside=name,
+            profile=profile.id,
+            platform=profile.platform,
+            account=profile.account,
+            remote_id=post.id,
+            url=post.url or None,
+            published_at=post.at,
+            text=shortened(post.text),
+            record_sha256=await runtime.ledger.put_media(record_of(profile, post)),
+            card_sha256=await runtime.ledger.put_media(card) if card is not None else None,
+            worker=runtime.instance,
+        )
+        try:
+            await runtime.ledger.append(subject, event, msg_id=f"outside:{profile.id}:{name}", expect_last=0)
+        except Conflict:  # another copy has told it meanwhile
+            return
+        runtime.log.warning("a post did not come through the gate", profile=profile.id, outside=name, url=post.url)
+
+    def _report(self) -> None:
+        lost = {name: why for name, (count, why) in sorted(self._in_vain.items()) if count >= IN_VAIN}
+        if not lost:
+            self._runtime.health.troubles.pop(_KEY, None)
+            return
+        shown = ", ".join(f"{name} ({why})" for name, why in list(lost.items())[:_SHOWN])
+        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+        self._runtime.health.troubles[_KEY] = f"not watched for posts from outside: {shown}{more}"

@@ -1,0 +1,201 @@
+"""Posts that did not come through the gate: found on the townsquare, told once with evidence, acknowledged once."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from schemas import canonical, subjects
+from schemas.events.authority import Profile
+from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
+from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
+from services.fanout.connectors.contract import CannotTell, Cause
+from services.fanout.connectors.registry import connectors
+from services.fanout.delivery.destinations import Destinations
+from services.fanout.domain import outside
+from services.fanout.hosts.host import HostRegistry
+from services.fanout.hosts.starts import Starts
+from services.fanout.watching.watch import IN_VAIN, OutsideWatch
+from services.kernel.authority.signing import load_key
+from services.kernel.base import web
+from services.kernel.base.city_file import OutsideSection
+from services.kernel.runtime.service import Runtime
+from services.townsquare.posts import PostDraft
+from services.townsquare.server import Townsquare
+from tests.integration.fanout.town import Town, fanout
+from tests.support.broker import connect
+from tests.support.mission import PATIENCE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+FIRE, WATER = "fire-townsquare", "water-townsquare"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def square(town: Town) -> AsyncIterator[Townsquare]:
+    inside = Townsquare.of(town.city)
+    running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
+    town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
+    town.city.run_path.write_text(json.dumps({"pid": os.getpid(), "townsquare_url": running.url}))
+    yield inside
+    await running.stop()
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was published a moment ago is told: nobody waits two minutes here."""
+    monkeypatch.setattr(outside, "SETTLES", timedelta(0))
+
+
+def watch_of(town: Town, runtime: Runtime) -> OutsideWatch:
+    platforms = connectors(town.city, runtime.control.website)
+    destinations = Destinations(runtime, platforms, HostRegistry(runtime))
+    for one in platforms.values():
+        runtime.supervisor.at_end(one.close)
+    return OutsideWatch(runtime, destinations, Starts(), OutsideSection())
+
+
+def profile_of(runtime: Runtime, name: str) -> Profile:
+    return runtime.control.profiles[name]
+
+
+async def by_hand(square: Townsquare, profile: str, text: str) -> str:
+    """Post as somebody does who has the account's password; return the post's id."""
+    post = await square.posts.create(profile.removesuffix("-townsquare"), PostDraft(text), None)
+    return str(post.id)
+
+
+async def told(town: Town) -> list[OutsidePost]:
+    entries = await (await town.ledger("board")).history(subjects.OUTSIDE_POSTS)
+    return [OutsidePost.from_bytes(entry.data) for entry in entries]
+
+
+async def test_what_did_not_come_through_the_gate_is_told_once_with_evidence(town: Town, square: Townsquare) -> None:
+    """Not what stood there before the watch began, not what we posted, and not again after a restart."""
+    await by_hand(square, FIRE, "Before anybody watched.")
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch = watch_of(town, runtime)
+        assert await watch.look(profile_of(runtime, FIRE)) is None
+        request = await town.cleared(FIRE, text="Road closed at Wren Street.")
+        await town.final(request, FIRE)
+        name = await by_hand(square, FIRE, "Free barbecue at the hall! \N{FIRE}")
+        for _ in range(2):
+            assert await watch.look(profile_of(runtime, FIRE)) is None
+        (found,) = await told(town)
+        assert (found.remote_id, found.profile, found.text) == (name, FIRE, "Free barbecue at the hall! \N{FIRE}")
+        assert found.url
+        assert found.url.endswith(f"/@fire/{name}")
+        ledger = await town.ledger("fanout")
+        record = canonical.loads(await ledger.get_media(found.record_sha256))
+        assert (record["said"]["id"], record["text"]) == (name, found.text)
+        assert found.card_sha256
+        assert (await ledger.get_media(found.card_sha256)).startswith(b"\xff\xd8")
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        later = watch_of(town, runtime)
+        later._marks.load()
+        assert await later.look(profile_of(runtime, FIRE)) is None
+        assert len(await told(town)) == 1
+        while_nobody_looked = await by_hand(square, FIRE, "And again.")
+        assert await later.look(profile_of(runtime, FIRE)) is None
+        assert [one.remote_id for one in await told(town)] == [name, while_nobody_looked]
+
+
+async def test_two_copies_that_look_at_once_tell_it_once(town: Town, square: Townsquare) -> None:
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watches = [watch_of(town, runtime) for _ in range(3)]
+        for watch in watches:
+            assert await watch.look(profile_of(runtime, FIRE)) is None
+        await by_hand(square, FIRE, "Once.")
+        for watch in watches:
+            assert await watch.look(profile_of(runtime, FIRE)) is None
+    assert [one.text for one in await told(town)] == ["Once."]
+
+
+async def test_a_profile_that_cannot_be_looked_at_is_named_until_it_can(town: Town, square: Townsquare) -> None:
+    path = town.city.token_path(FIRE)
+    kept = path.read_bytes()
+    path.unlink()
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch = watch_of(town, runtime)
+        for number in range(IN_VAIN):
+            assert "watch" not in runtime.health.troubles, number
+            watch._due.clear()
+            await watch.turn()
+        assert FIRE in runtime.health.troubles["watch"]
+        assert WATER not in runtime.health.troubles["watch"]
+        path.touch(mode=0o600)
+        path.write_bytes(kept)
+        watch._due.clear()
+        await watch.turn()
+        assert "watch" not in runtime.health.troubles
+        said = await watch.look(profile_of(runtime, WATER))
+        assert said is None
+        path.unlink()
+        assert await watch.look(profile_of(runtime, FIRE)) == CannotTell(
+            f"no credential at secrets/live/{FIRE}.token: No such file or directory", Cause.OWN
+        )
+
+
+def signed(town: Town, officer: str, post: OutsidePost, seq: int, **changes: Any) -> Acknowledgement:
+    now = town.clock.now()
+    values: dict[str, Any] = {
+        "realm": "live",
+        "outside": post.outside,
+        "profile": post.profile,
+        "seq": seq,
+        "reason": "taken down",
+        "officer": officer,
+        "issued_at": now,
+        "expires_at": now + timedelta(minutes=2),
+        "nonce": secrets.token_hex(16),
+    }
+    statement = AcknowledgementStatement(**(values | changes))
+    envelope = load_key(town.city.key_path(officer)).sign(ACKNOWLEDGEMENT_TYPE, statement)
+    outer = {name: getattr(statement, name) for name in ("outside", "profile", "officer")}
+    return Acknowledgement(at=now, envelope=envelope, **outer)
+
+
+async def send(town: Town, officer: str, event: Acknowledgement) -> dict[str, Any]:
+    client = await connect(town.broker.url, town.city.key_path(officer), officer)
+    try:
+        subject = subjects.desk(subjects.DESK_OUTSIDE_ACKNOWLEDGE, officer)
+        answer = await client.request(subject, event.to_bytes(), timeout=PATIENCE)
+        said: dict[str, Any] = canonical.loads(answer.data)
+        return said
+    finally:
+        await client.close()
+
+
+async def test_one_officer_acknowledges_it_once(town: Town, square: Townsquare) -> None:
+    """Who may not is refused, a repeat is answered as before, a second officer is told who was first."""
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch = watch_of(town, runtime)
+        assert await watch.look(profile_of(runtime, FIRE)) is None
+        await by_hand(square, FIRE, "Who wrote this?")
+        assert await watch.look(profile_of(runtime, FIRE)) is None
+        (post,) = await told(town)
+        entry = await (await town.ledger("board")).last(subjects.outside(FIRE, post.outside))
+        assert entry is not None
+        refused = {
+            "acknowledgement.no_authority": ("clerk", signed(town, "clerk", post, entry.seq)),
+            "acknowledgement.sender": ("mcpe", signed(town, "pio", post, entry.seq)),
+            "acknowledgement.post": ("pio", signed(town, "pio", post, entry.seq - 1)),
+            "acknowledgement.realm": ("pio", signed(town, "pio", post, entry.seq, realm="exercise")),
+            "outside.unknown": ("pio", signed(town, "pio", post, entry.seq, outside="ffff")),
+        }
+        for code, (officer, event) in refused.items():
+            assert (await send(town, officer, event))["error"]["code"] == code
+        first = await send(town, "pio", signed(town, "pio", post, entry.seq))
+        assert first["accepted"] is True
+        assert await send(town, "pio", signed(town, "pio", post, entry.seq)) == first
+        second = await send(town, "mcpe", signed(town, "mcpe", post, entry.seq))
+        assert second["error"]["code"] == "acknowledgement.done"
+        assert "pio" in second["error"]["message"]
+    subject = subjects.acknowledgement(FIRE, post.outside)
+    assert len(await (await town.ledger("board")).history(subject)) == 1

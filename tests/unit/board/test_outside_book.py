@@ -1,0 +1,64 @@
+"""The board's book of posts that did not come through the gate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.board.domain.notices import Notice, Step, body, title
+from services.board.domain.outside_book import OutsideBook
+from services.kernel.ledger.entry import Entry
+from tests.support.ledger_builder import FIRE, LedgerBuilder, demo_city, story, stranger
+
+NAME = "a1b2c3d4e5f60718"
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> LedgerBuilder:
+    made = LedgerBuilder(demo_city(Path(tmp_path_factory.mktemp("book")) / "city"))
+    story(made)
+    return made
+
+
+def taken(book: OutsideBook, builder: LedgerBuilder, seq: int) -> None:
+    line = builder.entries[seq - 1]
+    assert line.seq == seq
+    book.take(Entry(seq, line.subject, line.at, line.data, dict(line.headers)), builder.state())
+
+
+def test_a_post_waits_until_an_officer_has_acknowledged_it(builder: LedgerBuilder) -> None:
+    book, seq = OutsideBook(), builder.outside()
+    taken(book, builder, seq)
+    taken(book, builder, seq)
+    assert [view.seq for view in book.posts.values()] == [seq]
+    assert book.by_profile() == {FIRE: 1}
+    taken(book, builder, builder.acknowledge(seq, signer=stranger()))
+    taken(book, builder, builder.acknowledge(seq - 1))
+    taken(book, builder, builder.acknowledge(seq, realm="exercise"))
+    assert NAME in book.posts
+    taken(book, builder, builder.acknowledge(seq))
+    assert book.posts == {}
+
+
+def test_what_cannot_be_read_or_stands_elsewhere_is_let_be(builder: LedgerBuilder) -> None:
+    book = OutsideBook()
+    taken(book, builder, builder.append(f"ledger.outside.{FIRE}.{NAME}", b"junk"))
+    taken(book, builder, builder.append(f"ledger.acknowledgement.{FIRE}.{NAME}", b"junk"))
+    taken(book, builder, builder.outside(outside="ffff"))
+    assert book.posts == {}
+
+
+def test_officers_are_told_what_it_is_and_what_to_type(builder: LedgerBuilder) -> None:
+    book, seq = OutsideBook(), builder.outside(text="All\nclear! " * 60)
+    taken(book, builder, seq)
+    (waiting,) = book.waiting()
+    assert waiting.since <= builder.now + timedelta(seconds=1)
+    notice = Notice(Step.FIRST, ("pio@mission.example",), (waiting,))
+    text = body(notice, [("today, 04:00", "never")])
+    assert f"{NAME}, on {FIRE}, seen today, 04:00" in text
+    assert "did not come through the gate" in text
+    assert f"onevoice outside ack {NAME}" in text
+    assert "not posted after" not in text
+    assert "1 message waits" in title(notice, "Mission")

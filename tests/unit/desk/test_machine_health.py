@@ -1,0 +1,68 @@
+"""What the doctor makes of the officers' pages, the measures and the outside copies."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.events.audit import Checkpoint
+from services.desk.views.health import Level
+from services.desk.views.machine_health import PageAnswer, measures, officers_pages, outside_copies
+from tests.unit.desk.views import NOW
+
+URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
+
+
+@pytest.mark.parametrize(
+    ("answer", "level", "said"),
+    [
+        (PageAnswer(200, ours=True), Level.OK, ORIGIN),
+        (PageAnswer(None), Level.WARN, f"{URL} does not answer"),
+        (PageAnswer(200), Level.WARN, "another program"),
+        (PageAnswer(421, ours=True), Level.WARN, "another address"),
+        (PageAnswer(503, ours=True), Level.WARN, "503"),
+    ],
+)
+def test_the_officers_pages_have_a_line(answer: PageAnswer, level: Level, said: str) -> None:
+    line = officers_pages(answer, URL, ORIGIN)
+    assert (line.check, line.level) == ("service web", level)
+    assert said in line.detail
+    assert bool(line.mend) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("second", "level", "said"),
+    [
+        (PageAnswer(200, text="ok"), Level.OK, "2 pages answer"),
+        (PageAnswer(None), Level.WARN, "b does not answer"),
+        (PageAnswer(503, text="gatekeeper: behind\n"), Level.WARN, "b says: gatekeeper: behind"),
+    ],
+)
+def test_a_page_of_measures_that_is_silent_or_ill_is_named(second: PageAnswer, level: Level, said: str) -> None:
+    line = measures({"a": PageAnswer(200, text="ok"), "b": second})
+    assert line.level is level
+    assert said in line.detail
+
+
+def _checkpoint(size: int, days: float) -> Checkpoint:
+    return Checkpoint(realm="live", size=size, last_seq=size, root="0" * 64, at=NOW - timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("kept", "newest", "level"),
+    [
+        ({}, _checkpoint(9, 0), Level.OK),
+        ({"a": None}, None, Level.OK),
+        ({"a": None}, _checkpoint(9, 0), Level.OK),
+        ({"a": None}, _checkpoint(9, 2), Level.WARN),
+        ({"a": _checkpoint(9, 30)}, _checkpoint(9, 30), Level.OK),
+        ({"a": _checkpoint(9, 0), "b": _checkpoint(8, 2)}, _checkpoint(9, 0), Level.WARN),
+        ({"a": _checkpoint(8, 0.5)}, _checkpoint(9, 0), Level.OK),
+    ],
+)
+def test_an_outside_copy_that_lacks_what_is_a_day_old_is_named(
+    kept: dict[str, Checkpoint | None], newest: Checkpoint | None, level: Level
+) -> None:
+    """A record that does not grow makes no copy old."""
+    assert outside_copies(kept, newest, NOW).level is level
