@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from schemas import flow
 from schemas.events.audit import Checkpoint
+from services.audit.record.audit_keys import pinned_succession
 from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.witness import WitnessError, read_witnessed
 from services.audit.witnesses import witness_files
@@ -110,6 +111,6 @@ def _last(path: Path, city: City) -> Checkpoint | None:
     """Return the last checkpoint of a file, by its own word: whether its story holds, ``audit verify`` proves."""
     try:
         raw = last_line(path)
-        return read_witnessed([raw], city.realm, city.authority.audit_key)[-1] if raw else None
+        return read_witnessed([raw], city.realm, pinned_succession(city).keys)[-1] if raw else None
     except (OSError, WitnessError):
         return None
