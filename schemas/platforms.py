@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
 import regex
 
 from schemas import links
+from schemas.weights import weighed
 
 _GRAPHEME = regex.compile(r"\X")
-_LIGHT = regex.compile("[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
-"""What counts one on X (twitter-text's configuration v3); all else counts two."""
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\uFE0F|\u20E3|\p{Regional_Indicator}")
-_BARE_HOST = regex.compile(r"(?<![\w@.-])[\w-]+(?:\.[\w-]+)*\.\p{L}{2,}")
 _HASHTAG = regex.compile(r"#[\w]")
 _JOINED_CONSONANT = regex.compile(r"(?<=[\p{M}\u200d])\p{L}")
 
@@ -116,7 +113,20 @@ def counted_length(text: str, limits: Limits) -> int:
     """
     if limits.link_length is None:
         return counted_piece(text, limits, is_link=False)
+    if limits.weighted:
+        return _weighed_whole(text, limits.link_length)
     return sum(counted_piece(piece, limits, is_link=is_link) for piece, is_link in links.pieces(text))
+
+
+def _weighed_whole(text: str, link_length: int) -> int:
+    """Return what a text weighs on X, which may take a link for a part of a host that stands before it unparted."""
+    total, dotted = 0, False
+    for piece, is_link in links.pieces(text):
+        total += weighed(piece, link_length, is_link=is_link, glued=dotted)
+        words = piece.split()
+        tail = "" if piece[-1].isspace() else words[-1]
+        dotted = "." in tail or (dotted and tail == piece)
+    return total
 
 
 def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
@@ -126,7 +136,7 @@ def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     if limits.emoji_bytes:
         return _with_emoji_in_bytes(piece)
     if limits.weighted:
-        return _weighted_piece(piece, limits.link_length or 0, is_link=is_link)
+        return weighed(piece, limits.link_length or 0, is_link=is_link)
     if not is_link or limits.link_length is None:
         return _graphemes(piece)
     surely = links.surely(piece)
@@ -135,32 +145,11 @@ def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     return as_link if links.is_known(piece) else max(as_link, _graphemes(piece))
 
 
-def _weighted_piece(piece: str, link_length: int, *, is_link: bool) -> int:
-    """Return what a piece counts on X: Latin and its neighbours one, all else two, an emoji two, a link 23.
-
-    X takes bare host names for links, too: each counts the larger of both.
-    """
-    if is_link:
-        return max(link_length * max(piece.count("://"), 1), 0 if links.is_known(piece) else _weight(piece))
-    hosts = _BARE_HOST.findall(piece)
-    return _weight(piece) + sum(max(link_length - _weight(host), 0) for host in hosts)
-
-
 def _with_emoji_in_bytes(text: str) -> int:
     """Return the code points of a text, an emoji as its bytes of UTF-8."""
     if text.isascii():
         return len(text)
     return sum(len(one.encode()) if _EMOJI.search(one) else len(one) for one in _GRAPHEME.findall(text))
-
-
-def _weight(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    total = 0
-    for grapheme in _GRAPHEME.findall(unicodedata.normalize("NFC", text)):
-        emoji = len(grapheme) > 1 and _EMOJI.search(grapheme)
-        total += 2 if emoji else sum(1 if _LIGHT.fullmatch(char) else 2 for char in grapheme)
-    return total
 
 
 def overrun(text: str, limits: Limits) -> str | None:

@@ -16,6 +16,7 @@ from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import BadInput, Unreachable
+from services.kernel.base.tasks import cancel_all
 from services.web.hub import Hub
 
 AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
@@ -23,6 +24,9 @@ AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 WAIT_SECONDS = 1.0
 EOC_SECONDS = 1.0
+OLDER_PAUSE_SECONDS = 0.25
+"""Between two pages of older entries, so that nobody waits behind them at the board."""
+
 READ_BACK = 20_000
 """How many of the newest entries are read at the start, for the lists of what was said."""
 
@@ -65,10 +69,28 @@ class CityConnection:
                 self.hub.forget()  # the ledger is another one, or lost its end: what was shown does not count
             await self._catch_up(link, start, newest)
             watch = Watch(link, received, self.hub.seq)
-            while True:
-                for event in await watch.events(WAIT_SECONDS):
-                    self.hub.add(event)
-                self.hub.beat()
+            reading = asyncio.create_task(self._read_older(link))
+            try:
+                while True:
+                    for event in await watch.events(WAIT_SECONDS):
+                        self.hub.add(event)
+                    self.hub.beat()
+            finally:
+                await cancel_all(reading)
+
+    async def _read_older(self, link: Link) -> None:
+        """Read what is before the newest entries, for search: slowly, and on from where it was."""
+        while self.hub.older_left > 0:
+            asked = BoardQuery(query="changes", since=self.hub.older_seq)
+            try:
+                found = (await link.board(asked)).changes or ()
+            except Unreachable:
+                return
+            if not found:
+                return
+            for event in found:
+                self.hub.add_older(event)
+            await asyncio.sleep(OLDER_PAUSE_SECONDS)
 
     async def _catch_up(self, link: Link, start: int, newest: int) -> None:
         self.hub.begin(start)

@@ -15,11 +15,13 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import Clock
 from services.kernel.base.errors import OneVoiceError, Refused
 from services.web.connection import CityConnection
+from services.web.consultations import ConsultationRegister
 from services.web.domain.language import asked_language
 from services.web.drafts import DraftFolder
 from services.web.hub import Hub
 from services.web.joined import JoinedAnswers
 from services.web.limits import RateLimiter
+from services.web.push.devices import WokenDevices
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -60,6 +62,8 @@ class WebDesk:
     catalogues: Mapping[str, Catalogue]
     roster: Roster
     drafts: DraftFolder
+    consultations: ConsultationRegister
+    devices: WokenDevices
     sessions: WebSessions = field(default_factory=WebSessions)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     strangers: dict[str, Prepared] = field(default_factory=dict)
@@ -124,7 +128,7 @@ def desk_of(request: web.Request) -> WebDesk:
     return request.app[DESK]
 
 
-SESSION = "session"
+SESSION: web.RequestKey[WebSession] = web.RequestKey("session", WebSession)
 
 
 def language_of(request: web.Request) -> str:

@@ -20,7 +20,7 @@ from services.web.security import add_headers
 from services.web.sessions import WebSession
 
 COOKIE = "onevoice"
-PUBLIC = ("/sign-in", "/enroll", "/static/")
+PUBLIC = ("/sign-in", "/enroll", "/static/", "/consult/")
 """Where nobody has to be signed in."""
 
 _STATUS = ((Unreachable, 503), (Refused, 403), (BadInput, 400))
@@ -29,6 +29,7 @@ _CODES = {
     "request.id": 404,
     "request.ambiguous": 404,
     "draft.unknown": 404,
+    "consult.over": 404,
     "session.ended": 401,
     "web.too_often": 429,
 }

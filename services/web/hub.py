@@ -7,7 +7,7 @@ from collections import deque
 
 from schemas import subjects
 from schemas.events.desk import BoardEvent
-from services.desk.views.messages import MessageIndex
+from services.desk.views.messages import KEPT_OLDER, MessageIndex
 from services.kernel.base.clock import Clock, monotonic
 from services.web.domain.news import News, news_of
 
@@ -23,10 +23,11 @@ class Hub:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.messages = MessageIndex()
+        self.messages = _empty()
+        self.older_seq = 0
         self.seq = self.control_seq = 0
         self._kept: deque[News] = deque(maxlen=KEPT)
-        self._begin = 0
+        self._begin = self._first = 0
         self._beat_at = float("-inf")
         self._changed = asyncio.Event()
         self.closed = False
@@ -47,13 +48,14 @@ class Hub:
     def begin(self, seq: int) -> None:
         """Begin after a sequence, if nothing came yet."""
         if self.seq == 0:
-            self.seq = self._begin = seq
+            self.seq = self._begin = self._first = seq
 
     def forget(self) -> None:
         """Forget all that was shown: the ledger is not the one that it was."""
-        self.messages = MessageIndex()
+        self.messages = _empty()
+        self.older_seq = 0
         self._kept.clear()
-        self.seq = self._begin = self.control_seq = 0
+        self.seq = self._begin = self._first = self.control_seq = 0
 
     def add(self, event: BoardEvent) -> None:
         """Take the next entry; one that came already is dropped."""
@@ -68,6 +70,17 @@ class Hub:
         self.messages.add(event)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def add_older(self, event: BoardEvent) -> None:
+        """Take an entry from before the first one that was told: for search, and for what is in force."""
+        if self.older_seq < event.seq <= self._first:
+            self.older_seq = event.seq
+            self.messages.add_older(event)
+
+    @property
+    def older_left(self) -> int:
+        """How many entries from before the first one that was told were not read yet."""
+        return self._first - self.older_seq
 
     def holds(self, seq: int) -> bool:
         """True when whoever saw everything up to ``seq`` can be told the rest without a gap."""
@@ -98,3 +111,7 @@ class Hub:
                 await changed.wait()
         except TimeoutError:
             return
+
+
+def _empty() -> MessageIndex:
+    return MessageIndex(older=MessageIndex(KEPT_OLDER))

@@ -31,11 +31,14 @@ class Sentence(str):
 
 
 class Texts:
-    """The catalogue of one language: ``texts/<language>.toml``, a sentence for each dotted key."""
+    """The catalogue of one language: ``texts/<language>.toml``, a sentence for each dotted key.
 
-    def __init__(self, language: str = "en") -> None:
+    A sentence that it lacks is said in English; only a catalogue that is being prepared lacks any.
+    """
+
+    def __init__(self, language: str = LANGUAGES[0]) -> None:
         self.language = language
-        self._sentences = dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
+        self._sentences = sentences_of(LANGUAGES[0]) | sentences_of(language)
 
     def __call__(self, key: str, **values: object) -> Sentence:
         """Return a sentence with its values; raises KeyError for a key that is not in the catalogue."""
@@ -54,6 +57,11 @@ class Texts:
         if scope == "all-departments":
             return self("reach.all", count=count)
         return self("reach.one") if count == 1 else self("reach.several", count=count)
+
+
+def sentences_of(language: str) -> dict[str, str]:
+    """Return what stands in the catalogue of a language itself."""
+    return dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

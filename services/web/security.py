@@ -10,7 +10,7 @@ from schemas.events.passkeys import WebPlace
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -50,7 +50,7 @@ class Origin:
 def add_headers(response: web.StreamResponse, secure: bool) -> None:
     """Put the security headers on an answer; pages are kept by no cache."""
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     if secure:
         response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
     response.headers.setdefault("Cache-Control", "no-store")

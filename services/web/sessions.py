@@ -29,6 +29,8 @@ class WebSession:
     number: str = field(default_factory=lambda: secrets.token_hex(6))
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     prepared: dict[str, Prepared] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+    """By message, the secret of the consultation copy that was made here."""
 
     def is_over(self, now: datetime) -> bool:
         """True when it was not used for too long, or has lasted too long."""

@@ -13,12 +13,15 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.tasks import cancel_all
 from services.kernel.base.web import Running, serve
 from services.web.connection import CityConnection
+from services.web.consultations import ConsultationRegister
 from services.web.desk import DESK, WebDesk
 from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
-from services.web.pages import decisions, enroll, live, messages, orders, sign_in, write
+from services.web.pages import consult, decisions, enroll, live, messages, orders, push, sign_in, write
+from services.web.push.devices import WokenDevices
+from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
 from services.web.roster import Roster
 from services.web.security import Origin
@@ -39,6 +42,11 @@ ROUTES = (
     web.get("/profiles", city_pages.profiles),
     web.get("/health", city_pages.findings),
     web.get("/static/{hash}/{name}", static_file),
+    web.get("/worker.js", push.worker),
+    web.get("/manifest.webmanifest", push.manifest),
+    web.post("/push", push.add),
+    web.post("/push/{device:[A-Za-z0-9_-]{22}}/try", push.try_again),
+    web.post("/push/{device:[A-Za-z0-9_-]{22}}/end", push.end),
     web.get("/sign-in", sign_in.sign_in_page),
     web.post("/sign-in", sign_in.begin),
     web.post("/sign-in/{key}", sign_in.finish),
@@ -62,10 +70,15 @@ ROUTES = (
     web.get("/messages/{id}/resolve/{profile}", decisions.resolve_page),
     web.post("/messages/{id}/resolve/{profile}", decisions.resolve),
     web.post("/messages/{id}/follow", write.follow),
+    web.get("/messages/{id}/copies", consult.copies_page),
+    web.post("/messages/{id}/copies", consult.make),
+    web.post("/messages/{id}/copies/{token_sha256:[0-9a-f]{64}}/end", consult.end),
+    web.get("/consult/{secret:[A-Za-z0-9_-]{43}}", consult.read),
     web.get("/state/{deed}", orders.order_page),
     web.post("/state/{deed}", orders.order),
     web.get("/write", write.drafts),
     web.post("/write", write.begin),
+    web.post("/write/answer", write.answer),
     web.get("/write/{id}", write.form_page),
     web.post("/write/{id}", write.save),
     web.post("/write/{id}/preview", write.preview),
@@ -97,6 +110,7 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
     clock = SystemClock()
     hub = Hub(clock)
     connection = CityConnection(city, url, hub)
+    folder = city.var / "web" / city.realm
     return WebDesk(
         city=city,
         connection=connection,
@@ -105,7 +119,9 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         clock=clock,
         catalogues=catalogues(clock),
         roster=Roster(connection),
-        drafts=DraftFolder(city.var / "web" / city.realm / "drafts"),
+        drafts=DraftFolder(folder / "drafts"),
+        consultations=ConsultationRegister(folder / "consultations.jsonl"),
+        devices=WokenDevices(folder / "push", city.settings.web.push_services),
     )
 
 
@@ -120,8 +136,9 @@ async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
     desk = build(city, url)
     server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
     following = asyncio.create_task(desk.connection.run())
+    waking = asyncio.create_task(wake(desk))
     try:
         yield Running(section.origin, server.runner)
     finally:
         await server.stop()
-        await cancel_all(following)
+        await cancel_all(following, waking)

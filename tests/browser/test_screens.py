@@ -21,6 +21,8 @@ SCREENS = {
     "return": "/messages/{id}/return",
     "reject": "/messages/{id}/reject",
     "withdraw": "/messages/{id}/withdraw",
+    "copies": "/messages/{id}/copies",
+    "copy": "{copy}",
     "state": "/state",
     "activate": "/state/activate",
     "hold": "/state/hold",
@@ -74,7 +76,11 @@ async def _filled(phone: OfficerPhone) -> dict[str, str]:
     await phone.page.check("#to-fire-townsquare")
     await phone.press("Check it")
     await phone.page.wait_for_url("**/check")
-    return {"id": waits, "draft": draft}
+    await phone.go(f"/messages/{waits}/copies")
+    await phone.press("Make a link with your passkey")
+    await phone.page.locator(".words a").wait_for()
+    copy = await phone.page.locator(".words a").inner_text()
+    return {"id": waits, "draft": draft, "copy": copy.removeprefix(phone.town.origin)}
 
 
 async def _look(phone: OfficerPhone, manner: str, names: dict[str, str]) -> list[str]:

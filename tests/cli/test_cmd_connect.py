@@ -26,7 +26,7 @@ from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
 from tests.support.emulators import facebook, instagram, linkedin, meta, telegram, threads, x
-from tests.support.emulators.base import Place
+from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.hooks import SlackEmulator, TeamsEmulator
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.mail import PASSWORD, USER, MailServer
@@ -100,6 +100,9 @@ def emulators() -> Iterator[dict[str, Any]]:
     }
     with hosted(*made.values()):
         yield made
+    for place in made.values():
+        if isinstance(place, Emulator):
+            place.only_documented()
 
 
 @pytest.fixture

@@ -81,6 +81,8 @@ def places(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             assert done.status == 0, done
         yield Places(city, made)
         assert lower_city(process) == 0
+    for place in made.values():
+        place.only_documented()
 
 
 def test_profiles_check_asks_each_platform(places: Places) -> None:

@@ -109,6 +109,8 @@ def practice(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             assert done.status == 0, done
         yield Practice(city, addresses["townsquare_url"], made)
         assert lower_city(process) == 0
+    for place in made.values():
+        place.only_documented()
 
 
 def test_a_rehearsal_is_posted_read_back_and_deleted(practice: Practice) -> None:

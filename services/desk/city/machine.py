@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from schemas import flow
 from schemas.events.audit import Checkpoint
-from services.audit.record.audit_keys import pinned_succession
+from services.audit.record.audit_keys import AuditKeys, pinned_succession
 from services.audit.record.folder import CHECKPOINTS
 from services.audit.record.witness import WitnessError, read_witnessed
 from services.audit.witnesses import witness_files
@@ -103,14 +103,16 @@ async def _asked(host: str, port: int, path: str, headers: dict[str, str]) -> Pa
 
 
 def _outside(city: City) -> Line:
-    kept = {str(path): _last(path, city) for path in witness_files(city)}
-    return machine_health.outside_copies(kept, _last(city.audit_folder / CHECKPOINTS, city), SystemClock().now())
+    keys = pinned_succession(city).keys
+    kept = {str(path): _last(path, city, keys) for path in witness_files(city)}
+    newest = _last(city.audit_folder / CHECKPOINTS, city, keys)
+    return machine_health.outside_copies(kept, newest, SystemClock().now())
 
 
-def _last(path: Path, city: City) -> Checkpoint | None:
+def _last(path: Path, city: City, keys: AuditKeys) -> Checkpoint | None:
     """Return the last checkpoint of a file, by its own word: whether its story holds, ``audit verify`` proves."""
     try:
         raw = last_line(path)
-        return read_witnessed([raw], city.realm, pinned_succession(city).keys)[-1] if raw else None
+        return read_witnessed([raw], city.realm, keys)[-1] if raw else None
     except (OSError, WitnessError):
         return None

@@ -14,7 +14,7 @@ from services.kernel.base.errors import BadInput, Refused
 
 SCOPES = ("w_organization_social", "r_organization_social", "rw_organization_admin")
 _PAGE = re.compile(r"urn:li:organization:([0-9]+)")
-_MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR", "CONTENT_ADMIN"})
+_MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"})
 
 
 async def connect(asked: Asked) -> Access:

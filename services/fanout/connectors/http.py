@@ -27,18 +27,18 @@ _BODY_BYTES = 1024 * 1024
 _WORDS = 300
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
-_NOT_NOW = "the account may not post now"
+_NOT_NOW = "the login may not post now"
 _SCOPE = re.compile(
     r"scope|insufficient permission|necessary permission|app permission|permission[_ ]denied", re.IGNORECASE
 )
 """Mastodon: "outside the authorized scopes"; Pleroma: "Insufficient permissions: ..."; X: "app permissions"."""
-_ACCOUNT = re.compile(
-    r"\b(?:login|account)(?: is| has been)?(?: currently)? "
-    r"(?:suspended|disabled|locked|deactivated|frozen|limited|pending|missing)"
-    r"|suspended account|account ?(?:takedown|deactivated|suspended)|(?:un)?confirmed e-?mail|invalid credentials",
+_LOGIN = re.compile(
+    r"\blogin(?: is| has been)?(?: currently)? (?:disabled|locked|pending|missing)"
+    r"|(?:un)?confirmed e-?mail|invalid credentials",
     re.IGNORECASE,
 )
-"""What a server says when nothing is wrong with the message: somebody has to set the account right there."""
+"""What Mastodon and Pleroma say when nothing is wrong with the message: somebody has to set the login right there. An
+account that is suspended is not among it: it posts nothing more."""
 _SAID = ("error", "title", "message", "description", "detail")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
 Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
@@ -234,7 +234,7 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
     if _lacks_scope(outcome):
         return Retryable(f"{NO_SCOPE}: {outcome.words}", cause=Cause.CREDENTIAL)
-    if _account_is_closed(outcome):
+    if _login_is_closed(outcome):
         return Retryable(f"{_NOT_NOW}: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
@@ -254,7 +254,7 @@ def cause_of(outcome: Outcome) -> Cause | None:
         return Cause.HOST
     if outcome.status == 429:
         return Cause.LIMIT
-    if outcome.status == 401 or _lacks_scope(outcome) or _account_is_closed(outcome):
+    if outcome.status == 401 or _lacks_scope(outcome) or _login_is_closed(outcome):
         return Cause.CREDENTIAL
     if 300 <= outcome.status < 400:
         return Cause.OWN
@@ -273,8 +273,8 @@ def _lacks_scope(outcome: Answer) -> bool:
     return outcome.status == 403 and _SCOPE.search(said) is not None
 
 
-def _account_is_closed(outcome: Answer) -> bool:
-    return outcome.status in (400, 403) and outcome.body is not None and _ACCOUNT.search(outcome.words) is not None
+def _login_is_closed(outcome: Answer) -> bool:
+    return outcome.status == 403 and outcome.body is not None and _LOGIN.search(outcome.words) is not None
 
 
 def _to(outcome: Answer) -> str:

@@ -30,6 +30,7 @@ class WatchMarks:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._marks: dict[str, Mark] = {}
+        self._kept = True
 
     def load(self) -> bool:
         """Read the file; False when there is none that can be read, and the watch begins anew."""
@@ -53,10 +54,17 @@ class WatchMarks:
         return known
 
     def set(self, profile: str, mark: Mark) -> None:
-        """Keep a mark; raises OSError."""
+        """Remember a mark; ``save`` keeps it."""
         self._marks[profile] = mark
+        self._kept = False
+
+    def save(self) -> None:
+        """Keep the marks on disk, if any is new: all in one file, so once for many; raises OSError."""
+        if self._kept:
+            return
         value = {
             name: {"account": one.account, "begun": one.begun.isoformat(), "since": one.since.isoformat()}
             for name, one in self._marks.items()
         }
         write_atomically(self._path, canonical.dumps(value), mode=0o600)
+        self._kept = True

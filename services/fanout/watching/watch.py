@@ -34,6 +34,9 @@ from services.kernel.runtime.service import Runtime
 AT_ONCE = 4
 LOOK_SECONDS = 15.0
 TURN_SECONDS = 1.0
+A_TURN = 10
+"""Profiles that are looked at in one turn at most: a large city's first round takes a minute or two, and no more."""
+
 AGAIN = timedelta(seconds=60)
 """When a profile is looked at again whose host has no budget for it now."""
 
@@ -50,8 +53,17 @@ _SHOWN = 3
 class OutsideWatch:
     """Looks at profiles, as long as ``run`` runs."""
 
-    def __init__(self, runtime: Runtime, destinations: Destinations, starts: Starts, settings: OutsideSection) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        destinations: Destinations,
+        starts: Starts,
+        settings: OutsideSection,
+        *,
+        a_turn: int = A_TURN,
+    ) -> None:
         self._runtime = runtime
+        self._a_turn = a_turn
         self._destinations = destinations
         self._starts = starts
         self._settings = settings
@@ -82,14 +94,18 @@ class OutsideWatch:
         profiles = [one for one in self._runtime.control.profiles.values() if self._pause(one) is not None]
         known = {one.id for one in profiles}
         self._in_vain = {name: one for name, one in self._in_vain.items() if name in known}
-        due = [one for one in profiles if self._due.get(one.id, now) <= now]
+        due = sorted(profiles, key=lambda one: self._due.get(one.id, now))[: self._a_turn]
         few = asyncio.Semaphore(AT_ONCE)
 
         async def one(profile: Profile) -> None:
             async with few:
                 await self._one(profile)
 
-        await asyncio.gather(*map(one, due))
+        await asyncio.gather(*(one(profile) for profile in due if self._due.get(profile.id, now) <= now))
+        try:
+            self._marks.save()
+        except OSError as error:
+            self._runtime.log.warning("how far the profiles were watched cannot be kept", error=str(error))
         self._report()
 
     def _pause(self, profile: Profile) -> timedelta | None:

@@ -10,6 +10,14 @@ from pydantic import Field, model_validator
 from schemas.events.passkeys import Origin, RpId, WebPlace, host_of
 from services.kernel.base.city_platforms import Section
 
+PUSH_SERVICES = (
+    "fcm.googleapis.com",
+    "push.services.mozilla.com",
+    "push.apple.com",
+    "notify.windows.com",
+)
+"""Those of Chrome and Edge on Android, Firefox, Safari, and Edge on Windows."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -19,6 +27,7 @@ class WebSection(Section):
     ``rp_id`` is its host, or a domain above it that the city alone uses; absent: the host. The pages are served on
     ``host`` and ``port`` (absent: the port of a localhost origin, else 4225) by ``onevoice up``, unless ``serve`` is
     false. Elsewhere than on this machine a proxy that ends TLS stands in front, and the origin begins with https.
+    ``push_services``: hosts (with all below them) that notices to browsers may be sent to, over https.
     """
 
     origin: Origin = "http://localhost:4225"
@@ -26,6 +35,7 @@ class WebSection(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     serve: bool = True
+    push_services: tuple[str, ...] = PUSH_SERVICES
 
     @property
     def place(self) -> WebPlace:

@@ -68,7 +68,8 @@ def following(act: str, earlier: Request) -> dict[str, object]:
 
 def fingerprint(draft: WebDraft) -> str:
     """Return a hash of all that was typed, by which a repeat of an unanswered submission is known."""
-    value = draft.model_dump(mode="json", include=set(_TYPED) | {"pictures", "act", "about"})
+    more = {"pictures", "act", "about", *(("answers",) if draft.answers else ())}
+    value = draft.model_dump(mode="json", include=set(_TYPED) | more)
     return canonical.sha256(canonical.dumps(value))
 
 
@@ -108,6 +109,7 @@ def event_of(draft: WebDraft, posture: Posture, now: datetime, zone: tzinfo | No
         wait=timedelta(0),
         act=draft.act,
         about=draft.about,
+        answers=draft.answers or None,
     )
     number = canonical.sha256((draft.id + fingerprint(draft)).encode())[:32]
     return made.event(draft.officer, made.crisis(posture), number, targets, draft.pictures)

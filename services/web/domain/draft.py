@@ -19,7 +19,8 @@ MOST_TRANSLATIONS = 8
 class WebDraft(Contract):
     """What was typed; ``event``: what was sent without an answer, when ``typed`` was the hash of its words.
 
-    ``at`` and ``next_update`` as they stand in the form; ``translations``: code and text of each other language.
+    ``answers``: the address of somebody's post that it answers. ``at`` and ``next_update`` as they stand in the form;
+    ``translations``: code and text of each other language.
     """
 
     id: str
@@ -40,5 +41,6 @@ class WebDraft(Contract):
     pictures: tuple[Picture, ...] = ()
     act: Act | None = None
     about: Id | None = None
+    answers: str = ""
     event: SubmissionEvent | None = None
     typed: str = ""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 LANGUAGES = ("en", "fr")
-"""Those of the catalogues; the first one where a browser asks for none of them."""
+"""Those that the pages speak; the first one where a browser asks for none of them."""
+
+PREPARED = ("pa",)
+"""Those whose catalogue is begun, and was not read by a speaker yet: offered to nobody."""
 
 
 def asked_language(header: str) -> str:

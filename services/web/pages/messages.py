@@ -89,6 +89,7 @@ async def messages(request: web.Request) -> web.Response:
         found=found,
         words=words,
         known=len(desk.hub.messages),
+        reading=desk.hub.older_left > 0,
         here="messages",
         refresh=not words,
     )

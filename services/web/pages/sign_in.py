@@ -12,6 +12,7 @@ from services.web.desk import SESSION, WebDesk, desk_of, language_of, session_of
 from services.web.domain.language import LANGUAGES
 from services.web.domain.sign_in import SIGN_IN_TYPE, SignIn, who_signed
 from services.web.front import cookie_name
+from services.web.push.sealing import point, word
 from services.web.sessions import LONGEST, WebSession
 from services.web.signing import KEPT_SECONDS, STRANGERS, Prepared, asked_of_browser, keep, signed, take
 
@@ -77,7 +78,16 @@ async def sessions(request: web.Request) -> web.Response:
     """Show an officer's own sessions, each with its end."""
     desk, session = desk_of(request), session_of(request)
     found = desk.sessions.of(session.officer, desk.clock.now())
-    return await desk.page(request, "sessions.html", found=found, languages=LANGUAGES, here="sessions", refresh=False)
+    return await desk.page(
+        request,
+        "sessions.html",
+        found=found,
+        languages=LANGUAGES,
+        devices=desk.devices.of(session.officer),
+        push_key=word(point(desk.devices.key().public_key())),
+        here="sessions",
+        refresh=False,
+    )
 
 
 async def choose_language(request: web.Request) -> web.Response:

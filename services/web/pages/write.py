@@ -11,12 +11,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from schemas import subjects
+from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.desk import BoardQuery, MediaReply, PreviewReply, SubmitReply
 from schemas.events.enrolment import BrowserPreview, SubmissionStatement
 from schemas.events.envelope import SUBMISSION_TYPE, Envelope
 from schemas.events.requests import Picture, SubmissionEvent
 from schemas.fingerprint import words_of
+from schemas.platforms import LIMITS
 from services.desk import statements, templates
 from services.desk.statements import ORDER_SECONDS
 from services.desk.views.advice import needs
@@ -28,6 +30,7 @@ from services.web.domain.draft import MOST_TRANSLATIONS, WebDraft
 
 ACTS = ("correct", "update", "recall", "all_clear")
 MOST_PICTURES = 4
+LONGEST_ADDRESS = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ async def drafts(request: web.Request) -> web.Response:
     desk, session = desk_of(request), session_of(request)
     found = desk.drafts.of(session.officer, desk.clock.now())
     names = templates.names(desk.city.templates_folder)
-    return await desk.page(request, "drafts.html", found=found, templates=names, here="write", refresh=False)
+    able = await _that_answer(desk)
+    return await desk.page(request, "drafts.html", found=found, templates=names, able=able, here="write", refresh=False)
 
 
 async def begin(request: web.Request) -> web.Response:
@@ -65,6 +69,24 @@ async def follow(request: web.Request) -> web.Response:
     view = await desk.connection.request(check_id(request.match_info["id"], "request"))
     fields = composing.following(act, view.request)
     raise web.HTTPSeeOther(f"/write/{desk.drafts.new(session.officer, desk.clock.now(), **fields).id}")
+
+
+async def answer(request: web.Request) -> web.Response:
+    """Begin a draft that answers somebody's post in public, on the one profile that does."""
+    desk, session, form = desk_of(request), session_of(request), await request.post()
+    address, profile = str(form.get("answers", "")).strip(), str(form.get("profile", ""))
+    if not address.startswith("https://") or len(address) > LONGEST_ADDRESS or not address.isprintable():
+        raise BadInput("answers.invalid", say(request, "answer.no_address"), say(request, "answer.copy"))
+    if profile not in {one.id for one in await _that_answer(desk)}:
+        raise BadInput("answers.profile", say(request, "answer.no_profile"), say(request, "answer.choose"))
+    fields: dict[str, object] = {"answers": address, "to": (profile,)}
+    raise web.HTTPSeeOther(f"/write/{desk.drafts.new(session.officer, desk.clock.now(), **fields).id}")
+
+
+async def _that_answer(desk: WebDesk) -> list[Profile]:
+    """Return the official profiles on platforms where somebody's post can be answered."""
+    found = (await desk.connection.board(BoardQuery(query="profiles"))).profiles or ()
+    return [one for one in found if one.official and one.platform in LIMITS and LIMITS[one.platform].answers]
 
 
 async def form_page(request: web.Request) -> web.Response:

@@ -33,6 +33,7 @@
     time.textContent = said.at;
     const what = document.createElement("span");
     what.textContent = said.who + " " + said.what;
+    what.lang = news.dataset.saidIn;
     line.append(time, what);
     if (said.id) {
       const link = document.createElement("a");

@@ -82,5 +82,6 @@ class EmulatedRig:
         for connector in self._opened:
             await connector.close()
         await self.emulator.stop()
+        self.emulator.only_documented()
         if self._site is not None:
             await self._site.stop()

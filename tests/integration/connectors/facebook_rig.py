@@ -61,3 +61,4 @@ class FacebookRig:
         for connector in self._opened:
             await connector.close()
         await self.emulator.stop()
+        self.emulator.only_documented()

@@ -39,9 +39,10 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.city_file import CityFile
-from services.kernel.base.web import Running
+from services.kernel.base.web import Running, serve
 from services.townsquare import make_accounts
-from services.townsquare.server import start
+from services.townsquare.server import Townsquare
+from tests.support.emulators.described import described, watching
 
 KEY = "U" + "A" * 55
 PNG = bytes.fromhex(
@@ -179,6 +180,9 @@ class WebsiteRig:
 class MastodonRig:
     """A real townsquare over HTTP, read back through its public API without any token."""
 
+    undocumented: list[str]
+    """What was asked or answered in another way than Mastodon documents."""
+
     def __init__(self, city: City, running: Running) -> None:
         self.city = city
         self.running = running
@@ -190,14 +194,19 @@ class MastodonRig:
         city = a_city(folder)
         names = ("fire", "water", "parks")
         tokens = make_accounts(folder, [(name, f"City of Mission: {name}", "A note.") for name in names])
-        running = await start(city, 0)
+        noted: list[str] = []
+        app = Townsquare.of(city).app()
+        app.middlewares.insert(0, watching(described("mastodon"), noted))
+        running = await serve(app, "127.0.0.1", 0, "the townsquare")
         city = a_city(folder, townsquare_port=int(running.url.rpartition(":")[2]))
         for name, token in tokens.items():
             path = city.token_path(f"{name}-mastodon")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
             path.write_text(token + "\n")
-        return cls(city, running)
+        made = cls(city, running)
+        made.undocumented = noted
+        return made
 
     def restart(self) -> Connector:
         return connectors(self.city, "https://mission.example")["mastodon"]
@@ -246,6 +255,8 @@ class MastodonRig:
     async def close(self) -> None:
         await self.connector.close()
         await self.running.stop()
+        if self.undocumented:
+            raise AssertionError("; ".join(self.undocumented))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
-from tests.support.emulators.base import Place
+from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.hooks import SECRET, ReceiverEmulator, SlackEmulator, TeamsEmulator
 from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.telegram import TOKEN, TelegramEmulator
@@ -99,6 +99,8 @@ class SendOnlyRig:
         for connector in self._opened:
             await connector.close()
         await self.emulator.stop()
+        if isinstance(self.emulator, Emulator):
+            self.emulator.only_documented()
 
     def _settings(self) -> City:
         url = getattr(self.emulator, "url", "")

@@ -60,3 +60,4 @@ class XRig:
         for connector in self._opened:
             await connector.close()
         await self.emulator.stop()
+        self.emulator.only_documented()

@@ -22,7 +22,7 @@ from services.fanout.delivery.destinations import Destinations
 from services.fanout.domain import outside
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
-from services.fanout.watching.watch import IN_VAIN, OutsideWatch
+from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
 from services.kernel.base import web
 from services.kernel.base.city_file import OutsideSection
@@ -53,12 +53,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside, "SETTLES", timedelta(0))
 
 
-def watch_of(town: Town, runtime: Runtime) -> OutsideWatch:
+def watch_of(town: Town, runtime: Runtime, a_turn: int = A_TURN) -> OutsideWatch:
     platforms = connectors(town.city, runtime.control.website)
     destinations = Destinations(runtime, platforms, HostRegistry(runtime))
     for one in platforms.values():
         runtime.supervisor.at_end(one.close)
-    return OutsideWatch(runtime, destinations, Starts(), OutsideSection())
+    return OutsideWatch(runtime, destinations, Starts(), OutsideSection(), a_turn=a_turn)
 
 
 def profile_of(runtime: Runtime, name: str) -> Profile:
@@ -96,6 +96,7 @@ async def test_what_did_not_come_through_the_gate_is_told_once_with_evidence(tow
         assert (record["said"]["id"], record["text"]) == (name, found.text)
         assert found.card_sha256
         assert (await ledger.get_media(found.card_sha256)).startswith(b"\xff\xd8")
+        watch._marks.save()
     async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
         later = watch_of(town, runtime)
         later._marks.load()
@@ -199,3 +200,18 @@ async def test_one_officer_acknowledges_it_once(town: Town, square: Townsquare) 
         assert "pio" in second["error"]["message"]
     subject = subjects.acknowledgement(FIRE, post.outside)
     assert len(await (await town.ledger("board")).history(subject)) == 1
+
+
+async def test_a_large_city_is_looked_at_a_few_at_a_time_and_everybody_has_a_turn(
+    town: Town, square: Townsquare
+) -> None:
+    """A thousand looks at once, with the marks written for each, took a sixth of a core."""
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        watch = watch_of(town, runtime, a_turn=2)
+        watched = [one.id for one in runtime.control.profiles.values() if watch._pause(one) is not None]
+        for looked in range(0, len(watched), 2):
+            assert len(watch._due) == looked
+            await watch.turn()
+        assert set(watch._due) == set(watched)
+        await watch.turn()
+        assert watch_of(town, runtime)._marks.load()

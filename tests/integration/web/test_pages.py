@@ -130,6 +130,31 @@ async def test_a_message_goes_its_whole_way(pages: Pages) -> None:
     assert "Road closed" in (await own.get("/messages?q=dewdney")).words
     follow = await own.post(f"{place}/follow", {"act": "update"})
     assert "Adds to" in follow.words
+    await _scheduled(pages)
+    await _answered(own)
+
+
+async def _scheduled(pages: Pages) -> None:
+    """What goes out later says so in each list."""
+    own = pages.phone
+    path = await draft(pages, "Hydrants are flushed tomorrow.", at="2h")
+    assert "Scheduled:" in (await own.get(f"{path}/check")).words
+    place = (await own.sign(f"{path}/submit", {"sure": "1"}))["to"]
+    for page in (place, "/", "/messages?q=hydrants"):
+        assert "Scheduled:" in (await own.get(page)).words, page
+
+
+async def _answered(own: Phone) -> None:
+    """Somebody's post is answered by one profile on its platform."""
+    asked = {"answers": "https://townsquare.example/@ann/1", "profile": "fire-townsquare"}
+    for wrong, code in (({"answers": "ann"}, "answers.invalid"), ({"profile": "fire-website"}, "answers.profile")):
+        assert code in (await own.post("/write/answer", asked | wrong)).text
+    begun = await own.post("/write/answer", asked)
+    assert f"Answers the post: {asked['answers']}" in begun.words
+    typed = {"text": "@ann Yes: boil it for a minute.", "reach": "some", "to": "fire-townsquare"}
+    kept = await own.post(begun.path, typed)
+    assert kept.path.endswith("/check"), kept.words
+    assert f"Answers the post: {asked['answers']}" in kept.words
 
 
 async def test_the_eoc_is_activated_held_and_stood_down(pages: Pages) -> None:

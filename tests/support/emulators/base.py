@@ -6,11 +6,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from aiohttp import web
 
 from services.kernel.base.web import Running, serve
+from tests.support.emulators.described import described, fault_of_answer, fault_of_request
 
 Kind = Literal["post", "media", "delete", "read", "other"]
 Handler = Any
@@ -87,9 +88,14 @@ class Place(ABC):
 class Emulator(Place):
     """A platform over HTTP. Subclasses say what their calls are, and how the platform says no."""
 
+    document: ClassVar[str] = ""
+    """The platform whose documented calls these are (``documents/``)."""
+
     def __init__(self) -> None:
         super().__init__()
         self._running: Running | None = None
+        self.undocumented: list[str] = []
+        """What was asked or answered in another way than is documented."""
 
     @property
     def url(self) -> str:
@@ -107,6 +113,11 @@ class Emulator(Place):
         """Let go of the port."""
         assert self._running is not None
         await self._running.stop()
+
+    def only_documented(self) -> None:
+        """Raise AssertionError where something was asked or answered that is not documented."""
+        if self.undocumented:
+            raise AssertionError("; ".join(self.undocumented))
 
     @abstractmethod
     def routes(self, app: web.Application) -> None:
@@ -126,7 +137,9 @@ class Emulator(Place):
         if fault is None:
             return await self._handled(request, handler)
         if fault.kind in ("error", "rate_limit"):
-            return self.refuse(fault.code or fault.kind, fault.seconds)
+            answer = self.refuse(fault.code or fault.kind, fault.seconds)
+            self._look_at(request, answer)
+            return answer
         if fault.kind.endswith("_before"):
             await request.read()
             return self._damaged(fault, request)
@@ -138,11 +151,22 @@ class Emulator(Place):
         return self._damaged(fault, request)
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        document = described(self.document)
+        fault = await fault_of_request(document, request)
+        if fault:
+            self.undocumented.append(f"asked {request.method} {request.path}: {fault}")
+            return web.Response(status=400, text=fault)
         try:
             answer: web.StreamResponse = await handler(request)
         except Refused as refused:
-            return self.refuse(refused.code)
+            answer = self.refuse(refused.code)
+        self._look_at(request, answer)
         return answer
+
+    def _look_at(self, request: web.Request, answer: web.Response | web.StreamResponse) -> None:
+        fault = fault_of_answer(described(self.document), request, answer)
+        if fault:
+            self.undocumented.append(f"answered {request.method} {request.path} with {answer.status}: {fault}")
 
     def _damaged(self, fault: Fault, request: web.Request) -> web.StreamResponse:
         if fault.kind.startswith("drop") and request.transport is not None:

@@ -22,6 +22,8 @@ def token_of(page: str) -> str:
 class FacebookEmulator(Emulator):
     """Pages of any number, each with its token. Takes the same words again and again, as Meta does."""
 
+    document: ClassVar = "facebook"
+
     errors: ClassVar = {
         "unauthorized": (400, 190, None, "Error validating access token: the session has been invalidated."),
         "session": (400, 102, None, "Session key invalid or no longer valid."),

@@ -21,6 +21,8 @@ SECRET = "whsec_" + base64.b64encode(b"a secret that is long enough").decode()
 class SlackEmulator(Emulator):
     """A webhook for each channel at ``/services/T0/B0/<channel>`` (docs.slack.dev, incoming webhooks)."""
 
+    document: ClassVar = "slack"
+
     errors: ClassVar = {
         "no_text": 400,
         "invalid_payload": 400,
@@ -63,6 +65,8 @@ class SlackEmulator(Emulator):
 
 class TeamsEmulator(Emulator):
     """A workflow that posts the card it gets ("When a Teams webhook request is received")."""
+
+    document: ClassVar = "teams"
 
     errors: ClassVar = {
         "TriggerInputSchemaMismatch": 400,
@@ -112,6 +116,8 @@ def _card(body: Any) -> str:
 
 class ReceiverEmulator(Emulator):
     """A system that takes signed events: checks as Standard Webhooks says, and takes an id that it knows once."""
+
+    document: ClassVar = "webhook"
 
     errors: ClassVar = {"invalid": 400, "signature": 401, "forbidden": 403, "gone": 410}
 

@@ -17,6 +17,8 @@ _KNOWN = {"media_type", "caption", "image_url", "alt_text", "is_carousel_item", 
 class InstagramEmulator(MetaEmulator):
     """A picture for each post; JPEG, from 4:5 to 1.91:1; 2,200 characters and 30 hashtags; nothing is deleted."""
 
+    document: ClassVar = "instagram"
+
     VERSION: ClassVar = "v24.0"
     create_edge: ClassVar = "media"
     publish_edge: ClassVar = "media_publish"

@@ -46,6 +46,8 @@ def shown(commentary: str) -> str:
 class LinkedInEmulator(Emulator):
     """Company pages of any number. ``ghosts``: a refused duplicate that nobody sees."""
 
+    document: ClassVar = "linkedin"
+
     errors: ClassVar = {
         "unauthorized": (401, 65600, "INVALID_ACCESS_TOKEN", "Invalid access token"),
         "expired": (401, 65601, "EXPIRED_ACCESS_TOKEN", "The token used in the request has expired"),

@@ -17,6 +17,8 @@ _KINDS: dict[str, Kind] = {"sendMessage": "post", "sendPhoto": "media", "deleteM
 class TelegramEmulator(Emulator):
     """One bot, an administrator of the channels that are asked for, but of ``@elsewhere``."""
 
+    document: ClassVar = "telegram"
+
     errors: ClassVar = {
         "unauthorized": (401, "Unauthorized"),
         "not_found": (404, "Not Found"),
@@ -57,7 +59,7 @@ class TelegramEmulator(Emulator):
             body: dict[str, Any] = dict(form)
             body["reply_parameters"] = json.loads(str(body.get("reply_parameters", "{}")))
         else:
-            body = await request.json() if request.can_read_body else {}
+            body = json.loads(await request.read() or b"{}")
         calls = {"sendMessage": self.send, "sendPhoto": self.photo, "deleteMessage": self.delete}
         calls |= {"getMe": self.me, "getChatMember": self.member}
         if name not in calls:
@@ -85,13 +87,13 @@ class TelegramEmulator(Emulator):
         return True
 
     def me(self, body: dict[str, Any]) -> Any:
-        return {"id": 123456, "is_bot": True, "username": "MissionBot"}
+        return {"id": 123456, "is_bot": True, "first_name": "City of Mission", "username": "MissionBot"}
 
     def member(self, body: dict[str, Any]) -> Any:
         if body["chat_id"] == "@elsewhere":
-            return {"status": "left", "user": {"id": body["user_id"]}}
+            return {"status": "left", "user": self.me(body)}
         may = {"can_post_messages": True, "can_delete_messages": True, "can_invite_users": False}
-        return {"status": "administrator", **may, "user": {"id": body["user_id"]}}
+        return {"status": "administrator", **may, "user": self.me(body)}
 
     def _store(self, body: dict[str, Any], post: Post) -> Any:
         if not post.account.startswith("@"):
@@ -103,4 +105,6 @@ class TelegramEmulator(Emulator):
                 raise Refused("reply")
             post = replace(post, under=under)
         self.posts.append(post)
-        return {"message_id": int(post.id), "chat": {"username": post.account.removeprefix("@")}, "text": post.text}
+        chat = {"id": -1001234, "type": "channel", "title": "City", "username": post.account.removeprefix("@")}
+        shown: dict[str, Any] = {"text": post.text} if post.text else {"caption": post.alts[0], "photo": []}
+        return {"message_id": int(post.id), "date": 1_770_000_000, "chat": chat} | shown

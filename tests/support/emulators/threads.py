@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import regex
 
@@ -17,6 +17,8 @@ _KNOWN = {"media_type", "text", "image_url", "alt_text", "reply_to_id", "is_caro
 
 class ThreadsEmulator(MetaEmulator):
     """500 characters, emoji as their bytes; at most 5 links; replies; deletions."""
+
+    document: ClassVar = "threads"
 
     async def check_values(self, values: dict[str, Any]) -> None:
         if not set(values) <= _KNOWN or values.get("media_type") not in ("TEXT", "IMAGE", "CAROUSEL"):

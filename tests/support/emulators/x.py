@@ -29,6 +29,8 @@ def credential(name: str) -> str:
 class XEmulator(Emulator):
     """The accounts that ``credential`` opens; ``credit`` counts the posts that are paid for."""
 
+    document: ClassVar = "x"
+
     errors: ClassVar = {
         "unauthorized": (401, "Unauthorized", "Unauthorized", "about:blank"),
         "duplicate": (
@@ -168,7 +170,7 @@ class XEmulator(Emulator):
         if found:
             body["data"] = [self._shown(post) | {"author_id": _id(post.account)} for post in found]
             names = {post.account for post in found}
-            body["includes"] = {"users": [{"id": _id(one), "username": one} for one in names]}
+            body["includes"] = {"users": [{"id": _id(one), "name": f"City: {one}", "username": one} for one in names]}
         return web.json_response(body)
 
     async def repost(self, request: web.Request) -> web.Response:
@@ -203,10 +205,15 @@ class XEmulator(Emulator):
         shown = [self._shown(post) for post in page]
         if request.query.get("exclude") != "retweets":
             mine = [post for who, post in self.reposts if who == name and any(one.id == post for one in self.posts)]
-            shown += [{"id": f"9{post}", "referenced_tweets": [{"type": "retweeted", "id": post}]} for post in mine]
+            shown += [self._reposted(post) for post in mine]
         if shown:
             body["data"] = shown
         return web.json_response(body)
+
+    def _reposted(self, post: str) -> dict[str, Any]:
+        own = f"9{post}"
+        shown = {"id": own, "text": "RT @lead: ...", "edit_history_tweet_ids": [own]}
+        return shown | {"referenced_tweets": [{"type": "retweeted", "id": post}]}
 
     async def one(self, request: web.Request) -> web.Response:
         self._who(request)
@@ -259,6 +266,7 @@ class XEmulator(Emulator):
                 }
             )
         shown: dict[str, Any] = {"id": post.id, "text": html.escape(text, quote=False)}
+        shown["edit_history_tweet_ids"] = [post.id]
         shown["created_at"] = f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S.000Z}"
         if urls:
             shown["entities"] = {"urls": urls}

@@ -73,6 +73,7 @@ def test_the_platforms_words_are_one_short_line() -> None:
 
 def test_what_is_about_the_message_is_its_end() -> None:
     for words in (
+        "Your account is suspended and is not permitted to access this feature.",
         "You are not allowed to create a Tweet with duplicate content",
         "Validation failed: Text character limit",
     ):
@@ -101,24 +102,9 @@ def test_what_is_about_the_message_is_its_end() -> None:
         (
             Answer(
                 403,
-                {
-                    "title": "Forbidden",
-                    "detail": "Your account is suspended and is not permitted to access this feature",
-                },
-                CIMultiDict(),
-            ),
-            Cause.CREDENTIAL,
-        ),
-        (
-            Answer(
-                403,
                 {"title": "Forbidden", "detail": "not configured with the appropriate oauth1 app permissions"},
                 CIMultiDict(),
             ),
-            Cause.CREDENTIAL,
-        ),
-        (
-            Answer(400, {"error": "AccountTakedown", "message": "Account has been suspended"}, CIMultiDict()),
             Cause.CREDENTIAL,
         ),
         (Answer(403, {"success": False, "errors": []}, CIMultiDict({"cf-mitigated": "challenge"})), Cause.HOST),

@@ -23,7 +23,8 @@ from tests.integration.connectors.rigs import a_profile, an_intent
         ("👩‍👩‍👧‍👦", 2),
         ("🇨🇦", 2),
         ("1️⃣", 2),
-        ("See https://mission.example/a/very/long/path/that/counts/less", 4 + 23),
+        ("See https://mission.ca/a/very/long/path/that/counts/less", 4 + 23),
+        ("See https://mission.example", 4 + 31),  # a top that is on no list: X may take "mission.ex" for one, too
         ("See https://m.ca", 4 + 23),
         ("e\u0301", 1),
         ("See mission.ca now", 4 + 23 + 4),

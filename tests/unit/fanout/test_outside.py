@@ -94,6 +94,7 @@ def test_the_marks_outlive_the_process_and_begin_anew_for_another_account(tmp_pa
     assert not marks.load()
     first = marks.of(FIRE, NOW)
     assert (first.begun, first.since) == (NOW, NOW)
+    marks.save()
     later = WatchMarks(tmp_path / "watch.json")
     assert later.load()
     hour = NOW + timedelta(hours=1)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events.desk import BoardEvent
+from services.desk.views.messages import MessageIndex
 from services.kernel.base.clock import ManualClock
 from services.web import hub as module
 from services.web.domain.news import news_of
@@ -168,3 +169,35 @@ def test_what_was_said_on_a_message_and_its_followers_is_in_memory_or_not_at_all
 def test_the_newest_change_of_control_is_known() -> None:
     hub = made(event(1), request(2, "ra", "Go"))
     assert (hub.seq, hub.control_seq) == (2, 1)
+
+
+def test_older_entries_come_later_and_are_found_and_count_all_the_same() -> None:
+    hub = Hub(ManualClock(AT))
+    hub.begin(4)
+    hub.add(receipt(5, "ra"))
+    hub.add(request(6, "rc", "Water is back", act="all_clear", follows="rb"))
+    hub.add(receipt(7, "rc"))
+    hub.add(request(8, "rd", "Water main is repaired"))
+    assert (hub.older_left, hub.after(0)[0].seq) == (4, 5)
+    for one in (
+        request(1, "ra", "Road closed"),
+        request(2, "rb", "Water is off"),
+        receipt(3, "rb"),
+        event(4),
+        event(4),
+    ):
+        hub.add_older(one)
+    hub.add_older(request(9, "rz", "Never here"))
+    assert hub.older_left == 0
+    assert [one.request_id for one in hub.messages.search("")] == ["rd", "rc", "rb", "ra"]
+    assert [one.request_id for one in hub.messages.search("water")] == ["rd", "rc", "rb"]
+    assert [one.request_id for one in hub.messages.holding(AT)] == ["rc", "ra"], "rb was ended by one that came later"
+
+
+def test_what_leaves_the_newest_messages_is_an_older_one() -> None:
+    index = MessageIndex(2, older=MessageIndex(2))
+    for number in range(1, 7):
+        index.add(request(number, f"r{number}", f"Message {number}"))
+    assert [one.request_id for one in index.search("")] == ["r6", "r5", "r4", "r3"]
+    index.add(receipt(7, "r3"))
+    assert [one.request_id for one in index.holding(AT)] == ["r3"]

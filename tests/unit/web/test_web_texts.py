@@ -9,8 +9,8 @@ import pytest
 from schemas.events.control import Posture
 from services.desk.views import advice
 from services.kernel.base.clock import SystemClock
-from services.web.domain.language import LANGUAGES, asked_language
-from services.web.render import HERE, Sentence, Texts, environment
+from services.web.domain.language import LANGUAGES, PREPARED, asked_language
+from services.web.render import HERE, Sentence, Texts, environment, sentences_of
 
 _ASKED = re.compile(r"""\bt(?:\.raw)?\(\s*['"]([a-z_.]+)['"]\s*[,)]""")
 _EITHER = re.compile(r"""['"]((?:state|sessions)\.[a-z_]+)['"] if""")
@@ -44,14 +44,51 @@ def test_each_text_that_is_asked_for_is_in_the_catalogue_and_no_other() -> None:
 
 
 def test_each_catalogue_has_the_same_texts() -> None:
-    known = Texts()._sentences
-    assert {path.stem for path in HERE.glob("texts/*.toml")} == set(LANGUAGES)
-    for language in LANGUAGES:
-        other = Texts(language)._sentences
-        assert other.keys() == known.keys()
-        for key, sentence in known.items():
-            places = re.compile(r"\{\w+\}")
-            assert set(places.findall(other[key])) == set(places.findall(sentence)), key
+    known = sentences_of("en")
+    assert {path.stem for path in HERE.glob("texts/*.toml")} == {*LANGUAGES, *PREPARED}
+    places = re.compile(r"\{\w+\}")
+    for language in (*LANGUAGES, *PREPARED):
+        own = sentences_of(language)
+        assert own.keys() <= known.keys()
+        assert language in PREPARED or own.keys() == known.keys()
+        for key, sentence in own.items():
+            assert set(places.findall(sentence)) == set(places.findall(known[key])), (language, key)
+
+
+def test_a_catalogue_that_is_prepared_says_in_english_what_it_lacks_and_is_offered_to_nobody() -> None:
+    prepared, english = Texts("pa"), Texts("en")
+    assert prepared("nav.messages") != english("nav.messages")
+    assert "health.more" not in sentences_of("pa")
+    assert prepared("health.more") == english("health.more")
+    assert asked_language("pa") == "en"
+    assert not {*PREPARED} & {*LANGUAGES}
+
+
+def syllables(word: str) -> int:
+    """About how many syllables a word has: groups of vowels, without a silent e."""
+    word = word.lower()
+    groups = len(re.findall(r"[aeiouy]+", word))
+    return max(1, groups - (word.endswith("e") and not word.endswith(("le", "ee")) and groups > 1))
+
+
+def grade(sentences: list[str]) -> float:
+    """The Flesch-Kincaid grade of some sentences: in which year of school they can be read."""
+    words = [word for one in sentences for word in re.findall(r"[A-Za-z’']+", one)]
+    return 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
+
+
+def test_the_english_can_be_read_at_grade_8() -> None:
+    """By the group, and in all; no sentence is longer than 25 words."""
+    said: dict[str, list[str]] = {}
+    for key, text in sentences_of("en").items():
+        plain = re.sub(r"\{\w+\}", "it", text)
+        found = [one for one in re.split(r"(?<=[.!?:;])\s", plain) if len(one.split()) >= 4]
+        said.setdefault(key.partition(".")[0], []).extend(found)
+    every = [one for found in said.values() for one in found]
+    assert grade(every) <= 6
+    assert {name: grade(found) for name, found in said.items() if len(found) >= 3 and grade(found) > 8} == {}
+    assert [one for one in every if len(one.split()) > 25] == []
+    assert grade(["Notwithstanding institutional considerations, dissemination necessitates authorization."]) > 8
 
 
 def test_the_english_catalogue_says_posture_and_reach_as_the_command_does() -> None:
