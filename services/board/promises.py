@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 from schemas import subjects
@@ -10,6 +9,7 @@ from schemas.events.desk import BoardQuery, BoardReply
 from schemas.events.notices import PromisedUpdate
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from services.board.domain.notices import Waiting
 from services.board.domain.promises import KEPT, Promises
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
@@ -26,12 +26,11 @@ class PromiseWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = Promises()
-        self.ready = asyncio.Event()
         self._reposts: set[str] = set()
         runtime.projection.listen(self._on_folded)
 
     async def take_up(self) -> None:
-        """Read what was promised and said before the start; ``ready`` is set then."""
+        """Read what was promised and said before the start."""
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
@@ -41,12 +40,14 @@ class PromiseWatch:
         if self.book.made:
             for entry in await runtime.ledger.history(subjects.VERDICTS, requests[0].seq):
                 self._note(entry)
-        self.ready.set()
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Return what is promised soon, or overdue, as something that waits for its author."""
+        return tuple(self.book.open(self._runtime.control.withdrawn, self._runtime.clock.now()))
 
     def open(self) -> tuple[PromisedUpdate, ...]:
         """Return which promised updates are near or overdue, the first first."""
-        runtime = self._runtime
-        found = self.book.open(runtime.control.withdrawn, runtime.clock.now())
+        found = self.waiting()
         views = [
             PromisedUpdate(request_id=one.request_id, author=one.author, text=one.text, by=one.ends) for one in found
         ]

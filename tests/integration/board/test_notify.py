@@ -16,7 +16,6 @@ from schemas import subjects
 from schemas.events.notices import NoticeSent
 from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
-from services.board.domain.outside_book import OutsideBook
 from services.board.notice_record import NoticeRecord
 from services.board.promises import PromiseWatch
 from services.kernel.base.city_file import NotifySection
@@ -141,7 +140,7 @@ async def until(look: Callable[[], bool]) -> None:
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
     promises = PromiseWatch(runtime)
     runtime.supervisor.supervise(promises.take_up)
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook(), promises).run)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, promises.waiting).run)
 
 
 @pytest.mark.usefixtures("quick")
