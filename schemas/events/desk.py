@@ -114,9 +114,8 @@ class BoardQuery(Contract):
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
-    ``posted`` names what was delivered to the profile ``name`` in ten days; ``promised`` the promised updates that are
-    near or overdue. ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: the board
-    knows it first.
+    ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
+    overdue. ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: known first.
     """
 
     query: Literal[

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from schemas.events.notices import PromisedUpdate
 from services.desk.views import promised
+from services.desk.views.timetext import read_in
 
 NOW = datetime(2026, 1, 31, 20, tzinfo=UTC)
 
@@ -19,6 +20,7 @@ def owed(name: str, by: datetime) -> PromisedUpdate:
 
 
 def test_each_says_who_owes_what_by_when_and_what_to_type() -> None:
+    read_in(None)
     out = io.StringIO()
     found = (owed("r1a", NOW - timedelta(minutes=12)), owed("r2b", NOW + timedelta(minutes=5)))
     promised.listed(Console(file=out, width=120), found, NOW)
