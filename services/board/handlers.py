@@ -76,7 +76,7 @@ class BoardHandlers:
         self._health[event.service, event.instance] = event
 
     def no_requests(self) -> Iterator[Waiting]:
-        """Yield what waits for a person and is no request to decide on: posts from outside, promises, ailing profiles."""
+        """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
         yield from self.outside.book.waiting()
         yield from self.promises.waiting()
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
