@@ -161,6 +161,8 @@ class BoardHandlers:
         names = self.runtime.fold.chain.family(state.request_id)
         as_of, projection = self.runtime.fold.seq, self.runtime.projection
         found = [entry for name in names for entry in await entries_on(name, projection, as_of)]
+        for name in names:
+            found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
         return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=as_of)
 
