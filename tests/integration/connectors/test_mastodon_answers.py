@@ -50,11 +50,11 @@ async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodo
     assert isinstance(posted, Posted)
     newest = (await mastodon.statuses(mastodon.profile("fire")))[-1]
     assert newest["in_reply_to_id"] == question
-    await mastodon.connector.close()
     again = mastodon.restart()
     assert await again.publish(replace(intent, repeat=True), store) == posted
     assert isinstance(again, ReadsBack)
     assert isinstance(await again.read_back(intent, posted.remote_id), Posted)
+    await again.close()
 
 
 async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonRig) -> None:
