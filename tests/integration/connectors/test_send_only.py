@@ -90,8 +90,8 @@ async def test_what_was_taken_without_an_answer_is_never_sent_twice(rig: SendOnl
 
 async def test_a_call_that_is_ended_leaves_who_waits_with_unknown(rig: SendOnlyRig) -> None:
     """As when the lease is over: nobody is told that it was not posted, and it ends in time."""
-    rig.emulator.misbehave("slow", seconds=1.5)
-    intent = an_intent(rig.profile("fire"), TEXT, timeout=1.0)
+    rig.emulator.misbehave("slow", seconds=2.5)
+    intent = an_intent(rig.profile("fire"), TEXT, timeout=2.0)
     results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(3)))
     assert {type(result) for result in results} == {Unknown}
 
