@@ -21,7 +21,7 @@ import pytest
 
 from services.desk.city.profile_check import token_problems
 from services.desk.connect import consent, mastodon
-from services.fanout.connectors.tokens import expiry_of
+from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
@@ -323,6 +323,41 @@ def test_a_credential_that_somebody_has_is_checked_and_kept(desk: Desk) -> None:
     assert kept(desk, done, "fire-facebook") == facebook.token_of("1001")
     other = desk.connect("facebook", *given, stdin=f"{facebook.token_of('2002')}\n".encode())
     assert (other.status, other.code) == (4, "connect.not_usable")
+
+
+def test_a_credential_may_be_kept_elsewhere(desk: Desk, tmp_path: Path) -> None:
+    """The file says where it is; a copy of it in the other realm is found out, whatever the reference is called."""
+    secret = tmp_path / "page-token"
+    secret.touch(mode=0o600)
+    secret.write_text(facebook.token_of("1001"))
+    given = ("--account", "1001", "--reference")
+    done = desk.connect("facebook", *given, f"file:{secret}")
+    assert (done.status, done.body["account"]) == (0, "1001"), done
+    path = desk.token("fire-facebook")
+    assert path.read_text().strip() == f"file:{secret}"
+    assert read_token(path) == facebook.token_of("1001")
+    other = desk.connect(
+        "facebook", "--account", "1001", "--credential", "--realm", "exercise", stdin=secret.read_bytes()
+    )
+    assert (other.status, other.code) == (2, "realms.token")
+    for wrong in ("file:page-token", f"file:{tmp_path}/nothing", "env:ONEVOICE_NO_SUCH", "nonsense"):
+        refused = desk.connect("facebook", *given, wrong)
+        assert (refused.status, refused.code) == (2, "connect.reference"), wrong
+    secret.chmod(0o644)
+    refused = desk.connect("facebook", *given, f"file:{secret}")
+    assert "can be read by others" in refused.body["error"]["message"]
+    assert path.read_text().strip() == f"file:{secret}"
+
+
+def test_a_credential_may_be_in_the_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.token("fire-x")
+    path.touch(mode=0o600)
+    path.write_text("env:FIRE_X_KEYS\n")
+    monkeypatch.setenv("FIRE_X_KEYS", x.credential("fire"))
+    assert read_token(path) == x.credential("fire")
+    monkeypatch.delenv("FIRE_X_KEYS")
+    with pytest.raises(TokenFault, match="FIRE_X_KEYS holds no token"):
+        read_token(path)
 
 
 @pytest.mark.parametrize(
