@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import os
 import re
 import shutil
 import stat
@@ -25,12 +26,14 @@ from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
+from tests.cli.terminal import ask, read
 from tests.support.emulators import facebook, instagram, linkedin, meta, nextdoor, telegram, threads, x
 from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.hooks import SlackEmulator, TeamsEmulator
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.oauth import CLIENT, SECRET
+from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram", "telegram", "nextdoor")
@@ -471,3 +474,20 @@ def test_the_townsquare_lets_nobody_in_without_the_operator(
     done = desk.connect("mastodon", "--paste", profile="fire-townsquare", stdin=b"guessed\n")
     assert (done.status, done.code) == (2, "connect.refused")
     assert "urn%3Aietf" in done.err
+
+
+def test_a_terminal_shows_no_secret(desk: Desk) -> None:
+    """What is typed is not shown, and Ctrl-C stores nothing."""
+    words = ["profiles", "connect", "telegram", "fire-telegram", "--account", "@MissionFire"]
+    leader, process, _ = ask(desk.city, words, "bot's token (not shown)")
+    os.write(leader, f"{telegram.TOKEN}\n".encode())
+    said = read(leader, PATIENCE, process) + read(leader, 0.3)
+    assert process.wait(PATIENCE) == 0, said
+    assert telegram.TOKEN not in said
+    assert "The credential of fire-telegram is stored" in said
+    os.close(leader)
+    leader, process, _ = ask(desk.city, [*words[:3], "water-telegram", *words[4:]], "bot's token (not shown)")
+    os.write(leader, b"\x03")
+    assert process.wait(PATIENCE) == 130
+    os.close(leader)
+    assert not desk.token("water-telegram").exists()

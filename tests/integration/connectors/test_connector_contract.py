@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas import canonical
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS
 from services.fanout.connectors.contract import (
@@ -153,7 +154,11 @@ async def test_what_stands_is_listed_under_the_ids_of_its_receipt(rig: Rig) -> N
     if not isinstance(rig.connector, ListsPosts):
         pytest.skip(f"{rig.connector.platform} lists no profile's posts")
     assert await rig.connector.posts_of(fire, began) == []
-    posted = await rig.connector.publish(an_intent(fire, TEXT), store)
+    usual = an_intent(fire, TEXT)
+    # A Bluesky record is as old as it says itself.
+    content = usual.content.model_copy(update={"created_at": datetime.now(UTC).replace(microsecond=0)})
+    sha256 = canonical.sha256(content.to_bytes())
+    posted = await rig.connector.publish(replace(usual, content=content, rendering_sha256=sha256), store)
     assert isinstance(posted, Posted)
     listed = await rig.connector.posts_of(fire, began)
     assert not isinstance(listed, CannotTell), listed
