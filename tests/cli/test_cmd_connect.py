@@ -195,6 +195,28 @@ def test_the_address_can_be_pasted(desk: Desk, browser: Browser, platform: str) 
     assert (foreign.status, foreign.code) == (2, "connect.foreign")
 
 
+def test_x_shows_a_pin_where_the_browser_is_elsewhere(desk: Desk, browser: Browser) -> None:
+    """The PIN is the verifier; another one opens nothing."""
+    emulator = desk.of["x"]
+    done = desk.connect("x", "--paste", stdin=KEYS + f"pin{emulator._number + 2}\n".encode())
+    assert kept(desk, done, "fire-x") == x.credential("fire")
+    wrong = desk.connect("x", "--paste", stdin=KEYS + b"pin1\n")
+    assert (wrong.status, wrong.code) == (2, "connect.refused")
+    assert browser.threads == []
+
+
+def test_the_way_back_may_be_the_citys_own_address(desk: Desk, browser: Browser) -> None:
+    """Where a platform takes no address on this machine: the browser ends there, and its address is pasted."""
+    back = "https://mission.example/oauth"
+    logins = desk.of["threads"].logins
+    logins.registered, logins.codes["code-3"] = (back,), (back, tuple(OAUTH["threads"][3]))
+    done = desk.connect("threads", "--redirect", back, stdin=APPLICATION + b"code-3\n")
+    assert kept(desk, done, "fire-threads") == OAUTH["threads"][1]
+    assert "redirect_uri=https%3A%2F%2Fmission.example%2Foauth" in done.err
+    denied = f"{back}?error=access_denied&error_description=No&state=x\n".encode()
+    assert desk.connect("threads", "--redirect", back, stdin=APPLICATION + denied).code == "connect.foreign"
+
+
 def test_an_answer_of_another_login_ends_nothing(desk: Desk, browser: Browser) -> None:
     """Any page of the browser may call the way back; only the answer to this login counts."""
     browser.tamper = "code=stolen&state=guessed"
