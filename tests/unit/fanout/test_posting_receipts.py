@@ -22,7 +22,9 @@ from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle, Wait
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
+from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
@@ -70,7 +72,7 @@ class Rig:
         records: Any = self.records
         nobody: Any = None
         settings = FanoutSettings(15.0)
-        conclusion = Conclusion(runtime, records, read_back)
+        conclusion, credit = Conclusion(runtime, records, read_back), PrepaidCredit(runtime, XSection())
         self.settler = Settler(runtime, destinations, EarlierPosts(runtime), caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
@@ -78,7 +80,7 @@ class Rig:
             destinations,
             nobody,
             nobody,
-            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime)),
+            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime), credit),
             nobody,
             caller,
             records,
