@@ -221,7 +221,9 @@ async def test_a_large_city_is_looked_at_a_few_at_a_time_and_everybody_has_a_tur
         assert watch_of(town, runtime)._marks.load()
 
 
-async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(town: Town, square: Townsquare) -> None:
+async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(
+    town: FanoutCity, square: Townsquare
+) -> None:
     """Until it can; a credential that ends soon, too. Nothing is posted, and the heartbeat says it."""
     path = town.city.token_path(FIRE)
     kept = path.read_bytes()
