@@ -20,7 +20,7 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
-from services.fanout.delivery.places import Places
+from services.fanout.delivery.places import Places, declared_leads
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
@@ -30,12 +30,14 @@ from services.fanout.delivery.work import Work
 from services.fanout.domain.limits import OTHER
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.handlers import Handlers
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.resolving import Resolving
+from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import OutsideWatch
-from services.kernel.base.city_file import OutsideSection
+from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
@@ -52,7 +54,8 @@ def wire(runtime: Runtime) -> None:
     settings = runtime.city.settings
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
     patience = settings.delivery.patience_seconds
-    compose(runtime, platforms, ask_seconds=patience, leads=leads, outside=settings.outside)
+    watching = (settings.outside, settings.check)
+    compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
 
 
 def compose(
@@ -62,16 +65,20 @@ def compose(
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
     leads: Mapping[str, str] | None = None,
-    outside: OutsideSection | None = None,
+    watching: tuple[OutsideSection, CheckSection] | None = None,
 ) -> Work:
-    """Register the handlers with given connectors; without ``outside`` no profile is watched. The rest is as in
-    FanoutSettings and Places.
+    """Register the handlers with given connectors; without ``watching`` no profile is watched or checked.
+
+    The rest is as in FanoutSettings and Places.
     """
     settings = FanoutSettings(lease, ask_seconds)
+    leads = declared_leads(leads or {}, platforms)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    admission = Admission(runtime, hosts, caller, Credentials(runtime))
+    credit = PrepaidCredit(runtime, runtime.city.settings.x)
+    admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
+    caller.on_told = admission.on_told
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
@@ -85,13 +92,17 @@ def compose(
         await admission.look_after_idle_hosts(platforms)
 
     runtime.health.waits = waits.shown
-    runtime.health.measures = hosts.measures
+    runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
-    if outside is not None:
-        supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
+    if watching is not None:
+        supervisor.supervise(OutsideWatch(runtime, destinations, starts, watching[0]).run)
+        checks = ProfileChecks(runtime, destinations, caller, starts, watching[1])
+        runtime.health.profiles = checks.troubles
+        supervisor.supervise(checks.run)
     supervisor.supervise(look_after_hosts)
+    supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
         supervisor.at_end(connector.close)

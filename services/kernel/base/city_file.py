@@ -15,6 +15,7 @@ from services.kernel.base.city_platforms import (
     InstagramSection,
     LinkedInSection,
     MastodonSection,
+    NextdoorSection,
     Section,
     ServerUrl,
     TelegramSection,
@@ -115,6 +116,12 @@ class DeliverySection(Section):
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
 
 
+class CheckSection(Section):
+    """[check]: every how many hours each profile is checked without posting; 0: never."""
+
+    hours: Annotated[float, Field(ge=0, le=720)] = 24.0
+
+
 class OutsideSection(Section):
     """[outside]: how often each profile is looked at for posts that did not come through the gate; 0: never.
 
@@ -209,6 +216,7 @@ class CityFile(Section):
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
+    nextdoor: NextdoorSection = NextdoorSection()
     webhook: WebhookSection = WebhookSection()
     facebook: FacebookSection = FacebookSection()
     instagram: InstagramSection = InstagramSection()
@@ -217,6 +225,7 @@ class CityFile(Section):
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    check: CheckSection = CheckSection()
     outside: OutsideSection = OutsideSection()
     quota: QuotaSection = QuotaSection()
     notify: NotifySection | None = None
