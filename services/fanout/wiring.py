@@ -20,7 +20,7 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
-from services.fanout.delivery.places import Places
+from services.fanout.delivery.places import Places, declared_leads
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
@@ -72,6 +72,7 @@ def compose(
     The rest is as in FanoutSettings and Places.
     """
     settings = FanoutSettings(lease, ask_seconds)
+    leads = declared_leads(leads or {}, platforms)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)

@@ -68,6 +68,8 @@ LIMITS: dict[str, HostLimit] = {
     "telegram": HostLimit(at_once=16, slow=48, host=Rate(15.0, 15.0, reserve=5.0), account=Rate(8.0, 0.2, reserve=3.0)),
     # Account: 100 posts in 15 minutes; the application's 10,000 a day are never reached. 40 + 900 s * 0.06 = 94.
     "x": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(40.0, 0.06, reserve=15.0)),
+    # Nextdoor names no number: as careful as with a channel of a bot.
+    "nextdoor": HostLimit(at_once=8, slow=24, host=_BROAD, account=Rate(8.0, 0.1, reserve=3.0)),
     # A Page: 4,800 calls a day for each engaged user at least; Meta slows down who posts fast (1390008).
     "facebook": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(15.0, 0.05, reserve=6.0)),
     # An account: 100 posts in 24 hours (/content_publishing_limit says how many are left). 30 + 86,400 s * 0.0008 = 99.
