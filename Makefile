@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is compiled once is kept: each of many test processes would compile all tests again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz wheel sbom audit-dependencies lock clean
+.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean wheel
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -65,6 +67,9 @@ $(VENV)/.bench: $(VENV)/.ready requirements-bench.lock
 
 setup: $(VENV)/.ready
 
+# With the tools for tests and checks.
+dev: $(VENV)/.dev
+
 # --- use --------------------------------------------------------------------------------------------------
 
 run: $(VENV)/.ready
@@ -105,13 +110,18 @@ test-newest: $(VENV)/.dev
 # What decides whether a post goes out is covered to the last branch: policy, the worker's own check, fan-out's steps.
 DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization/*,services/fanout/domain/*
 coverage: $(VENV)/.dev
-	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/unit
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests/unit
+	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --skip-covered | tail -n 40
 	@echo "What decides, by branches (must be 100 %):"
 	@$(BIN)/coverage report --include '$(DECIDES)' --fail-under 100
 
-# The platforms' own server software goes into a folder that git does not see; name another to share it.
-PLATFORMS ?= .platforms
+# The platforms' own server software is compiled once a machine, which takes two minutes; name another folder for it.
+PLATFORMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onevoice/platforms
+platforms: $(VENV)/.dev
+	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms --install
+
 test-platforms: $(VENV)/.dev
 	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms
 

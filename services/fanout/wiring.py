@@ -20,7 +20,7 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
-from services.fanout.delivery.places import Places
+from services.fanout.delivery.places import Places, declared_leads
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
@@ -30,6 +30,7 @@ from services.fanout.delivery.work import Work
 from services.fanout.domain.limits import OTHER
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.handlers import Handlers
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
@@ -68,10 +69,13 @@ def compose(
     FanoutSettings and Places.
     """
     settings = FanoutSettings(lease, ask_seconds)
+    leads = declared_leads(leads or {}, platforms)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    admission = Admission(runtime, hosts, caller, Credentials(runtime))
+    credit = PrepaidCredit(runtime, runtime.city.settings.x)
+    admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
+    caller.on_told = admission.on_told
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
@@ -85,13 +89,14 @@ def compose(
         await admission.look_after_idle_hosts(platforms)
 
     runtime.health.waits = waits.shown
-    runtime.health.measures = hosts.measures
+    runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
     if outside is not None:
         supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
     supervisor.supervise(look_after_hosts)
+    supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
         supervisor.at_end(connector.close)

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from services.desk.views.timetext import read_in, told
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
-from services.web.desk import DESK, SESSION, SharedPage, desk_of, language_of, say, session_of
+from services.web.desk import DESK, SESSION, SharedPage, WebDesk, desk_of, language_of, say, session_of
 from services.web.domain.sign_in import passkey_of
 from services.web.drafts import DRAFT_PATH
 from services.web.limits import FORMS, SIGN_IN
@@ -130,7 +130,7 @@ async def one_for_all(request: web.Request, handler: Handler) -> web.StreamRespo
 async def found_session(request: web.Request) -> WebSession | None:
     """Return the session of a browser's cookie, unless it is over, or its officer or passkey counts no more."""
     desk = desk_of(request)
-    session = desk.sessions.find(request.cookies.get(cookie_name(desk.origin.secure), ""), desk.clock.now())
+    session = desk.sessions.find(request.cookies.get(cookie_name(desk), ""), desk.clock.now())
     if session is None:
         return None
     view = (await desk.roster.officers()).get(session.officer)
@@ -149,9 +149,10 @@ async def _to_sign_in(request: web.Request, handler: Handler) -> web.StreamRespo
     raise web.HTTPSeeOther(f"/sign-in?{urlencode({'next': back})}")
 
 
-def cookie_name(secure: bool) -> str:
-    """Return the cookie's name: with TLS one that no other host or path can set."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
+def cookie_name(desk: WebDesk) -> str:
+    """Return the cookie's name: with TLS one that no other host or path can set; a host's ports share their cookies."""
+    name = COOKIE if desk.city.realm == "live" else f"{COOKIE}-{desk.city.realm}"
+    return f"__Host-{name}" if desk.origin.secure else name
 
 
 def address_of(request: web.Request) -> str:

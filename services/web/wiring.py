@@ -115,13 +115,13 @@ def build(city: City, url: Callable[[], str]) -> WebDesk:
         city=city,
         connection=connection,
         hub=hub,
-        origin=Origin(city.settings.web.place),
+        origin=Origin(city.web.place),
         clock=clock,
         catalogues=catalogues(clock),
         roster=Roster(connection),
         drafts=DraftFolder(folder / "drafts"),
         consultations=ConsultationRegister(folder / "consultations.jsonl"),
-        devices=WokenDevices(folder / "push", city.settings.web.push_services),
+        devices=WokenDevices(folder / "push", city.web.push_services),
     )
 
 
@@ -132,7 +132,7 @@ async def running(city: City, url: Callable[[], str]) -> AsyncIterator[Running]:
     Raises:
         BadInput: ``port.in_use``, ``port.refused``.
     """
-    section = city.settings.web
+    section = city.web
     desk = build(city, url)
     server = await serve(application(desk), section.host, section.listens_on, "the officers' pages")
     following = asyncio.create_task(desk.connection.run())

@@ -92,6 +92,7 @@ class Town:
     outer: int
     inner: int
     broker: str
+    exercise: str | None = None
 
 
 def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
@@ -103,11 +104,12 @@ def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
     for number in range(3):
         text = text.replace(f"port = {USUAL_PORT + number}\n", f"port = {port + number}\n")
     origin = f"http://localhost:{outer}"
-    path.write_text(text.replace('origin = "http://localhost:4225"', f'origin = "{origin}"\nport = {port + 3}'))
+    own = f'origin = "{origin}"\nport = {port + 3}\nexercise_origin = "http://localhost:{free_port()}"'
+    path.write_text(text.replace('origin = "http://localhost:4225"', own))
     shell = Shell(folder)
     process, addresses = raise_city(shell, port, *words)
     assert addresses["web_url"] == origin
-    return Town(shell, origin, outer, port + 3, addresses["nats_url"]), process
+    return Town(shell, origin, outer, port + 3, addresses["nats_url"], addresses["exercise_web_url"]), process
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.async_api import Browser
 
 from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone
+from tests.browser.pictures import SHEETS, sheet
 from tests.cli.conftest import Shell
 
 SCREENS = {
@@ -39,11 +40,21 @@ SCREENS = {
     "missing": "/nothing-here",
 }
 MANNERS: dict[str, dict[str, Any]] = {
+    # What a desktop's 1,280 px are at a zoom of 200 %.
+    "zoomed": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
     "phone": {"viewport": {"width": 390, "height": 844}},
     "narrow": {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark", "reduced_motion": "reduce"},
     "desk": {"viewport": {"width": 1280, "height": 900}},
 }
 TARGET = 44
+MOVES = """() => [...document.querySelectorAll('*')].flatMap((one) => ['', '::before', '::after'].map((part) => {
+    const style = getComputedStyle(one, part || null);
+    const lasts = (all) => all.split(',').some((word) => parseFloat(word) > 0);
+    return lasts(style.transitionDuration) || (style.animationName !== 'none') ? one.outerHTML.slice(0, 60) + part : '';
+  })).filter(Boolean)"""
+"""What moves on a page."""
+
+LARGER = "document.documentElement.style.fontSize = '200%'"
 SMALL = """(least) => [...document.querySelectorAll(
     'button, .button, nav a, summary, .choice label, select, input[type=text]')]
   .filter((one) => { const box = one.getBoundingClientRect(); return box.width > 1 && box.height < least; })
@@ -94,6 +105,8 @@ async def _look(phone: OfficerPhone, manner: str, names: dict[str, str]) -> list
         ]
         if (wider := await phone.page.evaluate(WIDER)) > 0:
             wrong.append(f"{manner} {name}: {wider} px wider than the screen")
+        if MANNERS.get(manner, {}).get("reduced_motion"):
+            wrong += [f"{manner} {name}: moves: {one}" for one in await phone.page.evaluate(MOVES)]
         if manner != "desk":
             wrong += [
                 f"{manner} {name}: too small for a thumb: {one}"
@@ -101,6 +114,9 @@ async def _look(phone: OfficerPhone, manner: str, names: dict[str, str]) -> list
             ]
         if PICTURES:
             await _picture(phone, Path(PICTURES) / f"{manner}-{name}.png")
+        await phone.page.evaluate(LARGER)
+        if (wider := await phone.page.evaluate(WIDER)) > 0:
+            wrong.append(f"{manner} {name}: {wider} px wider than the screen with letters of 200 %")
     return wrong
 
 
@@ -108,6 +124,45 @@ async def _picture(phone: OfficerPhone, path: Path) -> None:
     await phone.page.screenshot(path=path, full_page=True)
     with Image.open(path) as shot:
         shot.convert("RGB").crop((0, 0, shot.width, min(shot.height, 1_100))).quantize(32).save(path, optimize=True)
+
+
+async def _violations(phone: OfficerPhone, state: str) -> list[str]:
+    found = await Axe().run(phone.page)
+    return [f"{state}: {one['id']} {one['nodes'][0]['html'][:120]}" for one in found.response["violations"]]
+
+
+async def test_every_state_of_a_screen_is_for_everybody(town: Town, cable: Cable, browser: Browser) -> None:
+    """With errors, with the menu open, held, out, and blind; and what went wrong is told to who does not see it."""
+    wrong: list[str] = []
+    async with officer_phone(browser, town, "mcpe") as phone:
+        await phone.enroll()
+        await phone.page.clock.install()
+        names = await _filled(phone)
+        await phone.go(names["draft"])
+        await phone.page.fill("#expires", "soon")
+        await phone.press("Check it")
+        await phone.page.locator("#problem[role=alert]").wait_for()
+        wrong += await _violations(phone, "a draft with an error")
+        await phone.go(f"/messages/{names['id']}/approve")
+        await phone.press("Approve with your passkey")
+        await phone.sees("Tick the box first.")
+        assert await phone.page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+        wrong += await _violations(phone, "an approval that was not ticked")
+        await phone.page.get_by_text("More", exact=True).click()
+        wrong += await _violations(phone, "the menu, open")
+        await phone.go("/messages?q=repaired")
+        await phone.page.locator(".rows a").first.click()
+        await phone.sees("Out on 1 of 1 profiles.")
+        wrong += await _violations(phone, "a message that is out")
+        assert (await asyncio.to_thread(town.shell, "hold", "on", "--as", "pio")).status == 0
+        await phone.sees("HOLD is on")
+        wrong += await _violations(phone, "held")
+        await cable.cut()
+        await phone.page.clock.run_for(12_000)
+        await phone.page.locator("#blind").wait_for()
+        wrong += await _violations(phone, "blind")
+        assert await phone.page.locator("#blind").get_attribute("role") == "alert"
+    assert wrong == []
 
 
 async def test_every_screen_is_for_everybody(town: Town, cable: Cable, browser: Browser) -> None:
@@ -121,6 +176,8 @@ async def test_every_screen_is_for_everybody(town: Town, cable: Cable, browser: 
             page = await context.new_page()
             wrong += await _look(OfficerPhone(town, "pio", context, page), manner, names)
             await context.close()
+            if PICTURES and manner in SHEETS:
+                sheet(Path(PICTURES), manner, list(SCREENS))
         await phone.go("/sessions")
         await phone.page.select_option("#language", "fr")
         await phone.press("Use this language")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from schemas.events.notices import notice_key
 from schemas.platforms import MANUAL
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
@@ -66,7 +67,7 @@ class Waiting:
 
     def key(self, step: Step) -> str:
         """Return what is noted when it was told."""
-        return f"{self.request_id} {self.since.isoformat()} {step}"
+        return notice_key(self.request_id, self.since.isoformat(), step)
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,11 @@ def _step(one: Waiting, told: Collection[str], schedule: NoticeSchedule, now: da
     if waited >= schedule.reminder and one.key(Step.REMINDER) not in told:
         return Step.REMINDER
     return None
+
+
+def address_shown(address: str) -> str:
+    """Return an address as it may be noted: of a service of Apprise its kind alone, for the rest of it is a secret."""
+    return address.partition("://")[0] if "://" in address else address
 
 
 def title(notice: Notice, city: str) -> str:

@@ -42,13 +42,14 @@ async def lines(city: City) -> list[Line]:
 
 
 def _serves_pages(city: City) -> bool:
-    """Whether officers' pages of this realm are meant to be here: one ``onevoice up`` serves its first realm's."""
-    running = running_city(city) or {}
-    return city.settings.web.serve and (running.get("realms") or ["live"])[0] == city.realm
+    """Whether officers' pages of this realm are meant to be here: each realm that runs and has its own address."""
+    realms = (running_city(city) or {}).get("realms") or ["live"]
+    own = realms[0] == city.realm or city.web != city.settings.web
+    return city.web.serve and city.realm in realms and own
 
 
 async def _pages(city: City) -> list[Line]:
-    section = city.settings.web
+    section = city.web
     origin = urlsplit(section.origin)
     headers = {"Host": origin.netloc} | ({"X-Forwarded-Proto": "https"} if origin.scheme == "https" else {})
     url = f"http://{section.host}:{section.listens_on}"

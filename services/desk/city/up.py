@@ -41,6 +41,7 @@ class Addresses:
     site_folder: str
     realms: tuple[Realm, ...] = ()
     web_url: str | None = None
+    exercise_web_url: str | None = None
 
 
 def up(city: City, port: int | None = None, as_json: bool = False, *, both: bool = False) -> int:
@@ -127,8 +128,8 @@ async def whole_city(
         square = await _townsquare(city, base, nats.port, stack)
         site = await _site(city, base, nats.port, stack)
         realms = tuple(one.realm for one in cities)
-        web = await _web(city, url, stack)
-        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms, web)
+        web = [await _web(one, url, stack, beside=one is not city) for one in cities]
+        addresses = Addresses(os.getpid(), city.realm, url, square, site, str(city.site_folder), realms, *web)
         write_run_file(city, asdict(addresses))
         stack.callback(lambda: city.run_path.unlink(missing_ok=True))
         names = [row.name for row in flow.SERVICES]
@@ -187,9 +188,16 @@ async def _site(city: City, base: int, usual: int, stack: contextlib.AsyncExitSt
     return str(preview.url)
 
 
-async def _web(city: City, url: str, stack: contextlib.AsyncExitStack) -> str | None:
-    """Serve the officers' pages. A port that is taken stops no city: passkeys count at one address only."""
-    if not city.settings.web.serve:
+async def _web(city: City, url: str, stack: contextlib.AsyncExitStack, *, beside: bool = False) -> str | None:
+    """Serve the officers' pages. A port that is taken stops no city: passkeys count at one address only.
+
+    ``beside``: another realm's are served too, so that these need an address of their own.
+    """
+    if not city.web.serve:
+        return None
+    if beside and city.web == city.settings.web:
+        hint = "name [web] exercise_origin and exercise_port in city.toml"
+        logs.logger(realm=city.realm).warning("this realm has no officers' pages: no address of its own", hint=hint)
         return None
     from services.web.wiring import running as serving
 
@@ -225,6 +233,7 @@ def _say(city: City, addresses: Addresses, as_json: bool) -> None:
             f"  website      {addresses.site_url}" if addresses.site_url else "",
             f"  files        {addresses.site_folder}",
             f"  desk         {addresses.web_url}" if addresses.web_url else "",
+            f"  its exercise {addresses.exercise_web_url}" if addresses.exercise_web_url else "",
             "",
             f"In a second terminal:  export ONEVOICE_CITY={city.folder}   then:  onevoice eoc status",
             "Ctrl-C stops all of it.",

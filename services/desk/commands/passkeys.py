@@ -54,7 +54,7 @@ async def link(
     An earlier link for the same person that was not used ends.
     """
     now, city = SystemClock().now(), desk.city()
-    token, place = secrets.token_urlsafe(32), city.settings.web.place
+    token, place = secrets.token_urlsafe(32), city.web.place
     action = PasskeyInvite(
         officer=check_id(officer, "officer"),
         token_sha256=canonical.sha256(token.encode()),

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from schemas.events.authority import Realm
 from services.kernel.base.city_file import CityFile, RealmAuthority
+from services.kernel.base.city_web import WebSection
 from services.kernel.base.errors import BadInput, first_fault
 from services.kernel.base.zones import zone_of
 
@@ -45,6 +46,11 @@ class City:
         """The pinned keys of this realm."""
         section = self.settings.authority
         return section.live if self.realm == "live" else section.exercise
+
+    @property
+    def web(self) -> WebSection:
+        """Where the officers' pages of this realm are."""
+        return self.settings.web.of(self.realm)
 
     @property
     def manifest_path(self) -> Path:

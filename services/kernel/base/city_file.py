@@ -15,6 +15,7 @@ from services.kernel.base.city_platforms import (
     InstagramSection,
     LinkedInSection,
     MastodonSection,
+    NextdoorSection,
     Section,
     ServerUrl,
     TelegramSection,
@@ -207,6 +208,7 @@ class CityFile(Section):
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
+    nextdoor: NextdoorSection = NextdoorSection()
     webhook: WebhookSection = WebhookSection()
     facebook: FacebookSection = FacebookSection()
     instagram: InstagramSection = InstagramSection()

@@ -41,12 +41,15 @@ class XSection(Section):
     """[x]: ``server`` is the API's, ``site`` where posts are looked at.
 
     ``lead`` names the profile that posts; the city's other profiles on X repost it, for X bars the same words from many
-    accounts. Without it each posts for itself.
+    accounts. Without it each posts for itself. ``credit_usd`` is what the city prepays for a month, of which routine
+    messages leave ``reserve_usd`` for a crisis; without it nothing is counted.
     """
 
     server: ServerUrl = "https://api.x.com"
     site: ServerUrl = "https://x.com"
     lead: Id | None = None
+    credit_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    reserve_usd: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
 
 
 class FacebookSection(Section):
@@ -89,6 +92,16 @@ class TelegramSection(Section):
 
     server: ServerUrl = "https://api.telegram.org"
     site: ServerUrl = "https://t.me"
+
+
+class NextdoorSection(Section):
+    """[nextdoor]: ``server`` is Nextdoor's of the country, ``site`` where people log in, ``login`` where that becomes
+    a token.
+    """
+
+    server: ServerUrl = "https://ca.nextdoor.com"
+    site: ServerUrl = "https://www.nextdoor.com"
+    login: ServerUrl = "https://auth.nextdoor.com"
 
 
 EndpointUrl = Annotated[

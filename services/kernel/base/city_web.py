@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from schemas.events.authority import Realm
 from schemas.events.passkeys import Origin, RpId, WebPlace, host_of
 from services.kernel.base.city_platforms import Section
 
@@ -27,7 +28,9 @@ class WebSection(Section):
     ``rp_id`` is its host, or a domain above it that the city alone uses; absent: the host. The pages are served on
     ``host`` and ``port`` (absent: the port of a localhost origin, else 4225) by ``onevoice up``, unless ``serve`` is
     false. Elsewhere than on this machine a proxy that ends TLS stands in front, and the origin begins with https.
-    ``push_services``: hosts (with all below them) that notices to browsers may be sent to, over https.
+    ``exercise_origin`` is the exercise's address; absent: the port beside a localhost origin, else it has none of its
+    own and is served alone, at ``origin``. ``push_services``: hosts (with all below them) that notices to browsers may
+    be sent to, over https.
     """
 
     origin: Origin = "http://localhost:4225"
@@ -36,6 +39,20 @@ class WebSection(Section):
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     serve: bool = True
     push_services: tuple[str, ...] = PUSH_SERVICES
+    exercise_origin: Origin | None = None
+    exercise_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+
+    def of(self, realm: Realm) -> WebSection:
+        """Return what holds for a realm: in the exercise another address, so that no page is taken for the other's."""
+        origin = self.exercise_origin or self._next_port()
+        if realm == "live" or origin is None or origin == self.origin:
+            return self
+        return self.model_copy(update={"origin": origin, "rp_id": None, "port": self.exercise_port})
+
+    def _next_port(self) -> str | None:
+        """Return the address beside a localhost one."""
+        port = urlsplit(self.origin).port
+        return f"http://localhost:{port + 1}" if host_of(self.origin) == "localhost" and port else None
 
     @property
     def place(self) -> WebPlace:
@@ -51,6 +68,8 @@ class WebSection(Section):
     @model_validator(mode="after")
     def _a_place_that_can_be(self) -> Self:
         _ = self.place
+        if (self.exercise_origin or "").startswith("https://") and self.exercise_port in (None, self.listens_on):
+            raise ValueError("exercise_origin behind a proxy needs an exercise_port of its own")
         if self.host not in LOOPBACK and not self.origin.startswith("https://"):
             raise ValueError(
                 'host leaves this machine: that takes a proxy with TLS in front, and origin = "https://..."'

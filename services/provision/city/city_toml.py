@@ -112,6 +112,7 @@ serve = true
 # The officers' pages. Passkeys are made for this very address. Away from this machine it is https, with a proxy before
 # it that ends TLS (deploy/web/desk.nginx.conf, desk.Caddyfile).
 origin = "http://localhost:4225"
+# Those of the exercise have an address of their own: the next port, or exercise_origin and exercise_port.
 
 [mastodon.instances]
 # name = "https://server" for each server that accounts of the form user@name live on.

@@ -54,12 +54,12 @@ async def begin(request: web.Request) -> web.Response:
     token, label = str(form.get("token", "")).strip(), " ".join(str(form.get("label", "")).split())
     if not 1 <= len(label) <= 60:
         raise BadInput("enrolment.label", "the passkey needs a name of 1 to 60 characters", "As in: my phone")
-    link = link_of(token, (await authority_of(desk)).invites or (), desk.city.settings.web.place)
+    link = link_of(token, (await authority_of(desk)).invites or (), desk.city.web.place)
     desk.roster.forget()
     view = (await desk.roster.officers()).get(link.officer)
     if view is None or view.revoked:
         raise Refused("officer.revoked", f"{link.officer} is no officer now", "Ask another officer what happened.")
-    options, challenge = asked(view, desk.city.settings.web.place, desk.city.settings.city.name)
+    options, challenge = asked(view, desk.city.web.place, desk.city.settings.city.name)
     now = desk.clock.monotonic()
     key = keep(desk.enrolments, BegunEnrolment(link, token, label, challenge, now + KEPT_SECONDS), now, STRANGERS)
     return web.json_response({"create": options, "then": f"/enroll/made/{key}"})
@@ -70,7 +70,7 @@ async def made(request: web.Request) -> web.Response:
     desk, form = desk_of(request), await request.post()
     now = desk.clock.monotonic()
     begun = take(desk.enrolments, request.match_info["key"], now)
-    place = desk.city.settings.web.place
+    place = desk.city.web.place
     answer = registration(part(form, "credential"), part(form, "client_data"), part(form, "attestation"))
     passkey = passkey_from(answer, begun.challenge, place, begun.label)
     at = desk.clock.now()

@@ -63,7 +63,7 @@ async def finish(request: web.Request) -> web.Response:
     )
     response = web.json_response({"to": await prepared.finish(envelope)})
     response.set_cookie(
-        cookie_name(desk.origin.secure),
+        cookie_name(desk),
         secret,
         max_age=int(LONGEST.total_seconds()),
         httponly=True,
@@ -109,7 +109,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 def _signed_out(desk: WebDesk) -> web.HTTPSeeOther:
     gone = web.HTTPSeeOther("/sign-in")
-    gone.del_cookie(cookie_name(desk.origin.secure), path="/")
+    gone.del_cookie(cookie_name(desk), path="/")
     return gone
 
 

@@ -25,6 +25,13 @@ def test_all_files_together_stay_small_on_the_wire() -> None:
     assert sum(sizes.values()) <= MOST_BYTES, sizes
 
 
+def test_the_pictures_of_the_screens_stay_small() -> None:
+    folder = HERE.parents[1] / "docs" / "desk"
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert set(sizes) == {"phone.webp", "desk.webp"}
+    assert sum(sizes.values()) <= MOST_BYTES, sizes
+
+
 def test_an_address_names_the_files_hash() -> None:
     assert re.fullmatch(r"/static/[0-9a-f]{16}/desk\.css", address_of_file("desk.css"))
 
