@@ -112,7 +112,7 @@ def acknowledgement(profile: str, name: str) -> str:
 
 
 def notice(request_id: str) -> str:
-    """Return the subject of the notices about a request, or about an outside post by its id."""
+    """Return the subject of the notices about a request, an outside post or a profile by its id."""
     return f"ledger.notice.{token(request_id)}"
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
+from schemas.events.broadcasts import ProfileTrouble
 from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
 from schemas.events.deliveries import PostedView
@@ -154,7 +155,8 @@ class ServiceHealth(Contract):
 
     ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first.
     ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
-    what a person must look at, if the instance lives but cannot do its work as it should.
+    what a person must look at, if the instance lives but cannot do its work as it should; ``profiles`` which ones
+    could not be posted to.
     """
 
     service: str
@@ -165,6 +167,7 @@ class ServiceHealth(Contract):
     version: str
     trouble: str | None = None
     waits: tuple[PostWait, ...] = ()
+    profiles: tuple[ProfileTrouble, ...] | None = None
 
 
 class EocView(Contract):

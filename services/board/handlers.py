@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
 from schemas import subjects
@@ -19,6 +19,7 @@ from schemas.events.desk import (
 from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
+from services.board.domain.notices import Waiting, profile_waits
 from services.board.domain.views import is_pending, page_key, request_view
 from services.board.outside import OutsidePosts
 from services.kernel.base.errors import BadInput
@@ -70,6 +71,12 @@ class BoardHandlers:
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""
         self._health[event.service, event.instance] = event
+
+    def no_requests(self) -> Iterator[Waiting]:
+        """Yield what waits for a person and is no request: posts from outside, profiles that cannot be posted to."""
+        yield from self.outside.book.waiting()
+        troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
+        yield from map(profile_waits, troubles.values())
 
     # --- answers ------------------------------------------------------------------------------------------
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, timedelta
 
-from services.board.domain.notices import Notice, NoticeSchedule, body, due, title, waiting_of
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waiting_of
 from services.board.notice_record import NoticeRecord
 from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
@@ -29,9 +28,9 @@ _KEY = "notify"
 
 
 class Notifier:
-    """Tells people what waits, as long as it runs."""
+    """Tells people what waits, as long as it runs; ``others`` yields what is no request."""
 
-    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook) -> None:
+    def __init__(self, runtime: Runtime, settings: NotifySection, others: Callable[[], Iterable[Waiting]]) -> None:
         self._runtime, self._settings = runtime, settings
         self._schedule = NoticeSchedule(
             settings.first,
@@ -41,7 +40,7 @@ class Notifier:
             settings.officers,
         )
         self._promises = PromiseWatch(runtime)
-        self._outside = outside
+        self._others = others
 
     async def run(self) -> None:
         """Look again and again for what waits, until cancelled."""
@@ -68,7 +67,7 @@ class Notifier:
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
         waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
-        waiting += self._outside.waiting()
+        waiting += self._others()
         await record.settle()
         for notice in due(waiting, record.told, record.last_first, self._schedule, now):
             try:

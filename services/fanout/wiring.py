@@ -35,8 +35,9 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.resolving import Resolving
+from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import OutsideWatch
-from services.kernel.base.city_file import OutsideSection
+from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
@@ -53,7 +54,8 @@ def wire(runtime: Runtime) -> None:
     settings = runtime.city.settings
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
     patience = settings.delivery.patience_seconds
-    compose(runtime, platforms, ask_seconds=patience, leads=leads, outside=settings.outside)
+    watching = (settings.outside, settings.check)
+    compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
 
 
 def compose(
@@ -63,10 +65,11 @@ def compose(
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
     leads: Mapping[str, str] | None = None,
-    outside: OutsideSection | None = None,
+    watching: tuple[OutsideSection, CheckSection] | None = None,
 ) -> Work:
-    """Register the handlers with given connectors; without ``outside`` no profile is watched. The rest is as in
-    FanoutSettings and Places.
+    """Register the handlers with given connectors; without ``watching`` no profile is watched or checked.
+
+    The rest is as in FanoutSettings and Places.
     """
     settings = FanoutSettings(lease, ask_seconds)
     leads = declared_leads(leads or {}, platforms)
@@ -93,8 +96,11 @@ def compose(
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
-    if outside is not None:
-        supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
+    if watching is not None:
+        supervisor.supervise(OutsideWatch(runtime, destinations, starts, watching[0]).run)
+        checks = ProfileChecks(runtime, destinations, caller, starts, watching[1])
+        runtime.health.profiles = checks.troubles
+        supervisor.supervise(checks.run)
     supervisor.supervise(look_after_hosts)
     supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)

@@ -83,7 +83,7 @@ def _pictures(city: City, website: str) -> PublicPictures:
 
 def _email(city: City) -> EmailConnector:
     section = city.settings.email
-    place = (section.host, section.port, section.security, city.token_path)
+    place = (section.host, section.port, section.protocol, section.security, city.token_path)
     return EmailConnector(*place, sender=section.sender, name=city.settings.city.name, username=section.username)
 
 

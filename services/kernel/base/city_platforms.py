@@ -119,12 +119,13 @@ class WebhookSection(Section):
 class EmailSection(Section):
     """[email]: the mail server that takes the city's messages, and the address that they come from.
 
-    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
-    asks for no password.
+    ``protocol``: ``smtp``, or ``lmtp`` for a list manager that takes messages itself. ``security``: ``starttls``,
+    ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it asks for no password.
     """
 
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    protocol: Literal["smtp", "lmtp"] = "smtp"
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
     username: str = ""

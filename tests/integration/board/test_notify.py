@@ -16,7 +16,6 @@ from schemas import subjects
 from schemas.events.notices import NoticeSent
 from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
-from services.board.domain.outside_book import OutsideBook
 from services.board.notice_record import NoticeRecord
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
@@ -138,7 +137,7 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook()).run)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, tuple).run)
 
 
 @pytest.mark.usefixtures("quick")

@@ -61,10 +61,10 @@ _AGENCIES = {"fire": "1001", "water": "1002"}
 class SendOnlyRig:
     """A connector and its emulator; ``repeats``: the receiver takes a key that it knows for the same message."""
 
-    def __init__(self, platform: str, folder: Path) -> None:
+    def __init__(self, platform: str, folder: Path, *, lmtp: bool = False) -> None:
         self.platform = platform
         self.folder = folder
-        self.emulator = _EMULATORS[platform]()
+        self.emulator = MailServer(lmtp=True) if lmtp else _EMULATORS[platform]()
         self.repeats = platform == "webhook"
         self.city = a_city(folder)
         self._opened: list[Connector] = []
@@ -130,6 +130,7 @@ class SendOnlyRig:
         }
         if isinstance(self.emulator, MailServer):
             mail = {"host": "127.0.0.1", "port": self.emulator.port, "security": "none", "username": USER}
+            mail["protocol"] = "lmtp" if self.emulator.lmtp else "smtp"
             changes["email"] = known.email.model_copy(update=mail | {"sender": "news@mission.example"})
         return City(self.folder, known.model_copy(update=changes))
 

@@ -380,3 +380,62 @@ async def test_what_is_no_address_is_refused(mail: SendOnlyRig, account: str) ->
     profile = mail.profile("fire").model_copy(update={"account": account})
     assert isinstance(await mail.connector.publish(an_intent(profile, TEXT), store), Permanent)
     assert not (await mail.connector.check(profile)).ok
+
+
+@pytest.fixture(params=["smtp", "lmtp"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    """A mail server, and a list manager that speaks LMTP (RFC 2033)."""
+    made = await SendOnlyRig("email", tmp_path, lmtp=request.param == "lmtp").open()
+    yield made
+    await made.close()
+
+
+async def test_an_email_arrives_by_either_protocol(either: SendOnlyRig) -> None:
+    assert (await either.connector.check(either.profile("fire"))).ok
+    assert isinstance(await either.connector.publish(an_intent(either.profile("fire"), TEXT), store), Posted)
+    assert [Seen(TEXT)] == either.stands(either.profile("fire"))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("550 5.7.1 Rejected by the list's rules", Permanent),
+        ("552 5.2.2 The mailbox is full", Permanent),
+        ("452 4.2.2 The list is busy", Retryable),
+        ("451 4.3.0 Try again", Retryable),
+    ],
+)
+async def test_a_recipient_that_is_refused_after_the_text_stops_no_other(
+    either: SendOnlyRig, code: str, expected: type
+) -> None:
+    """LMTP answers for each recipient after the text, and SMTP servers before one hand that on: surely not taken."""
+    either.emulator.misbehave("refused_after", code=code)
+    fire, water = an_intent(either.profile("fire"), TEXT), an_intent(either.profile("water"), TEXT)
+    refused = await either.connector.publish(fire, store)
+    assert isinstance(refused, Permanent | Retryable)
+    assert type(refused) is expected
+    assert code[4:] in refused.reason
+    assert isinstance(await either.connector.publish(water, store), Posted)
+    assert either.stands(fire.profile) == []
+    if expected is Retryable:
+        assert isinstance(await either.connector.publish(fire, store), Posted)
+        assert [Seen(TEXT)] == either.stands(fire.profile)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html_before"])
+async def test_a_lost_answer_after_the_text_is_unknown(either: SendOnlyRig, fault: str) -> None:
+    either.emulator.misbehave(fault)
+    intent = an_intent(either.profile("fire"), TEXT)
+    assert isinstance(await either.connector.publish(intent, store), Unknown)
+    assert isinstance(await either.connector.reconcile(intent), CannotTell)
+
+
+async def test_a_server_that_speaks_the_other_protocol_was_sent_nothing(either: SendOnlyRig) -> None:
+    """The error names LMTP, and the message is held back: a person mends city.toml."""
+    server = mail_server(either)
+    server.lmtp = not server.lmtp
+    intent = an_intent(either.profile("fire"), TEXT)
+    result = await either.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert "HELO" in result.reason or "LMTP" in result.reason
+    assert either.stands(intent.profile) == []
