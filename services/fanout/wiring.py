@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas import streams, subjects
+from schemas.events.inquiries import InquiriesQuery
 from schemas.events.outside import Acknowledgement
 from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Verdict
@@ -34,6 +35,7 @@ from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
+from services.fanout.inquiring import Inquiring
 from services.fanout.resolving import Resolving
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import OutsideWatch
@@ -87,6 +89,9 @@ def compose(
     posting = Posting(runtime, *parts)
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
     _register(runtime, work)
+    inquiring = Inquiring(runtime, platforms)
+    title = "questions what people ask in public"
+    runtime.bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)

@@ -30,6 +30,7 @@ SCREENS = {
     "live": "/live",
     "messages": "/messages",
     "holding": "/holding",
+    "inquiries": "/inquiries",
     "people": "/people",
     "profiles": "/profiles",
     "health": "/health",

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from schemas import flow, subjects
+from schemas.events.inquiries import InquiriesQuery, InquiriesReply
+from services.kernel.base.city import load_city
 from tests.cli.conftest import Shell, lower_city, raise_city
 from tests.cli.messages import words
+from tests.support.broker import connect
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.meta import token_of
 from tests.support.emulators.threads import ThreadsEmulator
@@ -30,6 +34,7 @@ class Asked:
     city: Shell
     x: XEmulator
     threads: ThreadsEmulator
+    broker: str
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         with (folder / "city.toml").open("a") as file:
             file.write(f'\n[x]\nserver = "{x.url}"\n\n[threads]\nserver = "{threads.url}"\n')
         city = Shell(folder)
-        process, _ = raise_city(city, free_port())
+        process, addresses = raise_city(city, free_port())
         for name, platform, account, secret in (
             ("fire", "x", "fire", credential("fire")),
             ("water", "x", "water", credential("water")),
@@ -51,7 +56,7 @@ def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             token.write_text(secret)
             add = ("profiles", "add", f"{name}-{platform}", "--department", name, "--platform", platform)
             assert city.json(*add, "--account", account, *STATEMENTS, "--as", "mcpe").status == 0
-        yield Asked(city, x, threads)
+        yield Asked(city, x, threads, addresses["nats_url"])
         assert lower_city(process) == 0
 
 
@@ -79,6 +84,23 @@ def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
     later = place.x.ask("kim", "@fire and now?")
     assert [one["id"] for one in place.city.json("inquiries", "--new").body] == [later]
     assert place.city.json("inquiries", "--new").body == []
+
+
+async def test_the_officers_pages_get_them_from_the_service_that_has_the_credentials(place: Asked) -> None:
+    """They have none; a second question within a minute asks no platform again."""
+    assert place.city.folder is not None
+    place.x.ask("meg", "@water when is it back?")
+    client = await connect(place.broker, load_city(place.city.folder).service_key_path(flow.WEB), flow.WEB)
+    subject = subjects.desk(subjects.DESK_INQUIRIES, flow.WEB)
+    answers = [(await client.request(subject, InquiriesQuery().to_bytes(), timeout=20)).data for _ in range(2)]
+    await client.close()
+    first, again = (InquiriesReply.from_bytes(one) for one in answers)
+    assert again == first
+    (found,) = (one for one in first.inquiries if one.author == "meg")
+    assert (found.profile, found.text, found.under) == ("water-x", "@water when is it back?", "")
+    assert found.url.startswith("https://x.com/")
+    assert NASTY in {one.text for one in first.inquiries}
+    assert [one.at for one in first.inquiries] == sorted((one.at for one in first.inquiries), reverse=True)
 
 
 def test_the_pio_answers_an_inquiry_by_its_id(place: Asked) -> None:

@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import canonical
 from schemas.events.authority import Profile
-from services.fanout.connectors.contract import CannotTell
-from services.fanout.connectors.inquiry import BringsInquiries, Inquiry
+from services.fanout.connectors.asking import Brought, ask_profiles, that_are_asked
+from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.city import City
 from services.kernel.base.files import write_atomically
 
-AT_ONCE = 8
 ANSWER_SECONDS = 20.0
 
 
@@ -53,14 +51,6 @@ def _key(one: Inquiry) -> str:
     return canonical.sha256(f"{one.profile}\n{one.id}".encode())[:32]
 
 
-@dataclass(frozen=True)
-class Brought:
-    """What one look brought: the inquiries, the oldest first, and by profile why there are none of it."""
-
-    inquiries: tuple[Inquiry, ...]
-    troubles: dict[str, str]
-
-
 class InquiryBox:
     """Looks again and again, and gives each inquiry once."""
 
@@ -68,37 +58,16 @@ class InquiryBox:
         from services.fanout.connectors.registry import connectors  # only where services run
 
         self._connectors = connectors(city, website)
-        able = {name for name, one in self._connectors.items() if isinstance(one, BringsInquiries)}
-        self.asked = tuple(one for one in profiles if one.platform in able and one.official)
+        self.asked = that_are_asked(self._connectors, profiles)
         self._seen: set[tuple[str, str]] = set()
 
     async def look(self, since: datetime) -> Brought:
         """Return what was asked since a time and was not given before."""
-        few = asyncio.Semaphore(AT_ONCE)
-        troubles: dict[str, str] = {}
-
-        async def of(profile: Profile) -> list[Inquiry]:
-            connector = self._connectors[profile.platform]
-            async with few:
-                try:
-                    async with asyncio.timeout(ANSWER_SECONDS):
-                        found = await connector.inquiries(profile, since)  # type: ignore[attr-defined]
-                except TimeoutError:
-                    found = CannotTell(f"{profile.platform} did not answer in time")
-            if isinstance(found, CannotTell):
-                troubles[profile.id] = found.reason
-                return []
-            return list(found)
-
-        fresh: list[Inquiry] = []
-        for profile, found in zip(self.asked, await asyncio.gather(*map(of, self.asked)), strict=True):
-            for one in found:
-                # One that names two of the city's accounts is one inquiry.
-                key = profile.platform, one.id
-                if key not in self._seen:
-                    self._seen.add(key)
-                    fresh.append(one)
-        return Brought(tuple(sorted(fresh, key=lambda one: (one.at, one.id))), troubles)
+        brought = await ask_profiles(self._connectors, self.asked, since, ANSWER_SECONDS)
+        platforms = {one.id: one.platform for one in self.asked}
+        fresh = [one for one in brought.inquiries if (platforms[one.profile], one.id) not in self._seen]
+        self._seen |= {(platforms[one.profile], one.id) for one in fresh}
+        return Brought(tuple(fresh), brought.troubles)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,11 +16,12 @@ from schemas import unseen
 from schemas.events.desk import BoardQuery
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
-from services.desk.city.inquiries import ANSWER_SECONDS, Brought, InquiryBox, ShownBefore
+from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox, ShownBefore
 from services.desk.connection.live import until_interrupted
 from services.desk.session import Session
 from services.desk.views.output import console, errors_console, print_json_line
 from services.desk.views.timetext import duration, local, utc
+from services.fanout.connectors.asking import Brought
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, OneVoiceError

@@ -46,7 +46,7 @@ async def drafts(request: web.Request) -> web.Response:
     desk, session = desk_of(request), session_of(request)
     found = desk.drafts.of(session.officer, desk.clock.now())
     names = templates.names(desk.city.templates_folder)
-    able = await _that_answer(desk)
+    able = await that_answer(desk)
     return await desk.page(request, "drafts.html", found=found, templates=names, able=able, here="write", refresh=False)
 
 
@@ -77,13 +77,13 @@ async def answer(request: web.Request) -> web.Response:
     address, profile = str(form.get("answers", "")).strip(), str(form.get("profile", ""))
     if not address.startswith("https://") or len(address) > LONGEST_ADDRESS or not address.isprintable():
         raise BadInput("answers.invalid", say(request, "answer.no_address"), say(request, "answer.copy"))
-    if profile not in {one.id for one in await _that_answer(desk)}:
+    if profile not in {one.id for one in await that_answer(desk)}:
         raise BadInput("answers.profile", say(request, "answer.no_profile"), say(request, "answer.choose"))
     fields: dict[str, object] = {"answers": address, "to": (profile,)}
     raise web.HTTPSeeOther(f"/write/{desk.drafts.new(session.officer, desk.clock.now(), **fields).id}")
 
 
-async def _that_answer(desk: WebDesk) -> list[Profile]:
+async def that_answer(desk: WebDesk) -> list[Profile]:
     """Return the official profiles on platforms where somebody's post can be answered."""
     found = (await desk.connection.board(BoardQuery(query="profiles"))).profiles or ()
     return [one for one in found if one.official and one.platform in LIMITS and LIMITS[one.platform].answers]

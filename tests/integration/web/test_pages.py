@@ -13,7 +13,19 @@ from tests.integration.web.conftest import Pages
 from tests.support.mission import eventually
 from tests.support.phone import Phone, confirm_all, phone
 
-READ = ("/", "/live", "/state", "/messages", "/holding", "/people", "/profiles", "/health", "/sessions", "/write")
+READ = (
+    "/",
+    "/live",
+    "/state",
+    "/messages",
+    "/holding",
+    "/inquiries",
+    "/people",
+    "/profiles",
+    "/health",
+    "/sessions",
+    "/write",
+)
 
 
 async def draft(pages: Pages, text: str, **fields: Any) -> str:
