@@ -102,16 +102,28 @@ def compose(
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
     if watching is not None:
-        supervisor.supervise(OutsideWatch(runtime, destinations, starts, watching[0]).run)
-        checks = ProfileChecks(runtime, destinations, caller, starts, watching[1])
-        runtime.health.profiles = checks.troubles
-        supervisor.supervise(checks.run)
+        _watch(runtime, watching, destinations, caller, starts)
     supervisor.supervise(look_after_hosts)
     supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
         supervisor.at_end(connector.close)
     return work
+
+
+def _watch(
+    runtime: Runtime,
+    watching: tuple[OutsideSection, CheckSection],
+    destinations: Destinations,
+    caller: Caller,
+    starts: Starts,
+) -> None:
+    """Look at the profiles: for posts that came from elsewhere, and whether each could be posted to."""
+    outside, check = watching
+    runtime.supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
+    checks = ProfileChecks(runtime, destinations, caller, starts, check)
+    runtime.health.profiles = checks.troubles
+    runtime.supervisor.supervise(checks.run)
 
 
 def _register(runtime: Runtime, work: Work) -> None:
