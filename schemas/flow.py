@@ -19,7 +19,8 @@ class Service:
     to. ``serves``: desk subjects that it answers (without the user token). ``broadcasts`` and ``hears``: core NATS.
     ``again``: the durable that its dead letters come back through; who has one marks its tries and closes letters.
     ``folds``: it keeps a projection of the ledger; who does not, reads control alone. ``posts``: it calls platforms,
-    so it remembers the newest entry that it has seen, for a ledger that lost its end.
+    so it remembers the newest entry that it has seen, for a ledger that lost its end. ``asks_store``: it may ask how
+    much the broker stores.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Service:
     again: Consumer | None = None
     folds: bool = False
     posts: bool = False
+    asks_store: bool = False
 
     @property
     def user(self) -> str:
@@ -117,7 +119,7 @@ BOARD = Service(
     "board",
     "answers what stands where, and shows people the ledger as it grows",
     reads=(streams.LEDGER, streams.MEDIA, streams.DEAD),
-    writes=(subjects.DEAD_AGAIN_ALL, subjects.DEAD_CLOSED_ALL),
+    writes=(subjects.NOTICES, subjects.DEAD_AGAIN_ALL, subjects.DEAD_CLOSED_ALL),
     serves=(subjects.DESK_BOARD_QUERY, subjects.DESK_DEAD_ORDER),
     folds=True,
     broadcasts=(subjects.BOARD_ALL,),
@@ -131,6 +133,7 @@ AUDIT = Service(
     writes=(subjects.SEAL,),
     serves=(subjects.DESK_AUDIT_COMPARE,),
     broadcasts=(subjects.AUDIT_STANDING,),
+    asks_store=True,
 )
 
 SERVICES = (EOC_STATE, REGISTRY, INTAKE, GATEKEEPER, FANOUT, BOARD, AUDIT)

@@ -88,6 +88,8 @@ LIMITS: dict[str, Limits] = {
     "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True),
     # developers.facebook.com, Threads API: 500 characters, "emojis counted as UTF-8 bytes", at most 5 links.
     "threads": Limits("threads", characters=500, alt_characters=1_000, emoji_bytes=True, links=5),
+    # developer.nextdoor.com, data types: body_text 8,192 bytes, in which the pictures' descriptions stand, too.
+    "nextdoor": Limits("nextdoor", characters=4_000, bytes=4_100, alt_characters=250, thread=False),
     # docs.x.com, "Counting characters"; media: 4 pictures, descriptions of 1,000.
     "x": Limits("x", answers=True, characters=280, link_length=23, alt_characters=1_000, weighted=True),
     "webhook": Limits("webhook", characters=65_536, thread=False),

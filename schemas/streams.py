@@ -94,7 +94,7 @@ STREAMS = (
         republish=subjects.FEED,
         direct=True,
         atomic=True,
-        description="The record: control, requests, approvals, verdicts, attempts, receipts, seals.",
+        description="The record: control, requests, approvals, verdicts, attempts, receipts, notices, seals.",
     ),
     Stream(
         MEDIA,

@@ -2,7 +2,8 @@
 
     subject  = token *("." token)
     token    = 1 to 63 of a-z, 0-9 and "-", with a letter or digit at both ends
-    ledger   = "ledger." ( "control" / "seal" / ( "request" / "verdict" ) "." request / "approval." request "." officer
+    ledger   = "ledger." ( "control" / "seal" / ( "request" / "verdict" / "notice" ) "." request
+             / "approval." request "." officer
              / ( "attempt" / "receipt" / "resolution" / "delivery" ) "." profile "." request
              / ( "outside" / "acknowledgement" ) "." profile "." outside )
     desk     = "desk." noun "." verb "." user
@@ -110,6 +111,11 @@ def acknowledgement(profile: str, name: str) -> str:
     return f"ledger.acknowledgement.{token(profile)}.{token(name)}"
 
 
+def notice(request_id: str) -> str:
+    """Return the subject of the notices about a request, an outside post or a profile by its id."""
+    return f"ledger.notice.{token(request_id)}"
+
+
 def posted_to(profile: str) -> tuple[str, str]:
     """Return the filters for all attempts on a profile, and for all receipts of it."""
     return f"ledger.attempt.{token(profile)}.*", f"ledger.receipt.{token(profile)}.*"
@@ -136,7 +142,7 @@ def place_of(subject: str) -> LedgerPlace:
     match subject.split("."):
         case ["ledger", "control" | "seal" as kind]:
             return LedgerPlace(kind, "", "")
-        case ["ledger", "request" | "verdict" as kind, request_id]:
+        case ["ledger", "request" | "verdict" | "notice" as kind, request_id]:
             return LedgerPlace(kind, request_id, "")
         case ["ledger", "approval" as kind, request_id, officer]:
             return LedgerPlace(kind, request_id, officer)
@@ -162,6 +168,7 @@ RECEIPTS = "ledger.receipt.*.*"
 RESOLUTIONS = "ledger.resolution.*.*"
 OUTSIDE_POSTS = "ledger.outside.*.*"
 ACKNOWLEDGEMENTS = "ledger.acknowledgement.*.*"
+NOTICES = "ledger.notice.*"
 
 NOT_WRITTEN = ("ledger.delivery.*.*",)
 """What versions before 0.3 wrote: it is verified and restored, and nobody appends it any more."""

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from schemas.events.base import Contract, Utc
+from schemas.events.base import Contract, Id, Utc
 from schemas.events.control import Posture, UnknownPost
+
+
+class ProfileTrouble(Contract):
+    """What keeps a profile from being posted to, or soon will, and since when; found without posting."""
+
+    profile: Id
+    reason: Annotated[str, StringConstraints(max_length=400)]
+    since: Utc
 
 
 class BoardBeat(Contract):

@@ -87,3 +87,11 @@ class Receipt(Contract):
     retry_at: Utc | None = None
     resolution_seq: int | None = None
     worker: str | None = None
+
+
+class PostedView(Contract):
+    """A post of ours on a profile: of which request, and the platform's ids and address of it."""
+
+    request_id: Id
+    remote_ids: tuple[str, ...]
+    url: str | None = None

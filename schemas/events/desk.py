@@ -8,8 +8,10 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
+from schemas.events.broadcasts import ProfileTrouble
 from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
+from schemas.events.deliveries import PostedView
 from schemas.events.enrolment import InviteView
 from schemas.events.outside import OutsideView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
@@ -111,7 +113,8 @@ class BoardQuery(Contract):
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
-    ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: the board knows it first.
+    ``posted`` names what was delivered to the profile ``name`` in ten days. ``authority`` also says where the last
+    change stands ``about`` officer:pio. ``at_least``: the board knows it first.
     """
 
     query: Literal[
@@ -126,6 +129,7 @@ class BoardQuery(Contract):
         "changes",
         "history",
         "outside",
+        "posted",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
     letter: Annotated[int, Field(ge=1)] | None = None
@@ -151,7 +155,8 @@ class ServiceHealth(Contract):
 
     ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first.
     ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
-    what a person must look at, if the instance lives but cannot do its work as it should.
+    what a person must look at, if the instance lives but cannot do its work as it should; ``profiles`` which ones
+    could not be posted to.
     """
 
     service: str
@@ -162,6 +167,7 @@ class ServiceHealth(Contract):
     version: str
     trouble: str | None = None
     waits: tuple[PostWait, ...] = ()
+    profiles: tuple[ProfileTrouble, ...] | None = None
 
 
 class EocView(Contract):
@@ -272,6 +278,7 @@ class BoardReply(Contract):
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
     outside: tuple[OutsideView, ...] | None = None
+    posted: tuple[PostedView, ...] | None = None
     total: int | None = None
     next: str | None = None
     changes: tuple[BoardEvent, ...] | None = None

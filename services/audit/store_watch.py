@@ -1,11 +1,13 @@
 """Watches how full the disk of the ledger is, and says so while there is time: what is on record is never taken away.
 
-Where the broker runs on another machine, its disk is its own monitoring's matter; the second copy's is looked at here.
+Where the broker runs elsewhere it is asked what it stores, and the second copy's disk is looked at here. What the
+broker's disk gives says the account's limit, or ``store_gb`` in city.toml; without either nobody here can know.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,7 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import nats.errors
+from nats.aio.client import Client
+
+from schemas import streams
 from services.kernel.base.city import City
+from services.kernel.base.settings_now import settings_now
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
@@ -27,8 +34,6 @@ LOW_FREE = 512 * 1024 * 1024
 """Bytes that are free at least, however little is stored: others fill disks too."""
 
 LOOK_SECONDS = 60.0
-
-_KEY = "store"
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,41 @@ class StoreUse:
         )
 
 
+@dataclass(frozen=True)
+class BrokerUse:
+    """What a broker stores of the realm's streams, and the most that it may, in bytes; None: it names no limit."""
+
+    used: int
+    most: int | None
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is used; None where nobody knows the limit."""
+        return self.used / self.most if self.most else None
+
+    def trouble(self) -> str | None:
+        """Return what a person should know, if anything."""
+        if self.most is None or self.share is None or self.share < WARN_AT:
+            return None
+        return f"the broker's store nears its limit: {self.share:.0%} is used, {_size(self.used)} of {_size(self.most)}"
+
+
+async def ask_broker(client: Client, store_gb: float | None, seconds: float = 5.0) -> BrokerUse:
+    """Ask the broker what the realm's account stores.
+
+    Raises:
+        OSError, ValueError, nats.errors.Error: it does not answer, or not as JetStream does.
+    """
+    answer = await client.request(f"{streams.SERVICE_API}.INFO", timeout=seconds)
+    said = json.loads(answer.data)
+    if not isinstance(said, dict) or not isinstance(said.get("storage"), int):
+        raise ValueError("the broker's answer says nothing of its store")
+    limit = said.get("limits", {}).get("max_storage", -1)
+    limits = [int(store_gb * 1e9)] if store_gb else []
+    limits += [limit] if isinstance(limit, int) and limit > 0 else []
+    return BrokerUse(said["storage"], min(limits, default=None))
+
+
 def look(folder: Path) -> StoreUse:
     """Measure a folder and its disk; a file that goes meanwhile counts for nothing. Raises OSError."""
     used = 0
@@ -65,18 +105,23 @@ def look(folder: Path) -> StoreUse:
     return StoreUse(folder, used, shutil.disk_usage(folder).free)
 
 
+def broker_is_here(city: City) -> bool:
+    """Return whether ``onevoice up`` runs the broker."""
+    return city.settings.nats.embedded and city.settings.nats.url is None
+
+
 def store_of(city: City) -> Path:
     """Return the folder to watch: the broker's store if ``onevoice up`` runs it, else the second copy's."""
-    nats = city.settings.nats
-    return city.var / "nats" if nats.embedded and nats.url is None else city.audit_folder
+    return city.var / "nats" if broker_is_here(city) else city.audit_folder
 
 
 class StoreWatch:
-    """Looks each minute. ``found`` is the newest look; None before the first, and where the folder cannot be read."""
+    """Looks each minute. ``found`` and ``broker`` are the newest looks; None before them, and where they failed."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.found: StoreUse | None = None
+        self.broker: BrokerUse | None = None
 
     async def run(self) -> None:
         """Look until cancelled; what troubles is said by the heartbeat, and once in the log."""
@@ -86,25 +131,39 @@ class StoreWatch:
 
     async def look_once(self) -> None:
         """Look, and say what is so."""
-        troubles, log = self._runtime.health.troubles, self._runtime.log
+        city, log = self._runtime.city, self._runtime.log
+        self.found = self.broker = None
         try:
-            self.found = await asyncio.to_thread(look, store_of(self._runtime.city))
+            self.found = await asyncio.to_thread(look, store_of(city))
         except OSError as error:
-            self.found = None
             log.warning("the store cannot be looked at", error=str(error))
+        else:
+            self._tell("store", self.found.trouble())
+        if broker_is_here(city):
             return
-        trouble = self.found.trouble()
+        try:
+            self.broker = await ask_broker(self._runtime.ledger.client, settings_now(city).nats.store_gb)
+        except (OSError, ValueError, nats.errors.Error) as error:
+            log.warning("the broker does not say how much it stores", error=str(error) or type(error).__name__)
+        else:
+            self._tell("broker's store", self.broker.trouble())
+
+    def _tell(self, which: str, trouble: str | None) -> None:
+        troubles = self._runtime.health.troubles
         if trouble is None:
-            troubles.pop(_KEY, None)
+            troubles.pop(which, None)
             return
-        if _KEY not in troubles:
-            log.warning(trouble)
-        troubles[_KEY] = trouble
+        if which not in troubles:
+            self._runtime.log.warning(trouble)
+        troubles[which] = trouble
 
     def measures(self) -> Iterator[Measure]:
-        """Yield how much is used and what is free, once it was looked at."""
+        """Yield how much is used, of the fuller one of the disks, and what is free here, once it was looked at."""
+        shares = [one.share for one in (self.found, self.broker) if one is not None]
+        known = [share for share in shares if share is not None]
+        if known:
+            yield Measure("onevoice_store_used_ratio", max(known))
         if self.found is not None:
-            yield Measure("onevoice_store_used_ratio", self.found.share)
             yield Measure("onevoice_store_free_bytes", self.found.free)
 
 

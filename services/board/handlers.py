@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 
 from schemas import subjects
+from schemas.events.deliveries import PostedView, Receipt
 from schemas.events.desk import (
     BoardQuery,
     BoardReply,
@@ -18,15 +19,20 @@ from schemas.events.desk import (
 from services.board.changes import Changes, as_event
 from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
+from services.board.domain.notices import Waiting, profile_waits
 from services.board.domain.views import is_pending, page_key, request_view
 from services.board.outside import OutsidePosts
 from services.kernel.base.errors import BadInput
+from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
 from services.kernel.projection.request_entries import entries_on, state_of
 from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
 """An instance whose newest heartbeat is older than this is gone."""
+
+POSTED = timedelta(days=10)
+"""How far back a post is named that somebody answered."""
 
 PAGE = 200
 """Requests of one page of ``pending``."""
@@ -53,6 +59,7 @@ class BoardHandlers:
             "changes": self._changes,
             "history": self._history,
             "outside": self.outside.answer,
+            "posted": self._posted,
         }
 
     async def on_query(self, query: BoardQuery, sender: Sender) -> BoardReply:
@@ -64,6 +71,12 @@ class BoardHandlers:
     async def on_health(self, event: ServiceHealth) -> None:
         """Remember that an instance is alive, and what it waits for."""
         self._health[event.service, event.instance] = event
+
+    def no_requests(self) -> Iterator[Waiting]:
+        """Yield what waits for a person and is no request: posts from outside, profiles that cannot be posted to."""
+        yield from self.outside.book.waiting()
+        troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
+        yield from map(profile_waits, troubles.values())
 
     # --- answers ------------------------------------------------------------------------------------------
 
@@ -148,8 +161,26 @@ class BoardHandlers:
         names = self.runtime.fold.chain.family(state.request_id)
         as_of, projection = self.runtime.fold.seq, self.runtime.projection
         found = [entry for name in names for entry in await entries_on(name, projection, as_of)]
+        for name in names:
+            found += [entry for entry in await projection.all_of(subjects.notice(name)) if entry.seq <= as_of]
         events = (as_event(entry) for entry in sorted(found, key=lambda entry: entry.seq))
         return BoardReply(changes=tuple(events), requests=(self._view(state),), as_of=as_of)
+
+    async def _posted(self, query: BoardQuery) -> BoardReply:
+        """Name what was delivered to a profile lately, for whoever was answered there."""
+        profile = query.name or ""
+        if not subjects.is_token(profile):
+            raise BadInput("profile.id", f"{profile!r} is not a profile's id", "onevoice profiles list shows them")
+        ledger = self.runtime.ledger
+        after = await ledger.first_since(self.runtime.clock.now() - POSTED) - 1
+        _, receipts = subjects.posted_to(profile)
+        found: dict[str, PostedView] = {}
+        for entry in await ledger.history(receipts, after):
+            receipt = parse(Receipt, entry.data)
+            if receipt.remote_id:
+                ids = tuple(receipt.remote_id.split(","))
+                found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
+        return BoardReply(posted=tuple(found.values()))
 
     # --- one request --------------------------------------------------------------------------------------
 

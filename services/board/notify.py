@@ -1,26 +1,23 @@
 """Wakes somebody: tells officers by mail, or by whatever Apprise can reach, what waits for them.
 
-Each notice that went out is a line of ``var/notify/notices.<realm>.jsonl``, flushed to the disk, so that a restart
-tells nobody twice. One board of a machine tells; the others wait for its lock. What cannot be sent is tried again, and
-shown by ``onevoice doctor``.
+Each notice that went out is noted (``notice_record``). One board of a machine tells; the others wait for its lock. What
+cannot be sent is tried again, and shown by ``onevoice doctor``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import smtplib
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, timedelta
 
-from services.board.domain.notices import Notice, NoticeSchedule, Step, body, due, title, waiting_of
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waiting_of
+from services.board.notice_record import NoticeRecord
 from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.files import ExclusiveLock
-from services.kernel.base.line_files import GrowingFile
 from services.kernel.base.mail import send_mail
 from services.kernel.base.zones import in_words
 from services.kernel.runtime.service import Runtime
@@ -31,9 +28,9 @@ _KEY = "notify"
 
 
 class Notifier:
-    """Tells people what waits, as long as it runs."""
+    """Tells people what waits, as long as it runs; ``others`` yields what is no request."""
 
-    def __init__(self, runtime: Runtime, settings: NotifySection, outside: OutsideBook) -> None:
+    def __init__(self, runtime: Runtime, settings: NotifySection, others: Callable[[], Iterable[Waiting]]) -> None:
         self._runtime, self._settings = runtime, settings
         self._schedule = NoticeSchedule(
             settings.first,
@@ -43,9 +40,7 @@ class Notifier:
             settings.officers,
         )
         self._promises = PromiseWatch(runtime)
-        self._outside = outside
-        self._told: set[str] = set()
-        self._last_first: datetime | None = None
+        self._others = others
 
     async def run(self) -> None:
         """Look again and again for what waits, until cancelled."""
@@ -53,27 +48,28 @@ class Notifier:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._promises.take_up()
         lock = ExclusiveLock(folder / f"lock.{realm}")
-        notices: GrowingFile | None = None
+        record: NoticeRecord | None = None
         try:
             while True:
-                if notices is None and lock.take(wait=False):
-                    notices = GrowingFile(folder / f"notices.{realm}.jsonl")
-                    self._remember(notices.path.read_bytes())
-                went_well = notices is None or await self.look(notices)
+                if record is None and lock.take(wait=False):
+                    record = NoticeRecord(self._runtime, folder / f"notices.{realm}.jsonl")
+                    await record.take_up()
+                went_well = record is None or await self.look(record)
                 await asyncio.sleep(LOOK_SECONDS if went_well else AGAIN_SECONDS)
         finally:
-            if notices is not None:
-                notices.close()
+            if record is not None:
+                record.close()
             lock.close()
 
-    async def look(self, notices: GrowingFile) -> bool:
+    async def look(self, record: NoticeRecord) -> bool:
         """Send what is due and note it; False when something could not be sent."""
         now = self._runtime.clock.now()
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
         waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
-        waiting += self._outside.waiting()
-        for notice in due(waiting, self._told, self._last_first, self._schedule, now):
+        waiting += self._others()
+        await record.settle()
+        for notice in due(waiting, record.told, record.last_first, self._schedule, now):
             try:
                 await asyncio.to_thread(send, notice, self._runtime.city, self._settings)
             except (OSError, smtplib.SMTPException, LookupError, ValueError) as error:
@@ -82,32 +78,9 @@ class Notifier:
                 self._runtime.health.troubles[_KEY] = reason
                 return False
             self._runtime.health.troubles.pop(_KEY, None)
-            self._note(notice, notices, now)
+            record.add(notice, now)
+        await record.settle()
         return True
-
-    def _note(self, notice: Notice, notices: GrowingFile, now: datetime) -> None:
-        keys = [one.key(notice.step) for one in notice.waiting]
-        line = {"at": now.isoformat(), "step": notice.step, "to": list(notice.to), "told": keys}
-        notices.add(json.dumps(line).encode() + b"\n")
-        self._take(notice.step, now, keys)
-        requests = [one.request_id for one in notice.waiting]
-        self._runtime.log.warning("officers were told", step=notice.step, to=list(notice.to), requests=requests)
-
-    def _remember(self, raw: bytes) -> None:
-        """Take in what was told before the start; a line that nobody can read tells nothing."""
-        for line in raw.splitlines():
-            try:
-                found = json.loads(line)
-                self._take(Step(found["step"]), datetime.fromisoformat(found["at"]), found["told"])
-            except (ValueError, KeyError, TypeError):
-                self._runtime.log.warning(
-                    "a line of the notices cannot be read", line=line[:80].decode(errors="replace")
-                )
-
-    def _take(self, step: Step, at: datetime, keys: Sequence[str]) -> None:
-        self._told |= set(keys)
-        if step is Step.FIRST:
-            self._last_first = at
 
 
 def send(notice: Notice, city: City, settings: NotifySection) -> None:

@@ -27,4 +27,4 @@ def wire(runtime: Runtime) -> None:
     if runtime.city.settings.tracing is not None:
         runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)
     if runtime.city.settings.notify is not None:
-        supervise(Notifier(runtime, runtime.city.settings.notify, handlers.outside.book).run)
+        supervise(Notifier(runtime, runtime.city.settings.notify, handlers.no_requests).run)

@@ -39,6 +39,7 @@ MENU = (
     MenuEntry("hold", "hold", "The stop button: nothing is posted while it is on.", _POSTURE),
     MenuEntry("publish", "publish", "Preview, confirm and sign a message, and watch it land.", _MESSAGES),
     MenuEntry("request", "publish", "Ask for a message to be published, without approving it.", _MESSAGES),
+    MenuEntry("preview", "preview", "Show a message as each platform would show it.", _MESSAGES),
     MenuEntry("template", "template", "See the wordings that were agreed on beforehand.", _MESSAGES),
     MenuEntry("pending", "requests", "List the requests that wait for something.", _MESSAGES),
     MenuEntry("inbox", "inbox", "Show what waits for an officer, and ring for what comes.", _MESSAGES),

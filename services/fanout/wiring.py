@@ -21,7 +21,7 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.earlier import EarlierPosts
 from services.fanout.delivery.judge import Judge
-from services.fanout.delivery.places import Places
+from services.fanout.delivery.places import Places, declared_leads
 from services.fanout.delivery.posting import Posting
 from services.fanout.delivery.readback import ReadBack
 from services.fanout.delivery.records import Records
@@ -31,13 +31,15 @@ from services.fanout.delivery.work import Work
 from services.fanout.domain.limits import OTHER
 from services.fanout.domain.settings import ASK_SECONDS, FanoutSettings
 from services.fanout.handlers import Handlers
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
 from services.fanout.resolving import Resolving
+from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import OutsideWatch
-from services.kernel.base.city_file import OutsideSection
+from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 
 VERDICTS_IN_HAND = 10_000
@@ -54,7 +56,8 @@ def wire(runtime: Runtime) -> None:
     settings = runtime.city.settings
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
     patience = settings.delivery.patience_seconds
-    compose(runtime, platforms, ask_seconds=patience, leads=leads, outside=settings.outside)
+    watching = (settings.outside, settings.check)
+    compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
 
 
 def compose(
@@ -64,16 +67,20 @@ def compose(
     lease: float = streams.LEASE_SECONDS,
     ask_seconds: float = ASK_SECONDS,
     leads: Mapping[str, str] | None = None,
-    outside: OutsideSection | None = None,
+    watching: tuple[OutsideSection, CheckSection] | None = None,
 ) -> Work:
-    """Register the handlers with given connectors; without ``outside`` no profile is watched. The rest is as in
-    FanoutSettings and Places.
+    """Register the handlers with given connectors; without ``watching`` no profile is watched or checked.
+
+    The rest is as in FanoutSettings and Places.
     """
     settings = FanoutSettings(lease, ask_seconds)
+    leads = declared_leads(leads or {}, platforms)
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    admission = Admission(runtime, hosts, caller, Credentials(runtime))
+    credit = PrepaidCredit(runtime, runtime.city.settings.x)
+    admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
+    caller.on_told = admission.on_told
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
@@ -81,29 +88,30 @@ def compose(
     parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
     posting = Posting(runtime, *parts)
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
-    _register(runtime, work)
-    inquiring = Inquiring(runtime, platforms)
-    title = "questions what people ask in public"
-    runtime.bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
+    _register(runtime, work, Inquiring(runtime, platforms))
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
 
     runtime.health.waits = waits.shown
-    runtime.health.measures = hosts.measures
+    runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
-    if outside is not None:
-        supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
+    if watching is not None:
+        supervisor.supervise(OutsideWatch(runtime, destinations, starts, watching[0]).run)
+        checks = ProfileChecks(runtime, destinations, caller, starts, watching[1])
+        runtime.health.profiles = checks.troubles
+        supervisor.supervise(checks.run)
     supervisor.supervise(look_after_hosts)
+    supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)
     for connector in platforms.values():
         supervisor.at_end(connector.close)
     return work
 
 
-def _register(runtime: Runtime, work: Work) -> None:
+def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
     handlers, resolving, bus = Handlers(runtime, work), Resolving(runtime, work), runtime.bus
     title = "verdicts to bring to their profiles"
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
@@ -112,5 +120,7 @@ def _register(runtime: Runtime, work: Work) -> None:
     title = "outside posts that an officer has seen"
     acknowledging = Acknowledging(runtime)
     bus.serve(subjects.DESK_OUTSIDE_ACKNOWLEDGE, Acknowledgement.from_bytes, acknowledging.on_acknowledge, title=title)
+    title = "questions what people ask in public"
+    bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
     title = "decisions to carry out"
     bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)

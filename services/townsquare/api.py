@@ -36,6 +36,7 @@ class Api:
             web.get("/api/v1/accounts/lookup", self.lookup),
             web.get("/api/v1/accounts/{id:[0-9]+}/statuses", self.account_statuses),
             web.get("/api/v2/search", self.search),
+            web.get("/api/v1/notifications", self.notifications),
             web.post("/api/v1/statuses", self.create),
             web.get("/api/v1/statuses/{id:[0-9]+}", self.status),
             web.get("/api/v1/statuses/{id:[0-9]+}/source", self.source),
@@ -107,6 +108,18 @@ class Api:
                 entity = self._entity(post, request)
                 found += [entity] if wanted in (entity["url"], entity["uri"]) and wanted.startswith(base) else []
         return web.json_response({"accounts": [], "hashtags": [], "statuses": found})
+
+    async def notifications(self, request: web.Request) -> web.Response:
+        """GET /api/v1/notifications: who mentions the token's account, or answers it; the newest first."""
+        account = self.whose(request)
+        limit, before = min(_number(request, "limit") or 40, _PAGE), _number(request, "max_id")
+        found = [post for post in self.posts.mentioning(account.username) if not before or int(post.id) < before]
+        return web.json_response(
+            [
+                {"id": post.id, "type": "mention", "created_at": post.created_at, "status": self._entity(post, request)}
+                for post in found[:limit]
+            ]
+        )
 
     async def source(self, request: web.Request) -> web.Response:
         """GET /api/v1/statuses/:id/source: the text as it was sent; only for its author."""

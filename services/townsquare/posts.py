@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -198,6 +199,17 @@ class Posts:
     def replies_to(self, post_id: str) -> list[StoredPost]:
         """Return the replies to a post, oldest first."""
         return [post for post in self.posts.values() if post.draft.in_reply_to == post_id]
+
+    def mentioning(self, username: str) -> list[StoredPost]:
+        """Return others' posts that name an account, or answer a post of it, newest first."""
+        named = re.compile(rf"@{re.escape(username)}(?![A-Za-z0-9_])")
+        found = []
+        for post in self.posts.values():
+            parent = self.posts.get(post.draft.in_reply_to or "")
+            answers = parent is not None and parent.username == username
+            if post.username != username and (answers or named.search(post.draft.text)):
+                found.append(post)
+        return sorted(found, key=lambda post: int(post.id), reverse=True)
 
     def _by_key(self, username: str, key: str | None, now: datetime) -> _Keyed | None:
         known = self._keys.get((username, key)) if key is not None else None

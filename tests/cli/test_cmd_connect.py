@@ -25,7 +25,7 @@ from services.fanout.connectors.tokens import expiry_of
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
-from tests.support.emulators import facebook, instagram, linkedin, meta, telegram, threads, x
+from tests.support.emulators import facebook, instagram, linkedin, meta, nextdoor, telegram, threads, x
 from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.hooks import SlackEmulator, TeamsEmulator
 from tests.support.emulators.hosted import hosted
@@ -33,7 +33,7 @@ from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.oauth import CLIENT, SECRET
 from tests.support.ports import free_port
 
-PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram", "telegram")
+PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram", "telegram", "nextdoor")
 APPLICATION = f"{CLIENT}\n{SECRET}\n".encode()
 KEYS = b"appfire\nappsecretfire\n"
 
@@ -94,6 +94,7 @@ def emulators() -> Iterator[dict[str, Any]]:
         "threads": threads.ThreadsEmulator(),
         "instagram": instagram.InstagramEmulator(),
         "telegram": telegram.TelegramEmulator(),
+        "nextdoor": nextdoor.NextdoorEmulator(),
         "slack": SlackEmulator(),
         "teams": TeamsEmulator(),
         "email": MailServer(),
@@ -112,13 +113,14 @@ def desk(made_folder: Path, tmp_path: Path, emulators: dict[str, Any]) -> Desk:
     for name in PLATFORMS:
         url = emulators[name].url
         text += f'\n[{name}]\nserver = "{url}"\n' + ("" if name == "x" else f'site = "{url}"\n')
+    text = text.replace("[nextdoor]\n", f'[nextdoor]\nlogin = "{emulators["nextdoor"].url}"\n')
     text = text.replace("[instagram]\n", f'[instagram]\nlogin = "{emulators["instagram"].url}"\n')
     text += f'\n[email]\nhost = "127.0.0.1"\nport = {emulators["email"].port}\nsecurity = "none"\n'
     text += f'sender = "office@mission.example"\nusername = "{USER}"\n'
     text += '\n[webhook.endpoints]\nsirens = "https://sirens.example/in"\n'
     (folder / "city.toml").write_text(text)
     back = f"http://127.0.0.1:{port}/callback"
-    for name in ("facebook", "linkedin", "threads", "instagram"):
+    for name in ("facebook", "linkedin", "threads", "instagram", "nextdoor"):
         logins = emulators[name].logins
         logins.registered, logins.withheld, logins.agrees, logins.account = (back,), frozenset(), True, "1001"
     emulators["facebook"].pages, emulators["facebook"].ends_at = ["1001"], 0
@@ -152,6 +154,7 @@ OAUTH = {
     "threads": (APPLICATION, meta.token_of("1001"), "1001", list(threads.ThreadsEmulator.rights)),
     "instagram": (APPLICATION, meta.token_of("1001"), "1001", list(instagram.InstagramEmulator.rights)),
 }
+OAUTH["nextdoor"] = APPLICATION, nextdoor.token_of("1001"), "1001", list(nextdoor.RIGHTS)
 SIXTY_DAYS = ("linkedin", "threads", "instagram")
 
 
@@ -169,6 +172,8 @@ def test_a_login_in_the_browser_gives_a_credential(desk: Desk, browser: Browser,
         assert end is not None
         assert timedelta(days=59) < end - datetime.now(UTC) < timedelta(days=61)
         assert datetime.fromisoformat(done.body["expires"]) == end
+    elif platform == "nextdoor":
+        assert end is not None
     else:
         assert end is None
         assert done.body["expires"] is None
@@ -229,6 +234,13 @@ def test_the_wrong_account_is_refused(desk: Desk, browser: Browser) -> None:
     assert "@water" in done.body["error"]["message"]
     desk.of["threads"].logins.account = "2002"
     done = desk.connect("threads", "--account", "1001", stdin=APPLICATION)
+    assert (done.status, done.code) == (4, "connect.other_account")
+
+
+def test_a_neighbour_is_no_agency(desk: Desk, browser: Browser) -> None:
+    desk.of["nextdoor"].agency = False
+    done = desk.connect("nextdoor", stdin=APPLICATION)
+    desk.of["nextdoor"].agency = True
     assert (done.status, done.code) == (4, "connect.other_account")
 
 

@@ -31,6 +31,8 @@ ANSWERS = {
     "typed by the mcpe": WORDS["mcpe"],
 }
 PROMPT = re.compile(r"[^\n]*: $")
+QUIET = 0.05
+"""Seconds of silence after which what looks like a prompt is one."""
 
 
 def talk(shell: Shell, words: list[str], answers: dict[str, str]) -> tuple[int, str]:
@@ -44,7 +46,7 @@ def talk(shell: Shell, words: list[str], answers: dict[str, str]) -> tuple[int, 
     os.close(follower)
     said, seen, last, deadline = "", 0, "", time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if select.select([leader], [], [], 0.3)[0]:
+        if select.select([leader], [], [], QUIET)[0]:
             try:
                 said += os.read(leader, 65_536).decode(errors="replace").replace("\r", "")
             except OSError:

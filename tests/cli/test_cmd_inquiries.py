@@ -63,7 +63,8 @@ def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
     """A mention of two accounts is one; an answer names its post; the city's own words are none."""
     to = ("--to", "fire-x", "--to", "fire-threads", "--as", "mcpe", "--yes")
-    assert place.city.json("publish", words(), *to).status == 0
+    published = place.city.json("publish", words(), *to)
+    assert published.status == 0
     posted, thread = place.x.posts[-1].id, place.threads.posts[-1].id
     both = place.x.ask("jo", "@fire @water may I go home?")
     answer = place.x.ask("kim", "And the school?", under=posted)
@@ -75,6 +76,14 @@ def test_each_inquiry_is_shown_once_with_what_it_answers(place: Asked) -> None:
         (under, "lee", thread),
     }
     assert next(one for one in found if one["id"] == under)["text"] == NASTY
+    requests = {one["id"]: one["request_id"] for one in found}
+    name = published.body["request_id"]
+    assert requests == {both: None, answer: name, under: name}
+    assert f"answers {name}" in place.city("inquiries").out
+    assert place.city.json("inquiries", "--new").body == []
+    later = place.x.ask("kim", "@fire and now?")
+    assert [one["id"] for one in place.city.json("inquiries", "--new").body] == [later]
+    assert place.city.json("inquiries", "--new").body == []
 
 
 async def test_the_officers_pages_get_them_from_the_service_that_has_the_credentials(place: Asked) -> None:

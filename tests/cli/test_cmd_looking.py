@@ -202,12 +202,13 @@ def test_the_record_verifies_up_to_the_last_event(city: Shell) -> None:
 
 
 def test_entries_of_one_request_and_one_with_its_proof(city: Shell) -> None:
-    published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
+    for _ in range(2):
+        published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
     assert city.json("audit", "verify").status == 0
     entries = city.json("audit", "show", "--request", published).body
     assert entries[0]["kind"] == "request"
     assert {"approval", "verdict", "attempt", "receipt"} <= {one["kind"] for one in entries}
-    assert city.json("audit", "show", "--request", published[:11]).body == entries
+    assert city.json("audit", "show", "--request", published[:11]).body[: len(entries)] == entries
     assert city.json("audit", "show", "--request", "rzzzzzzzzzzzz").code == "request.unknown"
     assert city.json("audit", "show", "--request", "r").code == "request.ambiguous"
     assert city.json("audit", "show", "--kind", "foo").code == "usage"

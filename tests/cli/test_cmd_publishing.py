@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
+import io
 import json
 import os
+import re
 import shutil
+import stat
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
-from tests.cli.messages import FIRE, words
+from tests.cli.messages import FIRE, LINK, words
 from tests.cli.terminal import ask, read
 from tests.cli.test_cmd_people import confirmed
 from tests.support.mission import PATIENCE
@@ -38,6 +43,35 @@ def test_a_dry_run_shows_everything_and_sends_nothing(city: Shell) -> None:
     assert "Dry run: nothing was submitted." in plain.out
     assert text not in {one["text"] for one in city.json("pending").body}
     assert city.json("eoc", "status").body["last_seq"] <= before + 1  # a seal may come in between
+
+
+def test_a_preview_counts_as_each_platform_does_and_is_a_page(city: Shell, tmp_path: Path) -> None:
+    """The page has the words, the picture and its description, needs nothing from outside, and is the owner's alone."""
+    raw = io.BytesIO()
+    Image.new("RGB", (40, 30), (0, 0, 90)).save(raw, "PNG")
+    (tmp_path / "map.png").write_bytes(raw.getvalue())
+    text = words('<script>alert("1")</script>')
+    picture = ("--image", str(tmp_path / "map.png"), "--alt", "A map of the <dyke>")
+    before = city.json("eoc", "status").body["last_seq"]
+    done = city.json("preview", text, *picture, *FIRE, "--as", "fire-publisher", "--open")
+    assert done.status == 0, done
+    counted = {one["platform"]: one for one in done.body["counts"]}
+    assert counted["mastodon"]["most"] == 500
+    assert counted["mastodon"]["length"] == len(text) - len(LINK) + 23
+    path = Path(done.body["page"])
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+    page = path.read_text(encoding="utf-8")
+    shutil.rmtree(path.parent)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "A map of the &lt;dyke&gt;" in page
+    assert base64.b64encode(raw.getvalue()).decode() in page
+    assert f"{counted['mastodon']['length']} of 500 characters as mastodon counts" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert city.json("eoc", "status").body["last_seq"] <= before + 1
+    plain = city("preview", text, *FIRE, "--as", "fire-publisher")
+    assert "Nothing was submitted. --open shows it as a page." in plain.out
+    assert re.search(r"mastodon +1 of 1 +\d+ +500", plain.out)
 
 
 def test_a_dry_run_refuses_what_publishing_refuses(city: Shell) -> None:

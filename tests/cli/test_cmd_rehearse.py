@@ -17,8 +17,11 @@ import pytest
 
 from services.kernel.base.city import load_city
 from tests.cli.conftest import Done, Shell, lower_city, port_of, raise_city
-from tests.support.emulators import facebook, instagram, linkedin, meta, threads, x
+from tests.support.emulators import facebook, instagram, linkedin, meta, nextdoor, telegram, threads, x
+from tests.support.emulators.base import Emulator, Fault
+from tests.support.emulators.hooks import SECRET, ReceiverEmulator, SlackEmulator, TeamsEmulator
 from tests.support.emulators.hosted import hosted
+from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
@@ -26,6 +29,15 @@ EXERCISE = ("--realm", "exercise")
 STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")
 PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram")
 STAYS = "instagram"
+SENT = {
+    "email": "fire@lists.example",
+    "nextdoor": "1001",
+    "slack": "#fire",
+    "teams": "fire",
+    "telegram": "@MissionFire",
+    "webhook": "sirens",
+}
+"""Places that show nothing of what they took, and the account on each."""
 READS_BEFORE_POST = 2
 """The account and the instance, for the credential."""
 STEPS = ["credential", "post", "read-back", "delete"]
@@ -82,6 +94,12 @@ def practice(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "linkedin": linkedin.LinkedInEmulator(),
         "threads": threads.ThreadsEmulator(),
         "instagram": instagram.InstagramEmulator(),
+        "nextdoor": nextdoor.NextdoorEmulator(),
+        "telegram": telegram.TelegramEmulator(),
+        "slack": SlackEmulator(),
+        "teams": TeamsEmulator(),
+        "webhook": ReceiverEmulator(),
+        "email": MailServer(),
     }
     tokens: dict[str, Callable[[str], str]] = {
         "x": lambda _: x.credential("fire"),
@@ -89,28 +107,39 @@ def practice(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "linkedin": linkedin.token_of,
         "threads": meta.token_of,
         "instagram": meta.token_of,
+        "nextdoor": nextdoor.token_of,
+        "telegram": lambda _: telegram.TOKEN,
+        "slack": lambda _: f"{made['slack'].url}/services/T0/B0/fire",
+        "teams": lambda _: f"{made['teams'].url}/workflows/fire/triggers/manual/paths/invoke?sig=a%2Bb%2Fc%3D",
+        "webhook": lambda _: SECRET,
+        "email": lambda _: PASSWORD,
     }
     folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("rehearse") / "mission"))
     with hosted(*made.values()):
-        text, port = (folder / "city.toml").read_text(), free_port()
+        text, port = (folder / "city.toml").read_text().partition("\n[email]")[0] + "\n", free_port()
         site = port + load_city(folder).settings.site.port - port_of(folder)
         text = text.replace("[site]\n", f'[site]\npublic = "http://127.0.0.1:{site}"\n')
-        text += "".join(f'\n[{name}]\nserver = "{place.url}"\n' for name, place in made.items())
+        served = [name for name in made if name not in ("slack", "teams", "webhook", "email")]
+        text += "".join(f'\n[{name}]\nserver = "{made[name].url}"\n' for name in served)
+        text += f'\n[webhook.endpoints]\nsirens = "{made["webhook"].url}/in/fire"\n'
+        text += f'\n[email]\nhost = "127.0.0.1"\nport = {made["email"].port}\nsecurity = "none"\n'
+        text += f'sender = "news@mission.example"\nusername = "{USER}"\n'
         (folder / "city.toml").write_text(text)
         city = Shell(folder)
         process, addresses = raise_city(city, port, *EXERCISE)
-        for name in PLATFORMS:
+        for name in (*PLATFORMS, *SENT):
             token = folder / "secrets" / "exercise" / f"fire-{name}.token"
             token.touch(mode=0o600)
             token.write_text(tokens[name]("1001"))
             add = ("profiles", "add", f"fire-{name}", "--department", "fire", "--platform", name)
-            account = "fire" if name == "x" else "1001"
+            account = SENT.get(name) or ("fire" if name == "x" else "1001")
             done = city.json(*add, "--account", account, *STATEMENTS, "--as", "mcpe", *EXERCISE)
             assert done.status == 0, done
         yield Practice(city, addresses["townsquare_url"], made)
         assert lower_city(process) == 0
     for place in made.values():
-        place.only_documented()
+        if isinstance(place, Emulator):
+            place.only_documented()
 
 
 def test_a_rehearsal_is_posted_read_back_and_deleted(practice: Practice) -> None:
@@ -141,9 +170,30 @@ def test_every_account_is_rehearsed_as_its_connector_declares(practice: Practice
     [post] = practice.of[STAYS].posts
     assert re.match(r"EXERCISE\. This is a rehearsal: .* nothing to do\.", post.text)
     assert post.alts == (post.text,)
+    for name in SENT:
+        delete = "worked" if name == "telegram" else "not offered"
+        assert results(found[f"fire-{name}"]) == ["worked", "worked", "not offered", delete], name
+        assert found[f"fire-{name}"]["left"] is (name != "telegram")
+        texts = [post.text for post in practice.of[name].posts]
+        assert [text[:8] for text in texts] == ([] if name == "telegram" else ["EXERCISE"]), name
     page = practice.city("profiles", "rehearse", f"fire-{STAYS}", "--as", "mcpe", "--yes", *EXERCISE)
     assert page.status == 0
     assert f"fire-{STAYS}: the rehearsal stands, or may stand: look, and delete it: https://" in page.out
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_lost_answer_is_not_sent_again_where_nothing_can_be_looked_for(practice: Practice, name: str) -> None:
+    """Nobody knows whether it stands: that is told, and nothing is sent twice."""
+    place = practice.of[name]
+    before = len(place.posts)
+    # Slack's check is a call of the same kind, which posts nothing.
+    place.faults.append(Fault("drop_after", on="post", skip=1 if name == "slack" else 0))
+    done = practice.rehearse(f"fire-{name}")
+    [one] = done.body
+    assert (done.status, results(one)) == (5, ["worked", "failed", "not tried", "not tried"])
+    assert "nobody knows whether it stands" in detail(one, "post")
+    assert one["left"] is True
+    assert len(place.posts) == before + 1
 
 
 def test_a_credential_that_is_refused_posts_nothing(practice: Practice) -> None:

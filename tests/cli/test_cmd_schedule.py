@@ -14,7 +14,7 @@ from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 AS = ("--as", "fire-publisher", "--yes", "--acknowledge")
-SOON = 20.0
+SOON = 12.0
 
 
 def in_a_while(seconds: float = SOON) -> str:

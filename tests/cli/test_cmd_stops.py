@@ -22,7 +22,7 @@ from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
-AT_ONCE = 7
+AT_ONCE = 9
 """Commands that wait for their end together; one that does not come to it within PATIENCE is killed, and fails."""
 
 INFO = (

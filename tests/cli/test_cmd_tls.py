@@ -63,6 +63,7 @@ CONNECT = (
     "officers list",
     "officers designate clerk --role designated --as mcpe",
     "officers revoke clerk --as mcpe",
+    "preview Water --to fire-townsquare --as pio",
     "profiles list",
     "profiles check",
     "profiles rehearse fire-townsquare --realm exercise --as mcpe",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.cli.conftest import Shell, lower_city, raise_city
 from tests.cli.messages import words
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.x import XEmulator, credential
+from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")
@@ -27,7 +29,7 @@ def place(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     emulator = XEmulator()
     with hosted(emulator):
         with (folder / "city.toml").open("a") as file:
-            file.write(f'\n[x]\nserver = "{emulator.url}"\nlead = "fire-x"\n')
+            file.write(f'\n[x]\nserver = "{emulator.url}"\nlead = "fire-x"\ncredit_usd = 2.0\nreserve_usd = 1.0\n')
         city = Shell(folder)
         process, _ = raise_city(city, free_port())
         for name in NAMES:
@@ -63,7 +65,7 @@ def test_the_lead_posts_and_the_others_show_it_until_it_is_recalled(place: tuple
 def test_a_lead_that_cannot_post_keeps_nobody_silent(place: tuple[Shell, XEmulator]) -> None:
     """It fails at once: the others post for themselves."""
     city, emulator = place
-    emulator.misbehave("error", code="suspended")
+    emulator.misbehave("error", code="invalid")
     done = city.json("publish", words(), *TO, "--as", "mcpe", "--yes")
     assert done.status == 5, done
     assert sorted(post.account for post in emulator.posts) == ["parks", "water"]
@@ -76,3 +78,27 @@ def test_a_message_that_the_lead_does_not_get_is_posted(place: tuple[Shell, XEmu
     done = city.json("publish", words(), "--to", "water-x", "--as", "mcpe", "--yes")
     assert done.status == 0, done
     assert [post.account for post in emulator.posts[before:]] == ["water"]
+
+
+def test_routine_messages_leave_the_credit_that_a_crisis_needs(place: tuple[Shell, XEmulator]) -> None:
+    """What would eat into the reserve waits, and says so; what cannot wait goes out."""
+    city, emulator = place
+    to = ("--to", "water-x", "--yes", "--acknowledge")
+    for _ in range(8):
+        text = words("Water is back: https://mission.example/water")
+        done = city.json("publish", text, *to, "--as", "mcpe", "--wait", "1s")
+        if done.status != 0:
+            break
+    assert done.status == 5, done
+    deadline = time.monotonic() + PATIENCE
+    while "reserve for a crisis" not in (
+        shown := city.json("status", done.body["request_id"]).body["deliveries"][0]["reason"]
+    ):
+        assert time.monotonic() < deadline, shown
+    assert not any(text == post.text for post in emulator.posts)
+    line = next(one for one in city.json("doctor").body["checks"] if one["check"] == "service fanout")
+    assert "USD, which is kept for a crisis" in line["detail"]
+    urgent = words("Boil water: https://mission.example/water")
+    sent = city.json("publish", urgent, *to, "--as", "mcpe", "--crisis")
+    assert sent.status == 0, sent
+    assert any(urgent == post.text for post in emulator.posts)

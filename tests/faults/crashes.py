@@ -18,7 +18,7 @@ from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
 from services.desk import statements
-from services.fanout.connectors.contract import CannotTell
+from services.fanout.connectors.contract import CannotTell, WhenUnknown
 from services.fanout.domain import receipts
 from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import POINTS
@@ -140,7 +140,7 @@ async def unconfirmed(city: FaultCity) -> bytes:
         post = stand.get((attempt.profile, request.text)) if request else None
         if settled is not None or post is None or request is None:
             continue
-        receipt = receipts.of_look(attempt, entry.seq, CannotTell("it does not answer"), now(), idempotent=False)
+        receipt = receipts.of_look(attempt, entry.seq, CannotTell("it does not answer"), now(), WhenUnknown.LOOK)
         subject = subjects.receipt(attempt.profile, attempt.request_id)
         seq = (await ledger.append(subject, receipt, expect_last=0)).seq
         url = f"{city.square_url}/@{post.username}/{post.id}"

@@ -1,4 +1,4 @@
-"""Installs the platforms' server software into a folder that git does not see, and runs the tests against it."""
+"""Installs the platforms' server software, once a machine, and runs the tests against it; ``--install``: no tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 
-from tests.platforms.pds import FOLDER, HERE, installed
+from filelock import FileLock
+
+from tests.platforms.pds import FOLDER, HERE, MARK, installed, node_version, wanted
 
 OLDEST, NEWEST = 20, 22
 """The major versions of Node that ``@atproto/pds`` 0.4 runs on."""
@@ -21,35 +23,29 @@ def main() -> int:
         found = f"this machine has {version}" if version else "this machine has none"
         sys.stdout.write(f"skipped: the real Bluesky server needs Node {OLDEST} to {NEWEST} with npm, and {found}.\n")
         return 0
-    if not installed() and not install():
-        return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with FileLock(FOLDER.with_suffix(".lock"), timeout=INSTALL_SECONDS):  # another checkout may install it right now
+        if not installed() and not install():
+            return 1
+    if sys.argv[1:] == ["--install"]:
+        return 0
     options = sys.argv[1:] or ["-n", "2", "--dist", "loadscope"]
     return subprocess.run([sys.executable, "-m", "pytest", "tests/platforms", *options], check=False).returncode
-
-
-def node_version() -> int | None:
-    """Return the major version of the machine's Node, None where there is none."""
-    node = shutil.which("node")
-    if node is None:
-        return None
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    major = said.strip().removeprefix("v").partition(".")[0]
-    return int(major) if major.isdigit() else None
 
 
 def install() -> bool:
     """Install what the lock names, with its hashes; say why not."""
     sys.stdout.write("Installing the real Bluesky server (pinned, with hashes); this takes a minute or three ...\n")
     sys.stdout.flush()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / MARK).unlink(missing_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(HERE / name, FOLDER / name)
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
     done = subprocess.run(command, cwd=FOLDER, env=os.environ | {"JOBS": "max"}, timeout=INSTALL_SECONDS, check=False)
     if done.returncode != 0:
         sys.stderr.write("The real Bluesky server could not be installed: npm's own words stand above.\n")
         return False
-    shutil.copyfile(FOLDER / "package-lock.json", FOLDER / "installed.json")
+    (FOLDER / MARK).write_text(wanted())
     return True
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +15,32 @@ from typing import Any
 import aiohttp
 
 HERE = Path(__file__).parent / "atproto"
-FOLDER = Path(os.environ.get("ONEVOICE_PLATFORMS", ".platforms")).resolve() / "atproto"
+FOLDER = Path(os.environ.get("ONEVOICE_PLATFORMS", Path.home() / ".cache/onevoice/platforms")).resolve() / "atproto"
+MARK = "installed.txt"
 BYPASS = "bypass-of-tests"
 """What lets the tests' own calls through the server's rate limits."""
 
 
 def installed() -> bool:
-    """True when the folder holds what the lock names."""
-    mark = FOLDER / "installed.json"
-    return mark.exists() and mark.read_bytes() == (HERE / "package-lock.json").read_bytes()
+    """True when the folder holds what the lock names, compiled for this Node."""
+    mark = FOLDER / MARK
+    return mark.exists() and mark.read_text() == wanted()
+
+
+def wanted() -> str:
+    """Return what the mark of a whole installation says."""
+    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    return f"{lock} for Node {node_version()}\n"
+
+
+def node_version() -> int | None:
+    """Return the major version of the machine's Node, None where there is none."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    major = said.strip().removeprefix("v").partition(".")[0]
+    return int(major) if major.isdigit() else None
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,29 @@ def test_an_app_password_is_connected_and_the_accounts_own_is_not(place: Place) 
     wrong = place.city.json(*connect, stdin=b"aaaa-bbbb-cccc-dddd\n")
     assert (wrong.status, wrong.code) == (2, "connect.refused")
     assert token.read_text().strip() == place.account.password
+
+
+def test_a_rehearsal_is_posted_read_back_and_deleted_on_the_real_server(
+    pds: Pds, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """In an exercise of its own; nothing is left on the account."""
+    account = asyncio.run(pds.account("practice"))
+    folder = tmp_path_factory.mktemp("rehearsing") / "mission"
+    city = Shell(folder)
+    assert Shell()("init", "--demo", str(folder)).status == 0
+    text, port = (folder / "city.toml").read_text(), free_port()
+    for number, usual in enumerate((4222, 4223, 4224)):
+        text = text.replace(f"port = {usual}\n", f"port = {port + number}\n")
+    (folder / "city.toml").write_text(text.replace('"https://bsky.social"', f'"{pds.url}"'))
+    exercise = ("--realm", "exercise")
+    connect = ("profiles", "connect", "bluesky", PROFILE, "--account", account.did, *exercise)
+    assert city.json(*connect, stdin=f"{account.password}\n".encode()).status == 0
+    process, _ = raise_city(city, port, *exercise)
+    add = ("profiles", "add", PROFILE, "--department", "fire", "--platform", "bluesky", "--account", account.did)
+    assert city.json(*add, *STATEMENTS, "--as", "mcpe", *exercise).status == 0
+    done = city.json("profiles", "rehearse", PROFILE, "--as", "mcpe", "--yes", *exercise)
+    assert lower_city(process) == 0
+    assert done.status == 0, done
+    [one] = done.body
+    assert [step["result"] for step in one["steps"]] == ["worked"] * 4
+    assert asyncio.run(pds.records(account.did)) == []

@@ -142,6 +142,8 @@ class SimConnector(Connector):
 
     def __init__(self, platform: str, platforms: Platforms, process: Process) -> None:
         self.platform = platform
+        if platform == "website":  # its pages are files: the same key is the same page
+            self.declaration = replace(self.declaration, when_unknown=WhenUnknown.REPEAT)
         self._platforms, self._process = platforms, process
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:

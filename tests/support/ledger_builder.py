@@ -27,6 +27,7 @@ from schemas.events.envelope import (
     RESOLUTION_TYPE,
     Envelope,
 )
+from schemas.events.notices import NoticeSent
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
@@ -360,6 +361,19 @@ class LedgerBuilder:
         event = Resolution(at=self.now, envelope=envelope, **(outer | (stands_as or {})))
         fence = fence or (subjects.receipt(profile, request.request_id), receipt_seq)
         return self.append(subjects.resolution(profile, request.request_id), event, fence=fence)
+
+    def notice(self, request_id: str, place: str = "", **changes: Any) -> int:
+        """Append that officers were told of a request, under its subject or another's; return its sequence."""
+        fields = {
+            "at": self.now,
+            "sent_at": self.now,
+            "request_id": request_id,
+            "since": self.now - timedelta(minutes=1),
+            "step": "first",
+            "to": ("pio@mission.example",),
+            "waits": "an approval by the pio",
+        }
+        return self.append(subjects.notice(place or request_id), NoticeSent(**(fields | changes)))
 
     def outside(self, profile: str = FIRE, name: str = "a1b2c3d4e5f60718", **changes: Any) -> int:
         """Append a post that did not come through the gate; return its sequence."""

@@ -21,6 +21,7 @@ from schemas.events.base import Contract
 from schemas.events.control import Action, ControlEvent, EocActive, Genesis, Order, Ordered
 from schemas.events.deliveries import Attempt, DeliveryEvent, Receipt
 from schemas.events.enrolment import Enrolment
+from schemas.events.notices import NoticeSent
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.resolutions import Resolution, ResolutionStatement
@@ -49,6 +50,7 @@ EVENTS: dict[str, type[Contract]] = {
     "resolution": Resolution,
     "outside": OutsidePost,
     "acknowledgement": Acknowledgement,
+    "notice": NoticeSent,
     "seal": Seal,
 }
 STATEMENTS: dict[str, tuple[str, type[Contract]]] = {

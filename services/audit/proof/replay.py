@@ -7,7 +7,7 @@ from datetime import datetime
 
 from schemas.subjects import place_of
 from services.audit.proof.replay_state import ReplayState
-from services.audit.proof.rules import attempts, outside, people, receipts, resolutions, verdicts
+from services.audit.proof.rules import attempts, notices, outside, people, receipts, resolutions, verdicts
 from services.audit.proof.rules.barrier import LEASE
 from services.audit.record.format import RecordEntry
 from services.audit.record.violation import Violation
@@ -24,6 +24,7 @@ RULES: dict[str, Rule] = {
     "attempt": attempts.attempt,
     "receipt": receipts.receipt,
     "resolution": resolutions.resolution,
+    "notice": notices.notice,
     "outside": outside.outside,
     "acknowledgement": outside.acknowledgement,
     "seal": verdicts.seal,

@@ -121,7 +121,8 @@ class ReplayState:
     subjects of verdicts. ``attempts`` are those that count, ``open_attempts`` those of them that nobody knows the end
     of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
     ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
-    older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand.
+    older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand,
+    ``told`` where each notice does.
     """
 
     pinned: PinnedKeys
@@ -144,6 +145,7 @@ class ReplayState:
     replaced_at: dict[str, int] = field(default_factory=dict)
     outside: dict[tuple[str, str], int] = field(default_factory=dict)
     acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)

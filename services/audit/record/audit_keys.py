@@ -6,8 +6,7 @@ threshold of the root keys before it and of its own (TUF 1.0, section 6.1). This
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,10 +17,10 @@ from schemas.events.authority import Manifest, Renewal
 from schemas.events.control import Genesis, Renewed
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.audit.record.folder import LEDGER
-from services.audit.record.format import LedgerEntry, LineError, RecordEntry, read_line
+from services.audit.record.format import LedgerEntry, LineError, read_line
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
-from services.kernel.base.line_files import complete_lines
+from services.kernel.base.line_files import complete_lines, lines_with
 
 _MARK = b"renewed"
 
@@ -105,19 +104,7 @@ def read_succession(folder: Path, succession: Succession) -> Succession:
         succession.begin(Manifest.from_bytes(Genesis.from_bytes(read_line(first).data).manifest.payload_bytes()))
     except (LineError, ValueError):
         return succession
-    for entry in _marked(folder / LEDGER):
-        succession.note(entry)
+    for raw in lines_with(folder / LEDGER, _MARK):
+        with suppress(LineError):
+            succession.note(read_line(raw))
     return succession
-
-
-def _marked(path: Path) -> Iterator[RecordEntry]:
-    """Yield the entries that could be renewals, found without reading the others."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as bytes_:
-        at = bytes_.find(_MARK)
-        while at >= 0:
-            begin, end = bytes_.rfind(b"\n", 0, at) + 1, bytes_.find(b"\n", at)
-            if end < 0:
-                return
-            with suppress(LineError):
-                yield read_line(bytes_[begin : end + 1])
-            at = bytes_.find(_MARK, end)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from schemas.events.broadcasts import ProfileTrouble
+from schemas.events.notices import notice_key
 from schemas.platforms import MANUAL
 from services.kernel.fold.request_phase import RequestPhase
 from services.kernel.fold.state import RequestState
@@ -49,8 +51,8 @@ class NoticeSchedule:
 class Waiting:
     """A request that waits for a person since a time; ``missing`` says for what, ``to_type`` what helps.
 
-    ``promised``: it is out, and its author promised more by ``ends``; they are told too. ``outside``: it is
-    no request but a post from outside, on the profile that ``author`` names.
+    ``promised``: it is out, and its author promised more by ``ends``; they are told too. ``about``: what
+    it is that waits, where it is no request. ``once``: nobody is reminded.
     """
 
     request_id: str
@@ -62,11 +64,12 @@ class Waiting:
     to_type: str
     ends: datetime
     promised: bool = False
-    outside: bool = False
+    about: str = ""
+    once: bool = False
 
     def key(self, step: Step) -> str:
         """Return what is noted when it was told."""
-        return f"{self.request_id} {self.since.isoformat()} {step}"
+        return notice_key(self.request_id, self.since.isoformat(), step)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,14 @@ def waiting_of(state: RequestState, now: datetime) -> Waiting | None:
     text = " ".join(request.text.split())
     text = text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
     return Waiting(request.request_id, since, request.author, text, urgent, missing, to_type, request.expires_at)
+
+
+def profile_waits(trouble: ProfileTrouble) -> Waiting:
+    """Return what a profile that cannot be posted to, or soon cannot, asks of a person."""
+    name, said = trouble.profile, trouble.reason
+    for_ever = trouble.since + timedelta(days=3_650)
+    mend = "onevoice profiles check; onevoice profiles connect --help"
+    return Waiting(name, trouble.since, name, said, False, said, mend, for_ever, about="a profile", once=True)
 
 
 def _unconfirmed(state: RequestState) -> tuple[str, str]:
@@ -157,13 +168,18 @@ def _step(one: Waiting, told: Collection[str], schedule: NoticeSchedule, now: da
     waited = now - one.since
     if one.key(Step.FIRST) not in told:
         return Step.FIRST
-    if one.key(Step.DEPUTIES) in told:
+    if one.once or one.key(Step.DEPUTIES) in told:
         return None
     if schedule.deputies and waited >= schedule.deputies_after:
         return Step.DEPUTIES
     if waited >= schedule.reminder and one.key(Step.REMINDER) not in told:
         return Step.REMINDER
     return None
+
+
+def address_shown(address: str) -> str:
+    """Return an address as it may be noted: of a service of Apprise its kind alone, for the rest of it is a secret."""
+    return address.partition("://")[0] if "://" in address else address
 
 
 def title(notice: Notice, city: str) -> str:
@@ -182,7 +198,7 @@ def body(notice: Notice, times: Sequence[tuple[str, str]]) -> str:
         when = f"promised more by {ends}" if one.promised else f"waits since {since}; not posted after {ends}"
         head = f"{one.request_id}, asked for by {one.author}, {when}"
         lines += [
-            f"{one.request_id}, on {one.author}, seen {since}" if one.outside else head,
+            f"{one.request_id}: {one.about}, since {since}" if one.about else head,
             f"  {one.text}",
             f"  It waits: {one.missing}",
             f"  {one.to_type}",

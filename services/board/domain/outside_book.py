@@ -53,11 +53,10 @@ class OutsideBook:
                 view.post.profile,
                 text if len(text) <= _WORDS else text[: _WORDS - 1] + "…",
                 False,
-                f"it was published on {view.post.profile} ({view.post.url or view.post.account}), and did not come "
-                "through the gate",
+                f"it was published on {view.post.profile}: {view.post.url or view.post.account}",
                 f"onevoice outside show {name}; onevoice outside ack {name} --as YOU --reason TEXT",
                 view.post.at + _FOR_EVER,
-                outside=True,
+                about="a post that did not come through the gate",
             )
 
     def by_profile(self) -> Counter[str]:

@@ -158,6 +158,7 @@ def _services(city: City, view: EocView, officers: tuple[OfficerView, ...]) -> l
     return [
         *health.services(view),
         health.waits(view.services),
+        health.watched_profiles(view.services),
         health.clock(view.services, now),
         *lag,
         *health.expiries(officers, now),

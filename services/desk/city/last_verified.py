@@ -6,12 +6,15 @@ It proves nothing by itself: who can write the folder can write it.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from schemas.events.base import Contract, Utc
-from services.audit.proof import Report
-from services.audit.witnesses import Given
 from services.kernel.base.city import City
 from services.kernel.base.files import write_atomically
+
+if TYPE_CHECKING:  # each command reads this module, and few of them a proof
+    from services.audit.proof import Report
+    from services.audit.witnesses import Given
 
 _NAME = "verified.json"
 

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from schemas.events.authority import Manifest, Profile, Realm
+from schemas.events.authority import Profile, Realm
 from schemas.platforms import WEBSITE
+from services.audit.proof.control_now import control_now
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.provision import read_manifest
@@ -35,7 +36,7 @@ def refuse_live(city: City, profiles: Iterable[Profile]) -> None:
     """
     live = _accounts(city, "live")
     for one in profiles:
-        if theirs := live.get((one.platform, one.account)):
+        if theirs := live.get((one.platform, one.account.lower())):
             hint = f"an exercise has accounts of its own: onevoice profiles remove {one.id} --realm exercise"
             message = f"{one.account} on {one.platform}, profile {one.id}, is {theirs} of the live realm"
             raise BadInput("realms.account", message, hint)
@@ -73,13 +74,14 @@ def _tokens(folder: Path) -> dict[str, str]:
 
 
 def _accounts(city: City, realm: Realm) -> dict[tuple[str, str], str]:
-    """Return the profiles of a realm's manifest by platform and account."""
+    """Return a realm's profiles by platform and account: as ordered by now, where its second copy is here."""
+    here = load_city(city.folder, realm)
     try:
-        manifest: Manifest = read_manifest(load_city(city.folder, realm))
-    except OneVoiceError:
+        profiles: Iterable[Profile] = control_now(here).profiles.values() or read_manifest(here).profiles
+    except (OneVoiceError, OSError):
         return {}
     return {
-        (one.platform, one.account): one.id
-        for one in manifest.profiles
+        (one.platform, one.account.lower()): one.id
+        for one in profiles
         if one.platform not in (WEBSITE, "manual") and not one.account.endswith(LOCAL)
     }

@@ -40,6 +40,7 @@ Kind = Literal[
     "resolution",
     "outside",
     "acknowledgement",
+    "notice",
     "seal",
     "delivery",
 ]

@@ -174,9 +174,11 @@ def _about_keys(city: City, demo: bool) -> tuple[str, ...]:
     if demo:
         return (f"  keys      {keys} (mode 0600): everybody's, in clear, as this is a demonstration",)
     return (
-        f"  keys      {keys}: of people only the root keys of cao and mcpe, each under its passphrase",
+        f"  keys      {keys}: of people only the root keys of cao and mcpe, each under its passphrase:",
+        f"move {keys / 'cao.nk'} and {keys / 'mcpe.nk'} to their owners' machines, out of this folder.",
         "Everybody enrols on their own machine: onevoice invite FILE, onevoice enroll ID --from FILE,",
         "then onevoice officers rekey ID --key KEY --login KEY --as cao, and the mcpe confirms (docs/keys.md).",
+        "A system, too: onevoice enroll ID --from FILE --system, then onevoice systems add ID --name NAME --key KEY.",
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -14,14 +16,15 @@ from schemas import unseen
 from schemas.events.desk import BoardQuery
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
-from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox
+from services.desk.city.inquiries import ANSWER_SECONDS, InquiryBox, ShownBefore
 from services.desk.connection.live import until_interrupted
+from services.desk.session import Session
 from services.desk.views.output import console, errors_console, print_json_line
 from services.desk.views.timetext import duration, local, utc
 from services.fanout.connectors.asking import Brought
 from services.fanout.connectors.inquiry import Inquiry
 from services.kernel.base.clock import SystemClock
-from services.kernel.base.errors import BadInput, Exit
+from services.kernel.base.errors import BadInput, Exit, OneVoiceError
 
 app = group("What people ask the city in public.")
 
@@ -30,17 +33,18 @@ _MOST = 1_000
 """Characters of one inquiry that are shown: nobody's text may flood the screen."""
 
 
-@command(app, "inquiries", "onevoice inquiries --since 4h\nonevoice inquiries --watch")
+@command(app, "inquiries", "onevoice inquiries --since 4h\nonevoice inquiries --watch --new")
 async def inquiries(
     desk: Invocation,
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 1h, 90m, 2d.")] = "1h",
     watch: Annotated[bool, typer.Option("--watch", help="Look again each minute, until Ctrl-C.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Only what this desk has not shown in an earlier run.")] = False,
     every: Annotated[str, typer.Option("--every", metavar="TIME", help="With --watch: how often.")] = "60s",
     as_: options.AsksAs = None,
 ) -> int:
     """Show what people ask the city in public.
 
-    Mentions, and answers to its posts: each is shown once, with the post that it answers. Nothing in it is opened,
+    Mentions, and answers to its posts: each is shown once, with the message that it answers. Nothing in it is opened,
     fetched or obeyed; characters that nobody sees are spelt out. Some platforms charge for what is read. It needs the
     profiles' credentials: run it where the services run.
     """
@@ -50,25 +54,51 @@ async def inquiries(
     async with session.asking(desk, as_) as here:
         profiles = (await here.board(BoardQuery(query="profiles"))).profiles or ()
         city, website = here.city, (await here.eoc()).website
-    box = InquiryBox(city, website, profiles)
-    session.allow(math.inf if watch else ANSWER_SECONDS * (1 + len(box.asked)))
-    begin = SystemClock().now() - back
-    try:
-        if not watch:
+        box = InquiryBox(city, website, profiles)
+        session.allow(math.inf if watch else ANSWER_SECONDS * (1 + len(box.asked)))
+        begin, shown = SystemClock().now() - back, ShownBefore(city)
+
+        async def look() -> tuple[Brought, list[InquiryView]]:
             brought = await box.look(begin)
             _troubles(brought)
-            desk.answer([as_json(one) for one in brought.inquiries], lambda out: _draw(out, box, brought))
-            return Exit.PARTLY if brought.troubles else Exit.DONE
-        async with until_interrupted() as stop:
-            while not stop.is_set():
-                brought = await box.look(begin)
-                _troubles(brought)
-                for one in brought.inquiries:
-                    print_json_line(as_json(one)) if desk.as_json else draw(console(), one)
-                await _sleep(stop, pause)
-    finally:
-        await box.close()
+            found = [one for one in brought.inquiries if not new or one not in shown]
+            shown.add(found)
+            return brought, await answered_posts(here, found)
+
+        try:
+            if not watch:
+                brought, asked = await look()
+                desk.answer([as_json(one) for one in asked], lambda out: _draw(out, box, asked))
+                return Exit.PARTLY if brought.troubles else Exit.DONE
+            async with until_interrupted() as stop:
+                while not stop.is_set():
+                    for one in (await look())[1]:
+                        print_json_line(as_json(one)) if desk.as_json else draw(console(), one)
+                    await _sleep(stop, pause)
+        finally:
+            await box.close()
     return Exit.DONE
+
+
+@dataclass(frozen=True)
+class InquiryView:
+    """An inquiry, and the request whose post it answers; empty: a mention, or a post that is not ours or is older."""
+
+    inquiry: Inquiry
+    request_id: str = ""
+
+
+async def answered_posts(here: Session, found: Sequence[Inquiry]) -> list[InquiryView]:
+    """Return inquiries with the requests that they answer, by what the ledger says of each profile's posts."""
+    requests: dict[tuple[str, str], str] = {}
+    for profile in sorted({one.profile for one in found if one.under}):
+        try:
+            posts = (await here.board(BoardQuery(query="posted", name=profile))).posted or ()
+        except OneVoiceError as error:
+            errors_console().print(Text(f"which messages were answered is not known: {error.message}", style="yellow"))
+            break
+        requests |= {(profile, name): post.request_id for post in posts for name in post.remote_ids}
+    return [InquiryView(one, requests.get((one.profile, one.under), "")) for one in found]
 
 
 async def _sleep(stop: Any, seconds: float) -> None:
@@ -81,8 +111,9 @@ async def _sleep(stop: Any, seconds: float) -> None:
         return
 
 
-def as_json(one: Inquiry) -> dict[str, Any]:
+def as_json(asked: InquiryView) -> dict[str, Any]:
     """Return an inquiry for programs, as it was written."""
+    one = asked.inquiry
     return {
         "profile": one.profile,
         "id": one.id,
@@ -91,13 +122,14 @@ def as_json(one: Inquiry) -> dict[str, Any]:
         "at": utc(one.at),
         "url": one.url,
         "under": one.under,
+        "request_id": asked.request_id or None,
     }
 
 
-def draw(out: Console, one: Inquiry) -> None:
+def draw(out: Console, asked: InquiryView) -> None:
     """Show one inquiry: who, when, under which post, and the words, of which nothing is taken for markup."""
-    now = SystemClock().now()
-    where = f"answers {one.under}" if one.under else "mentions it"
+    one, now = asked.inquiry, SystemClock().now()
+    where = f"answers {asked.request_id or _line(one.under)}" if one.under else "mentions it"
     head = f"{local(one.at, now)}  {one.profile}  @{_line(one.author)[:60]} {where}"
     out.print(Text(head, style="bold"), soft_wrap=True)
     text = one.text if len(one.text) <= _MOST else f"{one.text[:_MOST]} ... ({len(one.text) - _MOST} more)"
@@ -111,12 +143,12 @@ def _line(text: str) -> str:
     return unseen.shown(text)
 
 
-def _draw(out: Console, box: InquiryBox, brought: Brought) -> None:
+def _draw(out: Console, box: InquiryBox, found: Sequence[InquiryView]) -> None:
     if not box.asked:
         out.print("No profile is on a platform that shows what people ask.")
-    elif not brought.inquiries:
+    elif not found:
         out.print(f"Nothing was asked on {len(box.asked)} profiles.")
-    for one in brought.inquiries:
+    for one in found:
         draw(out, one)
 
 

@@ -41,7 +41,8 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
     """
     async with session.asking(desk, as_) as here:
         views, failed = await here.pending()
-        alarms = health.alarms((await here.eoc()).services)
+        services = (await here.eoc()).services
+        alarms, checks = health.alarms(services), health.watched_profiles(services)
         strange = await here.outside()
         earlier = {view.request.request_id: await _earlier(here, view) for view in views}
 
@@ -60,6 +61,8 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         if strange:
             out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
             outside.listed(out, strange, now)
+        if checks.level is not health.Level.OK:
+            out.print(Text(f"\nProfiles: {checks.detail} ({checks.mend})", style="yellow"))
         for said in alarms:
             out.print(Text(f"\nALARM, {told(said)} (onevoice doctor)", style="bold red"))
 

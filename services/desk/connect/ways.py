@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from services.desk.connect import linkedin, mastodon, meta, questions, x
+from services.desk.connect import linkedin, mastodon, meta, nextdoor, questions, x
 from services.desk.connect.asked import Asked
 from services.desk.connect.calls import Calls
 from services.desk.connect.consent import Consent
@@ -21,6 +21,7 @@ WAYS: dict[str, Way] = {
     "instagram": meta.instagram,
     "linkedin": linkedin.connect,
     "mastodon": mastodon.connect,
+    "nextdoor": nextdoor.connect,
     "slack": questions.slack,
     "teams": questions.teams,
     "telegram": questions.telegram,

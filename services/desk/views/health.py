@@ -70,6 +70,17 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
     return Line("posts", Level.WARN, "; ".join(said[:3]) + more, mend)
 
 
+def watched_profiles(beats: Iterable[ServiceHealth]) -> Line:
+    """Judge what the scheduled check found: profiles that could not be posted to, credentials that end soon."""
+    found = {one.profile: one for beat in beats for one in beat.profiles or ()}
+    if not found:
+        return Line("profile checks", Level.OK, "no profile was refused, and no credential ends soon")
+    said = [f"{name}: {told(one.reason)}" for name, one in sorted(found.items())]
+    more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
+    mend = "onevoice profiles check; onevoice profiles connect"
+    return Line("profile checks", Level.WARN, "; ".join(said[:3]) + more, mend)
+
+
 def outside_posts(views: Sequence[OutsideView]) -> Line:
     """Judge the posts on official profiles that did not come through the gate, and that no officer has acknowledged."""
     if not views:

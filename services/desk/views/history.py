@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +15,10 @@ from rich.text import Text
 from schemas.events.desk import BoardEvent
 from schemas.subjects import place_of
 from services.desk.views.layout import table, table_width
-from services.desk.views.timetext import local, utc
+from services.desk.views.timetext import local, utc, zoned
+
+LATE = timedelta(minutes=1)
+"""A notice that came on record so much later than it was sent says when it was sent."""
 
 ACTS: dict[str | None, str] = {
     "correct": "corrects",
@@ -78,10 +81,18 @@ def _resolution(body: dict[str, Any]) -> tuple[str, str]:
     return body["officer"], f"decided on the unconfirmed post on {body['profile']}"
 
 
+def _notice(body: dict[str, Any]) -> tuple[str, str]:
+    step = {"reminder": "were told again", "deputies": "were told as deputies"}.get(body["step"], "were told")
+    sent, noted = (datetime.fromisoformat(body[name]) for name in ("sent_at", "at"))
+    late = f" (at {zoned(sent)})" if noted - sent > LATE else ""
+    return ", ".join(body["to"]), f"{step} that it waits{late}: {body['waits']}"
+
+
 _LINES = {
     "request": _request,
     "approval": _approval,
     "verdict": _verdict,
+    "notice": _notice,
     "receipt": _receipt,
     "resolution": _resolution,
 }

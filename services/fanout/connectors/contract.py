@@ -200,7 +200,8 @@ class WhenUnknown(StrEnum):
     """What is done when nobody knows whether a call posted.
 
     ``repeat``: the same key and bytes are the same post, so it is sent again. ``look``: the profile's own posts are
-    looked at first. ``person``: the platform cannot be asked, a person decides.
+    looked at first, again and again for a while. ``person``: the platform shows nothing, so that asking it again is in
+    vain; a person decides at once.
     """
 
     REPEAT = "repeat"

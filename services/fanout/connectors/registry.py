@@ -17,6 +17,7 @@ from services.fanout.connectors.manual.connector import ManualConnector
 from services.fanout.connectors.mastodon.connector import MastodonConnector
 from services.fanout.connectors.meta.base import Surroundings
 from services.fanout.connectors.meta.pictures import PublicPictures
+from services.fanout.connectors.nextdoor.connector import NextdoorConnector
 from services.fanout.connectors.slack.connector import SlackConnector
 from services.fanout.connectors.teams.connector import TeamsConnector
 from services.fanout.connectors.telegram.connector import TelegramConnector
@@ -45,6 +46,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "mastodon": MastodonConnector(mastodon_bases(city), city.token_path, language=language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
+        "nextdoor": NextdoorConnector(city.settings.nextdoor.server, city.token_path, _pictures(city, website)),
         "slack": SlackConnector(city.token_path),
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
@@ -70,15 +72,18 @@ def _instagram(city: City, website: str) -> InstagramConnector:
 
 
 def _around(city: City, website: str, platform: str) -> Surroundings:
-    pictures = PublicPictures(city.site_folder, city.settings.site.public or website)
     # What the website's connector writes lies there too: one folder that fan-out may write.
     notes = city.var / "website" / city.realm / f"{platform}-containers"
-    return Surroundings(city.token_path, notes, pictures)
+    return Surroundings(city.token_path, notes, _pictures(city, website))
+
+
+def _pictures(city: City, website: str) -> PublicPictures:
+    return PublicPictures(city.site_folder, city.settings.site.public or website)
 
 
 def _email(city: City) -> EmailConnector:
     section = city.settings.email
-    place = (section.host, section.port, section.security, city.token_path)
+    place = (section.host, section.port, section.protocol, section.security, city.token_path)
     return EmailConnector(*place, sender=section.sender, name=city.settings.city.name, username=section.username)
 
 

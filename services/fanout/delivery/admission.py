@@ -20,6 +20,8 @@ from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import retry
 from services.fanout.domain.breaker import Stop
 from services.fanout.domain.step import Wait
+from services.fanout.domain.told_quota import Told
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
 from services.kernel.authority.post_authorization import content_of, rendering_for
@@ -47,11 +49,14 @@ def weight_of(request: Request, platform: str) -> float:
 class Admission:
     """Lets new attempts through; ``credentials`` are those that were refused."""
 
-    def __init__(self, runtime: Runtime, hosts: HostRegistry, caller: Caller, credentials: Credentials) -> None:
+    def __init__(
+        self, runtime: Runtime, hosts: HostRegistry, caller: Caller, credentials: Credentials, credit: PrepaidCredit
+    ) -> None:
         self.credentials = credentials
         self._hosts = hosts
         self._runtime = runtime
         self._caller = caller
+        self._credit = credit
 
     async def enter(
         self, request: Request, profile: Profile, connector: Connector, host: Host, slot: HostSlot
@@ -70,6 +75,7 @@ class Admission:
     def not_sent(self, request: Request, profile: Profile, host: Host) -> None:
         """Give back what ``enter`` took for a post that did not begin."""
         host.quota.give_back(profile.id, amount=weight_of(request, profile.platform))
+        self._credit.give_back(request, profile)
 
     def on_folded(self, entry: Entry, applied: Applied) -> None:
         """Count what other copies post: a platform counts all of them together."""
@@ -86,6 +92,7 @@ class Admission:
         at = self._runtime.clock.monotonic() - max(age.total_seconds(), 0.0)
         weight = weight_of(state.request, profile.platform)
         self._hosts.of(profile).quota.spent(profile.id, at, amount=weight)
+        self._credit.note_attempt(attempt, state.request, profile)
 
     def note_answer(self, profile: str, result: PublishResult, host: Host) -> AfterAnswer:
         """Note what a call says of the host and the credential."""
@@ -131,7 +138,15 @@ class Admission:
         wait = host.quota.take(profile.id, now, amount=weight, urgent=urgent)
         if wait > 0:
             return Wait(min(wait, LONGEST_WAIT), f"the quota of {host.name} is used up for {wait:.0f} s", shown=True)
+        held = self._credit.take(request, profile, urgent=urgent)
+        if held is not None:
+            host.quota.give_back(profile.id, amount=weight)
+            return Wait(LONGEST_WAIT, held, shown=True)
         return None
+
+    def on_told(self, profile: Profile, told: Told) -> None:
+        """Note what a platform says is left of a profile's quota."""
+        self._hosts.of(profile).quota.told(profile.id, told, self._runtime.clock.monotonic())
 
 
 def _chance() -> float:

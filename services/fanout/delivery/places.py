@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.fanout.connectors.contract import Connector
 from services.fanout.domain.step import Busy, Place, Step, next_step
 from services.kernel.fold.state import RequestState
 from services.kernel.runtime.service import Runtime
+
+
+def declared_leads(leads: Mapping[str, str], connectors: Mapping[str, Connector]) -> dict[str, str]:
+    """Return the leads, by platform, where the connector declares ``repost``; elsewhere each profile posts itself."""
+    reposting = {name for name, connector in connectors.items() if connector.declaration.repost}
+    return {platform: lead for platform, lead in leads.items() if platform in reposting}
 
 
 class Places:

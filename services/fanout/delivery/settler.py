@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 from schemas.events.deliveries import Attempt
-from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult
+from services.fanout.connectors.contract import Absent, CannotTell, Posted, ReconcileResult, WhenUnknown
 from services.fanout.delivery.caller import Caller, intent_of
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.destinations import Destinations
@@ -48,13 +48,14 @@ class Settler:
     async def settle(self, place: Place, step: Settle, slot: HostSlot) -> StepOutcome:
         """Find out how an open attempt ended, whoever made it, and write its receipt."""
         attempt, settling = step.attempt, settling_of(step.attempt.platform, self._settings.lease)
+        policy = self._policy(place)
         known = place.target.receipt_last
         slot.calling()
         found = await self.look(place, attempt)
         profile = self._destinations.profile(place.profile)
         if profile is not None:
             self._destinations.host(profile).note_answer(attempt.profile, found)
-        if isinstance(found, CannotTell) and not settling.idempotent:
+        if isinstance(found, CannotTell) and policy is WhenUnknown.LOOK:
             delay = retry.look_again(step.over_for, self._ask_for(place, found))
             if delay is not None:
                 return Wait(delay, f"how attempt {attempt.number} ended is not known: {found.reason}", shown=True)
@@ -62,7 +63,7 @@ class Settler:
             # What was sent may still be carried out, and a listing may lag behind: it proves nothing so early.
             return Wait(settling.settle - step.over_for, "it is not there yet, which proves nothing so early")
         now = self._runtime.clock.now()
-        receipt = receipts.of_look(attempt, step.attempt_seq, found, now, idempotent=settling.idempotent)
+        receipt = receipts.of_look(attempt, step.attempt_seq, found, now, policy)
         receipt = receipts.reconcile_with_latest(receipt, place.target.receipt)
         if not receipt.final:
             chance = random.random()  # noqa: S311 - jitter, no secret
@@ -110,9 +111,14 @@ class Settler:
         found = await self.look(place, attempt)
         if isinstance(found, Posted):
             now = self._runtime.clock.now()
-            receipt = receipts.of_look(attempt, attempt_seq, found, now, idempotent=settling.idempotent)
+            receipt = receipts.of_look(attempt, attempt_seq, found, now, self._policy(place))
             await self._conclusion.write(receipt, known)
         return LookAgain()
+
+    def _policy(self, place: Place) -> WhenUnknown:
+        """Return what the connector declares; without one it may be back in a moment, so that it is worth a look."""
+        connector = self._destinations.connector(place.profile)
+        return connector.declaration.when_unknown if connector is not None else WhenUnknown.LOOK
 
     def _ask_for(self, place: Place, found: CannotTell) -> float:
         """A platform that is away can tell when it is back: it is asked for longer, while the request lives."""

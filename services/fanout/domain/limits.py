@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.events.authority import Profile
+from services.fanout.domain.told_quota import KEPT, Told
 
 WINDOW = 300.0
 
@@ -67,6 +68,8 @@ LIMITS: dict[str, HostLimit] = {
     "telegram": HostLimit(at_once=16, slow=48, host=Rate(15.0, 15.0, reserve=5.0), account=Rate(8.0, 0.2, reserve=3.0)),
     # Account: 100 posts in 15 minutes; the application's 10,000 a day are never reached. 40 + 900 s * 0.06 = 94.
     "x": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(40.0, 0.06, reserve=15.0)),
+    # Nextdoor names no number: as careful as with a channel of a bot.
+    "nextdoor": HostLimit(at_once=8, slow=24, host=_BROAD, account=Rate(8.0, 0.1, reserve=3.0)),
     # A Page: 4,800 calls a day for each engaged user at least; Meta slows down who posts fast (1390008).
     "facebook": HostLimit(at_once=32, slow=96, host=_BROAD, account=Rate(15.0, 0.05, reserve=6.0)),
     # An account: 100 posts in 24 hours (/content_publishing_limit says how many are left). 30 + 86,400 s * 0.0008 = 99.
@@ -161,15 +164,33 @@ class Quota:
         self._host = Bucket(limit.host) if limit.host else None
         self._looks = Bucket(LOOKS) if limit.host else None
         self._accounts: dict[str, Bucket] = {}
+        self._told: dict[str, tuple[Told, float]] = {}
 
     def take(self, account: str, now: float, *, amount: float = 1.0, urgent: bool = False) -> float:
         """Take from both buckets and return 0, or take nothing and return the seconds to wait."""
         buckets = [bucket for bucket in (self._host, self._account(account)) if bucket is not None]
         wait = max((bucket.wait(now, amount, urgent=urgent) for bucket in buckets), default=0.0)
+        wait = max(wait, self._told_wait(account, now, amount, urgent=urgent))
         if wait == 0.0:
             for bucket in buckets:
                 bucket.take(amount)
         return wait
+
+    def told(self, account: str, told: Told, now: float) -> None:
+        """Note what the platform itself says is left of an account's posts; the newest word counts."""
+        self._told[account] = (told, now + told.seconds)
+
+    def left_of(self, now: float) -> dict[str, float]:
+        """Return what each account still has by its platform's own word, as a part of its limit (0 to 1)."""
+        return {name: told.left / told.limit for name, (told, until) in self._told.items() if now < until}
+
+    def _told_wait(self, account: str, now: float, amount: float, *, urgent: bool) -> float:
+        told, until = self._told.get(account, (None, now))
+        if told is None or now >= until:
+            self._told.pop(account, None)
+            return 0.0
+        kept = 0.0 if urgent else told.limit * KEPT
+        return until - now if told.left - min(amount, told.limit - kept) < kept else 0.0
 
     def give_back(self, account: str, *, amount: float = 1.0) -> None:
         """Give back what was taken for a post that was not sent after all."""

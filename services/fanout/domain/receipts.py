@@ -17,6 +17,7 @@ from services.fanout.connectors.contract import (
     ReconcileResult,
     Retracted,
     Retryable,
+    WhenUnknown,
 )
 from services.fanout.domain import retry
 from services.kernel.fold.state import RequestState
@@ -56,7 +57,7 @@ def of_result(
     return _receipt(attempt, attempt_seq, now, **changes)
 
 
-def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, *, idempotent: bool) -> Receipt:
+def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: datetime, policy: WhenUnknown) -> Receipt:
     """Return the receipt of an attempt whose end was looked for on the platform.
 
     Args:
@@ -64,7 +65,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         attempt_seq: its ledger sequence.
         found: what the platform shows.
         now: the present time.
-        idempotent: the platform makes one post of the same key, so that what is not known may be repeated.
+        policy: what the platform's connector declares for an outcome that is not known.
     """
     if isinstance(found, Posted):
         changes = {"outcome": ReceiptOutcome.DELIVERED, "final": True, "reason": "found on the platform"}
@@ -76,7 +77,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         changes = {"outcome": ReceiptOutcome.WITHHELD, "final": False, "reason": reason, **_where(found.begun)}
     elif isinstance(found, HandedOver):
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": found.reason}
-    elif idempotent:
+    elif policy is WhenUnknown.REPEAT:
         reason = f"{found.reason}; to repeat it is safe there"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}
     else:

@@ -14,7 +14,7 @@ from schemas.streams import LEASE_SECONDS
 
 @dataclass(frozen=True)
 class Settling:
-    """Seconds, for the usual lease. ``idempotent``: the same key and bytes are the same post, a repeat is always safe.
+    """Seconds, for the usual lease.
 
     ``read_back``: when after a post it is looked whether it still stands as approved; what is gone or changed is looked
     at as often as that, as far apart. ``later``: when it is looked again at what stood.
@@ -22,23 +22,22 @@ class Settling:
 
     settle: float
     read_back: tuple[float, ...]
-    idempotent: bool = False
     later: tuple[float, ...] = ()
 
     def scaled(self, lease: float) -> Settling:
         """Return the same for another lease: drills run with shorter ones."""
         factor = lease / LEASE_SECONDS
         looks, later = (tuple(one * factor for one in times) for times in (self.read_back, self.later))
-        return Settling(self.settle * factor, looks, self.idempotent, later)
+        return Settling(self.settle * factor, looks, later)
 
 
 LATER = (600.0, 3_600.0)
 """Somebody may change or delete a post by hand, or a moderator take it down: an hour long it is looked at again."""
 
 SETTLING: dict[str, Settling] = {
-    "website": Settling(0.0, (), idempotent=True),
+    "website": Settling(0.0, ()),
     # A record's key is ours, and is written only where nothing stands; a moderator may take it down later.
-    "bluesky": Settling(0.0, (20.0, 60.0), idempotent=True, later=LATER),
+    "bluesky": Settling(0.0, (20.0, 60.0), later=LATER),
     # The same words again are refused for a time, which guards a repeat; the listing may lag.
     "x": Settling(60.0, (20.0, 60.0)),
     # No key, and a listing that may lag: time is all that helps.
@@ -49,7 +48,7 @@ SETTLING: dict[str, Settling] = {
     "threads": Settling(300.0, (20.0, 60.0, 180.0)),
     "instagram": Settling(300.0, (20.0, 60.0, 180.0)),
     # A receiver takes an id that it knows for the same event (CloudEvents 1.0.2, "id").
-    "webhook": Settling(0.0, (), idempotent=True),
+    "webhook": Settling(0.0, ()),
     # The Idempotency-Key is kept for 3,600 s (Mastodon's post_status_service.rb).
     "mastodon": Settling(LEASE_SECONDS, (20.0, 60.0), later=LATER),
 }

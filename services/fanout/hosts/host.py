@@ -106,6 +106,8 @@ class HostRegistry:
             left = host.quota.left(now)
             if left is not None:
                 yield Measure("onevoice_host_quota_left", left, {"host": host.name})
+            for profile, part in host.quota.left_of(now).items():
+                yield Measure("onevoice_account_quota_left_ratio", part, {"profile": profile})
 
     def of(self, profile: Profile) -> Host:
         """Return the host that a profile's posts go to."""

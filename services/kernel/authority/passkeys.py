@@ -10,10 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from schemas import canonical
 from schemas.events.base import Contract
 from schemas.events.envelope import Envelope, pae
@@ -110,6 +106,10 @@ def _authenticator_fault(data: bytes, passkey: Passkey) -> str:
 
 
 def _good(cose: bytes, signature: bytes, signed: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # a third of what a command takes to start
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     try:
         if found := ES256_COSE.fullmatch(cose):
             point = b"\x04" + found[1] + found[2]

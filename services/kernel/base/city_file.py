@@ -15,6 +15,7 @@ from services.kernel.base.city_platforms import (
     InstagramSection,
     LinkedInSection,
     MastodonSection,
+    NextdoorSection,
     Section,
     ServerUrl,
     TelegramSection,
@@ -52,6 +53,7 @@ class NatsSection(Section):
     """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one.
 
     Of a cluster ``url`` names each server, with commas between, so that one that is down keeps nobody out.
+    ``store_gb``: how much of its disk a broker elsewhere gives a realm's streams, in 10^9 bytes, to be warned in time.
     """
 
     embedded: bool = True
@@ -60,6 +62,7 @@ class NatsSection(Section):
     url: str | None = None
     tls_ca: str | None = None
     replicas: Literal[1, 3, 5] = 1
+    store_gb: Annotated[float, Field(gt=0)] | None = None
 
     @property
     def address(self) -> str:
@@ -111,6 +114,12 @@ class DeliverySection(Section):
     """
 
     patience_seconds: Annotated[float, Field(ge=1, le=3_600)] = 120.0
+
+
+class CheckSection(Section):
+    """[check]: every how many hours each profile is checked without posting; 0: never."""
+
+    hours: Annotated[float, Field(ge=0, le=720)] = 24.0
 
 
 class OutsideSection(Section):
@@ -207,6 +216,7 @@ class CityFile(Section):
     mastodon: MastodonSection = MastodonSection()
     bluesky: BlueskySection = BlueskySection()
     telegram: TelegramSection = TelegramSection()
+    nextdoor: NextdoorSection = NextdoorSection()
     webhook: WebhookSection = WebhookSection()
     facebook: FacebookSection = FacebookSection()
     instagram: InstagramSection = InstagramSection()
@@ -215,6 +225,7 @@ class CityFile(Section):
     x: XSection = XSection()
     email: EmailSection = EmailSection()
     delivery: DeliverySection = DeliverySection()
+    check: CheckSection = CheckSection()
     outside: OutsideSection = OutsideSection()
     quota: QuotaSection = QuotaSection()
     notify: NotifySection | None = None

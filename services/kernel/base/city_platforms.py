@@ -41,12 +41,15 @@ class XSection(Section):
     """[x]: ``server`` is the API's, ``site`` where posts are looked at.
 
     ``lead`` names the profile that posts; the city's other profiles on X repost it, for X bars the same words from many
-    accounts. Without it each posts for itself.
+    accounts. Without it each posts for itself. ``credit_usd`` is what the city prepays for a month, of which routine
+    messages leave ``reserve_usd`` for a crisis; without it nothing is counted.
     """
 
     server: ServerUrl = "https://api.x.com"
     site: ServerUrl = "https://x.com"
     lead: Id | None = None
+    credit_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    reserve_usd: Annotated[float, Field(ge=0, le=1_000_000)] = 10.0
 
 
 class FacebookSection(Section):
@@ -91,6 +94,16 @@ class TelegramSection(Section):
     site: ServerUrl = "https://t.me"
 
 
+class NextdoorSection(Section):
+    """[nextdoor]: ``server`` is Nextdoor's of the country, ``site`` where people log in, ``login`` where that becomes
+    a token.
+    """
+
+    server: ServerUrl = "https://ca.nextdoor.com"
+    site: ServerUrl = "https://www.nextdoor.com"
+    login: ServerUrl = "https://auth.nextdoor.com"
+
+
 EndpointUrl = Annotated[
     str, StringConstraints(pattern=r"^(https://[^\s/?#@]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)(/[^\s#]*)?$")
 ]
@@ -106,12 +119,13 @@ class WebhookSection(Section):
 class EmailSection(Section):
     """[email]: the mail server that takes the city's messages, and the address that they come from.
 
-    ``security``: ``starttls``, ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it
-    asks for no password.
+    ``protocol``: ``smtp``, or ``lmtp`` for a list manager that takes messages itself. ``security``: ``starttls``,
+    ``tls`` from the first byte, or ``none``, only on this machine. ``username`` empty: it asks for no password.
     """
 
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    protocol: Literal["smtp", "lmtp"] = "smtp"
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)?$")] = ""
     username: str = ""

@@ -6,6 +6,7 @@ it is stored, so a reader leaves it out and the next writer takes it away.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,3 +124,17 @@ def count_lines(path: Path) -> int:
         return 0
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def lines_with(path: Path, mark: bytes) -> Iterator[bytes]:
+    """Yield the complete lines that hold some bytes; the others are passed over at the speed of the memory."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+        at = held.find(mark)
+        while at >= 0:
+            begin, end = held.rfind(b"\n", 0, at) + 1, held.find(b"\n", at)
+            if end < 0:
+                return
+            yield held[begin : end + 1]
+            at = held.find(mark, end)

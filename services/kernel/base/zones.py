@@ -35,6 +35,11 @@ def in_words(time: datetime, zone: tzinfo) -> str:
     return f"{local.day} {local:%B %Y, %H:%M %Z}"
 
 
+def in_digits(time: datetime, zone: tzinfo) -> str:
+    """Return a time for the public in any language, as in ``2026-11-26 16:01 PST``."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
 def in_zone(text: str, zone: tzinfo) -> str:
     """Return a service's words with each ``2026-11-26 23:01:00 UTC`` in them in a zone.
 

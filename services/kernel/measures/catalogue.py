@@ -36,6 +36,11 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "onevoice_posts_waiting": ("posts that wait for a platform, its quota or a credential", ("service",)),
     "onevoice_host_shut": ("1 while a platform's host does not answer and posts to it wait", ("host",)),
     "onevoice_host_quota_left": ("posts that the host's quota still gives, the reserve included", ("host",)),
+    "onevoice_account_quota_left_ratio": (
+        "what a platform itself says is left of a profile's quota, 0 to 1",
+        ("profile",),
+    ),
+    "onevoice_credit_left_usd": ("what is left of the month's prepaid credit, the reserve included", ("platform",)),
     "onevoice_role_days_left": ("days until the earliest of an officer's roles ends", ("officer",)),
     "onevoice_authority_days_left": ("days until the authority manifest in force ends; keys and roles end with it", ()),
     "onevoice_certificate_days_left": ("days until the certificate of a broker's server ends", ("server",)),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
 from schemas import flow
+from schemas.events.broadcasts import ProfileTrouble
 from schemas.events.desk import PostWait, ServiceHealth
 from services.kernel.base.alarms import Alarms
 from services.kernel.base.clock import Clock
@@ -25,7 +26,7 @@ class HealthReporter:
     """The heartbeat.
 
     ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for,
-    ``measures`` what the service itself measures (services.kernel.measures).
+    ``profiles`` which could not be posted to, ``measures`` what the service itself measures (services.kernel.measures).
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class HealthReporter:
         self.trouble: str | None = None
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
+        self.profiles: Callable[[], tuple[ProfileTrouble, ...]] = tuple
         self.measures: Callable[[], Iterable[Measure]] = tuple
         self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
         self._facts, self._projection, self._watch, self._alarms = facts, projection, watch, alarms
@@ -60,6 +62,7 @@ class HealthReporter:
                 version=_VERSION,
                 trouble="; ".join(self.all_troubles()) or None,
                 waits=self.waits(),
+                profiles=self.profiles() or None,
             ),
         )
 

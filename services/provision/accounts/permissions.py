@@ -71,6 +71,8 @@ def imports_of(row: flow.Service) -> Imports:
     services = {*row.writes, row.dead_letters}
     services |= {f"{api}.STREAM.MSG.GET.{stream}" for stream in row.reads}
     services |= {f"{api}.STREAM.INFO.{stream}" for stream in needed_streams(row)}
+    if row.asks_store:
+        services.add(f"{api}.INFO")
     streaming = {f"{api}.DIRECT.GET.{streams.LEDGER}"} if row.folds else set()
     for consumer in needed_consumers(row):
         name = f"{consumer.stream}.{consumer.durable}"

@@ -57,10 +57,10 @@ class _RealmKeys:
 
     @classmethod
     def fresh(cls, plan: CityPlan, seals: Seals | None) -> _RealmKeys:
-        """Make a key for each user; with ``seals`` for no person but the roots: the others enrol."""
+        """Make a key for each user; with ``seals`` for no person but the roots, and no system: the others enrol."""
         return cls(
             people={officer.id: _Key() for officer in plan.officers if seals is None or officer.id in ROOTS},
-            systems={system.id: _Key() for system in plan.systems},
+            systems={system.id: _Key() for system in plan.systems} if seals is None else {},
             services={row.user: _Key() for row in flow.SERVICES},
             provision=_Key(),
             doctor=_Key(),
@@ -90,7 +90,7 @@ def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None, seals: S
     """Make a city folder from a plan and return it (realm live).
 
     Without ``seals`` it holds everybody's keys, in clear: a demonstration. With them it holds those of the roots alone,
-    each as its owner's seal makes it; everybody else is in the manifest without a key, and enrols.
+    each as its owner's seal makes it; everybody else is in the manifest without a key, and enrols, as systems do.
 
     Raises:
         BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
@@ -197,7 +197,11 @@ def _manifest(plan: CityPlan, realm: Realm, keys: _RealmKeys, clock: Clock) -> M
         officers=tuple(
             Officer(id=o.id, name=o.name, public_key=keys.public_of(o.id), grants=o.grants) for o in plan.officers
         ),
-        systems=tuple(System(id=s.id, name=s.name, public_key=keys.systems[s.id].public) for s in plan.systems),
+        systems=tuple(
+            System(id=s.id, name=s.name, public_key=keys.systems[s.id].public)
+            for s in plan.systems
+            if s.id in keys.systems
+        ),
         profiles=tuple(in_realm(profile, realm) for profile in plan.profiles),
         settings=plan.settings,
         audit_key=keys.services["audit"].public,

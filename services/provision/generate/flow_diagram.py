@@ -14,6 +14,7 @@ _WRITTEN = {
     subjects.RESOLUTIONS: "resolution",
     subjects.OUTSIDE_POSTS: "outside post",
     subjects.ACKNOWLEDGEMENTS: "acknowledgement",
+    subjects.NOTICES: "notice",
     subjects.SEAL: "seal",
 }
 

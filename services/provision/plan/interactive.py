@@ -23,7 +23,6 @@ from services.provision.plan.city_plan import (
     CityPlan,
     Department,
     PlannedOfficer,
-    PlannedSystem,
     profile,
 )
 
@@ -85,7 +84,6 @@ def _plan(dialogue: _Dialogue) -> CityPlan:
             for platform, place in places
         ]
     officers = _officers(dialogue, departments, profiles)
-    systems = dialogue.get("Other systems that send requests, separated by commas (empty: none)", "", _systems)
     url = dialogue.get("Address of the city's own broker (tls://host:4222; empty: onevoice up starts one)", "", _broker)
     authority = dialogue.get("Its certificate authority (a file)", "/etc/onevoice/tls/ca.pem", _text) if url else None
     port = 4222 if url else dialogue.get("Port of the broker (the next two are taken too)", "4222", _port)
@@ -94,7 +92,6 @@ def _plan(dialogue: _Dialogue) -> CityPlan:
         website=website,
         officers=officers,
         profiles=tuple(profiles),
-        systems=systems,
         port=port,
         townsquare_port=port + 1,
         site_port=port + 2,
@@ -274,11 +271,3 @@ def _account(answer: str) -> tuple[str, str] | None:
 
 def _instance(server: str) -> str:
     return subjects.token(server.replace(".", "-"))
-
-
-def _systems(answer: str) -> tuple[PlannedSystem, ...]:
-    names = [name.strip() for name in answer.split(",") if name.strip()]
-    made = {slug(name): _text(name) for name in names}
-    if len(made) != len(names):
-        raise ValueError("two systems would get the same id; give each its own name")
-    return tuple(PlannedSystem(id_, name) for id_, name in made.items())

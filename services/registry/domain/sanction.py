@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from schemas.events.authority import Profile, Realm
 from schemas.events.resolutions import post_url
-from schemas.platforms import LIMITS, MANUAL
+from schemas.platforms import LIMITS, MANUAL, WEBSITE
 from services.kernel.base.errors import BadInput
 
 TOWNSQUARE = "townsquare"
@@ -54,6 +54,24 @@ def check_profile(
             "profile.account_taken",
             f"{profile.account} is the account of {taken[0]} already: each message would be posted there twice",
             f"name another account, or first: onevoice profiles remove {taken[0]} --as mcpe",
+        )
+
+
+def check_apart(profile: Profile, theirs: Iterable[Profile], realm: Realm) -> None:
+    """Check that a profile is no account of the other realm, whose profiles are given; raises BadInput.
+
+    Accounts of the townsquare on this machine may have the same name: each realm has its own.
+    """
+    if profile.platform in (WEBSITE, MANUAL) or profile.account.endswith(f"@{TOWNSQUARE}"):
+        return
+    place = (profile.platform, profile.account.lower())
+    taken = next((one.id for one in theirs if (one.platform, one.account.lower()) == place), None)
+    if taken is not None:
+        other = "exercise" if realm == "live" else "live"
+        raise BadInput(
+            "realms.account",
+            f"{profile.account} on {profile.platform} is the account of {taken} in the {other} realm",
+            "an exercise has accounts of its own: name another one",
         )
 
 

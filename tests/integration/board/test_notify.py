@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from schemas import subjects
+from schemas.events.notices import NoticeSent
 from services.board import notify
-from services.board.domain.outside_book import OutsideBook
+from services.board.domain.notices import Notice, Step, Waiting
+from services.board.notice_record import NoticeRecord
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
@@ -84,6 +87,46 @@ async def test_an_officer_is_told_once_what_waits_and_each_notice_is_noted(missi
     assert request.request_id in text
     assert "It waits: " in text
     assert [one["step"] for one in notices(folder)] == ["first", "deputies"]
+    told = [NoticeSent.from_bytes(entry.data) for entry in await intake.ledger.history(subjects.NOTICES, 0)]
+    assert [(one.step, one.to, one.request_id) for one in told] == [
+        ("first", ("pio@a.example",), request.request_id),
+        ("deputies", ("mcpe@a.example",), request.request_id),
+    ]
+    assert all(one.since <= one.sent_at <= one.at for one in told)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_board_that_died_had_noted_only_on_disk_comes_on_record(mission: Mission) -> None:
+    """Sent and not appended: the next board appends it, once, and tells nobody again; a secret is in neither."""
+    await mission.begin()
+    await mission.run("gatekeeper")
+    intake = await mission.writer("intake")
+    request = await intake.submit(targets=(FIRE,))
+    async with mail_server([]) as port:
+        (board,) = await mission.run("board")
+        mission.city.notify_folder.mkdir(parents=True)
+        record = NoticeRecord(board, mission.city.notify_folder / "notices.live.jsonl")
+        now = SystemClock().now()
+        one = Waiting(request.request_id, now, "clerk", "Flood.", False, "an approval", "onevoice", now)
+        record.add(Notice(Step.FIRST, ("ntfy://token@host/topic",), (one,)), now)
+        record.close()
+        await mission.stop(board)
+        for _ in range(2):
+            (board,) = await mission.run("board", tune=lambda runtime: with_notices(runtime, settings(port)))
+            await eventually(lambda: on_record(intake, request.request_id, "ntfy"))
+            await mission.stop(board)
+    entries = await intake.ledger.history(subjects.NOTICES, 0)
+    assert sum(NoticeSent.from_bytes(entry.data).to == ("ntfy",) for entry in entries) == 1
+    assert "token" not in (mission.city.notify_folder / "notices.live.jsonl").read_text()
+
+
+async def on_record(writer: Writer, request_id: str, to: str) -> bool:
+    found = await writer.ledger.last(subjects.notice(request_id))
+    return found is not None and to in {
+        name
+        for entry in await writer.ledger.history(subjects.NOTICES, 0)
+        for name in NoticeSent.from_bytes(entry.data).to
+    }
 
 
 async def until(look: Callable[[], bool]) -> None:
@@ -94,7 +137,7 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, OutsideBook()).run)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, tuple).run)
 
 
 @pytest.mark.usefixtures("quick")

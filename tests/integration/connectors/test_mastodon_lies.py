@@ -49,14 +49,14 @@ async def test_an_answer_that_is_none_is_unknown_and_the_look_tells_the_truth(
     mastodon: MastodonRig, kind: str, changes: dict[str, Any], stands: bool
 ) -> None:
     """Within the call's time; then reconcile finds it or does not, and a repeat leaves one post."""
-    intent = an_intent(mastodon.profile("fire"), timeout=6.0)
+    intent = an_intent(mastodon.profile("fire"), timeout=4.0)
     await mastodon.connector.check(intent.profile)
     await mastodon.misbehave(kind, **changes)
     async with Stopwatch() as watch:
         result = await mastodon.connector.publish(intent, store)
     assert isinstance(result, Unknown)
     assert result.cause is Cause.HOST
-    assert watch.seconds < 6.0
+    assert watch.seconds < 4.0
     found = await mastodon.connector.reconcile(intent)
     assert isinstance(found, Posted if stands else Absent)
     assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Posted)

@@ -22,6 +22,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
+from services.fanout.connectors.nextdoor.connector import read_link
 from services.fanout.connectors.send_only import REFUSED_SECONDS
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
@@ -89,8 +90,8 @@ async def test_what_was_taken_without_an_answer_is_never_sent_twice(rig: SendOnl
 
 async def test_a_call_that_is_ended_leaves_who_waits_with_unknown(rig: SendOnlyRig) -> None:
     """As when the lease is over: nobody is told that it was not posted, and it ends in time."""
-    rig.emulator.misbehave("slow", seconds=1.5)
-    intent = an_intent(rig.profile("fire"), TEXT, timeout=1.0)
+    rig.emulator.misbehave("slow", seconds=2.5)
+    intent = an_intent(rig.profile("fire"), TEXT, timeout=2.0)
     results = await asyncio.gather(*(rig.connector.publish(intent, store) for _ in range(3)))
     assert {type(result) for result in results} == {Unknown}
 
@@ -156,8 +157,8 @@ async def test_a_credential_of_another_form_is_never_sent_anywhere(rig: SendOnly
     rig.write_token(profile, credential)
     result = await rig.connector.publish(an_intent(profile, TEXT), store)
     assert isinstance(result, Retryable)
-    if credential and rig.platform == "email":
-        return  # any word may be a password
+    if credential and (rig.platform == "email" or (rig.platform == "nextdoor" and "://" not in credential)):
+        return  # any word may be a password, or a token
     assert result.cause is Cause.OWN
     assert not credential or credential not in result.reason
     assert not (await rig.connector.check(profile)).ok
@@ -199,11 +200,57 @@ async def test_a_picture_comes_with_its_description_or_as_it(rig: SendOnlyRig) -
     fire = rig.profile("fire")
     posted = await rig.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
     assert isinstance(posted, Posted)
-    if rig.platform in ("slack", "teams", "email"):
-        assert ("in words" in posted.note) == (rig.platform != "email")
+    if rig.platform in ("slack", "teams", "email", "nextdoor"):
+        assert ("in words" in posted.note) == (rig.platform not in ("email", "nextdoor"))
         assert [Seen(f"{TEXT}\n\nPicture: {PICTURE.alt}")] == rig.stands(fire)
     else:
         assert [Seen(TEXT, (PICTURE.alt,))] == rig.stands(fire)
+
+
+# --- Nextdoor ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def nextdoor(tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    made = await SendOnlyRig("nextdoor", tmp_path).open()
+    yield made
+    await made.close()
+
+
+async def test_nextdoor_fetches_the_pictures_and_names_the_post(nextdoor: SendOnlyRig) -> None:
+    """A picture that cannot be had blocks nothing; the receipt has the post's own address and name."""
+    gone = Picture(sha256="0" * 64, media_type="image/png", alt="A picture that is nowhere")
+    fire = nextdoor.profile("fire")
+    posted = await nextdoor.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE, gone)), store)
+    assert isinstance(posted, Posted)
+    [post] = nextdoor.emulator.posts
+    assert post.extra == {"pictures": 1}
+    assert posted.note == "picture 2 is missing: its bytes could not be had"
+    assert (posted.remote_id, posted.url) == (post.id, f"{nextdoor.emulator.url}/p/{post.id}")  # type: ignore[attr-defined]
+
+
+async def test_nextdoor_posts_for_agencies_only(nextdoor: SendOnlyRig) -> None:
+    """A neighbour's token, or another agency's, is found out beforehand."""
+    nextdoor.write_token(nextdoor.profile("fire"), nextdoor.token("water"))
+    health = await nextdoor.connector.check(nextdoor.profile("fire"))
+    assert (health.ok, health.cause) == (False, Cause.OWN)
+    assert "agency 1002" in health.detail
+    nextdoor.emulator.agency = False  # type: ignore[attr-defined]
+    assert "no public agency" in (await nextdoor.connector.check(nextdoor.profile("water"))).detail
+
+
+@pytest.mark.parametrize(
+    ("link", "id"),
+    [
+        ("https://nextdoor.com/p/Ab_9-x", "Ab_9-x"),
+        ("https://ca.nextdoor.com/p/Ab9/", "Ab9"),
+        ("https://nextdoor.com.evil.example/p/a", ""),
+        ("javascript:alert(1)", ""),
+        ("", ""),
+    ],
+)
+def test_only_nextdoors_own_addresses_are_kept(link: str, id: str) -> None:  # noqa: A002
+    assert read_link(link, "https://ca.nextdoor.com") == (link if id else "", id)
 
 
 # --- Telegram ---------------------------------------------------------------------------------------------
@@ -333,3 +380,62 @@ async def test_what_is_no_address_is_refused(mail: SendOnlyRig, account: str) ->
     profile = mail.profile("fire").model_copy(update={"account": account})
     assert isinstance(await mail.connector.publish(an_intent(profile, TEXT), store), Permanent)
     assert not (await mail.connector.check(profile)).ok
+
+
+@pytest.fixture(params=["smtp", "lmtp"])
+async def either(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SendOnlyRig]:
+    """A mail server, and a list manager that speaks LMTP (RFC 2033)."""
+    made = await SendOnlyRig("email", tmp_path, lmtp=request.param == "lmtp").open()
+    yield made
+    await made.close()
+
+
+async def test_an_email_arrives_by_either_protocol(either: SendOnlyRig) -> None:
+    assert (await either.connector.check(either.profile("fire"))).ok
+    assert isinstance(await either.connector.publish(an_intent(either.profile("fire"), TEXT), store), Posted)
+    assert [Seen(TEXT)] == either.stands(either.profile("fire"))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("550 5.7.1 Rejected by the list's rules", Permanent),
+        ("552 5.2.2 The mailbox is full", Permanent),
+        ("452 4.2.2 The list is busy", Retryable),
+        ("451 4.3.0 Try again", Retryable),
+    ],
+)
+async def test_a_recipient_that_is_refused_after_the_text_stops_no_other(
+    either: SendOnlyRig, code: str, expected: type
+) -> None:
+    """LMTP answers for each recipient after the text, and SMTP servers before one hand that on: surely not taken."""
+    either.emulator.misbehave("refused_after", code=code)
+    fire, water = an_intent(either.profile("fire"), TEXT), an_intent(either.profile("water"), TEXT)
+    refused = await either.connector.publish(fire, store)
+    assert isinstance(refused, Permanent | Retryable)
+    assert type(refused) is expected
+    assert code[4:] in refused.reason
+    assert isinstance(await either.connector.publish(water, store), Posted)
+    assert either.stands(fire.profile) == []
+    if expected is Retryable:
+        assert isinstance(await either.connector.publish(fire, store), Posted)
+        assert [Seen(TEXT)] == either.stands(fire.profile)
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html_before"])
+async def test_a_lost_answer_after_the_text_is_unknown(either: SendOnlyRig, fault: str) -> None:
+    either.emulator.misbehave(fault)
+    intent = an_intent(either.profile("fire"), TEXT)
+    assert isinstance(await either.connector.publish(intent, store), Unknown)
+    assert isinstance(await either.connector.reconcile(intent), CannotTell)
+
+
+async def test_a_server_that_speaks_the_other_protocol_was_sent_nothing(either: SendOnlyRig) -> None:
+    """The error names LMTP, and the message is held back: a person mends city.toml."""
+    server = mail_server(either)
+    server.lmtp = not server.lmtp
+    intent = an_intent(either.profile("fire"), TEXT)
+    result = await either.connector.publish(intent, store)
+    assert isinstance(result, Retryable)
+    assert "HELO" in result.reason or "LMTP" in result.reason
+    assert either.stands(intent.profile) == []

@@ -394,7 +394,7 @@ async def test_an_exercise_says_so_on_every_page(website: WebsiteRig) -> None:
 
 
 async def test_a_message_says_its_language_and_runs_in_its_direction(website: WebsiteRig) -> None:
-    """WCAG 2.2, 3.1.2; Atom's xml:lang and JSON Feed's language for readers; a notice is in the site's language."""
+    """WCAG 2.2, 3.1.2; Atom's xml:lang and JSON Feed's language for readers; so does what is said about it."""
     arabic = an_intent(FIRE, "اغلوا الماء قبل الشرب.", request_id="rar", language="ar")
     await website.connector.publish(arabic, store)
     page = read(website, "messages/rar/index.html")
@@ -406,7 +406,10 @@ async def test_a_message_says_its_language_and_runs_in_its_direction(website: We
     assert '<div lang="ar">' in (entry.findtext(f"{ATOM}content") or "")
     assert json.loads(read(website, "feed.json"))["items"][0]["language"] == "ar"
     await website.connector.retract(arabic, "")
-    assert 'lang="ar"' not in read(website, "messages/rar/index.html")
+    page = read(website, "messages/rar/index.html")
+    assert '<p class="severity withdrawn" lang="ar" dir="auto">مسحوبة</p>' in page
+    assert '<div class="text" lang="ar">' in page
+    assert "سُحبت هذه الرسالة في" in page
 
 
 async def test_ids_in_feeds_stay_when_the_address_of_the_site_changes(website: WebsiteRig) -> None:

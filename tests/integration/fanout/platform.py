@@ -17,9 +17,11 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from schemas.events.authority import Profile
+from schemas.platforms import WEBSITE
 from services.fanout.connectors.contract import (
     Absent,
     CannotTell,
@@ -52,6 +54,8 @@ class FolderPlatform(Connector):
 
     def __init__(self, folder: Path, platform: str = "mastodon") -> None:
         self.platform = platform
+        if platform == WEBSITE:  # the same key is the same page there
+            self.declaration = replace(self.declaration, when_unknown=WhenUnknown.REPEAT)
         self.folder = folder / platform
         self.folder.mkdir(parents=True, exist_ok=True)
         self._later: dict[str, tuple[float, Intent]] = {}
@@ -145,7 +149,7 @@ class FolderPlatform(Connector):
     def _post(self, intent: Intent) -> Posted:
         post = {"key": intent.idempotency_key, "text": intent.content.parts[0], "id": secrets.token_hex(4)}
         post["follows"] = intent.follows
-        natural = self.platform == "website"
+        natural = self.platform == WEBSITE
         known = [number for number, old in enumerate(self.posts(intent.profile.id)) if old["key"] == post["key"]]
         if natural and known:
             return self._where(intent.profile.id, known[0])

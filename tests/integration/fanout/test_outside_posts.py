@@ -18,14 +18,16 @@ from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
 from services.fanout.connectors.contract import CannotTell, Cause
 from services.fanout.connectors.registry import connectors
+from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.domain import outside
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
+from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.watch import A_TURN, IN_VAIN, OutsideWatch
 from services.kernel.authority.signing import load_key
 from services.kernel.base import web
-from services.kernel.base.city_file import OutsideSection
+from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
 from services.townsquare.posts import PostDraft
 from services.townsquare.server import Townsquare
@@ -215,3 +217,33 @@ async def test_a_large_city_is_looked_at_a_few_at_a_time_and_everybody_has_a_tur
         assert set(watch._due) == set(watched)
         await watch.turn()
         assert watch_of(town, runtime)._marks.load()
+
+
+async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(town: Town, square: Townsquare) -> None:
+    """Until it can; a credential that ends soon, too. Nothing is posted, and the heartbeat says it."""
+    path = town.city.token_path(FIRE)
+    kept = path.read_bytes()
+    path.write_bytes(b"wrong")
+    ends = town.clock.now() + timedelta(days=3)
+    town.city.token_path(WATER).with_suffix(".expires").write_text(ends.isoformat())
+    async with fanout(town, connectors(town.city, "https://mission.example")) as runtime:
+        platforms = connectors(town.city, runtime.control.website)
+        for one in platforms.values():
+            runtime.supervisor.at_end(one.close)
+        destinations = Destinations(runtime, platforms, HostRegistry(runtime))
+        caller = Caller(runtime, runtime.ledger.get_media)
+        checks = ProfileChecks(runtime, destinations, caller, Starts(), CheckSection())
+        runtime.health.profiles = checks.troubles
+        now = town.clock.now()
+        await checks.turn(now + timedelta(minutes=1))
+        assert [one.profile for one in checks.troubles()] == [WATER]
+        await checks.turn(now)
+        fire, water = checks.troubles()
+        assert (fire.profile, water.profile) == (FIRE, WATER)
+        assert "refuses the credential" in fire.reason
+        assert "within 7 days" in water.reason
+        path.write_bytes(kept)
+        checks._due.clear()
+        await checks.turn(now)
+        assert [one.profile for one in checks.troubles()] == [WATER]
+    assert square.posts.posts == {}

@@ -138,7 +138,6 @@ def test_a_city_from_answers_starts_with_real_accounts_and_exercises_on_the_town
         "Departments": "Fire Rescue, Travaux publics",
         "Mastodon account of Fire Rescue": "@VilleFire@social.example",
         "Name of the": "Someone Named",
-        "Other systems": "Road Sensors",
         "Language": "fr-CA",
         "Address of the city's own broker": "tls://broker.ville.example:4222",
     }
@@ -164,4 +163,17 @@ def test_a_city_from_answers_starts_with_real_accounts_and_exercises_on_the_town
     assert not city.token_path("fire-rescue-mastodon").exists(), "a real account's token is put there by hand"
     roles = Counter(grant.role for officer in manifest.officers for grant in officer.grants)
     assert roles[Role.PUBLISHER] == 2
-    assert {s.id for s in manifest.systems} == {"road-sensors"}
+    assert manifest.systems == (), "a system enrols on its own machine"
+
+
+def test_no_key_of_anybody_is_in_clear_but_in_the_demonstration(tmp_path: Path) -> None:
+    """Root keys as their owners sealed them; the others, and systems, enrol on their own machines."""
+    city = make_city(tmp_path / "city", demo_plan(), seals={root: lambda _seed: b"sealed" for root in ("cao", "mcpe")})
+    for realm in ("live", "exercise"):
+        here = load_city(city.folder, realm)
+        kept = {path.stem: path.read_bytes().strip() for path in here.key_path("x").parent.glob("*.nk")}
+        assert {name for name in kept if name != "doctor"} == {"cao", "mcpe"}
+        assert kept["cao"] == kept["mcpe"] == b"sealed"
+        manifest = read_manifest(here)
+        assert manifest.systems == ()
+        assert {one.id for one in manifest.officers if one.public_key is not None} == {"cao", "mcpe"}

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from services.eoc_state.domain.activation import Barrier, Flight, barrier
-from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable
+from services.fanout.connectors.contract import Absent, Permanent, Posted, Retryable, WhenUnknown
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.delivery.judge import CHANGED, STALE
 from services.fanout.domain import receipts, retry
@@ -429,7 +429,7 @@ class Machine:
                 yield Move(f"worker {number} waits with {name}", _with(state, number, None))
             return  # not there yet proves nothing so early
         found = Posted(cast.URL, "1") if landed else Absent()
-        said = receipts.of_look(step.attempt, step.attempt_seq, found, cast.at(state.clock), idempotent=False)
+        said = receipts.of_look(step.attempt, step.attempt_seq, found, cast.at(state.clock), WhenUnknown.LOOK)
         said = reconcile_with_latest(said, place.target.receipt)
         entry = ("receipt", name, step.attempt_seq, str(said.outcome), said.final, None, _worker(state, number))
         after = self._to_record(state, number, head, entry, place.target.receipt_last, self._then("again"))

@@ -43,6 +43,7 @@ class FacebookEmulator(Emulator):
         super().__init__()
         self.photos: dict[str, str] = {}
         self.made: dict[str, datetime] = {}
+        self.asked: list[dict[str, Any]] = []
         self.logins = Logins(suffix="#_=_")
         self.pages = ["1001"]
         """Those that the person who logs in may post on."""
@@ -58,6 +59,7 @@ class FacebookEmulator(Emulator):
         app.router.add_post(f"/{VERSION}/{{page}}/feed", self.create)
         app.router.add_post(f"/{VERSION}/{{page}}/photos", self.photo)
         app.router.add_get(f"/{VERSION}/{{page}}/published_posts", self.listing)
+        app.router.add_get(f"/{VERSION}/{{id}}/comments", self.comments)
         app.router.add_get(f"/{VERSION}/{{id}}", self.one)
         app.router.add_delete(f"/{VERSION}/{{id}}", self.delete)
 
@@ -138,6 +140,21 @@ class FacebookEmulator(Emulator):
         if len(found) > begin + size:
             body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}
         return web.json_response(body)
+
+    def ask(self, who: str, text: str, under: str) -> str:
+        """Have somebody comment a post; return the comment's id."""
+        name = f"{under.partition('_')[2]}_{self.next_id()}"
+        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
+        link = f"https://www.facebook.com/{under}?comment_id={name}"
+        comment = {"id": name, "message": text, "created_time": at, "permalink_url": link, "under": under}
+        self.asked.append(comment | ({"from": {"name": who, "id": who}} if who else {}))
+        return name
+
+    async def comments(self, request: web.Request) -> web.Response:
+        post = self._post(request)
+        shown = [one for one in self.asked if one["under"] == post.id]
+        fields = request.query["fields"].split(",")
+        return web.json_response({"data": [{key: one[key] for key in fields if key in one} for one in shown]})
 
     async def one(self, request: web.Request) -> web.Response:
         return web.json_response(self._shown(self._post(request)))

@@ -1,4 +1,4 @@
-"""A real SMTP server (aiosmtpd) that keeps what it took, takes one password, and misbehaves on order."""
+"""A real SMTP or LMTP server (aiosmtpd) that keeps what it took, takes one password, and misbehaves on order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
+from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.emulators.base import Fault, Place, Post
@@ -16,10 +17,14 @@ USER, PASSWORD = "onevoice", "a-password-of-the-office"
 
 
 class MailServer(Place):
-    """Takes what comes for anybody. A fault with a ``code`` says it at RCPT (as text: ``550 words``), or at AUTH."""
+    """Takes what comes for anybody. A fault with a ``code`` says it at RCPT (as text: ``550 words``), or at AUTH.
 
-    def __init__(self) -> None:
+    ``refused_after`` says it after the text. ``lmtp``: it speaks LMTP (RFC 2033) instead of SMTP.
+    """
+
+    def __init__(self, lmtp: bool = False) -> None:
         super().__init__()
+        self.lmtp = lmtp
         self.messages: list[EmailMessage] = []
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -40,7 +45,8 @@ class MailServer(Place):
         self._server.close()
 
     def _session(self) -> SMTP:
-        return SMTP(self, authenticator=self._authenticate, auth_require_tls=False, timeout=20)
+        speaking = LMTP if self.lmtp else SMTP
+        return speaking(self, authenticator=self._authenticate, auth_require_tls=False, timeout=20)
 
     def _authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
@@ -67,6 +73,8 @@ class MailServer(Place):
         fault, self._fault = self._fault, None
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.kind == "refused_after":
+            return fault.code
         if fault is None or not fault.kind.endswith("_before"):
             self._keep(envelope)
         if fault is not None and fault.kind.startswith("html"):

@@ -113,6 +113,7 @@ def everything(builder: LedgerBuilder) -> None:
         builder.receipt(request, attempt, FIRE, receipt, reason="as told", **_more(builder, receipt))
     _resolutions(builder, request, attempt)
     builder.acknowledge(builder.outside(card_sha256=canonical.sha256(b"card")))
+    builder.notice("r7c")
     builder.seal()
 
 

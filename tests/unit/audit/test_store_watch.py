@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.store_watch import GIVEN, StoreUse, look, store_of
+from services.audit.store_watch import GIVEN, BrokerUse, StoreUse, look, store_of
 from services.kernel.base.city import City
 from tests.support.ledger_builder import demo_city
 
@@ -51,3 +51,15 @@ def test_the_broker_s_store_is_watched_where_it_is_here_and_else_the_second_copy
     nats = city.settings.nats.model_copy(update={"url": "nats://127.0.0.1:4222", "embedded": False})
     away = City(city.folder, city.settings.model_copy(update={"nats": nats}))
     assert store_of(away) == city.audit_folder
+
+
+@pytest.mark.parametrize(
+    ("used", "most", "told"),
+    [(69 * GB, 100 * GB, None), (71 * GB, 100 * GB, "71% is used, 71.0 GB of 100.0 GB"), (71 * GB, None, None)],
+)
+def test_people_are_told_at_70_percent_of_what_a_broker_elsewhere_may_store(
+    used: int, most: int | None, told: str | None
+) -> None:
+    found = BrokerUse(used, most).trouble()
+    assert (found is None) is (told is None)
+    assert found is None or found.endswith(str(told))

@@ -57,7 +57,7 @@ def test_officers_are_told_what_it_is_and_what_to_type(builder: LedgerBuilder) -
     assert waiting.since <= builder.now + timedelta(seconds=1)
     notice = Notice(Step.FIRST, ("pio@mission.example",), (waiting,))
     text = body(notice, [("today, 04:00", "never")])
-    assert f"{NAME}, on {FIRE}, seen today, 04:00" in text
+    assert f"{NAME}: a post that did not come through the gate, since today, 04:00" in text
     assert "did not come through the gate" in text
     assert f"onevoice outside ack {NAME}" in text
     assert "not posted after" not in text

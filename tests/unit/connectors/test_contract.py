@@ -23,7 +23,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.registry import LIMITS, connectors
-from services.fanout.domain.settling import settling_of
+from services.fanout.delivery.places import declared_leads
 from services.kernel.base.city import City
 from services.kernel.base.city_file import CityFile
 
@@ -74,11 +74,13 @@ def test_a_correction_by_what_is_not_declared_is_refused(correction: Correction)
     Declaration(WhenUnknown.LOOK, correction, edit=True, reply=True)
 
 
-def test_every_platform_is_declared_limited_and_judged_alike(tmp_path: Path) -> None:
-    """What is repeated without a look is exactly what the fan-out takes for safe to repeat."""
+def test_only_a_connector_that_declares_it_shows_the_leads_post(tmp_path: Path) -> None:
+    tools = connectors(a_city(tmp_path), "https://mission.example")
+    assert declared_leads({"x": "city-x", "mastodon": "city-mastodon", "other": "city-other"}, tools) == {"x": "city-x"}
+
+
+def test_every_platform_is_declared_and_limited(tmp_path: Path) -> None:
     tools = connectors(a_city(tmp_path), "https://mission.example")
     assert set(tools) == set(LIMITS)
     for name, connector in tools.items():
         assert connector.platform == name
-        repeats = connector.declaration.when_unknown is WhenUnknown.REPEAT
-        assert repeats == settling_of(name, 15.0).idempotent

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.emulators import facebook, instagram, linkedin, meta, telegram, threads
+from tests.support.emulators import facebook, instagram, linkedin, meta, nextdoor, telegram, threads
 from tests.support.emulators.base import Emulator
 from tests.support.emulators.described import described
 from tests.support.emulators.hooks import ReceiverEmulator, SlackEmulator, TeamsEmulator
@@ -22,6 +22,7 @@ EMULATORS: tuple[type[Emulator], ...] = (
     threads.ThreadsEmulator,
     instagram.InstagramEmulator,
     telegram.TelegramEmulator,
+    nextdoor.NextdoorEmulator,
     SlackEmulator,
     TeamsEmulator,
     ReceiverEmulator,
@@ -96,6 +97,7 @@ POSTS: dict[str, str] = {
     "threads": "/v1.0/1001/threads_publish",
     "instagram": "/v24.0/1001/media_publish",
     "telegram": "/bot1:a/sendMessage",
+    "nextdoor": "/external/api/partner/v1/post/create/",
     "slack": "/services/T0/B0/fire",
     "teams": "/workflows/fire/triggers/manual/paths/invoke",
     "webhook": "/in/fire",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from schemas.events.authority import Realm
+from schemas.events.control import ProfileAdd, ProfileRemove
 from services.desk.city.wall import refuse_live, refuse_shared, shared
 from services.desk.views.health import Level, realms
 from services.kernel.base.city import City
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
-from tests.support.ledger_builder import START, demo_city
+from services.registry.domain.sanction import check_apart
+from services.registry.handlers import profiles_of_the_other_realm
+from tests.support.ledger_builder import START, LedgerBuilder, demo_city
 
 
 @pytest.fixture
@@ -62,3 +67,41 @@ def test_a_profile_of_the_exercise_is_no_live_account(tmp_path: Path) -> None:
         refuse_live(city, [account.model_copy(update={"id": "drill-x"})])
     assert caught.value.code == "realms.account"
     assert "drill-x" in caught.value.message
+
+
+def test_an_account_that_was_ordered_later_in_both_realms_is_found(city: City) -> None:
+    """The manifests know nothing of it; the second copies do."""
+    account = demo_plan().profiles[0].model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
+    places: tuple[tuple[Realm, str], ...] = (("live", "MissionFire"), ("exercise", "missionfire"))
+    for realm, name in places:
+        refuse_shared(city)
+        builder = LedgerBuilder(City(city.folder, city.settings, realm))
+        builder.genesis()
+        builder.order("mcpe", ProfileAdd(profile=account.model_copy(update={"account": name})))
+        builder.write()
+    with pytest.raises(BadInput) as caught:
+        refuse_shared(city)
+    assert (caught.value.code, "fire-x" in caught.value.message) == ("realms.account", True)
+    assert realms(list(shared(city))).level is Level.FAIL
+    with pytest.raises(BadInput):
+        refuse_live(city, [account])
+    builder.order("mcpe", ProfileRemove(profile="fire-x"))
+    shutil.rmtree(builder.city.audit_folder)
+    builder.write()
+    refuse_shared(city)
+
+
+def test_the_registry_refuses_an_account_of_the_other_realms_manifest(tmp_path: Path) -> None:
+    plan = demo_plan()
+    account = plan.profiles[0].model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
+    made = make_city(tmp_path / "other", replace(plan, profiles=(*plan.profiles, account)), ManualClock(START))
+    theirs = profiles_of_the_other_realm(City(made.folder, made.settings, "exercise"))
+    assert "fire-x" in {one.id for one in theirs}
+    with pytest.raises(BadInput) as caught:
+        check_apart(account.model_copy(update={"id": "drill", "account": "missionFIRE"}), theirs, "exercise")
+    assert (caught.value.code, "live realm" in caught.value.message) == ("realms.account", True)
+    check_apart(account.model_copy(update={"account": "MissionFireDrill"}), theirs, "exercise")
+    for one in plan.profiles:  # the website and the townsquare are each realm's own
+        check_apart(one, theirs, "exercise")
+    (made.manifest_path).unlink()
+    assert profiles_of_the_other_realm(City(made.folder, made.settings, "exercise")) == ()

@@ -12,7 +12,9 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import limits
 from services.fanout.domain.limits import HostLimit, Rate
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import HostRegistry
+from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.ledger.entry import Entry
@@ -37,7 +39,9 @@ class City:
         self.hosts = HostRegistry(runtime)
         self.troubles: dict[str, str] = {}
         nobody: Any = None
-        self.admission = Admission(runtime, self.hosts, nobody, Credentials(runtime))
+        self.admission = Admission(
+            runtime, self.hosts, nobody, Credentials(runtime), PrepaidCredit(runtime, XSection())
+        )
 
     def folded(self, worker: str, *, void: str = "", age: float = 0.0) -> None:
         made = attempt(worker=worker)

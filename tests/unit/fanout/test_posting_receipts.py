@@ -10,7 +10,7 @@ import pytest
 
 from schemas.events.control import Posture
 from schemas.events.deliveries import Receipt, ReceiptOutcome
-from services.fanout.connectors.contract import Absent, Posted
+from services.fanout.connectors.contract import Absent, CannotTell, Correction, Declaration, Posted, WhenUnknown
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
@@ -21,8 +21,10 @@ from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAtte
 from services.fanout.delivery.settler import Settler
 from services.fanout.domain.limits import HostLimit
 from services.fanout.domain.settings import FanoutSettings
-from services.fanout.domain.step import LookAgain, Place, Settle
+from services.fanout.domain.step import LookAgain, Place, Settle, Wait
+from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
+from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.chain import Chain
 from services.kernel.fold.state import RequestState, TargetState
@@ -42,9 +44,9 @@ class Records:
 class Rig:
     """A posting worker that stands beside another one, which delivers while this one is busy."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
         self.records, self.clock = Records(), ManualClock(NOW)
-        self.found: Posted | Absent = Absent()
+        self.found: Posted | Absent | CannotTell = Absent()
         made = attempt()
         self.target = TargetState(
             attempt=made, attempt_seq=50, answered=False, receipt_last=44, effective=[50], number=1
@@ -61,15 +63,16 @@ class Rig:
             clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
         )
         host: Any = SimpleNamespace(note_answer=lambda *_: None)
+        connector = SimpleNamespace(declaration=Declaration(policy, Correction.NEW_POST))
         destinations: Any = SimpleNamespace(
-            profile=profile, connector=lambda _name: object(), host=lambda _profile: host
+            profile=profile, connector=lambda _name: connector, host=lambda _profile: host
         )
         caller: Any = SimpleNamespace(look=self.look)
         read_back: Any = SimpleNamespace(watch=lambda *_: None)
         records: Any = self.records
         nobody: Any = None
         settings = FanoutSettings(15.0)
-        conclusion = Conclusion(runtime, records, read_back)
+        conclusion, credit = Conclusion(runtime, records, read_back), PrepaidCredit(runtime, XSection())
         self.settler = Settler(runtime, destinations, EarlierPosts(runtime), caller, records, conclusion, settings)
         self.posting = Posting(
             runtime,
@@ -77,7 +80,7 @@ class Rig:
             destinations,
             nobody,
             nobody,
-            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime)),
+            Admission(runtime, HostRegistry(runtime), nobody, Credentials(runtime), credit),
             nobody,
             caller,
             records,
@@ -86,7 +89,7 @@ class Rig:
             settings,
         )
 
-    async def look(self, *_: object) -> Posted | Absent:
+    async def look(self, *_: object) -> Posted | Absent | CannotTell:
         self.another_delivers()
         return self.found
 
@@ -101,6 +104,24 @@ async def test_what_was_found_in_a_look_follows_on_what_stood_before_the_look() 
     slot: Any = SimpleNamespace(calling=lambda: None)
     await rig.settler.settle(rig.place, Settle(attempt(), 50, 20.0), slot)
     assert rig.records.written == [(ReceiptOutcome.WITHHELD, 44)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "wrote"),
+    [
+        (WhenUnknown.LOOK, []),
+        (WhenUnknown.PERSON, [(ReceiptOutcome.UNCONFIRMED, 44)]),
+        (WhenUnknown.REPEAT, [(ReceiptOutcome.UNCONFIRMED, 44)]),
+    ],
+)
+async def test_only_a_platform_that_can_be_asked_is_asked_again(policy: WhenUnknown, wrote: list[Any]) -> None:
+    """What a platform can never show goes to a person at once, and is not asked for in vain for two minutes."""
+    rig = Rig(policy)
+    rig.found = CannotTell("it does not show what was sent to it")
+    slot: Any = SimpleNamespace(calling=lambda: None)
+    outcome = await rig.settler.settle(rig.place, Settle(attempt(), 50, 1.0), slot)
+    assert rig.records.written == wrote
+    assert isinstance(outcome, Wait) == (policy is WhenUnknown.LOOK)
 
 
 async def test_who_slept_before_its_call_takes_back_nothing_that_another_delivered() -> None:

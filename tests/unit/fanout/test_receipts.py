@@ -14,6 +14,7 @@ from services.fanout.connectors.contract import (
     Posted,
     Retracted,
     Retryable,
+    WhenUnknown,
 )
 from services.fanout.delivery.caller import NotAttempted
 from services.fanout.domain import receipts, retry
@@ -47,28 +48,29 @@ def test_a_call_that_ended_clearly(
 
 
 LOOKS = [
-    (POSTED, False, "delivered", True),
-    (Absent(), False, "withheld", False),
-    (Absent(begun=BEGUN), False, "withheld", False),
-    (HandedOver("enter it by hand"), False, "unconfirmed", True),
-    (CannotTell("no access"), False, "unconfirmed", True),
-    (CannotTell("no access"), True, "unconfirmed", False),
+    (POSTED, WhenUnknown.LOOK, "delivered", True),
+    (Absent(), WhenUnknown.LOOK, "withheld", False),
+    (Absent(begun=BEGUN), WhenUnknown.LOOK, "withheld", False),
+    (HandedOver("enter it by hand"), WhenUnknown.PERSON, "unconfirmed", True),
+    (CannotTell("no access"), WhenUnknown.LOOK, "unconfirmed", True),
+    (CannotTell("no access"), WhenUnknown.PERSON, "unconfirmed", True),
+    (CannotTell("no access"), WhenUnknown.REPEAT, "unconfirmed", False),
 ]
 
 
-@pytest.mark.parametrize(("found", "idempotent", "outcome", "final"), LOOKS)
+@pytest.mark.parametrize(("found", "policy", "outcome", "final"), LOOKS)
 def test_an_attempt_that_was_looked_for(
-    found: Posted | Absent | HandedOver | CannotTell, idempotent: bool, outcome: str, final: bool
+    found: Posted | Absent | HandedOver | CannotTell, policy: WhenUnknown, outcome: str, final: bool
 ) -> None:
-    made = receipts.of_look(attempt(), 50, found, NOW, idempotent=idempotent)
+    made = receipts.of_look(attempt(), 50, found, NOW, policy)
     assert (str(made.outcome), made.final, made.attempt_seq) == (outcome, final, 50)
     assert made.reason
 
 
 def test_the_beginning_of_a_thread_that_stands_is_on_record() -> None:
-    made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, idempotent=False)
+    made = receipts.of_look(attempt(), 50, Absent(begun=BEGUN), NOW, WhenUnknown.LOOK)
     assert (made.url, made.remote_id) == (BEGUN.url, BEGUN.remote_id)
-    assert receipts.of_look(attempt(), 50, Absent(), NOW, idempotent=False).url is None
+    assert receipts.of_look(attempt(), 50, Absent(), NOW, WhenUnknown.LOOK).url is None
 
 
 LAST = receipts.of_result(attempt(), 40, POSTED, NOW)
@@ -114,7 +116,7 @@ def test_what_vanished_after_it_was_delivered_is_left_to_a_person() -> None:
 def test_a_post_that_was_attempted_often_enough_ends_in_what_is_known(
     result: Absent | CannotTell, outcome: str
 ) -> None:
-    made = receipts.exhausted(receipts.of_look(attempt(), 50, result, NOW, idempotent=True), 24)
+    made = receipts.exhausted(receipts.of_look(attempt(), 50, result, NOW, WhenUnknown.REPEAT), 24)
     assert (str(made.outcome), made.final) == (outcome, True)
     assert "24 attempts" in made.reason
 

@@ -36,6 +36,7 @@ WRITERS = {
     subjects.RESOLUTIONS: {"fanout"},
     subjects.OUTSIDE_POSTS: {"fanout"},
     subjects.ACKNOWLEDGEMENTS: {"fanout"},
+    subjects.NOTICES: {"board"},
     subjects.SEAL: {"audit"},
     subjects.MEDIA_ALL: {"intake", "fanout"},
     subjects.UPLOADS_ALL: {"intake"},

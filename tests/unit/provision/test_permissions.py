@@ -54,6 +54,8 @@ def test_each_right_to_publish_has_its_reason_in_the_row(row: flow.Service) -> N
             assert found[1] in {*row.reads, *({streams.TRIES} if row.again else ())}
         elif found := re.fullmatch(r"CORE\.API\.STREAM\.INFO\.([A-Z]+)", right):
             assert found[1] in {*row.reads, streams.DEAD, *({streams.TRIES} if row.again else ())}
+        elif right == "CORE.API.INFO":
+            assert row.asks_store
         elif right == "CORE.API.DIRECT.GET.LEDGER":
             assert row.folds
         elif right == subjects.DEAD_CLOSED_ALL:

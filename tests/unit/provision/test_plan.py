@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.kernel.base.errors import BadInput
 from services.provision.city.city_init import check_plan
-from services.provision.plan.city_plan import CityPlan, demo_plan
+from services.provision.plan.city_plan import CityPlan, PlannedSystem, demo_plan
 from services.provision.plan.interactive import interactive_plan, slug
 
 
@@ -107,7 +109,6 @@ def test_the_disclosure_is_the_citys_own() -> None:
         ("Mastodon account of Fire", "fi re@social.example"),
         ("Mastodon account of Fire", "fire@bad host"),
         ("Name of the Chief", "x" * 121),
-        ("Other systems", "Road, road"),
     ],
 )
 def test_an_answer_that_stays_wrong_ends_it(question: str, answer: str) -> None:
@@ -128,15 +129,11 @@ def test_an_account_for_two_profiles_is_refused() -> None:
     assert caught.value.code == "init.twice"
 
 
-def test_a_system_named_like_an_officer_is_refused() -> None:
-    with pytest.raises(BadInput, match="cao"):
-        check_plan(Script(**{"Other systems": "CAO"}).plan())
-
-
-def test_the_health_checks_own_name_is_nobodys() -> None:
-    with pytest.raises(BadInput) as caught:
-        check_plan(Script(**{"Other systems": "Doctor"}).plan())
-    assert caught.value.code == "init.reserved"
+@pytest.mark.parametrize(("name", "code"), [("cao", "init.twice"), ("doctor", "init.reserved")])
+def test_a_system_named_like_an_officer_or_the_health_check_is_refused(name: str, code: str) -> None:
+    with pytest.raises(BadInput, match=name) as caught:
+        check_plan(replace(Script().plan(), systems=(PlannedSystem(name, "A system"),)))
+    assert caught.value.code == code
 
 
 def test_the_demonstration_plan_is_sound() -> None:

@@ -19,6 +19,7 @@ from services.fanout.connectors.bluesky import listing
 from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
+from services.fanout.connectors.bluesky.mentions import mentions
 from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, Thread, under
 from services.fanout.connectors.bluesky.record import (
     COLLECTION,
@@ -55,6 +56,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -240,6 +242,13 @@ class BlueskyConnector(Connector):
             return way
         endpoint = Endpoint(way.login.base, "", way.deadline)
         return await listing.posts_of(self._http, self._clock, endpoint, way.did, self._app, since)
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return who mentioned, answered or quoted the account since a time."""
+        way = await self._entrance.enter(profile, _CHECK_SECONDS)
+        if not isinstance(way, Way):
+            return CannotTell(way.reason, way.cause if isinstance(way, Retryable) else None)
+        return await mentions(self._sessions, self._clock, way, profile.id, self._app, since)
 
     async def close(self) -> None:
         """Close all connections."""

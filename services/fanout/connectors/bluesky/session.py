@@ -75,6 +75,7 @@ class Sessions:
         value: Mapping[str, Any] | None = None,
         data: bytes | None = None,
         media_type: str | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Outcome | Refused:
         """Call a method (its NSID) within a session; one that has expired is renewed, and the call made once more."""
         session: BlueskySession | None = None
@@ -84,7 +85,9 @@ class Sessions:
             if not isinstance(found, BlueskySession):
                 return found
             endpoint = Endpoint(login.base, found.access, deadline)
-            outcome = await self._http.call(endpoint, method, f"/xrpc/{name}", value=value, data=data, headers=headers)
+            outcome = await self._http.call(
+                endpoint, method, f"/xrpc/{name}", value=value, data=data, headers=headers, query=query
+            )
             if session is not None or error_of(outcome) not in _EXPIRED:
                 return outcome
             session = found

@@ -1,4 +1,4 @@
-"""E-mail to a list's address, over the city's mail server (RFC 5321). Idempotency class E.
+"""E-mail to a list's address, over the city's mail server (RFC 5321) or its list manager (RFC 2033). Class E.
 
 A server that took a message says so, and shows nothing afterwards. When that answer is lost, a person decides.
 """
@@ -26,7 +26,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.email.message import email_of, message_id
-from services.fanout.connectors.email.transfer import Security, Server, Taken, greet, send
+from services.fanout.connectors.email.transfer import Protocol, Security, Server, Taken, greet, send
 from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
 from services.kernel.base.clock import Clock
 
@@ -49,6 +49,7 @@ class EmailConnector(SendOnlyConnector):
         self,
         host: str,
         port: int,
+        protocol: Protocol,
         security: Security,
         token_path: Callable[[str], Path],
         *,
@@ -61,6 +62,7 @@ class EmailConnector(SendOnlyConnector):
         super().__init__(token_path, clock=clock)
         self._host = host
         self._port = port
+        self._protocol: Protocol = protocol
         self._security: Security = security
         self._sender = sender
         self._name = name
@@ -92,7 +94,8 @@ class EmailConnector(SendOnlyConnector):
         return Health(True, f"the mail server lets us in; whether {profile.account} exists only a message shows")
 
     def _server(self, credential: str) -> Server:
-        return Server(self._host, self._port, self._security, self._username, credential, self._context)
+        place = self._host, self._port, self._protocol, self._security
+        return Server(*place, self._username, credential, self._context)
 
     def _objection(self, profile: Profile) -> str:
         if not self._host or not self._sender:

@@ -1,4 +1,4 @@
-"""One e-mail over SMTP, on a connection of its own whose bytes never leave after its deadline (``sockets``)."""
+"""One e-mail over SMTP or LMTP, on a connection of its own whose bytes never leave after its deadline (``sockets``)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,46 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from aiosmtplib import SMTP, SMTPException, SMTPHeloError, SMTPResponse, SMTPResponseException, SMTPStatus
+from aiosmtplib.typing import Default
 
 from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import end_sending, open_socket
 
 Security = Literal["tls", "starttls", "none"]
+Protocol = Literal["smtp", "lmtp"]
 
 
 @dataclass(frozen=True)
 class Server:
-    """The mail server that takes the city's messages."""
+    """The mail server that takes the city's messages, or with ``lmtp`` the list manager itself."""
 
     host: str
     port: int
+    protocol: Protocol
     security: Security
     username: str
     password: str = field(repr=False)
     context: ssl.SSLContext | None = None
+
+
+class _Lmtp(SMTP):
+    """LMTP (RFC 2033): another greeting; for one recipient there is one answer after the text, as SMTP has it."""
+
+    async def ehlo(self, *, hostname: str | None = None, timeout: Any = Default.token) -> SMTPResponse:  # noqa: ASYNC109
+        """Greet with LHLO; raises SMTPHeloError where that is not understood."""
+        name = hostname or self.local_hostname or "localhost"
+        response = await self.execute_command(b"LHLO", name.encode("ascii"), timeout=timeout)
+        if response.code != SMTPStatus.completed:
+            raise SMTPHeloError(response.code, f"it does not speak LMTP: {response.message}")
+        self.last_ehlo_response = response
+        return response
+
+    async def helo(self, *, hostname: str | None = None, timeout: Any = Default.token) -> SMTPResponse:  # noqa: ASYNC109
+        """Greet as before: LMTP has no second greeting."""
+        return await self.ehlo(hostname=hostname, timeout=timeout)
 
 
 class _Step(Enum):
@@ -104,7 +124,8 @@ async def _opened(server: Server, sender: str, deadline: float) -> AsyncIterator
         line = await _connected(server)
         try:
             left = deadline - asyncio.get_running_loop().time()
-            client = SMTP(
+            speaking = _Lmtp if server.protocol == "lmtp" else SMTP
+            client = speaking(
                 hostname=server.host,
                 sock=line,
                 local_hostname=sender.rpartition("@")[2],

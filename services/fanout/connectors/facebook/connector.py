@@ -41,8 +41,10 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, cannot_tell
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
+from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
@@ -190,6 +192,27 @@ class FacebookConnector(Connector):
         if told != page.id:
             return Health(False, "the token is not this Page's", Cause.OWN)
         return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return what people wrote under the Page's newest posts."""
+        page = self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Page):
+            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+        posts = await self._listed(page, since - ASKED_ABOUT)
+        if isinstance(posts, CannotTell):
+            return posts
+        found: list[Inquiry] = []
+        for post in sorted(posts, key=lambda one: one.at, reverse=True)[:NEWEST]:
+            query = {"fields": "id,message,from,created_time,permalink_url", "filter": "stream", "limit": "100"}
+            rows = await self._graph.listed(page, f"/{post.id}/comments", query, "what people commented")
+            if isinstance(rows, CannotTell):
+                return rows
+            try:
+                comments = [comment_of(one, profile.id, post.id, page.id, self._site) for one in rows]
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                return self._graph.unread("what people commented", error)
+            found += [one for one in comments if one is not None and one.at >= since]
+        return found
 
     async def close(self) -> None:
         """Close all connections."""

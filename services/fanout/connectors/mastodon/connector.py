@@ -39,13 +39,16 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
+from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
+from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
+from services.fanout.connectors.mastodon.standing import addressed, not_let_in, posted
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address
@@ -133,7 +136,7 @@ class MastodonConnector(Connector):
             if isinstance(uploaded, NotSent):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
-        stands = _addressed(standing, account.endpoint.base)
+        stands = addressed(standing, account.endpoint.base)
         answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
@@ -153,7 +156,7 @@ class MastodonConnector(Connector):
                 return self._give_up(intent, done, stands, account.endpoint.token)
             stands.append((done.id, own_address(done.url, account.endpoint.base)))
             note = "; ".join(filter(None, (note, done.remark)))
-        return _posted(stands, note)
+        return posted(stands, note)
 
     def _give_up(
         self, intent: Intent, result: Retryable | Permanent | Unknown, stands: list[tuple[str, str]], token: str
@@ -167,8 +170,8 @@ class MastodonConnector(Connector):
             return result
         count = f"{len(stands)} of {len(intent.content.parts)} parts stand: {result.reason}"
         if isinstance(result, Permanent):
-            return Permanent(count, begun=_posted(stands))
-        return Retryable(count, result.after, begun=_posted(stands), cause=result.cause)
+            return Permanent(count, begun=posted(stands))
+        return Retryable(count, result.after, begun=posted(stands), cause=result.cause)
 
     async def _upload(
         self, endpoint: Endpoint, intent: Intent, fetch_media: FetchMedia
@@ -188,23 +191,23 @@ class MastodonConnector(Connector):
         """Look for it among the account's own posts since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
-            return _not_let_in(account)
+            return not_let_in(account)
         standing = await self._find(account, intent)
         if isinstance(standing, CannotTell):
             return standing
         if not standing:
             return Absent()
-        posted = _posted(_addressed(standing, account.endpoint.base))
-        return posted if len(standing) == len(intent.content.parts) else Absent(begun=posted)
+        found = posted(addressed(standing, account.endpoint.base))
+        return found if len(standing) == len(intent.content.parts) else Absent(begun=found)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its statuses by id, and compare it with what was approved; Absent as soon as one is gone."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
-            return _not_let_in(account)
+            return not_let_in(account)
         there = await answering(self._http, self._clock, account.endpoint, intent)
         if isinstance(there, Retryable):
-            return _not_let_in(there)
+            return not_let_in(there)
         if isinstance(there, Intent):  # else what it answers is gone, and the server shows it alone
             intent = there
         found = await compare(self._http, self._clock, account.endpoint, intent, remote_id.split(","), self._language)
@@ -242,8 +245,15 @@ class MastodonConnector(Connector):
         """Return the account's statuses since a time."""
         account = await self._enter(profile, _CHECK_SECONDS)
         if not isinstance(account, _Account):
-            return _not_let_in(account)
+            return not_let_in(account)
         return await listing.posts_of(self._http, self._clock, account.endpoint, account.id, since)
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return who mentioned the account in public since a time, or answered it."""
+        account = await self._enter(profile, _CHECK_SECONDS)
+        if not isinstance(account, _Account):
+            return not_let_in(account)
+        return await mentions(self._http, self._clock, account.endpoint, profile.id, since)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -275,26 +285,11 @@ class MastodonConnector(Connector):
     async def _find(self, account: _Account, intent: Intent) -> list[Status] | CannotTell:
         there = await answering(self._http, self._clock, account.endpoint, intent)
         if not isinstance(there, Intent):
-            return _not_let_in(there)
+            return not_let_in(there)
         parts, made_at, answers = intent.content.parts, intent.author_time, _answers(there)
         return await find(self._http, self._clock, account.endpoint, account.id, parts, made_at, answers)
-
-
-def _not_let_in(why: Retryable | Permanent) -> CannotTell:
-    if isinstance(why, Permanent):
-        return CannotTell(why.reason)
-    return CannotTell(why.reason, why.cause, why.after)
-
-
-def _addressed(standing: list[Status], base: str) -> list[tuple[str, str]]:
-    """Return ids and addresses; an address that is not the server's own is left out."""
-    return [(status.id, own_address(status.url, base)) for status in standing]
 
 
 def _answers(intent: Intent) -> str | None:
     """Return the id of the status that the first part answers: the first part of the earlier post."""
     return intent.follows.partition(",")[0] or None
-
-
-def _posted(stands: list[tuple[str, str]], note: str = "") -> Posted:
-    return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)

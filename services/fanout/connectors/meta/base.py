@@ -36,15 +36,12 @@ from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Containers, TwoSteps
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.pictures import PublicPictures
-from services.fanout.connectors.meta.reading import address_of, answers_of, left_of
+from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of, answers_of, left_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.clock import Clock, SystemClock
 
-_NEWEST = 10
-_ASKED_ABOUT = timedelta(days=2)
-"""People ask under the newest posts: so many of them, of so long, are looked at."""
 _MARGIN = timedelta(seconds=30)
 _POSTS = "the account's posts"
 NOT_THERE = 100
@@ -176,11 +173,11 @@ class MetaConnector(Connector):
         account = self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
             return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
-        posts = await self._listed(account, self._edges.listing, since - _ASKED_ABOUT)
+        posts = await self._listed(account, self._edges.listing, since - ASKED_ABOUT)
         if isinstance(posts, CannotTell):
             return posts
         found: list[Inquiry] = []
-        for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:_NEWEST]:
+        for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:NEWEST]:
             answers = await self._answers(account, profile.id, post.id)
             if isinstance(answers, CannotTell):
                 return answers

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.fanout.connectors.inquiry import Inquiry
+
+NEWEST = 10
+ASKED_ABOUT = timedelta(days=2)
+"""People ask under the newest posts: so many of them, of so long, are looked at."""
 
 
 def address_of(value: Any, site: str) -> str:
@@ -28,6 +32,23 @@ def answers_of(body: Any, profile: str, post: str, site: str) -> list[Inquiry]:
         )
         for one in body["data"]
     ]
+
+
+def comment_of(value: Any, profile: str, post: str, page: str, site: str) -> Inquiry | None:
+    """Return what somebody commented under a Page's post; None for the Page's own words."""
+    author = value.get("from") or {}
+    if str(author.get("id", "")) == page:
+        return None
+    url = str(value.get("permalink_url", ""))
+    return Inquiry(
+        profile,
+        str(value["id"]),
+        str(author.get("name") or "?"),
+        str(value.get("message") or ""),
+        datetime.fromisoformat(value["created_time"]),
+        url if url.startswith(f"{site}/") else "",
+        post,
+    )
 
 
 def left_of(body: Any) -> int | None:

@@ -185,9 +185,12 @@ def content_html(message: MessageView, base: str) -> str:
 
 
 def _notice(notice: NoticeView, base: str) -> Markup:
-    if notice.path is None:
-        return Markup("<p><strong>{}</strong></p>").format(notice.words)
-    return Markup('<p><strong><a href="{}/{}">{}</a></strong></p>').format(base, notice.path, notice.words)
+    words = Markup("<strong>{}</strong>").format(notice.words)
+    if notice.path is not None:
+        words = Markup('<strong><a href="{}/{}">{}</a></strong>').format(base, notice.path, notice.words)
+    if notice.language is None:
+        return Markup("<p>{}</p>").format(words)
+    return Markup('<p lang="{}" dir="auto">{}</p>').format(notice.language, words)
 
 
 def _plain(notice: NoticeView, base: str) -> str:

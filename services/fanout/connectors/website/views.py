@@ -13,20 +13,14 @@ from markupsafe import Markup, escape
 
 from schemas import links
 from schemas.events.authority import Profile
-from schemas.events.requests import Act, PlatformContent
+from schemas.events.requests import PlatformContent
+from services.fanout.connectors.website.labels import Labels, labels_in
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
 _GRAPHEME = regex.compile(r"\X")
 _TITLE = 80
 _EXCERPT = 1_200
-
-SEVERITIES = {
-    "extreme": "Extreme",
-    "severe": "Severe",
-    "moderate": "Moderate",
-    "minor": "Minor",
-}
 
 
 @dataclass(frozen=True)
@@ -61,16 +55,19 @@ class PlaceView:
 
 @dataclass(frozen=True)
 class NoticeView:
-    """What came of a message, or what it comes after: in words, with the path of the other message if there is one."""
+    """What came of a message, or what it comes after: in words of a language, with the path of the other
+    message if there is one.
+    """
 
     words: str
     path: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
 class MessageView:
     """A message as the public sees it; a withdrawn one shows no text. ``language`` is that of its text; None: the
-    site's. ``holds``: nothing later has ended it.
+    site's; ``label_language``, likewise, is that of what is said about it. ``holds``: nothing later has ended it.
     """
 
     id: str
@@ -81,6 +78,7 @@ class MessageView:
     listed: Shown
     changed: Shown
     language: str | None
+    label_language: str | None
     html: Markup
     text: str
     excerpt: Markup | None
@@ -94,31 +92,35 @@ class MessageView:
     holds: bool
 
 
-def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = None) -> MessageView:
+def view_of(
+    message: Message, city: str, zone: tzinfo, profile: str | None = None, *, language: str = "en"
+) -> MessageView:
     """Return what is shown of a message, on the pages of a profile or (None) of the city.
 
-    Where it was taken back, a notice stands in place of its text.
+    Where it was taken back, a notice stands in place of its text. What is said about it is in its own language, or in
+    ``language``, the site's.
     """
     place = message.places.get(profile) if profile is not None else None
     withdrawn = message.withdrawn_at or (place.taken_back_at if place is not None else None)
     content = message.content
+    labels, usual = labels_in(content.language, language), labels_in(language)
     text = "\n\n".join(content.parts)
     if withdrawn is not None:
-        text = f"This message was withdrawn on {Shown.of(withdrawn, zone).words}. It no longer applies."
-        if message.withdrawn_at is None:
-            text = f"This message was taken off this page on {Shown.of(withdrawn, zone).words}."
+        said = labels.taken_off if message.withdrawn_at is None else labels.withdrawn_text
+        text = said.format(labels.time(withdrawn, zone))
     places = tuple(
         sorted((_place(one, city, zone) for one in message.places.values()), key=lambda one: _rank(one, city))
     )
     return MessageView(
         id=message.request_id,
         path=f"messages/{message.request_id}/",
-        title="Withdrawn message" if withdrawn else title_of(text),
+        title=labels.withdrawn_title if withdrawn else title_of(text),
         severity=None if withdrawn else content.severity,
-        severity_word=None if withdrawn or content.severity is None else SEVERITIES[content.severity],
+        severity_word=None if withdrawn else labels.severity(content.severity),
         listed=Shown.of(message.listed_at, zone),
         changed=Shown.of(message.changed_at, zone),
-        language=None if withdrawn else content.language,
+        language=labels.language if withdrawn else content.language,
+        label_language=None if labels is usual else labels.language,
         html=to_html(text) if withdrawn else _passages(content),
         text=text,
         excerpt=to_html(_cut(text, _EXCERPT)) if len(text) > _EXCERPT + 200 else None,
@@ -127,49 +129,29 @@ def view_of(message: Message, city: str, zone: tzinfo, profile: str | None = Non
         withdrawn=None if withdrawn is None else Shown.of(withdrawn, zone),
         by=_by(places, city),
         places=places,
-        notices=tuple(_notices(message, zone)),
-        standing="Withdrawn" if withdrawn else _standing(message),
+        notices=tuple(_notices(message, zone, labels, None if labels is usual else labels.language)),
+        standing=labels.withdrawn if withdrawn else _standing(message, labels),
         holds=withdrawn is None and message.in_force,
     )
 
 
-_OVER = "No longer in force"
-ENDS: dict[Act, str] = {"correct": "Corrected", "recall": "Withdrawn", "all_clear": _OVER}
-"""The acts after which a message does not hold any more, and the word that its page bears."""
-
-_LATER: dict[Act, str] = {
-    "correct": "This message was corrected on {}. Read the correction",
-    "recall": "This message was withdrawn on {}. Read why",
-    "update": "There is an update of {}. Read it",
-    "all_clear": "The all-clear was given on {}. Read it",
-    "repost": "This message was shown elsewhere, too, on {}. See it",
-}
-_EARLIER: dict[Act, str] = {
-    "correct": "This corrects an earlier message",
-    "recall": "This takes an earlier message back",
-    "update": "This adds to an earlier message",
-    "all_clear": "This ends an earlier message",
-    "repost": "This shows an earlier message again",
-}
+def _standing(message: Message, labels: Labels) -> str | None:
+    said = (labels.ending(one.act) for one in reversed(message.followed))
+    return next(filter(None, said), None) or (labels.over if message.ended_at is not None else None)
 
 
-def _standing(message: Message) -> str | None:
-    said = next((ENDS[one.act] for one in reversed(message.followed) if one.act in ENDS), None)
-    return said or (_OVER if message.ended_at is not None else None)
-
-
-def _notices(message: Message, zone: tzinfo) -> Iterator[NoticeView]:
+def _notices(message: Message, zone: tzinfo, labels: Labels, language: str | None) -> Iterator[NoticeView]:
+    content = message.content
     for one in message.followed:
-        yield NoticeView(_LATER[one.act].format(Shown.of(one.at, zone).words), f"messages/{one.request_id}/")
-    if message.ended_at is not None and message.content.expires is not None and not message.ended_by_another:
-        yield NoticeView(
-            f"This message was in force until {Shown.of(message.content.expires, zone).words}. It is over."
-        )
-    if message.content.answers is not None:
-        yield NoticeView(f"This answers {message.content.answers}")
-    act, about = message.content.act, message.content.about
-    if act is not None and about is not None:
-        yield NoticeView(_EARLIER[act], f"messages/{about}/")
+        words = labels.followed(one.act, labels.time(one.at, zone))
+        yield NoticeView(words, f"messages/{one.request_id}/", language)
+    if message.ended_at is not None and content.expires is not None and not message.ended_by_another:
+        words = labels.in_force_until.format(labels.time(content.expires, zone))
+        yield NoticeView(words, language=language)
+    if content.answers is not None:
+        yield NoticeView(labels.answers.format(content.answers), language=language)
+    if content.act is not None and content.about is not None:
+        yield NoticeView(labels.follows(content.act), f"messages/{content.about}/", language)
 
 
 def name_of(profile: Profile | MessagePlace, city: str) -> str:

@@ -252,7 +252,8 @@ class _Views:
             return known[1]
         if len(self._made) >= _KEPT:
             self._made.clear()
-        self._made[key] = (message, view_of(message, self._site.city, self._site.zone, whose))
+        site = self._site
+        self._made[key] = (message, view_of(message, site.city, site.zone, whose, language=site.language))
         return self._made[key][1]
 
     def of(self, request_ids: Iterable[str], owner: Profile | None) -> list[MessageView]:

@@ -1,0 +1,26 @@
+"""What stands of a message on a Mastodon server, as a connector answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.fanout.connectors.chains import Status
+from services.fanout.connectors.contract import CannotTell, Permanent, Posted, Retryable
+from services.fanout.domain.addresses import own_address
+
+
+def not_let_in(why: Retryable | Permanent) -> CannotTell:
+    """Say that a look ended at the door."""
+    if isinstance(why, Permanent):
+        return CannotTell(why.reason)
+    return CannotTell(why.reason, why.cause, why.after)
+
+
+def addressed(standing: Sequence[Status], base: str) -> list[tuple[str, str]]:
+    """Return ids and addresses; an address that is not the server's own is left out."""
+    return [(status.id, own_address(status.url, base)) for status in standing]
+
+
+def posted(stands: Sequence[tuple[str, str]], note: str = "") -> Posted:
+    """Return what stands, by the ids and addresses of its parts."""
+    return Posted(url=stands[0][1], remote_id=",".join(one for one, _ in stands), note=note)

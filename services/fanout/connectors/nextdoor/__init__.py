@@ -1,0 +1,1 @@
+"""Nextdoor: an agency's posts to its area."""

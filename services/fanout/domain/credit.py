@@ -1,0 +1,64 @@
+"""What posts cost on X, and what of a month's credit is kept for a crisis. Pure: the time is an argument.
+
+X answers no question for the credit that is left, and refuses everything once it is used up: so what we post is counted
+from the ledger against what the city set. Prices (USD, docs.x.com, 2026): a post 0.015, with an address 0.20, a repost
+0.015. What is read or deleted is not counted: the reserve covers it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from schemas.events.requests import PlatformContent
+
+POST_USD, LINK_USD, REPOST_USD = 0.015, 0.20, 0.015
+_LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
+
+
+def cost_of(content: PlatformContent | None, *, repost: bool = False) -> float:
+    """Return what it costs to post a message, part by part."""
+    if repost or content is None:
+        return REPOST_USD
+    return sum(LINK_USD if _LINK.search(part) else POST_USD for part in content.parts)
+
+
+def month_of(now: datetime) -> datetime:
+    """Return the beginning of a time's month, in UTC."""
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+@dataclass
+class Credit:
+    """A month's credit: ``monthly`` in all, of which routine messages leave ``reserve``."""
+
+    monthly: float
+    reserve: float
+    month: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
+    spent: float = 0.0
+
+    def left(self, now: datetime) -> float:
+        """Return what is left of this month's credit, the reserve included; never less than nothing."""
+        self._turn(now)
+        return max(0.0, self.monthly - self.spent)
+
+    def take(self, cost: float, now: datetime, *, urgent: bool) -> bool:
+        """Spend it and return True; False where a routine message would use up the reserve.
+
+        What cannot wait is let through beyond the city's own number, too: X says when the credit is really used up.
+        """
+        if not urgent and self.left(now) - cost < self.reserve:
+            return False
+        self.charge(cost, now, now)
+        return True
+
+    def charge(self, cost: float, at: datetime, now: datetime) -> None:
+        """Count what was spent at a time, by whichever copy."""
+        self._turn(now)
+        if month_of(at) == self.month:
+            self.spent += cost
+
+    def _turn(self, now: datetime) -> None:
+        if month_of(now) != self.month:
+            self.month, self.spent = month_of(now), 0.0

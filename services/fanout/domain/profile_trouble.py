@@ -1,0 +1,35 @@
+"""What keeps a profile from being posted to, before it matters. Pure: the time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from schemas.events.broadcasts import ProfileTrouble
+from services.kernel.measures.city_measures import token_end
+
+STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
+"""So long before a credential ends somebody is told, each time anew."""
+
+
+def ending(profile: str, end: datetime | None, now: datetime) -> ProfileTrouble | None:
+    """Return that a profile's credential has ended, or ends within 30, 7 or 1 days; None while it does not.
+
+    ``since`` is when the step was reached, so that each is told once.
+    """
+    if end is None:
+        return None
+    if end <= now:
+        return ProfileTrouble(profile=profile, reason=f"its credential ended on {end:%Y-%m-%d}", since=end)
+    step = min((one for one in STEPS if end - now <= one), default=None)
+    if step is None:
+        return None
+    reason = f"its credential ends on {end:%Y-%m-%d}, within {step.days} days"
+    return ProfileTrouble(profile=profile, reason=reason, since=end - step)
+
+
+def end_of(profile: str, noted: datetime | None, ends: Mapping[str, date]) -> datetime | None:
+    """Return when a credential ends: the sooner of what ``profiles connect`` noted and what city.toml says."""
+    told = ends.get(profile)
+    known = [one for one in (noted, token_end(told) if told is not None else None) if one is not None]
+    return min(known, default=None)

@@ -1,0 +1,129 @@
+"""What platforms say is left of an account's quota, in the headers of their answers. Pure.
+
+Sources: docs.joinmastodon.org/api/rate-limits, docs.x.com (rate limits), docs.bsky.app (rate limits),
+developers.facebook.com (rate limits: X-App-Usage, X-Business-Use-Case-Usage, in percent).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+PERCENT_WINDOW = 300.0
+"""Seconds for which a percentage of Meta's is believed: it counts over a sliding hour, and each answer says it anew."""
+
+LONGEST_WINDOW = 86_400.0
+KEPT = 0.2
+"""The part of a told limit that is kept for what cannot wait."""
+
+_EPOCH = 1e9
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of ``limit`` posts (or per cent) ``left`` are left for ``seconds`` more."""
+
+    limit: float
+    left: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One answer of a platform: to which call it came, and its headers."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+_POSTING: dict[str, tuple[str, ...]] = {
+    "mastodon": ("/api/v1/statuses",),
+    "x": ("/2/tweets", "/retweets"),
+    "bluesky": ("com.atproto.repo.putRecord", "com.atproto.repo.applyWrites"),
+}
+"""The calls whose headers speak of posts; others have quotas of their own."""
+
+_NAMES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "mastodon": (("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),),
+    "x": (
+        ("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset"),
+        ("x-user-limit-24hour-limit", "x-user-limit-24hour-remaining", "x-user-limit-24hour-reset"),
+        ("x-app-limit-24hour-limit", "x-app-limit-24hour-remaining", "x-app-limit-24hour-reset"),
+    ),
+    "bluesky": (("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),),
+}
+_POINTS = {"bluesky": 3.0}
+"""What one post costs where a platform counts points."""
+
+_PERCENT = frozenset({"facebook", "instagram", "threads"})
+
+
+def told_by(platform: str, heard: Iterable[Heard], now: datetime) -> Told | None:
+    """Return the tightest of what some answers say of an account's posts; None where they say nothing."""
+    found = [told for one in heard for told in _told(platform, one, now)]
+    return min(found, key=lambda told: (told.left / told.limit, -told.seconds), default=None)
+
+
+def _told(platform: str, heard: Heard, now: datetime) -> Iterator[Told]:
+    headers = {name.lower(): value for name, value in heard.headers.items()}
+    if platform in _PERCENT:
+        used = max(_percents(headers), default=None)
+        if used is not None:
+            yield Told(100.0, max(0.0, 100.0 - used), PERCENT_WINDOW)
+        return
+    if heard.method != "POST" or not heard.path.endswith(_POSTING.get(platform, ())):
+        return
+    cost = _POINTS.get(platform, 1.0)
+    for names in _NAMES[platform]:
+        limit, left = (_number(headers.get(name)) for name in names[:2])
+        seconds = _seconds(headers.get(names[2]), now)
+        if limit and left is not None and seconds is not None and 0 <= left <= limit:
+            yield Told(limit / cost, left / cost, seconds)
+
+
+def _percents(headers: Mapping[str, str]) -> Iterator[float]:
+    for name in ("x-app-usage", "x-page-usage", "x-business-use-case-usage"):
+        try:
+            value = json.loads(headers.get(name, ""))
+        except (ValueError, RecursionError):
+            continue
+        yield from _usages(value)
+
+
+def _usages(value: Any) -> Iterator[float]:
+    """Yield each percentage of Meta's, however it is wrapped."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _usages(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if name in ("call_count", "total_time", "total_cputime") and isinstance(one, int | float):
+                yield float(one)
+            elif isinstance(one, list | dict):
+                yield from _usages(one)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        found = float(text or "")
+    except ValueError:
+        return None
+    return found if math.isfinite(found) and found >= 0 else None
+
+
+def _seconds(text: str | None, now: datetime) -> float | None:
+    """Return how long a window still lasts: an epoch, seconds, or ISO 8601 (Mastodon)."""
+    number = _number(text)
+    if number is None:
+        try:
+            at = datetime.fromisoformat(text or "")
+        except ValueError:
+            return None
+        number = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    seconds = number - now.timestamp() if number >= _EPOCH else number
+    return min(max(seconds, 0.0), LONGEST_WINDOW)

@@ -1,0 +1,108 @@
+"""The scheduled check: whether each official profile could be posted to, asked without posting, before it matters."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from schemas.events.authority import Profile
+from schemas.events.broadcasts import ProfileTrouble
+from services.fanout.connectors.tokens import expiry_of
+from services.fanout.delivery.caller import Caller
+from services.fanout.delivery.destinations import Destinations
+from services.fanout.domain.profile_trouble import end_of, ending
+from services.fanout.hosts.starts import Starts
+from services.kernel.base.city_file import CheckSection
+from services.kernel.runtime.service import Runtime
+
+FIRST = timedelta(seconds=30)
+"""The first check begins so long after the start: what waits for a platform goes first."""
+
+AGAIN = timedelta(minutes=15)
+"""A profile that could not be posted to is asked again after this, so that what was mended is seen soon."""
+
+NO_BUDGET = timedelta(seconds=60)
+ENDS = timedelta(seconds=60)
+AT_ONCE = 4
+TURN_SECONDS = 1.0
+SHOWN = 200
+
+
+class ProfileChecks:
+    """Checks profiles, as long as ``run`` runs; ``troubles`` is what was found."""
+
+    def __init__(
+        self, runtime: Runtime, destinations: Destinations, caller: Caller, starts: Starts, settings: CheckSection
+    ) -> None:
+        self._runtime = runtime
+        self._destinations = destinations
+        self._caller = caller
+        self._starts = starts
+        self._pause = timedelta(hours=settings.hours)
+        self._due: dict[str, datetime] = {}
+        self._refused: dict[str, ProfileTrouble] = {}
+        self._ending: dict[str, ProfileTrouble] = {}
+        self._ends_due = datetime.min.replace(tzinfo=UTC)
+
+    async def run(self) -> None:
+        """Check each profile when it is due, until cancelled."""
+        if not self._pause:
+            await asyncio.Event().wait()
+        begin = self._runtime.clock.now() + FIRST
+        while True:
+            await self.turn(begin)
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def turn(self, begin: datetime) -> None:
+        """Check all profiles that are due now, a few at a time; none before ``begin``."""
+        now = self._runtime.clock.now()
+        profiles = [one for one in self._runtime.control.profiles.values() if one.official]
+        known = {one.id for one in profiles}
+        self._refused = {name: one for name, one in self._refused.items() if name in known}
+        self._look_at_ends(profiles, now)
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(profile: Profile) -> None:
+            async with few:
+                await self._one(profile)
+
+        await asyncio.gather(*(one(profile) for profile in profiles if self._due.get(profile.id, begin) <= now))
+
+    async def _one(self, profile: Profile) -> None:
+        now, connector = self._runtime.clock.now(), self._destinations.connector(profile.id)
+        host = self._destinations.host(profile)
+        if self._starts.under_way or host.quota.look(self._runtime.clock.monotonic()) > 0:
+            self._due[profile.id] = now + NO_BUDGET
+            return
+        if connector is None:
+            said = f"no connector posts to {profile.platform}"
+        else:
+            health = await self._caller.check(connector, profile)
+            host.note_trial(profile.id, health)
+            said = "" if health.ok else health.detail
+        self._due[profile.id] = now + (min(AGAIN, self._pause) if said else self._pause)
+        if not said:
+            if self._refused.pop(profile.id, None) is not None:
+                self._runtime.log.warning("a profile can be posted to again", profile=profile.id)
+            return
+        known = self._refused.get(profile.id)
+        since = known.since if known is not None else now
+        if known is None:
+            self._runtime.log.error("a profile could not be posted to", profile=profile.id, reason=said)
+        self._refused[profile.id] = ProfileTrouble(profile=profile.id, reason=said[:300], since=since)
+
+    def troubles(self) -> tuple[ProfileTrouble, ...]:
+        """Return what keeps profiles from being posted to, and which credentials end soon."""
+        found = self._ending | self._refused
+        return tuple(found[name] for name in sorted(found))[:SHOWN]
+
+    def _look_at_ends(self, profiles: list[Profile], now: datetime) -> None:
+        """Look, once a minute, which credentials end soon."""
+        if now < self._ends_due:
+            return
+        self._ends_due, city = now + ENDS, self._runtime.city
+        ends = {
+            one.id: end_of(one.id, expiry_of(city.token_path(one.id)), city.settings.token_ends) for one in profiles
+        }
+        found = [ending(name, end, now) for name, end in ends.items()]
+        self._ending = {one.profile: one for one in found if one is not None}
