@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -323,6 +324,13 @@ def test_an_outside_post_is_shown_everywhere_until_an_officer_has_acknowledged_i
     assert name in city("pending").out
     assert name in city("inbox").out
     assert "posts from outside: 1; onevoice outside list --json" in city.json("pending").err
+    with city.start("inbox", "--watch", "--json") as process:
+        assert process.stdout is not None
+        while "post" not in (told := json.loads(process.stdout.readline())):
+            pass
+        assert told["post"]["outside"] == name
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
     line = next(one for one in city.json("doctor").body["checks"] if one["check"] == "outside posts")
     assert line["level"] == "warn"
     assert name in line["detail"]

@@ -18,7 +18,7 @@ from services.fanout.domain.limits import HostLimit, Rate
 from services.kernel.base.clock import monotonic
 from tests.faults.rows import Row, Scale
 from tests.faults.square import Square, a_square, profile_of
-from tests.integration.fanout.town import later
+from tests.integration.fanout.fanout_city import later
 
 SICK = 16
 DELAY = 1.0

@@ -24,7 +24,7 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault
 from services.townsquare.server import Townsquare
-from tests.integration.fanout.town import Town, a_town
+from tests.integration.fanout.fanout_city import FanoutCity, a_fanout_city
 from tests.support.ports import free_port
 
 
@@ -32,7 +32,7 @@ from tests.support.ports import free_port
 class Square:
     """The town, the townsquare behind its counter, and the running fan-out."""
 
-    town: Town
+    town: FanoutCity
     inside: Townsquare
     url: str
     runtime: Runtime
@@ -108,7 +108,7 @@ def profile_of(account: str) -> str:
 @asynccontextmanager
 async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience: float) -> AsyncIterator[Square]:
     """A town with these departments, its townsquare and its fan-out."""
-    async with a_town(folder, tuple(names)) as town:
+    async with a_fanout_city(folder, tuple(names)) as town:
         inside = Townsquare.of(town.city)
         running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
         town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ async def a_square(folder: Path, names: Iterable[str], *, lease: float, patience
             runtime.lease_seconds = lease
             compose(runtime, platforms, lease=lease, ask_seconds=patience)
 
-        runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.broker.url)
+        runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=town.url)
         await app.start()
         try:
             yield Square(town, inside, running.url, runtime, patience)

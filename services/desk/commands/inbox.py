@@ -12,12 +12,13 @@ from rich.text import Text
 
 from schemas import subjects
 from schemas.events.desk import RequestView
+from schemas.events.outside import OutsideView
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import outcome, outside
+from services.desk.views import outcome, outside, promised
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, print_json_line
@@ -40,14 +41,15 @@ async def inbox(
 ) -> int:
     """Show what waits for an officer, and ring for what comes.
 
-    Approvals, and posts that somebody has to look at. With --watch it goes on until Ctrl-C, and rings the terminal's
-    bell for each message that comes to wait.
+    Approvals, and posts that somebody has to look at, those from outside of the gate too. With --watch it goes on until
+    Ctrl-C, and rings the terminal's bell for each message that comes to wait.
     """
     async with session.asking(desk, as_) as here:
         if watch:
             return await _watch(desk, here)
         views = for_a_person((await here.pending())[0])
         strange = await here.outside()
+        owed = await here.promised()
     shown = [outcome.request_json(view) for view in views]
 
     def draw(out: Console) -> None:
@@ -56,8 +58,11 @@ async def inbox(
         if strange:
             out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
             outside.listed(out, strange, now)
+        promised.listed(out, owed, now)
 
     desk.answer(shown, draw)
+    if desk.as_json:
+        promised.named(owed)
     return Exit.DONE
 
 
@@ -71,9 +76,24 @@ async def _watch(desk: Invocation, here: Session) -> int:
             for view in views:
                 if view.request.request_id not in seen:
                     _ring(desk, view)
-            seen = {view.request.request_id for view in views}
+            strange = await here.outside()
+            for post in strange:
+                if post.post.outside not in seen:
+                    _ring_for(desk, post)
+            seen = {view.request.request_id for view in views} | {post.post.outside for post in strange}
             await until(stop, watch.events(WAIT_SECONDS))
     return Exit.DONE
+
+
+def _ring_for(desk: Invocation, post: OutsideView) -> None:
+    """Ring for a post that did not come through the gate."""
+    if desk.as_json:
+        print_json_line(outside.as_json(post))
+        return
+    out = console()
+    if out.is_terminal:
+        sys.stdout.write(BELL)
+    outside.listed(out, [post], SystemClock().now())
 
 
 def _ring(desk: Invocation, view: RequestView) -> None:

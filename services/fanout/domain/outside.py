@@ -6,7 +6,7 @@ no such receipt: it may be that attempt's own. Source: HUM.11(A) section 1, Over
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -68,9 +68,15 @@ def outside_id(profile: str, remote_id: str) -> str:
     return canonical.sha256(f"{profile}\n{remote_id}".encode())[:16]
 
 
-def ripe(posts: Iterable[ProfilePost], since: datetime, now: datetime) -> list[ProfilePost]:
-    """Return what was published since a time and has settled, the oldest first."""
-    return sorted((one for one in posts if since <= one.at <= now - SETTLES), key=lambda one: (one.at, one.id))
+def ripe(
+    posts: Iterable[ProfilePost], since: datetime, now: datetime, first_seen: Mapping[str, datetime]
+) -> list[ProfilePost]:
+    """Return what was published since a time and has settled, the oldest first.
+
+    A post that claims to be of the future, or whose platform's clock is ahead, is as old as it was first seen.
+    """
+    settled = [one for one in posts if since <= one.at and min(one.at, first_seen.get(one.id, now)) <= now - SETTLES]
+    return sorted(settled, key=lambda one: (one.at, one.id))
 
 
 def looked_until(now: datetime, begun: datetime) -> datetime:

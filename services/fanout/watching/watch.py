@@ -72,6 +72,7 @@ class OutsideWatch:
         self._lock_path = folder / "watch.lock"
         self._due: dict[str, datetime] = {}
         self._settled: dict[str, set[str]] = {}
+        self._first_seen: dict[str, dict[str, datetime]] = {}
         self._in_vain: dict[str, tuple[int, str]] = {}
 
     async def run(self) -> None:
@@ -147,7 +148,9 @@ class OutsideWatch:
             return CannotTell("the platform did not answer in time")
         if isinstance(posts, CannotTell):
             return posts
-        await self._sort_out(profile, ripe(posts, mark.begun, now))
+        before = self._first_seen.get(profile.id, {})
+        seen = self._first_seen[profile.id] = {one.id: before.get(one.id, now) for one in posts}
+        await self._sort_out(profile, ripe(posts, mark.begun, now, seen))
         self._marks.set(profile.id, replace(mark, since=looked_until(now, mark.begun)))
         return None
 

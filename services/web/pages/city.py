@@ -68,11 +68,14 @@ async def findings(request: web.Request) -> web.Response:
     now, eoc = desk.clock.now(), await desk.connection.eoc()
     officers = (await desk.connection.board(BoardQuery(query="officers"))).officers or ()
     dead = (await desk.connection.board(BoardQuery(query="dead"))).dead_letters or ()
+    strange = (await desk.connection.board(BoardQuery(query="outside"))).outside or ()
     lines = [
         *health.services(eoc),
         health.waits(eoc.services),
         health.clock(eoc.services, now),
         health.dead_letters(len(dead)),
+        health.outside_posts(strange),
+        health.watched_profiles(eoc.services),
         *authority_health.lines(await authority_of(desk), officers, now),
         *health.expiries(officers, now),
     ]

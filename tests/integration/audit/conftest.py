@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,12 +23,10 @@ from services.kernel.base.line_files import count_lines
 from services.kernel.ledger.client import Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
-from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.integration.audit.audit_process import AuditProcess
-from tests.support.broker import connect, jetstream
+from tests.support.broker import jetstream
 from tests.support.ledger_builder import LedgerBuilder
-from tests.support.mission import PATIENCE
-from tests.support.ports import free_port
+from tests.support.mission import PATIENCE, Mission
 
 
 def writer_of(subject: str) -> str:
@@ -39,13 +36,13 @@ def writer_of(subject: str) -> str:
 
 
 class AuditedCity:
-    """A provisioned city, its broker and the ledger as the provisioning user sees it."""
+    """A city whose ledger is written by the test, and its audit services; ``ledger`` reads as who connected last."""
 
-    def __init__(self, city: City, broker: EmbeddedBroker) -> None:
-        self.city, self.broker = city, broker
+    def __init__(self, mission: Mission) -> None:
+        self.mission, self.city = mission, mission.city
         self.ledger = Ledger()
         self._clients: dict[str, Client] = {}
-        self.builder = LedgerBuilder(city)
+        self.builder = LedgerBuilder(self.city)
         self.builder.now = SystemClock().now()
         self.sent = 0
         self._audits: list[AuditProcess] = []
@@ -62,8 +59,7 @@ class AuditedCity:
     async def client(self, service: str) -> Client:
         """Return a connection as one of the services, with its own permissions."""
         if service not in self._clients:
-            key, user = self.city.service_key_path(service), flow.service(service).user
-            self._clients[service] = await connect(self.broker.url, key, user)
+            self._clients[service] = (await self.mission.writer(service)).client
             self.ledger.bind(self._clients[service])
         return self._clients[service]
 
@@ -86,7 +82,7 @@ class AuditedCity:
 
     def audit(self, name: str = "audit") -> AuditProcess:
         """Start the audit service as a process of its own."""
-        self._audits.append(AuditProcess(self.city.folder, self.broker.url, name))
+        self._audits.append(AuditProcess(self.city.folder, self.mission.url, name))
         return self._audits[-1]
 
     @asynccontextmanager
@@ -96,7 +92,7 @@ class AuditedCity:
         def wire(runtime: Runtime) -> None:
             runtime.supervisor.supervise(CopyService(runtime, rule).run)
 
-        runtime, app = on_nats(flow.service("audit"), self.city, wire, url=self.broker.url)
+        runtime, app = on_nats(flow.service("audit"), self.city, wire, url=self.mission.url)
         await app.start()
         try:
             yield runtime
@@ -120,27 +116,11 @@ class AuditedCity:
     async def end(self) -> None:
         for process in self._audits:
             await process.end(signal.SIGKILL)
-        for client in self._clients.values():
-            await client.close()
-
-
-@asynccontextmanager
-async def make_town(folder: Path) -> AsyncIterator[AuditedCity]:
-    city = make_city(folder / "city", demo_plan())
-    broker = EmbeddedBroker()
-    await broker.start(city, free_port())
-    audited = None
-    try:
-        await provision(city, broker.url)
-        audited = AuditedCity(city, broker)
-        yield audited
-    finally:
-        if audited is not None:
-            await audited.end()
-        await broker.stop()
 
 
 @pytest_asyncio.fixture
-async def audited(tmp_path: Path) -> AsyncIterator[AuditedCity]:
-    async with make_town(tmp_path) as made:
+async def audited(demo_city: City) -> AsyncIterator[AuditedCity]:
+    async with Mission(demo_city) as mission:
+        made = AuditedCity(mission)
         yield made
+        await made.end()

@@ -237,7 +237,7 @@ async def test_a_durable_that_is_gone_is_said(audited: AuditedCity) -> None:
     count = await audited.flush()
     async with audited.audit_here():
         await audited.until_copied(count)
-        async with as_provisioner(audited.city, audited.broker.url) as client:
+        async with as_provisioner(audited.city, audited.mission.url) as client:
             await jetstream(client).delete_consumer(streams.LEDGER, streams.AUDIT_COPY.durable)
         trouble = await _trouble(audited)
 
@@ -272,7 +272,7 @@ async def test_a_stop_is_not_lost_when_a_cancellation_is(audited: AuditedCity) -
     def wire(runtime: Runtime) -> None:
         runtime.supervisor.supervise(stubborn)
 
-    _, app = on_nats(flow.service("audit"), audited.city, wire, url=audited.broker.url)
+    _, app = on_nats(flow.service("audit"), audited.city, wire, url=audited.mission.url)
     await app.start()
     await asyncio.wait_for(app.stop(), PATIENCE)
 

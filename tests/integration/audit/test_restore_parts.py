@@ -106,7 +106,7 @@ async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_r
     audited.builder.request("r2a")
     await audited.flush()
     async with audited.audit_here() as audit:
-        runtime, app = build("fanout", audited.city, audited.broker.url)
+        runtime, app = build("fanout", audited.city, audited.mission.url)
         await app.start()
         try:
             await _until(lambda: runtime.watch.report is not None and runtime.watch.report.standing == "sound")
@@ -126,7 +126,7 @@ async def test_while_the_ledger_has_a_fault_nothing_is_accepted_and_the_end_is_r
         assert audit.ledger.fault is None
 
     HighWaterMark(40, canonical.sha256(b"an entry that was acknowledged")).write(audited.city.ledger_seen_path)
-    again, _ = on_nats(flow.service("fanout"), audited.city, lambda _: None, url=audited.broker.url)
+    again, _ = on_nats(flow.service("fanout"), audited.city, lambda _: None, url=audited.mission.url)
     again.ledger.bind(await audited.client("fanout"))
     await again.watch.begin()
     assert again.ledger.fault is not None
@@ -151,7 +151,7 @@ async def test_an_empty_ledger_is_not_begun_anew_over_a_second_copy(audited: Aud
     """A lost store must not look like a new city."""
     audited.builder.genesis()
     audited.builder.write()
-    _, app = build("registry", audited.city, audited.broker.url)
+    _, app = build("registry", audited.city, audited.mission.url)
     with pytest.raises(Unproven, match="no new one is begun"):
         await app.start()
     await app.stop()

@@ -32,7 +32,7 @@ async def test_a_quarantined_record_is_restored_to_a_city_that_works(audited: Au
     count = await audited.flush()
     async with audited.audit_here():
         await audited.until_copied(count)
-    await audited.broker.stop()
+    await audited.mission.broker.stop()
     with pytest.raises(Unproven):
         await restore_into(city, True, quiet)
 

@@ -18,9 +18,9 @@ async def copied(audited: AuditedCity) -> None:
 
 async def test_so_many_of_the_newest_are_compared_and_all_where_there_is_time(audited: AuditedCity) -> None:
     await copied(audited)
-    few = await check_ledger(audited.city, audited.broker.url, newest=200, seconds=0.0)
+    few = await check_ledger(audited.city, audited.mission.url, newest=200, seconds=0.0)
     assert 200 <= few.compared < few.entries
-    some = await check_ledger(audited.city, audited.broker.url, newest=400, seconds=0.0)
+    some = await check_ledger(audited.city, audited.mission.url, newest=400, seconds=0.0)
     assert 400 <= some.compared < some.entries
-    whole = await check_ledger(audited.city, audited.broker.url, newest=0, seconds=60.0)
+    whole = await check_ledger(audited.city, audited.mission.url, newest=0, seconds=60.0)
     assert whole.compared == whole.entries > LENGTH

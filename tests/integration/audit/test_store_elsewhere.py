@@ -21,7 +21,7 @@ async def test_a_broker_elsewhere_says_how_full_it_is(audited: AuditedCity, monk
         full = await ask_broker(client, free.used / 1e9 / 0.8)
         assert (round(full.share or 0, 1), "80% is used" in (full.trouble() or "")) == (0.8, True)
         text = (audited.city.folder / "city.toml").read_text()
-        away = f'url = "{audited.broker.url}"\nembedded = false\nstore_gb = {free.used / 1e9 / 0.8:.9f}\n'
+        away = f'url = "{audited.mission.url}"\nembedded = false\nstore_gb = {free.used / 1e9 / 0.8:.9f}\n'
         (audited.city.folder / "city.toml").write_text(text.replace("embedded = true\n", away, 1))
         away_city = load_city(audited.city.folder)
         monkeypatch.setattr(runtime, "city", away_city)

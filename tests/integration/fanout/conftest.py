@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from services.kernel.base.city import City
+from tests.integration.fanout.fanout_city import FanoutCity, a_copy, a_fanout_city
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import Town, a_copy, a_town
 
 
 @pytest.fixture(scope="session")
@@ -19,14 +19,14 @@ def made_town(tmp_path_factory: pytest.TempPathFactory) -> City:
     """A small city whose ledger has begun; never changed, only copied."""
 
     async def make() -> City:
-        async with a_town(tmp_path_factory.mktemp("town")) as made:
+        async with a_fanout_city(tmp_path_factory.mktemp("town")) as made:
             return made.city
 
     return asyncio.run(make())
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def town(made_town: City, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(made_town: City, tmp_path: Path) -> AsyncIterator[FanoutCity]:
     async with a_copy(made_town, tmp_path / "city") as copied:
         yield copied
 

@@ -8,8 +8,8 @@ import structlog
 from schemas import subjects
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.domain.receipts import without_attempt
+from tests.integration.fanout.fanout_city import FanoutCity, fanout
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import Town, fanout
 from tests.support.mission import eventually
 
 FIRE = "fire-townsquare"
@@ -18,7 +18,9 @@ Platforms = dict[str, FolderPlatform]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(town: Town, platforms: Platforms) -> None:
+async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """Whoever holds the key of intake stores junk on a subject of its own, under the id that the attempt will have."""
     request = await town.request(FIRE)
     await town.approve(request)
@@ -38,7 +40,7 @@ async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(town:
 
 @pytest.mark.parametrize("said", [ReceiptOutcome.FAILED, ReceiptOutcome.WITHHELD])
 async def test_who_answers_an_attempt_that_is_being_called_is_noticed(
-    town: Town, platforms: Platforms, said: ReceiptOutcome
+    town: FanoutCity, platforms: Platforms, said: ReceiptOutcome
 ) -> None:
     """A forged end while the platform is called: the worker says so aloud, and what was really posted stands behind."""
     platforms["mastodon"].behave(FIRE, "slow 2")

@@ -17,8 +17,8 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate
 from schemas.events.requests import Request
 from services.fanout.delivery.posting import STALE_SECONDS
+from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout
 from tests.support import mission
 from tests.support.stopwatch import Stopwatch
 
@@ -37,10 +37,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)
 
 @asynccontextmanager
 async def a_process(
-    town: Town, folder: Path, *trips: str, lease: float = LEASE
+    town: FanoutCity, folder: Path, *trips: str, lease: float = LEASE
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A fanout process of its own; killed at the end if it still runs."""
-    arguments = ["--city", str(town.city.folder), "--url", town.broker.url, "--platforms", str(folder)]
+    arguments = ["--city", str(town.city.folder), "--url", town.url, "--platforms", str(folder)]
     arguments += ["--lease", str(lease), *(f"--trip={trip}" for trip in trips)]
     log = (folder / "log.txt").open("ab")
     process = await asyncio.create_subprocess_exec(
@@ -60,7 +60,7 @@ def folder_of(platforms: Platforms) -> Path:
     return platforms["mastodon"].folder.parent
 
 
-async def posted_once(town: Town, platforms: Platforms, request: object, profile: str) -> None:
+async def posted_once(town: FanoutCity, platforms: Platforms, request: object, profile: str) -> None:
     receipt = await town.final(request, profile, REDELIVERY)  # type: ignore[arg-type]
     assert (str(receipt.outcome), len(platforms["mastodon"].posts(profile))) == ("delivered", 1)
 
@@ -69,7 +69,7 @@ POINTS = {FIRE: "after-attempt", WATER: "in-call", PARKS: "after-call", WASTE: "
 
 
 async def test_killed_or_asleep_at_any_point_it_is_posted_once_and_has_its_receipt(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """Invariants 4, 5 and 6, without a person.
 
@@ -109,7 +109,7 @@ async def test_killed_or_asleep_at_any_point_it_is_posted_once_and_has_its_recei
 
 
 async def test_a_process_that_was_stopped_before_its_call_does_not_post_when_it_wakes(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """It sleeps longer than a third of the lease between attempt and call: nothing is sent on that attempt."""
     folder = folder_of(platforms)
@@ -124,7 +124,7 @@ async def test_a_process_that_was_stopped_before_its_call_does_not_post_when_it_
     assert platforms["mastodon"].calls(FIRE) == ["publish"]
 
 
-async def test_a_hold_while_a_process_sleeps_stops_its_post(town: Town, platforms: Platforms) -> None:
+async def test_a_hold_while_a_process_sleeps_stops_its_post(town: FanoutCity, platforms: Platforms) -> None:
     """Stopped after its attempt and woken after the hold: it asks the ledger anew, and posts nothing."""
     folder = folder_of(platforms)
     async with a_process(town, folder, f"after-attempt=stop@{FIRE}", lease=LONG) as process:
@@ -142,7 +142,7 @@ async def test_a_hold_while_a_process_sleeps_stops_its_post(town: Town, platform
 
 @pytest.mark.parametrize("decided_anew", [True, False])
 async def test_an_attempt_on_record_is_called_though_something_unrelated_changed_since(
-    town: Town, platforms: Platforms, decided_anew: bool
+    town: FanoutCity, platforms: Platforms, decided_anew: bool
 ) -> None:
     """Whether the gate has decided anew by then or not: no second attempt for a change that takes nothing back."""
     folder = folder_of(platforms)
@@ -160,7 +160,7 @@ async def test_an_attempt_on_record_is_called_though_something_unrelated_changed
     assert len(await town.attempts(request, FIRE)) == 1
 
 
-async def test_two_copies_share_the_work_and_post_nothing_twice(town: Town, platforms: Platforms) -> None:
+async def test_two_copies_share_the_work_and_post_nothing_twice(town: FanoutCity, platforms: Platforms) -> None:
     """Eight messages, and more until each of the two has got one: which of them that is, is the server's choice."""
     folder = folder_of(platforms)
     profiles = (FIRE, WATER, PARKS, WASTE, ROADS)
@@ -188,7 +188,9 @@ async def test_two_copies_share_the_work_and_post_nothing_twice(town: Town, plat
 # --- two copies that want the same -----------------------------------------------------------------------------------
 
 
-async def test_two_attempts_at_the_same_place_one_counts_and_one_is_void(town: Town, platforms: Platforms) -> None:
+async def test_two_attempts_at_the_same_place_one_counts_and_one_is_void(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """Two workers that do not know of each other: the ledger's order decides, and nothing is owed to the second."""
     async with fanout(town, platforms, lease=LEASE) as runtime:
         request = await town.cleared(WATER)
@@ -214,7 +216,7 @@ async def test_two_attempts_at_the_same_place_one_counts_and_one_is_void(town: T
 
 
 async def test_two_copies_at_the_same_profile_at_once_call_one_after_the_other(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """Each has a message for the profile: the first attempt counts; the other one is void, and made again after it."""
     folder = folder_of(platforms)
@@ -238,14 +240,14 @@ async def test_two_copies_at_the_same_profile_at_once_call_one_after_the_other(
     assert settled == made[-1:], "what was void needs no receipt"
 
 
-async def until_attempted(town: Town, request: Request, profile: str, count: int) -> None:
+async def until_attempted(town: FanoutCity, request: Request, profile: str, count: int) -> None:
     async def look() -> bool:
         return len(await town.attempts(request, profile)) >= count
 
     await mission.eventually(look)
 
 
-async def posted_once_with(town: Town, platforms: Platforms, request: Request, profile: str) -> None:
+async def posted_once_with(town: FanoutCity, platforms: Platforms, request: Request, profile: str) -> None:
     """One post has the request's words."""
     assert str((await town.final(request, profile, REDELIVERY)).outcome) == "delivered"
     assert platforms["mastodon"].texts(profile).count(request.text) == 1
@@ -253,7 +255,7 @@ async def posted_once_with(town: Town, platforms: Platforms, request: Request, p
 
 @pytest.mark.parametrize("action", ["kill", "stop"])
 async def test_the_death_or_sleep_of_a_copy_in_a_call_is_taken_over_within_5_s_of_its_lease(
-    town: Town, platforms: Platforms, action: str
+    town: FanoutCity, platforms: Platforms, action: str
 ) -> None:
     """It had posted, and could not say so. Another copy finds that out; measured by the server's own stamps."""
     folder = folder_of(platforms)
@@ -270,7 +272,7 @@ async def test_the_death_or_sleep_of_a_copy_in_a_call_is_taken_over_within_5_s_o
     assert platforms["mastodon"].texts(FIRE).count(attempted.text) == 1
 
 
-async def attempted_by(town: Town, platforms: Platforms, pid: str) -> Request:
+async def attempted_by(town: FanoutCity, platforms: Platforms, pid: str) -> Request:
     """Send messages to FIRE until a process gets one: the server chooses which copy a verdict is handed to."""
     for number in range(60):
         request = await town.cleared(FIRE, text=f"message {number}")
@@ -283,7 +285,7 @@ async def attempted_by(town: Town, platforms: Platforms, pid: str) -> Request:
 
 
 async def test_an_unknown_outcome_lets_other_messages_through_after_its_lease_and_never_the_same(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """The platform dropped the call and shows nothing: the profile is freed, the message itself waits for a word."""
     platforms["mastodon"].behave(FIRE, "drop", *["blind"] * 1_000)

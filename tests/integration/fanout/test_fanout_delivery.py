@@ -14,8 +14,8 @@ from services.fanout.domain import retry
 from services.kernel.ledger import asking
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.compose import on_nats
+from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, later
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, later
 from tests.support.batches import BadLine
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
@@ -24,15 +24,15 @@ NINE = 9.0
 """A lease in whose first third nobody waits three seconds for a platform."""
 
 
-def port_of(town: Town) -> int:
+def port_of(town: FanoutCity) -> int:
     """The port of the town's broker."""
-    return urlsplit(town.broker.url).port or 0
+    return urlsplit(town.url).port or 0
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_cleared_message_reaches_every_profile_once(town: Town, platforms: Platforms) -> None:
+async def test_a_cleared_message_reaches_every_profile_once(town: FanoutCity, platforms: Platforms) -> None:
     targets = (FIRE, "fire-website", WATER, "water-website", PARKS)
     async with fanout(town, platforms):
         request = await town.cleared(*targets)
@@ -51,7 +51,7 @@ async def test_a_cleared_message_reaches_every_profile_once(town: Town, platform
 
 @pytest.mark.parametrize("cut", [False, True], ids=["only the ack", "the connection with it"])
 async def test_attempts_whose_ack_is_lost_are_called_once_the_fold_shows_them(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, cut: bool
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch, cut: bool
 ) -> None:
     """An ack is a hint: the attempts stand, so their worker calls the platform, and does not wait for their lease."""
     monkeypatch.setattr(asking, "ACK_TIMEOUT", 20.0)
@@ -69,7 +69,7 @@ async def test_attempts_whose_ack_is_lost_are_called_once_the_fold_shows_them(
             assert platforms["mastodon"].calls(profile) == ["publish"]
 
 
-async def test_what_is_not_cleared_is_not_posted(town: Town, platforms: Platforms) -> None:
+async def test_what_is_not_cleared_is_not_posted(town: FanoutCity, platforms: Platforms) -> None:
     async with fanout(town, platforms):
         blocked = await town.request(FIRE)
         await town.verdict(blocked, Outcome.BLOCKED)
@@ -80,7 +80,7 @@ async def test_what_is_not_cleared_is_not_posted(town: Town, platforms: Platform
         assert platforms["mastodon"].texts(FIRE) == ["the next"]
 
 
-async def test_messages_reach_a_profile_in_the_order_of_their_verdicts(town: Town, platforms: Platforms) -> None:
+async def test_messages_reach_a_profile_in_the_order_of_their_verdicts(town: FanoutCity, platforms: Platforms) -> None:
     texts = [f"message {number}" for number in range(6)]
     requests = [await town.cleared(FIRE, text=text) for text in texts]
     platforms["mastodon"].behave(FIRE, "slow 0.3", "rate_limit 0.1")
@@ -90,7 +90,7 @@ async def test_messages_reach_a_profile_in_the_order_of_their_verdicts(town: Tow
     assert platforms["mastodon"].texts(FIRE) == texts
 
 
-async def test_a_rate_limit_is_waited_out_within_the_attempt(town: Town, platforms: Platforms) -> None:
+async def test_a_rate_limit_is_waited_out_within_the_attempt(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "rate_limit 0.1", "rate_limit 0.1")
     async with fanout(town, platforms):
         request = await town.cleared(FIRE)
@@ -99,7 +99,9 @@ async def test_a_rate_limit_is_waited_out_within_the_attempt(town: Town, platfor
     assert len(await town.attempts(request, FIRE)) == 1
 
 
-async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(town: Town, platforms: Platforms) -> None:
+async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     platforms["mastodon"].behave(FIRE, "rate_limit 3")
     async with fanout(town, platforms, lease=NINE):
         request = await town.cleared(FIRE)
@@ -112,7 +114,7 @@ async def test_a_longer_rate_limit_ends_the_attempt_and_a_new_one_delivers(town:
 
 
 async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then it failed, for good and in the platform's words, and the next message is delivered."""
     monkeypatch.setattr(retry, "MOST_ATTEMPTS", 2)
@@ -131,7 +133,7 @@ async def test_the_attempts_of_a_platform_that_always_fails_are_bounded(
 
 
 async def test_an_error_after_posting_is_found_by_looking_and_not_posted_again(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     platforms["mastodon"].behave(FIRE, "error_after")
     platforms["mastodon"].behave(WATER, "crash")
@@ -148,7 +150,7 @@ async def test_an_error_after_posting_is_found_by_looking_and_not_posted_again(
 
 
 async def test_a_dropped_connection_is_posted_again_only_after_the_platform_was_asked(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     platforms["mastodon"].behave(FIRE, "drop")
     async with fanout(town, platforms, lease=SHORT_LEASE):
@@ -162,7 +164,9 @@ async def test_a_dropped_connection_is_posted_again_only_after_the_platform_was_
     assert len(platforms["mastodon"].posts(FIRE)) == 1
 
 
-async def test_a_post_that_lands_after_its_lease_is_found_and_not_repeated(town: Town, platforms: Platforms) -> None:
+async def test_a_post_that_lands_after_its_lease_is_found_and_not_repeated(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     platforms["mastodon"].behave(FIRE, f"late {0.6 * SHORT_LEASE}")
     async with fanout(town, platforms, lease=SHORT_LEASE):
         request = await town.cleared(FIRE)
@@ -172,7 +176,7 @@ async def test_a_post_that_lands_after_its_lease_is_found_and_not_repeated(town:
     assert len(await town.attempts(request, FIRE)) == 1
 
 
-async def test_an_outcome_that_cannot_be_found_out_is_left_to_a_person(town: Town, platforms: Platforms) -> None:
+async def test_an_outcome_that_cannot_be_found_out_is_left_to_a_person(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "drop", *["blind"] * 20)
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request = await town.cleared(FIRE)
@@ -183,7 +187,7 @@ async def test_an_outcome_that_cannot_be_found_out_is_left_to_a_person(town: Tow
     assert platforms["mastodon"].texts(FIRE) == ["the next"]
 
 
-async def test_a_platform_with_a_natural_key_is_repeated_instead(town: Town, platforms: Platforms) -> None:
+async def test_a_platform_with_a_natural_key_is_repeated_instead(town: FanoutCity, platforms: Platforms) -> None:
     platforms["website"].behave("fire-website", "error_after", *["blind"] * 20)
     async with fanout(town, platforms, lease=SHORT_LEASE):
         request = await town.cleared("fire-website")
@@ -192,7 +196,7 @@ async def test_a_platform_with_a_natural_key_is_repeated_instead(town: Town, pla
     assert len(platforms["website"].posts("fire-website")) == 1
 
 
-async def test_a_refusal_by_the_platform_is_final_and_in_its_words(town: Town, platforms: Platforms) -> None:
+async def test_a_refusal_by_the_platform_is_final_and_in_its_words(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "refuse")
     async with fanout(town, platforms):
         request = await town.cleared(FIRE, WATER)
@@ -202,7 +206,7 @@ async def test_a_refusal_by_the_platform_is_final_and_in_its_words(town: Town, p
     assert platforms["mastodon"].calls(FIRE) == ["publish refuse"]
 
 
-async def test_a_slow_profile_delays_no_other(town: Town, platforms: Platforms) -> None:
+async def test_a_slow_profile_delays_no_other(town: FanoutCity, platforms: Platforms) -> None:
     """The first message hangs on one profile until it and three later ones are delivered on all others."""
     platforms["mastodon"].behave(FIRE, "wait")
     async with fanout(town, platforms, lease=60.0):
@@ -218,7 +222,7 @@ async def test_a_slow_profile_delays_no_other(town: Town, platforms: Platforms) 
         assert str((await town.final(first, FIRE)).outcome) == "delivered"
 
 
-async def test_a_control_change_after_the_verdict_holds_the_post_back(town: Town, platforms: Platforms) -> None:
+async def test_a_control_change_after_the_verdict_holds_the_post_back(town: FanoutCity, platforms: Platforms) -> None:
     """The fence: decided before the change, attempted after it."""
     request = await town.cleared(FIRE, WATER)
     await town.hold()
@@ -234,11 +238,11 @@ async def test_a_control_change_after_the_verdict_holds_the_post_back(town: Town
             assert len(platforms["mastodon"].posts(profile)) == 1
 
 
-async def test_the_server_refuses_an_attempt_decided_before_a_control_change(town: Town) -> None:
+async def test_the_server_refuses_an_attempt_decided_before_a_control_change(town: FanoutCity) -> None:
     """The fence alone, without post authorization: who looked before the change cannot write its attempt."""
     request = await town.cleared(FIRE)
     attempt = await town.attempt_on(request, FIRE)
-    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
+    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.url)
     runtime.ledger = await town.ledger("fanout")
     await town.hold()
     with pytest.raises(Conflict):
@@ -246,7 +250,9 @@ async def test_the_server_refuses_an_attempt_decided_before_a_control_change(tow
     assert await town.attempts(request, FIRE) == []
 
 
-async def test_a_cleared_verdict_that_the_facts_do_not_bear_out_is_not_posted(town: Town, platforms: Platforms) -> None:
+async def test_a_cleared_verdict_that_the_facts_do_not_bear_out_is_not_posted(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """The worker trusts nobody: without a signature that covers it, a cleared verdict is worth nothing."""
     async with fanout(town, platforms):
         request = await town.request(FIRE)
@@ -261,7 +267,7 @@ async def test_a_cleared_verdict_that_the_facts_do_not_bear_out_is_not_posted(to
     assert len(platforms["mastodon"].posts(FIRE)) == 1
 
 
-async def test_a_suspended_profile_is_not_posted_to(town: Town, platforms: Platforms) -> None:
+async def test_a_suspended_profile_is_not_posted_to(town: FanoutCity, platforms: Platforms) -> None:
     await town.order("mcpe", ProfileSuspend(profile=FIRE))
     async with fanout(town, platforms):
         request = await town.cleared(FIRE)
@@ -270,7 +276,7 @@ async def test_a_suspended_profile_is_not_posted_to(town: Town, platforms: Platf
     assert platforms["mastodon"].posts(FIRE) == []
 
 
-async def test_an_expired_message_is_not_posted(town: Town, platforms: Platforms) -> None:
+async def test_an_expired_message_is_not_posted(town: FanoutCity, platforms: Platforms) -> None:
     """Missed, not late: also what was rate-limited until it expired."""
     async with fanout(town, platforms):
         request = await town.cleared(FIRE, expires_at=later(-1))
@@ -289,7 +295,7 @@ async def test_an_expired_message_is_not_posted(town: Town, platforms: Platforms
 
 
 async def test_the_work_on_an_older_verdict_is_dropped_and_the_newer_ones_posts_once(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     request = await town.cleared(FIRE)
     await town.verdict(request)
@@ -302,7 +308,7 @@ async def test_the_work_on_an_older_verdict_is_dropped_and_the_newer_ones_posts_
     assert await town.outcomes(request, FIRE) == ["delivered"]
 
 
-async def test_stopping_finishes_what_is_in_hand(town: Town, platforms: Platforms) -> None:
+async def test_stopping_finishes_what_is_in_hand(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "slow 1")
     async with fanout(town, platforms):
         request = await town.cleared(FIRE)
@@ -311,7 +317,7 @@ async def test_stopping_finishes_what_is_in_hand(town: Town, platforms: Platform
     assert len(platforms["mastodon"].posts(FIRE)) == 1
 
 
-async def test_a_connectorless_platform_is_held_back_visibly(town: Town, platforms: Platforms) -> None:
+async def test_a_connectorless_platform_is_held_back_visibly(town: FanoutCity, platforms: Platforms) -> None:
     """Not for good: only what the ledger itself shows ends a message without an attempt."""
     async with fanout(town, {"website": platforms["website"]}):
         request = await town.cleared(FIRE)

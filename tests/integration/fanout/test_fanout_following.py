@@ -9,9 +9,9 @@ import pytest
 from schemas.events.requests import Act, PlatformContent, Rendering, Request, digest_of
 from schemas.platforms import MIRROR
 from services.fanout.connectors.contract import Correction, Declaration, WhenUnknown
+from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.test_fanout_mirror import page, with_a_site
-from tests.integration.fanout.town import Town, eventually, fanout, gatekeeper
 
 FIRE, WATER = (f"{name}-townsquare" for name in ("fire", "water"))
 Platforms = dict[str, FolderPlatform]
@@ -19,7 +19,9 @@ Platforms = dict[str, FolderPlatform]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def following(town: Town, act: Act, earlier: Request, text: str = "Closed to 5 pm.", **changes: Any) -> Request:
+async def following(
+    town: FanoutCity, act: Act, earlier: Request, text: str = "Closed to 5 pm.", **changes: Any
+) -> Request:
     """An approved request that does something to an earlier one; a gatekeeper that runs clears it."""
     now = town.clock.now()
     renderings = tuple(
@@ -40,7 +42,7 @@ async def following(town: Town, act: Act, earlier: Request, text: str = "Closed 
 
 
 @pytest.mark.parametrize("act", ["correct", "update", "all_clear"])
-async def test_it_answers_the_post_that_it_is_about(town: Town, platforms: Platforms, act: Act) -> None:
+async def test_it_answers_the_post_that_it_is_about(town: FanoutCity, platforms: Platforms, act: Act) -> None:
     """Where a reply is how corrections are made, people see under the first post what came after it."""
     async with gatekeeper(town), fanout(town, platforms):
         first = await town.approved(FIRE, WATER)
@@ -51,7 +53,7 @@ async def test_it_answers_the_post_that_it_is_about(town: Town, platforms: Platf
             assert [one["follows"] for one in platforms["mastodon"].posts(profile)[-2:]] == ["", earlier[profile]]
 
 
-async def test_a_recall_takes_the_posts_back(town: Town, platforms: Platforms) -> None:
+async def test_a_recall_takes_the_posts_back(town: FanoutCity, platforms: Platforms) -> None:
     """Its text is not posted where the posts can be deleted; the receipt says what was done."""
     async with gatekeeper(town), fanout(town, platforms):
         first = await town.approved(FIRE, WATER)
@@ -65,7 +67,7 @@ async def test_a_recall_takes_the_posts_back(town: Town, platforms: Platforms) -
     assert platforms["mastodon"].texts(FIRE) == before
 
 
-async def test_a_recall_of_a_correction_takes_the_first_post_back_too(town: Town, platforms: Platforms) -> None:
+async def test_a_recall_of_a_correction_takes_the_first_post_back_too(town: FanoutCity, platforms: Platforms) -> None:
     """Both stand: the wrong words must not stay alone."""
     async with gatekeeper(town), fanout(town, platforms):
         first = await town.approved(FIRE)
@@ -77,7 +79,7 @@ async def test_a_recall_of_a_correction_takes_the_first_post_back_too(town: Town
     assert platforms["mastodon"].retracted(FIRE)[-2:] == [two, one]
 
 
-async def test_a_recall_that_got_no_answer_is_made_again(town: Town, platforms: Platforms) -> None:
+async def test_a_recall_that_got_no_answer_is_made_again(town: FanoutCity, platforms: Platforms) -> None:
     """The platform fails once: the receipt comes from the next try, and nothing is posted."""
     async with gatekeeper(town), fanout(town, platforms):
         first = await town.approved(FIRE)
@@ -89,7 +91,7 @@ async def test_a_recall_that_got_no_answer_is_made_again(town: Town, platforms: 
     assert platforms["mastodon"].texts(FIRE) == before
 
 
-async def test_a_recall_of_what_stands_nowhere_ends_without_an_attempt(town: Town, platforms: Platforms) -> None:
+async def test_a_recall_of_what_stands_nowhere_ends_without_an_attempt(town: FanoutCity, platforms: Platforms) -> None:
     """The platform had refused the message for good."""
     platforms["mastodon"].behave(FIRE, "refuse")
     async with gatekeeper(town), fanout(town, platforms):
@@ -100,7 +102,9 @@ async def test_a_recall_of_what_stands_nowhere_ends_without_an_attempt(town: Tow
     assert (str(receipt.outcome), receipt.attempt_seq) == ("withheld", 0)
 
 
-async def test_where_posts_can_only_be_deleted_a_correction_is_posted_anew(town: Town, platforms: Platforms) -> None:
+async def test_where_posts_can_only_be_deleted_a_correction_is_posted_anew(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """First the wrong one goes, then the right one comes."""
     own = FolderPlatform(platforms["mastodon"].folder.parent, "mastodon")
     own.declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
@@ -113,7 +117,7 @@ async def test_where_posts_can_only_be_deleted_a_correction_is_posted_anew(town:
     assert own.texts(FIRE)[-1:] == ["Closed until 6 pm."]
 
 
-async def test_what_is_corrected_on_its_way_is_posted_no_more(town: Town, platforms: Platforms) -> None:
+async def test_what_is_corrected_on_its_way_is_posted_no_more(town: FanoutCity, platforms: Platforms) -> None:
     """One platform was away: there the correction goes out alone (invariant 9)."""
     async with gatekeeper(town), fanout(town, platforms):
         platforms["mastodon"].behave(WATER, "rate_limit 3600")
@@ -128,7 +132,7 @@ async def test_what_is_corrected_on_its_way_is_posted_no_more(town: Town, platfo
     assert platforms["mastodon"].texts(WATER) == [*before, "Closed until 5 pm."]
 
 
-async def test_the_website_marks_what_was_corrected_and_recalled(town: Town, platforms: Platforms) -> None:
+async def test_the_website_marks_what_was_corrected_and_recalled(town: FanoutCity, platforms: Platforms) -> None:
     """The page keeps its address; the feed's entry is updated; what does not hold is not on the page of what does."""
     async with with_a_site(town, platforms):
         first = await town.approved(FIRE, text="Boil water in zone 3.")

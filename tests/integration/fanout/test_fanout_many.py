@@ -16,8 +16,8 @@ from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
 from services.provision.plan.city_plan import Department, local_profiles
+from tests.integration.fanout.fanout_city import FanoutCity, a_fanout_city, eventually, fanout, gatekeeper
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import Town, a_town, eventually, fanout, gatekeeper
 
 COUNT = 26
 NAMES = tuple(f"office-{number:02}" for number in range(COUNT))
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def large(tmp_path: Path) -> AsyncIterator[Town]:
-    async with a_town(tmp_path / "large", NAMES) as town:
+async def large(tmp_path: Path) -> AsyncIterator[FanoutCity]:
+    async with a_fanout_city(tmp_path / "large", NAMES) as town:
         await town.order("pio", CrisisDeclare(incident="Flood"))  # in routine nobody may post to all of them: 2(iv)
         yield town
 
 
-async def entries_of(town: Town, request: Request) -> Counter[str]:
+async def entries_of(town: FanoutCity, request: Request) -> Counter[str]:
     """How many entries of each kind the ledger has on a request."""
     ledger = await town.ledger("board")
     found: Counter[str] = Counter()
@@ -43,7 +43,7 @@ async def entries_of(town: Town, request: Request) -> Counter[str]:
     return found
 
 
-async def test_a_delivery_costs_two_appends_and_a_request_four(large: Town, platforms: Platforms) -> None:
+async def test_a_delivery_costs_two_appends_and_a_request_four(large: FanoutCity, platforms: Platforms) -> None:
     """An attempt and a receipt for each of 26 profiles and the website's page; before them at most four entries."""
     async with gatekeeper(large), fanout(large, platforms):
         before = await (await large.ledger("board")).last_seq()
@@ -59,7 +59,7 @@ async def test_a_delivery_costs_two_appends_and_a_request_four(large: Town, plat
 
 
 async def test_one_unrelated_control_change_during_a_fan_out_brings_one_verdict_and_no_second_attempt(
-    large: Town, platforms: Platforms
+    large: FanoutCity, platforms: Platforms
 ) -> None:
     """Half of the posts are under way as it comes, the other half are not attempted yet."""
     mastodon = platforms["mastodon"]
@@ -87,13 +87,13 @@ async def test_one_unrelated_control_change_during_a_fan_out_brings_one_verdict_
         assert mastodon.texts(profile) == ["under way", "second"][0 if profile in half else 1 :]
 
 
-async def clearances(town: Town, request: Request) -> int:
+async def clearances(town: FanoutCity, request: Request) -> int:
     """How many cleared verdicts stand on a request."""
     found = await (await town.ledger("board")).history(subjects.verdict(request.request_id))
     return sum(Verdict.from_bytes(entry.data).outcome is Outcome.CLEARED for entry in found)
 
 
-async def test_a_new_profile_is_served_without_a_restart(town: Town, platforms: Platforms) -> None:
+async def test_a_new_profile_is_served_without_a_restart(town: FanoutCity, platforms: Platforms) -> None:
     async with gatekeeper(town), fanout(town, platforms):
         before = await town.approved("fire-townsquare")
         await town.final(before, "fire-townsquare")

@@ -16,9 +16,9 @@ from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
 from services.kernel.base.files import locked
 from services.kernel.runtime.service import Runtime
+from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, service
 from tests.integration.fanout.platform import FolderPlatform
 from tests.integration.fanout.test_fanout_crash import a_process
-from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, gatekeeper, service
 from tests.support import mission
 
 FIRE, WATER, PARKS = (f"{name}-townsquare" for name in ("fire", "water", "parks"))
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager
-async def with_a_site(town: Town, platforms: Platforms, lease: float = 30.0) -> AsyncIterator[Runtime]:
+async def with_a_site(town: FanoutCity, platforms: Platforms, lease: float = 30.0) -> AsyncIterator[Runtime]:
     """A gatekeeper, and a fanout that posts into a folder, with the city's own website."""
     website = connectors(town.city, "https://mission.example")[WEBSITE]
     assert isinstance(website, WebsiteConnector)
@@ -37,11 +37,13 @@ async def with_a_site(town: Town, platforms: Platforms, lease: float = 30.0) -> 
         yield runtime
 
 
-def page(town: Town, request: Request) -> Path:
+def page(town: FanoutCity, request: Request) -> Path:
     return town.city.site_folder / "messages" / request.request_id / "index.html"
 
 
-async def test_a_message_is_mirrored_once_with_the_addresses_of_its_posts(town: Town, platforms: Platforms) -> None:
+async def test_a_message_is_mirrored_once_with_the_addresses_of_its_posts(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     async with with_a_site(town, platforms):
         request = await town.approved(FIRE, WATER, PARKS, text="Boil water.")
         receipt = await town.final(request, MIRROR)
@@ -59,7 +61,7 @@ async def test_a_message_is_mirrored_once_with_the_addresses_of_its_posts(town: 
         assert f"https://mastodon.example/{profile}/0" in text
 
 
-async def test_nothing_is_mirrored_where_a_website_profile_is_a_target(town: Town, platforms: Platforms) -> None:
+async def test_nothing_is_mirrored_where_a_website_profile_is_a_target(town: FanoutCity, platforms: Platforms) -> None:
     async with with_a_site(town, platforms):
         request = await town.approved(FIRE, "fire-website", text="On the website itself.")
         for profile in request.targets:
@@ -69,7 +71,7 @@ async def test_nothing_is_mirrored_where_a_website_profile_is_a_target(town: Tow
     assert await town.receipts(request, MIRROR) == []
 
 
-async def test_what_stands_nowhere_is_not_mirrored(town: Town, platforms: Platforms) -> None:
+async def test_what_stands_nowhere_is_not_mirrored(town: FanoutCity, platforms: Platforms) -> None:
     platforms["mastodon"].behave(FIRE, "refuse")
     async with with_a_site(town, platforms):
         request = await town.approved(FIRE, text="Refused.")
@@ -78,7 +80,7 @@ async def test_what_stands_nowhere_is_not_mirrored(town: Town, platforms: Platfo
     assert not page(town, request).exists()
 
 
-async def test_a_profile_that_takes_long_does_not_hold_the_page_back(town: Town, platforms: Platforms) -> None:
+async def test_a_profile_that_takes_long_does_not_hold_the_page_back(town: FanoutCity, platforms: Platforms) -> None:
     """A moment after the first post the page is written with what is known."""
     platforms["mastodon"].behave(WATER, "wait")
     async with with_a_site(town, platforms, lease=60.0):
@@ -91,7 +93,7 @@ async def test_a_profile_that_takes_long_does_not_hold_the_page_back(town: Town,
     assert len(await town.receipts(request, MIRROR)) == 1
 
 
-async def test_no_routine_page_appears_after_the_eoc_is_active(town: Town, platforms: Platforms) -> None:
+async def test_no_routine_page_appears_after_the_eoc_is_active(town: FanoutCity, platforms: Platforms) -> None:
     """The site's lock is held by another process while the mirror is under way, and let go of after ACTIVE."""
     lock = town.city.var / "website" / "live" / "lock"
     async with with_a_site(town, platforms, lease=6.0), service(town, "eoc_state", lease=6.0) as eoc:
@@ -113,7 +115,7 @@ async def test_no_routine_page_appears_after_the_eoc_is_active(town: Town, platf
 
 
 async def test_a_page_that_waits_for_its_post_is_judged_by_the_control_in_force_then(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """Activated while the first post is under way: the post was, and the page is not."""
     platforms["mastodon"].behave(FIRE, "wait")
@@ -130,7 +132,9 @@ async def test_a_page_that_waits_for_its_post_is_judged_by_the_control_in_force_
     assert not page(town, request).exists()
 
 
-async def test_a_page_whose_writer_died_is_written_by_the_next_copy_once(town: Town, platforms: Platforms) -> None:
+async def test_a_page_whose_writer_died_is_written_by_the_next_copy_once(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """It had written the page and left no receipt; the next copy repeats it, which is the same page."""
     folder, site = platforms["mastodon"].folder.parent, platforms["website"]
     async with gatekeeper(town):

@@ -30,8 +30,8 @@ from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.crashpoints import VARIABLE
 from services.kernel.runtime.compose import on_nats
+from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout
 from tests.support.broker import connect
 from tests.support.mission import PATIENCE
 
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Desk:
     """An officer at the desk, with the officer's own key and connection."""
 
-    town: Town
+    town: FanoutCity
     name: str
 
     def signed(self, request: Request, profile: str, receipt_seq: int, decision: str, **changes: Any) -> Resolution:
@@ -70,7 +70,7 @@ class Desk:
         return Resolution(at=now, envelope=envelope, **outer)
 
     async def send(self, resolution: Resolution, seconds: float = PATIENCE) -> dict[str, Any]:
-        client = await connect(self.town.broker.url, self.town.city.key_path(self.name), self.name)
+        client = await connect(self.town.url, self.town.city.key_path(self.name), self.name)
         try:
             subject = subjects.desk(subjects.DESK_DELIVERY_RESOLVE, self.name)
             answer = await client.request(subject, resolution.to_bytes(), timeout=seconds)
@@ -84,7 +84,7 @@ class Desk:
 
 
 async def unconfirmed(
-    town: Town, platforms: Platforms, *profiles: str, text: str, mirror: bool = False
+    town: FanoutCity, platforms: Platforms, *profiles: str, text: str, mirror: bool = False
 ) -> tuple[Request, dict[str, int]]:
     """Post where the platform drops the call and shows no timeline, until nobody can find out any more."""
     for profile in profiles:
@@ -97,12 +97,12 @@ async def unconfirmed(
     return request, {profile: (await town.receipts(request, profile))[-1][0].seq for profile in profiles}
 
 
-async def resolutions(town: Town, request: Request, profile: str) -> list[int]:
+async def resolutions(town: FanoutCity, request: Request, profile: str) -> list[int]:
     entries = await (await town.ledger("board")).history(subjects.resolution(profile, request.request_id))
     return [entry.seq for entry in entries]
 
 
-async def carried_out(town: Town, request: Request, profile: str, seq: int) -> Receipt:
+async def carried_out(town: FanoutCity, request: Request, profile: str, seq: int) -> Receipt:
     """Wait for the receipt that carries a decision out, whatever follows on it."""
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -112,7 +112,7 @@ async def carried_out(town: Town, request: Request, profile: str, seq: int) -> R
             await asyncio.sleep(0.05)
 
 
-async def done(town: Town) -> None:
+async def done(town: FanoutCity) -> None:
     """Wait until each decision on record is carried out and acknowledged."""
     js = await town.js("fanout")
     async with asyncio.timeout(PATIENCE):
@@ -124,7 +124,7 @@ async def done(town: Town) -> None:
 
 
 async def test_each_decision_is_carried_out_and_a_repeat_answered_like_the_first_time(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, FIRE, WATER, PARKS, text="each decision")
@@ -163,7 +163,7 @@ async def test_each_decision_is_carried_out_and_a_repeat_answered_like_the_first
     assert [len(platforms["mastodon"].posts(one)) for one in (FIRE, WATER, PARKS)] == [0, 0, 1]
 
 
-async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Town, platforms: Platforms) -> None:
+async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: FanoutCity, platforms: Platforms) -> None:
     """The website's page waits for the first post that stands; a person's word that it does is as good."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, FIRE, text="mirrored", mirror=True)
@@ -173,7 +173,9 @@ async def test_what_is_confirmed_is_mirrored_like_anything_delivered(town: Town,
     assert platforms["website"].texts(MIRROR) == ["mirrored"]
 
 
-async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(town: Town, platforms: Platforms) -> None:
+async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """Ten at the same moment, in two minds: one resolution, one receipt, and the others hear who was first."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WATER, text="two officers")
@@ -196,7 +198,7 @@ async def test_two_officers_at_once_decide_once_and_the_stale_word_is_refused(to
     assert len(platforms["mastodon"].posts(WATER)) <= 1
 
 
-async def _decision(town: Town, seq: int) -> str:
+async def _decision(town: FanoutCity, seq: int) -> str:
     entry = await (await town.ledger("board")).get(seq)
     assert entry is not None
     event = Resolution.from_bytes(entry.data)
@@ -204,7 +206,7 @@ async def _decision(town: Town, seq: int) -> str:
 
 
 async def test_posted_again_and_unconfirmed_anew_a_decision_on_the_first_time_is_stale(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, PARKS, text="twice in doubt")
@@ -226,7 +228,9 @@ async def test_posted_again_and_unconfirmed_anew_a_decision_on_the_first_time_is
     assert len(platforms["mastodon"].posts(PARKS)) == 1
 
 
-async def test_posted_again_while_all_is_held_waits_for_the_next_clearance(town: Town, platforms: Platforms) -> None:
+async def test_posted_again_while_all_is_held_waits_for_the_next_clearance(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """The new post has no privilege: the fence holds it back, and a newer verdict brings it."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WASTE, text="held")
@@ -243,7 +247,7 @@ async def test_posted_again_while_all_is_held_waits_for_the_next_clearance(town:
 
 
 async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_too_late(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """The fence: a decision cannot be put on record behind a receipt that its officer did not see."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
@@ -259,9 +263,9 @@ async def test_a_late_word_of_the_platform_is_better_than_a_decision_that_came_t
     assert await resolutions(town, request, ROADS) == []
 
 
-async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_on_the_same(town: Town) -> None:
+async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_on_the_same(town: FanoutCity) -> None:
     """The fence and the message id alone: who looked before cannot write after, and of two the first is stored."""
-    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.broker.url)
+    runtime, _ = on_nats(flow.service("fanout"), town.city, lambda _: None, url=town.url)
     work = compose(runtime, {})
     runtime.ledger = writer = await town.ledger("fanout")
     request = await town.cleared(ROADS, text="the server's word")
@@ -291,7 +295,7 @@ async def test_the_server_refuses_a_decision_behind_a_receipt_and_a_second_one_o
     assert await resolutions(town, request, ROADS) == [first]
 
 
-async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: Town, platforms: Platforms) -> None:
+async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: FanoutCity, platforms: Platforms) -> None:
     """Whoever got one into the ledger: it is carried out only with the officer's own signature on it."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):
         request, seqs = await unconfirmed(town, platforms, WASTE, text="forged")
@@ -304,13 +308,13 @@ async def test_a_decision_on_record_that_is_not_genuine_does_nothing(town: Town,
 
 
 @asynccontextmanager
-async def a_process(town: Town, folder: Path, crash_at: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def a_process(town: FanoutCity, folder: Path, crash_at: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A fanout process of its own that dies at a crash point."""
     arguments = [
         "--city",
         str(town.city.folder),
         "--url",
-        town.broker.url,
+        town.url,
         "--platforms",
         str(folder),
         "--lease",
@@ -337,7 +341,7 @@ async def a_process(town: Town, folder: Path, crash_at: str) -> AsyncIterator[as
 
 @pytest.mark.parametrize("point", ["fanout.resolution.stored", "fanout.resolution.done"])
 async def test_a_crash_after_the_decision_is_completed_by_the_next_start(
-    town: Town, platforms: Platforms, point: str
+    town: FanoutCity, platforms: Platforms, point: str
 ) -> None:
     """Killed before its officer had an answer, or before it was acknowledged: it is posted again exactly once."""
     async with fanout(town, platforms, lease=SHORT_LEASE, patience=1.0):

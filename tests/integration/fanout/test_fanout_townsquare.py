@@ -21,7 +21,7 @@ from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.service import Runtime
 from services.townsquare.faults import Fault, FaultKind
 from services.townsquare.server import Townsquare
-from tests.integration.fanout.town import Town, eventually
+from tests.integration.fanout.fanout_city import FanoutCity, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEASE = 6.0
@@ -51,7 +51,7 @@ class Square:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def square(town: Town) -> AsyncIterator[Square]:
+async def square(town: FanoutCity) -> AsyncIterator[Square]:
     inside = Townsquare.of(town.city)
     running = await web.serve(inside.app(), "127.0.0.1", 0, "the townsquare")
     town.city.run_path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ async def square(town: Town) -> AsyncIterator[Square]:
 
 
 @asynccontextmanager
-async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Runtime]:
+async def the_fanout(town: FanoutCity, lease: float | None = None) -> AsyncIterator[Runtime]:
     """Fan-out as it runs in a city: its own wiring and platforms; with another lease for drills that outlast one."""
 
     def wire_with_lease(runtime: Runtime) -> None:
@@ -70,7 +70,7 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
         compose(runtime, platforms, lease=lease or 0.0)
 
     wiring = wire_with_lease if lease else wire
-    runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.broker.url)
+    runtime, app = on_nats(flow.service("fanout"), town.city, wiring, url=town.url)
     await app.start()
     try:
         yield runtime
@@ -78,7 +78,7 @@ async def the_fanout(town: Town, lease: float | None = None) -> AsyncIterator[Ru
         await app.stop()
 
 
-async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town: Town, square: Square) -> None:
+async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town: FanoutCity, square: Square) -> None:
     async with the_fanout(town):
         both = await town.cleared(FIRE, WATER, "parks-website", text="Boil water advisory lifted.")
         for profile in both.targets:
@@ -96,7 +96,7 @@ async def test_one_message_stands_on_townsquare_and_website_and_is_mirrored(town
     assert square.texts(FIRE) == square.texts(WATER) == ["Boil water advisory lifted."]
 
 
-async def test_an_answer_lost_after_posting_leaves_one_post(town: Town, square: Square) -> None:
+async def test_an_answer_lost_after_posting_leaves_one_post(town: FanoutCity, square: Square) -> None:
     """500 after accepting, and a connection dropped after accepting: found on the timeline."""
     square.play(FIRE, FaultKind.ERROR_AFTER)
     square.play(WATER, FaultKind.DROP_AFTER)
@@ -108,7 +108,7 @@ async def test_an_answer_lost_after_posting_leaves_one_post(town: Town, square: 
             assert square.texts(profile).count("One post only.") == 1
 
 
-async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> None:
+async def test_too_many_requests_are_waited_out(town: FanoutCity, square: Square) -> None:
     square.play(FIRE, FaultKind.RATE_LIMIT, seconds=1)
     async with the_fanout(town):
         request = await town.cleared(FIRE, text="After the wait.")
@@ -116,7 +116,9 @@ async def test_too_many_requests_are_waited_out(town: Town, square: Square) -> N
     assert square.texts(FIRE).count("After the wait.") == 1
 
 
-async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(town: Town, square: Square) -> None:
+async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(
+    town: FanoutCity, square: Square
+) -> None:
     square.play(FIRE, FaultKind.DROP_BEFORE)
     square.play(PARKS, FaultKind.ERROR_BEFORE)
     async with the_fanout(town, lease=LEASE):
@@ -127,7 +129,7 @@ async def test_a_dropped_connection_and_a_platform_that_is_down_end_in_one_post(
     assert await town.outcomes(request, FIRE) == ["withheld", "delivered"]
 
 
-async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, square: Square) -> None:
+async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: FanoutCity, square: Square) -> None:
     """The platform posts two seconds after nobody waits for it any more."""
     square.play(WATER, FaultKind.SLOW, seconds=LEASE + 2)
     async with the_fanout(town, lease=LEASE):
@@ -137,7 +139,7 @@ async def test_a_slow_answer_beyond_the_lease_ends_in_one_post(town: Town, squar
 
 
 async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_mended(
-    town: Town, square: Square, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, square: Square, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not lost: withheld, told in the heartbeat, asked for again without further attempts on record."""
     monkeypatch.setattr(retry, "credential_look", lambda lost, chance: 0.5)
@@ -159,7 +161,7 @@ async def test_a_missing_credential_holds_back_loudly_and_goes_out_when_it_is_me
     assert len(await town.attempts(request, PARKS)) == 2
 
 
-async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: Town, square: Square) -> None:
+async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town: FanoutCity, square: Square) -> None:
     """Read-back outlives the process: the delivered receipt stays, and a later one tells people."""
     square.play(WASTE, FaultKind.VANISH, seconds=0.2)
     async with the_fanout(town, lease=LEASE):
@@ -176,7 +178,7 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
     assert square.texts(WASTE).count("Here and gone.") == 0
 
 
-async def test_what_somebody_changed_on_the_platform_is_found(town: Town, square: Square) -> None:
+async def test_what_somebody_changed_on_the_platform_is_found(town: FanoutCity, square: Square) -> None:
     """The delivered receipt stays, and a later one says what is other than was approved."""
     async with the_fanout(town, lease=LEASE):
         request = await town.cleared(WASTE, text="Collection is on Friday.")

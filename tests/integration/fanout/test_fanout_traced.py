@@ -18,8 +18,8 @@ from services.board.domain.spans import trace_of
 from services.kernel.base.city import City
 from services.kernel.base.city_file import TracingSection
 from services.kernel.base.errors import BadInput
+from tests.integration.fanout.fanout_city import FanoutCity, eventually, fanout, gatekeeper, service
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import Town, eventually, fanout, gatekeeper, service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,14 +52,14 @@ async def collector(spans: Spans) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def traced(town: Town, endpoint: str) -> None:
+def traced(town: FanoutCity, endpoint: str) -> None:
     """Have the town's city name a collector."""
     settings = town.city.settings.model_copy(update={"tracing": TracingSection(endpoint=endpoint)})
     town.city = City(town.city.folder, settings)
 
 
 async def test_a_collector_gets_one_trace_from_request_to_receipt(
-    town: Town, platforms: dict[str, FolderPlatform]
+    town: FanoutCity, platforms: dict[str, FolderPlatform]
 ) -> None:
     """With the ids that follow from the request, the services' names, and the server's times."""
     spans: Spans = []
@@ -86,7 +86,7 @@ async def test_a_collector_gets_one_trace_from_request_to_receipt(
         assert span.end_time_unix_nano <= root.end_time_unix_nano
 
 
-async def test_a_collector_that_is_away_holds_nobody_up(town: Town, platforms: dict[str, FolderPlatform]) -> None:
+async def test_a_collector_that_is_away_holds_nobody_up(town: FanoutCity, platforms: dict[str, FolderPlatform]) -> None:
     """What is approved is delivered, and the board stops in time."""
     traced(town, "http://127.0.0.1:9")
     async with service(town, "board"), gatekeeper(town), fanout(town, platforms):

@@ -13,8 +13,8 @@ from schemas.events.control import EocActivate, Hold, ProfileSuspend, Withdraw
 from services.fanout.delivery import work
 from services.fanout.domain import limits, retry
 from services.fanout.domain.limits import HostLimit
+from tests.integration.fanout.fanout_city import SHORT_LEASE, FanoutCity, eventually, fanout, gatekeeper, later
 from tests.integration.fanout.platform import FolderPlatform
-from tests.integration.fanout.town import SHORT_LEASE, Town, eventually, fanout, gatekeeper, later
 from tests.support.stopwatch import Stopwatch
 
 FIRE, WATER, PARKS, WASTE = (f"{name}-townsquare" for name in ("fire", "water", "parks", "waste"))
@@ -33,7 +33,7 @@ def lets_through_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(limits.LOCAL, "townsquare", HostLimit(at_once=1))
 
 
-async def limited(town: Town, platforms: Platforms, seconds: float = LONG, **changes: Any) -> Any:
+async def limited(town: FanoutCity, platforms: Platforms, seconds: float = LONG, **changes: Any) -> Any:
     """A message to FIRE that the platform asks to wait so long with; a gatekeeper runs, and clears it."""
     platforms["mastodon"].behave(FIRE, f"rate_limit {seconds}")
     request = await town.request(FIRE, text="limited", **changes)
@@ -42,14 +42,14 @@ async def limited(town: Town, platforms: Platforms, seconds: float = LONG, **cha
     return request
 
 
-async def due(town: Town, request: Any) -> datetime:
+async def due(town: FanoutCity, request: Any) -> datetime:
     """When a message that waits is to be tried again."""
     [at] = [receipt.retry_at for _, receipt in await town.receipts(request, FIRE) if receipt.retry_at is not None]
     return at
 
 
 async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither on its host nor on its profile; not even on a host that takes one call at a time."""
     lets_through_one(monkeypatch)
@@ -64,7 +64,7 @@ async def test_a_rate_limit_with_a_long_wait_holds_nobody_else_up(
 
 
 @pytest.mark.parametrize("seconds", [LONG, IN_HAND], ids=["let-go", "in-hand"])
-async def test_a_withdrawal_ends_a_wait_at_once(town: Town, platforms: Platforms, seconds: int) -> None:
+async def test_a_withdrawal_ends_a_wait_at_once(town: FanoutCity, platforms: Platforms, seconds: int) -> None:
     async with gatekeeper(town), fanout(town, platforms):
         request = await limited(town, platforms, seconds)
         await town.order("mcpe", Withdraw(request_id=request.request_id))
@@ -74,7 +74,7 @@ async def test_a_withdrawal_ends_a_wait_at_once(town: Town, platforms: Platforms
     assert platforms["mastodon"].posts(FIRE) == []
 
 
-async def test_an_expiry_ends_a_wait_at_once(town: Town, platforms: Platforms) -> None:
+async def test_an_expiry_ends_a_wait_at_once(town: FanoutCity, platforms: Platforms) -> None:
     async with gatekeeper(town), fanout(town, platforms):
         for seconds in (4.0, 16.0, 64.0):
             platforms["mastodon"].behave(FIRE, f"rate_limit {LONG}")
@@ -97,7 +97,7 @@ async def test_an_expiry_ends_a_wait_at_once(town: Town, platforms: Platforms) -
     ids=["hold", "suspend", "activate"],
 )
 async def test_a_control_change_that_takes_it_back_ends_the_work_at_once(
-    town: Town, platforms: Platforms, officer: str, action: Any
+    town: FanoutCity, platforms: Platforms, officer: str, action: Any
 ) -> None:
     """Nothing is in hand any more, long before the wait is over."""
     async with gatekeeper(town), fanout(town, platforms):
@@ -110,7 +110,7 @@ async def test_a_control_change_that_takes_it_back_ends_the_work_at_once(
 
 
 async def test_a_hold_and_its_release_during_a_wait_make_one_attempt_when_it_is_due(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     async with gatekeeper(town), fanout(town, platforms, lease=SHORT_LEASE):
         request = await limited(town, platforms, 6)
@@ -125,7 +125,7 @@ async def test_a_hold_and_its_release_during_a_wait_make_one_attempt_when_it_is_
 
 
 async def test_an_urgent_message_passes_a_routine_one_that_waits_on_the_same_profile(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     platforms["mastodon"].behave(FIRE, "wait")
     async with fanout(town, platforms, lease=60.0):
@@ -141,7 +141,7 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_on_the_same_pro
 
 
 async def test_an_urgent_message_passes_a_routine_one_that_waits_at_the_same_host(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lets_through_one(monkeypatch)
     platforms["mastodon"].behave(WATER, "wait")
@@ -159,7 +159,7 @@ async def test_an_urgent_message_passes_a_routine_one_that_waits_at_the_same_hos
 
 
 async def test_the_trouble_of_one_profile_does_not_prolong_the_wait_of_another(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both belong to one message: FIRE fails again and again, WATER is due after its rate limit."""
     monkeypatch.setattr(work, "HOLD_SECONDS", 3.0)
@@ -175,7 +175,7 @@ async def test_the_trouble_of_one_profile_does_not_prolong_the_wait_of_another(
 
 
 async def test_what_only_waits_leaves_the_copys_hands(
-    town: Town, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When all that is left of a message waits long it is handed out again when it is due, to whoever is there."""
     monkeypatch.setattr(work, "HOLD_SECONDS", 1.0)
@@ -193,7 +193,9 @@ async def test_what_only_waits_leaves_the_copys_hands(
         assert len(platforms["mastodon"].posts(profile)) == 1
 
 
-async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(town: Town, platforms: Platforms) -> None:
+async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(
+    town: FanoutCity, platforms: Platforms
+) -> None:
     """What stood behind the post on its profile, and what waited in hand, is the next copy's at once."""
     platforms["mastodon"].behave(FIRE, "slow 2")
     platforms["mastodon"].behave(WATER, "rate_limit 12")
@@ -217,7 +219,7 @@ async def test_a_stop_lets_go_of_what_waits_and_finishes_what_is_being_posted(to
 
 
 async def test_a_copy_that_stops_follows_the_ledger_until_its_last_receipt_is_in(
-    town: Town, platforms: Platforms
+    town: FanoutCity, platforms: Platforms
 ) -> None:
     """Also past an entry on a request that is over, which has to be read back first."""
     platforms["mastodon"].behave(FIRE, "wait")

@@ -16,53 +16,48 @@ from pydantic import TypeAdapter
 
 from schemas import canonical, subjects
 from schemas.events.approvals import Approval
-from schemas.events.control import Action, Order
+from schemas.events.control import Action
 from schemas.events.desk import PreviewReply
-from schemas.events.envelope import ORDER_TYPE
 from schemas.events.requests import SUBMITTED_TYPE, Request
 from services.kernel.authority.signing import Signer, load_key
 from services.kernel.base.city import City
 from services.kernel.control.control_view import ControlView
 from services.kernel.control.naming import named
-from services.kernel.runtime.run import running
 from services.kernel.runtime.service import Runtime
-from services.provision import EmbeddedBroker, demo_plan, make_city, provision
-from tests.support.broker import connect
-from tests.support.mission import PATIENCE
+from tests.support.mission import PATIENCE, Desk, Mission, copy_city, now, sign_order
 from tests.support.people import approval_of
-from tests.support.ports import free_port
 
 
 @dataclass
 class IntakeCity:
-    """The running city, and one connection per person or system, as that NATS user."""
+    """The running city, as people and systems see it; ``intake`` is the service itself."""
 
-    city: City
-    broker: EmbeddedBroker
-    runtimes: list[Runtime]
-    users: dict[str, Client] = field(default_factory=dict)
+    mission: Mission
+    intake: Runtime
+    _desks: dict[str, Desk] = field(default_factory=dict)
 
     @property
-    def intake(self) -> Runtime:
-        return next(runtime for runtime in self.runtimes if runtime.row.name == "intake")
+    def city(self) -> City:
+        return self.mission.city
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return now()
 
     def signer(self, name: str) -> Signer:
         return load_key(self.city.key_path(name))
 
+    async def desk(self, name: str) -> Desk:
+        """Return the one connection of a person or system."""
+        if name not in self._desks:
+            self._desks[name] = await self.mission.desk(name)
+        return self._desks[name]
+
     async def user(self, name: str) -> Client:
-        if name not in self.users:
-            self.users[name] = await connect(self.broker.url, self.city.key_path(name), name, max_reconnect_attempts=1)
-        return self.users[name]
+        return (await self.desk(name)).client
 
     async def ask(self, base: str, name: str, body: bytes) -> dict[str, Any]:
         """Send bytes as a user; return the reply as it came."""
-        client = await self.user(name)
-        reply = await client.request(subjects.desk(base, name), body, timeout=PATIENCE)
-        answer: dict[str, Any] = canonical.loads(reply.data)
-        return answer
+        return await (await self.desk(name)).ask(base, body)
 
     async def submit(self, name: str, event: dict[str, Any] | bytes) -> dict[str, Any]:
         raw = event if isinstance(event, bytes) else canonical.dumps(event)
@@ -80,17 +75,8 @@ class IntakeCity:
             base = subjects.DESK_REGISTRY_ORDER
         state = await ControlView(self.city, self.intake.ledger).refresh()
         wanted: Action = TypeAdapter(Action).validate_python(action)
-        order = Order.from_value(
-            {
-                "realm": "live",
-                "officer": name,
-                "action": named(state, wanted).model_dump(mode="json", exclude_none=True),
-                "issued_at": self.now(),
-                "expires_at": self.now() + timedelta(minutes=2),
-                "nonce": secrets.token_hex(16),
-            }
-        )
-        return await self.ask(base, name, self.signer(name).sign(ORDER_TYPE, order).to_bytes())
+        envelope = sign_order(self.city, self.signer(name), name, named(state, wanted))
+        return await self.ask(base, name, envelope.to_bytes())
 
     async def stored(self, request_id: str) -> Request:
         entry = await self.intake.ledger.last(subjects.request(request_id))
@@ -143,16 +129,7 @@ def approval_now(request: Request | PreviewReply, name: str, signer: Signer, **c
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IntakeCity]:
-    city = make_city(tmp_path_factory.mktemp("intake") / "mission", demo_plan())
-    broker = EmbeddedBroker()
-    await broker.start(city, free_port())
-    try:
-        await provision(city, broker.url)
-        async with running(["registry", "eoc_state", "intake"], city, broker.url) as runtimes:
-            made = IntakeCity(city, broker, runtimes)
-            yield made
-            for client in made.users.values():
-                await client.close()
-    finally:
-        await broker.stop()
+async def town(made_city: City, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IntakeCity]:
+    async with Mission(copy_city(made_city, tmp_path_factory.mktemp("intake") / "mission")) as mission:
+        *_, intake = await mission.run("registry", "eoc_state", "intake")
+        yield IntakeCity(mission, intake)

@@ -52,7 +52,7 @@ async def submitted(town: IntakeCity, **data: Any) -> Request:
 
 async def append_verdict(town: IntakeCity, request: Request, outcome: Outcome) -> int:
     """Append a verdict as the gatekeeper would, with its own key."""
-    client = await connect(town.broker.url, town.city.service_key_path("gatekeeper"), "gatekeeper")
+    client = await connect(town.mission.url, town.city.service_key_path("gatekeeper"), "gatekeeper")
     verdict = Verdict(
         at=town.now(),
         request_id=request.request_id,
@@ -305,7 +305,7 @@ async def test_a_picture_is_kept_without_its_metadata_and_can_be_posted(town: In
 
 async def test_a_picture_that_no_message_names_goes_and_one_that_is_named_stays(town: IntakeCity) -> None:
     """The server takes it away; a second stands for the day."""
-    async with as_provisioner(town.city, town.broker.url) as client:
+    async with as_provisioner(town.city, town.mission.url) as client:
         js = client.jetstream()
         usual = stream_config(next(one for one in streams.STREAMS if one.name == streams.UPLOADS))
         replies = [await town.ask(subjects.DESK_MEDIA_PUT, "clerk", picture(form)) for form in ("JPEG", "PNG")]

@@ -15,15 +15,19 @@ from schemas.events.authority import Realm
 from services.kernel.base.city import City, load_city
 from services.provision import EmbeddedBroker, demo_plan, make_city, provision
 from tests.support.broker import connect, flushed
+from tests.support.mission import Mission, copy_city
 from tests.support.ports import free_port
 
 
 @dataclass
-class Running:
-    """A city, its broker, and connections as any of its users."""
+class BothRealms:
+    """A city on one broker, its live realm and its exercise, and connections as any user of either."""
 
-    city: City
-    broker: EmbeddedBroker
+    mission: Mission
+
+    @property
+    def city(self) -> City:
+        return self.mission.city
 
     def realm(self, realm: Realm) -> City:
         return load_city(self.city.folder, realm)
@@ -52,7 +56,7 @@ class Running:
 
         inbox = b"_INBOX" if plain_inbox else f"_INBOX_{user}".encode()
         connected.nc = await connect(
-            self.broker.url, path, user, inbox_prefix=inbox, error_cb=on_error, allow_reconnect=False
+            self.mission.url, path, user, inbox_prefix=inbox, error_cb=on_error, allow_reconnect=False
         )
         try:
             yield connected
@@ -82,16 +86,10 @@ class User:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    city = make_city(tmp_path_factory.mktemp("city") / "mission", demo_plan())
-    broker = EmbeddedBroker()
-    await broker.start(city, free_port())
-    try:
-        for realm in ("live", "exercise"):
-            await provision(load_city(city.folder, realm), broker.url)
-        yield Running(city, broker)
-    finally:
-        await broker.stop()
+async def running(made_city: City, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BothRealms]:
+    async with Mission(copy_city(made_city, tmp_path_factory.mktemp("city") / "mission")) as mission:
+        await provision(load_city(mission.city.folder, "exercise"), mission.url)
+        yield BothRealms(mission)
 
 
 Started = Callable[[City], AbstractAsyncContextManager[EmbeddedBroker]]

@@ -24,13 +24,12 @@ from schemas.events.control import Genesis
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.ledger.drift import consumer_config, needed_consumers, needed_streams, stream_config
 from services.kernel.projection.source import NatsSource
-from services.provision import EmbeddedBroker, read_envelope
+from services.provision import read_envelope
 from services.provision.accounts.accounts_conf import accounts_file, core_account
 from services.provision.accounts.permissions import imports_of, inbox
-from tests.integration.provision.conftest import Running, User
+from tests.integration.provision.conftest import BothRealms, User
 from tests.support.broker import jetstream
-from tests.support.mission import PATIENCE, copy_city, eventually, flushed, now
-from tests.support.ports import free_port
+from tests.support.mission import PATIENCE, Mission, copy_city, eventually, flushed, now
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +51,7 @@ LITERAL = {"*": "reflected", ">": "reflected"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def begun(running: Running) -> AsyncIterator[dict[str, User]]:
+async def begun(running: BothRealms) -> AsyncIterator[dict[str, User]]:
     """The ledger begins with the manifest, and with an order that no condition keeps from being stored again."""
     async with AsyncExitStack() as stack:
         writers = {row.name: await stack.enter_async_context(running.service(row.name)) for row in flow.SERVICES}
@@ -70,7 +69,7 @@ async def append(writers: dict[str, User], pattern: str) -> None:
     await jetstream(writers[row.name].nc, API).publish(subject, secrets.token_hex(8).encode())
 
 
-async def stored(running: Running) -> dict[str, int]:
+async def stored(running: BothRealms) -> dict[str, int]:
     """What stands where: how many entries on each subject of the ledger, and in each other stream."""
     async with running.provisioner() as user:
         js = jetstream(user.nc)
@@ -116,7 +115,7 @@ def targets(row: flow.Service) -> list[str]:
 
 
 @ROWS
-async def test_no_answer_of_the_server_can_be_sent_into_a_stream(running: Running, row: flow.Service) -> None:
+async def test_no_answer_of_the_server_can_be_sent_into_a_stream(running: BothRealms, row: flow.Service) -> None:
     """STREAM.INFO, CONSUMER.INFO, MSG.GET, direct get (one, batches, several subjects)."""
     asked = questions(row)
     async with running.service(row.name) as user:
@@ -132,7 +131,7 @@ async def test_no_answer_of_the_server_can_be_sent_into_a_stream(running: Runnin
 
 @ROWS
 async def test_no_message_of_a_durable_can_be_sent_into_a_stream(
-    running: Running, row: flow.Service, begun: dict[str, User]
+    running: BothRealms, row: flow.Service, begun: dict[str, User]
 ) -> None:
     """An old genuine entry would stand again under its own subject: an order, a verdict, an approval."""
     if not needed_consumers(row):
@@ -168,7 +167,7 @@ async def handed_out(user: User, name: str) -> int:
 
 
 @ROWS
-async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: Running, row: flow.Service) -> None:
+async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: BothRealms, row: flow.Service) -> None:
     """Each PubAck, an error's and a batch's too: only what was appended itself is stored."""
     async with running.service(row.name) as user:
         for pattern in (*row.writes, row.dead_letters):
@@ -204,7 +203,9 @@ async def test_no_ack_of_an_append_can_be_sent_into_a_stream(running: Running, r
 
 
 @ROWS
-async def test_what_other_accounts_say_cannot_be_answered_into_the_ledger(running: Running, row: flow.Service) -> None:
+async def test_what_other_accounts_say_cannot_be_answered_into_the_ledger(
+    running: BothRealms, row: flow.Service
+) -> None:
     """A heartbeat, a broadcast or a dead letter with such a reply: who answers it answers in its own account."""
     before = await stored(running)
     async with running.service(row.name) as user, running.service("board") as board:
@@ -230,7 +231,7 @@ async def test_what_other_accounts_say_cannot_be_answered_into_the_ledger(runnin
 
 
 @ROWS
-async def test_a_forged_feed_is_heard_by_nobody_else(running: Running, row: flow.Service) -> None:
+async def test_a_forged_feed_is_heard_by_nobody_else(running: BothRealms, row: flow.Service) -> None:
     """Nobody may say it, and where it would be allowed it would stay in the sender's own account."""
     others = [one for one in flow.SERVICES if one.folds and one != row]
     heard: list[Msg] = []
@@ -260,7 +261,7 @@ async def test_a_forged_feed_is_heard_by_nobody_else(running: Running, row: flow
 
 
 @ROWS
-async def test_forged_headers_are_overruled_in_feed_and_reads(running: Running, row: flow.Service) -> None:
+async def test_forged_headers_are_overruled_in_feed_and_reads(running: BothRealms, row: flow.Service) -> None:
     """The server's own sequence, subject, stream and time stand; a publisher's are not believed anywhere."""
     mine = [literal(one) for one in row.writes if one.startswith("ledger.")]
     if not mine:
@@ -299,7 +300,7 @@ async def test_forged_headers_are_overruled_in_feed_and_reads(running: Running, 
 
 
 @ROWS
-async def test_a_service_hears_only_what_its_row_says(running: Running, row: flow.Service) -> None:
+async def test_a_service_hears_only_what_its_row_says(running: BothRealms, row: flow.Service) -> None:
     """Not the ledger itself, nobody's inbox, no desk subject that it does not serve, no API."""
     foreign = [one for one in flow.SERVICES if one != row]
     served = [subjects.every_user(base) for one in foreign for base in one.serves if base not in row.serves]
@@ -329,7 +330,7 @@ async def test_a_service_hears_only_what_its_row_says(running: Running, row: flo
 
 
 @ROWS
-async def test_a_service_publishes_only_what_its_row_says(running: Running, row: flow.Service) -> None:
+async def test_a_service_publishes_only_what_its_row_says(running: BothRealms, row: flow.Service) -> None:
     """Every subject that any service writes or asks, and some that nobody may: denied but for its own."""
     own = imports_of(row)
     every = {one for other in flow.SERVICES for one in (*imports_of(other).services, *imports_of(other).streaming)}
@@ -358,7 +359,7 @@ async def test_a_service_publishes_only_what_its_row_says(running: Running, row:
     assert await stored(running) == before
 
 
-async def test_control_inside_one_account_the_same_read_stores_an_old_order_again(running: Running) -> None:
+async def test_control_inside_one_account_the_same_read_stores_an_old_order_again(running: BothRealms) -> None:
     """What the accounts are for: the provisioning user lives with the ledger, and there the trick works.
 
     Not with an entry whose own compare-and-set travels with it, as all of ours do: with one that has none.
@@ -377,7 +378,7 @@ async def test_control_inside_one_account_the_same_read_stores_an_old_order_agai
     assert (again.subject, again.data) == (subjects.CONTROL, old.data)
 
 
-async def test_control_a_literal_import_lets_a_durables_message_in_again(running: Running, tmp_path: Path) -> None:
+async def test_control_a_literal_import_lets_a_durables_message_in_again(running: BothRealms, tmp_path: Path) -> None:
     """Why accounts import filters (permissions.imported): by a literal import an old order stands once more."""
     city = copy_city(running.city, tmp_path / "mission")
     conf = city.nats_conf_path.with_name(accounts_file("live"))
@@ -390,10 +391,8 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
     assert literally != text
     conf.write_text(literally)
     shutil.rmtree(city.var / "nats")
-    broker = EmbeddedBroker()
-    await broker.start(city, free_port())
-    try:
-        other = Running(city, broker)
+    async with Mission(city) as mission:
+        other = BothRealms(mission)
         async with other.provisioner() as user:
             await _make_streams(user)
         async with other.service("gatekeeper") as gate, other.service("audit") as audit:
@@ -408,8 +407,6 @@ async def test_control_a_literal_import_lets_a_durables_message_in_again(running
 
             await eventually(again)
             assert audit.denials == []
-    finally:
-        await broker.stop()
 
 
 async def _make_streams(user: User) -> None:

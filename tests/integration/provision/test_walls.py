@@ -15,7 +15,7 @@ from schemas.events.authority import Realm
 from services.kernel.authority.signing import new_seed, write_key
 from services.kernel.ledger.drift import drift
 from services.provision import read_manifest
-from tests.integration.provision.conftest import Running, User
+from tests.integration.provision.conftest import BothRealms, User
 from tests.support.broker import jetstream
 from tests.support.mission import PATIENCE, eventually, flushed
 
@@ -32,7 +32,7 @@ LEDGER_SUBJECTS = {
 }
 
 
-async def stored(running: Running, realm: Realm = "live") -> int:
+async def stored(running: BothRealms, realm: Realm = "live") -> int:
     async with running.provisioner(realm) as user:
         return (await jetstream(user.nc).stream_info(streams.LEDGER)).state.last_seq
 
@@ -60,7 +60,7 @@ async def filled(heard: list[Msg]) -> None:
     await eventually(look)
 
 
-async def test_an_officer_reaches_the_service_and_gets_its_answer(running: Running) -> None:
+async def test_an_officer_reaches_the_service_and_gets_its_answer(running: BothRealms) -> None:
     async with running.service("intake") as intake, running.person("clerk") as clerk:
         heard = await answering(intake, "desk.request.submit.*")
         reply = await clerk.nc.request("desk.request.submit.clerk", b"hello", timeout=PATIENCE)
@@ -71,14 +71,14 @@ async def test_an_officer_reaches_the_service_and_gets_its_answer(running: Runni
 
 
 @pytest.mark.parametrize("subject", sorted(LEDGER_SUBJECTS.values()))
-async def test_an_officer_cannot_publish_to_the_ledger(running: Running, subject: str) -> None:
+async def test_an_officer_cannot_publish_to_the_ledger(running: BothRealms, subject: str) -> None:
     before = await stored(running)
     async with running.person("cao") as cao:
         assert await cao.denied(subject)
     assert await stored(running) == before
 
 
-async def test_an_officer_cannot_use_anothers_token(running: Running) -> None:
+async def test_an_officer_cannot_use_anothers_token(running: BothRealms) -> None:
     async with running.service("intake") as intake, running.person("clerk") as clerk:
         heard = await answering(intake, "desk.approval.submit.*")
         assert await clerk.denied("desk.approval.submit.pio")
@@ -92,12 +92,12 @@ async def test_an_officer_cannot_use_anothers_token(running: Running) -> None:
     "api",
     ["INFO", "STREAM.INFO.LEDGER", "STREAM.MSG.GET.LEDGER", "STREAM.DELETE.LEDGER", "STREAM.PURGE.LEDGER"],
 )
-async def test_an_officer_cannot_reach_jetstream(running: Running, api: str) -> None:
+async def test_an_officer_cannot_reach_jetstream(running: BothRealms, api: str) -> None:
     async with running.person("cao") as cao:
         assert await cao.denied(f"$JS.API.{api}", b"{}")
 
 
-async def test_a_reflected_reply_from_the_desk_stores_nothing(running: Running) -> None:
+async def test_a_reflected_reply_from_the_desk_stores_nothing(running: BothRealms) -> None:
     """The reply subject of a desk request may name a subject of the ledger: the answer does not arrive there."""
     before = await stored(running)
     async with running.service("intake") as intake, running.person("clerk") as clerk:
@@ -111,7 +111,7 @@ async def test_a_reflected_reply_from_the_desk_stores_nothing(running: Running) 
     assert await stored(running) == before
 
 
-async def test_the_same_trick_inside_one_account_does_store(running: Running) -> None:
+async def test_the_same_trick_inside_one_account_does_store(running: BothRealms) -> None:
     """Why there are two accounts: this is the hole that they close (and the control of the test above)."""
     before = await stored(running, "exercise")
     async with running.provisioner("exercise") as user:
@@ -125,7 +125,7 @@ async def test_the_same_trick_inside_one_account_does_store(running: Running) ->
     assert await stored(running, "exercise") == before + 1
 
 
-async def test_a_system_can_send_only_its_own_submissions(running: Running) -> None:
+async def test_a_system_can_send_only_its_own_submissions(running: BothRealms) -> None:
     async with running.service("intake") as intake, running.person("drivebc", plain_inbox=True) as system:
         await answering(intake, "desk.request.system.*")
         reply = await system.nc.request("desk.request.submit.drivebc", b"{}", timeout=PATIENCE)
@@ -140,7 +140,7 @@ async def test_a_system_can_send_only_its_own_submissions(running: Running) -> N
             assert await system.subscribe_denied(subject), subject
 
 
-async def test_an_officer_watches_the_board_and_the_posture_and_nothing_else(running: Running) -> None:
+async def test_an_officer_watches_the_board_and_the_posture_and_nothing_else(running: BothRealms) -> None:
     async with (
         running.service("board") as board,
         running.service("eoc_state") as eoc,
@@ -160,7 +160,7 @@ async def test_an_officer_watches_the_board_and_the_posture_and_nothing_else(run
             assert await pio.subscribe_denied(subject), subject
 
 
-async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: Running) -> None:
+async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: BothRealms) -> None:
     for own, other in (("live", "exercise"), ("exercise", "live")):
         before = await stored(running, other)  # type: ignore[arg-type]
         async with (
@@ -178,7 +178,7 @@ async def test_live_keys_do_not_open_the_exercise_and_vice_versa(running: Runnin
         assert await stored(running, other) == before  # type: ignore[arg-type]
 
 
-async def test_the_realms_share_no_key(running: Running) -> None:
+async def test_the_realms_share_no_key(running: BothRealms) -> None:
     def keys(realm: Realm) -> set[str]:
         manifest = read_manifest(running.realm(realm))
         return {o.public_key for o in manifest.officers if o.public_key} | {s.public_key for s in manifest.systems}
@@ -187,7 +187,7 @@ async def test_the_realms_share_no_key(running: Running) -> None:
     assert not keys("live") & keys("exercise")
 
 
-async def test_a_stranger_does_not_get_in(running: Running) -> None:
+async def test_a_stranger_does_not_get_in(running: BothRealms) -> None:
     path = running.city.folder / "stranger.nk"
     write_key(path, new_seed())
     with pytest.raises(nats.errors.Error, match=r"(?i)authorization"):
@@ -196,7 +196,7 @@ async def test_a_stranger_does_not_get_in(running: Running) -> None:
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
-async def test_a_service_writes_what_its_row_says_and_nothing_else(running: Running, row: flow.Service) -> None:
+async def test_a_service_writes_what_its_row_says_and_nothing_else(running: BothRealms, row: flow.Service) -> None:
     """Among them: the gatekeeper cannot write attempts, the fan-out cannot write verdicts."""
     before = await stored(running, "exercise")
     async with running.service(row.name, "exercise") as user:
@@ -220,7 +220,7 @@ async def test_a_service_writes_what_its_row_says_and_nothing_else(running: Runn
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
-async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Running, row: flow.Service) -> None:
+async def test_a_service_finds_what_it_needs_with_its_own_rights(running: BothRealms, row: flow.Service) -> None:
     async with running.service(row.name) as user:
         js = jetstream(user.nc, streams.SERVICE_API)
         assert await drift(js, row) == []
@@ -236,7 +236,7 @@ async def test_a_service_finds_what_it_needs_with_its_own_rights(running: Runnin
 
 
 @pytest.mark.parametrize("row", flow.SERVICES, ids=lambda row: row.name)
-async def test_no_service_alters_streams_or_reads_anothers_durable(running: Running, row: flow.Service) -> None:
+async def test_no_service_alters_streams_or_reads_anothers_durable(running: BothRealms, row: flow.Service) -> None:
     foreign = next(c for c in streams.CONSUMERS if c not in row.consumes)
     async with running.service(row.name) as user:
         for api in (
@@ -259,7 +259,7 @@ async def test_no_service_alters_streams_or_reads_anothers_durable(running: Runn
             assert await user.subscribe_denied(subject), subject
 
 
-async def test_a_broadcast_cannot_make_another_service_answer_into_the_ledger(running: Running) -> None:
+async def test_a_broadcast_cannot_make_another_service_answer_into_the_ledger(running: BothRealms) -> None:
     """With allow_responses this would be permitted: the reply subject of any message could be answered on."""
     before = await stored(running)
     async with running.service("fanout") as fanout, running.service("board") as board:
@@ -276,7 +276,7 @@ async def test_a_broadcast_cannot_make_another_service_answer_into_the_ledger(ru
     assert await stored(running) == before
 
 
-async def test_the_doctor_may_look_and_nothing_else(running: Running) -> None:
+async def test_the_doctor_may_look_and_nothing_else(running: BothRealms) -> None:
     async with running.service("board") as board, running.person("doctor") as doctor:
         heard = await answering(board, "desk.board.query.*")
         reply = await doctor.nc.request("desk.board.query.doctor", b"hello", timeout=PATIENCE)
@@ -289,7 +289,7 @@ async def test_the_doctor_may_look_and_nothing_else(running: Running) -> None:
         assert await doctor.subscribe_denied(subjects.BOARD_ALL)
 
 
-async def test_the_web_service_carries_and_asks_and_nothing_else(running: Running) -> None:
+async def test_the_web_service_carries_and_asks_and_nothing_else(running: BothRealms) -> None:
     """Whoever has its key cannot append, send as somebody else, submit without a signature, or hear what is not its."""
     before = await stored(running)
     every = {base for row in flow.SERVICES for base in row.serves}
@@ -308,7 +308,7 @@ async def test_the_web_service_carries_and_asks_and_nothing_else(running: Runnin
     assert await stored(running) == before
 
 
-async def test_the_web_service_reaches_the_services_and_watches_the_board(running: Running) -> None:
+async def test_the_web_service_reaches_the_services_and_watches_the_board(running: BothRealms) -> None:
     async with running.service("board") as board, running.service(flow.WEB) as web:
         heard = await answering(board, "desk.board.query.*")
         seen = await answering(web, subjects.BOARD_ALL)
@@ -320,7 +320,7 @@ async def test_the_web_service_reaches_the_services_and_watches_the_board(runnin
         assert [m.data for m in seen] == [b"seen"]
 
 
-async def test_nobody_at_the_desk_speaks_as_the_web_service_or_to_it(running: Running) -> None:
+async def test_nobody_at_the_desk_speaks_as_the_web_service_or_to_it(running: BothRealms) -> None:
     """Its subjects do not lead out of the desk's account, and an answer cannot be aimed at what it watches."""
     async with (
         running.service("board") as board,

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from schemas.events.requests import Picture, PlatformContent
 from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors.bluesky.facets import facets, mentioned, mentions_of
+from services.fanout.connectors.bluesky.listing import made_at
 from services.fanout.connectors.bluesky.record import (
     Image,
     Ref,
@@ -22,6 +23,7 @@ from services.fanout.connectors.bluesky.record import (
     read_uri,
     record_keys,
     record_of,
+    time_of,
     uri_of,
 )
 from services.fanout.connectors.bluesky.session import refused
@@ -226,3 +228,18 @@ def test_a_password_goes_to_no_other(url: str) -> None:
     for settings in ({"server": url}, {"servers": {"own": url}}):
         with pytest.raises(ValidationError):
             BlueskySection.model_validate(settings)
+
+
+def test_a_record_is_as_old_as_its_key_whatever_it_says_itself() -> None:
+    """An author may write any time into a record; a key of ours holds the time of the request."""
+    made = datetime(2026, 1, 31, 14, tzinfo=UTC)
+    content = PlatformContent(platform="bluesky", parts=("Boil water.",), created_at=made)
+    (key,) = record_keys("r1", 1, "fire", content)
+    found = time_of(key)
+    assert found is not None
+    assert timedelta(0) <= found - made < timedelta(seconds=1)
+    uri = f"at://did:plc:a/app.bsky.feed.post/{key}"
+    assert made_at({"uri": uri, "value": {"createdAt": "1999-01-01T00:00:00Z"}}) == found
+    said = {"uri": "at://did:plc:a/app.bsky.feed.post/self", "value": {"createdAt": "2026-01-01T00:00:00Z"}}
+    assert made_at(said) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert [time_of(one) for one in ("self", "", "zzzzzzzzzzzzz", "3lb1aaaaaaaaa")] == [None] * 4

@@ -75,7 +75,16 @@ def test_what_was_taken_back_by_us_stood_there_by_us() -> None:
 def test_what_is_a_moment_old_or_older_than_the_watch_is_let_be() -> None:
     settled = SETTLES.total_seconds()
     posts = [post("1", ago=settled - 1), post("2", ago=settled), post("3", ago=3_600), post("4", ago=3_601)]
-    assert [one.id for one in ripe(posts, NOW - timedelta(hours=1), NOW)] == ["3", "2"]
+    assert [one.id for one in ripe(posts, NOW - timedelta(hours=1), NOW, {})] == ["3", "2"]
+
+
+def test_a_post_of_the_future_is_as_old_as_it_was_first_seen() -> None:
+    """Else who dates it to next year is never told of."""
+    ahead = [post("1", ago=-3_600)]
+    since = NOW - timedelta(hours=1)
+    assert ripe(ahead, since, NOW, {"1": NOW}) == []
+    assert ripe(ahead, since, NOW, {}) == []
+    assert ripe(ahead, since, NOW + SETTLES, {"1": NOW}) == ahead
 
 
 def test_each_look_overlaps_the_one_before_and_never_goes_behind_the_beginning() -> None:

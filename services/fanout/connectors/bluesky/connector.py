@@ -15,6 +15,7 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors import sockets
+from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.bluesky import listing
 from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
@@ -247,7 +248,7 @@ class BlueskyConnector(Connector):
         """Return who mentioned, answered or quoted the account since a time."""
         way = await self._entrance.enter(profile, _CHECK_SECONDS)
         if not isinstance(way, Way):
-            return CannotTell(way.reason, way.cause if isinstance(way, Retryable) else None)
+            return not_let_in(way)
         return await mentions(self._sessions, self._clock, way, profile.id, self._app, since)
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from services.fanout.connectors.bluesky.record import COLLECTION
+from services.fanout.connectors.bluesky.record import COLLECTION, time_of
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.listing import ProfilePost
@@ -59,7 +59,10 @@ async def _records(
 
 
 def made_at(record: dict[str, Any]) -> datetime:
-    """Return when a record says that it was made; raises KeyError, TypeError or ValueError."""
+    """Return when a record was made: by its key, else as it says itself. Raises KeyError, TypeError or ValueError."""
+    by_key = time_of(str(record["uri"]).rpartition("/")[2])
+    if by_key is not None:
+        return by_key
     at = datetime.fromisoformat(record["value"]["createdAt"])
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 

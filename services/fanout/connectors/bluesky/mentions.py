@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.bluesky.entrance import Way
 from services.fanout.connectors.bluesky.record import read_uri
 from services.fanout.connectors.bluesky.session import Sessions
@@ -31,7 +32,7 @@ async def mentions(
             way.login, way.deadline, "GET", "app.bsky.notification.listNotifications", query=query
         )
         if isinstance(outcome, Retryable | Permanent):
-            return CannotTell(outcome.reason, outcome.cause if isinstance(outcome, Retryable) else None)
+            return not_let_in(outcome)
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         rows = body.get("notifications") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(rows, list):

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import libipld
@@ -219,6 +219,22 @@ def _ipld(value: Any) -> Any:
 def _tid(micros: int, clock: int) -> str:
     number = micros << 10 | clock
     return "".join(_SORTABLE[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def time_of(key: str) -> datetime | None:
+    """Return when a record was written, by its key where that is a TID; None where it is none.
+
+    What a record says of its own age its author chose freely; the key is made by the client, at the time, as a rule.
+    """
+    if re.fullmatch(rf"[2-7a-j][{_SORTABLE}]{{12}}", key) is None:
+        return None
+    number = 0
+    for letter in key:
+        number = number << 5 | _SORTABLE.index(letter)
+    try:
+        return datetime.fromtimestamp((number >> 10) / 1_000_000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _time(at: datetime) -> str:

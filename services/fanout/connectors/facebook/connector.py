@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from services.fanout.connectors.answers import not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -48,11 +49,12 @@ from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
-_MEDIA_SHARE = 0.5
 _MARGIN = timedelta(seconds=30)
 _POST_ID = re.compile(r"[0-9]{1,30}_[0-9]{1,30}")
+_DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
@@ -89,9 +91,7 @@ class FacebookConnector(Connector):
         if isinstance(found, Posted):
             return found
         if isinstance(found, CannotTell):
-            return Retryable(
-                f"what stands cannot be seen: {found.reason}", found.after, cause=found.cause or Cause.HOST
-            )
+            return not_seen(found)
         photos, note = await self._upload(page, intent, fetch_media)
         body: dict[str, object] = {"message": intent.content.parts[0]}
         if photos:
@@ -100,29 +100,28 @@ class FacebookConnector(Connector):
         post_id = text_of(outcome, "id")
         if _POST_ID.fullmatch(post_id):
             return self._posted(post_id, note)
+        if error_code(outcome) == _DUPLICATE:
+            # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
+            found = await self._find(page, intent)
+            if isinstance(found, Posted):
+                return found
+            if isinstance(found, CannotTell):
+                return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
         return self._graph.meaning(outcome)
 
     async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
         """Upload pictures unpublished; return their ids, and a note on those that failed."""
-        now = asyncio.get_running_loop().time()
-        sooner = Page(page.id, page.token, now + (page.deadline - now) * _MEDIA_SHARE)
-        ids: list[str] = []
-        problems: list[str] = []
-        for number, picture in enumerate(intent.content.pictures, 1):
-            done = await self._photo(sooner, picture, fetch_media)
-            if done:
-                ids.append(done)
-            else:
-                problems.append(f"picture {number} is missing: it could not be uploaded")
-        return ids, "; ".join(problems)
+        sooner = replace(page, deadline=media_deadline(page.deadline))
+
+        async def one(picture: Picture) -> str | None:
+            return await self._photo(sooner, picture, fetch_media)
+
+        done, note = await uploaded(intent.content.pictures, one)
+        return [name for _, name in done], note
 
     async def _photo(self, page: Page, picture: Picture, fetch_media: FetchMedia) -> str:
-        try:
-            async with asyncio.timeout_at(page.deadline):
-                content = await fetch_media(picture.sha256)
-        except (LookupError, TimeoutError):
-            return ""
-        if canonical.sha256(content) != picture.sha256:
+        content = await picture_bytes(picture, fetch_media, page.deadline)
+        if content is None:
             return ""
         form = aiohttp.FormData()
         form.add_field("published", "false")
@@ -137,14 +136,14 @@ class FacebookConnector(Connector):
         """Look for it among the Page's own posts since the request was made."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         return await self._find(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its id; Absent when the platform says that there is none."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         if not _POST_ID.fullmatch(remote_id):
             return CannotTell("that is not an id of this platform")
         outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": "id,message"})
@@ -197,7 +196,7 @@ class FacebookConnector(Connector):
         """Return what people wrote under the Page's newest posts."""
         page = self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         posts = await self._listed(page, since - ASKED_ABOUT)
         if isinstance(posts, CannotTell):
             return posts
@@ -241,7 +240,7 @@ class FacebookConnector(Connector):
         """Return what the Page has published since a time."""
         page = self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         return await self._listed(page, since)
 
     async def _listed(self, page: Page, since: datetime) -> list[ProfilePost] | CannotTell:

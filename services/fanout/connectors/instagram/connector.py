@@ -91,26 +91,13 @@ class InstagramConnector(MetaConnector):
         self, account: Page, intent: Intent, fetch_media: FetchMedia, problems: list[str]
     ) -> Mapping[str, str] | Failed:
         """Return what a container is made of: one picture, or several that were prepared before."""
-        shown: list[dict[str, str]] = []
-        for number, picture in enumerate(intent.content.pictures, 1):
-            url = await self._around.pictures.show(picture, fetch_media, _FRAME, account.deadline)
-            if url is not None:
-                shown.append({"image_url": url, "alt_text": picture.alt})
-            else:
-                problems.append(f"picture {number} is missing: its bytes could not be had")
+        shown = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
         caption = {"caption": intent.content.parts[0]}
         if len(shown) == 1:
             return shown[0] | caption
         if not shown:
             return Permanent("; ".join(problems) or "there is no picture")
-        children: list[str] = []
-        for one in shown:
-            made = await self._containers.create(account, one | {"is_carousel_item": "true"})
-            ready = await self._containers.ready(account, made) if isinstance(made, str) else made
-            if isinstance(made, str) and ready is None:
-                children.append(made)
-            elif ready is not None:
-                problems.append(f"a picture is missing: {ready.reason}")
+        children = await self._containers.children(account, shown, problems)
         if len(children) < 2:
             problems.append("further pictures are missing")
             return shown[0] | caption

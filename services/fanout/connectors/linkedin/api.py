@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
 from services.fanout.connectors.linkedin.little_text import plain
+from services.fanout.connectors.uploads import picture_bytes
 from services.kernel.base.clock import Clock
 
 _PAGES = 5
@@ -103,12 +102,8 @@ class LinkedInApi:
 
     async def upload(self, page: Organization, picture: Picture, fetch_media: FetchMedia) -> str | None:
         """Upload a picture; return its URN, None when it failed."""
-        try:
-            async with asyncio.timeout_at(page.deadline):
-                content = await fetch_media(picture.sha256)
-        except (LookupError, TimeoutError):
-            return None
-        if canonical.sha256(content) != picture.sha256:
+        content = await picture_bytes(picture, fetch_media, page.deadline)
+        if content is None:
             return None
         asked = {"initializeUploadRequest": {"owner": page.urn}}
         outcome = await self.call(page, "POST", "/images?action=initializeUpload", value=asked)

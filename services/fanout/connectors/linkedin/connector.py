@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from schemas.events.requests import Picture
+from services.fanout.connectors.answers import not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -27,6 +30,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -44,14 +48,15 @@ from services.fanout.connectors.linkedin.api import (
     made,
     named_in,
 )
+from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
-_MEDIA_SHARE = 0.5
 _MARGIN = timedelta(seconds=30)
 _DUPLICATE = "DUPLICATE_POST"
 
@@ -84,8 +89,7 @@ class LinkedInConnector(Connector):
             return page
         found = await self._find(page, intent) if intent.repeat else Absent()
         if isinstance(found, CannotTell):
-            reason = f"what stands cannot be seen: {found.reason}"
-            return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
+            return not_seen(found)
         if isinstance(found, Posted):
             return found
         images, note = await self._upload(page, intent, fetch_media)
@@ -112,33 +116,33 @@ class LinkedInConnector(Connector):
 
     async def _upload(self, page: Organization, intent: Intent, fetch_media: FetchMedia) -> tuple[list[Any], str]:
         """Upload the pictures; return them as a post names them, and a note on those that failed."""
-        now = asyncio.get_running_loop().time()
-        sooner = replace(page, deadline=now + (page.deadline - now) * _MEDIA_SHARE)
-        images: list[Any] = []
-        problems: list[str] = []
-        for number, picture in enumerate(intent.content.pictures, 1):
-            image = await self._api.upload(sooner, picture, fetch_media)
-            if image is not None:
-                images.append({"id": image, "altText": picture.alt})
-            else:
-                problems.append(f"picture {number} is missing: it could not be uploaded")
-        return images, "; ".join(problems)
+        sooner = replace(page, deadline=media_deadline(page.deadline))
+
+        async def one(picture: Picture) -> str | None:
+            return await self._api.upload(sooner, picture, fetch_media)
+
+        done, note = await uploaded(intent.content.pictures, one)
+        return [{"id": name, "altText": picture.alt} for picture, name in done], note
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the page's own posts since the request was made."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         return await self._find(page, intent)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Ask for the post by its URN; Absent when the platform says that there is none."""
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Ask for the post by its URN, and compare it with what was approved; Absent when there is none."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         if not is_urn(remote_id):
             return CannotTell("that is not an id of this platform")
-        return await self._one(page, remote_id)
+        shown = await self._shown(page, remote_id)
+        if not isinstance(shown, dict):
+            return shown
+        altered = differences(shown, intent.content)
+        return Altered(altered) if altered else self._posted(remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
@@ -181,7 +185,7 @@ class LinkedInConnector(Connector):
         """Return what the page has published since a time."""
         page = self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Organization):
-            return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
+            return not_let_in(page)
         shares = await self._api.posts_since(page, since)
         if isinstance(shares, CannotTell):
             return shares
@@ -203,16 +207,22 @@ class LinkedInConnector(Connector):
         return Organization(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
 
     async def _one(self, page: Organization, urn: str, text: str | None = None) -> Posted | Absent | CannotTell:
-        """Ask for a post by its URN; another page's, or one with another ``text``, is not it."""
+        """Ask for a post by its URN; one with another ``text`` is not it."""
+        body = await self._shown(page, urn)
+        if not isinstance(body, dict):
+            return body
+        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
+        return self._posted(urn) if reads else Absent()
+
+    async def _shown(self, page: Organization, urn: str) -> dict[str, Any] | Absent | CannotTell:
+        """Ask for what the platform shows of a post; another page's is none of ours."""
         outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
         if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
             return Absent()
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
             return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
-        ours = body.get("author") == page.urn
-        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
-        return self._posted(urn) if ours and reads else Absent()
+        return body if body.get("author") == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
         shares = await self._api.posts_since(page, intent.author_time - _MARGIN)

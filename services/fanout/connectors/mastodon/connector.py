@@ -16,6 +16,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors import sockets
+from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -48,7 +49,7 @@ from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
-from services.fanout.connectors.mastodon.standing import addressed, not_let_in, posted
+from services.fanout.connectors.mastodon.standing import addressed, posted
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, read_token
 from services.fanout.domain.addresses import own_address

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.fanout.connectors.chains import Status
-from services.fanout.connectors.contract import CannotTell, Permanent, Posted, Retryable
+from services.fanout.connectors.contract import Posted
 from services.fanout.domain.addresses import own_address
-
-
-def not_let_in(why: Retryable | Permanent) -> CannotTell:
-    """Say that a look ended at the door."""
-    if isinstance(why, Permanent):
-        return CannotTell(why.reason)
-    return CannotTell(why.reason, why.cause, why.after)
 
 
 def addressed(standing: Sequence[Status], base: str) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from services.fanout.connectors.answers import not_let_in, not_seen, stopped
 from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -112,8 +113,7 @@ class MetaConnector(Connector):
         if intent.repeat or self._containers.noted(key_of(intent, 0)):
             found = await self._chain(account, intent)
             if isinstance(found, CannotTell):
-                reason = f"what stands cannot be seen: {found.reason}"
-                return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
+                return not_seen(found)
             standing = found
         if len(standing) == len(intent.content.parts):
             return self._posted(standing)
@@ -123,7 +123,7 @@ class MetaConnector(Connector):
         """Look for it among the account's own posts since the request was made."""
         account = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         found = await self._chain(account, intent)
         if isinstance(found, CannotTell):
             return found
@@ -136,7 +136,7 @@ class MetaConnector(Connector):
         """Ask for each of its posts by its id, and compare the texts; Absent when one is gone."""
         account = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         shown: list[Status] = []
         for one in remote_id.split(","):
             found = await self._one(account, one) if one.isdigit() else CannotTell("that is no id of this platform")
@@ -172,7 +172,7 @@ class MetaConnector(Connector):
         """Return what people wrote under the account's newest posts."""
         account = self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         posts = await self._listed(account, self._edges.listing, since - ASKED_ABOUT)
         if isinstance(posts, CannotTell):
             return posts
@@ -242,7 +242,7 @@ class MetaConnector(Connector):
         """Return what the account has published since a time, its answers to others too where they are listed apart."""
         account = self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         query = {"fields": self._fields, "limit": "100", "since": str(int(since.timestamp()))}
         found: list[ProfilePost] = []
         for edge in self._edges.own:
@@ -279,12 +279,8 @@ class MetaConnector(Connector):
         self, intent: Intent, found: list[Status], result: Retryable | Permanent | Unknown
     ) -> Retryable | Permanent | Unknown:
         """Say what a part that was not taken means; what stands before it is named."""
-        if isinstance(result, Unknown) or not found:
-            return result
-        begun, reason = self._posted(found), f"{len(found)} of {len(intent.content.parts)} parts stand: "
-        if isinstance(result, Permanent):
-            return Permanent(reason + result.reason, begun=begun)
-        return Retryable(reason + result.reason, result.after, begun=begun, cause=result.cause)
+        begun = self._posted(found) if found else None
+        return stopped(result, begun, len(found), len(intent.content.parts))
 
 
 def key_of(intent: Intent, number: int) -> str:

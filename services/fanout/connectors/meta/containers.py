@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,18 @@ class Containers:
         outcome = await self._graph.call(page, "POST", f"/{page.id}/{self._steps.create}", value=values)
         container = text_of(outcome, "id")
         return container if _ID.fullmatch(container) else _not_seen(meaning(self._graph, outcome))
+
+    async def children(self, account: Page, shown: Sequence[Mapping[str, str]], problems: list[str]) -> list[str]:
+        """Prepare the pictures of a post that has several; return those that are ready, and note what is missing."""
+        found: list[str] = []
+        for one in shown:
+            made = await self.create(account, {**one, "is_carousel_item": "true"})
+            ready = await self.ready(account, made) if isinstance(made, str) else made
+            if isinstance(made, str) and ready is None:
+                found.append(made)
+            elif ready is not None:
+                problems.append(f"a picture is missing: {ready.reason}")
+        return found
 
     async def ready(self, page: Page, container: str) -> Failed | None:
         """Wait until a container can be published; None: it can."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from schemas import canonical
 from schemas.events.requests import Picture
-from services.fanout.connectors.contract import FetchMedia
+from services.fanout.connectors.contract import FetchMedia, Intent
 from services.kernel.base.files import write_atomically
 
 _FOLDER = "pictures"
@@ -30,6 +30,19 @@ class PublicPictures:
     def __init__(self, site: Path, base: str) -> None:
         self._folder = site / _FOLDER
         self._base = base.rstrip("/")
+
+    async def shown(
+        self, intent: Intent, fetch_media: FetchMedia, frame: Frame, deadline: float, problems: list[str]
+    ) -> list[dict[str, str]]:
+        """Show a message's pictures; return them as a container names them, and note what is missing."""
+        found: list[dict[str, str]] = []
+        for number, picture in enumerate(intent.content.pictures, 1):
+            url = await self.show(picture, fetch_media, frame, deadline)
+            if url is not None:
+                found.append({"image_url": url, "alt_text": picture.alt})
+            else:
+                problems.append(f"picture {number} is missing: its bytes could not be had")
+        return found
 
     async def show(self, picture: Picture, fetch_media: FetchMedia, frame: Frame, deadline: float) -> str | None:
         """Return the public address of a picture that fits the frame; None when its bytes cannot be had."""

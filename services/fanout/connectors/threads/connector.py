@@ -92,22 +92,10 @@ class ThreadsConnector(MetaConnector):
         self, account: Page, intent: Intent, fetch_media: FetchMedia, problems: list[str]
     ) -> dict[str, str]:
         """Return what a container says of the pictures, and note which are missing."""
-        shown: list[dict[str, str]] = []
-        for number, picture in enumerate(intent.content.pictures, 1):
-            url = await self._around.pictures.show(picture, fetch_media, _FRAME, account.deadline)
-            if url is not None:
-                shown.append({"media_type": "IMAGE", "image_url": url, "alt_text": picture.alt})
-            else:
-                problems.append(f"picture {number} is missing: its bytes could not be had")
+        given = await self._around.pictures.shown(intent, fetch_media, _FRAME, account.deadline, problems)
+        shown = [{"media_type": "IMAGE", **one} for one in given]
         if len(shown) > 1:
-            children: list[str] = []
-            for one in shown:
-                made = await self._containers.create(account, one | {"is_carousel_item": "true"})
-                ready = await self._containers.ready(account, made) if isinstance(made, str) else made
-                if isinstance(made, str) and ready is None:
-                    children.append(made)
-                elif ready is not None:
-                    problems.append(f"a picture is missing: {ready.reason}")
+            children = await self._containers.children(account, shown, problems)
             if len(children) > 1:
                 return {"media_type": "CAROUSEL", "children": ",".join(children)}
             problems.append("further pictures are missing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
 import secrets
 from collections.abc import Mapping
@@ -12,11 +11,11 @@ from typing import Any
 
 import aiohttp
 
-from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
+from services.fanout.connectors.uploads import picture_bytes
 from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
 
@@ -94,12 +93,8 @@ class XApi:
 
     async def upload(self, account: XAccount, picture: Picture, fetch_media: FetchMedia, deadline: float) -> str | None:
         """Upload a picture and its description; return its media id, None when it failed."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                content = await fetch_media(picture.sha256)
-        except (LookupError, TimeoutError):
-            return None
-        if canonical.sha256(content) != picture.sha256:
+        content = await picture_bytes(picture, fetch_media, deadline)
+        if content is None:
             return None
         form = aiohttp.FormData()
         form.add_field("media_category", "tweet_image")

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from schemas.events.requests import Picture
+from services.fanout.connectors.answers import not_let_in, not_seen, stopped
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -41,6 +43,7 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
 from services.fanout.connectors.x.mentions import mentions
@@ -48,7 +51,6 @@ from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
 from services.kernel.base.clock import Clock, SystemClock
 
-_MEDIA_SHARE = 0.5
 _DUPLICATE = "duplicate content"
 
 
@@ -87,7 +89,7 @@ class XConnector(Connector):
         if intent.repeat:
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
-                return Retryable(f"what stands cannot be seen: {found.reason}", found.after, cause=_cause(found))
+                return not_seen(found)
             standing = found
         if len(standing) == len(intent.content.parts):
             return self._posted(account, standing)
@@ -126,25 +128,17 @@ class XConnector(Connector):
             if len(found) == len(intent.content.parts):
                 return self._posted(account, found)
             ids = ids or [status.id for status in found]
-        if isinstance(result, Unknown) or not ids:
-            return result
-        begun, reason = self._posted_ids(account, ids), f"{len(ids)} of {len(intent.content.parts)} parts stand: "
-        if isinstance(result, Permanent):
-            return Permanent(reason + result.reason, begun=begun)
-        return Retryable(reason + result.reason, result.after, begun=begun, cause=result.cause)
+        begun = self._posted_ids(account, ids) if ids else None
+        return stopped(result, begun, len(ids), len(intent.content.parts))
 
     async def _upload(self, account: XAccount, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:
-        now = asyncio.get_running_loop().time()
-        sooner = now + (account.deadline - now) * _MEDIA_SHARE
-        ids: list[str] = []
-        problems: list[str] = []
-        for number, picture in enumerate(intent.content.pictures, 1):
-            done = await self._api.upload(account, picture, fetch_media, sooner)
-            if done is not None:
-                ids.append(done)
-            else:
-                problems.append(f"picture {number} is missing: it could not be uploaded with its description")
-        return ids, "; ".join(problems)
+        sooner = media_deadline(account.deadline)
+
+        async def one(picture: Picture) -> str | None:
+            return await self._api.upload(account, picture, fetch_media, sooner)
+
+        done, note = await uploaded(intent.content.pictures, one, "could not be uploaded with its description")
+        return [name for _, name in done], note
 
     # --- reconcile, retract, check ----------------------------------------------------------------------------
 
@@ -152,7 +146,7 @@ class XConnector(Connector):
         """Look for it among the account's own posts since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, XAccount):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         found = await self._find(account, intent)
         if isinstance(found, CannotTell):
             return found
@@ -168,7 +162,7 @@ class XConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         ids, texts = remote_id.split(","), list[str]()
         if not isinstance(account, XAccount):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         if lead := reposted(remote_id):
             shows = await self._reposts.stands(account, lead)
             return shows if isinstance(shows, CannotTell) else self._reposts.posted(lead) if shows else Absent()
@@ -221,14 +215,14 @@ class XConnector(Connector):
         """Return the newest hundred mentions since a time, answers to the account's posts among them."""
         account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, XAccount):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         return await mentions(self._api, account, profile.id, since, self._site, self._clock)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's posts and reposts since a time."""
         account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, XAccount):
-            return CannotTell(account.reason, account.cause if isinstance(account, Retryable) else None)
+            return not_let_in(account)
         return await listing.posts_of(self._api, account, since, self._site, self._clock)
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,15 +11,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from schemas import canonical, flow, streams, subjects
-from schemas.events.approvals import Approval, ApprovalStatement
+from schemas import canonical, flow, subjects
 from schemas.events.authority import Settings
-from schemas.events.control import Genesis, Hold, Order, Ordered
+from schemas.events.control import Hold, Ordered
 from schemas.events.deliveries import Attempt, Receipt
-from schemas.events.envelope import APPROVAL_TYPE, ORDER_TYPE
 from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR, WEBSITE
@@ -30,21 +26,16 @@ from services.fanout.wiring import compose
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
-from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
 from services.kernel.control.naming import named
 from services.kernel.ledger.client import Entry, Ledger
 from services.kernel.runtime.compose import on_nats
 from services.kernel.runtime.run import build
 from services.kernel.runtime.service import Runtime
-from services.provision import EmbeddedBroker, demo_plan, make_city, provision, read_envelope
-from services.provision.broker.connection import as_provisioner
+from services.provision import demo_plan, make_city, provision
 from services.provision.plan.city_plan import Department, local_profiles
 from tests.support import mission
-from tests.support.broker import connect, jetstream
-from tests.support.mission import PATIENCE
-from tests.support.people import circumstances_of
-from tests.support.ports import free_port
+from tests.support.mission import PATIENCE, Mission, Writer, an_approval, sign_order
 
 WRITERS = {"request": "intake", "approval": "intake", "verdict": "gatekeeper", "control": "eoc_state"}
 LEASE = 30.0
@@ -63,37 +54,36 @@ def small_plan(names: Sequence[str] = NAMES) -> Any:
     return replace(plan, profiles=made, settings=Settings(all_departments_percent=99))
 
 
-class Town:
-    """A city, its broker, and connections as any service's user."""
+class FanoutCity:
+    """A city whose other services are played: the test writes what each of them would, with its own user."""
 
-    def __init__(self, city: City, broker: EmbeddedBroker) -> None:
-        self.city = city
-        self.broker = broker
+    def __init__(self, running: Mission) -> None:
+        self.mission = running
+        self.city = running.city
         self.clock = SystemClock()
-        self._clients: dict[str, Client] = {}
-        self._ledgers: dict[str, Ledger] = {}
+        self._writers: dict[str, Writer] = {}
         self._numbers = itertools.count(1)
         self._connecting = asyncio.Lock()
         self.control_seq = 0
 
+    @property
+    def url(self) -> str:
+        """Where the broker listens."""
+        return self.mission.url
+
     async def ledger(self, service: str) -> Ledger:
         """The ledger as a service's own user sees it."""
-        async with self._connecting:  # one client for all who ask at once: another would be let go of by nobody
-            if service not in self._ledgers:
-                key, user = self.city.service_key_path(service), service.replace("_", "-")
-                self._clients[service] = await connect(self.broker.url, key, user)
-                self._ledgers[service] = Ledger()
-                self._ledgers[service].bind(self._clients[service])
-        return self._ledgers[service]
+        return (await self._writer(service)).ledger
 
     async def js(self, service: str) -> JetStreamContext:
         """JetStream as a service's own user sees it, for what is asked once."""
-        await self.ledger(service)
-        return jetstream(self._clients[service], streams.SERVICE_API)
+        return (await self._writer(service)).js
 
-    async def close(self) -> None:
-        for client in self._clients.values():
-            await client.close()
+    async def _writer(self, service: str) -> Writer:
+        async with self._connecting:
+            if service not in self._writers:
+                self._writers[service] = await self.mission.writer(service)
+        return self._writers[service]
 
     async def append(self, subject: str, event: Any, **options: Any) -> int:
         """Append as the service that writes this subject."""
@@ -104,28 +94,15 @@ class Town:
 
     async def begin(self) -> None:
         """Begin the ledger with the manifest."""
-        event = Genesis(at=self.clock.now(), manifest=read_envelope(self.city), rule=3)
-        self.control_seq = await self.append(subjects.CONTROL, event, expect_last=0)
+        self.control_seq = await self.mission.begin()
 
     async def order(self, officer: str, action: Any) -> int:
         """An officer's order; returns the new control revision."""
-        now, state = self.clock.now(), await self._control()
-        order = Order(
-            realm=self.city.realm,
-            officer=officer,
-            action=named(state, action),
-            issued_at=now,
-            expires_at=now + timedelta(minutes=2),
-            nonce=secrets.token_hex(16),
-        )
-        envelope = load_key(self.city.key_path(officer)).sign(ORDER_TYPE, order)
-        event = Ordered(at=now, order=envelope, rule=3)
+        action = named(await (await self._writer("eoc_state")).state(), action)
+        envelope = sign_order(self.city, load_key(self.city.key_path(officer)), officer, action)
+        event = Ordered(at=self.clock.now(), order=envelope, rule=3)
         self.control_seq = await self.append(subjects.CONTROL, event, expect_last=self.control_seq)
         return self.control_seq
-
-    async def _control(self) -> ControlState:
-        view = ControlView(self.city, await self.ledger("eoc_state"))
-        return await view.refresh()
 
     async def hold(self, on: bool = True) -> int:
         return await self.order("pio", Hold(on=on))
@@ -163,25 +140,7 @@ class Town:
 
     async def approve(self, request: Request, officer: str = "mcpe", **changes: Any) -> int:
         """An officer's signed answer."""
-        now = self.clock.now()
-        values: dict[str, Any] = {
-            "realm": request.realm,
-            "request_id": request.request_id,
-            "revision": request.revision,
-            "decision": "approve",
-            "scope": request.scope,
-            "targets": request.targets,
-            "renderings": {item.platform: item.sha256 for item in request.renderings},
-            "digest": request.digest,
-            **circumstances_of(request),
-            "officer": officer,
-            "issued_at": now,
-            "expires_at": now + timedelta(minutes=20),
-            "nonce": secrets.token_hex(16),
-        }
-        statement = ApprovalStatement(**(values | changes))
-        envelope = load_key(self.city.key_path(officer)).sign(APPROVAL_TYPE, statement)
-        event = Approval(at=now, request_id=request.request_id, officer=officer, envelope=envelope)
+        event = an_approval(self.city, request, officer, **({"realm": request.realm} | changes))
         return await self.append(subjects.approval(request.request_id, officer), event)
 
     async def verdict(self, request: Request, outcome: Outcome = Outcome.CLEARED, **changes: Any) -> int:
@@ -277,13 +236,13 @@ class Town:
 
     async def unheard(self) -> None:
         """Wait until no fetch of fanout stands open: a stopped process would be handed what comes next, and keep it."""
-        async with as_provisioner(self.city, self.broker.url) as client:
+        js = (await self.mission.provisioner()).js
 
-            async def look() -> bool:
-                found = await jetstream(client).consumers_info("LEDGER")
-                return not any(one.num_waiting for one in found if one.name.startswith("fanout"))
+        async def look() -> bool:
+            found = await js.consumers_info("LEDGER")
+            return not any(one.num_waiting for one in found if one.name.startswith("fanout"))
 
-            await mission.eventually(look)
+        await mission.eventually(look)
 
     async def idle(self, seconds: float = PATIENCE) -> None:
         """Wait until each verdict was handed out and all that it asked for is done."""
@@ -325,37 +284,27 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(folder: Path, names: Sequence[str] = NAMES) -> AsyncIterator[Town]:
+async def a_fanout_city(folder: Path, names: Sequence[str] = NAMES) -> AsyncIterator[FanoutCity]:
     """A provisioned city whose ledger has begun."""
-    async with _running(make_city(folder / "city", small_plan(names))) as town:
-        await provision(town.city, town.broker.url)
+    async with Mission(make_city(folder / "city", small_plan(names))) as running:
+        await provision(running.city, running.url)
+        town = FanoutCity(running)
         await town.begin()
         yield town
 
 
 @asynccontextmanager
-async def a_copy(made: City, folder: Path) -> AsyncIterator[Town]:
+async def a_copy(made: City, folder: Path) -> AsyncIterator[FanoutCity]:
     """A copy of a city whose ledger has begun and went no further."""
-    async with _running(mission.copy_city(made, folder)) as town:
+    async with Mission(mission.copy_city(made, folder)) as running:
+        town = FanoutCity(running)
         town.control_seq = 1
         yield town
 
 
 @asynccontextmanager
-async def _running(city: City) -> AsyncIterator[Town]:
-    broker = EmbeddedBroker()
-    await broker.start(city, free_port())
-    town = Town(city, broker)
-    try:
-        yield town
-    finally:
-        await town.close()
-        await broker.stop()
-
-
-@asynccontextmanager
 async def fanout(
-    town: Town,
+    town: FanoutCity,
     platforms: Mapping[str, Connector],
     lease: float = LEASE,
     patience: float = 2.0,
@@ -366,7 +315,7 @@ async def fanout(
     def wire(runtime: Runtime) -> None:
         _compose(runtime, platforms, lease, patience)
 
-    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.broker.url)
+    runtime, app = on_nats(flow.service("fanout"), town.city, wire, url=url or town.url)
     await app.start()
     try:
         yield runtime
@@ -375,9 +324,9 @@ async def fanout(
 
 
 @asynccontextmanager
-async def service(town: Town, name: str, lease: float = LEASE) -> AsyncIterator[Runtime]:
+async def service(town: FanoutCity, name: str, lease: float = LEASE) -> AsyncIterator[Runtime]:
     """Another service of the town, as it runs in a city."""
-    runtime, app = build(name, town.city, town.broker.url)
+    runtime, app = build(name, town.city, town.url)
     runtime.lease_seconds = lease
     await app.start()
     try:
@@ -387,7 +336,7 @@ async def service(town: Town, name: str, lease: float = LEASE) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def gatekeeper(town: Town) -> AsyncIterator[Runtime]:
+async def gatekeeper(town: FanoutCity) -> AsyncIterator[Runtime]:
     """A running gatekeeper; the town need write no verdicts."""
     async with service(town, "gatekeeper") as runtime:
         yield runtime
