@@ -209,7 +209,7 @@ class LinkedInConnector(Connector):
             return Absent()
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
-            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         ours = body.get("author") == page.urn
         reads = text is None or same(plain(str(body.get("commentary", ""))), text)
         return self._posted(urn) if ours and reads else Absent()
