@@ -154,7 +154,9 @@ sbom: $(VENV)/.ready
 
 # Asks the package index's service for known vulnerabilities of what is locked: it needs the network.
 audit-dependencies: $(VENV)/.dev
-	@$(BIN)/uv tool run pip-audit --disable-pip --require-hashes -r requirements.lock
+	@$(BIN)/uv tool run pip-audit --strict --disable-pip --require-hashes -r requirements.lock || { \
+		echo "audit-dependencies did not pass: either a vulnerability is named above, or the index's service could not be"; \
+		echo "asked of a package, and then nothing is known of it: run it on a machine that reaches it"; exit 1; }
 
 check: $(VENV)/.dev check-deploy
 	$(BIN)/ruff check .

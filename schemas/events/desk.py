@@ -13,6 +13,7 @@ from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import LetterView
 from schemas.events.deliveries import PostedView
 from schemas.events.enrolment import InviteView
+from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
 from schemas.events.requests import Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import Verdict
@@ -113,8 +114,8 @@ class BoardQuery(Contract):
     is answered page by page: ``after`` is the ``next`` of the page before. ``changes`` asks for the entries above
     ``since``. ``history`` asks for all entries on a request, on what it comes after and on what came after it.
     ``outside`` lists the open outside posts, with ``closed`` acknowledged ones too, or with ``name`` shows one whole.
-    ``posted`` names what was delivered to the profile ``name`` in ten days. ``authority`` also says where the last
-    change stands ``about`` officer:pio. ``at_least``: the board knows it first.
+    ``posted`` names what was delivered to the profile ``name`` in ten days, ``promised`` the updates that are near or
+    overdue. ``authority`` also says where the last change stands ``about`` officer:pio. ``at_least``: known first.
     """
 
     query: Literal[
@@ -129,6 +130,7 @@ class BoardQuery(Contract):
         "changes",
         "history",
         "outside",
+        "promised",
         "posted",
     ]
     request_id: Annotated[str, StringConstraints(max_length=63)] | None = None
@@ -278,6 +280,7 @@ class BoardReply(Contract):
     services: tuple[ServiceHealth, ...] | None = None
     dead_letters: tuple[LetterView, ...] | None = None
     outside: tuple[OutsideView, ...] | None = None
+    promised: tuple[PromisedUpdate, ...] | None = None
     posted: tuple[PostedView, ...] | None = None
     total: int | None = None
     next: str | None = None

@@ -1,4 +1,4 @@
-"""Notices on record: who was told when that something waits for a person."""
+"""Notices on record: who was told when that something waits for a person; and promised updates, which wait too."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ class NoticeSent(Contract):
 def notice_key(request_id: str, since: str, step: str) -> str:
     """Return the key of a notice; ``since`` is ISO 8601 in UTC."""
     return f"{request_id} {since} {step}"
+
+
+class PromisedUpdate(Contract):
+    """A message that promised more ``by`` a time, which is near or past, and nothing that follows it was cleared."""
+
+    request_id: Id
+    author: Id
+    text: str
+    by: Utc

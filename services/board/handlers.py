@@ -22,6 +22,7 @@ from services.board.domain.authority import authority_view
 from services.board.domain.notices import Waiting, profile_waits
 from services.board.domain.views import is_pending, page_key, request_view
 from services.board.outside import OutsidePosts
+from services.board.promises import PromiseWatch
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
@@ -46,6 +47,7 @@ class BoardHandlers:
         self.dead = DeadLetters(runtime)
         self.changes = Changes(runtime)
         self.outside = OutsidePosts(runtime)
+        self.promises = PromiseWatch(runtime)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -59,6 +61,7 @@ class BoardHandlers:
             "changes": self._changes,
             "history": self._history,
             "outside": self.outside.answer,
+            "promised": self.promises.answer,
             "posted": self._posted,
         }
 
@@ -73,8 +76,9 @@ class BoardHandlers:
         self._health[event.service, event.instance] = event
 
     def no_requests(self) -> Iterator[Waiting]:
-        """Yield what waits for a person and is no request: posts from outside, profiles that cannot be posted to."""
+        """Yield what waits for a person and is no request: posts from outside, promises, profiles in trouble."""
         yield from self.outside.book.waiting()
+        yield from self.promises.waiting()
         troubles = {one.profile: one for health in self._alive() for one in health.profiles or ()}
         yield from map(profile_waits, troubles.values())
 

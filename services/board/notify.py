@@ -14,7 +14,6 @@ from datetime import UTC, timedelta
 
 from services.board.domain.notices import Notice, NoticeSchedule, Waiting, body, due, title, waiting_of
 from services.board.notice_record import NoticeRecord
-from services.board.promises import PromiseWatch
 from services.kernel.base.city import City
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.files import ExclusiveLock
@@ -39,14 +38,12 @@ class Notifier:
             timedelta(minutes=settings.deputies_minutes),
             settings.officers,
         )
-        self._promises = PromiseWatch(runtime)
         self._others = others
 
     async def run(self) -> None:
         """Look again and again for what waits, until cancelled."""
         folder, realm = self._runtime.city.notify_folder, self._runtime.city.realm
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await self._promises.take_up()
         lock = ExclusiveLock(folder / f"lock.{realm}")
         record: NoticeRecord | None = None
         try:
@@ -66,7 +63,6 @@ class Notifier:
         now = self._runtime.clock.now()
         states = self._runtime.fold.requests.values()
         waiting = [one for state in states if (one := waiting_of(state, now)) is not None]
-        waiting += self._promises.book.open(self._runtime.control.withdrawn, now)
         waiting += self._others()
         await record.settle()
         for notice in due(waiting, record.told, record.last_first, self._schedule, now):

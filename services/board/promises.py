@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from schemas import subjects
+from schemas.events.desk import BoardQuery, BoardReply
+from schemas.events.notices import PromisedUpdate
 from schemas.events.requests import Request
 from schemas.events.verdicts import Outcome, Verdict
+from services.board.domain.notices import Waiting
 from services.board.domain.promises import KEPT, Promises
 from services.kernel.fold.ledger_fold import Applied
 from services.kernel.fold.reading import is_kind, parse
@@ -23,7 +26,7 @@ class PromiseWatch:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.book = Promises()
-        self._acts: dict[str, str | None] = {}
+        self._reposts: set[str] = set()
         runtime.projection.listen(self._on_folded)
 
     async def take_up(self) -> None:
@@ -31,12 +34,28 @@ class PromiseWatch:
         runtime = self._runtime
         longest = timedelta(seconds=runtime.control.settings.request_seconds * FACTOR) + KEPT
         after = await runtime.ledger.first_since(runtime.clock.now() - longest) - 1
-        found = [
-            *await runtime.ledger.history(subjects.REQUESTS, after),
-            *await runtime.ledger.history(subjects.VERDICTS, after),
-        ]
-        for entry in sorted(found, key=lambda entry: entry.seq):
+        requests = [one for one in await runtime.ledger.history(subjects.REQUESTS, after) if _speaks_of_it(one)]
+        for entry in requests:
             self._note(entry)
+        if self.book.made:
+            for entry in await runtime.ledger.history(subjects.VERDICTS, requests[0].seq):
+                self._note(entry)
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """Return what is promised soon, or overdue, as something that waits for its author."""
+        return tuple(self.book.open(self._runtime.control.withdrawn, self._runtime.clock.now()))
+
+    def open(self) -> tuple[PromisedUpdate, ...]:
+        """Return which promised updates are near or overdue, the first first."""
+        found = self.waiting()
+        views = [
+            PromisedUpdate(request_id=one.request_id, author=one.author, text=one.text, by=one.ends) for one in found
+        ]
+        return tuple(sorted(views, key=lambda view: view.by))
+
+    async def answer(self, _query: BoardQuery) -> BoardReply:
+        """Answer a query of the desk."""
+        return BoardReply(promised=self.open())
 
     def _on_folded(self, entry: Entry, applied: Applied) -> None:
         if applied.kind in ("request", "verdict") and not applied.void:
@@ -47,11 +66,18 @@ class PromiseWatch:
             if is_kind(entry, "request"):
                 request = parse(Request, entry.data)
                 self.book.note_request(request)
-                self._acts[request.request_id] = request.act
+                if request.act == "repost":
+                    self._reposts.add(request.request_id)
                 return
             verdict = parse(Verdict, entry.data)
         except ValueError:  # junk is void for everybody
             return
         if verdict.outcome is Outcome.CLEARED:
             name = verdict.request_id
-            self.book.note_cleared(name, self._runtime.fold.chain.before(name), self._acts.get(name))
+            act = "repost" if name in self._reposts else None
+            self.book.note_cleared(name, self._runtime.fold.chain.before(name), act)
+
+
+def _speaks_of_it(entry: Entry) -> bool:
+    """Return whether a request promises an update, or is a repost, without reading it whole."""
+    return b'"next_update"' in entry.data or b"repost" in entry.data

@@ -23,6 +23,7 @@ def wire(runtime: Runtime) -> None:
     supervise(handlers.changes.beat)
     supervise(handlers.dead.follow)
     supervise(handlers.outside.take_up)
+    supervise(handlers.promises.take_up)
     runtime.health.measures = handlers.outside.measures
     if runtime.city.settings.tracing is not None:
         runtime.supervisor.at_end(Tracing(runtime, runtime.city.settings.tracing).close)

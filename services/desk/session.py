@@ -16,6 +16,7 @@ from schemas.events.authority import Realm, Settings
 from schemas.events.control import Action
 from schemas.events.dead import LetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
+from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
 from services.desk import people, seen, statements
 from services.desk.connection.link import Link, connect
@@ -90,6 +91,10 @@ class Session:
     async def outside(self) -> tuple[OutsideView, ...]:
         """Return the posts from outside of the gate that no officer has acknowledged."""
         return (await self.board(BoardQuery(query="outside"))).outside or ()
+
+    async def promised(self) -> tuple[PromisedUpdate, ...]:
+        """Return the promised updates that are near or overdue."""
+        return (await self.board(BoardQuery(query="promised"))).promised or ()
 
     async def settings(self) -> Settings:
         """Return the settings in force."""

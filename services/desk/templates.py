@@ -102,10 +102,10 @@ def load(folder: Path, name: str) -> Template:
         raise BadInput("template.unknown", f"there is no template {name[:40]}", hint) from error
     except OSError as error:
         raise BadInput("template.unreadable", f"{path}: {error.strerror}", "check the file's permissions") from error
-    except (UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
-        raise BadInput("template.invalid", f"{path}: {error}", "save it as TOML 1.0, in UTF-8") from error
     except ValidationError as error:
         raise BadInput("template.invalid", f"{path}: {first_fault(error)}", "mend that in the file") from error
+    except (RecursionError, ValueError) as error:
+        raise BadInput("template.invalid", f"{path}: {error}", "save it as TOML 1.0, in UTF-8") from error
 
 
 def filled(message: MessageOptions, folder: Path) -> MessageOptions:

@@ -99,7 +99,7 @@ class Api:
         return web.json_response(self._entity(self._post(request), request))
 
     async def search(self, request: web.Request) -> web.Response:
-        """GET /api/v2/search?q=address&type=statuses: the post at an address, if it is one of here."""
+        """GET /api/v2/search?q=address&type=statuses: a post by its address, elsewhere's with resolve=true."""
         self.whose(request)
         wanted, base = request.query.get("q", ""), base_of(request)
         found = []
@@ -107,6 +107,9 @@ class Api:
             if wanted.endswith(post.id) and self.directory.by_name(post.username) is not None:
                 entity = self._entity(post, request)
                 found += [entity] if wanted in (entity["url"], entity["uri"]) and wanted.startswith(base) else []
+        if request.query.get("resolve") == "true":
+            copies = [name for name, address in self.posts.elsewhere.items() if address == wanted]
+            found += [self._entity(self.posts.posts[name], request) for name in copies if name in self.posts.posts]
         return web.json_response({"accounts": [], "hashtags": [], "statuses": found})
 
     async def notifications(self, request: web.Request) -> web.Response:
@@ -179,7 +182,9 @@ class Api:
         if account is None:
             raise Refusal(404, "Record not found")
         parent = self.posts.posts.get(post.draft.in_reply_to or "")
-        return entities.status_entity(post, account, self.attached(post), base_of(request), parent)
+        entity = entities.status_entity(post, account, self.attached(post), base_of(request), parent)
+        address = self.posts.elsewhere.get(post.id)
+        return entity if address is None else {**entity, "url": address, "uri": address}
 
 
 def base_of(request: web.Request) -> str:

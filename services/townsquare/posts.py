@@ -75,7 +75,9 @@ _Keyed: TypeAlias = tuple[StoredPost, asyncio.Future[None] | None]
 
 @dataclass
 class Posts:
-    """All posts. ``folder`` holds posts.jsonl and media/."""
+    """All posts. ``folder`` holds posts.jsonl and media/. ``elsewhere``: the address on another server, by the id of
+    the copy that stands here, as a server has one of each post that somebody looked up.
+    """
 
     folder: Path
     clock: Clock = field(default_factory=SystemClock)
@@ -87,6 +89,7 @@ class Posts:
         self._order: dict[str | None, list[int]] = {None: []}
         self._keys: dict[tuple[str, str], _Keyed] = {}
         self._attached: set[str] = set()
+        self.elsewhere: dict[str, str] = {}
         self._last_id = 0
         self._journal = Journal(self.folder / "posts.jsonl")
 

@@ -78,6 +78,7 @@ class Townsquare:
                 web.get("/admin/faults", self._list_faults),
                 web.post("/admin/faults", self._add_fault),
                 web.delete("/admin/faults", self._clear_faults),
+                web.post("/admin/elsewhere", self._from_elsewhere),
             ]
         )
 
@@ -117,6 +118,19 @@ class Townsquare:
             raise Refusal(422, str(error)) from error
         self.faults.add(fault)
         return web.json_response(fault.model_dump(mode="json"), status=201)
+
+    async def _from_elsewhere(self, request: web.Request) -> web.Response:
+        """Make a post one of another server's: ``{"id": ..., "address": "https://other.example/@name/1"}``."""
+        self._admit(request)
+        try:
+            value = canonical.loads(await request.read())
+            name, address = str(value["id"]), str(value["address"])
+        except (canonical.StrictJsonError, KeyError, TypeError) as error:
+            raise Refusal(422, "id and address are needed") from error
+        if name not in self.posts.posts:
+            raise Refusal(404, "Record not found")
+        self.posts.elsewhere[name] = address
+        return web.json_response({"id": name, "address": address}, status=201)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
         self._admit(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import os
 import re
 import shutil
 import stat
@@ -21,16 +22,18 @@ import pytest
 
 from services.desk.city.profile_check import token_problems
 from services.desk.connect import consent, mastodon
-from services.fanout.connectors.tokens import expiry_of
+from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
+from tests.cli.terminal import ask, read
 from tests.support.emulators import facebook, instagram, linkedin, meta, nextdoor, telegram, threads, x
 from tests.support.emulators.base import Emulator, Place
 from tests.support.emulators.hooks import SlackEmulator, TeamsEmulator
 from tests.support.emulators.hosted import hosted
 from tests.support.emulators.mail import PASSWORD, USER, MailServer
 from tests.support.emulators.oauth import CLIENT, SECRET
+from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
 PLATFORMS = ("x", "facebook", "linkedin", "threads", "instagram", "telegram", "nextdoor")
@@ -192,6 +195,28 @@ def test_the_address_can_be_pasted(desk: Desk, browser: Browser, platform: str) 
     assert (foreign.status, foreign.code) == (2, "connect.foreign")
 
 
+def test_x_shows_a_pin_where_the_browser_is_elsewhere(desk: Desk, browser: Browser) -> None:
+    """The PIN is the verifier; another one opens nothing."""
+    emulator = desk.of["x"]
+    done = desk.connect("x", "--paste", stdin=KEYS + f"pin{emulator._number + 2}\n".encode())
+    assert kept(desk, done, "fire-x") == x.credential("fire")
+    wrong = desk.connect("x", "--paste", stdin=KEYS + b"pin1\n")
+    assert (wrong.status, wrong.code) == (2, "connect.refused")
+    assert browser.threads == []
+
+
+def test_the_way_back_may_be_the_citys_own_address(desk: Desk, browser: Browser) -> None:
+    """Where a platform takes no address on this machine: the browser ends there, and its address is pasted."""
+    back = "https://mission.example/oauth"
+    logins = desk.of["threads"].logins
+    logins.registered, logins.codes["code-3"] = (back,), (back, tuple(OAUTH["threads"][3]))
+    done = desk.connect("threads", "--redirect", back, stdin=APPLICATION + b"code-3\n")
+    assert kept(desk, done, "fire-threads") == OAUTH["threads"][1]
+    assert "redirect_uri=https%3A%2F%2Fmission.example%2Foauth" in done.err
+    denied = f"{back}?error=access_denied&error_description=No&state=x\n".encode()
+    assert desk.connect("threads", "--redirect", back, stdin=APPLICATION + denied).code == "connect.foreign"
+
+
 def test_an_answer_of_another_login_ends_nothing(desk: Desk, browser: Browser) -> None:
     """Any page of the browser may call the way back; only the answer to this login counts."""
     browser.tamper = "code=stolen&state=guessed"
@@ -325,6 +350,41 @@ def test_a_credential_that_somebody_has_is_checked_and_kept(desk: Desk) -> None:
     assert (other.status, other.code) == (4, "connect.not_usable")
 
 
+def test_a_credential_may_be_kept_elsewhere(desk: Desk, tmp_path: Path) -> None:
+    """The file says where it is; a copy of it in the other realm is found out, whatever the reference is called."""
+    secret = tmp_path / "page-token"
+    secret.touch(mode=0o600)
+    secret.write_text(facebook.token_of("1001"))
+    given = ("--account", "1001", "--reference")
+    done = desk.connect("facebook", *given, f"file:{secret}")
+    assert (done.status, done.body["account"]) == (0, "1001"), done
+    path = desk.token("fire-facebook")
+    assert path.read_text().strip() == f"file:{secret}"
+    assert read_token(path) == facebook.token_of("1001")
+    other = desk.connect(
+        "facebook", "--account", "1001", "--credential", "--realm", "exercise", stdin=secret.read_bytes()
+    )
+    assert (other.status, other.code) == (2, "realms.token")
+    for wrong in ("file:page-token", f"file:{tmp_path}/nothing", "env:ONEVOICE_NO_SUCH", "nonsense"):
+        refused = desk.connect("facebook", *given, wrong)
+        assert (refused.status, refused.code) == (2, "connect.reference"), wrong
+    secret.chmod(0o644)
+    refused = desk.connect("facebook", *given, f"file:{secret}")
+    assert "can be read by others" in refused.body["error"]["message"]
+    assert path.read_text().strip() == f"file:{secret}"
+
+
+def test_a_credential_may_be_in_the_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.token("fire-x")
+    path.touch(mode=0o600)
+    path.write_text("env:FIRE_X_KEYS\n")
+    monkeypatch.setenv("FIRE_X_KEYS", x.credential("fire"))
+    assert read_token(path) == x.credential("fire")
+    monkeypatch.delenv("FIRE_X_KEYS")
+    with pytest.raises(TokenFault, match="FIRE_X_KEYS holds no token"):
+        read_token(path)
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "code"),
     [
@@ -436,3 +496,20 @@ def test_the_townsquare_lets_nobody_in_without_the_operator(
     done = desk.connect("mastodon", "--paste", profile="fire-townsquare", stdin=b"guessed\n")
     assert (done.status, done.code) == (2, "connect.refused")
     assert "urn%3Aietf" in done.err
+
+
+def test_a_terminal_shows_no_secret(desk: Desk) -> None:
+    """What is typed is not shown, and Ctrl-C stores nothing."""
+    words = ["profiles", "connect", "telegram", "fire-telegram", "--account", "@MissionFire"]
+    leader, process, _ = ask(desk.city, words, "bot's token (not shown)")
+    os.write(leader, f"{telegram.TOKEN}\n".encode())
+    said = read(leader, PATIENCE, process) + read(leader, 0.3)
+    assert process.wait(PATIENCE) == 0, said
+    assert telegram.TOKEN not in said
+    assert "The credential of fire-telegram is stored" in said
+    os.close(leader)
+    leader, process, _ = ask(desk.city, [*words[:3], "water-telegram", *words[4:]], "bot's token (not shown)")
+    os.write(leader, b"\x03")
+    assert process.wait(PATIENCE) == 130
+    os.close(leader)
+    assert not desk.token("water-telegram").exists()

@@ -33,9 +33,10 @@ class Promises:
 
     def note_cleared(self, request_id: str, before: Iterable[str], act: str | None) -> None:
         """Note that a request was cleared: what it comes after has its update. A repost says nothing new."""
-        self.cleared.add(request_id)
+        if request_id in self.made:
+            self.cleared.add(request_id)
         if act != "repost":
-            self.kept |= set(before)
+            self.kept.update(one for one in before if one in self.made)
 
     def open(self, withdrawn: Container[str], now: datetime) -> Iterator[Waiting]:
         """Yield what is promised soon, or overdue, as something that waits for its author."""

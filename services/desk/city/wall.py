@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.events.authority import Profile, Realm
 from schemas.platforms import WEBSITE
 from services.audit.proof.control_now import control_now
+from services.fanout.connectors.tokens import TokenFault, read_token
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.provision import read_manifest
@@ -64,13 +65,21 @@ def _tokens(folder: Path) -> dict[str, str]:
     """Return the names of credentials by their hash; one that cannot be read is somebody else's to use."""
     found = {}
     for path in sorted(folder.glob("*.token")) if folder.is_dir() else ():
-        try:
-            raw = path.read_bytes().strip()
-        except OSError:
-            continue
+        raw = held_by(path)
         if raw:
             found[hashlib.sha256(raw).hexdigest()] = path.name
     return found
+
+
+def held_by(path: Path) -> bytes:
+    """Return a credential, by reference too, or the bytes of a file that holds none; empty: it cannot be read here."""
+    try:
+        return read_token(path).encode()
+    except TokenFault:
+        try:
+            return path.read_bytes().strip()
+        except OSError:
+            return b""
 
 
 def _accounts(city: City, realm: Realm) -> dict[tuple[str, str], str]:

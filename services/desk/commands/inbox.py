@@ -17,7 +17,7 @@ from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import outcome, outside
+from services.desk.views import outcome, outside, promised
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, print_json_line
@@ -48,6 +48,7 @@ async def inbox(
             return await _watch(desk, here)
         views = for_a_person((await here.pending())[0])
         strange = await here.outside()
+        owed = await here.promised()
     shown = [outcome.request_json(view) for view in views]
 
     def draw(out: Console) -> None:
@@ -56,8 +57,11 @@ async def inbox(
         if strange:
             out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
             outside.listed(out, strange, now)
+        promised.listed(out, owed, now)
 
     desk.answer(shown, draw)
+    if desk.as_json:
+        promised.named(owed)
     return Exit.DONE
 
 

@@ -42,6 +42,9 @@ async def connect(
         int, typer.Option("--port", min=1, max=65_535, help="Where the login comes back to on this machine.")
     ] = 4229,
     as_given: Annotated[bool, typer.Option("--credential", help="You have the credential: type it.")] = False,
+    reference: Annotated[
+        str, typer.Option("--reference", metavar="REF", help="It is kept elsewhere: env:NAME or file:/path.")
+    ] = "",
     yes: options.Yes = False,
 ) -> int:
     """Get a profile's credential, check it and store it.
@@ -53,7 +56,11 @@ async def connect(
     from services.desk.connect.consent import Consent
     from services.desk.connect.person import TerminalPerson
 
-    way, city, name = ways.way_of(platform, as_given=as_given), desk.city(), check_id(profile, "profile")
+    way, city, name = (
+        ways.way_of(platform, as_given=as_given, reference=reference),
+        desk.city(),
+        check_id(profile, "profile"),
+    )
     wanted = account or _known_account(city, name, platform)
     if city.token_path(name).exists():
         await confirm.deed(f"{name} has a credential, which is replaced.", yes=yes)

@@ -19,7 +19,7 @@ from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.live import until, until_interrupted
 from services.desk.session import Session
-from services.desk.views import advice, dead_letters, difference, health, outcome, outside
+from services.desk.views import advice, dead_letters, difference, health, outcome, outside, promised
 from services.desk.views import pending as pending_view
 from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
@@ -44,6 +44,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         services = (await here.eoc()).services
         alarms, checks = health.alarms(services), health.watched_profiles(services)
         strange = await here.outside()
+        owed = await here.promised()
         earlier = {view.request.request_id: await _earlier(here, view) for view in views}
 
     def draw(out: Console) -> None:
@@ -61,6 +62,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         if strange:
             out.print(Text(f"\nPosts that did not come through the gate, {len(strange)}:", style="bold"))
             outside.listed(out, strange, now)
+        promised.listed(out, owed, now)
         if checks.level is not health.Level.OK:
             out.print(Text(f"\nProfiles: {checks.detail} ({checks.mend})", style="yellow"))
         for said in alarms:
@@ -71,6 +73,8 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         errors_console().print(Text(f"dead letters: {len(failed)}; onevoice dead list --json"))
     if desk.as_json and strange:
         errors_console().print(Text(f"posts from outside: {len(strange)}; onevoice outside list --json"))
+    if desk.as_json:
+        promised.named(owed)
     if desk.as_json and alarms:
         errors_console().print(Text(f"alarms: {len(alarms)}; onevoice doctor"))
     return Exit.DONE

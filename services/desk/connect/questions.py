@@ -9,7 +9,7 @@ import secrets
 from services.desk.connect.asked import Asked
 from services.desk.connect.person import Access
 from services.fanout.connectors.hooks import read_hook
-from services.fanout.connectors.tokens import TokenFault
+from services.fanout.connectors.tokens import TokenFault, is_reference
 from services.kernel.base.errors import BadInput, Refused
 
 _WHOLE = "com.atproto.access"
@@ -96,6 +96,15 @@ async def webhook(asked: Asked) -> Access:
     made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     remark = "the secret is new: give the receiver a copy of the file, by a safe way, before anything is posted"
     return Access(made, name, remarks=(remark,))
+
+
+async def referred(reference: str, asked: Asked) -> Access:
+    """Take a reference: the credential stays where the city keeps its secrets, and is checked there."""
+    if not is_reference(reference):
+        message = "a reference is env:NAME or file:/the/whole/path"
+        raise BadInput("connect.reference", message, "--credential takes the credential itself")
+    remark = "it is a reference: the fan-out has to have that variable or file, too"
+    return Access(reference, asked.named("as the profile's"), remarks=(remark,))
 
 
 async def given(asked: Asked) -> Access:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from schemas.events.authority import Profile, Realm
+from services.desk.city.wall import held_by
 from services.desk.connect.person import Access
 from services.fanout.connectors.contract import Cause
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.tokens import TokenFault, expiry_path, read_token
+from services.fanout.connectors.tokens import TokenFault, expiry_path, is_reference, read_token
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.base.files import make_folder, write_atomically
@@ -47,7 +47,11 @@ async def tried(city: City, profile: str, platform: str, access: Access) -> str:
         write_atomically(trial.token_path(profile), access.credential.encode("ascii", "replace") + b"\n", _MODE)
         try:
             read_token(trial.token_path(profile))
-        except TokenFault:
+        except TokenFault as fault:
+            if is_reference(access.credential):
+                raise BadInput(
+                    "connect.reference", str(fault), "env:NAME, or file:/the/whole/path (mode 0600)"
+                ) from None
             raise BadInput("connect.form", "that is no credential of this platform", "copy it whole") from None
         tools = connectors(trial, city.settings.city.website)
         try:
@@ -70,16 +74,22 @@ def refuse_other_realms(city: City, access: Access) -> None:
     Raises:
         BadInput: ``realms.token``.
     """
-    wanted = hashlib.sha256(access.credential.encode()).digest()
+    wanted = _resolved(access.credential)
     other = city.folder / "secrets" / _OTHER[city.realm]
     for path in sorted(other.glob("*.token")) if other.is_dir() else ():
-        try:
-            raw = path.read_bytes().strip()
-        except OSError:
-            continue
-        if hashlib.sha256(raw).digest() == wanted:
+        if held_by(path) == wanted:
             message = f"this is the credential {path.name} of the realm {_OTHER[city.realm]}; nothing was stored"
             raise BadInput("realms.token", message, "take one of an account for exercises alone")
+
+
+def _resolved(credential: str) -> bytes:
+    """Return a credential, or what a reference refers to."""
+    if not is_reference(credential):
+        return credential.encode()
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "reference.token"
+        write_atomically(path, credential.encode("ascii", "replace"), _MODE)
+        return held_by(path)
 
 
 def keep(city: City, profile: str, access: Access) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.desk.connect import linkedin, mastodon, meta, nextdoor, questions, x
 from services.desk.connect.asked import Asked
@@ -31,8 +32,8 @@ WAYS: dict[str, Way] = {
 }
 
 
-def way_of(platform: str, *, as_given: bool) -> Way:
-    """Return how a platform's credential is got; ``as_given``: a person has it already.
+def way_of(platform: str, *, as_given: bool, reference: str = "") -> Way:
+    """Return how a platform's credential is got; ``as_given``: a person has it; ``reference``: it is kept elsewhere.
 
     Raises:
         BadInput: ``connect.platform``.
@@ -40,6 +41,8 @@ def way_of(platform: str, *, as_given: bool) -> Way:
     if platform not in WAYS:
         hint = f"one of {', '.join(sorted(WAYS))}; the website and manual tasks need no credential"
         raise BadInput("connect.platform", f"no credential is known of {platform!r}", hint)
+    if reference:
+        return partial(questions.referred, reference)
     return questions.given if as_given else WAYS[platform]
 
 

@@ -1,4 +1,8 @@
-"""Platform credentials: files of mode 0600, looked at for each call, never logged and never put into a reason."""
+"""Platform credentials: files of mode 0600, looked at for each call, never logged and never put into a reason.
+
+A file holds the credential, or says where it is: ``env:NAME``, a variable of the service's environment, or
+``file:/path``, another file that nobody else may read (what systemd's LoadCredential or a secret's mount gives).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import stat
 from datetime import datetime
 from pathlib import Path
 
+_ENVIRONMENT, _FILE = "env:", "file:"
 _read: dict[str, tuple[tuple[int, int, int, int], str]] = {}
 """What was read of each file, and how the file was then: it is read again when it has changed."""
 
@@ -19,8 +24,36 @@ def read_token(path: Path) -> str:
     """Return a profile's credential; a file that was replaced or changed is read again.
 
     Raises:
-        TokenFault: it is missing, can be read by others, or holds no token.
+        TokenFault: it is missing, can be read by others, or holds no token; or what it refers to is or does.
     """
+    held = _held(path)
+    if held.startswith(_ENVIRONMENT):
+        return _of_environment(held.removeprefix(_ENVIRONMENT))
+    if not held.startswith(_FILE):
+        return held
+    target = Path(held.removeprefix(_FILE))
+    if not target.is_absolute():
+        raise TokenFault(f"{_shown(path)} refers to a file without its whole path")
+    token = _held(target)
+    if token.startswith((_ENVIRONMENT, _FILE)):
+        raise TokenFault(f"{_shown(path)} refers to what refers further")
+    return token
+
+
+def is_reference(text: str) -> bool:
+    """True for what says where a credential is, and is none itself."""
+    return text.startswith((_ENVIRONMENT, _FILE))
+
+
+def _of_environment(name: str) -> str:
+    token = os.environ.get(name, "").strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise TokenFault(f"the environment's {name[:80]} holds no token")
+    return token
+
+
+def _held(path: Path) -> str:
+    """Return what a file holds; raises TokenFault."""
     try:
         found = os.stat(path)
         how = (found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns)

@@ -28,7 +28,7 @@ class Credentials:
                 "the platform does not let this profile in: its deliveries wait until its credential is mended",
                 profile=profile,
                 reason=reason,
-                hint=f"a new token goes into secrets/{self._runtime.city.realm}/{profile}.token",
+                hint=f"onevoice profiles connect gets one: secrets/{self._runtime.city.realm}/{profile}.token",
             )
         self._lost[profile] = reason
         self._report()

@@ -156,6 +156,8 @@ def load_city(folder: Path, realm: Realm = "live") -> City:
         raise BadInput("city.syntax", f"{path} is nested too deeply", hint) from error
     except tomllib.TOMLDecodeError as error:
         raise BadInput("city.syntax", f"{path}: {error}", "mend that line; TOML 1.0 is the format") from error
+    except ValueError as error:  # Python reads no number of thousands of digits
+        raise BadInput("city.syntax", f"{path}: a number in it is too long", "a few digits are enough") from error
     try:
         return City(folder.resolve(), CityFile.model_validate(table), realm)
     except ValidationError as error:

@@ -85,6 +85,26 @@ async def test_an_old_order_again(city: AttackedCity, service: str, undone: Any)
     assert seq in [one.seq for one in (await city.verified()).warnings]
 
 
+async def test_an_order_that_is_held_back_until_something_newer_stands(city: AttackedCity) -> None:
+    """A genuine release, let through within its minute: it names the hold before, and a nameless one nothing."""
+    pio, cao = await city.mission.desk("pio"), await city.mission.desk("cao")
+    await pio.order(Hold(on=True))
+    held_back = pio.signed_order(await pio.named(Hold(on=False)))
+    nameless = pio.signed_order(Hold(on=False))
+    await cao.order(Hold(on=False))
+    await cao.order(Hold(on=True))
+    thief = await city.thief("eoc_state")
+    codes = {}
+    for order, code in ((held_back, "order.other"), (nameless, "order.unnamed")):
+        event = Ordered(at=now(), order=order, rule=3)
+        codes[(await thief.ledger.append(subjects.CONTROL, event, msg_id=code)).seq] = code
+    assert (await city.intake.state()).hold
+    await city.logged("a void entry")
+    report = await city.verified()
+    assert report.violations == ()
+    assert codes.items() <= {one.seq: one.code for one in report.warnings}.items()
+
+
 @pytest.mark.parametrize("what", ["severity", "author", "expires_at"])
 async def test_what_intake_changes_after_the_signature(city: AttackedCity, what: str) -> None:
     """The officer signed a severe message of the clerk's that ends today: nothing else is cleared by it."""

@@ -180,6 +180,37 @@ async def test_what_waits_is_pending_in_the_order_of_the_ledger(mission: Mission
     await eventually(settled)
 
 
+async def test_a_promised_update_that_is_near_is_shown_until_it_comes_also_by_a_new_board(
+    mission: Mission, clerk: Desk, intake: Writer
+) -> None:
+    await mission.run("gatekeeper")
+    soon, later = now() + timedelta(minutes=5), now() + timedelta(hours=2)
+    near = await intake.submit(targets=(FIRE,), next_update=soon)
+    far = await intake.submit("r2b", targets=(FIRE,), next_update=later)
+
+    async def owed(desk: Desk) -> list[tuple[str, object]]:
+        found = BoardReply.from_value(await desk.board("promised")).promised or ()
+        return [(one.request_id, one.by) for one in found]
+
+    assert await owed(clerk) == []  # nothing is promised to the public by what was not cleared
+    for request in (near, far):
+        await intake.approve(request, "mcpe")
+
+    async def shown() -> bool:
+        return [await owed(clerk) for _ in range(6)] == [[(near.request_id, soon)]] * 6
+
+    await eventually(shown)
+    await mission.run("board")  # a second copy, which learns it from the ledger
+    await eventually(shown)
+    update = await intake.submit("r3c", targets=(FIRE,), act="update", follows=near.request_id)
+    await intake.approve(update, "mcpe")
+
+    async def kept() -> bool:
+        return not any([await owed(clerk) for _ in range(6)])
+
+    await eventually(kept)
+
+
 async def test_officers_are_shown_with_the_roles_that_count_now(mission: Mission, clerk: Desk) -> None:
     soon = now() + timedelta(hours=1)
     for grant in (

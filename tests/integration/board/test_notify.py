@@ -17,6 +17,7 @@ from schemas.events.notices import NoticeSent
 from services.board import notify
 from services.board.domain.notices import Notice, Step, Waiting
 from services.board.notice_record import NoticeRecord
+from services.board.promises import PromiseWatch
 from services.kernel.base.city_file import NotifySection
 from services.kernel.base.clock import SystemClock
 from services.kernel.runtime.service import Runtime
@@ -137,7 +138,9 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 def with_notices(runtime: Runtime, section: NotifySection) -> None:
-    runtime.supervisor.supervise(notify.Notifier(runtime, section, tuple).run)
+    promises = PromiseWatch(runtime)
+    runtime.supervisor.supervise(promises.take_up)
+    runtime.supervisor.supervise(notify.Notifier(runtime, section, promises.waiting).run)
 
 
 @pytest.mark.usefixtures("quick")

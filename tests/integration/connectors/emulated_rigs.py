@@ -76,7 +76,8 @@ class EmulatedRig:
         return [Seen(post.text, tuple(alt for alt in post.alts if alt != post.text)) for post in found]
 
     async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
-        self.emulator.misbehave(kind, seconds, on, calls)
+        code = kind if kind == "unauthorized" else ""
+        self.emulator.misbehave("error" if code else kind, seconds, on, calls, code)
 
     async def close(self) -> None:
         for connector in self._opened:

@@ -55,7 +55,8 @@ class FacebookRig:
         return [Seen(post.text, post.alts) for post in self.emulator.of(profile.account)]
 
     async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
-        self.emulator.misbehave(kind, seconds, on, calls)
+        code = kind if kind == "unauthorized" else ""
+        self.emulator.misbehave("error" if code else kind, seconds, on, calls, code)
 
     async def close(self) -> None:
         for connector in self._opened:

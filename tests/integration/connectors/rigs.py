@@ -241,14 +241,20 @@ class MastodonRig:
             found.append(Seen(_unescape(re.sub(r"<[^>]+>", "", text)), alts))
         return found
 
+    async def from_elsewhere(self, status: str, address: str) -> None:
+        """Make a status one that the server has fetched from another one."""
+        await self._tell("elsewhere", {"id": status, "address": address})
+
     async def misbehave(
         self, kind: str, seconds: float | None = 0, on: str = "post", calls: int = 1, **changes: Any
     ) -> None:
+        await self._tell("faults", {"kind": kind, "seconds": seconds, "on": on, "calls": calls, **changes})
+
+    async def _tell(self, what: str, value: dict[str, Any]) -> None:
         token = (self.city.var / "townsquare" / "admin.token").read_text().strip()
-        trick = {"kind": kind, "seconds": seconds, "on": on, "calls": calls, **changes}
         async with (
             aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-            session.post(f"{self.running.url}/admin/faults", data=json.dumps(trick)) as response,
+            session.post(f"{self.running.url}/admin/{what}", data=json.dumps(value)) as response,
         ):
             assert response.status == 201, await response.text()
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from schemas import canonical
 from schemas.events.requests import Picture
 from schemas.platforms import LIMITS
-from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, Retracted, Retryable, Unknown
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Cause,
+    Permanent,
+    Posted,
+    Retracted,
+    Retryable,
+    Unknown,
+)
 from services.fanout.connectors.listing import ListsPosts
 from services.kernel.base.clock import monotonic
-from tests.integration.connectors.rigs import PICTURE, Rig, Seen, an_intent, other, store
+from tests.integration.connectors.rigs import PICTURE, Rig, Seen, WebsiteRig, an_intent, other, store
 from tests.support.stopwatch import Stopwatch
 
 TEXT = 'Boil water in Cedar Valley.\n\nDetails: https://mission.example/water?a=1&b=2 <now> "please"'
@@ -142,7 +154,11 @@ async def test_what_stands_is_listed_under_the_ids_of_its_receipt(rig: Rig) -> N
     if not isinstance(rig.connector, ListsPosts):
         pytest.skip(f"{rig.connector.platform} lists no profile's posts")
     assert await rig.connector.posts_of(fire, began) == []
-    posted = await rig.connector.publish(an_intent(fire, TEXT), store)
+    usual = an_intent(fire, TEXT)
+    # A Bluesky record is as old as it says itself.
+    content = usual.content.model_copy(update={"created_at": datetime.now(UTC).replace(microsecond=0)})
+    sha256 = canonical.sha256(content.to_bytes())
+    posted = await rig.connector.publish(replace(usual, content=content, rendering_sha256=sha256), store)
     assert isinstance(posted, Posted)
     listed = await rig.connector.posts_of(fire, began)
     assert not isinstance(listed, CannotTell), listed
@@ -233,3 +249,46 @@ async def test_each_limit_is_kept_to_the_last_one(remote: Rig, more: int, fits: 
     result = await remote.connector.publish(many, store)
     assert isinstance(result, Posted if fits else Permanent)
     assert [len(one.alts) for one in await remote.stands(water)] == ([limits.pictures] if fits else [])
+
+
+_UPLOADS = ("mastodon", "x", "facebook", "linkedin")
+"""They take a picture's bytes in a call of its own; Threads and Instagram fetch it (test_meta)."""
+
+
+@pytest.mark.parametrize("fault", ["error_before", "drop_before"])
+async def test_a_picture_that_the_platform_does_not_take_blocks_nothing(remote: Rig, fault: str) -> None:
+    """The text stands, once, and the receipt says which picture is missing."""
+    if remote.connector.platform not in _UPLOADS:
+        pytest.skip("it takes no uploads")
+    await remote.misbehave(fault, on="media")
+    fire = remote.profile("fire")
+    posted = await remote.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
+    assert isinstance(posted, Posted)
+    assert "picture 1" in posted.note
+    assert [Seen(TEXT)] == await remote.stands(fire)
+
+
+async def test_an_account_that_is_refused_stops_no_other(remote: Rig) -> None:
+    """One is not let in: it is held back or refused, nothing of it stands, and the others go on at the same time."""
+    if remote.connector.platform in ("fake", "bluesky"):
+        pytest.skip("a place without accounts, or a real server, whose own suite closes an account")
+    fire, water = remote.profile("fire"), remote.profile("water")
+    await remote.misbehave("unauthorized")
+    refused = await remote.connector.publish(an_intent(fire, TEXT), store)
+    assert isinstance(refused, Retryable)
+    assert refused.cause is Cause.CREDENTIAL
+    others = await asyncio.gather(*(remote.connector.publish(an_intent(one, TEXT), store) for one in (water, fire)))
+    assert all(isinstance(one, Posted) for one in others)
+    assert [Seen(TEXT)] == await remote.stands(fire) == await remote.stands(water)
+
+
+async def test_the_website_takes_as_much_as_it_says(tmp_path: Path) -> None:
+    """The longest text stands whole; its own pages have no other limit than what rendering lets through."""
+    rig = WebsiteRig(tmp_path)
+    fire, text = rig.profile("fire"), "a" * LIMITS["website"].characters
+    many = an_intent(fire, text, pictures=(PICTURE,) * LIMITS["website"].pictures)
+    assert isinstance(await rig.connector.publish(many, store), Posted)
+    page = (rig.city.site_folder / "messages" / many.request_id / "index.html").read_text()
+    assert text in page
+    assert page.count(html.escape(PICTURE.alt)) >= LIMITS["website"].pictures
+    await rig.close()

@@ -20,6 +20,7 @@ from services.fanout.connectors.contract import (
 )
 from tests.integration.connectors.facebook_rig import FacebookRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
+from tests.support.emulators.base import Fault
 from tests.support.emulators.facebook import token_of
 
 TEXT = "Boil water in Cedar Valley."
@@ -44,6 +45,7 @@ async def facebook(tmp_path: Path) -> AsyncIterator[FacebookRig]:
         ("blocked", Retryable, Cause.LIMIT),
         ("duplicate", Permanent, None),
         ("invalid", Permanent, None),
+        ("gone", Permanent, None),
         ("unknown", Unknown, Cause.HOST),
         ("service", Unknown, Cause.HOST),
     ],
@@ -124,3 +126,29 @@ async def test_the_limit_is_kept_to_the_last_character(facebook: FacebookRig, te
     result = await facebook.connector.publish(an_intent(facebook.profile("fire"), text), store)
     assert isinstance(result, Posted if fits else Permanent)
     assert facebook.emulator.calls["post"] == fits
+
+
+async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: FacebookRig) -> None:
+    """A listing that lagged hid the post: Meta's refusal of the same words means that it is to be looked for."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    facebook.emulator.misbehave("drop_after")
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+    [stands] = facebook.emulator.posts
+    facebook.emulator.hidden = 1
+    facebook.emulator.misbehave("error", code="duplicate")
+    posted = await facebook.restart().publish(replace(intent, repeat=True), store)
+    assert isinstance(posted, Posted)
+    assert posted.remote_id == stands.id
+    assert len(facebook.emulator.posts) == 1
+
+
+async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: FacebookRig) -> None:
+    """And while the Page's posts cannot be seen nobody knows."""
+    intent = an_intent(facebook.profile("fire"), TEXT)
+    facebook.emulator.misbehave("error", code="duplicate")
+    refused = await facebook.connector.publish(intent, store)
+    assert isinstance(refused, Permanent)
+    assert "Duplicate status message" in refused.reason
+    facebook.emulator.misbehave("error", code="duplicate")
+    facebook.emulator.faults.append(Fault("error", on="read", code="service", skip=1))
+    assert isinstance(await facebook.connector.publish(intent, store), Unknown)

@@ -11,6 +11,7 @@ import pytest
 from schemas.platforms import LITTLE_TEXT
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Permanent,
@@ -51,6 +52,7 @@ async def test_no_mark_cuts_the_text(linkedin: EmulatedRig, text: str) -> None:
         ("too_long", Permanent, None),
         ("invalid", Permanent, None),
         ("version", Permanent, None),
+        ("gone", Permanent, None),
         ("unknown", Unknown, Cause.HOST),
         ("unavailable", Unknown, Cause.HOST),
     ],
@@ -154,3 +156,26 @@ async def test_a_token_of_another_page_posts_nothing(linkedin: EmulatedRig) -> N
     result = await linkedin.connector.publish(an_intent(linkedin.profile("fire"), TEXT), store)
     assert isinstance(result, Retryable)
     assert linkedin.emulator.posts == []
+
+
+async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedRig) -> None:
+    """Text, pictures, their descriptions and who may see it are compared with what was approved."""
+    intent = an_intent(linkedin.profile("fire"), TEXT, pictures=(PICTURE, PICTURE))
+    posted = await linkedin.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert await linkedin.connector.read_back(intent, posted.remote_id) == posted  # type: ignore[attr-defined]
+    emulator = linkedin.emulator
+    images = emulator.contents[posted.remote_id]["multiImage"]["images"]
+
+    async def told() -> dict[str, str]:
+        found = await linkedin.connector.read_back(intent, posted.remote_id)  # type: ignore[attr-defined]
+        return dict(found.differences) if isinstance(found, Altered) else {}
+
+    images[1]["altText"] = "another"
+    assert await told() == {"description": "the description of picture 2 is another"}
+    del images[1]
+    assert await told() == {"pictures": "1 of its pictures are missing"}
+    emulator.contents[posted.remote_id] = {}
+    emulator.raw[posted.remote_id] = "All clear!"
+    emulator.visibility = "CONNECTIONS"
+    assert set(await told()) == {"text", "visibility"}

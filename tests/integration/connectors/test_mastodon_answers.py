@@ -40,6 +40,23 @@ async def test_an_answer_stands_under_the_post_once(mastodon: MastodonRig) -> No
     assert len(await mastodon.statuses(mastodon.profile("fire"))) == len(ANSWER)
 
 
+async def test_a_post_of_another_server_is_answered_by_its_address_there(mastodon: MastodonRig) -> None:
+    """The server is asked to fetch it, and its own id for the copy is answered; a repeat finds what stands."""
+    question = (await asked(mastodon)).rpartition("/")[2]
+    address = "https://elsewhere.example/@jo/1234"
+    await mastodon.from_elsewhere(question, address)
+    intent = an_intent(mastodon.profile("fire"), *ANSWER, request_id="rbbbbbbbbbbbb", answers=address)
+    posted = await mastodon.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    newest = (await mastodon.statuses(mastodon.profile("fire")))[-1]
+    assert newest["in_reply_to_id"] == question
+    again = mastodon.restart()
+    assert await again.publish(replace(intent, repeat=True), store) == posted
+    assert isinstance(again, ReadsBack)
+    assert isinstance(await again.read_back(intent, posted.remote_id), Posted)
+    await again.close()
+
+
 async def test_the_same_words_that_answer_nothing_are_another_message(mastodon: MastodonRig) -> None:
     question = await asked(mastodon)
     fire = mastodon.profile("fire")

@@ -19,7 +19,6 @@ from services.fanout.connectors.contract import (
     Altered,
     CannotTell,
     Cause,
-    Permanent,
     Posted,
     ReadsBack,
     Retryable,
@@ -85,14 +84,18 @@ async def test_a_token_refused_within_a_thread_says_what_stands(mastodon: Mastod
     assert len(await mastodon.stands(intent.profile)) == 2
 
 
-async def test_a_suspended_profile_is_permanent_in_the_platforms_words(mastodon: MastodonRig) -> None:
+async def test_a_login_that_is_disabled_is_held_back_in_the_platforms_words(mastodon: MastodonRig) -> None:
+    """The platform may let it in again, and then what waits goes out; other accounts go on."""
     await mastodon.misbehave("suspended", on="any", calls=2)
     intent = an_intent(mastodon.profile("fire"))
     health = await mastodon.connector.check(intent.profile)
-    assert (health.ok, health.cause) == (False, None)
+    assert (health.ok, health.cause) == (False, Cause.CREDENTIAL)
     result = await mastodon.connector.publish(intent, store)
-    assert isinstance(result, Permanent)
+    assert isinstance(result, Retryable)
+    assert result.cause is Cause.CREDENTIAL
     assert "Your login is currently disabled" in result.reason
+    assert isinstance(await mastodon.connector.publish(an_intent(mastodon.profile("water")), store), Posted)
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
 
 
 async def test_a_lagging_listing_does_not_make_a_second_post_within_the_keys_hour(mastodon: MastodonRig) -> None:

@@ -66,6 +66,8 @@ def forget(rig: EmulatedRig) -> None:
         ("suspended", Permanent, None),
         ("blocked", Permanent, None),
         ("invalid", Permanent, None),
+        ("published", Permanent, None),
+        ("gone", Permanent, None),
         ("unknown", Unknown, Cause.HOST),
         ("service", Unknown, Cause.HOST),
     ],

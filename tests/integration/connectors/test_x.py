@@ -116,6 +116,8 @@ async def test_an_answer_stands_under_what_it_follows(x: XRig) -> None:
         ("access", Permanent, None),
         ("too_long", Permanent, None),
         ("reply", Permanent, None),
+        ("invalid", Permanent, None),
+        ("gone", Permanent, None),
         ("over_capacity", Unknown, Cause.HOST),
     ],
 )

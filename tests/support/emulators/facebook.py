@@ -48,6 +48,8 @@ class FacebookEmulator(Emulator):
         self.pages = ["1001"]
         """Those that the person who logs in may post on."""
         self.ends_at = 0
+        self.hidden = 0
+        """So many listings leave out what stands: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
 
     def routes(self, app: web.Application) -> None:
@@ -135,7 +137,8 @@ class FacebookEmulator(Emulator):
         page = self._who(request)
         since, size = int(request.query["since"]), int(request.query["limit"])
         begin = int(request.query.get("after", "0"))
-        found = [post for post in self.of(page) if self.made[post.id].timestamp() >= since]
+        found = [post for post in self.of(page) if self.made[post.id].timestamp() >= since and not self.hidden]
+        self.hidden = max(0, self.hidden - 1)
         body: dict[str, Any] = {"data": [self._shown(post) for post in found[begin : begin + size]]}
         if len(found) > begin + size:
             body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}

@@ -66,6 +66,8 @@ class LinkedInEmulator(Emulator):
         self.images: dict[str, bool] = {}
         self.made: dict[str, datetime] = {}
         self.raw: dict[str, str] = {}
+        self.contents: dict[str, dict[str, Any]] = {}
+        self.visibility = "PUBLIC"
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
         self.logins = Logins()
@@ -125,6 +127,7 @@ class LinkedInEmulator(Emulator):
         post = Post(f"urn:li:share:{self.next_id()}", page, text, alts)
         self.posts.append(post)
         self.made[post.id], self.raw[post.id] = datetime.now(UTC), body["commentary"]
+        self.contents[post.id] = body.get("content", {})
         return web.Response(status=201, headers={"x-restli-id": post.id})
 
     def _alts(self, content: dict[str, Any]) -> tuple[str, ...]:
@@ -187,6 +190,8 @@ class LinkedInEmulator(Emulator):
             "createdAt": at,
             "lastModifiedAt": at,
             "lifecycleState": "PUBLISHED",
+            "visibility": self.visibility,
+            **({"content": content} if (content := self.contents.get(post.id)) else {}),
         }
 
     def _who(self, request: web.Request) -> str:

@@ -97,6 +97,7 @@ def test_an_unknown_template_is_told_with_those_that_there_are(folder: Path) -> 
         (('severity = "minor"', 'severity = "bad"'), "severity"),
         (('summary = "A town\'s own."', ""), "summary"),
         (("[fields]", "[fields"), "pool.toml"),
+        (('summary = "A town\'s own."', "summary = " + 5_000 * "9"), "pool.toml"),
     ],
 )
 def test_a_file_with_a_fault_is_refused_with_the_fault(folder: Path, change: tuple[str, str], said: str) -> None:

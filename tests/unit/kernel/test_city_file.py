@@ -89,7 +89,9 @@ def test_the_same_key_in_two_tables_is_told_apart(tmp_path: Path) -> None:
         (WHOLE.replace('"Mission"', '"Mission'), "line 3"),
         (WHOLE + "[city]\n", "line 2"),
         ("name", "at end of document"),
+        (WHOLE.replace("4222", 5_000 * "9"), "a number in it is too long"),
     ],
+    ids=["quote", "twice", "end", "number"],
 )
 def test_what_is_no_toml_is_named_by_line(tmp_path: Path, text: str, says: str) -> None:
     error = broken(tmp_path, text)

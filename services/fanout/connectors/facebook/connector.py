@@ -53,6 +53,7 @@ from services.kernel.base.clock import Clock, SystemClock
 _MEDIA_SHARE = 0.5
 _MARGIN = timedelta(seconds=30)
 _POST_ID = re.compile(r"[0-9]{1,30}_[0-9]{1,30}")
+_DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
 
@@ -100,6 +101,13 @@ class FacebookConnector(Connector):
         post_id = text_of(outcome, "id")
         if _POST_ID.fullmatch(post_id):
             return self._posted(post_id, note)
+        if error_code(outcome) == _DUPLICATE:
+            # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
+            found = await self._find(page, intent)
+            if isinstance(found, Posted):
+                return found
+            if isinstance(found, CannotTell):
+                return Unknown(f"it is a duplicate, and the Page's posts cannot be seen: {found.reason}", found.cause)
         return self._graph.meaning(outcome)
 
     async def _upload(self, page: Page, intent: Intent, fetch_media: FetchMedia) -> tuple[list[str], str]:

@@ -16,6 +16,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Connector,
@@ -27,6 +28,7 @@ from services.fanout.connectors.contract import (
     Permanent,
     Posted,
     PublishResult,
+    ReadBackResult,
     ReconcileResult,
     Retracted,
     RetractResult,
@@ -44,6 +46,7 @@ from services.fanout.connectors.linkedin.api import (
     made,
     named_in,
 )
+from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
@@ -131,14 +134,18 @@ class LinkedInConnector(Connector):
             return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
         return await self._find(page, intent)
 
-    async def read_back(self, intent: Intent, remote_id: str) -> ReconcileResult:
-        """Ask for the post by its URN; Absent when the platform says that there is none."""
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Ask for the post by its URN, and compare it with what was approved; Absent when there is none."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return CannotTell(page.reason, page.cause if isinstance(page, Retryable) else None)
         if not is_urn(remote_id):
             return CannotTell("that is not an id of this platform")
-        return await self._one(page, remote_id)
+        shown = await self._shown(page, remote_id)
+        if not isinstance(shown, dict):
+            return shown
+        altered = differences(shown, intent.content)
+        return Altered(altered) if altered else self._posted(remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
@@ -203,16 +210,22 @@ class LinkedInConnector(Connector):
         return Organization(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
 
     async def _one(self, page: Organization, urn: str, text: str | None = None) -> Posted | Absent | CannotTell:
-        """Ask for a post by its URN; another page's, or one with another ``text``, is not it."""
+        """Ask for a post by its URN; one with another ``text`` is not it."""
+        body = await self._shown(page, urn)
+        if not isinstance(body, dict):
+            return body
+        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
+        return self._posted(urn) if reads else Absent()
+
+    async def _shown(self, page: Organization, urn: str) -> dict[str, Any] | Absent | CannotTell:
+        """Ask for what the platform shows of a post; another page's is none of ours."""
         outcome = await self._api.call(page, "GET", f"/posts/{encoded(urn)}")
         if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
             return Absent()
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
-        ours = body.get("author") == page.urn
-        reads = text is None or same(plain(str(body.get("commentary", ""))), text)
-        return self._posted(urn) if ours and reads else Absent()
+        return body if body.get("author") == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:
         shares = await self._api.posts_since(page, intent.author_time - _MARGIN)
