@@ -88,10 +88,7 @@ def compose(
     parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
     posting = Posting(runtime, *parts)
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
-    _register(runtime, work)
-    inquiring = Inquiring(runtime, platforms)
-    title = "questions what people ask in public"
-    runtime.bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
+    _register(runtime, work, Inquiring(runtime, platforms))
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
@@ -126,7 +123,7 @@ def _watch(
     runtime.supervisor.supervise(checks.run)
 
 
-def _register(runtime: Runtime, work: Work) -> None:
+def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
     handlers, resolving, bus = Handlers(runtime, work), Resolving(runtime, work), runtime.bus
     title = "verdicts to bring to their profiles"
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
@@ -135,5 +132,7 @@ def _register(runtime: Runtime, work: Work) -> None:
     title = "outside posts that an officer has seen"
     acknowledging = Acknowledging(runtime)
     bus.serve(subjects.DESK_OUTSIDE_ACKNOWLEDGE, Acknowledgement.from_bytes, acknowledging.on_acknowledge, title=title)
+    title = "questions what people ask in public"
+    bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
     title = "decisions to carry out"
     bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)
