@@ -75,7 +75,7 @@ LIMITS: dict[str, Limits] = {
     "manual": Limits("manual", characters=5_000, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23, answers=True),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
-    "bluesky": Limits("bluesky", characters=300, bytes=3_000),
+    "bluesky": Limits("bluesky", characters=300, bytes=3_000, answers=True),
     # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
     "email": Limits("email", characters=20_000, thread=False),
     # developers.facebook.com, Page feed: 63,206 characters; counted as UTF-16 code units, never too few.
