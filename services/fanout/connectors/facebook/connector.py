@@ -49,7 +49,7 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -84,7 +84,7 @@ class FacebookConnector(Connector):
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
         place = await self._place(page, intent)
@@ -140,14 +140,14 @@ class FacebookConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the Page's own posts since the request was made."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
         return await self._look(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its id; Absent when the platform says that there is none."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
         if not POST_ID.fullmatch(remote_id):
@@ -163,7 +163,7 @@ class FacebookConnector(Connector):
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
         if not remote_id:
@@ -190,7 +190,7 @@ class FacebookConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask whose token it is (GET /me): a Page's token answers with the Page."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
         outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name"})
@@ -203,7 +203,7 @@ class FacebookConnector(Connector):
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the Page's newest posts."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
         posts = await listing.posts_of(self._graph, page, self._site, since - ASKED_ABOUT)
@@ -228,14 +228,15 @@ class FacebookConnector(Connector):
 
     # --- the way in -------------------------------------------------------------------------------------------
 
-    def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
+    async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
         if not profile.account.isdigit():
             return Permanent(f"the account {profile.account!r} is not the number of a Page")
+        deadline = asyncio.get_running_loop().time() + seconds * SHARE
         try:
-            token = read_token(self._token_path(profile.id))
+            token = await token_of(self._token_path(profile.id))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
-        return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+        return Page(profile.account, token, deadline)
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
         """Return what the message answers; None: nothing, it stands among the Page's posts."""
@@ -263,7 +264,7 @@ class FacebookConnector(Connector):
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the Page has published since a time."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
         return await listing.posts_of(self._graph, page, self._site, since)

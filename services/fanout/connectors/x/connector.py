@@ -42,7 +42,7 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import XAccount, XApi, data_of
@@ -239,7 +239,7 @@ class XConnector(Connector):
         deadline = asyncio.get_running_loop().time() + seconds * SHARE
         wanted = profile.account.removeprefix("@")
         try:
-            keys = read_keys(read_token(self._token_path(profile.id)))
+            keys = read_keys(await token_of(self._token_path(profile.id)))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
         known = self._known.get(keys)
