@@ -41,6 +41,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import GONE, Question, answers, not_own, own_comments, question_of
+from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
@@ -146,20 +147,23 @@ class FacebookConnector(Connector):
         return await self._look(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Ask for the post by its id; Absent when the platform says that there is none."""
+        """Ask for the post by its id, and compare it; Absent when the platform says that there is none."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
         if not POST_ID.fullmatch(remote_id):
             return CannotTell("that is not an id of this platform")
-        outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": "id,message"})
+        fields = OF_POST if remote_id.startswith(f"{page.id}_") else OF_COMMENT
+        outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": fields})
         if error_code(outcome) == _NOT_THERE:
             return Absent()
-        if text_of(outcome, "id") != remote_id:
+        if text_of(outcome, "id") != remote_id or not isinstance(outcome, Answer):
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
-        if not same(text_of(outcome, "message"), intent.content.parts[0]):
-            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
-        return self._posted(page, remote_id)
+        try:
+            altered = differences(outcome.body, intent.content)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return self._graph.unread("the post's pictures", error)
+        return Altered(altered) if altered else self._posted(page, remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
