@@ -16,6 +16,7 @@ from services.fanout.connectors.contract import (
     Cause,
     Permanent,
     Posted,
+    ReadsBack,
     Retracted,
     Retryable,
     Unknown,
@@ -240,3 +241,27 @@ async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
     result = await threads.connector.retract(intent, posted.remote_id)
     assert isinstance(result, Retryable)
     assert result.cause is Cause.LIMIT
+
+
+async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
+    """One that is gone or was added, on both; and on Threads a part that stands elsewhere."""
+    assert isinstance(meta.connector, ReadsBack)
+    for number, pictures in enumerate(((PICTURE,), (PICTURE, PICTURE))):
+        intent = an_intent(meta.profile("fire"), f"Boil water. {number}", request_id=f"r{number}", pictures=pictures)
+        posted = await meta.connector.publish(intent, store)
+        assert isinstance(posted, Posted)
+        assert await meta.connector.read_back(intent, posted.remote_id) == posted
+        stood = meta.emulator.posts[-1]
+        changes = [({"alts": (*stood.alts, "More.")}, "pictures"), ({"alts": stood.alts[1:]}, "pictures")]
+        if meta.platform == "threads":
+            changes.append(({"under": "1"}, "place"))
+        for change, kind in changes:
+            meta.emulator.posts[-1] = replace(stood, **change)
+            found = await meta.connector.read_back(intent, posted.remote_id)
+            assert isinstance(found, Altered)
+            assert [one for one, _ in found.differences] == [kind]
+        meta.emulator.posts[-1] = stood
+    words = an_intent(meta.profile("fire"), "In words alone.", request_id="rwords")
+    posted = await meta.connector.publish(words, store)
+    assert isinstance(posted, Posted)
+    assert await meta.connector.read_back(words, posted.remote_id) == posted

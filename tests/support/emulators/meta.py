@@ -218,7 +218,16 @@ class MetaEmulator(Emulator):
         if made is not None and made.account == account:
             busy = made.status == "FINISHED" and time.monotonic() < made.ready_at
             return web.json_response({"id": name, self.status_field: "IN_PROGRESS" if busy else made.status})
-        return web.json_response(self._shown(self._post(account, name)))
+        return web.json_response(self._shown(self._post(account, name)) | self._media(request, account, name))
+
+    def _media(self, request: web.Request, account: str, name: str) -> dict[str, Any]:
+        """Return what a post holds, where that is asked."""
+        if "media_type" not in request.query["fields"]:
+            return {}
+        count = len(self._post(account, name).alts)
+        if count > 1:
+            return {"media_type": "CAROUSEL_ALBUM", "children": {"data": [{"id": str(n)} for n in range(count)]}}
+        return {"media_type": "IMAGE" if count else "TEXT_POST"}
 
     async def delete(self, request: web.Request) -> web.Response:
         account = self._who(request)

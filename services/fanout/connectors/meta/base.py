@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.answers import not_let_in, not_seen, stopped
-from services.fanout.connectors.chains import Status, same
+from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
@@ -34,6 +34,7 @@ from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.codes import meaning
+from services.fanout.connectors.meta.comparing import differences
 from services.fanout.connectors.meta.containers import Containers, TwoSteps
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.pictures import PublicPictures
@@ -62,7 +63,7 @@ class Surroundings:
 class Edges:
     """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer.
 
-    ``own``: the listings that hold all that the account publishes.
+    ``own``: the listings that hold all that the account publishes. ``threaded``: posts say what they answer.
     """
 
     text: str
@@ -71,6 +72,7 @@ class Edges:
     site: str
     answers: str
     own: tuple[str, ...]
+    threaded: bool = False
 
 
 class MetaConnector(Connector):
@@ -137,16 +139,14 @@ class MetaConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return not_let_in(account)
-        shown: list[Status] = []
+        shown: list[dict[str, Any]] = []
         for one in remote_id.split(","):
-            found = await self._one(account, one) if one.isdigit() else CannotTell("that is no id of this platform")
-            if not isinstance(found, Status):
+            found = await self._row(account, one, compared=True) if one.isdigit() else CannotTell("that is no id here")
+            if not isinstance(found, dict):
                 return found
             shown.append(found)
-        parts = intent.content.parts
-        if len(shown) != len(parts) or not all(same(one.text, part) for one, part in zip(shown, parts, strict=True)):
-            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
-        return self._posted(shown)
+        altered = differences(shown, intent, self._edges.text, threaded=self._edges.threaded)
+        return Altered(altered) if altered else self._posted([self._status(one) for one in shown])
 
     async def check(self, profile: Profile) -> Health:
         """Ask whose token it is, and how many posts are left today."""
@@ -212,15 +212,22 @@ class MetaConnector(Connector):
         return Page(profile.account, token, deadline)
 
     async def _one(self, account: Page, post: str) -> Status | Absent | CannotTell:
-        outcome = await self._graph.call(account, "GET", f"/{post}", query={"fields": self._fields})
+        found = await self._row(account, post)
+        return self._status(found) if isinstance(found, dict) else found
+
+    async def _row(self, account: Page, post: str, *, compared: bool = False) -> dict[str, Any] | Absent | CannotTell:
+        more = ",media_type,children" + ",replied_to" * self._edges.threaded if compared else ""
+        outcome = await self._graph.call(account, "GET", f"/{post}", query={"fields": self._fields + more})
         if error_code(outcome) == NOT_THERE:
             return Absent()
+        body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         try:
-            return (
-                self._status(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else _say(outcome)
-            )
+            stands = self._status(body).id == post
         except (KeyError, TypeError, ValueError, AttributeError, LookupError):
+            stands = False
+        if not stands or not isinstance(body, dict):
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
+        return body
 
     @property
     def _fields(self) -> str:
@@ -287,7 +294,3 @@ class MetaConnector(Connector):
 def key_of(intent: Intent, number: int) -> str:
     """Return what the container of a part is noted under."""
     return f"{intent.idempotency_key}:{number}"
-
-
-def _say(outcome: object) -> Status:
-    raise ValueError(f"not a post: {type(outcome).__name__}")

@@ -45,7 +45,7 @@ class ThreadsConnector(MetaConnector):
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
         edges = Edges(
-            "text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies", ("threads", "replies")
+            "text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies", ("threads", "replies"), True
         )
         super().__init__(server, version, around, edges, TwoSteps("threads", "threads_publish", "status"), clock)
 
