@@ -9,7 +9,7 @@ class InquiriesQuery(Contract):
     """The question what was asked within the last day."""
 
 
-class InquiryView(Contract):
+class PublicInquiry(Contract):
     """What somebody asked: a mention, or an answer to the post ``under`` (its id; empty for a mention).
 
     ``url`` is its address, empty where the platform gives none.
@@ -26,6 +26,6 @@ class InquiryView(Contract):
 class InquiriesReply(Contract):
     """The newest first; ``troubles``: profiles that could not be asked, and why. ``looked_at``: as of when."""
 
-    inquiries: tuple[InquiryView, ...]
+    inquiries: tuple[PublicInquiry, ...]
     troubles: dict[Id, str]
     looked_at: Utc

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from schemas.events.inquiries import InquiriesQuery, InquiriesReply, InquiryView
+from schemas.events.inquiries import InquiriesQuery, InquiriesReply, PublicInquiry
 from services.fanout.connectors.asking import Brought, ask_profiles, that_are_asked
 from services.fanout.connectors.contract import Connector
 from services.kernel.runtime.service import Runtime, Sender
@@ -42,7 +42,7 @@ class Inquiring:
             found, looked_at = self._brought, self._looked_at
         shown = found.inquiries[::-1][:MOST]
         views = tuple(
-            InquiryView(
+            PublicInquiry(
                 profile=one.profile,
                 author=one.author[:200],
                 text=one.text[:4_000],

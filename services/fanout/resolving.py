@@ -54,7 +54,7 @@ class Resolving:
                 seq=seq,
             )
             return _reply(statement, seq)
-        raise Unreachable("ledger.busy", "the ledger changes too fast to get a word in", "try again; it is safe")
+        raise Unreachable("ledger.busy", "the ledger changes too fast to add to it", "try again; it is safe")
 
     async def on_resolution(self, event: Resolution, entry: EntryOf) -> None:
         """Do what a decision on record asks for; harmless when it was done before.

@@ -88,10 +88,7 @@ def compose(
     parts = (places, destinations, judge, earlier, admission, starts, caller, records, conclusion, settler, settings)
     posting = Posting(runtime, *parts)
     work = Work(runtime, places, destinations, posting, settler, waits, HostLine(OTHER))
-    _register(runtime, work)
-    inquiring = Inquiring(runtime, platforms)
-    title = "questions what people ask in public"
-    runtime.bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
+    _register(runtime, work, Inquiring(runtime, platforms))
 
     async def look_after_hosts() -> None:
         await admission.look_after_idle_hosts(platforms)
@@ -102,10 +99,7 @@ def compose(
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
     if watching is not None:
-        supervisor.supervise(OutsideWatch(runtime, destinations, starts, watching[0]).run)
-        checks = ProfileChecks(runtime, destinations, caller, starts, watching[1])
-        runtime.health.profiles = checks.troubles
-        supervisor.supervise(checks.run)
+        _watch(runtime, watching, destinations, caller, starts)
     supervisor.supervise(look_after_hosts)
     supervisor.supervise(credit.take_up)
     supervisor.at_stop(work.release)
@@ -114,7 +108,22 @@ def compose(
     return work
 
 
-def _register(runtime: Runtime, work: Work) -> None:
+def _watch(
+    runtime: Runtime,
+    watching: tuple[OutsideSection, CheckSection],
+    destinations: Destinations,
+    caller: Caller,
+    starts: Starts,
+) -> None:
+    """Look at the profiles: for posts that came from elsewhere, and whether each could be posted to."""
+    outside, check = watching
+    runtime.supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
+    checks = ProfileChecks(runtime, destinations, caller, starts, check)
+    runtime.health.profiles = checks.troubles
+    runtime.supervisor.supervise(checks.run)
+
+
+def _register(runtime: Runtime, work: Work, inquiring: Inquiring) -> None:
     handlers, resolving, bus = Handlers(runtime, work), Resolving(runtime, work), runtime.bus
     title = "verdicts to bring to their profiles"
     bus.consume(streams.FANOUT_VERDICTS, Verdict.from_bytes, handlers.on_verdict, workers=VERDICTS_IN_HAND, title=title)
@@ -123,5 +132,7 @@ def _register(runtime: Runtime, work: Work) -> None:
     title = "outside posts that an officer has seen"
     acknowledging = Acknowledging(runtime)
     bus.serve(subjects.DESK_OUTSIDE_ACKNOWLEDGE, Acknowledgement.from_bytes, acknowledging.on_acknowledge, title=title)
+    title = "questions what people ask in public"
+    bus.serve(subjects.DESK_INQUIRIES, InquiriesQuery.from_bytes, inquiring.on_query, title=title)
     title = "decisions to carry out"
     bus.consume(streams.FANOUT_RESOLUTIONS, Resolution.from_bytes, resolving.on_resolution, workers=64, title=title)

@@ -20,7 +20,7 @@ from services.web.security import add_headers
 from services.web.sessions import WebSession
 
 COOKIE = "onevoice"
-PUBLIC = ("/sign-in", "/enroll", "/static/", "/consult/")
+PUBLIC = ("/sign-in", "/enroll", "/static/", "/consult/", "/worker.js")
 """Where nobody has to be signed in."""
 
 _STATUS = ((Unreachable, 503), (Refused, 403), (BadInput, 400))

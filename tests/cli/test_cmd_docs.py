@@ -6,9 +6,12 @@ in a document is run, or has to be put there.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +24,7 @@ import pytest
 from services.kernel.authority.signing import Signer, new_seed
 from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
+from services.kernel.base.run_file import running_city
 from tests.cli.conftest import Done, Shell
 from tests.support.mission import PATIENCE
 from tests.unit.test_docs import ROOT
@@ -205,3 +209,21 @@ def test_what_is_given_elsewhere_is_given_there() -> None:
 def test_most_commands_were_typed(stage: Stage) -> None:
     """Were none found, the test above would say nothing."""
     assert len(stage.typed) >= 40, json.dumps(sorted(stage.typed), indent=1)
+
+
+def test_the_program_of_the_readme_submits_a_request(city: Shell) -> None:
+    """As it stands there, but for the address and the folder; the same event again is the same request."""
+    (program,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert city.folder is not None
+    running = running_city(load_city(city.folder))
+    assert running is not None
+    program = program.replace("nats://127.0.0.1:4222", running["nats_url"]).replace("demo-city", str(city.folder))
+    answers = []
+    for _ in range(2):
+        words = [sys.executable, "-c", program]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, done.stderr
+        answers.append(ast.literal_eval(done.stdout))
+    assert answers[0]["accepted"] is True
+    assert answers[0]["request_id"] == answers[1]["request_id"]
+    assert "drivebc" in city("show", answers[0]["request_id"]).out

@@ -60,7 +60,7 @@ def test_all_is_well_says_the_doctor(city: Shell) -> None:
     assert done.body["ok"] is True
     levels = {line["check"]: line["level"] for line in done.body["checks"]}
     assert {"broker", "service gatekeeper", "clock", "audit copy", "streams", "dead letters"} <= set(levels)
-    assert {"service web", "outside copies", "tokens"} <= set(levels)
+    assert {"service web", "witnesses", "tokens"} <= set(levels)
     assert {level for check, level in levels.items() if not check.startswith("officer ")} == {"ok"}
 
 

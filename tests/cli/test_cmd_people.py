@@ -86,7 +86,7 @@ def test_a_person_is_enrolled_added_rekeyed_revoked_and_reinstated_while_the_cit
     well, profiles = dana.json("doctor"), dana.json("profiles", "check")
     levels = {line["check"]: line["level"] for line in well.body["checks"]}
     assert (well.status, profiles.status) == (0, 0), (well, profiles)
-    assert not {"credentials", "service web", "outside copies"} & set(levels)
+    assert not {"credentials", "service web", "witnesses"} & set(levels)
     assert (levels["disk"], levels["profiles"]) == ("ok", "ok")
     assert "The credentials are not here" in profiles.err
 

@@ -183,7 +183,7 @@ def test_every_account_is_rehearsed_as_its_connector_declares(practice: Practice
 
 @pytest.mark.parametrize("name", SENT)
 def test_a_lost_answer_is_not_sent_again_where_nothing_can_be_looked_for(practice: Practice, name: str) -> None:
-    """Nobody knows whether it stands: that is told, and nothing is sent twice."""
+    """Nobody knows whether it was posted: that is told, and nothing is sent twice."""
     place = practice.of[name]
     before = len(place.posts)
     # Slack's check is a call of the same kind, which posts nothing.
@@ -191,7 +191,7 @@ def test_a_lost_answer_is_not_sent_again_where_nothing_can_be_looked_for(practic
     done = practice.rehearse(f"fire-{name}")
     [one] = done.body
     assert (done.status, results(one)) == (5, ["worked", "failed", "not tried", "not tried"])
-    assert "nobody knows whether it stands" in detail(one, "post")
+    assert "nobody knows whether it was posted" in detail(one, "post")
     assert one["left"] is True
     assert len(place.posts) == before + 1
 

@@ -104,7 +104,7 @@ class Drill:
             attempt_seq=entry.seq,
             outcome=ReceiptOutcome.UNCONFIRMED,
             final=True,
-            reason="it may stand or not: the platform does not answer; please look at the profile",
+            reason="it may be public or not: the platform does not answer; please look at the profile",
         )
         return (await ledger.append(subjects.receipt(profile, request_id), receipt, expect_last=0)).seq
 

@@ -34,7 +34,7 @@ from services.kernel.fold.state import RequestState
 from services.kernel.ledger.client import Entry
 from tests.simulation.nemesis import SKEW
 from tests.simulation.record import Record, WholeFold
-from tests.simulation.town import START
+from tests.simulation.simulated_city import START
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -11,7 +11,7 @@ from schemas import subjects
 from schemas.events.control import Withdraw
 from schemas.events.requests import SUBMITTED_TYPE, Submission, SubmissionEvent
 from tests.simulation import people
-from tests.simulation.town import START
+from tests.simulation.simulated_city import START
 
 if TYPE_CHECKING:
     from tests.simulation.record import Record

@@ -19,7 +19,7 @@ from schemas.events.requests import SUBMITTED_TYPE, Request, Submission, Submiss
 from schemas.events.resolutions import Resolution, ResolutionStatement
 from services.kernel.control.naming import named
 from tests.simulation.loop import Process
-from tests.simulation.town import START
+from tests.simulation.simulated_city import START
 from tests.support.people import approval_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.simulation.checks import problems
 from tests.simulation.moments import THEMES
 from tests.simulation.once import shared
 from tests.simulation.plants import PLANTS, planted, with_those_behind
-from tests.simulation.town import Town, make_town
+from tests.simulation.simulated_city import SimulatedCity, make_simulated_city
 from tests.simulation.world import World, play
 
 WORKERS = 2
@@ -44,13 +44,13 @@ class Outcome:
         return "\n".join([*lines, "the end of the trace:", *self.trace[-TAIL:], f"replay: {again}"])
 
 
-_TOWN: list[Town] = []
+_TOWN: list[SimulatedCity] = []
 
 
-def town() -> Town:
+def town() -> SimulatedCity:
     """The town, made once in a process and inherited by its children."""
     if not _TOWN:
-        _TOWN.append(make_town())
+        _TOWN.append(make_simulated_city())
         gc.collect()
         gc.freeze()
     return _TOWN[0]

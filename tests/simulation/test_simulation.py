@@ -27,7 +27,7 @@ def test_a_seed_gives_the_same_trace_twice() -> None:
     assert first.hash != other.hash
 
 
-BOUND = 40
+BOUND = 60
 """Seeds of its kind of day within which each of these bugs is caught."""
 
 QUICK = (

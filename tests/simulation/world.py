@@ -31,7 +31,7 @@ from tests.simulation.platforms import Platforms, SimConnector
 from tests.simulation.record import Follower
 from tests.simulation.runtime import SimClock, SimFile, SimLog, SimService
 from tests.simulation.server import Server
-from tests.simulation.town import START, Town
+from tests.simulation.simulated_city import START, SimulatedCity
 
 GRACE = 4.0
 PATIENCE = 20.0
@@ -66,7 +66,7 @@ class Told:
 class World:
     """Everything of one seed."""
 
-    def __init__(self, town: Town, seed: int, theme: moments.Theme | None = None) -> None:
+    def __init__(self, town: SimulatedCity, seed: int, theme: moments.Theme | None = None) -> None:
         self.town, self.seed = town, seed
         self.rng = Random(seed)
         random.seed(seed)
@@ -256,7 +256,7 @@ class _Watch(dict[str, Any]):
         return default
 
 
-def play(town: Town, seed: int, theme: moments.Theme | None = None) -> World:
+def play(town: SimulatedCity, seed: int, theme: moments.Theme | None = None) -> World:
     """Play one seed and return the world at its end; ``theme``: instead of the one that the seed has."""
     gc.disable()
     world = World(town, seed, theme)

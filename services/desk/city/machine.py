@@ -107,7 +107,7 @@ def _outside(city: City) -> Line:
     keys = pinned_succession(city).keys
     kept = {str(path): _last(path, city, keys) for path in witness_files(city)}
     newest = _last(city.audit_folder / CHECKPOINTS, city, keys)
-    return machine_health.outside_copies(kept, newest, SystemClock().now())
+    return machine_health.witnesses(kept, newest, SystemClock().now())
 
 
 def _last(path: Path, city: City, keys: AuditKeys) -> Checkpoint | None:

@@ -176,7 +176,7 @@ class _Rehearsal:
             self.steps.append(RehearsalStep(StepName.POST, StepResult.WORKED, found.note))
             return found
         if isinstance(found, Unknown):
-            reason = f"nobody knows whether it stands: {found.reason}"
+            reason = f"nobody knows whether it was posted: {found.reason}"
             self.steps.append(_failed(StepName.POST, reason, found.cause))
             return None
         self.left = False

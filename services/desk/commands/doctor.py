@@ -19,7 +19,8 @@ app = group("Check that everything is well.")
 async def doctor(desk: Invocation, as_: options.AsksAs = None) -> int:
     """Check that everything is well, and say how to fix what is not.
 
-    Exit status 6 when the broker or a service cannot be reached, 2 when something else has to be fixed.
+    Exit status 7 when the ledger contradicts its second copy or the record did not verify, 6 when the broker or a
+    service cannot be reached, 2 when something else has to be fixed.
     """
     city = desk.city()
     lines = [Line("city folder", Level.OK, f"{city.settings.city.name}, realm {city.realm}, {city.folder}")]

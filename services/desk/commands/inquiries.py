@@ -58,7 +58,7 @@ async def inquiries(
         session.allow(math.inf if watch else ANSWER_SECONDS * (1 + len(box.asked)))
         begin, shown = SystemClock().now() - back, ShownBefore(city)
 
-        async def look() -> tuple[Brought, list[InquiryView]]:
+        async def look() -> tuple[Brought, list[AskedInquiry]]:
             brought = await box.look(begin)
             _troubles(brought)
             found = [one for one in brought.inquiries if not new or one not in shown]
@@ -81,14 +81,14 @@ async def inquiries(
 
 
 @dataclass(frozen=True)
-class InquiryView:
+class AskedInquiry:
     """An inquiry, and the request whose post it answers; empty: a mention, or a post that is not ours or is older."""
 
     inquiry: Inquiry
     request_id: str = ""
 
 
-async def answered_posts(here: Session, found: Sequence[Inquiry]) -> list[InquiryView]:
+async def answered_posts(here: Session, found: Sequence[Inquiry]) -> list[AskedInquiry]:
     """Return inquiries with the requests that they answer, by what the ledger says of each profile's posts."""
     requests: dict[tuple[str, str], str] = {}
     for profile in sorted({one.profile for one in found if one.under}):
@@ -98,7 +98,7 @@ async def answered_posts(here: Session, found: Sequence[Inquiry]) -> list[Inquir
             errors_console().print(Text(f"which messages were answered is not known: {error.message}", style="yellow"))
             break
         requests |= {(profile, name): post.request_id for post in posts for name in post.remote_ids}
-    return [InquiryView(one, requests.get((one.profile, one.under), "")) for one in found]
+    return [AskedInquiry(one, requests.get((one.profile, one.under), "")) for one in found]
 
 
 async def _sleep(stop: Any, seconds: float) -> None:
@@ -111,7 +111,7 @@ async def _sleep(stop: Any, seconds: float) -> None:
         return
 
 
-def as_json(asked: InquiryView) -> dict[str, Any]:
+def as_json(asked: AskedInquiry) -> dict[str, Any]:
     """Return an inquiry for programs, as it was written."""
     one = asked.inquiry
     return {
@@ -126,7 +126,7 @@ def as_json(asked: InquiryView) -> dict[str, Any]:
     }
 
 
-def draw(out: Console, asked: InquiryView) -> None:
+def draw(out: Console, asked: AskedInquiry) -> None:
     """Show one inquiry: who, when, under which post, and the words, of which nothing is taken for markup."""
     one, now = asked.inquiry, SystemClock().now()
     where = f"answers {asked.request_id or _line(one.under)}" if one.under else "mentions it"
@@ -143,7 +143,7 @@ def _line(text: str) -> str:
     return unseen.shown(text)
 
 
-def _draw(out: Console, box: InquiryBox, found: Sequence[InquiryView]) -> None:
+def _draw(out: Console, box: InquiryBox, found: Sequence[AskedInquiry]) -> None:
     if not box.asked:
         out.print("No profile is on a platform that shows what people ask.")
     elif not found:

@@ -96,7 +96,7 @@ def read_sealed(path: Path) -> SealedKey | None:
         )
         known = said["onevoice_key"] == 1 and said["kdf"] == "argon2id"
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput("key.invalid", f"{path} is no key file", "restore it, or enroll anew") from error
+        raise BadInput("key.invalid", f"{path} is no key file", "restore it, or enroll again") from error
     if not known or not 0 < found.memory <= MOST_MEMORY or not 0 < found.operations <= 16:
         raise BadInput("key.invalid", f"{path} was sealed in a way that is not known here", "update onevoice")
     return found

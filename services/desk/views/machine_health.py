@@ -54,7 +54,7 @@ def measures(answers: Mapping[str, PageAnswer]) -> Line:
     return Line("measures", Level.OK, f"{len(answers)} pages answer, and are well")
 
 
-def outside_copies(kept: Mapping[str, Checkpoint | None], newest: Checkpoint | None, now: datetime) -> Line:
+def witnesses(kept: Mapping[str, Checkpoint | None], newest: Checkpoint | None, now: datetime) -> Line:
     """Judge whether each witness that can be read here has a recent checkpoint of the record.
 
     Args:
@@ -62,7 +62,7 @@ def outside_copies(kept: Mapping[str, Checkpoint | None], newest: Checkpoint | N
         newest: the newest checkpoint of the record itself.
         now: the time.
     """
-    name, give = "outside copies", "onevoice audit verify --witness; its timer does it each hour"
+    name, give = "witnesses", "onevoice audit verify --witness; its timer does it each hour"
     if not kept:
         return Line(name, Level.OK, "no witness is named; [witness] in city.toml does")
     if newest is None:

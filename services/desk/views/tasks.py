@@ -106,7 +106,7 @@ def stopped(view: RequestView, eoc: EocView, now: datetime) -> str:
     if eoc.hold:
         return "HOLD is on: nothing is posted, by hand neither"
     if eoc.posture in _EOC and found.control_seq < eoc.began_seq:
-        return "it was cleared before the EOC was activated, and is decided anew"
+        return "it was cleared before the EOC was activated, and is decided again"
     return ""
 
 

@@ -81,7 +81,7 @@ def of_look(attempt: Attempt, attempt_seq: int, found: ReconcileResult, now: dat
         reason = f"{found.reason}; to repeat it is safe there"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": False, "reason": reason}
     else:
-        reason = f"it may stand or not: {found.reason}; please look at the profile"
+        reason = f"it may be public or not: {found.reason}; please look at the profile"
         changes = {"outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason}
     return _receipt(attempt, attempt_seq, now, **changes)
 
@@ -135,7 +135,7 @@ def says_enough(old: Receipt, new: Receipt) -> bool:
 
 def vanished(delivered: Receipt, now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is not there any more: a person has to look."""
-    reason = f"it was posted at {delivered.url} and does not stand there any more; please look at the profile"
+    reason = f"it was posted at {delivered.url} and is not there any more; please look at the profile"
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )

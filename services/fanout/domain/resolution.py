@@ -147,7 +147,7 @@ def outcome_of(statement: ResolutionStatement, answered: Receipt, seq: int, now:
         now: the present time.
     """
     officer = statement.officer
-    done, left = f"confirmed by {officer}", f"given up by {officer}: whether it stands was never found out"
+    done, left = f"confirmed by {officer}", f"given up by {officer}: whether it is public was never found out"
     if answered.platform == MANUAL:
         done, left = f"done by hand, confirmed by {officer}", f"not done by hand, says {officer}"
     outcome, final, reason = {

@@ -256,7 +256,9 @@ def unless_public(place: Place, end: End) -> End:
     """Return an end as it may be written down: what may be public never ends as surely not posted."""
     if state_of(place.target) not in MAY_BE_PUBLIC:
         return end
-    return End(ReceiptOutcome.UNCONFIRMED, end.final, f"it may stand or not, please look at the profile; {end.reason}")
+    return End(
+        ReceiptOutcome.UNCONFIRMED, end.final, f"it may be public or not, please look at the profile; {end.reason}"
+    )
 
 
 def _ended(place: Place, now: datetime) -> End | None:

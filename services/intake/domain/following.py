@@ -94,7 +94,7 @@ def _check(data: Submission, earlier: Earlier) -> None:
             f"onevoice withdraw {name}, and submit it as it should be",
         )
     if data.act in REPLACING and earlier.request.act == "recall":
-        raise BadInput("about.recall", f"{name} is a recall itself", "publish the message anew")
+        raise BadInput("about.recall", f"{name} is a recall itself", "publish the message again")
     if not earlier.carried_by:
         raise BadInput(
             "about.nowhere", f"{name} stands on no profile", f"onevoice status {name} says what became of it"

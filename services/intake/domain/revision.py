@@ -61,13 +61,13 @@ def check(data: Submission, state: RequestState, sender: str, control: ControlSt
 
 
 def _check_open(state: RequestState, control: ControlState, now: datetime) -> None:
-    name, anew = state.request_id, "submit it anew if it should still go out"
+    name, again = state.request_id, "submit it again if it should still go out"
     if name in control.withdrawn:
-        raise Refused("request.withdrawn", f"{name} was withdrawn: {control.withdrawn[name]}", anew)
+        raise Refused("request.withdrawn", f"{name} was withdrawn: {control.withdrawn[name]}", again)
     if state.request.expires_at <= now:
-        raise Refused("request.expired", f"{name} expired at {state.request.expires_at:%Y-%m-%d %H:%M:%S} UTC", anew)
+        raise Refused("request.expired", f"{name} expired at {state.request.expires_at:%Y-%m-%d %H:%M:%S} UTC", again)
     if state.is_refused:
-        raise Refused("request.refused", f"{name} is refused already, and that is final", anew)
+        raise Refused("request.refused", f"{name} is refused already, and that is final", again)
     if state.is_begun or (state.verdict is not None and state.verdict.outcome is Outcome.CLEARED):
         raise Refused(
             "request.already_cleared",

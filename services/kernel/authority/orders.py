@@ -126,7 +126,7 @@ async def carry_out(
         if runtime.orders.get(order_hash(envelope)) != appended.seq:
             raise _why_void(state_now, envelope, order, event)
         return CarriedOut(replace(state_now, seq=appended.seq), order)
-    raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+    raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
 
 
 def _read(envelope: Envelope, sender: str, actions: frozenset[str]) -> Order:
@@ -193,7 +193,7 @@ async def _append(runtime: ControlWriter, make: Callable[[], ControlEvent]) -> C
             continue
         await runtime.catch_up()
         return _after(runtime, state, event, appended.seq)
-    raise Unreachable("control.busy", "control changes too fast to get a word in", "try again")
+    raise Unreachable("control.busy", "control changes too fast to add to it", "try again")
 
 
 def _stands(runtime: ControlWriter, envelope: Envelope, order: Order) -> bool:
@@ -229,9 +229,9 @@ def _hint(code: str) -> str:
         "order.other": "look at what is in force by now, and give the command again",
         "order.unnamed": "this machine has an older version than the city: upgrade it",
         "authority.expired": "have the root keys sign the next version: onevoice root renew",
-        "renewal.version": "make it anew from the version in force: onevoice root renew",
+        "renewal.version": "make it again from the version in force: onevoice root renew",
         "renewal.signature": "have it signed by a threshold of the old keys and of the new: onevoice root sign",
-        "renewal.expired": "make it anew with a later --expires",
+        "renewal.expired": "make it again with a later --expires",
         "key.used": "make a new key: onevoice enroll, or onevoice keys rotate",
         "proposal.own": "ask another one of cao, mcpe, pio and eoc_director",
         "proposal.about": "ask another one of cao, mcpe, pio and eoc_director",

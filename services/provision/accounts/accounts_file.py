@@ -38,7 +38,9 @@ def renew_provision_key(city: City) -> str:
     try:
         text = path.read_text(encoding="utf-8")
         if old not in text:
-            raise BadInput("accounts.missing", f"{path} does not know the old key", "onevoice provision writes it anew")
+            raise BadInput(
+                "accounts.missing", f"{path} does not know the old key", "onevoice provision writes it again"
+            )
         write_atomically(path, text.replace(old, new).encode(), mode=0o644)
         write_atomically(city.provision_key_path, seed + b"\n", mode=0o600)
     except OSError as error:

@@ -35,6 +35,9 @@ from services.provision.city.manifests import read_manifest
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
 
+AGAIN_SECONDS = (0.2, 0.5, 1.0)
+"""How long to wait before it is tried again."""
+
 
 @dataclass
 class Provisioned:
@@ -65,18 +68,40 @@ async def provision(city: City, url: str) -> Provisioned:
         Drift: ``ledger.newer``; ``provision.would_lose``, what stands cannot be mended without loss.
     """
     manifest = read_manifest(city)
+    control, done = await _made(city, url)
+    done.accounts_changed = write_accounts(city, manifest, control)
+    return done
+
+
+async def _made(city: City, url: str) -> tuple[ControlState, Provisioned]:
+    """Make it, again if need be: a broker that reloads its users cuts people off, and knows nobody for a moment."""
+    for pause in AGAIN_SECONDS:
+        try:
+            return await _once(city, url)
+        except Unreachable as error:
+            if not _passes(error.__cause__):
+                raise
+        await asyncio.sleep(pause)
+    return await _once(city, url)
+
+
+def _passes(cause: BaseException | None) -> bool:
+    """Whether it may be a reload: not where nothing answers at all, or nothing that can be trusted."""
+    gone = isinstance(cause, nats.errors.NoServersError | TimeoutError | OSError)
+    return isinstance(cause, ConnectionResetError) or not gone
+
+
+async def _once(city: City, url: str) -> tuple[ControlState, Provisioned]:
     done = Provisioned()
     async with as_provisioner(city, url) as client:
         try:
-            control = await _make(client, city, done)
+            return await _make(client, city, done), done
         except (nats.errors.Error, TimeoutError) as error:
             raise Unreachable(
                 "provision.failed",
                 f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
                 "look into the broker's log (var/nats/nats.log); to provision again is harmless",
             ) from error
-    done.accounts_changed = write_accounts(city, manifest, control)
-    return done
 
 
 async def _make(client: Client, city: City, done: Provisioned) -> ControlState:

@@ -168,7 +168,7 @@ async def test_the_callers_time_out_resets_the_connection(
 
     there.hangs |= {"/api/v1/statuses"}
     inner = connector(there, tmp_path)
-    caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger())), picture)
+    caller = Caller(cast(Any, SimpleNamespace(log=structlog.get_logger(), clock=SystemClock())), picture)
     intent = an_intent(a_profile("water", "mastodon"))
     async with Stopwatch() as watch:
         result = await caller.publish(

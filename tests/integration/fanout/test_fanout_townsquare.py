@@ -171,7 +171,7 @@ async def test_what_vanished_while_fanout_was_away_is_found_after_its_start(town
     async with the_fanout(town, lease=LEASE / 3):  # it looks that much sooner, and posts nothing
         receipt = await town.until(request, WASTE, lambda receipt: str(receipt.outcome) == "unconfirmed")
         assert receipt.final
-        assert "does not stand there any more" in receipt.reason
+        assert "is not there any more" in receipt.reason
         await town.idle()
     assert await town.outcomes(request, WASTE) == ["delivered", "unconfirmed"]
     assert len(await town.attempts(request, WASTE)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -201,3 +202,22 @@ async def test_a_missing_or_garbled_manifest_is_told(demo_city: City) -> None:
     with pytest.raises(BadInput) as caught:
         read_manifest(demo_city)
     assert caught.value.code == "manifest.missing"
+
+
+async def test_a_broker_that_reloads_meanwhile_is_asked_again(demo_city: City, started: Started) -> None:
+    """It cuts people off, knows nobody for a moment, or has no JetStream; control that changed does that."""
+    async with started(demo_city) as broker:
+        await provision(demo_city, broker.url)
+
+        async def reloads() -> None:
+            path = demo_city.folder / "nats" / "accounts.live.conf"
+            text = path.read_text()
+            for number in range(6):
+                path.write_text(f"{text}\n# {number}\n")
+                await broker.reload()
+                await asyncio.sleep(0.1)
+
+        reloading = asyncio.create_task(reloads())
+        while not reloading.done():
+            assert (await provision(demo_city, broker.url)).created == []
+        await reloading

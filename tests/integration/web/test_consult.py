@@ -83,3 +83,6 @@ async def test_strangers_see_nothing_of_the_citys_state(pages: Pages) -> None:
             text = (await stranger.get(path)).text
             assert 'class="posture' not in text, path
             assert "<nav" not in text, path
+        worker = await stranger.get("/worker.js")
+        assert (worker.status, worker.path) == (200, "/worker.js"), "browsers look for a newer one by themselves"
+        assert worker.headers["Content-Type"].startswith("text/javascript")

@@ -1,4 +1,4 @@
-"""What the doctor makes of the officers' pages, the measures and the outside copies."""
+"""What the doctor makes of the officers' pages, the measures and the witnesses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from schemas.events.audit import Checkpoint
 from services.desk.views.health import Level
-from services.desk.views.machine_health import PageAnswer, measures, officers_pages, outside_copies
+from services.desk.views.machine_health import PageAnswer, measures, officers_pages, witnesses
 from tests.unit.desk.views import NOW
 
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
@@ -61,8 +61,8 @@ def _checkpoint(size: int, days: float) -> Checkpoint:
         ({"a": _checkpoint(8, 0.5)}, _checkpoint(9, 0), Level.OK),
     ],
 )
-def test_an_outside_copy_that_lacks_what_is_a_day_old_is_named(
+def test_a_witness_that_lacks_what_is_a_day_old_is_named(
     kept: dict[str, Checkpoint | None], newest: Checkpoint | None, level: Level
 ) -> None:
-    """A record that does not grow makes no copy old."""
-    assert outside_copies(kept, newest, NOW).level is level
+    """A record that does not grow leaves no witness behind."""
+    assert witnesses(kept, newest, NOW).level is level

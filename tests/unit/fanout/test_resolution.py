@@ -38,7 +38,7 @@ def receipt(outcome: str = "unconfirmed", *, final: bool = True, **changes: Any)
         "attempt_seq": 55,
         "outcome": outcome,
         "final": final,
-        "reason": "it may stand or not",
+        "reason": "it may be public or not",
     }
     return Receipt(**(values | changes))
 
@@ -231,7 +231,7 @@ def test_what_is_on_record_must_be_genuine_to_be_carried_out() -> None:
     ("decision", "outcome", "final", "words"),
     [
         ("posted", ReceiptOutcome.DELIVERED, True, "confirmed by pio"),
-        ("give_up", ReceiptOutcome.FAILED, True, "given up by pio: whether it stands was never found out"),
+        ("give_up", ReceiptOutcome.FAILED, True, "given up by pio: whether it is public was never found out"),
         ("post_again", ReceiptOutcome.WITHHELD, False, "to be posted again, decided by pio"),
     ],
 )

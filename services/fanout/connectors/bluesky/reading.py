@@ -71,7 +71,7 @@ class Reader:
             value, cid = outcome.body.get("value"), outcome.body.get("cid")
             if outcome.body.get("uri") == uri and isinstance(value, dict) and isinstance(cid, str):
                 return value, cid
-        return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+        return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
 
     async def standing(
         self, base: str, did: str, intent: Intent, keys: list[str], deadline: float

@@ -150,7 +150,7 @@ class FacebookConnector(Connector):
         if error_code(outcome) == _NOT_THERE:
             return Absent()
         if text_of(outcome, "id") != remote_id:
-            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         if not same(text_of(outcome, "message"), intent.content.parts[0]):
             return Altered((("text", "the platform shows the text otherwise than it was approved"),))
         return self._posted(remote_id)

@@ -221,7 +221,7 @@ class LinkedInConnector(Connector):
             return Absent()
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         if not isinstance(body, dict) or body.get("id") != urn or body.get("lifecycleState") != "PUBLISHED":
-            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         return body if body.get("author") == page.urn else Absent()
 
     async def _find(self, page: Organization, intent: Intent) -> Posted | Absent | CannotTell:

@@ -32,7 +32,7 @@ async def compare(
             return Absent()
         stands = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("id") == one
         if not isinstance(outcome, Answer) or outcome.status != 200 or not stands:
-            return cannot_tell("the platform does not say whether it stands", outcome, clock)
+            return cannot_tell("the platform does not say whether it is there", outcome, clock)
         found.append(outcome.body)
     altered = await _differences(http, endpoint, intent, found, language)
     if altered:

@@ -219,7 +219,7 @@ class MetaConnector(Connector):
                 self._status(outcome.body) if isinstance(outcome, Answer) and outcome.status == 200 else _say(outcome)
             )
         except (KeyError, TypeError, ValueError, AttributeError, LookupError):
-            return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+            return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
 
     @property
     def _fields(self) -> str:

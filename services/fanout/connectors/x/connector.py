@@ -174,7 +174,7 @@ class XConnector(Connector):
                 return Absent()
             data = data_of(outcome, 200)
             if data.get("id") != one:
-                return cannot_tell("the platform does not say whether it stands", outcome, self._clock)
+                return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
             texts.append(text_of(data))
         shown = zip(texts, intent.content.parts, strict=False)
         if len(texts) != len(intent.content.parts) or not all(same(text, part) for text, part in shown):

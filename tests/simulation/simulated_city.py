@@ -1,4 +1,4 @@
-"""The simulated town: one city folder with the same keys in every process and every run."""
+"""The simulated city: one folder with the same keys in every process and every run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = datetime(2026, 1, 31, 14, 0, tzinfo=UTC)
 DEPARTMENTS = ("fire", "parks")
 
 
-class Town:
+class SimulatedCity:
     """The city, and its people's keys."""
 
     def __init__(self, city: City) -> None:
@@ -41,8 +41,8 @@ def _plan() -> CityPlan:
     return replace(plan, profiles=local_profiles(plan.name, plan.website, departments))
 
 
-def make_town() -> Town:
-    """Make the town in a temporary folder. Its keys come from a counter: they are worth nothing anywhere else."""
+def make_simulated_city() -> SimulatedCity:
+    """Make the city in a temporary folder. Its keys come from a counter: they are worth nothing anywhere else."""
     numbers = iter(range(1_000_000))
 
     def bytes_of(size: int) -> bytes:
@@ -51,6 +51,6 @@ def make_town() -> Town:
     folder = Path(tempfile.mkdtemp(prefix="onevoice-sim-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with mock.patch.object(os, "urandom", bytes_of):
-        town = Town(make_city(folder / "city", _plan(), ManualClock(START)))
+        town = SimulatedCity(make_city(folder / "city", _plan(), ManualClock(START)))
     remember_signatures()
     return town
