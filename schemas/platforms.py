@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import regex
@@ -38,6 +38,7 @@ class Limits:
     these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
     a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
     whose passages have a language each. ``answers``: a post of anybody can be answered there, by its address.
+    ``answer_characters``, ``answer_pictures``: what such an answer takes where that is less than a post does.
     """
 
     platform: str
@@ -56,11 +57,19 @@ class Limits:
     card: bool = False
     passages: bool = False
     answers: bool = False
+    answer_characters: int | None = None
+    answer_pictures: int | None = None
 
     @property
     def languages_apart(self) -> bool:
         """True where each language is a part of its own: a post of the thread, or a passage; else all are in one."""
         return self.thread or self.passages
+
+    def to_answer(self) -> Limits:
+        """Return what an answer to somebody's post takes there."""
+        characters = self.characters if self.answer_characters is None else self.answer_characters
+        pictures = self.pictures if self.answer_pictures is None else self.answer_pictures
+        return replace(self, characters=characters, pictures=pictures)
 
 
 LIMITS: dict[str, Limits] = {
@@ -75,11 +84,21 @@ LIMITS: dict[str, Limits] = {
     "manual": Limits("manual", characters=5_000, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23, answers=True),
     # atproto's lexicons: app.bsky.feed.post (maxGraphemes, maxLength), app.bsky.embed.images (maxLength).
-    "bluesky": Limits("bluesky", characters=300, bytes=3_000),
+    "bluesky": Limits("bluesky", characters=300, bytes=3_000, answers=True),
     # Our own choice: a first screen or two. Pictures are attached, and their descriptions stand in the text.
     "email": Limits("email", characters=20_000, thread=False),
     # developers.facebook.com, Page feed: 63,206 characters; counted as UTF-16 code units, never too few.
-    "facebook": Limits("facebook", characters=63_206, alt_characters=1_000, thread=False, utf16=True),
+    # An answer is a comment: 8,000 characters and one picture.
+    "facebook": Limits(
+        "facebook",
+        characters=63_206,
+        alt_characters=1_000,
+        thread=False,
+        utf16=True,
+        answers=True,
+        answer_characters=8_000,
+        answer_pictures=1,
+    ),
     # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
     "slack": Limits("slack", characters=4_000, thread=False),
     # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -140,13 +141,22 @@ class Rendering(Contract):
 
     def content(self) -> PlatformContent:
         """Return the content that the body holds."""
-        return PlatformContent.from_bytes(self.body.encode())
+        return content_of(self.body)
 
     @classmethod
     def of(cls, content: PlatformContent) -> Rendering:
         """Freeze a platform's content."""
         raw = content.to_bytes()
         return cls(platform=content.platform, body=raw.decode(), sha256=canonical.sha256(raw))
+
+
+@lru_cache(maxsize=256)
+def content_of(body: str) -> PlatformContent:
+    """Return the content that a rendering's body holds; the last ones are remembered, as they never change.
+
+    Raises StrictJsonError or pydantic.ValidationError.
+    """
+    return PlatformContent.from_bytes(body.encode())
 
 
 class ScreeningFinding(Contract):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import get_args
 
-from pydantic import ValidationError
-
 from schemas import subjects
-from schemas.canonical import StrictJsonError
-from schemas.events.authority import Manifest, Profile
 from schemas.events.control import Genesis, Order, ProfileAdd, RegistryAction
 from schemas.events.desk import OrderReply
 from schemas.events.envelope import RENEWAL_TYPE, Envelope
 from services.kernel.authority.orders import carry_out, carry_out_enrolment, carry_out_renewal
-from services.kernel.base.city import City, load_city
+from services.kernel.base.city import City
 from services.kernel.base.crashpoints import crash_point
-from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.base.settings_now import settings_now
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
@@ -23,6 +19,8 @@ from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
 from services.registry.domain.genesis import check_genesis, check_same
 from services.registry.domain.sanction import TOWNSQUARE, check_apart, check_profile
+from services.registry.manifest import read_manifest
+from services.registry.other_realm import profiles_of_the_other_realm
 
 ACTIONS = frozenset(kind.model_fields["action"].default for kind in get_args(RegistryAction))
 """What is ordered here: all that is not the EOC's."""
@@ -57,7 +55,7 @@ class RegistryHandlers:
         if isinstance(order.action, ProfileAdd):
             city = self.runtime.city
             check_profile(order.action.profile, state.profiles.values(), _known_servers(city), city.realm)
-            check_apart(order.action.profile, profiles_of_the_other_realm(city), city.realm)
+            check_apart(order.action.profile, await asyncio.to_thread(profiles_of_the_other_realm, city), city.realm)
 
 
 def _known_servers(city: City) -> dict[str, frozenset[str]]:
@@ -65,15 +63,6 @@ def _known_servers(city: City) -> dict[str, frozenset[str]]:
     now = settings_now(city)
     townsquare = {TOWNSQUARE} if now.townsquare is not None else set()
     return {"mastodon": frozenset({*now.mastodon.instances, *townsquare}), "bluesky": frozenset(now.bluesky.servers)}
-
-
-def profiles_of_the_other_realm(city: City) -> tuple[Profile, ...]:
-    """Return them as the other realm's manifest has them; none where it is not here."""
-    try:
-        other = load_city(city.folder, "exercise" if city.realm == "live" else "live")
-        return Manifest.from_bytes(read_manifest(other).payload_bytes()).profiles
-    except (OneVoiceError, ValueError):
-        return ()
 
 
 async def begin_ledger(runtime: Runtime) -> None:
@@ -95,22 +84,3 @@ async def begin_ledger(runtime: Runtime) -> None:
         return
     crash_point("registry.genesis.stored")
     runtime.log.info("the ledger begins with the authority manifest", control_seq=appended.seq)
-
-
-def read_manifest(city: City) -> Envelope:
-    """Return the signed manifest of a city folder.
-
-    Raises:
-        BadInput: ``manifest.missing``, ``manifest.malformed``.
-    """
-    path = city.manifest_path
-    try:
-        return Envelope.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise BadInput(
-            "manifest.missing",
-            f"{path}: {error.strerror}",
-            "restore it from a backup",
-        ) from error
-    except (StrictJsonError, ValidationError) as error:
-        raise BadInput("manifest.malformed", f"{path} is not a signed manifest", "restore it from a copy") from error

@@ -54,7 +54,9 @@ class CityConnection:
                 await self._follow(link)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try may do: it goes on without end
                 said = str(error) or type(error).__name__
-                logs.logger(realm=self.city.realm).warning("the pages are not live", error=said)
+                log = logs.logger(realm=self.city.realm)
+                tell = log.warning if failures else log.info  # the board may start behind the pages
+                tell("the pages are not live", error=said)
                 failures = 0 if self.hub.alive() else failures + 1
             finally:
                 self._link = None

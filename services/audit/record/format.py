@@ -106,6 +106,13 @@ def header(line: RecordEntry, name: str) -> str | None:
 
 def write_line(entry: LedgerEntry) -> tuple[bytes, bytes]:
     """Return the line of a ledger entry, with its line feed, and the entry's leaf hash."""
+    raw = _entry_bytes(entry)
+    leaf = leaf_hash(raw)
+    return _HEAD + raw + _LEAF + leaf.hex().encode() + _END, leaf
+
+
+def _entry_bytes(entry: LedgerEntry) -> bytes:
+    """Return the one form in which an entry is written: what its leaf hash covers."""
     value: dict[str, Any] = {
         "seq": entry.seq,
         "subject": entry.subject,
@@ -116,9 +123,7 @@ def write_line(entry: LedgerEntry) -> tuple[bytes, bytes]:
         value["text"] = entry.data.decode("utf-8")
     except UnicodeDecodeError:
         value["base64"] = base64.b64encode(entry.data).decode("ascii")
-    raw = canonical.dumps(value)
-    leaf = leaf_hash(raw)
-    return _HEAD + raw + _LEAF + leaf.hex().encode() + _END, leaf
+    return canonical.dumps(value)
 
 
 def split_line(raw: bytes) -> tuple[bytes, bytes]:
@@ -159,10 +164,10 @@ def read_line(raw: bytes) -> RecordEntry:
     entry, leaf = split_line(raw)
     try:
         line = _parse(canonical.loads(entry), entry, leaf)
-        again, _ = write_line(line)
+        again = _entry_bytes(line)
     except (canonical.StrictJsonError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise LineError("line.form", f"the line does not hold an entry: {error}") from error
-    if again != raw:
+    if again != entry:  # the rest of the line was compared with its hash
         raise LineError("line.canonical", "the line is not in the one form in which an entry is written")
     return line
 

@@ -96,6 +96,9 @@ def _profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str
 def _hosts(city: City, profile: Profile) -> frozenset[str]:
     if profile.platform == "x":
         return frozenset({"x.com", "twitter.com", urlsplit(city.settings.x.site).netloc.lower()})
+    pages = {"bluesky": city.settings.bluesky.app, "facebook": city.settings.facebook.site}
+    if profile.platform in pages:
+        return frozenset({urlsplit(pages[profile.platform]).netloc.lower()})
     instance = profile.account.rpartition("@")[2]
     try:
         return frozenset({instance.lower(), urlsplit(mastodon_bases(city)(instance)).netloc.lower()})

@@ -58,7 +58,8 @@ class Intent:
     request was made; ``call_timeout`` is what is left of the lease, in seconds. ``repeat``: an earlier call may have
     reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
     website's mirror, the profiles that carry the message and the posts' addresses. ``follows``: the ``remote_id`` of an
-    earlier post of this profile that this one answers; only for connectors that declare ``reply``. ``repost_of``: the
+    earlier post of this profile that this one answers, for connectors that declare ``reply``; for others the address
+    that an earlier answer, which this one is about, has answered, so that it stands there too. ``repost_of``: the
     ``remote_id`` of the same message on another profile, which is shown instead; only where ``repost`` is declared.
     """
 

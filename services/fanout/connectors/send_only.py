@@ -110,6 +110,8 @@ class SendOnlyConnector(Connector):
 def too_much(intent: Intent) -> str | None:
     """Say what the platform would not take, before any of it is sent."""
     limits = LIMITS[intent.profile.platform]
+    if intent.content.answers is not None or intent.follows:
+        limits = limits.to_answer()
     for number, part in enumerate(intent.content.parts, 1):
         too_long = overrun(part, limits)
         if too_long is not None:

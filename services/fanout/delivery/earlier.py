@@ -6,7 +6,7 @@ What is done, and to which message, stands in the bytes that were signed. Which 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas import subjects
 from schemas.events.authority import Profile
@@ -26,7 +26,7 @@ MAY_STAND = frozenset({ReceiptOutcome.DELIVERED, ReceiptOutcome.UNCONFIRMED})
 
 @dataclass(frozen=True)
 class Follow:
-    """How a message goes to a profile: by which connector, and ``follows``, the post that it answers there."""
+    """How a message goes to a profile: by which connector, and ``follows`` (as ``Intent`` has it)."""
 
     connector: Connector
     follows: str = ""
@@ -57,6 +57,9 @@ class EarlierPosts:
             return Follow(connector)
         posts = [found async for found in self._standing(content.about, profile)]
         able = connector.declaration
+        answered = next((one.content.answers for one, _ in posts if one.content.answers), "") or ""
+        if answered and not able.reply:  # what is about an answer stands where that stands
+            posts = [(replace(one, follows=answered), remote_id) for one, remote_id in posts]
         if content.act == "recall" and not posts:
             return None
         if content.act == "recall" and able.delete:
@@ -64,8 +67,8 @@ class EarlierPosts:
         if able.reply:
             return Follow(connector, next((remote_id for _, remote_id in posts if remote_id), ""))
         if content.act == "correct" and able.correction is Correction.NEW_POST and able.delete:
-            return Follow(TakesBack(connector, tuple(posts), then_posts=True))
-        return Follow(connector)
+            return Follow(TakesBack(connector, tuple(posts), then_posts=True), answered)
+        return Follow(connector, answered)
 
     async def follows(self, request: Request, profile: Profile, connector: Connector) -> str:
         """Return the post that a request's own post answers on a profile, the empty text where it answers none."""

@@ -55,6 +55,8 @@ def _rendering(draft: Draft, platform: str, limits: Mapping[str, Limits], langua
             f"what {platform} takes is not known",
             f"the platforms known here are {', '.join(sorted(limits))}",
         )
+    if draft.answers is not None:
+        taken = taken.to_answer()
     _check_pictures(draft, taken)
     text = draft.variants.get(platform, draft.text)
     first = draft.language or guess(text, language)

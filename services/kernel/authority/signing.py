@@ -9,6 +9,7 @@ import base64
 import binascii
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 import nacl.exceptions
@@ -21,6 +22,9 @@ from schemas.events.passkeys import Assertion
 from services.kernel.base.errors import BadInput
 
 _USER_PREFIX = 20 << 3
+
+_REMEMBERED_BYTES = 8_192
+"""Longer messages are verified each time: what is remembered stays small."""
 
 
 class Signer:
@@ -71,14 +75,21 @@ def verified_by(envelope: Envelope, payload_type: str) -> frozenset[str]:
 def _good(signature: Signature | Assertion, message: bytes) -> bool:
     if isinstance(signature, Assertion):
         return False
+    verify = _verifies if len(message) <= _REMEMBERED_BYTES else _verifies.__wrapped__
+    return verify(signature.keyid, signature.sig, message)
+
+
+@lru_cache(maxsize=1_024)
+def _verifies(public_key: str, sig: str, message: bytes) -> bool:
+    """Return whether a signature is a key's over these bytes; the same bytes always give the same answer."""
     try:
-        key = nacl.signing.VerifyKey(raw_public(signature.keyid))
-        key.verify(message, base64.b64decode(signature.sig, validate=True))
+        nacl.signing.VerifyKey(raw_public(public_key)).verify(message, base64.b64decode(sig, validate=True))
     except (nacl.exceptions.CryptoError, binascii.Error, ValueError, TypeError):
         return False
     return True
 
 
+@lru_cache(maxsize=256)
 def raw_public(public_key: str) -> bytes:
     """Return the 32 bytes of a user nkey; raises ValueError for a wrong prefix or CRC (nkeys: prefix, key, CRC-16)."""
     raw = base64.b32decode(public_key)

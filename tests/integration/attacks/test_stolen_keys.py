@@ -100,6 +100,7 @@ async def test_an_order_that_is_held_back_until_something_newer_stands(city: Att
         codes[(await thief.ledger.append(subjects.CONTROL, event, msg_id=code)).seq] = code
     assert (await city.intake.state()).hold
     await city.logged("a void entry")
+    await city.shown("void")
     report = await city.verified()
     assert report.violations == ()
     assert codes.items() <= {one.seq: one.code for one in report.warnings}.items()

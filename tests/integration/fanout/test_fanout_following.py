@@ -117,6 +117,25 @@ async def test_where_posts_can_only_be_deleted_a_correction_is_posted_anew(
     assert own.texts(FIRE)[-1:] == ["Closed until 6 pm."]
 
 
+@pytest.mark.parametrize("act", ["correct", "update"])
+async def test_what_is_about_an_answer_stands_where_the_answer_stood(
+    town: FanoutCity, platforms: Platforms, act: Act
+) -> None:
+    """Where posts cannot be answered by their id, but by their address: it would be a message of its own else."""
+    own = FolderPlatform(platforms["mastodon"].folder.parent, "mastodon")
+    own.declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
+    question = "https://mastodon.example/@jo/1234"
+    async with gatekeeper(town), fanout(town, {"mastodon": own}):
+        content = PlatformContent(platform="mastodon", parts=("Yes.",), created_at=town.clock.now(), answers=question)
+        name, renderings = f"ranswered{act}", (Rendering.of(content),)
+        changes: dict[str, Any] = {"request_id": name, "renderings": renderings}
+        first = await town.approved(FIRE, **changes, digest=digest_of(name, 1, renderings))
+        assert str((await town.final(first, FIRE)).outcome) == "delivered"
+        later = await following(town, act, first, "No.")
+        assert str((await town.final(later, FIRE)).outcome) == "delivered"
+    assert [one["follows"] for one in own.posts(FIRE)[-1:]] == [question]
+
+
 async def test_what_is_corrected_on_its_way_is_posted_no_more(town: FanoutCity, platforms: Platforms) -> None:
     """One platform was away: there the correction goes out alone (invariant 9)."""
     async with gatekeeper(town), fanout(town, platforms):

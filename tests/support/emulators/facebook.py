@@ -41,6 +41,7 @@ class FacebookEmulator(Emulator):
 
     def __init__(self) -> None:
         super().__init__()
+        self._number = 500_000  # no post has a Page's number
         self.photos: dict[str, str] = {}
         self.made: dict[str, datetime] = {}
         self.asked: list[dict[str, Any]] = []
@@ -48,6 +49,8 @@ class FacebookEmulator(Emulator):
         self.pages = ["1001"]
         """Those that the person who logs in may post on."""
         self.ends_at = 0
+        self.permalinks: dict[str, str] = {}
+        """The addresses of posts, where they are not made of their numbers."""
         self.hidden = 0
         """So many listings leave out what stands: they lag."""
         self._people: dict[str, tuple[str, ...]] = {}
@@ -62,6 +65,7 @@ class FacebookEmulator(Emulator):
         app.router.add_post(f"/{VERSION}/{{page}}/photos", self.photo)
         app.router.add_get(f"/{VERSION}/{{page}}/published_posts", self.listing)
         app.router.add_get(f"/{VERSION}/{{id}}/comments", self.comments)
+        app.router.add_post(f"/{VERSION}/{{id}}/comments", self.comment)
         app.router.add_get(f"/{VERSION}/{{id}}", self.one)
         app.router.add_delete(f"/{VERSION}/{{id}}", self.delete)
 
@@ -139,7 +143,9 @@ class FacebookEmulator(Emulator):
         begin = int(request.query.get("after", "0"))
         found = [post for post in self.of(page) if self.made[post.id].timestamp() >= since and not self.hidden]
         self.hidden = max(0, self.hidden - 1)
-        body: dict[str, Any] = {"data": [self._shown(post) for post in found[begin : begin + size]]}
+        fields = request.query["fields"].split(",")
+        rows = [self._shown(post) for post in found[begin : begin + size]]
+        body: dict[str, Any] = {"data": [{key: one[key] for key in fields if key in one} for one in rows]}
         if len(found) > begin + size:
             body["paging"] = {"cursors": {"after": str(begin + size)}, "next": f"{self.url}/next"}
         return web.json_response(body)
@@ -148,23 +154,56 @@ class FacebookEmulator(Emulator):
         """Have somebody comment a post; return the comment's id."""
         name = f"{under.partition('_')[2]}_{self.next_id()}"
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+0000}"
-        link = f"https://www.facebook.com/{under}?comment_id={name}"
+        link = f"https://www.facebook.com/{under.replace('_', '/posts/')}?comment_id={name.partition('_')[2]}"
         comment = {"id": name, "message": text, "created_time": at, "permalink_url": link, "under": under}
         self.asked.append(comment | ({"from": {"name": who, "id": who}} if who else {}))
         return name
 
+    def under(self, above: str) -> list[dict[str, Any]]:
+        """Return the comments right under a post or a comment, the oldest first."""
+        return [one for one in self.asked if one.get("parent", {}).get("id", one["under"]) == above]
+
+    async def comment(self, request: web.Request) -> web.Response:
+        """Two levels, as Meta shows them: a comment, and answers to it."""
+        page, above, body = self._who(request), request.match_info["id"], await request.json()
+        parent = self._comment(above)
+        post = parent["under"] if parent else self._post(request).id
+        if len(body["message"]) > 8_000 or (parent and "parent" in parent):
+            raise Refused("invalid")
+        alt = self.photos.pop(body["attachment_id"], None) if "attachment_id" in body else ""
+        if alt is None:
+            raise Refused("invalid")
+        name = self.ask(page, body["message"], post)
+        self.asked[-1] |= {"alt": alt} | ({"parent": {"id": above}} if parent else {})
+        return web.json_response({"id": name})
+
     async def comments(self, request: web.Request) -> web.Response:
-        post = self._post(request)
-        shown = [one for one in self.asked if one["under"] == post.id]
+        above = request.match_info["id"]
+        post = "" if self._comment(above) else self._post(request).id
+        shown = [one for one in self.asked if one["under"] == post] if post else self.under(above)
+        if "since" in request.query:
+            since = int(request.query["since"])
+            shown = [one for one in shown if datetime.fromisoformat(one["created_time"]).timestamp() >= since]
+        self.hidden, lags = max(0, self.hidden - 1), self.hidden
         fields = request.query["fields"].split(",")
-        return web.json_response({"data": [{key: one[key] for key in fields if key in one} for one in shown]})
+        found = [] if lags else [{key: one[key] for key in fields if key in one} for one in shown]
+        return web.json_response({"data": found})
 
     async def one(self, request: web.Request) -> web.Response:
-        return web.json_response(self._shown(self._post(request)))
+        fields = request.query["fields"].split(",")
+        shown = self._comment(request.match_info["id"]) or self._shown(self._post(request))
+        return web.json_response({key: shown[key] for key in fields if key in shown})
 
     async def delete(self, request: web.Request) -> web.Response:
-        self.posts.remove(self._post(request))
+        comment = self._comment(request.match_info["id"])
+        if comment:
+            self.asked = [one for one in self.asked if one is not comment and one not in self.under(comment["id"])]
+        else:
+            self.posts.remove(self._post(request))
         return web.json_response({"success": True})
+
+    def _comment(self, name: str) -> dict[str, Any] | None:
+        return next((one for one in self.asked if one["id"] == name), None)
 
     def _post(self, request: web.Request) -> Post:
         page = self._who(request)
@@ -174,7 +213,8 @@ class FacebookEmulator(Emulator):
         return found[0]
 
     def _shown(self, post: Post) -> dict[str, Any]:
-        return {"id": post.id, "message": post.text, "created_time": f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}"}
+        at, link = f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}", self.permalinks.get(post.id, "")
+        return {"id": post.id, "message": post.text, "created_time": at, "permalink_url": link}
 
     def _who(self, request: web.Request) -> str:
         page = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("EAA")

@@ -17,7 +17,7 @@ from services.kernel.base.clock import ManualClock
 from services.kernel.base.errors import BadInput
 from services.provision import demo_plan, make_city
 from services.registry.domain.sanction import check_apart
-from services.registry.handlers import profiles_of_the_other_realm
+from services.registry.other_realm import profiles_of_the_other_realm
 from tests.support.ledger_builder import START, LedgerBuilder, demo_city
 
 
@@ -105,3 +105,23 @@ def test_the_registry_refuses_an_account_of_the_other_realms_manifest(tmp_path: 
         check_apart(one, theirs, "exercise")
     (made.manifest_path).unlink()
     assert profiles_of_the_other_realm(City(made.folder, made.settings, "exercise")) == ()
+
+
+def test_the_registry_refuses_an_account_that_the_other_realm_ordered_later(city: City) -> None:
+    """By the second copy of that realm's ledger, also what was let go again since; what is no entry is passed over."""
+    account = demo_plan().profiles[0].model_copy(update={"id": "fire-x", "platform": "x", "account": "MissionFire"})
+    exercise = City(city.folder, city.settings, "exercise")
+    builder = LedgerBuilder(city)
+    builder.genesis()
+    builder.order("mcpe", ProfileAdd(profile=account))
+    builder.write()
+    with pytest.raises(BadInput) as caught:
+        check_apart(account, profiles_of_the_other_realm(exercise), "exercise")
+    assert (caught.value.code, "live realm" in caught.value.message) == ("realms.account", True)
+    with city.record_path.open("ab") as record:
+        record.write(b'{"entry":{"subject":"ledger.control"}}\nnothing with "subject":"ledger.control"\n')
+    assert "fire-x" in {one.id for one in profiles_of_the_other_realm(exercise)}
+    builder.order("mcpe", ProfileRemove(profile="fire-x"))
+    shutil.rmtree(city.audit_folder)
+    builder.write()
+    check_apart(account, profiles_of_the_other_realm(exercise), "exercise")

@@ -11,7 +11,7 @@ from schemas.events.authority import Profile
 from schemas.events.deliveries import Receipt, ReceiptOutcome
 from schemas.events.outside import MAX_TEXT
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.domain.outside import OVERLAP, SETTLES, Gathered, Ours, looked_until, outside_id, ripe
+from services.fanout.domain.outside import OVERLAP, SETTLES, Gathered, Ours, looked_until, oldest, outside_id, ripe
 from services.fanout.watching.evidence import MAX_RECORD, card_of, record_of, shortened
 from services.fanout.watching.marks import WatchMarks
 
@@ -144,3 +144,7 @@ def test_long_words_are_cut_and_say_so_in_the_event() -> None:
     cut = shortened("x" * 10_000)
     assert len(cut) == MAX_TEXT
     assert cut.endswith(" [...]")
+
+
+def test_the_oldest_of_some_posts_says_how_far_back_ours_are_asked_for() -> None:
+    assert oldest([post(ago=ago) for ago in (60.0, 900.0, 300.0)]) == NOW - timedelta(seconds=900)

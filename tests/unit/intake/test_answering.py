@@ -67,3 +67,22 @@ def test_an_address_that_is_none_is_refused(address: str, code: str) -> None:
     with pytest.raises(BadInput) as caught:
         answer(answers=address)
     assert caught.value.code == code
+
+
+def test_an_answer_is_held_to_what_an_answer_takes() -> None:
+    """A comment takes less than a post; where an answer is a post like any other, it takes the same."""
+    facebook = LIMITS["facebook"].to_answer()
+    assert (facebook.characters, facebook.pictures, facebook.alt_characters) == (8_000, 1, 1_000)
+    assert LIMITS["mastodon"].to_answer() == LIMITS["mastodon"]
+    state = city()
+    page = state.profiles[FIRE].model_copy(update={"platform": "facebook", "account": "1001"})
+    state = state.__class__(**{**state.__dict__, "profiles": {**state.profiles, FIRE: page}})
+    for answers, fits in (("https://www.facebook.com/1001/posts/12", False), (None, True)):
+        said = event(targets=[FIRE], answers=answers, text="word " * 1_700)
+        draft = draft_of(identify(said, "clerk", "live"), said, "clerk", state, NOW)
+        if fits:
+            assert render(draft, LIMITS)
+            continue
+        with pytest.raises(BadInput) as caught:
+            render(draft, LIMITS)
+        assert caught.value.code == "text.too_long_for_platform"

@@ -88,3 +88,20 @@ def test_what_cannot_be_json_is_not_written() -> None:
 
 def test_the_hash_is_lowercase_hexadecimal() -> None:
     assert sha256(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@pytest.mark.parametrize("raw", [b'{"a":1}', b' {"a":1}', b'{"a":1}\n', b'\t{ "a" : 1 } '])
+def test_white_space_round_a_value_changes_nothing(raw: bytes) -> None:
+    assert loads(raw) == {"a": 1}
+
+
+@pytest.mark.parametrize("raw", [b'{"a":1} {}', b'{"a":1}x', b"[1]]"])
+def test_nothing_stands_behind_a_value(raw: bytes) -> None:
+    with pytest.raises(StrictJsonError, match="not JSON"):
+        loads(raw)
+
+
+def test_a_key_among_thousands_that_stands_twice_is_named() -> None:
+    keys = [f'"k{number}":1' for number in range(20_000)]
+    with pytest.raises(StrictJsonError, match="'k19999' stands twice"):
+        loads(f"{{{','.join([*keys, keys[-1]])}}}".encode())

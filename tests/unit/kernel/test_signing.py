@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from pydantic import ValidationError
 
 from schemas.events.control import Hold
 from schemas.events.envelope import ORDER_TYPE, Envelope, Signature, pae
+from schemas.events.requests import PlatformContent
 from services.kernel.authority.signing import Signer, load_key, new_seed, seal, verified_by, write_key
 from services.kernel.base.errors import BadInput
 from tests.unit.gatekeeper.policy_city import signer
 
 STATEMENT = Hold(on=True)
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,21 @@ def test_a_signature_is_good_for_its_key_and_type() -> None:
 
 def test_the_payload_is_the_statement_byte_for_byte() -> None:
     assert signer("one").sign(ORDER_TYPE, STATEMENT).payload_bytes() == STATEMENT.to_bytes()
+
+
+@pytest.mark.parametrize("length", [10, 100_000], ids=["remembered", "too long to remember"])
+def test_a_signature_that_was_good_is_good_for_nothing_else(length: int) -> None:
+    """What was verified before is remembered: by key, signature and every byte."""
+    envelope, other = (
+        signer("one").sign(ORDER_TYPE, PlatformContent(platform=name, parts=("x" * length,), created_at=NOW))
+        for name in ("mastodon", "bluesky")
+    )
+    swapped = envelope.model_copy(update={"payload": other.payload})
+    stolen = (Signature(keyid=signer("two").public_key, sig=envelope.signatures[0].sig),)
+    for _ in range(2):
+        assert verified_by(envelope, ORDER_TYPE) == {signer("one").public_key}
+        assert verified_by(swapped, ORDER_TYPE) == frozenset()
+        assert verified_by(envelope.model_copy(update={"signatures": stolen}), ORDER_TYPE) == frozenset()
 
 
 @given(st.integers(0, 511))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from schemas.events.authority import Manifest
@@ -17,9 +19,9 @@ MANIFEST = Manifest(
 )
 
 
-def genesis(signers: tuple[Signer, ...] = ROOTS) -> Genesis:
+def genesis(signers: tuple[Signer, ...] = ROOTS, manifest: Manifest = MANIFEST) -> Genesis:
     """The first control event, with a manifest signed by these keys."""
-    return Genesis(at=START, manifest=seal(MANIFEST_TYPE, MANIFEST, signers))
+    return Genesis(at=START, manifest=seal(MANIFEST_TYPE, manifest, signers))
 
 
 def test_a_manifest_signed_by_the_pinned_keys_begins_the_ledger() -> None:
@@ -36,3 +38,20 @@ def test_too_few_pinned_keys_are_refused(signers: tuple[Signer, ...]) -> None:
 def test_a_manifest_of_the_other_realm_is_refused() -> None:
     with pytest.raises(BadInput, match="for live, this is exercise"):
         check_genesis(genesis(), "exercise", ROOT_KEYS, 2)
+
+
+def test_an_expired_manifest_begins_nothing() -> None:
+    for expires, good in ((START, False), (START + timedelta(seconds=1), True)):
+        manifest = MANIFEST.model_copy(update={"expires_at": expires})
+        if good:
+            assert check_genesis(genesis(manifest=manifest), "live", ROOT_KEYS, 2) == manifest
+        else:
+            with pytest.raises(BadInput, match="the manifest expired on"):
+                check_genesis(genesis(manifest=manifest), "live", ROOT_KEYS, 2)
+
+
+def test_a_manifest_that_asks_for_fewer_people_than_the_city_pinned_is_refused() -> None:
+    """Whoever may write the manifest cannot lower what city.toml asks for."""
+    manifest = MANIFEST.model_copy(update={"threshold": 1})
+    with pytest.raises(BadInput, match="asks for 1 people, and the pinned threshold is 2"):
+        check_genesis(genesis(manifest=manifest), "live", ROOT_KEYS, 2)

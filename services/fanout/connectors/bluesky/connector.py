@@ -15,19 +15,19 @@ from typing import Any
 from schemas.events.authority import Profile
 from schemas.platforms import LIMITS, overrun
 from services.fanout.connectors import sockets
-from services.fanout.connectors.answers import not_let_in
+from services.fanout.connectors.answers import not_let_in, not_seen
 from services.fanout.connectors.bluesky import listing
+from services.fanout.connectors.bluesky.answering import answered, answering
 from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
 from services.fanout.connectors.bluesky.mentions import mentions
-from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, Thread, under
+from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, under
 from services.fanout.connectors.bluesky.record import (
     COLLECTION,
     Ref,
     cid_of,
     named_by,
-    opened_by,
     read_uri,
     record_keys,
     record_of,
@@ -74,7 +74,7 @@ class BlueskyConnector(Connector):
     """
 
     platform = "bluesky"
-    declaration = Declaration(WhenUnknown.REPEAT, Correction.REPLY, delete=True, reply=True)
+    declaration = Declaration(WhenUnknown.REPEAT, Correction.REPLY, delete=True, reply=True, answers=True)
 
     def __init__(
         self,
@@ -104,11 +104,15 @@ class BlueskyConnector(Connector):
         way = await self._entrance.enter(intent.profile, intent.call_timeout)
         if not isinstance(way, Way):
             return way
+        there = await self._with_answered(way, intent)
+        if not isinstance(there, Intent):
+            return not_seen(there) if isinstance(there, CannotTell) else there
+        intent = there
         if intent.repeat:
             standing = await self._standing(way, intent)
             if isinstance(standing, Standing | Other):
                 return self._posted(standing) if isinstance(standing, Standing) else Permanent(standing.reason)
-        reply = await self._answered(way, intent)
+        reply = await answered(self._reader, way.login.base, intent, way.deadline)
         if isinstance(reply, Retryable | Permanent):
             return reply
         now = asyncio.get_running_loop().time()
@@ -156,23 +160,6 @@ class BlueskyConnector(Connector):
             return Retryable("the server has lost a picture since it was uploaded", cause=Cause.LIMIT)
         return refusal(outcome, self._clock)
 
-    async def _answered(self, way: Way, intent: Intent) -> Thread | Retryable | Permanent:
-        """Return the root of the thread and the post that this one answers; None where it answers nothing."""
-        if not intent.follows:
-            return None
-        uri = intent.follows.partition(",")[0]
-        if read_uri(uri) is None:
-            return Permanent("what it answers is not a post of this platform")
-        found = await self._reader.get(way.login.base, uri, way.deadline)
-        if isinstance(found, CannotTell):
-            reason = f"what it answers cannot be seen: {found.reason}"
-            return Retryable(reason, found.after, cause=found.cause or Cause.HOST)
-        if isinstance(found, Absent):
-            return Permanent("the post that it answers does not stand any more")
-        value, cid = found
-        parent = Ref(uri, cid)
-        return opened_by(value) or parent, parent
-
     # --- reconcile, retract, check ----------------------------------------------------------------------------
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
@@ -180,7 +167,10 @@ class BlueskyConnector(Connector):
         way = await self._entrance.look(intent.profile, intent.call_timeout)
         if isinstance(way, CannotTell):
             return way
-        standing = await self._standing(way, intent)
+        there = await self._with_answered(way, intent)
+        if not isinstance(there, Intent):
+            return CannotTell(there.reason) if isinstance(there, Permanent) else there
+        standing = await self._standing(way, there)
         if isinstance(standing, Standing):
             return self._posted(standing)
         return CannotTell(standing.reason) if isinstance(standing, Other) else standing
@@ -192,7 +182,10 @@ class BlueskyConnector(Connector):
             return way
         if remote_id.split(",") != [uri_of(way.did, key) for key in _keys(intent)]:
             return CannotTell("that is not the id of this post")
-        standing = await self._standing(way, intent)
+        there = await self._with_answered(way, intent)
+        if not isinstance(there, Intent):
+            return CannotTell(there.reason) if isinstance(there, Permanent) else there
+        standing = await self._standing(way, there)
         if isinstance(standing, Other):
             return Absent() if standing.partly else standing.altered
         return self._posted(standing) if isinstance(standing, Standing) else standing
@@ -256,6 +249,9 @@ class BlueskyConnector(Connector):
         await self._http.close()
 
     # --- small things -----------------------------------------------------------------------------------------
+
+    async def _with_answered(self, way: Way, intent: Intent) -> Intent | CannotTell | Permanent:
+        return await answering(self._reader, way.login.base, self._app, intent, way.deadline)
 
     async def _standing(self, way: Way, intent: Intent) -> Standing | Absent | Other | CannotTell:
         return await self._reader.standing(way.login.base, way.did, intent, _keys(intent), way.deadline)

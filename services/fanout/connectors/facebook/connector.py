@@ -6,12 +6,10 @@ So the Page's own posts are looked at before every repeat, and after every call 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
@@ -41,6 +39,9 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
+from services.fanout.connectors.facebook import listing
+from services.fanout.connectors.facebook.comments import GONE, Question, answers, not_own, own_comments, question_of
+from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
@@ -53,7 +54,6 @@ from services.fanout.connectors.uploads import media_deadline, picture_bytes, up
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)
-_POST_ID = re.compile(r"[0-9]{1,30}_[0-9]{1,30}")
 _DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
@@ -63,7 +63,7 @@ class FacebookConnector(Connector):
     """Posts as Pages named by their number (the account), with each Page's own token."""
 
     platform = "facebook"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
 
     def __init__(
         self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -87,22 +87,28 @@ class FacebookConnector(Connector):
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
-        found = await self._find(page, intent)
+        place = await self._place(page, intent)
+        if isinstance(place, Retryable | Permanent):
+            return place
+        found = await self._find(page, intent, place)
         if isinstance(found, Posted):
             return found
         if isinstance(found, CannotTell):
             return not_seen(found)
         photos, note = await self._upload(page, intent, fetch_media)
         body: dict[str, object] = {"message": intent.content.parts[0]}
-        if photos:
+        if photos and place is None:
             body["attached_media"] = [{"media_fbid": photo} for photo in photos]
-        outcome = await self._graph.call(page, "POST", f"/{page.id}/feed", value=body)
+        elif photos:
+            body["attachment_id"] = photos[0]
+        edge = f"/{page.id}/feed" if place is None else f"/{place.id}/comments"
+        outcome = await self._graph.call(page, "POST", edge, value=body)
         post_id = text_of(outcome, "id")
-        if _POST_ID.fullmatch(post_id):
-            return self._posted(post_id, note)
+        if POST_ID.fullmatch(post_id):
+            return self._posted(page, post_id, note)
         if error_code(outcome) == _DUPLICATE:
             # It may be this very message, which the listing did not show yet: only what it shows is a receipt.
-            found = await self._find(page, intent)
+            found = await self._find(page, intent, place)
             if isinstance(found, Posted):
                 return found
             if isinstance(found, CannotTell):
@@ -137,14 +143,14 @@ class FacebookConnector(Connector):
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
-        return await self._find(page, intent)
+        return await self._look(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its id; Absent when the platform says that there is none."""
         page = self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
-        if not _POST_ID.fullmatch(remote_id):
+        if not POST_ID.fullmatch(remote_id):
             return CannotTell("that is not an id of this platform")
         outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": "id,message"})
         if error_code(outcome) == _NOT_THERE:
@@ -153,7 +159,7 @@ class FacebookConnector(Connector):
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
         if not same(text_of(outcome, "message"), intent.content.parts[0]):
             return Altered((("text", "the platform shows the text otherwise than it was approved"),))
-        return self._posted(remote_id)
+        return self._posted(page, remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
@@ -161,17 +167,20 @@ class FacebookConnector(Connector):
         if not isinstance(page, Page):
             return page
         if not remote_id:
-            found = await self._find(page, intent)
+            found = await self._look(page, intent)
             if not isinstance(found, Posted):
                 return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
             remote_id = found.remote_id
-        if not _POST_ID.fullmatch(remote_id) or not remote_id.startswith(f"{page.id}_"):
+        own = remote_id.startswith(f"{page.id}_")
+        if not POST_ID.fullmatch(remote_id) or not (own or answers(intent)):
             return Permanent("that is not a post of this Page")
+        if not own and (refused := await not_own(self._graph, page, remote_id)):
+            return refused
         outcome = await self._graph.call(page, "DELETE", f"/{remote_id}")
         done = isinstance(outcome, Answer) and isinstance(outcome.body, dict) and outcome.body.get("success") is True
         if not done and error_code(outcome) == _NOT_THERE:
             # Meta says the same of what may not be touched: only its absence from the listing shows that it is gone.
-            done = isinstance(await self._find(page, intent), Absent)
+            done = isinstance(await self._look(page, intent), Absent)
             if not done:
                 return Unknown("the platform says that there is no such post, and does not show that it is gone")
         if not done:
@@ -197,7 +206,7 @@ class FacebookConnector(Connector):
         page = self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
-        posts = await self._listed(page, since - ASKED_ABOUT)
+        posts = await listing.posts_of(self._graph, page, self._site, since - ASKED_ABOUT)
         if isinstance(posts, CannotTell):
             return posts
         found: list[Inquiry] = []
@@ -228,43 +237,40 @@ class FacebookConnector(Connector):
             return Retryable(str(fault), cause=Cause.OWN)
         return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
 
-    async def _find(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
-        """Look through the Page's own posts since the request was made; the oldest with its words is it."""
-        posts = await self._listed(page, intent.author_time - _MARGIN)
-        if isinstance(posts, CannotTell):
-            return posts
-        standing = [(one.at, one.id) for one in posts if same(one.text, intent.content.parts[0])]
-        return self._posted(min(standing)[1]) if standing else Absent()
+    async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
+        """Return what the message answers; None: nothing, it stands among the Page's posts."""
+        return await question_of(self._graph, page, intent, self._site) if answers(intent) else None
+
+    async def _look(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
+        place = await self._place(page, intent)
+        if place == GONE:
+            return Absent()  # what stood under it went with it
+        return not_let_in(place) if isinstance(place, Retryable | Permanent) else await self._find(page, intent, place)
+
+    async def _find(self, page: Page, intent: Intent, place: Question | None) -> Posted | Absent | CannotTell:
+        """Look through the Page's own words there since the request was made; the oldest that are the same are it."""
+        since, text = intent.author_time - _MARGIN, intent.content.parts[0]
+        if place is not None:
+            found = await own_comments(self._graph, page, place, text, since)
+        else:
+            posts = await listing.posts_of(self._graph, page, self._site, since)
+            if isinstance(posts, CannotTell):
+                return posts
+            found = [name for _, name in sorted((one.at, one.id) for one in posts if same(one.text, text))]
+        if isinstance(found, CannotTell):
+            return found
+        return self._posted(page, found[0]) if found else Absent()
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the Page has published since a time."""
         page = self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
-        return await self._listed(page, since)
+        return await listing.posts_of(self._graph, page, self._site, since)
 
-    async def _listed(self, page: Page, since: datetime) -> list[ProfilePost] | CannotTell:
-        query = {
-            "fields": "id,message,created_time",
-            "limit": "100",
-            "since": str(int(since.timestamp())),
-        }
-        rows = await self._graph.listed(page, f"/{page.id}/published_posts", query, "the Page's posts")
-        if isinstance(rows, CannotTell):
-            return rows
-        try:
-            posts = [self._read(one) for one in rows]
-        except (KeyError, TypeError, ValueError) as error:
-            return self._graph.unread("the Page's posts", error)
-        return [one for one in posts if one.at >= since]
-
-    def _read(self, value: dict[str, Any]) -> ProfilePost:
-        """Read a post; raises KeyError, TypeError or ValueError."""
-        if not _POST_ID.fullmatch(value["id"]):
-            raise ValueError("an id that cannot be used")
-        at, text = datetime.fromisoformat(value["created_time"]), str(value.get("message") or value.get("story") or "")
-        return ProfilePost(value["id"], self._posted(value["id"]).url, at, text, value)
-
-    def _posted(self, post_id: str, note: str = "") -> Posted:
-        page, _, number = post_id.partition("_")
-        return Posted(f"{self._site}/{page}/posts/{number}", post_id, note)
+    def _posted(self, page: Page, post_id: str, note: str = "") -> Posted:
+        """Say where it stands: a post's id begins with the Page's number, a comment's with that of the post above."""
+        above, _, number = post_id.partition("_")
+        own = above == page.id
+        place = f"posts/{number}" if own else f"posts/{above}?comment_id={number}"
+        return Posted(f"{self._site}/{page.id}/{place}", post_id, note)

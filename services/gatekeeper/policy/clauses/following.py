@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from schemas.events.requests import REPLACING, PlatformContent, Request
+from schemas.events.requests import REPLACING, Request, content_of
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
@@ -44,5 +44,5 @@ def _agrees(request: Request) -> bool:
 @lru_cache(maxsize=256)
 def _said(body: str) -> tuple[str | None, str | None]:
     """Return what a rendering's bytes say of what it does to which request."""
-    content = PlatformContent.from_bytes(body.encode())
+    content = content_of(body)
     return content.act, content.about

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from schemas import canonical, unseen
-from schemas.events.requests import PlatformContent, Rendering, Request, digest_of
+from schemas.events.requests import Rendering, Request, content_of, digest_of
 from schemas.events.verdicts import Finding
 from services.gatekeeper.policy.approvals import Weighed
 from services.gatekeeper.policy.facts import Facts
@@ -47,7 +47,7 @@ def _unseen(request: Request) -> str:
 
 @lru_cache(maxsize=256)
 def _unseen_in(body: str) -> tuple[str, ...]:
-    content = PlatformContent.from_bytes(body.encode())
+    content = content_of(body)
     links = content.link or "", content.answers or ""
     texts = (*content.parts, *links, *(picture.alt for picture in content.pictures))
     return tuple(one for text in texts for one in unseen.in_text(text))
@@ -72,7 +72,7 @@ def _identity(body: str) -> tuple[str, str]:
     """Return the hash of a rendering's bytes and the platform that they are for ("" when they cannot be read)."""
     raw = body.encode()
     try:
-        platform = PlatformContent.from_bytes(raw).platform
+        platform = content_of(body).platform
     except ValueError:
         platform = ""
     return canonical.sha256(raw), platform

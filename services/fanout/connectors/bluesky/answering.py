@@ -1,0 +1,53 @@
+"""Finds the post that an address of the web application leads to, so that it can be answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from services.fanout.connectors.answers import not_seen
+from services.fanout.connectors.bluesky.reading import Reader, Record, Thread
+from services.fanout.connectors.bluesky.record import Ref, opened_by, read_uri, uri_of
+from services.fanout.connectors.contract import Absent, CannotTell, Intent, Permanent, Retryable
+
+_PATH = re.compile(r"/profile/(?P<name>did:[a-z]+:[A-Za-z0-9._:%-]{1,200}|[A-Za-z0-9.-]{1,253})/post/(?P<key>[^/]+)/?")
+NOT_OURS = Permanent("what it answers is not a post of this platform")
+
+
+async def answering(
+    reader: Reader, base: str, app: str, intent: Intent, deadline: float
+) -> Intent | CannotTell | Permanent:
+    """Return an intent with the address (at://...) of the post that its content answers; as it is if it answers none.
+
+    Nothing but the name in the address is looked up; ``app`` is the application whose addresses are known.
+    """
+    address = intent.content.answers
+    if address is None or intent.follows:
+        return intent
+    split = urlsplit(address)
+    found = _PATH.fullmatch(unquote(split.path)) if f"{split.scheme}://{split.netloc.lower()}" == app.lower() else None
+    if found is None:
+        return NOT_OURS
+    did = await reader.did_of(base, found["name"], deadline)
+    if isinstance(did, CannotTell):
+        return did
+    uri = uri_of(did, found["key"])
+    return replace(intent, follows=uri) if read_uri(uri) is not None else NOT_OURS
+
+
+async def answered(reader: Reader, base: str, intent: Intent, deadline: float) -> Thread | Retryable | Permanent:
+    """Return the root of the thread and the post that this one answers; None where it answers nothing."""
+    if not intent.follows:
+        return None
+    uri = intent.follows.partition(",")[0]
+    if read_uri(uri) is None:
+        return NOT_OURS
+    found: Record | Absent | CannotTell = await reader.get(base, uri, deadline)
+    if isinstance(found, CannotTell):
+        return not_seen(found)
+    if isinstance(found, Absent):
+        return Permanent("the post that it answers does not stand any more")
+    value, cid = found
+    parent = Ref(uri, cid)
+    return opened_by(value) or parent, parent
