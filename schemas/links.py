@@ -67,8 +67,17 @@ com org net edu gov mil int info biz name pro aero coop museum jobs mobi travel 
 app blog city community dev live news online page site social tech today vancouver website world
 example
 """
-KNOWN_TOPS = frozenset(_TOPS.split())
-"""Tops of three and more letters that every platform's list has; ``example`` is that of drills (RFC 2606)."""
+_COUNTRIES = """
+ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bv bw by bz ca
+cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr
+ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm
+jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq
+mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa
+re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn
+to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
+"""
+KNOWN_TOPS = frozenset(_TOPS.split()) | frozenset(_COUNTRIES.split())
+"""Tops that every platform's list has: countries' (IANA) and others; ``example`` is that of drills (RFC 2606)."""
 
 
 class FoundLink(NamedTuple):
@@ -129,7 +138,7 @@ def surely(address: str) -> int:
 def is_known(address: str) -> bool:
     """Say whether every platform takes an address for a link: some keep lists of the tops that there are."""
     top = host_of(address).rpartition(".")[2]
-    return top.isascii() and top.isalpha() and (len(top) == 2 or top in KNOWN_TOPS)
+    return top in KNOWN_TOPS
 
 
 def host_of(address: str) -> str:

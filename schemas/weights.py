@@ -63,17 +63,6 @@ _SURE = regex.compile(
     regex.IGNORECASE,
 )
 _SHORTENED = regex.compile(r"https?://t\.co/[a-z0-9]{1,40}", regex.IGNORECASE)
-_COUNTRY_TOPS = """
-ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bv bw by bz ca
-cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr
-ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm
-jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq
-mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa
-re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn
-to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
-"""
-_COUNTRIES = frozenset(_COUNTRY_TOPS.split())
-"""Countries' tops (IANA)."""
 _NOT_ON_THE_LIST = frozenset({"example", "vancouver"})
 """Of ``links.KNOWN_TOPS``."""
 
@@ -113,12 +102,7 @@ def _surely(address: str) -> int:
 def _is_known(host: str) -> bool:
     """Say whether the top of a host, in ASCII, is surely on X's list."""
     top = host.rpartition(".")[2]
-    return (
-        host.isascii()
-        and top.isalpha()
-        and top not in _NOT_ON_THE_LIST
-        and (top in _COUNTRIES or top in links.KNOWN_TOPS)
-    )
+    return host.isascii() and top not in _NOT_ON_THE_LIST and top in links.KNOWN_TOPS
 
 
 def _bare_hosts(text: str, link_length: int) -> int:

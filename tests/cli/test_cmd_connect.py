@@ -365,13 +365,15 @@ def test_a_credential_may_be_kept_elsewhere(desk: Desk, tmp_path: Path) -> None:
         "facebook", "--account", "1001", "--credential", "--realm", "exercise", stdin=secret.read_bytes()
     )
     assert (other.status, other.code) == (2, "realms.token")
-    for wrong in ("file:page-token", f"file:{tmp_path}/nothing", "env:ONEVOICE_NO_SUCH", "nonsense"):
+    for wrong in ("file:page-token", f"file:{tmp_path}/nothing", "env:ONEVOICE_NO_SUCH", "exec:page-token", "nonsense"):
         refused = desk.connect("facebook", *given, wrong)
         assert (refused.status, refused.code) == (2, "connect.reference"), wrong
     secret.chmod(0o644)
     refused = desk.connect("facebook", *given, f"file:{secret}")
     assert "can be read by others" in refused.body["error"]["message"]
     assert path.read_text().strip() == f"file:{secret}"
+    printed = desk.connect("facebook", *given, f"exec:/bin/cat {secret}")
+    assert (printed.status, path.read_text().strip()) == (0, f"exec:/bin/cat {secret}"), printed
 
 
 def test_a_credential_may_be_in_the_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,8 @@ async def connect(
     ] = 4229,
     as_given: Annotated[bool, typer.Option("--credential", help="You have the credential: type it.")] = False,
     reference: Annotated[
-        str, typer.Option("--reference", metavar="REF", help="It is kept elsewhere: env:NAME or file:/path.")
+        str,
+        typer.Option("--reference", metavar="REF", help="Where it is kept: env:NAME, file:/path, exec:/path WORDS."),
     ] = "",
     yes: options.Yes = False,
 ) -> int:

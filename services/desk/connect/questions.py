@@ -101,9 +101,9 @@ async def webhook(asked: Asked) -> Access:
 async def referred(reference: str, asked: Asked) -> Access:
     """Take a reference: the credential stays where the city keeps its secrets, and is checked there."""
     if not is_reference(reference):
-        message = "a reference is env:NAME or file:/the/whole/path"
+        message = "a reference is env:NAME, file:/the/whole/path, or exec:/the/whole/path and words"
         raise BadInput("connect.reference", message, "--credential takes the credential itself")
-    remark = "it is a reference: the fan-out has to have that variable or file, too"
+    remark = "it is a reference: the fan-out has to have that variable, file or command, too"
     return Access(reference, asked.named("as the profile's"), remarks=(remark,))
 
 

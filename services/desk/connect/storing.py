@@ -49,9 +49,8 @@ async def tried(city: City, profile: str, platform: str, access: Access) -> str:
             read_token(trial.token_path(profile))
         except TokenFault as fault:
             if is_reference(access.credential):
-                raise BadInput(
-                    "connect.reference", str(fault), "env:NAME, or file:/the/whole/path (mode 0600)"
-                ) from None
+                hint = "env:NAME, file:/the/whole/path (mode 0600), or exec:/the/whole/path and words"
+                raise BadInput("connect.reference", str(fault), hint) from None
             raise BadInput("connect.form", "that is no credential of this platform", "copy it whole") from None
         tools = connectors(trial, city.settings.city.website)
         try:

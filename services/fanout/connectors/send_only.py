@@ -30,7 +30,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer, Http, Outcome, refusal
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock, SystemClock
 
 SHARE = 0.95
@@ -70,7 +70,7 @@ class SendOnlyConnector(Connector):
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         deadline = asyncio.get_running_loop().time() + intent.call_timeout * SHARE
         try:
-            credential = read_token(self._token_path(intent.profile.id))
+            credential = await token_of(self._token_path(intent.profile.id))
             result = await self._send(intent, credential, deadline, fetch_media)
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
@@ -90,7 +90,7 @@ class SendOnlyConnector(Connector):
     async def check(self, profile: Profile) -> Health:
         """Say whether the credential is there and was not refused a moment ago, and ask what can be asked."""
         try:
-            credential = read_token(self._token_path(profile.id))
+            credential = await token_of(self._token_path(profile.id))
             refused = self._refused.get(profile.id)
             if refused is not None and refused[0] == credential and self._clock.monotonic() < refused[1]:
                 return Health(False, refused[2], Cause.CREDENTIAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
@@ -152,20 +153,21 @@ def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Re
 
 def unknown_before(delivered: Receipt, found: Altered) -> list[str]:
     """Return the differences that its receipt does not tell of, as it does where a server shows things otherwise."""
-    told = {kind for kind, words in _TOLD.items() if any(one in delivered.reason for one in words)}
-    return [words for kind, words in found.differences if kind not in told or words == CHANGED]
+    told = {kind for kind, words in _TOLD.items() if words.search(delivered.reason)}
+    return [said for kind, said in found.differences if kind not in told or said == CHANGED]
 
 
 CHANGED = "its text was changed since"
 """What is told also of a server that shows texts otherwise than they were sent."""
 
+_MISSING = r"pictures are missing|picture (\d+ )?is missing"
 _TOLD = {
-    "text": ("shows the text otherwise",),
-    "pictures": ("pictures are missing", "picture is missing", "pictures more"),
-    "description": ("pictures are missing", "picture is missing"),
-    "language": ("marked as language",),
-    "visibility": ("visibility is",),
-    "place": ("stand in its thread",),
+    "text": re.compile("shows the text otherwise"),
+    "pictures": re.compile(f"{_MISSING}|pictures more"),
+    "description": re.compile(_MISSING),
+    "language": re.compile("marked as language"),
+    "visibility": re.compile("visibility is"),
+    "place": re.compile("stand in its thread"),
 }
 
 

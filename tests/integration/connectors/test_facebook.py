@@ -14,6 +14,7 @@ from services.fanout.connectors.contract import (
     Cause,
     Permanent,
     Posted,
+    ReadsBack,
     Retracted,
     Retryable,
     Unknown,
@@ -152,3 +153,23 @@ async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: Fa
     facebook.emulator.misbehave("error", code="duplicate")
     facebook.emulator.faults.append(Fault("error", on="read", code="service", skip=1))
     assert isinstance(await facebook.connector.publish(intent, store), Unknown)
+
+
+async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook: FacebookRig) -> None:
+    """Of one and of several; the preview of a link is none."""
+    assert isinstance(facebook.connector, ReadsBack)
+    for number, pictures in enumerate(((), (PICTURE,), (PICTURE, PICTURE))):
+        text = f"Boil water. {number} https://mission.example/a"
+        intent = an_intent(facebook.profile("fire"), text, request_id=f"r{number}", pictures=pictures)
+        posted = await facebook.connector.publish(intent, store)
+        assert isinstance(posted, Posted)
+        assert await facebook.connector.read_back(intent, posted.remote_id) == posted
+        stood = facebook.emulator.posts[-1]
+        for change, kind in (
+            ({"alts": (*stood.alts, "More.")}, "pictures"),
+            ({"alts": stood.alts[1:]}, "pictures" if pictures else ""),
+            ({"text": "Drink it."}, "text"),
+        ):
+            facebook.emulator.posts[-1] = replace(stood, **change)
+            found = await facebook.connector.read_back(intent, posted.remote_id)
+            assert [one for one, _ in getattr(found, "differences", ())] == ([kind] if kind else [])

@@ -10,6 +10,7 @@ import pytest
 
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Intent,
@@ -171,6 +172,12 @@ async def test_a_comment_takes_one_picture_and_8000_characters(facebook: Faceboo
     posted = await facebook.connector.publish(intent, store)
     assert isinstance(posted, Posted)
     assert facebook.emulator.asked[-1]["alt"] == PICTURE.alt
+    assert isinstance(facebook.connector, ReadsBack)
+    assert await facebook.connector.read_back(intent, posted.remote_id) == posted
+    del facebook.emulator.asked[-1]["attachment"]
+    found = await facebook.connector.read_back(intent, posted.remote_id)
+    assert isinstance(found, Altered)
+    assert [kind for kind, _ in found.differences] == ["pictures"]
     two = answer_to(facebook, post.url, pictures=(PICTURE, PICTURE), revision=2)
     assert isinstance(await facebook.connector.publish(two, store), Permanent)
     long = replace(two, content=intent.content.model_copy(update={"parts": ("a" * 8_001,), "pictures": ()}))

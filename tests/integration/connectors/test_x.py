@@ -11,10 +11,12 @@ import pytest
 
 from services.fanout.connectors.contract import (
     Absent,
+    Altered,
     CannotTell,
     Cause,
     Permanent,
     Posted,
+    ReadsBack,
     Retracted,
     Retryable,
     Unknown,
@@ -215,3 +217,26 @@ async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: XRig) 
     update = an_intent(x.profile("water"), "It is over.", request_id="rupdate")
     assert isinstance(await x.connector.publish(replace(update, follows=f"repost:{lead.remote_id}"), store), Posted)
     assert x.emulator.posts[-1].under == lead.remote_id
+
+
+async def test_a_read_back_tells_what_else_is_another(x: XRig) -> None:
+    """Pictures, their descriptions and the place in the thread: each is told, and a right one is not."""
+    fire = x.profile("fire")
+    intent = an_intent(fire, *PARTS, pictures=(PICTURE,))
+    posted = await x.connector.publish(intent, store)
+    assert isinstance(posted, Posted)
+    assert isinstance(x.connector, ReadsBack)
+    assert await x.connector.read_back(intent, posted.remote_id) == posted
+    stood = list(x.emulator.posts)
+    for number, change, kind in (
+        (0, {"alts": ()}, "pictures"),
+        (0, {"alts": (PICTURE.alt, "Another.")}, "pictures"),
+        (0, {"alts": ("Another.",)}, "description"),
+        (1, {"under": stood[2].id}, "place"),
+        (1, {"text": "Until Monday. (2/3)"}, "text"),
+    ):
+        x.emulator.posts[:] = stood
+        x.emulator.posts[number] = replace(stood[number], **change)
+        found = await x.connector.read_back(intent, posted.remote_id)
+        assert isinstance(found, Altered)
+        assert [one for one, _ in found.differences] == [kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from tests.support.emulators.base import Emulator, Kind, Post, Refused
 from tests.support.emulators.oauth import CLIENT, SECRET, Logins
 
 VERSION = "v24.0"
+_NESTED = re.compile(r"\{.*\}")
 RIGHTS = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
 
 
@@ -174,7 +176,10 @@ class FacebookEmulator(Emulator):
         if alt is None:
             raise Refused("invalid")
         name = self.ask(page, body["message"], post)
-        self.asked[-1] |= {"alt": alt} | ({"parent": {"id": above}} if parent else {})
+        if alt:
+            self.asked[-1] |= {"alt": alt, "attachment": {"type": "photo"}}
+        if parent:
+            self.asked[-1] |= {"parent": {"id": above}}
         return web.json_response({"id": name})
 
     async def comments(self, request: web.Request) -> web.Response:
@@ -190,7 +195,7 @@ class FacebookEmulator(Emulator):
         return web.json_response({"data": found})
 
     async def one(self, request: web.Request) -> web.Response:
-        fields = request.query["fields"].split(",")
+        fields = _NESTED.sub("", request.query["fields"]).split(",")
         shown = self._comment(request.match_info["id"]) or self._shown(self._post(request))
         return web.json_response({key: shown[key] for key in fields if key in shown})
 
@@ -214,7 +219,15 @@ class FacebookEmulator(Emulator):
 
     def _shown(self, post: Post) -> dict[str, Any]:
         at, link = f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}", self.permalinks.get(post.id, "")
-        return {"id": post.id, "message": post.text, "created_time": at, "permalink_url": link}
+        shown: dict[str, Any] = {"id": post.id, "message": post.text, "created_time": at, "permalink_url": link}
+        photos = [{"media_type": "photo"} for _ in post.alts]
+        if len(photos) == 1:
+            shown["attachments"] = {"data": photos}
+        elif photos:
+            shown["attachments"] = {"data": [{"media_type": "album", "subattachments": {"data": photos}}]}
+        elif "http" in post.text:
+            shown["attachments"] = {"data": [{"media_type": "link"}]}
+        return shown
 
     def _who(self, request: web.Request) -> str:
         page = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("EAA")

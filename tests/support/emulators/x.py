@@ -221,7 +221,15 @@ class XEmulator(Emulator):
         if not found:
             problem = {"title": "Not Found Error", "type": f"{_PROBLEMS}resource-not-found"}
             return web.json_response({"errors": [problem]})
-        return web.json_response({"data": self._shown(found[0])})
+        body: dict[str, Any] = {"data": self._shown(found[0])}
+        media = [
+            {"media_key": f"3_{found[0].id}{n}", "type": "photo", "alt_text": alt}
+            for n, alt in enumerate(found[0].alts)
+        ]
+        if media and "attachments" in request.query["tweet.fields"]:
+            body["data"]["attachments"] = {"media_keys": [one["media_key"] for one in media]}
+            body["includes"] = {"media": media}
+        return web.json_response(body)
 
     async def delete(self, request: web.Request) -> web.Response:
         name = self._who(request)

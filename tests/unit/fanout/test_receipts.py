@@ -182,3 +182,20 @@ def test_what_its_receipt_told_already_is_not_told_again() -> None:
     assert receipts.unknown_before(delivered, found) == ["it is marked as language 'fr'"]
     since = Altered((("text", receipts.CHANGED),))
     assert receipts.unknown_before(delivered, since) == [receipts.CHANGED]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "picture 1 is missing: it could not be uploaded",
+        "posted; picture 2 is missing: it could not be uploaded with its description",
+        "the pictures are missing: the platform refuses them",
+        "1 of its pictures are missing",
+    ],
+)
+def test_a_picture_that_its_receipt_misses_is_no_change(note: str) -> None:
+    """In the words of each connector, so that no officer is woken for what was told when it was posted."""
+    delivered = LAST.model_copy(update={"reason": note})
+    found = Altered((("pictures", "1 of its pictures are missing"),))
+    assert receipts.unknown_before(delivered, found) == []
+    assert receipts.unknown_before(LAST, found) == ["1 of its pictures are missing"]

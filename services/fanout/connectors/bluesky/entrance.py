@@ -12,7 +12,7 @@ from schemas.events.authority import Profile
 from services.fanout.connectors.bluesky.reading import Reader
 from services.fanout.connectors.bluesky.session import BlueskySession, Login, Sessions
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 
 _SHARE = 0.95
 """The part of a call's time that is used, so that the answer comes before the caller gives up."""
@@ -46,7 +46,7 @@ class Entrance:
     async def enter(self, profile: Profile, seconds: float) -> Way | Retryable | Permanent:
         """Read the app password and see that a session is open; the call may last ``seconds``."""
         deadline = asyncio.get_running_loop().time() + seconds * _SHARE
-        login = self._login(profile)
+        login = await self._login(profile)
         if not isinstance(login, Login):
             return login
         session = await self._sessions.enter(login, deadline)
@@ -67,12 +67,12 @@ class Entrance:
         did = await self._reader.did_of(base, account, deadline)
         return Way(Login(base, account, ""), did, deadline) if isinstance(did, str) else did
 
-    def _login(self, profile: Profile) -> Login | Retryable | Permanent:
+    async def _login(self, profile: Profile) -> Login | Retryable | Permanent:
         place = self._place(profile)
         if isinstance(place, Permanent):
             return place
         try:
-            return Login(*place, read_token(self._token_path(profile.id)))
+            return Login(*place, await token_of(self._token_path(profile.id)))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
 

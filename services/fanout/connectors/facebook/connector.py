@@ -41,6 +41,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import GONE, Question, answers, not_own, own_comments, question_of
+from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
@@ -49,7 +50,7 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -84,7 +85,7 @@ class FacebookConnector(Connector):
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
         place = await self._place(page, intent)
@@ -140,30 +141,33 @@ class FacebookConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the Page's own posts since the request was made."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
         return await self._look(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Ask for the post by its id; Absent when the platform says that there is none."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        """Ask for the post by its id, and compare it; Absent when the platform says that there is none."""
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return not_let_in(page)
         if not POST_ID.fullmatch(remote_id):
             return CannotTell("that is not an id of this platform")
-        outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": "id,message"})
+        fields = OF_POST if remote_id.startswith(f"{page.id}_") else OF_COMMENT
+        outcome = await self._graph.call(page, "GET", f"/{remote_id}", query={"fields": fields})
         if error_code(outcome) == _NOT_THERE:
             return Absent()
-        if text_of(outcome, "id") != remote_id:
+        if text_of(outcome, "id") != remote_id or not isinstance(outcome, Answer):
             return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
-        if not same(text_of(outcome, "message"), intent.content.parts[0]):
-            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
-        return self._posted(page, remote_id)
+        try:
+            altered = differences(outcome.body, intent.content)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return self._graph.unread("the post's pictures", error)
+        return Altered(altered) if altered else self._posted(page, remote_id)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Page):
             return page
         if not remote_id:
@@ -190,7 +194,7 @@ class FacebookConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask whose token it is (GET /me): a Page's token answers with the Page."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
         outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name"})
@@ -203,7 +207,7 @@ class FacebookConnector(Connector):
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the Page's newest posts."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
         posts = await listing.posts_of(self._graph, page, self._site, since - ASKED_ABOUT)
@@ -228,14 +232,15 @@ class FacebookConnector(Connector):
 
     # --- the way in -------------------------------------------------------------------------------------------
 
-    def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
+    async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
         if not profile.account.isdigit():
             return Permanent(f"the account {profile.account!r} is not the number of a Page")
+        deadline = asyncio.get_running_loop().time() + seconds * SHARE
         try:
-            token = read_token(self._token_path(profile.id))
+            token = await token_of(self._token_path(profile.id))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
-        return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+        return Page(profile.account, token, deadline)
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
         """Return what the message answers; None: nothing, it stands among the Page's posts."""
@@ -263,7 +268,7 @@ class FacebookConnector(Connector):
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the Page has published since a time."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return not_let_in(page)
         return await listing.posts_of(self._graph, page, self._site, since)

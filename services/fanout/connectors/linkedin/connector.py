@@ -53,7 +53,7 @@ from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -84,7 +84,7 @@ class LinkedInConnector(Connector):
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
         found = await self._find(page, intent) if intent.repeat else Absent()
@@ -126,14 +126,14 @@ class LinkedInConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the page's own posts since the request was made."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
         return await self._find(page, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its URN, and compare it with what was approved; Absent when there is none."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
         if not is_urn(remote_id):
@@ -146,7 +146,7 @@ class LinkedInConnector(Connector):
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete it. Without a ``remote_id`` it is looked for."""
-        page = self._enter(intent.profile, intent.call_timeout)
+        page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
         if not remote_id:
@@ -166,7 +166,7 @@ class LinkedInConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask what the token's owner may do on the page (organizationAcls)."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Organization):
             return unhealthy(page)
         path, finder = "/organizationAcls?q=roleAssignee&state=APPROVED", {"X-RestLi-Method": "FINDER"}
@@ -183,7 +183,7 @@ class LinkedInConnector(Connector):
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the page has published since a time."""
-        page = self._enter(profile, CHECK_SECONDS)
+        page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Organization):
             return not_let_in(page)
         shares = await self._api.posts_since(page, since)
@@ -197,14 +197,15 @@ class LinkedInConnector(Connector):
 
     # --- the way in -------------------------------------------------------------------------------------------
 
-    def _enter(self, profile: Profile, seconds: float) -> Organization | Retryable | Permanent:
+    async def _enter(self, profile: Profile, seconds: float) -> Organization | Retryable | Permanent:
         if not profile.account.isdigit():
             return Permanent(f"the account {profile.account!r} is not the number of a page")
+        deadline = asyncio.get_running_loop().time() + seconds * SHARE
         try:
-            token = read_token(self._token_path(profile.id))
+            token = await token_of(self._token_path(profile.id))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
-        return Organization(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+        return Organization(profile.account, token, deadline)
 
     async def _one(self, page: Organization, urn: str, text: str | None = None) -> Posted | Absent | CannotTell:
         """Ask for a post by its URN; one with another ``text`` is not it."""

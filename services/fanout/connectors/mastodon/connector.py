@@ -51,7 +51,7 @@ from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.standing import addressed, posted
 from services.fanout.connectors.mastodon.timeline import find
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -270,16 +270,17 @@ class MastodonConnector(Connector):
         username, at, instance = profile.account.removeprefix("@").rpartition("@")
         if not at or not username:
             return Permanent(f"the account {profile.account!r} is not of the form name@instance")
+        deadline = asyncio.get_running_loop().time() + seconds * _SHARE
         try:
             base = self._base_of(instance)
-            token = read_token(self._token_path(profile.id))
+            token = await token_of(self._token_path(profile.id))
         except LookupError:
             return Permanent(f"city.toml, [mastodon.instances], has no address for {instance!r}")
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
         if narrow := self._narrow.get(token):
             return Retryable(narrow, cause=Cause.CREDENTIAL)
-        endpoint = Endpoint(base.rstrip("/"), token, asyncio.get_running_loop().time() + seconds * _SHARE)
+        endpoint = Endpoint(base.rstrip("/"), token, deadline)
         found = await self._instances.account_id(endpoint, username, refresh=refresh)
         return _Account(endpoint, found) if isinstance(found, str) else found
 

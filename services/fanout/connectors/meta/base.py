@@ -40,7 +40,7 @@ from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of, answers_of, left_of
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)
@@ -106,7 +106,7 @@ class MetaConnector(Connector):
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        account = self._enter(intent.profile, intent.call_timeout)
+        account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return account
         standing: list[Status] = []
@@ -121,7 +121,7 @@ class MetaConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the account's own posts since the request was made."""
-        account = self._enter(intent.profile, intent.call_timeout)
+        account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return not_let_in(account)
         found = await self._chain(account, intent)
@@ -134,7 +134,7 @@ class MetaConnector(Connector):
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its posts by its id, and compare the texts; Absent when one is gone."""
-        account = self._enter(intent.profile, intent.call_timeout)
+        account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return not_let_in(account)
         shown: list[Status] = []
@@ -150,7 +150,7 @@ class MetaConnector(Connector):
 
     async def check(self, profile: Profile) -> Health:
         """Ask whose token it is, and how many posts are left today."""
-        account = self._enter(profile, CHECK_SECONDS)
+        account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
             return unhealthy(account)
         outcome = await self._graph.call(account, "GET", "/me", query={"fields": f"id,{self._id_field},username"})
@@ -170,7 +170,7 @@ class MetaConnector(Connector):
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the account's newest posts."""
-        account = self._enter(profile, CHECK_SECONDS)
+        account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
             return not_let_in(account)
         posts = await self._listed(account, self._edges.listing, since - ASKED_ABOUT)
@@ -201,14 +201,15 @@ class MetaConnector(Connector):
     _id_field = "id"
     """Where /me names the account."""
 
-    def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
+    async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
         if not profile.account.isdigit():
             return Permanent(f"the account {profile.account!r} is not the number of an account")
+        deadline = asyncio.get_running_loop().time() + seconds * SHARE
         try:
-            token = read_token(self._around.token_path(profile.id))
+            token = await token_of(self._around.token_path(profile.id))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
-        return Page(profile.account, token, asyncio.get_running_loop().time() + seconds * SHARE)
+        return Page(profile.account, token, deadline)
 
     async def _one(self, account: Page, post: str) -> Status | Absent | CannotTell:
         outcome = await self._graph.call(account, "GET", f"/{post}", query={"fields": self._fields})
@@ -240,7 +241,7 @@ class MetaConnector(Connector):
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the account has published since a time, its answers to others too where they are listed apart."""
-        account = self._enter(profile, CHECK_SECONDS)
+        account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
             return not_let_in(account)
         query = {"fields": self._fields, "limit": "100", "since": str(int(since.timestamp()))}

@@ -37,7 +37,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, unhealthy
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock
 
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
@@ -126,7 +126,7 @@ class TelegramConnector(SendOnlyConnector):
             return Permanent("that is not an id of this platform")
         deadline = asyncio.get_running_loop().time() + intent.call_timeout * SHARE
         try:
-            token = read_token(self._token_path(intent.profile.id))
+            token = await token_of(self._token_path(intent.profile.id))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
         for one in reversed(ids):

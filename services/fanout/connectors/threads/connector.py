@@ -115,7 +115,7 @@ class ThreadsConnector(MetaConnector):
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first (100 deletions a day). Without a ``remote_id`` it is looked for."""
-        account = self._enter(intent.profile, intent.call_timeout)
+        account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return account
         ids = remote_id.split(",") if remote_id else []

@@ -42,10 +42,11 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, read_token
+from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
-from services.fanout.connectors.x.api import FIELDS, XAccount, XApi, data_of, text_of
+from services.fanout.connectors.x.api import XAccount, XApi, data_of
+from services.fanout.connectors.x.comparing import ASKED, differences
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
@@ -158,9 +159,9 @@ class XConnector(Connector):
         return posted if len(found) == len(intent.content.parts) else Absent(begun=posted)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
-        """Ask for each of its posts by id; Absent as soon as the platform says that one is not there."""
+        """Ask for each of its posts by id, and compare them; Absent as soon as X says that one is not there."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        ids, texts = remote_id.split(","), list[str]()
+        ids, shown = remote_id.split(","), list[dict[str, Any]]()
         if not isinstance(account, XAccount):
             return not_let_in(account)
         if lead := reposted(remote_id):
@@ -169,17 +170,17 @@ class XConnector(Connector):
         for one in ids:
             if not one.isdigit():
                 return CannotTell("that is not an id of this platform")
-            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}", query=FIELDS)
+            outcome = await self._api.call(account.keys, account.deadline, "GET", f"/2/tweets/{one}", query=ASKED)
             if _is_gone(outcome):
                 return Absent()
-            data = data_of(outcome, 200)
-            if data.get("id") != one:
+            if data_of(outcome, 200).get("id") != one or not isinstance(outcome, Answer):
                 return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
-            texts.append(text_of(data))
-        shown = zip(texts, intent.content.parts, strict=False)
-        if len(texts) != len(intent.content.parts) or not all(same(text, part) for text, part in shown):
-            return Altered((("text", "the platform shows the text otherwise than it was approved"),))
-        return self._posted_ids(account, ids)
+            shown.append(outcome.body)
+        try:
+            altered = differences(shown, intent.content, under(intent, self._site))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return CannotTell(f"the platform's answer cannot be read: {type(error).__name__}")
+        return Altered(altered) if altered else self._posted_ids(account, ids)
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its parts, the last first. Without a ``remote_id`` it is looked for."""
@@ -238,7 +239,7 @@ class XConnector(Connector):
         deadline = asyncio.get_running_loop().time() + seconds * SHARE
         wanted = profile.account.removeprefix("@")
         try:
-            keys = read_keys(read_token(self._token_path(profile.id)))
+            keys = read_keys(await token_of(self._token_path(profile.id)))
         except TokenFault as fault:
             return Retryable(str(fault), cause=Cause.OWN)
         known = self._known.get(keys)

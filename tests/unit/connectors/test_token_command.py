@@ -1,0 +1,151 @@
+"""A credential that a command prints: run without a shell, safely, in time, and seldom."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.fanout.connectors import token_command
+from services.fanout.connectors.tokens import TokenFault, is_reference, read_token, token_of
+
+Refer = Callable[..., Path]
+
+
+@pytest.fixture
+def refer(tmp_path: Path) -> Refer:
+    """Make a program of a shell script, and a credential's file that refers to it with some words."""
+
+    def make(script: str, words: str = "", mode: int = 0o700) -> Path:
+        program = tmp_path / "secret-manager"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(mode)
+        path = tmp_path / "fire-x.token"
+        path.touch(mode=0o600)
+        path.write_text(f"exec:{program} {words}".strip() + "\n")
+        return path
+
+    return make
+
+
+async def test_what_a_command_prints_is_the_credential(refer: Refer) -> None:
+    path = refer('echo "token-of-$2-$#"', "get 'the fire' fire-x")
+    assert is_reference(path.read_text())
+    with pytest.raises(TokenFault, match="printed no token"):
+        read_token(path)  # it holds a space: the words came apart as a shell's do
+    path = refer('echo "token-of-$2"; echo secret >&2', "get fire-x")
+    assert await token_of(path) == "token-of-fire-x"
+    assert read_token(path) == "token-of-fire-x"
+
+
+def test_no_shell_reads_the_words(refer: Refer, tmp_path: Path) -> None:
+    path = refer('printf "%s" "$1$2$3" | tr -d " "', f"$HOME ; >{tmp_path}/made")
+    assert read_token(path) == f"$HOME;>{tmp_path}/made"
+    assert not (tmp_path / "made").exists()
+
+
+async def test_it_is_run_once_for_all_and_again_after_a_minute(
+    refer: Refer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = refer(f'echo x >>{tmp_path}/runs; echo "token-$(wc -l <{tmp_path}/runs)" | tr -d " "')
+    assert set(await asyncio.gather(*(token_of(path) for _ in range(26)))) == {"token-1"}
+    monkeypatch.setattr(token_command, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(token_command, "monotonic", lambda: time.monotonic() + 61.0)
+    assert await token_of(path) == "token-2"
+
+
+async def test_one_that_hangs_is_ended_with_all_that_it_started_and_blocks_nothing(
+    refer: Refer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_command, "SECONDS", 0.5)
+    path = refer(f"sleep 60 & echo $! >{tmp_path}/child; wait")
+    asked, began = asyncio.create_task(token_of(path)), time.monotonic()
+    await asyncio.sleep(0.01)
+    assert time.monotonic() - began < 0.4, "the event loop goes on meanwhile"
+    with pytest.raises(TokenFault, match="secret-manager took longer than"):
+        await asked
+    with pytest.raises(TokenFault, match="took longer than"):
+        await token_of(path)  # a moment later it is not tried again
+    assert time.monotonic() - began < 5.0
+    child = int((tmp_path / "child").read_text())
+    for _ in range(100):
+        if _is_gone(child):
+            break
+        await asyncio.sleep(0.02)
+    assert _is_gone(child)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo a-secret; exit 3", "ended with status 3"),
+        ("true", "printed no token"),
+        ("echo one; echo two", "printed no token"),
+        ("echo exec:/bin/true", "printed no token"),
+        ("yes a-secret", "printed more than a credential"),
+        ("kill -9 $$", "ended with status -9"),
+    ],
+)
+def test_what_gives_no_credential_says_why_and_not_what_it_printed(refer: Refer, script: str, says: str) -> None:
+    with pytest.raises(TokenFault, match=says) as caught:
+        read_token(refer(script))
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_program_that_others_can_write_is_not_run(refer: Refer, tmp_path: Path, mode: int) -> None:
+    path = refer(f"touch {tmp_path}/ran; echo token", mode=mode)
+    with pytest.raises(TokenFault, match="secret-manager can be written by others"):
+        read_token(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_nor_is_one_in_a_folder_that_others_can_write(refer: Refer, tmp_path: Path) -> None:
+    path = refer(f"touch {tmp_path}/ran; echo token")
+    tmp_path.chmod(0o777)
+    with pytest.raises(TokenFault, match="can be written by others"):
+        read_token(path)
+    link = tmp_path / "link"
+    link.symlink_to("/bin/true")
+    path.write_text(f"exec:{link}\n")
+    with pytest.raises(TokenFault, match="can be written by others"):
+        read_token(path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_nor_is_one_of_another_users(refer: Refer, tmp_path: Path) -> None:
+    path = refer("echo token")
+    os.chown(tmp_path / "secret-manager", 65_534, -1)
+    with pytest.raises(TokenFault, match="belongs to another user"):
+        read_token(path)
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("exec:secret-manager get", "without its whole path"),
+        ("exec:", "without its whole path"),
+        ("exec:/no/such/program", "there is no program program"),
+        ("exec:/etc/passwd", "no program that may be run"),
+        ("exec:/bin", "no program that may be run"),
+        ("exec:/bin/echo 'token", "a quotation mark is not closed"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_named(tmp_path: Path, reference: str, says: str) -> None:
+    path = tmp_path / "fire-x.token"
+    path.touch(mode=0o600)
+    path.write_text(reference)
+    with pytest.raises(TokenFault, match=says):
+        read_token(path)
