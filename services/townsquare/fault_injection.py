@@ -88,6 +88,10 @@ async def _suspended(fault: Fault, request: web.Request) -> web.StreamResponse:
     raise Refusal(403, "Your login is currently disabled")
 
 
+async def _refused(fault: Fault, request: web.Request) -> web.StreamResponse:
+    raise Refusal(422, "Validation failed: Text character limit of 500 exceeded")
+
+
 async def _drop_before(fault: Fault, request: web.Request) -> web.StreamResponse:
     await request.read()
     drop(request)
@@ -121,6 +125,7 @@ _INSTEAD: dict[FaultKind, Callable[[Fault, web.Request], Awaitable[web.StreamRes
     FaultKind.RATE_LIMIT: _rate_limit,
     FaultKind.UNAUTHORIZED: _unauthorized,
     FaultKind.SUSPENDED: _suspended,
+    FaultKind.REFUSED: _refused,
     FaultKind.DROP_BEFORE: _drop_before,
     FaultKind.UNFINISHED: _unfinished,
     FaultKind.SCOPE: _scope,

@@ -29,6 +29,7 @@ class FaultKind(StrEnum):
     RATE_LIMIT = "rate_limit"
     UNAUTHORIZED = "unauthorized"
     SUSPENDED = "suspended"
+    REFUSED = "refused"
     DROP_BEFORE = "drop_before"
     DROP_AFTER = "drop_after"
     VANISH = "vanish"

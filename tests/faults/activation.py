@@ -13,6 +13,7 @@ from schemas.events.control import EocActivate, EocStandDown, Hold, Revoke, With
 from schemas.events.deliveries import Receipt
 from schemas.events.verdicts import Verdict
 from schemas.streams import LEASE_SECONDS
+from services.fanout.delivery.posting import STALE_SECONDS
 from tests.faults.harness import SQUARES, FaultCity
 from tests.faults.load import Load, Sent
 from tests.faults.processes import ServiceProcess
@@ -93,6 +94,8 @@ class Replay:
     async def _go_on(self, gap: Gap, service: str, struck: ServiceProcess) -> None:
         if gap.how == "sleep":
             await asyncio.sleep(LEASE_SECONDS + 2.0)
+        elif gap.how == "stop":  # long enough that it asks the ledger anew when it wakes, whoever is faster then
+            await asyncio.sleep(STALE_SECONDS + 0.5)
         struck.signal(signal.SIGCONT)
         self.running[service] = struck
         for name in ("gatekeeper", "fanout"):

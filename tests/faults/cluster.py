@@ -225,7 +225,8 @@ async def _fence(city: ClusterCity, writers: int, moves: int) -> Row:
     acked = {seq: control for one in await asyncio.gather(*appending) for seq, control in one.items()}
     await mission.start(leader)
     reader = await mission.writer("board")
-    stored, stale = await _stale(reader)
+    # The server that was started just now may be what the reader is connected to: it is asked until it can answer.
+    stored, stale = await eventually(lambda: _patiently(lambda: _stale(reader)), 60.0)
     lost = [seq for seq in acked if seq not in stored]
     wrong = [f"{len(stale)} stale appends, the first at {stale[0]}"] if stale else []
     wrong += ["hardly anything was appended"] if len(acked) < moves else []

@@ -13,7 +13,7 @@ from PIL import Image
 
 from schemas import subjects
 from schemas.events.authority import Grant, Role
-from schemas.events.control import Designate, EocActivate, EocStandDown, Hold
+from schemas.events.control import Designate, EocActivate, EocStandDown, Withdraw
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
@@ -233,8 +233,10 @@ async def _designate(city: FaultCity) -> None:
     await city.order("cao", action, subjects.DESK_REGISTRY_ORDER)
 
 
-async def _release(city: FaultCity) -> None:
-    await city.order("pio", Hold(on=False))
+async def _withdraw(city: FaultCity) -> None:
+    """Take back what nobody has approved: an order that is written each time, and is in no other message's way."""
+    sent = await Load(city, prefix="withdrawn").send(approve=False)
+    await city.order("mcpe", Withdraw(request_id=sent.request_id))
 
 
 async def _activate(city: FaultCity) -> None:
@@ -257,7 +259,7 @@ NOT_NOW = frozenset({"order.posture"})
 CAUSES: dict[str, Callable[[FaultCity], Awaitable[None]]] = {
     "intake.media.stored": _put_picture,
     "registry.order.stored": _designate,
-    "eoc_state.order.stored": _release,
+    "eoc_state.order.stored": _withdraw,
     "eoc_state.barrier.passed": _activate,
     "eoc_state.active.stored": _activate,
 }

@@ -30,7 +30,9 @@ from services.townsquare.server import Townsquare
 from tests.faults.processes import ServiceProcess
 from tests.support.mission import Desk, Mission, Writer, eventually
 
-DEPARTMENTS = ("fire", "water", "parks")
+DEPARTMENTS = ("fire", "water", "parks", "waste", "planning")
+"""Enough that a message to two of them is not one to all departments, which waits for a crisis: 2(iv)."""
+
 SQUARES = tuple(f"{name}-townsquare" for name in DEPARTMENTS)
 ALL = tuple(row.name for row in flow.SERVICES)
 
@@ -40,7 +42,7 @@ PATIENCE_SECONDS = 5.0
 
 
 def small_city(folder: Path, offices: int = 0) -> City:
-    """Make a city of three departments, each on the townsquare and the website, and of some more comms officers."""
+    """Make a city of five departments, each on the townsquare and the website, and of some more comms officers."""
     plan = demo_plan()
     office = (Grant(role=Role.COMMS_OFFICE),)
     more = [PlannedOfficer(f"office-{number}", f"Officer {number}", office) for number in range(1, offices + 1)]

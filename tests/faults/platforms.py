@@ -75,12 +75,13 @@ def _lies(lease: float) -> tuple[Lie, ...]:
         Lie("HTML 200, accepted", ({"kind": "html_after"},)),
         Lie("HTML 502, nothing accepted", ({"kind": "html_before", "status": 502},)),
         Lie("10 MB of answer, accepted", ({"kind": "flood_after"},)),
+        Lie("login disabled, and let in again", ({"kind": "suspended", "on": "any", "calls": 2},)),
         Lie(
-            "profile suspended",
-            ({"kind": "suspended", "on": "any", "calls": 10_000},),
+            "the message refused",
+            ({"kind": "refused", "calls": 10_000},),
             ("failed",),
             posts=0,
-            words="Your login is currently disabled",
+            words="Validation failed: Text character limit",
         ),
     )
 

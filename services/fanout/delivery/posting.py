@@ -43,8 +43,9 @@ from services.kernel.runtime.service import Runtime
 VOID_PAUSE = 1.0
 """Seconds before the next attempt after one that did not count."""
 
-STALE_SECONDS = 2.0
-"""Who has not asked the leader of the ledger for so long was stopped or cut off: it catches up before it calls."""
+STALE_SECONDS = 0.5
+"""Who has not asked the leader of the ledger for so long may have been stopped or cut off: it catches up before it
+calls. All who wait share one ask, so there are at most two a second."""
 
 
 @dataclass(frozen=True)
