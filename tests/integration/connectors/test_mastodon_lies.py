@@ -253,3 +253,23 @@ async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_tha
         results = await asyncio.gather(*(connector.publish(intent, store) for intent in intents))
         assert all(isinstance(result, Posted) for result in results)
     assert watch.seconds < 10.0, "it is made to wait for a second, and never for the server's thirty"
+
+
+async def test_a_thread_goes_on_behind_31_posts_of_others_on_the_profile(mastodon: MastodonRig) -> None:
+    """Staff posted since its beginning: what stands is found all the same, and the rest follows, each part once."""
+    parts = ("Leave Silverdale now. (1/3)", "Take medication. (2/3)", "Reception: Leisure Centre. (3/3)")
+    intent = an_intent(mastodon.profile("fire"), *parts)
+    await mastodon.misbehave("slow")
+    await mastodon.misbehave("rate_limit", seconds=3)
+    assert isinstance(await mastodon.connector.publish(intent, store), Retryable)
+    for number in range(31):
+        other = an_intent(intent.profile, f"News {number}.", request_id=f"r{number}")
+        assert isinstance(await mastodon.connector.publish(other, store), Posted)
+    fresh = mastodon.restart()
+    assert isinstance(await fresh.publish(replace(intent, repeat=True), store), Posted)
+    await fresh.close()
+    stands = {one["id"]: one for one in await mastodon.statuses(intent.profile)}
+    assert len(stands) == 31 + len(parts)
+    chain = [one for one in stands.values() if one["in_reply_to_id"] is not None]
+    assert len(chain) == len(parts) - 1
+    assert chain[0]["in_reply_to_id"] == chain[1]["id"]
