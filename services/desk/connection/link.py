@@ -93,10 +93,18 @@ class Link:
         await self._open(tls, signer, last)
 
     async def _open(self, tls: ssl.SSLContext | None, signer: Signer, server: str) -> None:
-        """Connect; what is cut off in the middle is tried again: a broker that reloads its users cuts people off."""
+        """Connect; what is cut off in the middle is tried again, and what is denied once.
+
+        A broker that reloads its users cuts people off, and denies who is just signing in.
+        """
+        denied = False
         for pause in CUT_OFF_SECONDS:
             try:
                 return await self._connect(tls, signer, server)
+            except Refused:
+                if denied:
+                    raise
+                denied = True
             except Unreachable as error:
                 if not isinstance(error.__cause__, ConnectionError | errors.StaleConnectionError):
                     raise

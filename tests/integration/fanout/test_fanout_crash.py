@@ -300,9 +300,7 @@ async def test_an_unknown_outcome_lets_other_messages_through_after_its_lease_an
         platforms["mastodon"].behave(FIRE)
         assert str((await town.final(unknown, FIRE)).outcome) == "delivered"
     first = (await town.attempts(unknown, FIRE))[0][0].seq
-    assert [(str(one.outcome), one.attempt_seq == first) for _, one in await town.receipts(unknown, FIRE)] == [
-        ("lapsed", True),
-        ("withheld", True),
-        ("delivered", False),
-    ]
+    said = [(str(one.outcome), one.attempt_seq == first) for _, one in await town.receipts(unknown, FIRE)]
+    assert (said[:2], said[-1]) == ([("lapsed", True), ("withheld", True)], ("delivered", False))
+    assert set(said[2:-1]) <= {("withheld", False)}, "a busy machine may drop an attempt that it would call late"
     assert platforms["mastodon"].texts(FIRE) == ["other 0", "other 1", "other 2", "unknown"]

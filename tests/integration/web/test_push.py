@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from schemas import flow
@@ -18,16 +19,20 @@ from tests.support.phone import confirm_all, phone, with_pages
 from tests.support.ports import free_port
 from tests.support.push_service import push_service
 
-PORT = free_port()
+
+@pytest.fixture
+def port() -> int:
+    """Where the push service of this machine listens."""
+    return free_port()
 
 
 @pytest_asyncio.fixture
-async def pages(made_city: City, tmp_path_factory: object) -> AsyncIterator[Pages]:
+async def pages(port: int, made_city: City, tmp_path_factory: object) -> AsyncIterator[Pages]:
     """As in the other files, with a push service of this machine."""
     folder = tmp_path_factory.mktemp("push") / "mission"  # type: ignore[attr-defined]
     city = with_pages(copy_city(made_city, folder))
     path = city.folder / "city.toml"
-    own = f'push_services = ["http://127.0.0.1:{PORT}"]'
+    own = f'push_services = ["http://127.0.0.1:{port}"]'
     path.write_text(re.sub(r'(\norigin = "http://localhost:\d+"\n)', rf"\1{own}\n", path.read_text()))
     city = load_city(city.folder, city.realm)
     async with Mission(city) as mission:
@@ -52,9 +57,9 @@ async def message_waits(pages: Pages) -> str:
     return words[1]
 
 
-async def test_a_device_is_woken_with_four_words_until_it_is_ended(pages: Pages) -> None:
+async def test_a_device_is_woken_with_four_words_until_it_is_ended(pages: Pages, port: int) -> None:
     own = pages.phone
-    async with push_service(PORT) as service:
+    async with push_service(port) as service:
         foreign = await own.ask("/push", service.subscription | {"endpoint": "https://evil.example/p"})
         assert foreign["error"]["code"] == "push.service"
         service.status = 500
@@ -84,9 +89,9 @@ async def test_a_device_is_woken_with_four_words_until_it_is_ended(pages: Pages)
         assert "/push/" not in (await own.get("/sessions")).text, "the browser has ended it"
 
 
-async def test_who_is_no_officer_any_more_is_not_woken(pages: Pages) -> None:
+async def test_who_is_no_officer_any_more_is_not_woken(pages: Pages, port: int) -> None:
     own = pages.phone
-    async with push_service(PORT) as service:
+    async with push_service(port) as service:
         await own.ask("/push", service.subscription)
         folder = pages.city.var / "web" / "live" / "push"
         assert len(list(folder.glob("*.json"))) == 1
