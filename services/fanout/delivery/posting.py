@@ -221,7 +221,8 @@ class Posting:
         return await self._caller.publish(way.connector, intent, call.lease, authorize, on_answer)
 
     def _intent(self, place: Place, way: _PostingWay, attempt: Attempt, lease: Lease) -> Intent:
-        repeat = attempt.number > 1
+        # What did not count was never called: to look for what it left would hold a message back on a busy profile.
+        repeat = len(place.state.target(place.profile).effective) > 1
         intent = intent_of(place.state.request, way.profile, attempt.idempotency_key, lease.left(), repeat=repeat)
         if way.follows or place.repost_of:
             intent = replace(intent, follows=way.follows, repost_of=place.repost_of)

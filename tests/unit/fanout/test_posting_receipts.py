@@ -154,3 +154,14 @@ async def test_who_stood_still_over_its_call_looks_what_became_of_it(
     assert await rig.settler.look_after_sleep(rig.place, attempt(), 50, 44) == LookAgain()
     assert waited == [15.0]
     assert rig.records.written == ([(ReceiptOutcome.DELIVERED, 44)] if isinstance(found, Posted) else [])
+
+
+@pytest.mark.parametrize(("counted", "repeat"), [([50], False), ([40, 50], True)])
+def test_only_behind_an_attempt_that_counted_it_is_looked_for_what_stands(counted: list[int], repeat: bool) -> None:
+    """Behind two void attempts of another copy a look among 31 newer posts held a message back for 70 s."""
+    rig = Rig()
+    rig.target.effective = counted
+    anything: Any = None
+    way = _PostingWay(profile("fire-social"), anything, anything, anything)
+    made = rig.posting._intent(rig.place, way, attempt(number=3), Lease(rig.clock, 15.0))
+    assert made.repeat is repeat
