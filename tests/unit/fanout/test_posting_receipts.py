@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,15 +15,17 @@ from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Lease, NotAttempted
 from services.fanout.delivery.conclusion import Conclusion
 from services.fanout.delivery.credentials import Credentials
-from services.fanout.delivery.earlier import EarlierPosts
+from services.fanout.delivery.earlier import EarlierPosts, Follow
 from services.fanout.delivery.places import Places
 from services.fanout.delivery.posting import Posting, _PostingWay, _RecordedAttempt
 from services.fanout.delivery.settler import Settler
-from services.fanout.domain.limits import HostLimit
+from services.fanout.domain.limits import HostLimit, Rate
 from services.fanout.domain.settings import FanoutSettings
 from services.fanout.domain.step import LookAgain, Place, Settle, Wait
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
+from services.fanout.hosts.line import HostSlot
+from services.fanout.hosts.starts import Start, Starts
 from services.kernel.base.city_platforms import XSection
 from services.kernel.base.clock import ManualClock
 from services.kernel.fold.chain import Chain
@@ -57,7 +59,7 @@ class Rig:
         self.place = Place(VERDICT_SEQ, made.profile, self.state, self.target, CONTROL_SEQ)
         quiet: Any = SimpleNamespace(info=lambda *_, **__: None)
         requests = {self.state.request_id: self.state}
-        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain())
+        fold = SimpleNamespace(requests=requests, control=control(), chain=Chain(), busy={})
         projection = SimpleNamespace(listen=lambda _listener: None)
         runtime: Any = SimpleNamespace(
             clock=self.clock, log=quiet, fold=fold, control=fold.control, projection=projection
@@ -165,3 +167,26 @@ def test_only_behind_an_attempt_that_counted_it_is_looked_for_what_stands(counte
     way = _PostingWay(profile("fire-social"), anything, anything, anything)
     made = rig.posting._intent(rig.place, way, attempt(number=3), Lease(rig.clock, 15.0))
     assert made.repeat is repeat
+
+
+async def test_what_a_post_that_did_not_begin_took_of_the_quota_is_given_back() -> None:
+    """Before its attempt, as another copy was first, and after it, as it may not be called any more."""
+    rig, anything = Rig(), SimpleNamespace(declaration=Declaration(WhenUnknown.LOOK, Correction.NEW_POST))
+    host = Host("host", HostLimit(at_once=1, host=Rate(3.0, 1 / 3_600.0, reserve=0.0)), rig.posting._runtime)
+
+    async def follow(*_: object) -> Any:
+        return Follow(anything)  # type: ignore[arg-type]
+
+    parts: Any = rig.posting
+    parts._judge, parts._earlier = SimpleNamespace(violations=lambda *_: ()), SimpleNamespace(of=follow)
+    parts._destinations = SimpleNamespace(profile=profile, connector=lambda _: anything, host=lambda _: host)
+    parts._starts, slot = Starts(), cast("HostSlot", None)
+    for _ in range(5):
+        assert await rig.posting.post(rig.place, 2, slot) == LookAgain()
+        assert host.quota.left(rig.clock.monotonic()) == 3.0
+    host.quota.take("fire-social", rig.clock.monotonic())
+    way = _PostingWay(profile("fire-social"), anything, host, slot)  # type: ignore[arg-type]
+    start = cast("Start", None)
+    call = _RecordedAttempt(rig.place, way, attempt(), 50, start, Lease(rig.clock, 15.0), Posture.ROUTINE, 44)
+    await rig.posting._conclude(call, NotAttempted("control has changed"))
+    assert host.quota.left(rig.clock.monotonic()) == 3.0
