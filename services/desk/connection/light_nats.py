@@ -21,6 +21,7 @@ try:
     from nats import errors
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
 finally:
     if _hidden:
         del _modules["aiohttp"]
@@ -39,4 +40,4 @@ class SigningClient(OnlyEncrypted, Client):
         self._signature_cb = lambda nonce: base64.b64encode(self._signer.raw_signature(nonce.encode()))
 
 
-__all__ = ["Client", "Msg", "SigningClient", "errors"]
+__all__ = ["Client", "Msg", "SigningClient", "Subscription", "errors"]
