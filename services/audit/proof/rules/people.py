@@ -25,6 +25,7 @@ from services.kernel.authority.visible import unseen_in
 from services.kernel.base.errors import describe
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rates import MINUTE, WITHDRAWALS_A_MINUTE
 from services.kernel.control.order_rules import read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -80,6 +81,7 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
     order = read_order(event.order)
     if not isinstance(order.action, Withdraw):
         return
+    _pace(state, entry, order.officer)
     context = state.contexts.get(order.action.request_id)
     if context is None:
         yield Violation(entry.seq, "withdraw.unknown", f"There is no request {order.action.request_id} to withdraw.")
@@ -91,6 +93,16 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
             "withdraw.right",
             f"{order.officer} is not the author of {context.request.request_id} and holds no role to withdraw it.",
         )
+
+
+def _pace(state: ReplayState, entry: RecordEntry, officer: str) -> None:
+    """Warn of more withdrawals by one officer in a minute than eoc_state lets in."""
+    stamps = state.withdrawals.setdefault(officer, [])
+    stamps[:] = [at for at in stamps if entry.at - at < MINUTE]
+    stamps.append(entry.at)
+    if len(stamps) > WITHDRAWALS_A_MINUTE and state.goes_by_new_rules:
+        said = f"{officer} withdrew {len(stamps)} requests in a minute; {WITHDRAWALS_A_MINUTE} are let in."
+        state.warnings.append(Violation(entry.seq, "withdraw.rate", said))
 
 
 def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
