@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.desk.views.timetext import read_in, told
+from services.desk.views.timetext import in_city_time, read_in
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 from services.web.desk import DESK, SESSION, SharedPage, WebDesk, desk_of, language_of, say, session_of
@@ -112,7 +112,7 @@ SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/profiles|/h
 
 @web.middleware
 async def one_for_all(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Make a page once for all browsers that load it anew because the same news came; each gets its own token."""
+    """Make a page once for all browsers that load it again because the same news came; each gets its own token."""
     session, desk = request.get(SESSION), desk_of(request)
     if session is None or request.headers.get("HX-Request") is None or not SHARED.fullmatch(request.path):
         return await handler(request)
@@ -171,7 +171,7 @@ def status_of(error: OneVoiceError) -> int:
 async def _error_page(request: web.Request, status: int, error: OneVoiceError) -> web.StreamResponse:
     desk = desk_of(request)
     if request.headers.get("Accept") == "application/json":
-        body = {"code": error.code, "message": told(error.message), "hint": told(error.hint)}
+        body = {"code": error.code, "message": in_city_time(error.message), "hint": in_city_time(error.hint)}
         return web.json_response({"error": body}, status=status)
     return await desk.page_if_blind(request, "error.html", status, error=error, refresh=False)
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.desk.views.timetext import local, told
+from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
 from services.web.domain.language import LANGUAGES
 
@@ -102,8 +102,8 @@ def environment(texts: Texts, clock: Clock) -> Environment:
 
     def in_english(text: str) -> str:
         if isinstance(text, Sentence) or texts.language == "en":
-            return told(text)
-        return Markup('<span lang="en">{}</span>').format(told(text)) if text else ""
+            return in_city_time(text)
+        return Markup('<span lang="en">{}</span>').format(in_city_time(text)) if text else ""
 
     def reach(message: Any) -> str:
         return texts.reach(len(message.targets), message.scope)

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from services.fanout.connectors import hearing
+from services.fanout.connectors import observing
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import CallConnector
 from services.fanout.connectors.waits import wait_of
@@ -136,7 +136,7 @@ class Http:
                         allow_redirects=False,
                         trace_request_ctx=state,
                     )
-                    hearing.note(method, path, response.headers)
+                    observing.note(method, path, response.headers)
                     return await _answer(response)
         except TimeoutError:
             return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")

@@ -163,7 +163,7 @@ class OutsideWatch:
         ours = await self._ours_on(profile, oldest(strange) - BEFORE)
         for post in strange:
             if not ours.holds(post):
-                await self._tell(profile, post)
+                await self._publish(profile, post)
             settled.add(post.id)
 
     async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
@@ -185,7 +185,7 @@ class OutsideWatch:
         content = content_of(rendering) if rendering is not None else None
         return content.parts if content is not None else ()
 
-    async def _tell(self, profile: Profile, post: ProfilePost) -> None:
+    async def _publish(self, profile: Profile, post: ProfilePost) -> None:
         """Keep the evidence, then put the post on record, once."""
         runtime, name = self._runtime, outside_id(profile.id, post.id)
         subject = subjects.outside(profile.id, name)

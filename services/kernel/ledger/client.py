@@ -231,7 +231,7 @@ class Ledger(LedgerReader):
         return digest
 
     async def put_upload(self, raw: bytes) -> str:
-        """Keep a picture for a day, counted anew with each repeat; return the SHA-256 of its bytes."""
+        """Keep a picture for a day, counted again with each repeat; return the SHA-256 of its bytes."""
         digest = canonical.sha256(raw)
         await self._acked(streams.UPLOADS, subjects.upload(digest), raw, {})
         return digest

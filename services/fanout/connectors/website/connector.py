@@ -110,7 +110,7 @@ class WebsiteConnector(Connector):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def rebuild(self) -> None:
-        """Write all pages anew from the state, as after a change of their form. Raises OSError."""
+        """Write all pages again from the state, as after a change of their form. Raises OSError."""
         await asyncio.to_thread(self._writer.apply, [], self._clock.now(), all_pages=True)
 
     async def close(self) -> None:
