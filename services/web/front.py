@@ -29,6 +29,7 @@ _CODES = {
     "request.id": 404,
     "request.ambiguous": 404,
     "draft.unknown": 404,
+    "outside.unknown": 404,
     "consult.over": 404,
     "session.ended": 401,
     "web.too_often": 429,
@@ -106,7 +107,7 @@ async def signed_in(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/profiles|/health")
+SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/outside|/profiles|/health")
 """Pages that are the same for each officer, but for the session's token."""
 
 

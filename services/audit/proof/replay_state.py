@@ -88,8 +88,8 @@ class Target:
 class DeliveryContext:
     """A request with everything that was decided about it, and how each of its deliveries went.
 
-    ``request`` has the posture that was in force where it stands. ``counts``: False where it stands under another name
-    or realm. ``counted`` is what counts of it; the other fields are what stands in the record, whether it counts or
+    ``request`` has the posture that was in force where it stands. ``counts``: False where it is under another name
+    or realm. ``counted`` is what counts of it; the other fields are what is in the record, whether it counts or
     not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
     """

@@ -138,7 +138,7 @@ def _genesis(
     now: datetime,
 ) -> ControlState:
     if state.seq != 0:
-        raise ControlFault("control.manifest_twice", "the authority manifest stands already")
+        raise ControlFault("control.manifest_twice", "the authority manifest is there already")
     manifest = root.read_manifest(event.manifest, root_keys, threshold, realm, now)
     return ControlState(
         seq=seq,

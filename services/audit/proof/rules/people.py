@@ -114,7 +114,7 @@ def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     name, posture = event.request_id, state.control.posture
     here, ours = [name] == tokens, event.realm == state.pinned.realm
     if not here:
-        state.void(entry.seq, "event.subject", f"The request {name} stands under another subject.")
+        state.void(entry.seq, "event.subject", f"The request {name} is under another subject.")
     if not ours:
         state.void(entry.seq, "request.realm", f"{name} is for the realm {event.realm}, not {state.pinned.realm}.")
     bodies_fit = all(canonical.sha256(one.body.encode()) == one.sha256 for one in event.renderings)
@@ -200,7 +200,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
 # the entry, and each of an entry's faults is named.
 def _signed(state: ReplayState, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:
-        yield "event.subject", f"The approval by {event.officer} stands under another subject."
+        yield "event.subject", f"The approval by {event.officer} is under another subject."
     if event.officer not in state.control.officers:
         yield "approval.officer", f"There is no officer {event.officer}."
     elif not signed_by_officer(event.envelope, APPROVAL_TYPE, state.control, event.officer):
