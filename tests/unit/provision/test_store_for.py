@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from services.provision import demo_plan, make_city, store_for
-from services.provision.broker import preflight
 
 GB = 1_000_000_000
 
@@ -28,7 +27,7 @@ GB = 1_000_000_000
 def test_a_quarter_of_what_is_free_for_each_realm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, demo: bool, here: bool, given: float
 ) -> None:
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _place: SimpleNamespace(free=free))
+    monkeypatch.setattr("shutil.disk_usage", lambda _place: SimpleNamespace(free=free))
     assert store_for(tmp_path / "not" / "there", demo=demo, here=here) == given
 
 
