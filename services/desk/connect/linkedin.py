@@ -7,12 +7,13 @@ import secrets
 from datetime import timedelta
 
 from services.desk.connect.asked import Asked
-from services.desk.connect.consent import lacking, with_query
+from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
 SCOPES = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+ANSWERS = ("w_organization_social_feed", "r_organization_social_feed")
 _PAGE = re.compile(r"urn:li:organization:([0-9]+)")
 _MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"})
 
@@ -23,7 +24,8 @@ async def connect(asked: Asked) -> Access:
     client, secret = asked.person.ask("Client ID of the city's application"), asked.secret("Client secret")
     redirect, state = asked.consent.address(), secrets.token_urlsafe(24)
     query = {"response_type": "code", "client_id": client, "redirect_uri": redirect, "state": state}
-    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query | {"scope": " ".join(SCOPES)})
+    query["scope"] = " ".join(SCOPES + ANSWERS)
+    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query)
     code = await asked.consent.given(login, name="code", must=("state", state))
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
     form |= {"client_id": client, "client_secret": secret}
@@ -34,7 +36,7 @@ async def connect(asked: Asked) -> Access:
     lacking(SCOPES, granted)
     expires = SystemClock().now().replace(microsecond=0)
     expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
-    return Access(token, await _page(asked, token), granted, expires)
+    return Access(token, await _page(asked, token), granted, expires, without_answers(ANSWERS, granted))
 
 
 async def _page(asked: Asked, token: str) -> str:

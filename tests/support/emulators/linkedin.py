@@ -10,10 +10,17 @@ from aiohttp import web
 
 from schemas.platforms import LITTLE_TEXT
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
+from tests.support.emulators.linkedin_comments import Discussion
 from tests.support.emulators.oauth import Logins, form_of
 
 VERSION = "202511"
-RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+RIGHTS = (
+    "w_organization_social",
+    "r_organization_social",
+    "rw_organization_admin",
+    "w_organization_social_feed",
+    "r_organization_social_feed",
+)
 _FIELDS = {
     "author",
     "commentary",
@@ -71,6 +78,7 @@ class LinkedInEmulator(Emulator):
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
         self.logins = Logins()
+        self.discussion = Discussion(self)
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/oauth/v2/authorization", self.login)
@@ -82,6 +90,7 @@ class LinkedInEmulator(Emulator):
         app.router.add_post("/rest/images", self.initialize)
         app.router.add_put("/dms-uploads/{image}", self.upload)
         app.router.add_get("/rest/organizationAcls", self.acls)
+        self.discussion.routes(app)
 
     def kind_of(self, request: web.Request) -> Kind:
         if request.path.startswith("/oauth/"):
@@ -111,7 +120,7 @@ class LinkedInEmulator(Emulator):
         return web.json_response(said)
 
     async def create(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if set(body) - _FIELDS or body["visibility"] != "PUBLIC" or body["lifecycleState"] != "PUBLISHED":
             raise Refused("invalid")
         if body["author"] != f"urn:li:organization:{page}":
@@ -137,7 +146,7 @@ class LinkedInEmulator(Emulator):
         return tuple(one["altText"] for one in images)
 
     async def initialize(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if body["initializeUploadRequest"]["owner"] != f"urn:li:organization:{page}":
             raise Refused("access")
         name = f"C{self.next_id()}"
@@ -153,7 +162,7 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=201)
 
     async def listing(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         if "author=urn%3Ali%3Aorganization%3A" not in request.raw_path:
             raise Refused("invalid")
         begin, size = int(request.query["start"]), int(request.query["count"])
@@ -168,12 +177,12 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=204)
 
     async def acls(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         one = {"organization": f"urn:li:organization:{page}", "role": self.role, "state": "APPROVED"}
         return web.json_response({"elements": [one] if self.role else []})
 
     def _post(self, request: web.Request) -> Post:
-        page = self._who(request)
+        page = self.who(request)
         if not re.fullmatch(r"/rest/posts/urn%3Ali%3A(share|ugcPost)%3A\d+", request.raw_path):
             raise Refused("invalid")
         found = [post for post in self.of(page) if post.id == request.match_info["urn"]]
@@ -194,7 +203,7 @@ class LinkedInEmulator(Emulator):
             **({"content": content} if (content := self.contents.get(post.id)) else {}),
         }
 
-    def _who(self, request: web.Request) -> str:
+    def who(self, request: web.Request) -> str:
         if request.headers.get("LinkedIn-Version") != VERSION:
             raise Refused("version")
         if request.headers.get("X-Restli-Protocol-Version") != "2.0.0":
