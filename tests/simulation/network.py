@@ -161,7 +161,7 @@ class Network:
         self.loop.outside(PULL_SECONDS + self.rng.random(), self._unanswered, process, durable, future)
 
     def _unanswered(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
-        """A question that stands at the server need not be repeated."""
+        """A question that is at the server need not be repeated."""
         if not any(waits is future for _, waits in self._waiting.get(durable, ())):
             self.pull(process, durable, future)
 

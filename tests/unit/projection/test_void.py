@@ -68,7 +68,7 @@ def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
 
 
 def test_the_control_revision_counts_junk_too() -> None:
-    """The server's fence does: an attempt is fenced on the last sequence of the subject, whatever stands there."""
+    """The server's fence does: an attempt is fenced on the last sequence of the subject, whatever is there."""
     story = begun().cleared()
     junk = story.put(subjects.CONTROL, b"junk")
     assert folded(story).fold.control_seq == junk
