@@ -104,6 +104,7 @@ def test_withdraw_offers_the_recall(city: Shell) -> None:
     for told in (city("withdraw", request_id, "--as", "fire-publisher"), city("status", request_id)):
         assert f"onevoice show {recall.body['request_id']}" in told.out
         assert "onevoice recall" not in told.out
+    assert "onevoice recall" not in city("withdraw", recall.body["request_id"], "--as", "fire-publisher").out
 
 
 def test_withdraw_asks_on_a_terminal_whether_to_recall(city: Shell) -> None:

@@ -69,8 +69,8 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
 
 def _can_be_recalled(view: RequestView) -> bool:
-    """Say whether something of it is out, and nothing has replaced it: what was replaced is recalled no more."""
-    return outcome.delivered(view) > 0 and view.replaced_by is None
+    """Say whether something of it is out that a recall takes back: a recall, and what was replaced, it does not."""
+    return outcome.delivered(view) > 0 and view.replaced_by is None and view.request.act != "recall"
 
 
 async def _wants_recall() -> bool:
