@@ -27,6 +27,7 @@ class InstagramEmulator(MetaEmulator):
     text_field: ClassVar = "caption"
     rights: ClassVar = ("instagram_business_basic", "instagram_business_content_publish")
     exchange: ClassVar = "ig_exchange_token"
+    refresh: ClassVar = "ig_refresh_token"
 
     def shorter(self, token: str, granted: tuple[str, ...]) -> dict[str, Any]:
         said = {"access_token": token, "user_id": self.logins.account, "permissions": ",".join(granted)}

@@ -27,6 +27,7 @@ from services.fanout.connectors.meta.base import Edges, MetaConnector, Surroundi
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
 from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
+from services.fanout.connectors.meta.standing import AccountRules
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
 
@@ -39,13 +40,15 @@ class InstagramConnector(MetaConnector):
 
     platform = "instagram"
     declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST)
-    _id_field = "user_id"
 
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("caption", "media", "content_publishing_limit", site.rstrip("/"), "comments", ("media",))
-        super().__init__(server, version, around, edges, TwoSteps("media", "media_publish", "status_code"), clock)
+        edges = Edges("caption", "media", site.rstrip("/"), "comments", ("media",))
+        # Meta documents no call that says what a token of Instagram's own login may do: a lack shows as an answer.
+        rules = AccountRules("user_id", "content_publishing_limit", "ig_refresh_token")
+        names = edges, TwoSteps("media", "media_publish", "status_code"), rules
+        super().__init__(server, version, around, names, clock)
 
     async def _post(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]

@@ -30,9 +30,19 @@ from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
 from services.fanout.connectors.meta.graph import Page, error_code
 from services.fanout.connectors.meta.pictures import Frame
+from services.fanout.connectors.meta.standing import AccountRules
 from services.kernel.base.clock import Clock
 
 _FRAME = Frame(narrow=0.1, broad=10.0)
+
+RIGHTS = (
+    "threads_basic",
+    "threads_content_publish",
+    "threads_manage_replies",
+    "threads_read_replies",
+    "threads_delete",
+)
+"""What a token must be allowed."""
 
 
 class ThreadsConnector(MetaConnector):
@@ -44,10 +54,10 @@ class ThreadsConnector(MetaConnector):
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges(
-            "text", "threads", "threads_publishing_limit", site.rstrip("/"), "replies", ("threads", "replies"), True
-        )
-        super().__init__(server, version, around, edges, TwoSteps("threads", "threads_publish", "status"), clock)
+        edges = Edges("text", "threads", site.rstrip("/"), "replies", ("threads", "replies"), threaded=True)
+        rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS)
+        names = edges, TwoSteps("threads", "threads_publish", "status"), rules
+        super().__init__(server, version, around, names, clock)
 
     async def _post(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
