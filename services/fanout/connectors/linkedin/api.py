@@ -78,6 +78,9 @@ class LinkedInApi:
         """Say what a call that did not succeed means; a right that is missing can be given."""
         if isinstance(outcome, Answer) and outcome.status == 403 and code_of(outcome) == _RIGHTS:
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+        if isinstance(outcome, Answer) and outcome.status == 426:
+            why = f"LinkedIn has ended this version: {outcome.words}; [linkedin] version in city.toml names a newer one"
+            return Retryable(why, cause=Cause.OWN)
         return refusal(outcome, self._clock)
 
     async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
