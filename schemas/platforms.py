@@ -140,7 +140,7 @@ def counted_length(text: str, limits: Limits) -> int:
 
 
 def _weighed_whole(text: str, link_length: int) -> int:
-    """Return what a text weighs on X, which may take a link for a part of a host that stands before it unparted."""
+    """Return what a text weighs on X, which may take a link for a part of a host that is before it unparted."""
     total, dotted = 0, False
     for piece, is_link in links.pieces(text):
         total += weighed(piece, link_length, is_link=is_link, glued=dotted)
@@ -151,7 +151,7 @@ def _weighed_whole(text: str, link_length: int) -> int:
 
 
 def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
-    """Return what a piece of a text counts: a link, or what stands between two."""
+    """Return what a piece of a text counts: a link, or what is between two."""
     if limits.utf16:
         return len(piece.encode("utf-16-le")) // 2 + sum(map(piece.count, limits.doubled))
     if limits.emoji_bytes:

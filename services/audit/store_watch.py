@@ -138,7 +138,7 @@ class StoreWatch:
         except OSError as error:
             log.warning("the store cannot be looked at", error=str(error))
         else:
-            self._tell("store", self.found.trouble())
+            self._report("store", self.found.trouble())
         if broker_is_here(city):
             return
         try:
@@ -146,9 +146,9 @@ class StoreWatch:
         except (OSError, ValueError, nats.errors.Error) as error:
             log.warning("the broker does not say how much it stores", error=str(error) or type(error).__name__)
         else:
-            self._tell("broker's store", self.broker.trouble())
+            self._report("broker's store", self.broker.trouble())
 
-    def _tell(self, which: str, trouble: str | None) -> None:
+    def _report(self, which: str, trouble: str | None) -> None:
         troubles = self._runtime.health.troubles
         if trouble is None:
             troubles.pop(which, None)

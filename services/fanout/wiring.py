@@ -80,7 +80,7 @@ def compose(
     caller = Caller(runtime, runtime.ledger.get_media)
     credit = PrepaidCredit(runtime, runtime.city.settings.x)
     admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
-    caller.on_told = admission.on_told
+    caller.on_reported = admission.on_reported
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)

@@ -54,7 +54,7 @@ async def _page(asked: Asked, token: str) -> str:
     if not wanted and len(pages) == 1:
         return pages[0]
     if not wanted:
-        asked.person.tell("\n".join(f"  {one}" for one in pages))
+        asked.person.show("\n".join(f"  {one}" for one in pages))
         wanted = asked.person.ask("The page's number")
     if wanted not in pages:
         message = f"this member may not post on page {wanted}, but on {', '.join(pages[:5])}"

@@ -142,7 +142,7 @@ def _chosen(asked: Asked, pages: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     if not wanted and len(pages) == 1:
         return pages[0]
     if not wanted:
-        asked.person.tell("\n".join(f"  {one.get('id')}  {one.get('name')}" for one in pages))
+        asked.person.show("\n".join(f"  {one.get('id')}  {one.get('name')}" for one in pages))
         wanted = asked.person.ask("The Page's number")
     found = [one for one in pages if str(one.get("id")) == wanted]
     if not found:

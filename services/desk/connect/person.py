@@ -37,7 +37,7 @@ class Person(Protocol):
         """Return an answer, without blanks around it; raises BadInput ``connect.no_answer`` where there is none."""
         ...
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say what is to be done."""
         ...
 
@@ -68,7 +68,7 @@ class TerminalPerson:
         console.file.flush()
         return sys.stdin.readline()
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say it on standard error: standard output is the result."""
         errors_console().print(text, markup=False, soft_wrap=True)
 

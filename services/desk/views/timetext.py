@@ -128,7 +128,7 @@ def zoned(at: datetime) -> str:
     return f"{here:%Y-%m-%d %H:%M:%S} {here.tzname()}"
 
 
-def told(reason: str) -> str:
+def in_city_time(reason: str) -> str:
     """Return what a service says with its times in the zone that people read in; never for words of a message."""
     return in_zone(reason, _zone.get())
 

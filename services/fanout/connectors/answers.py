@@ -13,14 +13,14 @@ def not_let_in(why: Retryable | Permanent) -> CannotTell:
 
 
 def not_seen(found: CannotTell) -> Retryable:
-    """Say that nothing was sent, since what stands already cannot be seen; each later call looks first as well."""
+    """Say that nothing was sent, since what is there already cannot be seen; each later call looks first as well."""
     return Retryable(f"what stands cannot be seen: {found.reason}", found.after, cause=found.cause or Cause.HOST)
 
 
 def stopped(
     result: Retryable | Permanent | Unknown, begun: Posted | None, standing: int, parts: int
 ) -> Retryable | Permanent | Unknown:
-    """Say what it means that a part was not taken: what stands before it (``standing`` of ``parts``) is named."""
+    """Say what it means that a part was not taken: what is before it (``standing`` of ``parts``) is named."""
     if isinstance(result, Unknown) or begun is None:
         return result
     reason = f"{standing} of {parts} parts stand: {result.reason}"

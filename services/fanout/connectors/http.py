@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from services.fanout.connectors import hearing
+from services.fanout.connectors import observing
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import CallConnector
 from services.fanout.connectors.waits import wait_of
@@ -136,7 +136,7 @@ class Http:
                         allow_redirects=False,
                         trace_request_ctx=state,
                     )
-                    hearing.note(method, path, response.headers)
+                    observing.note(method, path, response.headers)
                     return await _answer(response)
         except TimeoutError:
             return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
@@ -242,7 +242,7 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
     if 400 <= outcome.status < 500 and outcome.status != 408:
         if _is_a_proxys(outcome):
-            return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
+            return Retryable(f"what is before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
@@ -264,7 +264,7 @@ def cause_of(outcome: Outcome) -> Cause | None:
 
 
 def _is_a_proxys(outcome: Answer) -> bool:
-    """True where what stands before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
+    """True where what is before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
     return outcome.body is None or "cf-mitigated" in outcome.headers
 
 

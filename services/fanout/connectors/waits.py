@@ -82,5 +82,5 @@ def _time(value: str) -> datetime | None:
 
 
 def _values(headers: Mapping[str, str], name: str) -> Iterator[str]:
-    """Yield the values of a header, as often as it stands there."""
+    """Yield the values of a header, as often as it is there."""
     return (value.strip() for key, value in headers.items() if key.lower() == name)

@@ -9,7 +9,7 @@ from schemas.events.broadcasts import ProfileTrouble
 from services.kernel.measures.city_measures import token_end
 
 STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
-"""So long before a credential ends somebody is told, each time anew."""
+"""So long before a credential ends somebody is told, each time again."""
 
 
 def ending(profile: str, end: datetime | None, now: datetime) -> ProfileTrouble | None:

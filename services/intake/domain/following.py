@@ -96,9 +96,7 @@ def _check(data: Submission, earlier: Earlier) -> None:
     if data.act in REPLACING and earlier.request.act == "recall":
         raise BadInput("about.recall", f"{name} is a recall itself", "publish the message again")
     if not earlier.carried_by:
-        raise BadInput(
-            "about.nowhere", f"{name} stands on no profile", f"onevoice status {name} says what became of it"
-        )
+        raise BadInput("about.nowhere", f"{name} is on no profile", f"onevoice status {name} says what became of it")
 
 
 def labelled(act: Act | None, text: str, language: str = "en") -> str:

@@ -120,7 +120,7 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
 
 
 def _is_other(before: str) -> bool:
-    """Say whether what stands before a number names it as something else: a permit, a parcel, money."""
+    """Say whether what is before a number names it as something else: a permit, a parcel, money."""
     return _OTHER_WORD.search(before) is not None or _MONEY.search(before) is not None
 
 

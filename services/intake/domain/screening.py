@@ -205,7 +205,7 @@ def _left_out(draft: Draft) -> Iterator[ScreeningFinding]:
         yield ScreeningFinding(
             code="left-out",
             clause=OFFICIAL,
-            reason="what it is about stands there too, on a profile that is not official any more: it stays as it is",
+            reason="what it is about is there too, on a profile that is not official any more: it stays as it is",
             where=profile,
         )
 

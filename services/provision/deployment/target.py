@@ -19,7 +19,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fanout": (("secrets/live",), (SITE, "var/website")),
     "audit": ((), ("var/audit",)),
     "board": ((), ("var/notify",)),
-    # It refuses to begin a ledger anew where the second copy shows that there was one.
+    # It refuses to begin a ledger again where the second copy shows that there was one.
     "registry": (("var/audit",), ()),
 }
 """What of the city folder a service needs beside city.toml, authority/ and its own key: paths read, paths written."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.desk.views import timetext
-from services.desk.views.timetext import ago, duration, local, moment, read_in, told
+from services.desk.views.timetext import ago, duration, in_city_time, local, moment, read_in
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import zone_of
 
@@ -114,10 +114,10 @@ def test_a_time_that_the_clocks_show_twice_or_never_is_refused(typed: str) -> No
 def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
     read_in(zone_of("America/Vancouver"))
     said = "rab12 expired at 2026-01-31 20:00:05 UTC; until 2026-07-01 12:00 UTC"
-    assert told(said) == "rab12 expired at 2026-01-31 12:00:05 PST; until 2026-07-01 05:00 PDT"
-    assert told("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
+    assert in_city_time(said) == "rab12 expired at 2026-01-31 12:00:05 PST; until 2026-07-01 05:00 PDT"
+    assert in_city_time("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
     read_in(None)
-    assert told(said) == said
+    assert in_city_time(said) == said
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (185, "3 min"), (7_300, "2 h"), (-90_000, "1 d")])

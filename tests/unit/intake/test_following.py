@@ -89,7 +89,7 @@ def test_a_recall_is_not_recalled() -> None:
     ("act", "replaces", "follows"), [("correct", True, False), ("recall", True, False), ("update", False, True)]
 )
 def test_request_and_renderings_say_the_same(act: str, replaces: bool, follows: bool) -> None:
-    """What is done to which message stands in the bytes that are signed, and beside them for the ledger's order."""
+    """What is done to which message is in the bytes that are signed, and beside them for the ledger's order."""
     about = earlier(FIRE)
     draft = following(about, act)
     made = request_of(draft, city(), NOW, render(draft, LIMITS), ())

@@ -77,7 +77,7 @@ def test_the_missing_link_names_the_platforms_that_lack_it() -> None:
     ],
 )
 def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
-    """With a right check digit, whatever stands between the digits."""
+    """With a right check digit, whatever is between the digits."""
     [hit] = personal.find(text, "CA", "mission.example", ())
     assert hit.code == "sin"
     assert hit.masked.startswith("•••••••")

@@ -1,6 +1,6 @@
 """Comments: how a Page answers what somebody wrote under its posts (developers.facebook.com, Comment and /comments).
 
-A Page's token reaches the comments under that Page's own posts, and no others. An answer to an answer stands beside it.
+A Page's token reaches the comments under that Page's own posts, and no others. An answer to an answer is beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_
 
 LOOKS_BACK = timedelta(days=30)
 """A post whose address does not hold its number is looked for among the Page's posts of so long."""
-_COMMENTS = "what stands under the post that it answers"
+_COMMENTS = "what is under the post that it answers"
 _POSTS = "the Page's posts"
 _NUMBERED = re.compile(r"/[^/]+/posts/([0-9]{1,30})/?")
 _NAMES_COMMENT = ("reply_comment_id", "comment_id")

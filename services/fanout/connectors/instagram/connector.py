@@ -31,7 +31,7 @@ from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
 
 _FRAME = Frame(narrow=0.8, broad=1.91)
-_CARD = "a card with the text stands in their place"
+_CARD = "a card with the text is in their place"
 
 
 class InstagramConnector(MetaConnector):

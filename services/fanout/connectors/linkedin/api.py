@@ -129,7 +129,7 @@ class LinkedInApi:
 
 
 def encoded(urn: str) -> str:
-    """Return a URN as it stands in a path or query."""
+    """Return a URN as it is in a path or query."""
     return quote(urn, safe="")
 
 
@@ -151,7 +151,7 @@ def named_in(text: str) -> str:
 
 
 def made(outcome: Outcome) -> str:
-    """Return the URN of the post that a call made, which stands in a header; empty where there is none."""
+    """Return the URN of the post that a call made, which is in a header; empty where there is none."""
     if not isinstance(outcome, Answer) or outcome.status != 201:
         return ""
     urn = str(outcome.headers.get("x-restli-id", ""))

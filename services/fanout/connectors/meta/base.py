@@ -286,7 +286,7 @@ class MetaConnector(Connector):
     def _gave_up(
         self, intent: Intent, found: list[Status], result: Retryable | Permanent | Unknown
     ) -> Retryable | Permanent | Unknown:
-        """Say what a part that was not taken means; what stands before it is named."""
+        """Say what a part that was not taken means; what is before it is named."""
         begun = self._posted(found) if found else None
         return stopped(result, begun, len(found), len(intent.content.parts))
 

@@ -33,7 +33,7 @@ class Page:
 
 
 class Graph:
-    """Calls one server; ``version`` is the Graph API's, as it stands in a path."""
+    """Calls one server; ``version`` is the Graph API's, as it is in a path."""
 
     def __init__(self, server: str, version: str, clock: Clock) -> None:
         self._base = f"{server.rstrip('/')}/{version}"

@@ -1,6 +1,6 @@
 """Telegram channels, by a bot that is an administrator there (core.telegram.org/bots/api). Idempotency class E.
 
-A bot cannot read what stands in a channel, and the interface knows no key. The text goes first, each picture after it
+A bot cannot read what is in a channel, and the interface knows no key. The text goes first, each picture after it
 as an answer with its description as caption: so a picture that fails keeps no word back.
 """
 
@@ -170,7 +170,7 @@ class TelegramConnector(SendOnlyConnector):
         )
 
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
-        """Say what a call that did not succeed means; how long to wait stands in Telegram's answers, not in headers."""
+        """Say what a call that did not succeed means; how long to wait is in Telegram's answers, not in headers."""
         if isinstance(outcome, Answer) and isinstance(outcome.body, dict):
             asked = outcome.body.get("parameters")
             wait = asked.get("retry_after") if isinstance(asked, dict) else None

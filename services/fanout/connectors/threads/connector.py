@@ -1,6 +1,6 @@
 """Threads (developers.facebook.com/docs/threads). Idempotency class D: a container is made, then published.
 
-A call that was not answered may take minutes to post: nothing is made anew before the container says how it is.
+A call that was not answered may take minutes to post: nothing is made again before the container says how it is.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Message(Contract):
 
     @property
     def withdrawn_at(self) -> datetime | None:
-        """When it was recalled, or the last place took it back; None while it stands anywhere."""
+        """When it was recalled, or the last place took it back; None while it is anywhere."""
         recalled = next((one.at for one in self.followed if one.act == "recall"), None)
         if recalled is not None:
             return recalled
