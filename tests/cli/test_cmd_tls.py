@@ -105,6 +105,7 @@ OFFLINE = (
     "lock",
     "keys list",
     "keys inspect",
+    "keys make",
     "keys rotate",
     "root sign",
     "template list",
