@@ -439,6 +439,24 @@ def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> N
     assert applied.lost_race
 
 
+@pytest.mark.parametrize(
+    ("first", "late"),
+    [
+        (c.Revoke(officer="office"), c.Revoke(officer="office")),
+        (c.Revoke(officer="office"), c.PasskeyRemove(officer="office", credential="A" * 22)),
+        (c.ProfileRemove(profile=FIRE), c.ProfileSuspend(profile=FIRE)),
+    ],
+)
+def test_what_protects_and_finds_it_done_is_void_without_an_alarm(first: c.Action, late: c.Action) -> None:
+    story = begun()
+    story.order("cao", first)
+    seq = story.order("cao", late)
+    applied = Reader().read(story.entries)
+    assert not applied.void(seq - 1)
+    assert applied.void(seq)
+    assert applied.applied[seq].lost_race
+
+
 def test_only_what_protects_may_come_too_late_in_silence() -> None:
     """A stand-down carries a condition: one that does not fit where it stands was written by no service of ours."""
     story = begun()
