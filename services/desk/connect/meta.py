@@ -11,19 +11,13 @@ from typing import Any
 from services.desk.connect.asked import Asked
 from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
+from services.fanout.connectors.threads.connector import RIGHTS as THREADS
 from services.kernel.base.city_platforms import FacebookSection, InstagramSection, ThreadsSection
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
 PAGES = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
 PAGES_ANSWER = ("pages_read_user_content", "pages_manage_engagement")
-THREADS = (
-    "threads_basic",
-    "threads_content_publish",
-    "threads_manage_replies",
-    "threads_read_replies",
-    "threads_delete",
-)
 INSTAGRAM = ("instagram_business_basic", "instagram_business_content_publish")
 INSTAGRAM_ANSWER = ("instagram_business_manage_comments",)
 _OF_A_PERSON = "it is a person's: it ends when that person changes the password or leaves the Page"

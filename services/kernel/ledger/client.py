@@ -187,7 +187,7 @@ class Ledger(LedgerReader):
             raise Unreachable(
                 "ledger.refused",
                 f"the broker did not store it: {error.description}",
-                "check the disk of the broker: onevoice doctor",
+                "check the store and the disk of the broker: onevoice doctor",
             ) from error
         except (nats.errors.Error, OSError) as error:
             raise Unreachable(

@@ -33,6 +33,7 @@ class InstagramEmulator(MetaEmulator):
         "instagram_business_manage_comments",
     )
     exchange: ClassVar = "ig_exchange_token"
+    refresh: ClassVar = "ig_refresh_token"
 
     def routes(self, app: web.Application) -> None:
         base = f"/{self.VERSION}/{{id}}"

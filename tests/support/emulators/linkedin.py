@@ -11,7 +11,7 @@ from aiohttp import web
 from schemas.platforms import LITTLE_TEXT
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
 from tests.support.emulators.linkedin_comments import Discussion
-from tests.support.emulators.oauth import Logins, form_of
+from tests.support.emulators.oauth import CLIENT, SECRET, Logins, form_of
 
 VERSION = "202511"
 RIGHTS = (
@@ -77,12 +77,16 @@ class LinkedInEmulator(Emulator):
         self.visibility = "PUBLIC"
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
+        self.refresh_token = ""
+        """What renews tokens; empty: the application is no partner's."""
+        self.renewed = 0
         self.logins = Logins()
         self.discussion = Discussion(self)
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/oauth/v2/authorization", self.login)
         app.router.add_post("/oauth/v2/accessToken", self.token)
+        app.router.add_post("/oauth/v2/introspectToken", self.introspect)
         app.router.add_post("/rest/posts", self.create)
         app.router.add_get("/rest/posts", self.listing)
         app.router.add_get("/rest/posts/{urn}", self.one)
@@ -113,11 +117,34 @@ class LinkedInEmulator(Emulator):
 
     async def token(self, request: web.Request) -> web.Response:
         form = await form_of(request)
-        if form.pop("grant_type", "") != "authorization_code":
+        kind = form.pop("grant_type", "")
+        if kind == "refresh_token":
+            return web.json_response(self._refreshed(form))
+        if kind != "authorization_code":
             raise Refused("invalid")
         granted = self.logins.redeem(form)
         said = {"access_token": token_of(self.logins.account), "expires_in": 5_184_000, "scope": ",".join(granted)}
-        return web.json_response(said)
+        more = {"refresh_token": self.refresh_token, "refresh_token_expires_in": 31_536_000}
+        return web.json_response(said | (more if self.refresh_token else {}))
+
+    def _refreshed(self, form: dict[str, str]) -> dict[str, Any]:
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
+            raise Refused("invalid")
+        if not self.refresh_token or form.get("refresh_token") != self.refresh_token:
+            raise Refused("unauthorized")
+        self.renewed += 1
+        self.refresh_token = f"{self.refresh_token}+"
+        said = {"access_token": f"AQXn{self.renewed}x{self.logins.account}", "expires_in": 5_184_000}
+        return said | {"refresh_token": self.refresh_token, "refresh_token_expires_in": 31_000_000}
+
+    async def introspect(self, request: web.Request) -> web.Response:
+        form = await form_of(request)
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
+            raise Refused("unauthorized")
+        if self._page_of(form["token"]) is None:
+            return web.json_response({"active": False})
+        scope = ",".join(one for one in RIGHTS if one not in self.logins.withheld)
+        return web.json_response({"active": True, "status": "active", "scope": scope, "expires_at": 1_999_999_999})
 
     async def create(self, request: web.Request) -> web.Response:
         page, body = self.who(request), await request.json()
@@ -211,7 +238,11 @@ class LinkedInEmulator(Emulator):
         return self._token(request)
 
     def _token(self, request: web.Request) -> str:
-        page = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("AQX")
-        if not page.isdigit():
+        page = self._page_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if page is None:
             raise Refused("unauthorized")
         return page
+
+    def _page_of(self, token: str) -> str | None:
+        found = re.fullmatch(r"AQX(?:n\d+x)?(\d+)", token)
+        return found[1] if found else None

@@ -36,6 +36,7 @@ from services.fanout.connectors.meta.containers import Failed, Published, TwoSte
 from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
 from services.fanout.connectors.meta.reading import answer_of
+from services.fanout.connectors.meta.standing import AccountRules
 from services.fanout.connectors.send_only import CHECK_SECONDS
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
@@ -50,7 +51,6 @@ class InstagramConnector(MetaConnector):
 
     platform = "instagram"
     declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, answers=True)
-    _id_field = "user_id"
 
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
@@ -58,13 +58,15 @@ class InstagramConnector(MetaConnector):
         edges = Edges(
             text="caption",
             listing="media",
-            quota="content_publishing_limit",
             site=site.rstrip("/"),
             answers="comments",
             own=("media",),
             answer_fields=_COMMENT,
         )
-        super().__init__(server, version, around, edges, TwoSteps("media", "media_publish", "status_code"), clock)
+        # Meta documents no call that says what a token of Instagram's own login may do: a lack shows as an answer.
+        rules = AccountRules("user_id", "content_publishing_limit", "ig_refresh_token")
+        names = edges, TwoSteps("media", "media_publish", "status_code"), rules
+        super().__init__(server, version, around, names, clock)
         self._comments = Comments(self._graph, edges.site, self._clock)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:

@@ -36,7 +36,8 @@ class Graph:
     """Calls one server; ``version`` is the Graph API's, as it is in a path."""
 
     def __init__(self, server: str, version: str, clock: Clock) -> None:
-        self._base = f"{server.rstrip('/')}/{version}"
+        self._server = server.rstrip("/")
+        self._base = f"{self._server}/{version}"
         self._clock = clock
         self._http = Http(128)
 
@@ -53,6 +54,13 @@ class Graph:
         """Make one call; the token goes into a header, never into an address."""
         endpoint = Endpoint(self._base, page.token, page.deadline)
         return await self._http.call(endpoint, method, path, value=value, data=data, query=query)
+
+    async def renew(self, page: Page, grant: str) -> Outcome:
+        """Ask for a newer token; Meta documents this call with the old one in its address alone."""
+        query = {"grant_type": grant, "access_token": page.token}
+        return await self._http.call(
+            Endpoint(self._server, "", page.deadline), "GET", "/refresh_access_token", query=query
+        )
 
     async def listed(
         self,

@@ -36,11 +36,21 @@ from services.fanout.connectors.meta.containers import Failed, Published, TwoSte
 from services.fanout.connectors.meta.graph import Page, error_code
 from services.fanout.connectors.meta.pictures import Frame
 from services.fanout.connectors.meta.reading import address_of, answer_of
+from services.fanout.connectors.meta.standing import AccountRules
 from services.fanout.connectors.threads.answering import post_at
 from services.kernel.base.clock import Clock
 
 _FRAME = Frame(narrow=0.1, broad=10.0)
 _ANSWER = "id,text,username,timestamp,permalink,is_reply_owned_by_me"
+
+RIGHTS = (
+    "threads_basic",
+    "threads_content_publish",
+    "threads_manage_replies",
+    "threads_read_replies",
+    "threads_delete",
+)
+"""What a token must be allowed."""
 
 
 class ThreadsConnector(MetaConnector):
@@ -55,14 +65,15 @@ class ThreadsConnector(MetaConnector):
         edges = Edges(
             text="text",
             listing="threads",
-            quota="threads_publishing_limit",
             site=site.rstrip("/"),
             answers="conversation",
             own=("threads", "replies"),
             answer_fields=_ANSWER,
             threaded=True,
         )
-        super().__init__(server, version, around, edges, TwoSteps("threads", "threads_publish", "status"), clock)
+        rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS)
+        names = edges, TwoSteps("threads", "threads_publish", "status"), rules
+        super().__init__(server, version, around, names, clock)
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         asked = await self._asked(intent)
