@@ -8,7 +8,7 @@ NOT_OURS = Permanent("what it answers is not a post of this platform")
 GONE = Permanent("the post that it answers is not there, or this profile may not see it")
 
 
-def not_let_in(why: Retryable | Permanent) -> CannotTell:
+def not_let_in(why: Retryable | Permanent | Unknown) -> CannotTell:
     """Say that a look ended at the door."""
     if isinstance(why, Permanent):
         return CannotTell(why.reason)
