@@ -240,3 +240,16 @@ async def test_a_read_back_tells_what_else_is_another(x: XRig) -> None:
         found = await x.connector.read_back(intent, posted.remote_id)
         assert isinstance(found, Altered)
         assert [one for one, _ in found.differences] == [kind]
+
+
+async def test_a_post_that_is_shown_otherwise_is_told_at_once(x: XRig) -> None:
+    """The answer to a new post holds its text: links shortened, one more for pictures; nothing else may differ."""
+    fire = x.profile("fire")
+    text = "Boil water & wait: https://mission.example/flood (map) mission.example"
+    said = await x.connector.publish(an_intent(fire, text, pictures=(PICTURE,)), store)
+    assert isinstance(said, Posted)
+    assert said.note == ""
+    x.emulator.alters = lambda one: one.replace("wait", "w")
+    said = await x.connector.publish(an_intent(fire, "Boil & wait.", "Then wait.", request_id="rb"), store)
+    assert isinstance(said, Posted)
+    assert said.note == "the platform shows the text otherwise than it was approved"

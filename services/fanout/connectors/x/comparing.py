@@ -6,6 +6,8 @@ that X shows is its own guess, and no program sets it, so it is not looked at.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +15,7 @@ from schemas.events.requests import Picture, PlatformContent
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.x.api import FIELDS, text_of
 
+_SHORT = re.compile(r"https://t\.co/\w+")
 ASKED = {
     "tweet.fields": f"{FIELDS['tweet.fields']},attachments",
     "expansions": "attachments.media_keys",
@@ -46,6 +49,25 @@ def differences(
             seen.setdefault(kind, words)
         before = str(data["id"])
     return tuple(seen.items())
+
+
+def shows(answer: Mapping[str, Any], part: str) -> bool:
+    """Say whether the answer to a new post shows its text; it has a short link for each link, and one for pictures.
+
+    The answer does not say what a short link stands for, so that whatever is in its place is taken for it.
+    """
+    said = answer.get("text")
+    if not isinstance(said, str):
+        return True  # it does not say
+    pieces = [html.unescape(piece) for piece in _SHORT.split(" ".join(said.split()))]
+    wanted = " ".join(part.split())
+    return any(
+        _with_links(shown).fullmatch(wanted) for shown in (pieces, [*pieces[:-2], "".join(pieces[-2:]).rstrip()])
+    )
+
+
+def _with_links(pieces: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(r"\S+?".join(map(re.escape, pieces)))
 
 
 def _pictures(body: Mapping[str, Any], wanted: Sequence[Picture]) -> list[tuple[str, str]]:
