@@ -61,9 +61,8 @@ def shows(answer: Mapping[str, Any], part: str) -> bool:
         return True  # it does not say
     pieces = [html.unescape(piece) for piece in _SHORT.split(" ".join(said.split()))]
     wanted = " ".join(part.split())
-    return any(
-        _with_links(shown).fullmatch(wanted) for shown in (pieces, [*pieces[:-2], "".join(pieces[-2:]).rstrip()])
-    )
+    without_last = [*pieces[:-2], "".join(pieces[-2:]).rstrip()]
+    return any(_with_links(shown).fullmatch(wanted) for shown in (pieces, without_last))
 
 
 def _with_links(pieces: Sequence[str]) -> re.Pattern[str]:
