@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.events.requests import Picture, PlatformContent
@@ -22,6 +23,14 @@ ASKED = {
     "media.fields": "alt_text,type",
 }
 """What is asked of a post that is compared."""
+
+
+@dataclass(frozen=True)
+class MadePost:
+    """A post that a call made; ``as_sent``: the answer shows its text as it was sent."""
+
+    id: str
+    as_sent: bool
 
 
 def differences(

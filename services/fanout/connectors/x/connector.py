@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import XAccount, XApi, data_of, only_reads
-from services.fanout.connectors.x.comparing import ASKED, differences, shows
+from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
@@ -55,14 +54,6 @@ from services.fanout.connectors.x.repost import Reposts, reposted, under
 from services.kernel.base.clock import Clock, SystemClock
 
 _DUPLICATE = "duplicate content"
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A post that stands; ``as_sent``: the answer shows its text as it was sent."""
-
-    id: str
-    as_sent: bool
 
 
 class XConnector(Connector):
@@ -125,17 +116,17 @@ class XConnector(Connector):
             if media and not ids:
                 body["media"] = {"media_ids": media}
             done = await self._post(account, body)
-            if not isinstance(done, _Made):
+            if not isinstance(done, MadePost):
                 return await self._give_up(account, intent, done, ids)
             ids.append(done.id)
             note = note if done.as_sent or OTHER_TEXT in note else joined(note, OTHER_TEXT)
         return self._posted_ids(account, ids, note)
 
-    async def _post(self, account: XAccount, body: dict[str, Any]) -> _Made | Retryable | Permanent | Unknown:
+    async def _post(self, account: XAccount, body: dict[str, Any]) -> MadePost | Retryable | Permanent | Unknown:
         outcome = await self._api.call(account.keys, account.deadline, "POST", "/2/tweets", value=body)
         made = data_of(outcome, 201)
         if isinstance(name := made.get("id"), str) and name.isdigit():
-            return _Made(name, shows(made, body["text"]))
+            return MadePost(name, shows(made, body["text"]))
         return self._api.meaning(outcome)
 
     async def _give_up(
