@@ -240,7 +240,8 @@ class MastodonConnector(Connector):
             return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
         await self._instances.limits(account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
-        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+        shows = self._instances.shown(account.endpoint)
+        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))), shows=shows)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

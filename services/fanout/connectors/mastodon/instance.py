@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +20,8 @@ _ASK_SECONDS = 10.0
 _WAIT_SECONDS = 0.5
 """How long a post waits for the server's limits: one that hangs there must not keep a hundred profiles waiting."""
 
+_TAG = re.compile(r"<[^>]*>")
+
 
 class Instances:
     """Asks servers about themselves, once for many callers."""
@@ -26,7 +30,7 @@ class Instances:
         self._http = http
         self._clock = clock
         self._limits: dict[str, tuple[float, Limits]] = {}
-        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._asking: dict[str, asyncio.Task[Limits]] = {}
 
     async def limits(self, endpoint: Endpoint) -> Limits:
@@ -39,6 +43,11 @@ class Instances:
             task = self._asking[endpoint.base] = asyncio.create_task(self._ask(endpoint))
         await asyncio.wait({task}, timeout=_WAIT_SECONDS)
         return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
+
+    def shown(self, endpoint: Endpoint) -> str | None:
+        """Return what people read on the page of a token's account, as it was when that was asked for last."""
+        owner = self._owners.get((endpoint.base, endpoint.token))
+        return owner[2] if owner is not None else None
 
     async def close(self) -> None:
         """Stop asking."""
@@ -78,11 +87,18 @@ class Instances:
         return owner[0]
 
 
-def _owner(body: Any) -> tuple[str, str] | None:
+def _owner(body: Any) -> tuple[str, str, str] | None:
     try:
-        return str(body["id"]), str(body["username"])
-    except (KeyError, TypeError):
+        note = _TAG.sub(" ", f"{body.get('note') or ''} {_fields(body)}")
+        return str(body["id"]), str(body["username"]), html.unescape(f"{body.get('display_name') or ''} {note}")
+    except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _fields(body: Any) -> str:
+    rows = body.get("fields")
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return " ".join(f"{row.get('name', '')} {row.get('value', '')}" for row in found)
 
 
 def read_limits(body: Any) -> Limits:
