@@ -125,7 +125,7 @@ class ProfileChecks:
             self._substandard[profile.id] = ProfileTrouble(profile=profile.id, reason=lacking[:300], since=since)
 
     def troubles(self) -> tuple[ProfileTrouble, ...]:
-        """Return what keeps profiles from being posted to, whose credential ends soon, and whose page lacks something."""
+        """Return which profiles cannot be posted to, whose credential ends soon, and whose page lacks something."""
         found = self._substandard | self._ending | self._refused
         return tuple(found[name] for name in sorted(found))[:SHOWN]
 
