@@ -17,6 +17,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.facebook.connector import RIGHTS
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.base import Fault
@@ -164,3 +165,14 @@ async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook
             facebook.emulator.posts[-1] = replace(stood, **change)
             found = await facebook.connector.read_back(intent, posted.remote_id)
             assert [one for one, _ in getattr(found, "differences", ())] == ([kind] if kind else [])
+
+
+async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: EmulatedRig) -> None:
+    """Meta may say it to the application alone: then nothing is said of it."""
+    fire = facebook.profile("fire")
+    assert (await facebook.connector.check(fire)).ok
+    facebook.emulator.tells = ("pages_read_engagement",)
+    health = await facebook.connector.check(fire)
+    assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
+    facebook.emulator.tells = RIGHTS
+    assert (await facebook.connector.check(fire)).ok

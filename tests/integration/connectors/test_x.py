@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,6 +20,9 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.listing import ListsPosts
+from services.fanout.connectors.x.costs import CallCosts
+from services.fanout.domain.credit import DELETE_USD, READ_USD
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.x import credential
@@ -231,3 +235,34 @@ async def test_a_read_back_tells_what_else_is_another(x: EmulatedRig) -> None:
         found = await x.connector.read_back(intent, posted.remote_id)
         assert isinstance(found, Altered)
         assert [one for one, _ in found.differences] == [kind]
+
+
+async def test_keys_that_may_only_read_post_nothing_and_are_told(x: EmulatedRig) -> None:
+    """X says it of each answer; a person gives the application its right, and what waits goes out."""
+    x.emulator.access = "read"
+    health = await x.connector.check(x.profile("fire"))
+    assert (health.ok, health.cause) == (False, Cause.OWN)
+    assert "read and write rights" in health.detail
+    result = await x.connector.publish(an_intent(x.profile("fire")), store)
+    assert isinstance(result, Retryable)
+    assert x.emulator.posts == []
+    x.emulator.access = "read-write"
+    assert isinstance(await x.connector.publish(an_intent(x.profile("fire")), store), Posted)
+
+
+async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
+    """Each post that X shows, and each deletion, by what its answers say; a post itself is counted from the ledger."""
+    fire, costs, now = x.profile("fire"), CallCosts.of(x.city), datetime.now(UTC)
+    await x.connector.check(fire)
+    assert costs.spent(now) == pytest.approx(READ_USD)
+    first = an_intent(fire, "One.")
+    posted = await x.connector.publish(first, store)
+    await x.connector.publish(an_intent(fire, "Two.", request_id="rbbbbbbbbbbbb"), store)
+    assert isinstance(posted, Posted)
+    assert costs.spent(now) == pytest.approx(READ_USD)
+    assert isinstance(x.connector, ListsPosts)
+    assert isinstance(x.connector, ReadsBack)
+    assert len(await x.connector.posts_of(fire, now - timedelta(hours=1))) == 2  # type: ignore[arg-type]
+    await x.connector.read_back(first, posted.remote_id)
+    await x.connector.retract(first, posted.remote_id)
+    assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)
