@@ -17,10 +17,15 @@
     box.focus();
   }
 
+  function worker() {
+    if (!window.trustedTypes) return "/worker.js";
+    return trustedTypes.createPolicy("onevoice", { createScriptURL: () => "/worker.js" }).createScriptURL("");
+  }
+
   async function subscribe() {
     if (!("serviceWorker" in navigator) || !("PushManager" in window)) return tell(form.dataset.cannot);
     if (await Notification.requestPermission() !== "granted") return tell(form.dataset.denied);
-    await navigator.serviceWorker.register("/worker.js");
+    await navigator.serviceWorker.register(worker());
     const ready = await navigator.serviceWorker.ready;
     const made = (await ready.pushManager.subscribe({
       userVisibleOnly: true, applicationServerKey: bytes(form.dataset.key),

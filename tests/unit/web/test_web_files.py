@@ -11,6 +11,9 @@ from services.web.render import HERE, STATIC, address_of_file
 VENDORED = {
     # npm pack htmx.org@4.0.1, dist/htmx.min.js; Zero-Clause BSD
     "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    # the same, dist/ext/hx-sse.min.js and dist/ext/hx-csp.min.js
+    "htmx-sse.min.js": "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103",
+    "htmx-csp.min.js": "a7e1e6711ae6c3e50ad300fba7936cbe8d07599cdae313414a179ddd6b26e143",
 }
 MOST_BYTES = 60_000
 
