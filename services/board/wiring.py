@@ -15,7 +15,7 @@ def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     handlers = BoardHandlers(runtime)
     bus, supervise = runtime.bus, runtime.supervisor.supervise
-    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what stands where")
+    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what is where")
     title = "dead letters, again or dropped"
     bus.serve(subjects.DESK_DEAD_ORDER, DeadLetterOrder.from_bytes, handlers.dead.on_order, title=title)
     bus.subscribe(subjects.HEALTH_ALL, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats")

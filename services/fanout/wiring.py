@@ -14,6 +14,7 @@ from services.fanout.acknowledging import Acknowledging
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
+from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
@@ -37,7 +38,9 @@ from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
 from services.fanout.resolving import Resolving
+from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
+from services.fanout.watching.renewal import CredentialRenewal
 from services.fanout.watching.watch import OutsideWatch
 from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
@@ -78,7 +81,7 @@ def compose(
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    credit = PrepaidCredit(runtime, runtime.city.settings.x)
+    credit = PrepaidCredit(runtime, runtime.city.settings.x, CallCosts.of(runtime.city))
     admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
     caller.on_reported = admission.on_reported
     earlier, starts = EarlierPosts(runtime), Starts()
@@ -95,6 +98,7 @@ def compose(
 
     runtime.health.waits = waits.shown
     runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
+    runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)
@@ -118,7 +122,13 @@ def _watch(
     """Look at the profiles: for posts that came from elsewhere, and whether each could be posted to."""
     outside, check = watching
     runtime.supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
-    checks = ProfileChecks(runtime, destinations, caller, starts, check)
+    renewal = CredentialRenewal(runtime.city, runtime.clock, runtime.log, destinations.of_platform)
+
+    async def renew() -> None:
+        await renewal.run(lambda: () if starts.under_way else runtime.control.profiles.values())
+
+    runtime.supervisor.supervise(renew)
+    checks = ProfileChecks(runtime, destinations, caller, starts, check, renewal.not_renewed)
     runtime.health.profiles = checks.troubles
     runtime.supervisor.supervise(checks.run)
 

@@ -62,7 +62,7 @@ class Texts:
 
 
 def sentences_of(language: str) -> dict[str, str]:
-    """Return what stands in the catalogue of a language itself."""
+    """Return what is in the catalogue of a language itself."""
     return dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
 
 

@@ -83,6 +83,9 @@ def test_a_repost_goes_where_it_was_not(city: Shell) -> None:
     assert [one["profile"] for one in done.body["deliveries"]] == ["fire-website"]
     nowhere = city.json("repost", request_id, *AS)
     assert (nowhere.status, nowhere.code) == (2, "about.targets")
+    recalled = city("recall", request_id, "--as", "fire-publisher", "--yes")
+    assert recalled.status == 2
+    assert f"onevoice recall {done.body['request_id']}" in " ".join((recalled.out + recalled.err).split())
 
 
 def test_what_is_not_out_is_not_corrected(city: Shell) -> None:
@@ -96,7 +99,12 @@ def test_withdraw_offers_the_recall(city: Shell) -> None:
     request_id, _, _ = published(city)
     done = city("withdraw", request_id, "--as", "fire-publisher")
     assert f"onevoice recall {request_id}" in done.out
-    assert city.json("recall", request_id, *AS).status == 0
+    recall = city.json("recall", request_id, *AS)
+    assert recall.status == 0
+    for told in (city("withdraw", request_id, "--as", "fire-publisher"), city("status", request_id)):
+        assert f"onevoice show {recall.body['request_id']}" in told.out
+        assert "onevoice recall" not in told.out
+    assert "onevoice recall" not in city("withdraw", recall.body["request_id"], "--as", "fire-publisher").out
 
 
 def test_withdraw_asks_on_a_terminal_whether_to_recall(city: Shell) -> None:
@@ -153,9 +161,9 @@ def test_history_tells_the_whole_chain_in_order(city: Shell) -> None:
 def test_the_website_says_by_itself_that_a_message_is_over(city: Shell) -> None:
     assert city.folder is not None
     text = words("Hydrants are flushed today.")
-    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "8s")
+    told = city("publish", text, *FIRE, "--as", "fire-publisher", "--dry-run", "--expires", "4s")
     assert "The website says then that it is no longer in force." in " ".join(told.out.split())
-    for lasts in ("8s", "24s", "72s"):
+    for lasts in ("4s", "16s", "64s"):
         done = city.json("publish", words("Hydrants are flushed."), *FIRE, "--expires", lasts, *AS)
         if done.status == 0:
             break  # else the machine was so slow that it was over before it stood

@@ -86,7 +86,7 @@ class Poison:
         return time.monotonic() - began
 
     async def posted(self, one: Sent) -> float:
-        """Wait until a message stands on its targets; return the seconds."""
+        """Wait until a message is on its targets; return the seconds."""
         began = time.monotonic()
 
         async def stands() -> bool:
@@ -133,7 +133,7 @@ class Poison:
         (post,) = await self.some(1, service="fanout", cause="failed")
         took = await self.posted(next_one)
         wrong = [
-            f"{one.text} stands already" for one in stuck if any(one.text in self.city.posts(t) for t in one.targets)
+            f"{one.text} is there already" for one in stuck if any(one.text in self.city.posts(t) for t in one.targets)
         ]
         wrong += [] if all("a planted bug" in one.reason for one in (*gate, post)) else ["a letter lacks its reason"]
         views = {one.request.request_id: one for one in (await self.board(query="pending")).requests or ()}

@@ -161,7 +161,7 @@ class Network:
         self.loop.outside(PULL_SECONDS + self.rng.random(), self._unanswered, process, durable, future)
 
     def _unanswered(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
-        """A question that stands at the server need not be repeated."""
+        """A question that is at the server need not be repeated."""
         if not any(waits is future for _, waits in self._waiting.get(durable, ())):
             self.pull(process, durable, future)
 
@@ -186,8 +186,8 @@ class Network:
             self._ask_again(process, durable, future)
             self.carry(process, partial(self._hand, message, process, future, found))
         self._waiting[durable] = queue
-        wakes = found.wakes_at(now)
-        if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now + ROUNDING:
+        wakes, alarm = found.wakes_at(now), self._alarms.get(durable, 0.0)
+        if queue and wakes is not None and (alarm <= now + ROUNDING or wakes < alarm - ROUNDING):
             when = max(wakes, now + 0.001)
             self._alarms[durable] = when
             self.loop.outside(when - now, self.dispatch, durable)
@@ -453,12 +453,14 @@ class SimSource:
         """Hear the feed; who subscribes again hears it once."""
         self._network.feeds[self._process.name] = Feed(self._process, on_entry)
 
-    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+    async def entries(
+        self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH
+    ) -> AsyncIterator[list[Entry]]:
         """Read batches until one comes back short; a replica may be behind, and an answer may break off."""
         network, rng = self._network, self._network.rng
         while True:
             behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
-            ask = partial(network.server.direct, after, pattern, BATCH, behind)
+            ask = partial(network.server.direct, after, pattern, size, behind)
             try:
                 batch = await _round_trip(network, self._process, ask, SILENCE_SECONDS)
             except nats.errors.Error as error:
@@ -471,7 +473,7 @@ class SimSource:
             if batch:
                 yield batch
                 after = batch[-1].seq
-            if len(batch) < BATCH:
+            if len(batch) < size:
                 return
 
     async def counts(self, pattern: str) -> dict[str, int]:

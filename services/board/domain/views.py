@@ -23,7 +23,7 @@ def request_view(
     put_aside: DeadLetterView | None = None,
     waits: Mapping[str, PostWait] | None = None,
 ) -> RequestView:
-    """Return a request with its verdict and how it stands on each profile.
+    """Return a request with its verdict and how it is on each profile.
 
     Args:
         state: what the fold holds of it.

@@ -43,7 +43,7 @@ async def withdraw(
             ).control_seq
             view = await fetch(here.link, whole_id, control_seq)
         _answer(desk, view, control_seq)
-        wanted = outcome.delivered(view) > 0 and not desk.as_json and await _wants_recall()
+        wanted = _can_be_recalled(view) and not desk.as_json and await _wants_recall()
     if not wanted:
         return Exit.DONE
     return await follow_up(desk, "recall", whole_id, options.MessageOptions(), options.PublishManner(officer=as_))
@@ -58,12 +58,19 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
-        if outcome.delivered(view):
+        if view.replaced_by is not None:
+            out.print(Text(f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"))
+        elif _can_be_recalled(view):
             out.print(Text("What is posted already stays there. To take it back:"))
             out.print(Text(f"  onevoice recall {whole_id}"))
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
+
+
+def _can_be_recalled(view: RequestView) -> bool:
+    """Say whether something of it is out that a recall takes back: a recall, and what was replaced, it does not."""
+    return outcome.delivered(view) > 0 and view.replaced_by is None and view.request.act != "recall"
 
 
 async def _wants_recall() -> bool:

@@ -120,9 +120,7 @@ def _hook(asked: Asked, form: str) -> Access:
     try:
         read_hook(address)
     except TokenFault as fault:
-        raise BadInput(
-            "connect.form", str(fault), "copy it whole, with all that stands after the question mark"
-        ) from fault
+        raise BadInput("connect.form", str(fault), "copy it whole, with all that is after the question mark") from fault
     return Access(address, account, remarks=("who knows the address may post: it is kept as a password",))
 
 

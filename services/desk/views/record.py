@@ -108,7 +108,7 @@ def exported(out: Console, found: CheckedExport, now: datetime) -> None:
     gaps = "; none between them is left out." if found.whole else "; others stand between them."
     out.print(Text(held + gaps))
     if statement.redacted:
-        opened = "The openings fit: what was taken out stands in the record."
+        opened = "The openings fit: what was taken out is in the record."
         hidden = "The audit key signed what is left; with its openings it can be held against the record."
         out.print(Text(f"{statement.redacted} of them are redacted. {opened if found.opened else hidden}"))
     entries(out, found.views, now)

@@ -217,6 +217,9 @@ def result(console: Console, view: RequestView) -> None:
         console.print(Text("No verdict yet.", style="yellow"))
     else:
         console.print(Text(word_of(view).upper(), style=VERDICT_STYLE[view.verdict.outcome]))
+    if view.replaced_by is not None:
+        said = f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"
+        console.print(Text(said, style="bold yellow"), width=width(console))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
     deliveries(console, view.deliveries)

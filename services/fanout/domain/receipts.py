@@ -94,7 +94,7 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
 
 
 def readable(bodies: Iterable[bytes]) -> list[Receipt]:
-    """Return the receipts among what stands on a receipt's subject; junk is passed over, as the fold does."""
+    """Return the receipts among what is on a receipt's subject; junk is passed over, as the fold does."""
     found = []
     for body in bodies:
         try:
@@ -145,7 +145,7 @@ def vanished(delivered: Receipt, now: datetime) -> Receipt:
 def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is another than was approved: a person has to look."""
     what = "; ".join(differences)
-    reason = f"it stands at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
+    reason = f"it is at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )

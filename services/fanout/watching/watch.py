@@ -82,7 +82,7 @@ class OutsideWatch:
             while not lock.take(wait=False):  # noqa: ASYNC110 - a lock of the kernel wakes nobody here
                 await asyncio.sleep(TURN_SECONDS)
             if not self._marks.load():
-                self._runtime.log.warning("the watch over the profiles begins: what stands there by now is not told")
+                self._runtime.log.warning("the watch over the profiles begins: what is there by now is not told")
             while True:
                 await self.turn()
                 await asyncio.sleep(TURN_SECONDS)
@@ -167,7 +167,7 @@ class OutsideWatch:
             settled.add(post.id)
 
     async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
-        """Return what stands on a profile by us since a time, by the ledger."""
+        """Return what is on a profile by us since a time, by the ledger."""
         ledger = self._runtime.ledger
         after = await ledger.first_since(since) - 1
         attempts, receipts = subjects.posted_to(profile.id)

@@ -70,7 +70,7 @@ class NatsDelivery:
 
     @cached_property
     def entry(self) -> Entry:
-        """What it is, and where it stands in its stream."""
+        """What it is, and where it is in its stream."""
         return to_entry(self._raw)
 
     @property
