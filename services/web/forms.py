@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from markupsafe import Markup, escape
@@ -70,13 +70,17 @@ class FormParts:
 
     def radios(self, name: str, legend: str, choices: Sequence[Choice], chosen: str = "", **options: Any) -> Markup:
         """Return choices of which one is taken; the id of each is ``<id>-<value>``."""
-        return self._choices("radios", name, legend, choices, {chosen}, **options)
-
-    def ticks(
-        self, name: str, legend: str, choices: Sequence[Choice], chosen: Collection[str] = (), **options: Any
-    ) -> Markup:
-        """Return choices of which any are taken; the id of each is ``<id>-<value>``."""
-        return self._choices("checkboxes", name, legend, choices, chosen, **options)
+        prefix, hint = options.pop("id", name), options.pop("hint", "")
+        items = [
+            {"value": value, "text": text, "id": f"{prefix}-{value}", "checked": value == chosen}
+            for value, text in choices
+        ]
+        parts: dict[str, Any] = {
+            "fieldset": {"legend": {"text": legend, "classes": "govuk-fieldset__legend--s"}},
+            "hint": {"text": hint} if hint else None,
+            "errorMessage": self._error(options.pop("error", "")),
+        }
+        return component("radios", name=name, idPrefix=prefix, items=items, **(parts | options))
 
     def tick(self, name: str, value: str, label: str) -> Markup:
         """Return one box to tick."""
@@ -98,28 +102,6 @@ class FormParts:
     def done(self, inside: str) -> Markup:
         """Return what was done just now."""
         return component("notification-banner", type="success", html=inside, titleText=self._texts("forms.done"))
-
-    def _choices(
-        self,
-        kind: str,
-        name: str,
-        legend: str,
-        choices: Sequence[Choice],
-        chosen: Collection[str],
-        **options: Any,
-    ) -> Markup:
-        prefix = options.pop("id", name)
-        items = [
-            {"value": value, "text": text, "id": f"{prefix}-{value}", "checked": value in chosen}
-            for value, text in choices
-        ]
-        hint, error = options.pop("hint", ""), options.pop("error", "")
-        parts: Mapping[str, Any] = {
-            "fieldset": {"legend": {"text": legend, "classes": "govuk-fieldset__legend--s"}} if legend else None,
-            "hint": {"text": hint} if hint else None,
-            "errorMessage": self._error(error),
-        }
-        return component(kind, name=name, idPrefix=prefix, items=items, **parts, **options)
 
     def _field(self, name: str, label: str, hint: str, error: str) -> dict[str, Any]:
         return {
