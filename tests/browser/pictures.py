@@ -11,7 +11,7 @@ GAP = 6
 SHEETS = {"phone": (120, 9, 198), "desk": (240, 6, 156)}
 """Width and height of one picture in pixels (the first and the last), and how many stand beside each other."""
 
-QUALITY = 3
+QUALITY = 7
 
 
 def sheet(folder: Path, manner: str, names: Sequence[str]) -> None:
