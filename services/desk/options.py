@@ -33,7 +33,7 @@ AsksAs = Annotated[
 ]
 _REQUEST = typer.Argument(
     metavar="ID",
-    help="The request; while it is open, an unambiguous beginning of its id is enough.",
+    help="The request; an unambiguous beginning of its id is enough.",
     autocompletion=completion.requests,
 )
 RequestId = Annotated[str, _REQUEST]
