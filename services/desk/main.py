@@ -25,14 +25,21 @@ def main() -> None:
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader (head, less) has gone: not an error
-        status = 0
+    except BrokenPipeError:  # the reader (head, less) has gone: no error, but where it kept the deed from being done
+        status = _UNWRITABLE if sent.left_undone() else 0
         _discard_output()
+        if status:
+            sys.stderr.write(
+                "error: whoever read the answer went away before anything was sent\n"
+                "  hint: nothing was done; type it again, without head or less behind it\n"
+                "  code: output.unread\n"
+            )
     except OSError as error:
         status = _UNWRITABLE
         _discard_output()
+        done = "nothing was sent" if sent.left_undone() else "what was asked may be done all the same"
         sys.stderr.write(
-            f"error: the answer could not be written: {error.strerror}; what was asked may be done all the same\n"
+            f"error: the answer could not be written: {error.strerror}; {done}\n"
             "  hint: free space, or write it somewhere else; onevoice pending shows what waits\n"
             "  code: output.unwritable\n"
         )

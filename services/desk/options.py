@@ -22,6 +22,15 @@ ActsAs = Annotated[
         autocompletion=completion.officers,
     ),
 ]
+LooksAs = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="OFFICER",
+        help="Whose key asks; else doctor's, or the first officer's in the city folder.",
+        autocompletion=completion.officers,
+    ),
+]
 AsksAs = Annotated[
     str | None,
     typer.Option(

@@ -19,6 +19,7 @@ from services.desk.city.profile_check import examine, keeps_credentials
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
+from services.desk.people import looking
 from services.desk.session import Session
 from services.desk.views import authority_health as authority
 from services.desk.views import health
@@ -87,7 +88,7 @@ async def remote(desk: Invocation, city: City, given: str | None) -> list[Line]:
 async def _broker(desk: Invocation, city: City, given: str | None, url: str) -> list[Line]:
     """Return a line for the broker, and those for what the services say."""
     try:
-        async with session.asking(desk, given) as here:
+        async with session.asking(desk, looking(city, given)) as here:
             source = "onevoice up runs it" if running_city(city) else "as in city.toml"
             first = Line("broker", Level.OK, f"{url} ({source}), asked as {here.user}")
             return [first, *await _certificates(city, url), await _integrity(here), *await _board(here)]
@@ -188,7 +189,9 @@ async def _streams(city: City, url: str) -> list[Line]:
 
 
 def _failed(check: str, error: OneVoiceError) -> Line:
-    return Line(check, Level.FAIL, error.message, error.hint, unreachable=isinstance(error, Unreachable))
+    mend = "; ".join(part for part in error.hint.split("; ") if not part.startswith("onevoice doctor"))
+    mend = mend or "start it (onevoice up, or its unit), or look into its log"
+    return Line(check, Level.FAIL, error.message, mend, unreachable=isinstance(error, Unreachable))
 
 
 def _loose(city: City, paths: list[Path]) -> list[str]:

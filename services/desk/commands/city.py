@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from services.desk import confirm
+from services.desk import confirm, sent
 from services.desk.app import Invocation, command, group
 from services.desk.city.profile_check import NO_CREDENTIAL
 from services.desk.connection.link import broker_url
@@ -35,8 +36,10 @@ def init(
     the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
     made here: people enrol on their own machines. An existing folder is never overwritten.
     """
-    from services.provision import ROOTS, demo_plan, interactive_plan, make_city
+    from services.provision import ROOTS, check_new, demo_plan, interactive_plan, make_city
 
+    sent.means_stopped("Stopped. Nothing was made.")
+    check_new(folder)
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
@@ -56,7 +59,7 @@ def init(
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
             *map(Text, _about_tokens(without)),
             *map(Text, _about_keys(city, demo)),
-            Text(f"Next: {then} --city {folder}"),
+            Text(f"Next: {then} --city {shlex.quote(str(folder))}"),
         ):
             out.print(line, soft_wrap=True)
 
@@ -120,6 +123,7 @@ def provision(desk: Invocation) -> int:
 
     city = desk.city()
     url = broker_url(city)
+    sent.means_stopped("Stopped here. Some may be made by now: the same command makes the rest.")
     done = asyncio.run(make(city, url))
 
     def draw(out: Console) -> None:

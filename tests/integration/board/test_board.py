@@ -175,7 +175,7 @@ async def test_a_request_that_is_over_is_found_by_the_beginning_of_its_id_too(
     await intake.submit("rsame2")
 
     async def open_one() -> bool:
-        return (await status(clerk, "rs"))["request"]["request_id"] == "rsame2"
+        return bool((await status(clerk, "rs"))["request"]["request_id"] == "rsame2")
 
     await eventually(open_one)
 

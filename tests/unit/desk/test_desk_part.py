@@ -52,9 +52,10 @@ def test_what_runs_a_city_says_what_is_not_installed(desk: DeskPart, tmp_path: P
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (2, "install.city_part")
     assert "onevoice[city]" in error["hint"]
-    alone = desk.python("-m", "services.intake", "--city", city)
-    assert alone.returncode == 2
-    assert alone.stderr.rstrip().endswith("(install.city_part)")
+    for name in ("intake", "townsquare"):
+        alone = desk.python("-m", f"services.{name}", "--city", city)
+        assert alone.returncode == 2, alone.stderr
+        assert alone.stderr.rstrip().endswith("(install.city_part)")
 
 
 def test_a_file_of_ours_that_is_missing_is_a_bug_and_no_missing_part() -> None:

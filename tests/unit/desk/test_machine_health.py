@@ -8,16 +8,20 @@ import pytest
 
 from schemas.events.audit import Checkpoint
 from services.desk.views.health import Level
-from services.desk.views.machine_health import PageAnswer, measures, officers_pages, witnesses
+from services.desk.views.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
 from tests.unit.desk.views import NOW
 
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
+MARK = PageMark("Vîlle d'été", "live")
+PAGE = '<body class="realm-live">\n<span class="name">Vîlle d&#39;été</span>'
 
 
 @pytest.mark.parametrize(
     ("answer", "level", "said"),
     [
-        (PageAnswer(200, ours=True), Level.OK, ORIGIN),
+        (PageAnswer(200, True, PAGE), Level.OK, ORIGIN),
+        (PageAnswer(200, True, PAGE.replace("été", "hiver")), Level.WARN, "another city or realm"),
+        (PageAnswer(200, True, PAGE.replace("live", "exercise")), Level.WARN, "another city or realm"),
         (PageAnswer(None), Level.WARN, f"{URL} does not answer"),
         (PageAnswer(200), Level.WARN, "another program"),
         (PageAnswer(421, ours=True), Level.WARN, "another address"),
@@ -25,7 +29,7 @@ URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
     ],
 )
 def test_the_officers_pages_have_a_line(answer: PageAnswer, level: Level, said: str) -> None:
-    line = officers_pages(answer, URL, ORIGIN)
+    line = officers_pages(answer, URL, ORIGIN, MARK)
     assert (line.check, line.level) == ("service web", level)
     assert said in line.detail
     assert bool(line.mend) == (level is not Level.OK)
