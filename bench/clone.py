@@ -95,7 +95,7 @@ class Cloner:
         }
 
     def _moved(self, seq: int, next_seq: int) -> int:
-        """Return where an entry of the template stands in the copy; what is older than it stays where it is."""
+        """Return where an entry of the template is in the copy; what is older than it stays where it is."""
         place = bisect.bisect_right(self._seqs, seq) - 1
         return seq if place < 0 else next_seq + place
 

@@ -79,7 +79,7 @@ class LedgerReader:
         """Wait until a request is delivered to so many profiles; return the receipts that say so, the last one last.
 
         Raises:
-            RuntimeError: not within the time, with what stands instead.
+            RuntimeError: not within the time, with what is there instead.
         """
         pattern = f"ledger.receipt.*.{request_id}"
         deadline = time.monotonic() + seconds

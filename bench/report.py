@@ -1,4 +1,4 @@
-"""docs/performance.md and its plots, from a result: the table stands between markers, all else is written by people."""
+"""docs/performance.md and its plots, from a result: the table is between markers, all else is written by people."""
 
 from __future__ import annotations
 

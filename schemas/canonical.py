@@ -41,7 +41,7 @@ def loads(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise StrictJsonError(f"not valid UTF-8 at byte {error.start}") from error
     try:
-        # raw_decode is quicker, and takes neither white space round the value nor what stands behind it.
+        # raw_decode is quicker, and takes neither white space round the value nor what is behind it.
         value, end = _DECODER.raw_decode(text) if text.startswith("{") else (None, -1)
         if end != len(text):
             value = _DECODER.decode(text)

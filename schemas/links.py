@@ -9,7 +9,7 @@
 
 A link ends before punctuation, quotes and brackets of every script but ASCII, before an ASCII sign of punctuation that
 nothing follows or that another link follows, before ``'s``, before a bracket without its partner, before the sign of
-emphasis that it stands in (``_``, ``~``), and where a pictograph, an arrow or a script that is written without spaces,
+emphasis that it is in (``_``, ``~``), and where a pictograph, an arrow or a script that is written without spaces,
 or whose particles are joined to a word, goes on after an ASCII letter or digit: ``https://mission.example/floodをご覧``.
 
 Pure. Source: RFC 3986 and 3987; twitter-text's rules as Mastodon uses them (config/initializers/twitter_regex.rb).
@@ -125,7 +125,7 @@ def without(text: str) -> str:
 
 
 def stands_in(text: str, address: str) -> bool:
-    """Say whether exactly this address stands in a text, not only a longer one that begins like it."""
+    """Say whether exactly this address is in a text, not only a longer one that begins like it."""
     return any(text.startswith(address, link.start) and link.end <= link.start + len(address) for link in find(text))
 
 

@@ -49,9 +49,9 @@ MOST_UPLOADS = 500
 class Stream:
     """A stream as it has to be. ``duplicate_window`` and ``max_age`` (0: for ever) in seconds.
 
-    ``max_msgs``: the oldest go when more come (-1: none ever goes). No stream has ``max_bytes``: the server sets such
-    bytes aside, both realms' would not fit a small disk, and a ledger that is full at a number stops a city whose disk
-    has room. What the disk still has is watched (services.audit.store_watch).
+    ``max_msgs``: the oldest go when more come (-1: none ever goes). ``share``: the part of the realm's store ([nats]
+    store_gb in city.toml) that it may fill; at its limit it takes nothing more, or where ``oldest_go`` the oldest go.
+    How full each is, is watched (services.audit.store_watch).
 
     ``republish`` is put before the subject under which each stored message is said once more (core NATS). ``direct``:
     it can be read in batches from any replica. ``atomic``: a batch is stored whole or not at all.
@@ -59,6 +59,8 @@ class Stream:
 
     name: str
     subjects: tuple[str, ...]
+    share: float
+    oldest_go: bool = False
     deny_delete: bool = True
     deny_purge: bool = True
     duplicate_window: float = 120.0
@@ -90,6 +92,7 @@ STREAMS = (
     Stream(
         LEDGER,
         (subjects.LEDGER_ALL,),
+        share=0.6,
         duplicate_window=6 * HOUR,
         republish=subjects.FEED,
         direct=True,
@@ -99,6 +102,7 @@ STREAMS = (
     Stream(
         MEDIA,
         (subjects.MEDIA_ALL,),
+        share=0.28,
         max_msgs_per_subject=1,
         discard_new=True,
         description="Pictures that requests name, by the hash of their bytes.",
@@ -106,6 +110,8 @@ STREAMS = (
     Stream(
         UPLOADS,
         (subjects.UPLOADS_ALL,),
+        share=0.05,
+        oldest_go=True,
         max_age=UPLOAD_SECONDS,
         max_msgs=MOST_UPLOADS,
         max_msgs_per_subject=1,
@@ -120,11 +126,14 @@ STREAMS = (
             subjects.MAX_DELIVERIES,
             subjects.MSG_TERMINATED,
         ),
+        share=0.05,
         description="What services could not handle or the server gave up, and how each letter ended.",
     ),
     Stream(
         TRIES,
         (subjects.TRIES_ALL,),
+        share=0.02,
+        oldest_go=True,
         deny_delete=False,
         deny_purge=False,
         max_msgs_per_subject=1,

@@ -68,7 +68,7 @@ _NOT_ON_THE_LIST = frozenset({"example", "vancouver"})
 
 
 def weighed(piece: str, link_length: int, *, is_link: bool, glued: bool = False) -> int:
-    """Return what a piece of a text weighs: a link (``schemas.links``), or what stands between two.
+    """Return what a piece of a text weighs: a link (``schemas.links``), or what is between two.
 
     X takes bare host names for links, too: each counts the larger of both. ``glued``: what a link follows without a
     space may make X take it for a part of something else.

@@ -31,6 +31,6 @@ def recalled(memory: Memory) -> Told:
 def _where(answer: Answer, what: str) -> list[str]:
     rows = answer.body["deliveries"]
     return [
-        f"cleared; the {what} stands on {len(rows)} profiles",
+        f"cleared; the {what} is on {len(rows)} profiles",
         *(f"{one['profile']}: {one['url']}" for one in rows[:2]),
     ]

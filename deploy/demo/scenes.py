@@ -143,7 +143,7 @@ def no_role(memory: Memory) -> Told:
 
 
 def one_voice(memory: Memory) -> Told:
-    """The PIO issues an emergency update with one command; it stands on every departmental profile."""
+    """The PIO issues an emergency update with one command; it is on every departmental profile."""
     text = (
         f"Emergency update 1: Highway 7 is closed east of Mission. Avoid the area. Next update at 15:00. {SITE}/alerts"
     )

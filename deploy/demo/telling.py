@@ -113,7 +113,7 @@ def refusal(answer: Answer) -> str:
 
 
 def deliveries(answer: Answer) -> list[str]:
-    """Return how many profiles it stands on, with a few of the URLs."""
+    """Return how many profiles it is on, with a few of the URLs."""
     rows = answer.body["deliveries"]
     lines = [f"cleared; delivered to {len(rows)} profiles"]
     lines += [f"{row['profile']}: {row['url']}" for row in rows[:3]]

@@ -173,7 +173,7 @@ class SettingsChange(Change):
 
 
 class Confirm(Contract):
-    """Confirm a proposal: the order that stands at the sequence ``proposal`` and has the hash ``order``."""
+    """Confirm a proposal: the order that is at the sequence ``proposal`` and has the hash ``order``."""
 
     action: Literal["confirm"] = "confirm"
     proposal: int

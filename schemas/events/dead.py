@@ -93,7 +93,7 @@ class MessageGivenUp(Contract):
     deliveries: int = 0
 
 
-class LetterOrder(Contract):
+class DeadLetterOrder(Contract):
     """``desk.dead.order``: send a letter again, or drop it with a reason."""
 
     order: Literal["again", "drop"]
@@ -101,14 +101,14 @@ class LetterOrder(Contract):
     reason: Reason | None = None
 
 
-class LetterReply(Contract):
+class DeadLetterReply(Contract):
     """The order is on record. ``again``: the service handles it now, and the letter's closing says how it went."""
 
     accepted: Literal[True] = True
     letter: int
 
 
-class LetterView(Contract):
+class DeadLetterView(Contract):
     """A letter as people are shown it. ``state``: open, sent_again (under way), or how it was closed."""
 
     letter: int

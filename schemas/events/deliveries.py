@@ -27,7 +27,7 @@ class Attempt(Contract):
     """``ledger.attempt.<profile>.<request_id>``: written before the platform is called, fenced on control.
 
     ``number`` counts the attempts of this request on this profile from 1. ``idempotency_key`` is the same for
-    all attempts of a revision on a profile. ``rule`` 2: it counts only if it is effective where it stands in the
+    all attempts of a revision on a profile. ``rule`` 2: it counts only if it is effective where it is in the
     ledger (services.kernel.fold.effective); absent: written before version 0.3, it counts as it is.
     """
 

@@ -10,7 +10,7 @@ from schemas.events.authority import Grant, Officer, Profile, Settings, Severity
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
 from schemas.events.broadcasts import ProfileTrouble
 from schemas.events.control import Posture, ProposedAction, UnknownPost
-from schemas.events.dead import LetterView
+from schemas.events.dead import DeadLetterView
 from schemas.events.deliveries import PostedView
 from schemas.events.enrolment import InviteView
 from schemas.events.notices import PromisedUpdate
@@ -225,7 +225,7 @@ class RequestView(Contract):
     deliveries: tuple[DeliveryView, ...] = ()
     withdrawn: bool = False
     replaced_by: Id | None = None
-    dead_letters: tuple[LetterView, ...] = ()
+    dead_letters: tuple[DeadLetterView, ...] = ()
     as_of: int = 0
     previous: Request | None = None
 
@@ -278,7 +278,7 @@ class BoardReply(Contract):
     officers: tuple[OfficerView, ...] | None = None
     authority: AuthorityView | None = None
     services: tuple[ServiceHealth, ...] | None = None
-    dead_letters: tuple[LetterView, ...] | None = None
+    dead_letters: tuple[DeadLetterView, ...] | None = None
     outside: tuple[OutsideView, ...] | None = None
     promised: tuple[PromisedUpdate, ...] | None = None
     posted: tuple[PostedView, ...] | None = None

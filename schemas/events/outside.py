@@ -1,4 +1,4 @@
-"""Outside posts: what stands on an official profile and did not come through the gate, and who has looked at it.
+"""Outside posts: what is on an official profile and did not come through the gate, and who has looked at it.
 
 Source: HUM.11(A) section 1, Oversight: the City monitors its official accounts for compliance.
 """
@@ -78,7 +78,7 @@ class AcknowledgementReply(Contract):
 
 
 class OutsideView(Contract):
-    """An outside post that stands at ``seq``, and who acknowledged it when, and with which words.
+    """An outside post that is at ``seq``, and who acknowledged it when, and with which words.
 
     Asked for by its id, it comes with what was kept: ``record`` is what the platform said (JSON), ``card`` the picture
     of its words (JPEG), both in base64.

@@ -96,5 +96,5 @@ class Assertion(Contract):
 
 
 def credential_id(raw: bytes) -> str:
-    """Return a credential's id as it stands in contracts."""
+    """Return a credential's id as it is in contracts."""
     return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")

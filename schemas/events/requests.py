@@ -21,6 +21,9 @@ Act = Literal["correct", "update", "recall", "all_clear", "repost"]
 REPLACING = frozenset({"correct", "recall"})
 """The acts after which the earlier message is not posted any more, anywhere."""
 
+ENDING = REPLACING | {"all_clear"}
+"""The acts after which the earlier message does not hold any more."""
+
 SCHEDULE_GRACE = timedelta(minutes=5)
 """So long after its time a scheduled message may still be posted; then it is missed."""
 

@@ -1,7 +1,8 @@
 """Watches how full the disk of the ledger is, and says so while there is time: what is on record is never taken away.
 
-Where the broker runs elsewhere it is asked what it stores, and the second copy's disk is looked at here. What the
-broker's disk gives says the account's limit, or ``store_gb`` in city.toml; without either nobody here can know.
+The broker is asked how full each stream is that has a limit (``store_gb`` in city.toml). Where it runs elsewhere it is
+asked what it stores in all too, and the second copy's disk is looked at here: what that broker's disk gives says the
+account's limit, or ``store_gb``; without either nobody here can know.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from services.kernel.runtime.service import Runtime
 
 WARN_AT = 0.7
 """The share of what may be stored at which people are told."""
+
+URGENT_AT = 0.9
+"""The share at which it is said more plainly."""
 
 GIVEN = 0.75
 """The share of a disk (what is free, and what is stored already) that nats-server takes for its streams (2.15)."""
@@ -79,6 +83,48 @@ class BrokerUse:
         return f"the broker's store nears its limit: {self.share:.0%} is used, {_size(self.used)} of {_size(self.most)}"
 
 
+@dataclass(frozen=True)
+class StreamUse:
+    """How full a stream is, in bytes; at ``most`` it takes nothing more."""
+
+    name: str
+    used: int
+    most: int
+
+    @property
+    def share(self) -> float:
+        """How much of it is used."""
+        return self.used / self.most
+
+    def trouble(self) -> str | None:
+        """Return what a person should know, if anything."""
+        if self.share < WARN_AT:
+            return None
+        return (
+            f"the stream {self.name} {'is nearly full' if self.share >= URGENT_AT else 'nears its limit'}: "
+            f"{self.share:.0%} is used, {_size(self.used)} of {_size(self.most)}; then nothing more is stored in it. "
+            "Raise store_gb under [nats] in city.toml, then onevoice provision"
+        )
+
+
+async def ask_streams(client: Client, seconds: float = 5.0) -> list[StreamUse]:
+    """Ask how full the streams are that have a limit, of those that take nothing more at it.
+
+    Raises:
+        OSError, ValueError, nats.errors.Error: the broker does not answer, or not as JetStream does.
+    """
+    found = []
+    for name in (streams.LEDGER, streams.MEDIA, streams.DEAD):
+        answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=seconds)
+        said = json.loads(answer.data)
+        if not isinstance(said, dict) or "config" not in said or "state" not in said:
+            raise ValueError(f"the broker's answer says nothing of {name}")
+        most = said["config"].get("max_bytes", -1)
+        if most > 0:
+            found.append(StreamUse(name, said["state"]["bytes"], most))
+    return found
+
+
 async def ask_broker(client: Client, store_gb: float | None, seconds: float = 5.0) -> BrokerUse:
     """Ask the broker what the realm's account stores.
 
@@ -116,12 +162,17 @@ def store_of(city: City) -> Path:
 
 
 class StoreWatch:
-    """Looks each minute. ``found`` and ``broker`` are the newest looks; None before them, and where they failed."""
+    """Looks each minute.
+
+    ``found`` and ``broker`` are the newest looks; None before them, and where they failed. ``streams``: those with a
+    limit.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.found: StoreUse | None = None
         self.broker: BrokerUse | None = None
+        self.streams: list[StreamUse] = []
 
     async def run(self) -> None:
         """Look until cancelled; what troubles is said by the heartbeat, and once in the log."""
@@ -133,22 +184,28 @@ class StoreWatch:
         """Look, and say what is so."""
         city, log = self._runtime.city, self._runtime.log
         self.found = self.broker = None
+        self.streams = []
         try:
             self.found = await asyncio.to_thread(look, store_of(city))
         except OSError as error:
             log.warning("the store cannot be looked at", error=str(error))
         else:
-            self._tell("store", self.found.trouble())
-        if broker_is_here(city):
-            return
+            self._report("store", self.found.trouble())
         try:
-            self.broker = await ask_broker(self._runtime.ledger.client, settings_now(city).nats.store_gb)
+            await self._ask()
         except (OSError, ValueError, nats.errors.Error) as error:
             log.warning("the broker does not say how much it stores", error=str(error) or type(error).__name__)
-        else:
-            self._tell("broker's store", self.broker.trouble())
 
-    def _tell(self, which: str, trouble: str | None) -> None:
+    async def _ask(self) -> None:
+        client, city = self._runtime.ledger.client, self._runtime.city
+        self.streams = await ask_streams(client)
+        for one in self.streams:
+            self._report(f"stream {one.name}", one.trouble())
+        if not broker_is_here(city):
+            self.broker = await ask_broker(client, settings_now(city).nats.store_gb)
+            self._report("broker's store", self.broker.trouble())
+
+    def _report(self, which: str, trouble: str | None) -> None:
         troubles = self._runtime.health.troubles
         if trouble is None:
             troubles.pop(which, None)
@@ -159,7 +216,7 @@ class StoreWatch:
 
     def measures(self) -> Iterator[Measure]:
         """Yield how much is used, of the fuller one of the disks, and what is free here, once it was looked at."""
-        shares = [one.share for one in (self.found, self.broker) if one is not None]
+        shares = [one.share for one in (self.found, self.broker, *self.streams) if one is not None]
         known = [share for share in shares if share is not None]
         if known:
             yield Measure("onevoice_store_used_ratio", max(known))

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from schemas import flow, streams, subjects
 from schemas.canonical import StrictJsonError
-from schemas.events.dead import Closing, DeadLetter, Ending, LetterOrder, LetterReply, LetterView, SendAgain
+from schemas.events.dead import Closing, DeadLetter, DeadLetterOrder, DeadLetterReply, DeadLetterView, Ending, SendAgain
 from schemas.events.desk import BoardQuery, BoardReply
 from schemas.roles import OFFICE_OR_APPROVER
-from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, letter_view
+from services.board.domain.dead_book import OVER, DeadBook, advisory, body_of, dead_letter_view
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.ledger.client import Conflict, Entry
 from services.kernel.runtime.service import Runtime, Sender
@@ -56,7 +56,7 @@ class DeadLetters:
         shown = tuple(book.letters.values()) if query.closed else book.open()
         return BoardReply(dead_letters=shown[-MAX_SHOWN:])
 
-    async def on_order(self, order: LetterOrder, sender: Sender) -> LetterReply:
+    async def on_order(self, order: DeadLetterOrder, sender: Sender) -> DeadLetterReply:
         """Put on record that an officer sends a dead letter again, or drops it.
 
         Raises:
@@ -77,9 +77,9 @@ class DeadLetters:
             )
         await (self._again(view, sender) if order.order == "again" else self._drop(view, sender, order.reason))
         runtime.log.info(f"dead letter: {order.order}", letter=view.letter, officer=sender, subject=view.subject)
-        return LetterReply(letter=view.letter)
+        return DeadLetterReply(letter=view.letter)
 
-    async def _again(self, view: LetterView, officer: str) -> None:
+    async def _again(self, view: DeadLetterView, officer: str) -> None:
         row = next((row for row in flow.SERVICES if row.name == view.service and row.again), None)
         if row is None or view.durable is None or not subjects.place_of(view.subject).kind:
             raise Refused(
@@ -97,7 +97,7 @@ class DeadLetters:
         )
         await self._runtime.ledger.keep(subjects.dead_again(row.name), order)
 
-    async def _drop(self, view: LetterView, officer: str, reason: str | None) -> None:
+    async def _drop(self, view: DeadLetterView, officer: str, reason: str | None) -> None:
         if reason is None:
             raise BadInput(
                 "dead.reason", "a dead letter is dropped for a reason, which goes on record", "--reason TEXT"
@@ -123,7 +123,7 @@ class DeadLetters:
         given_up = await self._runtime.ledger.get(found.stream_seq)
         return given_up.subject if given_up else ""
 
-    async def _whole(self, view: LetterView) -> LetterView:
+    async def _whole(self, view: DeadLetterView) -> DeadLetterView:
         entry = await self._runtime.ledger.next_in(streams.DEAD, view.letter - 1)
         if entry is None or entry.seq != view.letter:
             return view
@@ -131,10 +131,10 @@ class DeadLetters:
             letter = DeadLetter.from_bytes(entry.data)
         except (StrictJsonError, ValidationError):
             return body_of(view, entry.data)
-        return view.model_copy(update={"data_base64": letter_view(view.letter, letter, whole=True).data_base64})
+        return view.model_copy(update={"data_base64": dead_letter_view(view.letter, letter, whole=True).data_base64})
 
 
-def _known(book: DeadBook, number: int) -> LetterView:
+def _known(book: DeadBook, number: int) -> DeadLetterView:
     view = book.letters.get(number)
     if view is None:
         raise BadInput("dead.unknown", f"there is no dead letter {number}", _LIST)

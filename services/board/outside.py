@@ -23,7 +23,7 @@ _LIST = "onevoice outside list"
 
 
 class OutsidePosts:
-    """Answers what stands on profiles and did not come through the gate."""
+    """Answers what is on profiles and did not come through the gate."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime

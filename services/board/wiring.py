@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import subjects
-from schemas.events.dead import LetterOrder
+from schemas.events.dead import DeadLetterOrder
 from schemas.events.desk import BoardQuery, ServiceHealth
 from services.board.handlers import BoardHandlers
 from services.board.notify import Notifier
@@ -15,9 +15,9 @@ def wire(runtime: Runtime) -> None:
     """Register the handlers."""
     handlers = BoardHandlers(runtime)
     bus, supervise = runtime.bus, runtime.supervisor.supervise
-    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what stands where")
+    bus.serve(subjects.DESK_BOARD_QUERY, BoardQuery.from_bytes, handlers.on_query, title="what is where")
     title = "dead letters, again or dropped"
-    bus.serve(subjects.DESK_DEAD_ORDER, LetterOrder.from_bytes, handlers.dead.on_order, title=title)
+    bus.serve(subjects.DESK_DEAD_ORDER, DeadLetterOrder.from_bytes, handlers.dead.on_order, title=title)
     bus.subscribe(subjects.HEALTH_ALL, ServiceHealth.from_bytes, handlers.on_health, title="heartbeats")
     supervise(handlers.changes.broadcast)
     supervise(handlers.changes.beat)

@@ -260,7 +260,7 @@ def translations_of(rendered: Iterable[PlatformContent]) -> dict[str, str]:
 
 
 def _begins(text: str, chunk: str) -> bool:
-    """True when a text begins with a chunk, or with what stands behind its label (``Correction: ``)."""
+    """True when a text begins with a chunk, or with what is behind its label (``Correction: ``)."""
     return text.startswith((chunk, chunk.partition(": ")[2] or chunk))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from schemas.events.authority import Realm, Settings
 from schemas.events.control import Action
-from schemas.events.dead import LetterView
+from schemas.events.dead import DeadLetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
 from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
@@ -75,10 +75,10 @@ class Session:
             seen.remember(self.city, [(view.request.request_id, view.request.text) for view in reply.requests])
         return reply
 
-    async def pending(self) -> tuple[list[RequestView], tuple[LetterView, ...]]:
+    async def pending(self) -> tuple[list[RequestView], tuple[DeadLetterView, ...]]:
         """Return all that waits, page by page, the most urgent first, and the open dead letters."""
         views: list[RequestView] = []
-        failed: tuple[LetterView, ...] = ()
+        failed: tuple[DeadLetterView, ...] = ()
         after: str | None = None
         while True:
             reply = await self.board(BoardQuery(query="pending", after=after))

@@ -219,7 +219,15 @@ def acknowledgement(
     signer: Signer, view: OutsideView, *, realm: Realm, officer: str, reason: str, now: datetime
 ) -> Acknowledgement:
     """Sign that an officer has seen an outside post, and what came of it."""
-    statement = AcknowledgementStatement(
+    statement = acknowledgement_statement(view, realm=realm, officer=officer, reason=reason, now=now)
+    return acknowledged(statement, signer.sign(ACKNOWLEDGEMENT_TYPE, statement))
+
+
+def acknowledgement_statement(
+    view: OutsideView, *, realm: Realm, officer: str, reason: str, now: datetime
+) -> AcknowledgementStatement:
+    """Return that an officer has seen an outside post, to be signed."""
+    return AcknowledgementStatement(
         realm=realm,
         outside=view.post.outside,
         profile=view.post.profile,
@@ -230,9 +238,16 @@ def acknowledgement(
         expires_at=now + timedelta(seconds=ORDER_SECONDS),
         nonce=secrets.token_hex(16),
     )
-    envelope = signer.sign(ACKNOWLEDGEMENT_TYPE, statement)
+
+
+def acknowledged(statement: AcknowledgementStatement, envelope: Envelope) -> Acknowledgement:
+    """Return the event that carries a signed acknowledgement."""
     return Acknowledgement(
-        at=now, outside=view.post.outside, profile=view.post.profile, officer=officer, envelope=envelope
+        at=statement.issued_at,
+        outside=statement.outside,
+        profile=statement.profile,
+        officer=statement.officer,
+        envelope=envelope,
     )
 
 

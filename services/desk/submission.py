@@ -186,7 +186,7 @@ def _circumstances(here: Session, out: Outgoing, seen: PreviewReply) -> Circumst
 
 
 def _same_words(seen: PreviewReply, other: Any) -> bool:
-    """True when two renderings differ in nothing but when they were made and end: ``--expires 4h`` counts anew."""
+    """True when two renderings differ in nothing but when they were made and end: ``--expires 4h`` counts again."""
     when = {"created_at": seen.created_at, "expires": None}
 
     def plain(renderings: Any) -> list[Any]:

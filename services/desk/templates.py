@@ -48,7 +48,7 @@ class Template(Contract):
             raise ValueError(f"the text has a {rest[0]} that is not part of a field such as {{area}}")
         if lost := sorted(places ^ set(self.fields)):
             where = "the text, and is not under [fields]" if lost[0] in places else "[fields], and is not in the text"
-            raise ValueError(f"{lost[0]} stands in {where}")
+            raise ValueError(f"{lost[0]} is in {where}")
         return self
 
     def render(self, name: str, values: dict[str, str]) -> str:

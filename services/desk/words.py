@@ -102,6 +102,7 @@ def translations(given: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in given:
         code, equals, text = word.partition("=")
+        code = code.strip().lower()
         if not equals or not re.fullmatch(r"[a-z]{2,3}", code):
             said = f"{word[:40]!r} does not begin with the code of a language and '='"
             raise BadInput("lang.malformed", said, "--lang pa='the text in Punjabi' (codes: ISO 639)")
@@ -170,11 +171,13 @@ def _start_of(file: Path) -> bytes:
 def _text_in(raw: bytes, where: str) -> str:
     if len(raw) > MAX_TEXT_READ:
         raise BadInput("text.too_long", f"the text in {where} is longer than 1 MB", "a post is a few lines")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput("text.encoding", f"the text in {where} is UTF-16", "save it as UTF-8")
     try:
-        return raw.decode("utf-8").rstrip("\r\n")
+        return raw.decode("utf-8-sig").rstrip("\r\n")  # Windows writes a mark before a text in UTF-8
     except UnicodeDecodeError as error:
         raise BadInput(
-            "text.encoding", f"the text is not valid UTF-8 (byte {error.start})", "save it as UTF-8"
+            "text.encoding", f"the text in {where} is not valid UTF-8 (byte {error.start})", "save it as UTF-8"
         ) from error
 
 

@@ -38,6 +38,7 @@ from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
 from services.fanout.resolving import Resolving
 from services.fanout.watching.checks import ProfileChecks
+from services.fanout.watching.renewal import CredentialRenewal
 from services.fanout.watching.watch import OutsideWatch
 from services.kernel.base.city_file import CheckSection, OutsideSection
 from services.kernel.runtime.service import Runtime
@@ -80,7 +81,7 @@ def compose(
     caller = Caller(runtime, runtime.ledger.get_media)
     credit = PrepaidCredit(runtime, runtime.city.settings.x)
     admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
-    caller.on_told = admission.on_told
+    caller.on_reported = admission.on_reported
     earlier, starts = EarlierPosts(runtime), Starts()
     read_back = ReadBack(runtime, destinations, earlier, records, caller, starts, lease)
     conclusion = Conclusion(runtime, records, read_back)
@@ -118,7 +119,13 @@ def _watch(
     """Look at the profiles: for posts that came from elsewhere, and whether each could be posted to."""
     outside, check = watching
     runtime.supervisor.supervise(OutsideWatch(runtime, destinations, starts, outside).run)
-    checks = ProfileChecks(runtime, destinations, caller, starts, check)
+    renewal = CredentialRenewal(runtime.city, runtime.clock, runtime.log, destinations.of_platform)
+
+    async def renew() -> None:
+        await renewal.run(lambda: () if starts.under_way else runtime.control.profiles.values())
+
+    runtime.supervisor.supervise(renew)
+    checks = ProfileChecks(runtime, destinations, caller, starts, check, renewal.not_renewed)
     runtime.health.profiles = checks.troubles
     runtime.supervisor.supervise(checks.run)
 

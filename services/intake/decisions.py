@@ -37,11 +37,11 @@ class Decisions:
     async def append(self, approval: Approval, statement: ApprovalStatement, context: RequestContext) -> int:
         """Append a decision that was checked in this context; return its sequence.
 
-        A rejection or a return is fenced on the verdict, so that it never stands behind a clearing that its officer had
+        A rejection or a return is fenced on the verdict, so that it never is behind a clearing that its officer had
         not seen. An approval is fenced on its officer's own subject.
 
         Raises:
-            Conflict: something newer stands there.
+            Conflict: something newer is there.
         """
         subject = subjects.approval(approval.request_id, approval.officer)
         msg_id = canonical.sha256(subject.encode() + b"\n" + approval.envelope.to_bytes())

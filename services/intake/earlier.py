@@ -25,7 +25,21 @@ class EarlierRequests:
         state = await state_of(self._runtime, request_id)
         if state is None:
             raise BadInput("about.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
-        return earlier_of(state, self._runtime.fold.chain.replaced.get(request_id, ""))
+        chain = self._runtime.fold.chain
+        return earlier_of(state, chain.replaced.get(request_id, ""), await self._reposts_of(request_id))
+
+    async def _reposts_of(self, request_id: str) -> tuple[RequestState, ...]:
+        """Return the reposts of a request, of what it comes after and of these, that nothing replaced."""
+        chain = self._runtime.fold.chain
+        shown, found = {request_id, *chain.before(request_id)}, []
+        for name in chain.family(request_id):
+            if chain.earlier.get(name) not in shown or name in chain.replaced:
+                continue
+            state = await state_of(self._runtime, name)
+            if state is not None and state.request.act == "repost" and name != request_id:
+                shown.add(name)
+                found.append(state)
+        return tuple(found)
 
 
 async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:

@@ -175,7 +175,7 @@ class IntakeHandlers:
         await self.preparation.compute(screening.warm_up)
 
     async def _append_request(self, request: Request) -> int | None:
-        """Append a request create-only; return its sequence, or None when its id stands on the ledger already."""
+        """Append a request create-only; return its sequence, or None when its id is on the ledger already."""
         subject, msg_id = subjects.request(request.request_id), f"request.{request.request_id}"
         try:
             appended = await self.runtime.ledger.append(subject, request, msg_id=msg_id, expect_last=0, look=False)

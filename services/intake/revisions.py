@@ -20,7 +20,7 @@ from services.kernel.runtime.service import Runtime
 
 @dataclass(frozen=True)
 class Revisable:
-    """The request that is revised; ``repeated``: this very revision stands already."""
+    """The request that is revised; ``repeated``: this very revision is there already."""
 
     state: RequestState
     repeated: SubmitReply | None

@@ -7,7 +7,7 @@ realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read
 """
 
 from services.provision.broker.embedded import EmbeddedBroker
-from services.provision.broker.preflight import find_nats_server
+from services.provision.broker.preflight import find_nats_server, store_for
 from services.provision.broker.streams import Provisioned, provision
 from services.provision.city.city_init import ROOTS, check_new, make_city
 from services.provision.city.manifests import read_envelope, read_manifest
@@ -28,5 +28,6 @@ __all__ = [
     "provision",
     "read_envelope",
     "read_manifest",
+    "store_for",
     "write_templates",
 ]

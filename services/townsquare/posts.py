@@ -76,7 +76,7 @@ _Keyed: TypeAlias = tuple[StoredPost, asyncio.Future[None] | None]
 @dataclass
 class Posts:
     """All posts. ``folder`` holds posts.jsonl and media/. ``elsewhere``: the address on another server, by the id of
-    the copy that stands here, as a server has one of each post that somebody looked up.
+    the copy that is here, as a server has one of each post that somebody looked up.
     """
 
     folder: Path

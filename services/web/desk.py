@@ -47,7 +47,7 @@ class SharedPage:
 
 
 REFRESH_SECONDS = 0.5
-"""Between two makings of a page that browsers load anew by themselves."""
+"""Between two makings of a page that browsers load again by themselves."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ class WebDesk:
     told: dict[int, str] = field(default_factory=dict)
     """The newest entries as browsers get them, by sequence."""
     refreshes: JoinedAnswers[SharedPage] = field(default_factory=lambda: JoinedAnswers(REFRESH_SECONDS))
-    """Pages that many browsers load anew when the same news came."""
+    """Pages that many browsers load again when the same news came."""
 
     async def page(self, request: web.Request, template: str, /, status: int = 200, **values: Any) -> web.Response:
         """Fill in a page: its own values, and the top that all have. Raises OneVoiceError."""

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from services.desk.views.timetext import read_in, told
+from services.desk.views.timetext import in_city_time, read_in
 from services.kernel.base import logs
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable
 from services.web.desk import DESK, SESSION, SharedPage, WebDesk, desk_of, language_of, say, session_of
@@ -29,6 +29,7 @@ _CODES = {
     "request.id": 404,
     "request.ambiguous": 404,
     "draft.unknown": 404,
+    "outside.unknown": 404,
     "consult.over": 404,
     "session.ended": 401,
     "web.too_often": 429,
@@ -106,13 +107,13 @@ async def signed_in(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/profiles|/health")
+SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/outside|/profiles|/health")
 """Pages that are the same for each officer, but for the session's token."""
 
 
 @web.middleware
 async def one_for_all(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Make a page once for all browsers that load it anew because the same news came; each gets its own token."""
+    """Make a page once for all browsers that load it again because the same news came; each gets its own token."""
     session, desk = request.get(SESSION), desk_of(request)
     if session is None or request.headers.get("HX-Request") is None or not SHARED.fullmatch(request.path):
         return await handler(request)
@@ -171,7 +172,7 @@ def status_of(error: OneVoiceError) -> int:
 async def _error_page(request: web.Request, status: int, error: OneVoiceError) -> web.StreamResponse:
     desk = desk_of(request)
     if request.headers.get("Accept") == "application/json":
-        body = {"code": error.code, "message": told(error.message), "hint": told(error.hint)}
+        body = {"code": error.code, "message": in_city_time(error.message), "hint": in_city_time(error.hint)}
         return web.json_response({"error": body}, status=status)
     return await desk.page_if_blind(request, "error.html", status, error=error, refresh=False)
 

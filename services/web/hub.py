@@ -12,7 +12,7 @@ from services.kernel.base.clock import Clock, monotonic
 from services.web.domain.news import News, news_of
 
 KEPT = 20_000
-"""Entries that are kept for who comes back; whoever is further behind loads the page anew."""
+"""Entries that are kept for who comes back; whoever is further behind loads the page again."""
 
 ALIVE_SECONDS = 5.0
 """The board says once a second how far it is: after so long without it the pages are not live."""

@@ -19,7 +19,7 @@ SHARE = 4.0
 
 
 class JoinedAnswers(Generic[Answer]):
-    """Makes each answer anew, but one at a time and after a pause; nobody gets one that was begun before they asked."""
+    """Makes each answer again, but one at a time and after a pause; nobody gets one begun before they asked."""
 
     def __init__(self, pause: float) -> None:
         self._pause = pause

@@ -15,7 +15,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from services.desk.views.timetext import local, told
+from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
 from services.web.domain.language import LANGUAGES
 
@@ -60,7 +60,7 @@ class Texts:
 
 
 def sentences_of(language: str) -> dict[str, str]:
-    """Return what stands in the catalogue of a language itself."""
+    """Return what is in the catalogue of a language itself."""
     return dict(_flat(tomllib.loads((HERE / "texts" / f"{language}.toml").read_text("utf-8"))))
 
 
@@ -102,8 +102,8 @@ def environment(texts: Texts, clock: Clock) -> Environment:
 
     def in_english(text: str) -> str:
         if isinstance(text, Sentence) or texts.language == "en":
-            return told(text)
-        return Markup('<span lang="en">{}</span>').format(told(text)) if text else ""
+            return in_city_time(text)
+        return Markup('<span lang="en">{}</span>').format(in_city_time(text)) if text else ""
 
     def reach(message: Any) -> str:
         return texts.reach(len(message.targets), message.scope)

@@ -1,4 +1,4 @@
-"""What stands in front of every page: the one host name, and the headers."""
+"""What is in front of every page: the one host name, and the headers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ MOST = 2_000
 
 @dataclass
 class WebSession:
-    """One officer in one browser. ``number`` names it in the list; ``csrf`` stands in each of its forms."""
+    """One officer in one browser. ``number`` names it in the list; ``csrf`` is in each of its forms."""
 
     officer: str
     credential: str

@@ -19,7 +19,19 @@ from services.web.drafts import DraftFolder
 from services.web.front import errors_as_pages, on_prepare, one_for_all, own_forms, own_host, signed_in
 from services.web.hub import Hub
 from services.web.pages import city as city_pages
-from services.web.pages import consult, decisions, enroll, inquiries, live, messages, orders, push, sign_in, write
+from services.web.pages import (
+    consult,
+    decisions,
+    enroll,
+    inquiries,
+    live,
+    messages,
+    orders,
+    outside,
+    push,
+    sign_in,
+    write,
+)
 from services.web.push.devices import WokenDevices
 from services.web.push.waker import wake
 from services.web.render import catalogues, static_file
@@ -35,6 +47,11 @@ ROUTES = (
     web.get("/messages/{id}", messages.message),
     web.get("/holding", messages.holding),
     web.get("/inquiries", inquiries.inquiries),
+    web.get("/outside", outside.outside),
+    web.get("/outside/{id}", outside.outside_post),
+    web.get("/outside/{id}/card", outside.card),
+    web.get("/outside/{id}/record", outside.record),
+    web.post("/outside/{id}", outside.acknowledge),
     web.get("/live", live.live_page),
     web.get("/events", live.events),
     web.get("/state", city_pages.state),

@@ -11,9 +11,16 @@ from axe_playwright_python.async_playwright import Axe
 from PIL import Image
 from playwright.async_api import Browser
 
+from schemas import subjects
+from schemas.events.outside import OutsidePost
+from services.fanout.connectors.listing import ProfilePost
+from services.fanout.watching.evidence import card_of, record_of
+from services.kernel.base.city import load_city
+from services.kernel.base.clock import SystemClock
 from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone
 from tests.browser.pictures import SHEETS, sheet
 from tests.cli.conftest import Shell
+from tests.support.mission import Mission
 
 SCREENS = {
     "inbox": "/",
@@ -31,6 +38,8 @@ SCREENS = {
     "messages": "/messages",
     "holding": "/holding",
     "inquiries": "/inquiries",
+    "outside": "/outside",
+    "outside post": "/outside/3fa2b1",
     "people": "/people",
     "profiles": "/profiles",
     "health": "/health",
@@ -77,9 +86,39 @@ def _say(shell: Shell) -> str:
     return waits
 
 
+async def _from_outside(town: Town) -> None:
+    """Tell of a post as the watch does: what the platform said, and a picture of its words."""
+    assert town.shell.folder is not None
+    city = load_city(town.shell.folder, "live")
+    writer = await Mission(city).writer("fanout", town.broker)
+    now = SystemClock().now()
+    profile = (await writer.state()).profiles["fire-townsquare"]
+    found = ProfilePost("7", "https://townsquare.example/@fire/7", now, "Free barbecue at the hall!", {})
+    picture = card_of(profile, found, "today")
+    assert picture is not None
+    kept = [await writer.ledger.put_media(raw) for raw in (record_of(profile, found), picture)]
+    post = OutsidePost(
+        at=now,
+        outside="3fa2b1",
+        profile=profile.id,
+        platform=profile.platform,
+        account=profile.account,
+        remote_id=found.id,
+        url=found.url,
+        published_at=now,
+        text=found.text,
+        record_sha256=kept[0],
+        card_sha256=kept[1],
+        worker="one",
+    )
+    await writer.ledger.append(subjects.outside(post.profile, post.outside), post)
+    await writer.client.close()
+
+
 async def filled(phone: OfficerPhone) -> dict[str, str]:
     """Make what the screens show: a crisis, messages, a draft."""
     waits = await asyncio.to_thread(_say, phone.town.shell)
+    await _from_outside(phone.town)
     await phone.go("/write")
     await phone.press("Begin")
     await phone.at("/write/")

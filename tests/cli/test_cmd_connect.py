@@ -22,7 +22,7 @@ import pytest
 
 from services.desk.city.profile_check import token_problems
 from services.desk.connect import consent, mastodon
-from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token
+from services.fanout.connectors.tokens import TokenFault, expiry_of, read_token, renewal_path
 from services.kernel.base.city import load_city
 from services.townsquare.server import start
 from tests.cli.conftest import Done, Shell
@@ -244,6 +244,27 @@ def test_a_right_that_was_not_granted_is_named(desk: Desk, browser: Browser, pla
     assert not desk.token(f"fire-{platform}").exists()
 
 
+@pytest.mark.parametrize(
+    ("platform", "right"),
+    [
+        ("facebook", "pages_manage_engagement"),
+        ("instagram", "instagram_business_manage_comments"),
+        ("linkedin", "w_organization_social_feed"),
+    ],
+)
+def test_without_the_right_to_answer_it_is_kept_with_a_remark(
+    desk: Desk, browser: Browser, platform: str, right: str
+) -> None:
+    """Posting comes first: who left that box unchecked can still warn the town."""
+    desk.of[platform].logins.withheld = frozenset({right})
+    done = desk.connect(platform, stdin=APPLICATION)
+    desk.of[platform].logins.withheld = frozenset()
+    assert done.status == 0, done.body
+    [said] = [one for one in done.body["remarks"] if right in one]
+    assert "may post" in said
+    assert all(right not in one for one in desk.connect(platform, "--yes", stdin=APPLICATION).body["remarks"])
+
+
 def test_keys_that_may_only_read_are_refused(desk: Desk, browser: Browser) -> None:
     desk.of["x"].access = "read"
     done = desk.connect("x", stdin=KEYS)
@@ -374,6 +395,57 @@ def test_a_credential_may_be_kept_elsewhere(desk: Desk, tmp_path: Path) -> None:
     assert path.read_text().strip() == f"file:{secret}"
     printed = desk.connect("facebook", *given, f"exec:/bin/cat {secret}")
     assert (printed.status, path.read_text().strip()) == (0, f"exec:/bin/cat {secret}"), printed
+
+
+def test_credentials_are_sealed_with_a_key_that_lies_elsewhere(desk: Desk, tmp_path: Path) -> None:
+    """What stands there and what comes later; a reference stays one; another key seals all anew."""
+    given = ("--account", "@MissionFire")
+    assert desk.connect("telegram", *given, stdin=f"{telegram.TOKEN}\n".encode()).status == 0
+    path, key, other = desk.token("fire-telegram"), tmp_path / "key", tmp_path / "other"
+    desk.token("fire-x").touch(mode=0o600)
+    desk.token("fire-x").write_text("env:FIRE_X_KEYS\n")
+    for wrong in ("a-key-itself", f"file:{desk.folder}/key", "file:key", "env:ONEVOICE_NO_SUCH"):
+        refused = desk.city.json("profiles", "seal", "--key", wrong, "--yes")
+        assert (refused.status, refused.code) == (2, "seal.key"), wrong
+    assert path.read_text().strip() == telegram.TOKEN
+    for one in (key, other):
+        done = desk.city.json("profiles", "seal", "--key", f"file:{one}", "--yes")
+        assert done.status == 0, done
+        assert done.body["key_made"] is True
+        assert "fire-telegram.token" in done.body["sealed"]
+        assert done.body["elsewhere"] == ["fire-x.token"]
+        assert stat.S_IMODE(one.stat().st_mode) == stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert path.read_text().startswith("sealed:")
+        assert read_token(path) == telegram.TOKEN
+    key.unlink()
+    assert desk.connect("telegram", *given, "--yes", stdin=f"{telegram.TOKEN}\n".encode()).status == 0
+    assert path.read_text().startswith("sealed:")
+    assert read_token(path) == telegram.TOKEN
+    kept = other.read_bytes()
+    other.unlink()
+    refused = desk.connect("telegram", *given, "--yes", stdin=f"{telegram.TOKEN}\n".encode())
+    assert (refused.status, refused.code) == (2, "connect.key"), refused
+    failed = desk.city.json("profiles", "seal", "--key", f"file:{key}", "--yes")
+    assert failed.status == 2
+    assert "fire-telegram.token" in failed.body["failed"]
+    other.touch(mode=0o600)
+    other.write_bytes(kept)
+    assert read_token(path) == telegram.TOKEN, "the old key stays named while it is needed"
+
+
+def test_linkedin_gives_what_renews_its_token(desk: Desk, browser: Browser) -> None:
+    """To a partner's application; it is kept beside the token, mode 0600, and never shown."""
+    desk.of["linkedin"].refresh_token = "a-refresh-token"
+    done = desk.connect("linkedin", stdin=APPLICATION)
+    desk.of["linkedin"].refresh_token = ""
+    assert kept(desk, done, "fire-linkedin") == linkedin.token_of("1001")
+    path = renewal_path(desk.token("fire-linkedin"))
+    assert read_token(path) == f"{CLIENT}:{SECRET}:a-refresh-token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "a-refresh-token" not in done.out + done.err
+    assert done.body["remarks"] == ["it is renewed by itself for 365 days"]
+    assert kept(desk, desk.connect("linkedin", "--yes", stdin=APPLICATION), "fire-linkedin")
+    assert not path.exists(), "what renewed the credential before renews nothing of the new one"
 
 
 def test_a_credential_may_be_in_the_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

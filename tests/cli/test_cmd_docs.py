@@ -1,6 +1,6 @@
 """Each command that a document tells a reader to type is typed here, in the order of the documents, at one city.
 
-A command that cannot be typed here stands in ELSEWHERE with the test that gives it, or with the reason. A new command
+A command that cannot be typed here is in ELSEWHERE with the test that gives it, or with the reason. A new command
 in a document is run, or has to be put there.
 """
 
@@ -212,7 +212,7 @@ def test_most_commands_were_typed(stage: Stage) -> None:
 
 
 def test_the_program_of_the_readme_submits_a_request(city: Shell) -> None:
-    """As it stands there, but for the address and the folder; the same event again is the same request."""
+    """As it is there, but for the address and the folder; the same event again is the same request."""
     (program,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert city.folder is not None
     running = running_city(load_city(city.folder))

@@ -83,6 +83,9 @@ def test_a_repost_goes_where_it_was_not(city: Shell) -> None:
     assert [one["profile"] for one in done.body["deliveries"]] == ["fire-website"]
     nowhere = city.json("repost", request_id, *AS)
     assert (nowhere.status, nowhere.code) == (2, "about.targets")
+    recalled = city("recall", request_id, "--as", "fire-publisher", "--yes")
+    assert recalled.status == 2
+    assert f"onevoice recall {done.body['request_id']}" in " ".join((recalled.out + recalled.err).split())
 
 
 def test_what_is_not_out_is_not_corrected(city: Shell) -> None:
@@ -96,9 +99,14 @@ def test_withdraw_offers_the_recall(city: Shell) -> None:
     request_id, _, _ = published(city)
     done = city("withdraw", request_id, "--as", "fire-publisher")
     assert f"onevoice recall {request_id}" in done.out
-    assert "is posted everywhere already: nothing is left to stop." in done.out
+    assert "is done everywhere already: nothing is left to stop." in done.out
     assert "WITHDRAWN" not in city("status", request_id).out
-    assert city.json("recall", request_id, *AS).status == 0
+    recall = city.json("recall", request_id, *AS)
+    assert recall.status == 0
+    for told in (city("withdraw", request_id, "--as", "fire-publisher"), city("status", request_id)):
+        assert f"onevoice show {recall.body['request_id']}" in told.out
+        assert "onevoice recall" not in told.out
+    assert "onevoice recall" not in city("withdraw", recall.body["request_id"], "--as", "fire-publisher").out
 
 
 def test_withdraw_asks_on_a_terminal_whether_to_recall(city: Shell) -> None:
@@ -106,7 +114,7 @@ def test_withdraw_asks_on_a_terminal_whether_to_recall(city: Shell) -> None:
     order = ["withdraw", request_id, "--as", "fire-publisher"]
     status, said = talk(city, order, {"Take it back now? [y/N]": "n"})
     assert (status, page(url) != "") == (0, True), said
-    assert f"{request_id} is posted everywhere already" in said
+    assert f"{request_id} is done everywhere already" in said
     status, said = talk(city, order, {"Take it back now? [y/N]": "y", "Accept": "y", "Go on? [y/N]": "y"})
     assert (status, page(url)) == (0, ""), said
     assert "Taken back on 1 of 1 profile." in said

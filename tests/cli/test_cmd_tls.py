@@ -96,6 +96,7 @@ DOCTOR = "doctor"
 """It looks at the rest as well, and shows the error in its line for the broker."""
 OFFLINE = (
     "profiles connect bluesky fire-bluesky",
+    "profiles seal --key file:/etc/onevoice/credentials.key",
     "init",
     "deploy",
     "tls",

@@ -163,7 +163,7 @@ def _resolution(city: FaultCity, request: Request, profile: str, seq: int, url: 
 
 
 async def delivered(city: FaultCity, one: Sent, seconds: float = 60.0) -> None:
-    """Wait until a message stands on each of its targets."""
+    """Wait until a message is on each of its targets."""
 
     async def stands() -> bool:
         return all(one.text in city.posts(target) for target in one.targets)

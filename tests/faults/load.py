@@ -56,7 +56,7 @@ class Load:
         return one
 
     async def approve(self, one: Sent, officer: str = "", deadline: float | None = None) -> None:
-        """Sign the request as it stands in the ledger, and hand the signature in until that is acked."""
+        """Sign the request as it is in the ledger, and hand the signature in until that is acked."""
         until, who = deadline or asyncio.get_running_loop().time() + 60.0, officer or self.officer
         approval = an_approval(self.city.city, await self._request(one, until), who)
         await self._tell(subjects.DESK_APPROVAL_SUBMIT, approval.to_bytes(), until, who)

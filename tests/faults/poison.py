@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import streams, subjects
-from schemas.events.dead import LetterOrder, LetterView
+from schemas.events.dead import DeadLetterOrder, DeadLetterView
 from schemas.events.desk import BoardQuery, BoardReply
 from tests.faults.harness import FaultCity
 from tests.faults.load import Load, Sent
@@ -61,17 +61,17 @@ class Poison:
         desk = await self.city.desk("mcpe")
         return BoardReply.from_value(await desk.ask(subjects.DESK_BOARD_QUERY, BoardQuery(**query)))
 
-    async def letters(self) -> tuple[LetterView, ...]:
+    async def letters(self) -> tuple[DeadLetterView, ...]:
         """The open letters."""
         return (await self.board(query="dead")).dead_letters or ()
 
     async def order(self, letter: int, what: str, reason: str | None = None) -> None:
         """Order, as the mcpe."""
         desk = await self.city.desk("mcpe")
-        answer = await desk.ask(subjects.DESK_DEAD_ORDER, LetterOrder(order=what, letter=letter, reason=reason))
+        answer = await desk.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order=what, letter=letter, reason=reason))
         assert answer.get("accepted"), answer
 
-    async def again(self, *letters: LetterView) -> float:
+    async def again(self, *letters: DeadLetterView) -> float:
         """Send letters again and wait until all are handled; return the seconds."""
         began = time.monotonic()
         for view in letters:
@@ -86,7 +86,7 @@ class Poison:
         return time.monotonic() - began
 
     async def posted(self, one: Sent) -> float:
-        """Wait until a message stands on its targets; return the seconds."""
+        """Wait until a message is on its targets; return the seconds."""
         began = time.monotonic()
 
         async def stands() -> bool:
@@ -95,14 +95,14 @@ class Poison:
         await eventually(stands, self.seconds)
         return time.monotonic() - began
 
-    async def some(self, count: int, **same: Any) -> list[LetterView]:
+    async def some(self, count: int, **same: Any) -> list[DeadLetterView]:
         """Wait for that many open letters of a kind."""
 
-        async def there() -> list[LetterView]:
+        async def there() -> list[DeadLetterView]:
             found = [one for one in await self.letters() if all(getattr(one, k) == v for k, v in same.items())]
             return found if len(found) >= count else []
 
-        found: list[LetterView] = await eventually(there, self.seconds)
+        found: list[DeadLetterView] = await eventually(there, self.seconds)
         if len(found) != count:
             self.wrong.append(f"{len(found)} letters of {same}, not {count}")
         return found
@@ -133,7 +133,7 @@ class Poison:
         (post,) = await self.some(1, service="fanout", cause="failed")
         took = await self.posted(next_one)
         wrong = [
-            f"{one.text} stands already" for one in stuck if any(one.text in self.city.posts(t) for t in one.targets)
+            f"{one.text} is there already" for one in stuck if any(one.text in self.city.posts(t) for t in one.targets)
         ]
         wrong += [] if all("a planted bug" in one.reason for one in (*gate, post)) else ["a letter lacks its reason"]
         views = {one.request.request_id: one for one in (await self.board(query="pending")).requests or ()}

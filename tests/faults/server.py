@@ -201,7 +201,7 @@ def _picture(number: int) -> bytes:
 
 
 async def _through(city: FaultCity, load: Load, after: str = "it") -> float:
-    """Return the seconds until a new message stands on a profile."""
+    """Return the seconds until a new message is on a profile."""
     began = asyncio.get_running_loop().time()
     try:
         await delivered(city, await load.send(SQUARES[-1], seconds=120.0))

@@ -99,7 +99,7 @@ async def compare(city: FaultCity, load: Load, *, seconds: float = SETTLE_SECOND
             count = public.get(target, []).count(one.text)
             doubles += max(0, count - 1)
             if count and not await _was_cleared(ledger, one.request_id):
-                wrong.append(f"{one.request_id} stands on {target} and was never cleared")
+                wrong.append(f"{one.request_id} is on {target} and was never cleared")
             receipt = receipts.get((one.request_id, target))
             if one.approved and receipt is None:
                 lost += 1
@@ -118,7 +118,7 @@ def _at_odds(one: Sent, target: str, receipt: Receipt, count: int) -> list[str]:
     if str(receipt.outcome) == "delivered" and count == 0 and target.endswith("-townsquare"):
         return [f"{one.request_id} is called delivered on {target} and does not stand there"]
     if str(receipt.outcome) in ("failed", "withheld", "expired") and count:
-        return [f"{one.request_id} is called {receipt.outcome} on {target} and stands there"]
+        return [f"{one.request_id} is called {receipt.outcome} on {target} and is there"]
     return []
 
 

@@ -25,7 +25,7 @@ def test_no_schema_is_left_over() -> None:
 
 
 def test_asyncapi_is_up_to_date_and_names_what_is_served() -> None:
-    """The AsyncAPI document follows the subscribers, and each served desk subject stands in it."""
+    """The AsyncAPI document follows the subscribers, and each served desk subject is in it."""
     path, text = asyncapi()
     assert text == path.read_text(encoding="utf-8")
     addresses = {channel["address"] for channel in json.loads(text)["channels"].values()}

@@ -25,7 +25,7 @@ def answer_to(rig: BlueskyRig, address: str) -> Intent:
 
 @pytest.mark.parametrize("by", ["did", "handle"])
 async def test_an_answer_stands_under_the_post_once(bluesky: BlueskyRig, by: str) -> None:
-    """In the thread that the question stands in; a repeat by another process finds it; it reads back as approved."""
+    """In the thread that the question is in; a repeat by another process finds it; it reads back as approved."""
     opened = await published(bluesky, an_intent(bluesky.profile("fire"), "Boil water."))
     asking = an_intent(bluesky.profile("water"), "May I drink it?", request_id="rccccccccccc")
     question = await published(bluesky, replace(asking, follows=opened.remote_id))

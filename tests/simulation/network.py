@@ -161,7 +161,7 @@ class Network:
         self.loop.outside(PULL_SECONDS + self.rng.random(), self._unanswered, process, durable, future)
 
     def _unanswered(self, process: Process, durable: str, future: asyncio.Future[Any]) -> None:
-        """A question that stands at the server need not be repeated."""
+        """A question that is at the server need not be repeated."""
         if not any(waits is future for _, waits in self._waiting.get(durable, ())):
             self.pull(process, durable, future)
 
@@ -186,8 +186,8 @@ class Network:
             self._ask_again(process, durable, future)
             self.carry(process, partial(self._hand, message, process, future, found))
         self._waiting[durable] = queue
-        wakes = found.wakes_at(now)
-        if queue and wakes is not None and self._alarms.get(durable, 0.0) <= now + ROUNDING:
+        wakes, alarm = found.wakes_at(now), self._alarms.get(durable, 0.0)
+        if queue and wakes is not None and (alarm <= now + ROUNDING or wakes < alarm - ROUNDING):
             when = max(wakes, now + 0.001)
             self._alarms[durable] = when
             self.loop.outside(when - now, self.dispatch, durable)

@@ -89,7 +89,7 @@ class Platforms:
         self.called: list[tuple[float, str, str, str]] = []
 
     def known(self, platform: str, intent: Intent) -> Post | None:
-        """Return what stands under a key, where the platform has a natural key or honours one."""
+        """Return what is under a key, where the platform has a natural key or honours one."""
         if platform != "website" and not self.keyed:
             return None
         same = (post for post in self.posts if (post.profile, post.key) == (intent.profile.id, intent.idempotency_key))

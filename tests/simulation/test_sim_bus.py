@@ -19,9 +19,25 @@ from tests.simulation.network import Network, SimClient, SimLedger
 from tests.simulation.realtime import LivingProcess, RealTimeLoop
 from tests.simulation.run import town
 from tests.simulation.runtime import SimFile, SimLog, SimService
-from tests.simulation.server import Server
+from tests.simulation.server import Durable, Server
 from tests.support.bus_contract import BusContract, BusStage, Handlers
 from tests.support.mission import now
+
+
+async def test_what_is_to_come_again_soon_does_not_wait_for_an_ack_that_is_due_later() -> None:
+    server, control = Server(now, Random(1)), streams.EOC_STATE_CONTROL
+    network: Any = Network(RealTimeLoop(), server, Random(2))  # type: ignore[arg-type]
+    ledger, puller = SimLedger(), LivingProcess()
+    ledger.bind(SimClient(network, puller))  # type: ignore[arg-type]
+    await ledger.append(subjects.CONTROL, Genesis(at=now(), manifest=read_envelope(town().city)), expect_last=0)
+    server.durables[control.durable] = Durable(control)
+    first, again = (asyncio.get_running_loop().create_future() for _ in range(2))
+    network.pull(puller, control.durable, first)
+    delivery = await asyncio.wait_for(first, control.ack_wait / 2)
+    network.pull(puller, control.durable, again)
+    await asyncio.sleep(0.05)  # it stands at the server, which knows only of the ack that is due
+    await delivery.nak(0.1)
+    assert (await asyncio.wait_for(again, control.ack_wait / 2)).count == 2
 
 
 class TestSimulated(BusContract):

@@ -126,7 +126,7 @@ class Desk:
         return await self.order(action, subjects.DESK_REGISTRY_ORDER, **changes)
 
     async def board(self, query: str, request_id: str | None = None) -> dict[str, Any]:
-        """Ask the board, which answers once it has folded what stands in the ledger now."""
+        """Ask the board, which answers once it has folded what is in the ledger now."""
         question = BoardQuery(query=query, request_id=request_id, at_least=await self.newest() or None)
 
         async def answered() -> dict[str, Any] | None:
@@ -326,7 +326,7 @@ class Mission:
         return (await self._looker.js.stream_info(streams.LEDGER)).state.last_seq
 
     async def writer(self, service: str, url: str | None = None) -> Writer:
-        """Connect with a service's key, to the broker or to what stands before it."""
+        """Connect with a service's key, to the broker or to what is before it."""
         denials: list[str] = []
         path = self.city.service_key_path(service)
         client = await self._client(path, service.replace("_", "-"), denials, url)

@@ -77,7 +77,7 @@ def test_each_file_that_a_document_names_is_there(path: Path) -> None:
 
 
 def test_each_decision_stands_in_a_file_of_its_number() -> None:
-    """Each ADR has a number of its own, stands in the list, and says what became of it."""
+    """Each ADR has a number of its own, is in the list, and says what became of it."""
     folder = ROOT / "docs" / "adr"
     adrs = sorted(path for path in folder.glob("0*.md") if path.name != "0000-template.md")
     listed = (folder / "README.md").read_text(encoding="utf-8")

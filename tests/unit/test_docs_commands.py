@@ -77,7 +77,7 @@ def _misused(command: Any, rest: list[str]) -> str:
 
 
 def told(path: Path) -> Iterator[tuple[list[str], bool]]:
-    """Yield each command of a document, and whether it is one to be typed as it is (it stands in a block)."""
+    """Yield each command of a document, and whether it is one to be typed as it is (it is in a block)."""
     text = path.read_text(encoding="utf-8")
     for line in lines_of(text):
         yield from ((words, True) for words in spoken(line))

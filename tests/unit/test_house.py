@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FUNCTION = 50
 LONGEST_FILE = 300
 
-# What stands above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
+# What is above the rule, and how long it may be. An entry only shrinks, and goes when the rule is kept.
 LONG_FUNCTIONS: dict[str, int] = {}
 LONG_FILES: dict[str, int] = {}
 

@@ -1,6 +1,6 @@
 """What counts of a request: its newest verdict at the control revision in force, and each officer's genuine decision.
 
-What does not count stands in the record all the same, and ledgers of before version 0.3 are judged by it.
+What does not count is in the record all the same, and ledgers of before version 0.3 are judged by it.
 """
 
 from __future__ import annotations

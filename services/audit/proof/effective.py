@@ -1,7 +1,7 @@
 """When an attempt of version 0.3 counts: the audit's own reading of the rule. Pure.
 
 Services have it in services.kernel.fold.effective; nothing is shared, so that a mistake in either is found by
-the other. An attempt counts by its bytes and what stands before it: one that does not is *void*. What no worker of ours
+the other. An attempt counts by its bytes and what is before it: one that does not is *void*. What no worker of ours
 would write is reported; that another one was quicker is not. Source: ADR 17.
 """
 

@@ -55,7 +55,7 @@ class MadeExport:
 
 @dataclass(frozen=True)
 class CheckedExport:
-    """What an export that stands shows. ``opened``: what was taken out was shown, and stands in the record as well."""
+    """What an export that stands shows. ``opened``: what was taken out was shown, and is in the record as well."""
 
     city: str
     checkpoint: Checkpoint
@@ -74,7 +74,7 @@ def export_record(city: City, wanted: Wanted, now: datetime, signer: Signer | No
     """Return the export of what is sealed; ``signer`` is the audit key, needed where words are taken out.
 
     Raises:
-        BadInput: ``export.empty``; ``export.manifest``: a word stands in the manifest, which every proof shows.
+        BadInput: ``export.empty``; ``export.manifest``: a word is in the manifest, which every proof shows.
         Unproven: the record is damaged, does not begin with a manifest, or is not sealed yet.
     """
     reader, found = reader_of(city), list[tuple[int, RecordEntry]]()
@@ -122,7 +122,7 @@ def _redacted(
 ) -> tuple[list[ExportedEntry], Openings]:
     redaction = Redaction(words)
     if redaction.holds({"text": manifest.payload_bytes().decode()}):
-        message = "a word to take out stands in the city's manifest, which every proof shows"
+        message = "a word to take out is in the city's manifest, which every proof shows"
         raise BadInput("export.manifest", message, "leave that word out of --redact")
     values = [(index, canonical.loads(entry.raw)) for index, entry in found]
     named = {_about(value) for _, value in values if redaction.holds(value)}

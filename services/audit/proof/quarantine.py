@@ -86,7 +86,7 @@ class Quarantines:
         if (statement.realm, statement.seq) != (state.pinned.realm, seq):
             return None, f"it is signed for entry {statement.seq} of the realm {statement.realm}"
         if statement.entry != self._entries.get(seq):
-            return None, "another entry stands there than was signed for"
+            return None, "another entry is there than was signed for"
         return statement, ""
 
 

@@ -44,7 +44,7 @@ class Redaction:
         self._strict = re.compile(f"{listed}|{_HASHES}", re.IGNORECASE)
 
     def holds(self, value: Any) -> bool:
-        """Return whether one of the words stands anywhere in a value, within what is encoded in it too."""
+        """Return whether one of the words is anywhere in a value, within what is encoded in it too."""
         before = dict(self.openings)
         held = bool(self.take_out(value, hashes=False) != value)
         self.openings = before

@@ -39,7 +39,7 @@ def judge(state: ReplayState, entry: RecordEntry) -> Iterator[Violation]:
         state.void(entry.seq, "event.subject", f"No event belongs under the subject {entry.subject!r}.")
         return
     if kind != "control" and state.control.seq == 0:
-        yield Violation(entry.seq, "control.no_manifest", "It stands before the authority manifest.")
+        yield Violation(entry.seq, "control.no_manifest", "It is before the authority manifest.")
     try:
         yield from RULES[kind](state, entry, entry.subject.split(".")[2:])
     except ValueError as error:  # StrictJsonError and pydantic's ValidationError

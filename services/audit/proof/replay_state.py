@@ -88,8 +88,8 @@ class Target:
 class DeliveryContext:
     """A request with everything that was decided about it, and how each of its deliveries went.
 
-    ``request`` has the posture that was in force where it stands. ``counts``: False where it stands under another name
-    or realm. ``counted`` is what counts of it; the other fields are what stands in the record, whether it counts or
+    ``request`` has the posture that was in force where it stands. ``counts``: False where it is under another name
+    or realm. ``counted`` is what counts of it; the other fields are what is in the record, whether it counts or
     not: ``verdict_seq`` is that of the last verdict, 0 before one; ``changed_at`` the time of the last verdict or
     approval.
     """
@@ -122,7 +122,7 @@ class ReplayState:
     of, ``void_attempts`` the others, with the reason. ``replaced_by``: the cleared correction or recall of a request,
     ``replaced_at`` where that stands. ``ruled``: an attempt of version 0.3 stood; ``old_until``: the last attempt of an
     older one. ``outside`` and ``acknowledged`` say where each outside post (profile, id) and the word on it stand,
-    ``told`` where each notice does.
+    ``told`` where each notice does; ``withdrawals`` are the stamps of each officer's newest.
     """
 
     pinned: PinnedKeys
@@ -146,6 +146,7 @@ class ReplayState:
     outside: dict[tuple[str, str], int] = field(default_factory=dict)
     acknowledged: dict[tuple[str, str], int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
+    withdrawals: dict[str, list[datetime]] = field(default_factory=dict)
     ruled: bool = False
     old_until: int = 0
     _void: list[Violation] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Goes on where the last verification ended: what the replay knew there is kept beside the record, signed by its key.
 
 It saves the judging of what was judged, and proves nothing by itself: each byte is still hashed and held against the
-checkpoints, and once a day the whole record is judged anew. Who holds the audit key could write a false one for a day.
+checkpoints, and once a day the whole record is judged again. Who holds the audit key could write a false one for a day.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class EntryView:
 
 @dataclass(frozen=True)
 class EntryProof:
-    """One entry, and all that is needed to show that it stands in the record.
+    """One entry, and all that is needed to show that it is in the record.
 
     ``leaf_input`` is what the leaf hash covers (canonical JSON); ``index`` counts from 0 in a tree of ``size``
     entries; ``path`` are the sibling hashes (hexadecimal), lowest first, up to ``root``; ``checkpoint`` is the

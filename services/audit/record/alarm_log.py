@@ -48,5 +48,5 @@ class AlarmLog:
 
 
 def _tells_no_more(alarm: Alarm, known: Alarm) -> bool:
-    """True for an alarm without evidence where one of its kind stands at the same place."""
+    """True for an alarm without evidence where one of its kind is at the same place."""
     return alarm.evidence_body is None and (alarm.seq, alarm.code) == (known.seq, known.code)

@@ -1,6 +1,6 @@
 """Which key seals the record where: the one that the city pins, and those that the root's renewals name after it.
 
-Nobody's word changes it but that of the root keys: a renewal counts where it stands on ``ledger.control``, signed by a
+Nobody's word changes it but that of the root keys: a renewal counts where it is on ``ledger.control``, signed by a
 threshold of the root keys before it and of its own (TUF 1.0, section 6.1). This is the record's own reading of it.
 """
 

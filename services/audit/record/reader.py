@@ -41,7 +41,7 @@ class PinnedCheckpoint:
 class ReadLine:
     """One line of ``ledger.jsonl``: its ``number`` from 1, its ``offset`` in bytes, its leaf hash.
 
-    ``entry`` is what it holds, None where that may not follow what stands before it; ``fault`` says what is wrong.
+    ``entry`` is what it holds, None where that may not follow what is before it; ``fault`` says what is wrong.
     ``seq`` is the entry's sequence, or the one that an unreadable line stands for: the next.
     """
 
@@ -78,7 +78,7 @@ def read_lines(folder: Path, size: int | None = None, sealed: int = 0) -> Iterat
 
 
 def _out_of_place(number: int, seq: int, last_seq: int) -> Violation | None:
-    """Return what is wrong with the place of an entry that stands behind ``last_seq``."""
+    """Return what is wrong with the place of an entry that is behind ``last_seq``."""
     if seq <= last_seq:
         what = f"Line {number} holds entry {seq}, which may not stand after {last_seq}."
         return Violation(seq, "record.order", what)

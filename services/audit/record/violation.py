@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that may not be. ``seq`` is the ledger sequence that it stands at, 0 where there is none."""
+    """Something that may not be. ``seq`` is the ledger sequence that it is at, 0 where there is none."""
 
     seq: int
     code: str

@@ -130,7 +130,7 @@ class RecordWriter:
 
         Raises:
             ValueError: they are not in rising order.
-            OSError: the disk did not take them; the record must be opened anew.
+            OSError: the disk did not take them; the record must be opened again.
         """
         if not entries:
             return

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas import flow, subjects
 from schemas.canonical import StrictJsonError, loads
-from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, Ending, LetterView, MessageGivenUp, SendAgain
+from schemas.events.dead import Closing, DeadLetter, DeadLetterCause, DeadLetterView, Ending, MessageGivenUp, SendAgain
 from schemas.subjects import DEAD_AGAIN_ALL, DEAD_CLOSED_ALL, matches, place_of
 
 _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER."
@@ -20,7 +20,7 @@ class DeadBook:
     """The dead letters by number (the sequence in the stream DEAD), without their bodies."""
 
     def __init__(self) -> None:
-        self.letters: dict[int, LetterView] = {}
+        self.letters: dict[int, DeadLetterView] = {}
         self.last_seq = 0
         self._by_place: dict[str, set[int]] = {}
 
@@ -38,27 +38,27 @@ class DeadBook:
             elif subject.startswith(_ADVISORY):
                 self._put(_given_up(seq, subject, at, advisory(data), given_up))
             else:
-                self._put(letter_view(seq, DeadLetter.from_bytes(data)))
+                self._put(dead_letter_view(seq, DeadLetter.from_bytes(data)))
         except (StrictJsonError, ValidationError) as error:
             self._put(_unreadable(seq, subject, at, error))
 
-    def open(self) -> tuple[LetterView, ...]:
+    def open(self) -> tuple[DeadLetterView, ...]:
         """Return the dead letters that nobody closed, oldest first."""
         return tuple(view for view in self.letters.values() if view.state not in OVER)
 
-    def holding(self, request_id: str) -> tuple[LetterView, ...]:
+    def holding(self, request_id: str) -> tuple[DeadLetterView, ...]:
         """Return the open dead letters about a request."""
         found = (self.letters[number] for number in sorted(self._by_place.get(request_id, ())))
         return tuple(view for view in found if view.state not in OVER)
 
-    def of_verdict(self, request_id: str, verdict_seq: int) -> LetterView | None:
+    def of_verdict(self, request_id: str, verdict_seq: int) -> DeadLetterView | None:
         """Return the newest dead letter of the work on a verdict, unless it was handled since."""
         found = [self.letters[number] for number in self._by_place.get(request_id, ())]
         mine = [one for one in found if one.subject == subjects.verdict(request_id) and one.seq == verdict_seq]
         newest = max((one for one in mine if one.service == "fanout"), key=lambda one: one.letter, default=None)
         return None if newest is None or newest.state == "handled" else newest
 
-    def _put(self, view: LetterView) -> None:
+    def _put(self, view: DeadLetterView) -> None:
         self.letters[view.letter] = view
         request_id = place_of(view.subject).request_id
         if request_id:
@@ -100,9 +100,9 @@ def service_of(durable: str) -> str | None:
     return rows[0].name if rows else None
 
 
-def letter_view(number: int, letter: DeadLetter, *, whole: bool = False) -> LetterView:
+def dead_letter_view(number: int, letter: DeadLetter, *, whole: bool = False) -> DeadLetterView:
     """Return the view of a dead letter; ``whole`` with its body."""
-    return LetterView(
+    return DeadLetterView(
         letter=number,
         cause=letter.cause,
         service=letter.service,
@@ -118,10 +118,10 @@ def letter_view(number: int, letter: DeadLetter, *, whole: bool = False) -> Lett
     )
 
 
-def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, about: str) -> LetterView:
+def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, about: str) -> DeadLetterView:
     terminated = ".MSG_TERMINATED." in subject
     said = "a client had the server end it" if terminated else "the server delivers it no more (max_deliver)"
-    return LetterView(
+    return DeadLetterView(
         letter=number,
         cause=DeadLetterCause.GIVEN_UP,
         service=service_of(found.consumer) or found.consumer,
@@ -135,12 +135,12 @@ def _given_up(number: int, subject: str, at: datetime, found: MessageGivenUp, ab
     )
 
 
-def _unreadable(number: int, subject: str, at: datetime, error: Exception) -> LetterView:
+def _unreadable(number: int, subject: str, at: datetime, error: Exception) -> DeadLetterView:
     said = f"this record of the stream DEAD cannot be read itself: {type(error).__name__}"
     place = {"subject": subject, "seq": number, "service": "board", "reason": said}
-    return LetterView(letter=number, cause=DeadLetterCause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
+    return DeadLetterView(letter=number, cause=DeadLetterCause.UNREADABLE, tries=1, first_at=at, last_at=at, **place)
 
 
-def body_of(view: LetterView, data: bytes) -> LetterView:
+def body_of(view: DeadLetterView, data: bytes) -> DeadLetterView:
     """Return a view with a body."""
     return view.model_copy(update={"data_base64": base64.b64encode(data).decode("ascii")})

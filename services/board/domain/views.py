@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.events.authority import Profile
-from schemas.events.dead import LetterView
+from schemas.events.dead import DeadLetterView
 from schemas.events.desk import DeliveryView, PostWait, RequestView
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR, WEBSITE
@@ -19,11 +19,11 @@ def request_view(
     withdrawn: bool,
     as_of: int,
     replaced_by: str | None = None,
-    letters: tuple[LetterView, ...] = (),
-    put_aside: LetterView | None = None,
+    letters: tuple[DeadLetterView, ...] = (),
+    put_aside: DeadLetterView | None = None,
     waits: Mapping[str, PostWait] | None = None,
 ) -> RequestView:
-    """Return a request with its verdict and how it stands on each profile.
+    """Return a request with its verdict and how it is on each profile.
 
     Args:
         state: what the fold holds of it.
@@ -40,7 +40,7 @@ def request_view(
         request_seq=state.seq,
         verdict=state.verdict,
         verdict_seq=state.verdict_seq,
-        deliveries=tuple(_with_letter(view, put_aside) for view in _deliveries(state, profiles, waits or {})),
+        deliveries=tuple(_with_dead_letter(view, put_aside) for view in _deliveries(state, profiles, waits or {})),
         withdrawn=withdrawn,
         replaced_by=replaced_by,
         dead_letters=letters,
@@ -102,7 +102,7 @@ def _platform(name: str, profiles: Mapping[str, Profile]) -> str:
     return known.platform if known else "unknown"
 
 
-def _with_letter(view: DeliveryView, letter: LetterView | None) -> DeliveryView:
+def _with_dead_letter(view: DeliveryView, letter: DeadLetterView | None) -> DeliveryView:
     """Return a delivery's view that says when the work on its verdict was put aside, unless it has ended otherwise."""
     if letter is None or view.final or letter.state == "failed_again":
         return view

@@ -30,7 +30,7 @@ async def follow_control(city: City, broker: EmbeddedBroker, runtime: Runtime) -
         if (users := _users(city, control)) != known:
             try:
                 written = write_accounts(city, read_manifest(city), control)
-                if written or known is not None:  # a new provisioning key stands in the file already
+                if written or known is not None:  # a new provisioning key is in the file already
                     await broker.reload()
                     log.info("the broker's users follow control", control_seq=control.seq)
             except OneVoiceError as error:

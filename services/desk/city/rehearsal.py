@@ -1,7 +1,7 @@
 """Rehearses on practice accounts, by the connectors themselves: one post that says what it is, read back and deleted.
 
 A rehearsal is no message of the city: no gate judges it, and the ledger has nothing of it. So it is never done in realm
-live; the command refuses that, and what it asks of an exercise stands in ``objection``.
+live; the command refuses that, and what it asks of an exercise is in ``objection``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ async def rehearse(
         tools: the connectors, by platform.
         profiles: profiles of realm exercise.
         unsound: what keeps a profile from being posted to, as seen from here; nothing is posted there.
-        now: stands in the post.
+        now: is in the post.
         on_posted: is told of each post, so that a person finds what a stopped command leaves behind.
     """
     few = asyncio.Semaphore(AT_ONCE)

@@ -1,4 +1,4 @@
-"""Verifies the record each hour, once a day all of it anew, while ``onevoice up`` runs.
+"""Verifies the record each hour, once a day all of it again, while ``onevoice up`` runs.
 
 It is a process of its own: nothing waits for it.
 

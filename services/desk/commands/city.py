@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,13 +37,14 @@ def init(
     the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
     made here: people enrol on their own machines. An existing folder is never overwritten.
     """
-    from services.provision import ROOTS, check_new, demo_plan, interactive_plan, make_city
+    from services.provision import ROOTS, check_new, demo_plan, interactive_plan, make_city, store_for
 
     sent.means_stopped("Stopped. Nothing was made.")
     check_new(folder)
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
+    plan = replace(plan, store_gb=store_for(folder, demo=demo, here=plan.broker is None))
     city = make_city(folder, plan, seals=None if demo else {root: _seal(root) for root in ROOTS})
 
     without = [

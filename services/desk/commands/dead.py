@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from schemas import subjects
-from schemas.events.dead import LetterOrder, LetterReply, LetterView
+from schemas.events.dead import DeadLetterOrder, DeadLetterReply, DeadLetterView
 from schemas.events.desk import BoardQuery
 from services.desk import options, session
 from services.desk.app import Invocation, command, group
@@ -84,32 +84,32 @@ async def again(
 @command(app, "drop", 'onevoice dead drop 3 --as mcpe --reason "a test by hand"')
 async def drop(desk: Invocation, number: Number, reason: options.Reason, as_: options.ActsAs = None) -> int:
     """Close a dead letter without sending it again; its entry stays in the ledger."""
-    order = LetterOrder(order="drop", letter=number, reason=reason_text(reason))
+    order = DeadLetterOrder(order="drop", letter=number, reason=reason_text(reason))
     async with session.acting(desk, as_) as here:
-        await here.link.ask(subjects.DESK_DEAD_ORDER, order, LetterReply)
+        await here.link.ask(subjects.DESK_DEAD_ORDER, order, DeadLetterReply)
         view = await _one(here, number)
     desk.answer(dead_letters.as_json(view), lambda out: dead_letters.outcomes(out, [view]))
     return Exit.DONE
 
 
-async def _list(here: Session, everything: bool) -> tuple[LetterView, ...]:
+async def _list(here: Session, everything: bool) -> tuple[DeadLetterView, ...]:
     return (await here.board(BoardQuery(query="dead", closed=everything or None))).dead_letters or ()
 
 
-async def _one(here: Session, number: int) -> LetterView:
+async def _one(here: Session, number: int) -> DeadLetterView:
     views = (await here.board(BoardQuery(query="dead", letter=number))).dead_letters
     if not views:
         raise BadInput("dead.unknown", f"there is no dead letter {number}", "onevoice dead list")
     return views[0]
 
 
-async def _send_again(here: Session, number: int, seconds: float) -> LetterView:
+async def _send_again(here: Session, number: int, seconds: float) -> DeadLetterView:
     """Order it, and wait until it is closed or the time is over.
 
     It is asked for again and again: dead letters stand in a stream of their own, which the board does not pass on.
     """
     session.allow(seconds)
-    await here.link.ask(subjects.DESK_DEAD_ORDER, LetterOrder(order="again", letter=number), LetterReply)
+    await here.link.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order="again", letter=number), DeadLetterReply)
     end = monotonic() + seconds
     while True:
         view = await _one(here, number)
@@ -118,7 +118,7 @@ async def _send_again(here: Session, number: int, seconds: float) -> LetterView:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _status(ended: list[LetterView]) -> int:
+def _status(ended: list[DeadLetterView]) -> int:
     states = {view.state for view in ended}
     if "failed_again" in states:
         return Exit.PARTLY

@@ -38,7 +38,7 @@ async def list_(
     """List what was published on official profiles and did not come through the gate.
 
     Each profile is looked at every few minutes ([outside] in city.toml); what stood there before the watch began is not
-    told. E-mail, webhooks, Slack, Teams and Telegram do not list what stands there, and are not watched.
+    told. E-mail, webhooks, Slack, Teams and Telegram do not list what is there, and are not watched.
     """
     async with session.asking(desk, as_) as here:
         views = (await here.board(BoardQuery(query="outside", closed=everything or None))).outside or ()

@@ -1,4 +1,4 @@
-"""``onevoice profiles``: list, check, rehearse, connect, add, suspend, remove."""
+"""``onevoice profiles``: list, check, rehearse, connect, seal, add, suspend, remove."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from services.desk.city import wall
 from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
 from services.desk.city.profile_check import NO_CREDENTIAL, examine, keeps_credentials
 from services.desk.commands.profiles_connect import CONNECT_EXAMPLE, connect
+from services.desk.commands.profiles_seal import SEAL_EXAMPLE, seal
 from services.desk.session import Session
 from services.desk.views import city as shown
 from services.desk.views import outcome
@@ -118,6 +119,7 @@ async def rehearse(
 
 
 command(app, "connect", CONNECT_EXAMPLE)(connect)
+command(app, "seal", SEAL_EXAMPLE)(seal)
 
 
 @command(

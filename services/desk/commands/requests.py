@@ -25,7 +25,7 @@ from services.desk.views import request as show
 from services.desk.views.output import console, errors_console, people_console
 from services.desk.views.progress import ProgressPrinter
 from services.desk.views.request import report
-from services.desk.views.timetext import duration, told
+from services.desk.views.timetext import duration, in_city_time
 from services.desk.words import check_id, reason_text
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -66,7 +66,7 @@ async def pending(desk: Invocation, as_: options.AsksAs = None) -> int:
         if checks.level is not health.Level.OK:
             out.print(Text(f"\nProfiles: {checks.detail} ({checks.mend})", style="yellow"))
         for said in alarms:
-            out.print(Text(f"\nALARM, {told(said)} (onevoice doctor)", style="bold red"))
+            out.print(Text(f"\nALARM, {in_city_time(said)} (onevoice doctor)", style="bold red"))
 
     desk.answer([_with_earlier(view, earlier[view.request.request_id]) for view in views], draw)
     if desk.as_json and failed:
@@ -145,7 +145,7 @@ async def return_(
     """Send a request back to be changed, with your signature.
 
     It waits for a new revision (onevoice request --revise), which somebody else than you writes; and that one needs
-    its approvals anew.
+    its approvals again.
     """
     return await _say_no(desk, request_id, "return", reason, as_)
 

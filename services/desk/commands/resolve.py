@@ -124,7 +124,7 @@ def unconfirmed_on(view: RequestView, profile: str) -> DeliveryView:
 
     Raises:
         BadInput: ``profile.not_a_target``.
-        Refused: ``resolution.nothing_unconfirmed``, with what stands instead.
+        Refused: ``resolution.nothing_unconfirmed``, with what is there instead.
     """
     request = view.request
     if profile not in request.targets:

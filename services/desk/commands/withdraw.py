@@ -44,7 +44,7 @@ async def withdraw(
             ).control_seq
             view = await fetch(here.link, whole_id, control_seq)
         _answer(desk, view, control_seq)
-        wanted = outcome.delivered(view) > 0 and not desk.as_json and await _wants_recall()
+        wanted = _can_be_recalled(view) and not desk.as_json and await _wants_recall()
     if not wanted:
         return Exit.DONE
     return await follow_up(desk, "recall", whole_id, options.MessageOptions(), options.PublishManner(officer=as_))
@@ -55,12 +55,14 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     def draw(out: Console) -> None:
         if control_seq is None:
-            so = "is withdrawn already" if view.withdrawn else "is posted everywhere already: nothing is left to stop"
+            so = "is withdrawn already" if view.withdrawn else "is done everywhere already: nothing is left to stop"
             out.print(Text(f"{whole_id} {so}. Nothing was written."))
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
-        if outcome.delivered(view):
+        if view.replaced_by is not None:
+            out.print(Text(f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"))
+        elif _can_be_recalled(view):
             out.print(Text("What is posted already stays there. To take it back:"))
             out.print(Text(f"  onevoice recall {whole_id}"))
 
@@ -72,6 +74,11 @@ def _everywhere(view: RequestView) -> bool:
     """True when nothing can be stopped any more: each post is out, and the website's page too."""
     open_ = [item for item in view.deliveries if not item.final and item.outcome not in outcome.DONE]
     return outcome.exit_status(view) is Exit.DONE and outcome.settled(view) and not open_
+
+
+def _can_be_recalled(view: RequestView) -> bool:
+    """Say whether something of it is out that a recall takes back: a recall, and what was replaced, it does not."""
+    return outcome.delivered(view) > 0 and view.replaced_by is None and view.request.act != "recall"
 
 
 async def _wants_recall() -> bool:

@@ -78,10 +78,10 @@ class Consent:
         Raises:
             BadInput: ``connect.denied``, ``connect.foreign``, ``connect.no_code``, ``connect.no_consent``.
         """
-        self.person.tell(f"Log in as the profile's account, and agree, at:\n  {login}")
+        self.person.show(f"Log in as the profile's account, and agree, at:\n  {login}")
         if not self.paste and not self.redirect:
             return await self._called_back(login, name, must)
-        self.person.tell("At the end the browser shows a code, or an address that may not open: copy either one whole.")
+        self.person.show("At the end the browser shows a code, or an address that may not open: copy either one whole.")
         return read_answer(self.person.ask("The code or address", secret=True), name, must)
 
     async def _called_back(self, login: str, name: str, must: tuple[str, str]) -> str:
@@ -167,3 +167,11 @@ def lacking(wanted: tuple[str, ...], granted: tuple[str, ...]) -> None:
     if missing:
         hint = "begin again, and leave every box checked; the application may have to ask for them, too"
         raise Refused("connect.rights", f"the platform did not grant: {', '.join(missing)}", hint)
+
+
+def without_answers(wanted: tuple[str, ...], granted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a credential cannot do that posts and does not answer, as a remark; nothing where it can."""
+    missing = [one for one in wanted if one not in granted]
+    if not missing:
+        return ()
+    return (f"it may post, and not read or answer what people write there: {', '.join(missing)} was not granted",)

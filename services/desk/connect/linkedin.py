@@ -7,14 +7,15 @@ import secrets
 from datetime import timedelta
 
 from services.desk.connect.asked import Asked
-from services.desk.connect.consent import lacking, with_query
+from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
+from services.fanout.connectors.linkedin.renewal import Application
+from services.fanout.connectors.linkedin.roles import MAY_POST, RIGHTS
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
-SCOPES = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+ANSWERS = ("w_organization_social_feed", "r_organization_social_feed")
 _PAGE = re.compile(r"urn:li:organization:([0-9]+)")
-_MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"})
 
 
 async def connect(asked: Asked) -> Access:
@@ -23,7 +24,8 @@ async def connect(asked: Asked) -> Access:
     client, secret = asked.person.ask("Client ID of the city's application"), asked.secret("Client secret")
     redirect, state = asked.consent.address(), secrets.token_urlsafe(24)
     query = {"response_type": "code", "client_id": client, "redirect_uri": redirect, "state": state}
-    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query | {"scope": " ".join(SCOPES)})
+    query["scope"] = " ".join(RIGHTS + ANSWERS)
+    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query)
     code = await asked.consent.given(login, name="code", must=("state", state))
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
     form |= {"client_id": client, "client_secret": secret}
@@ -31,10 +33,18 @@ async def connect(asked: Asked) -> Access:
     token = calls.text(answer, "access_token", "the code")
     calls.hide(token)
     granted = tuple(re.split(r"[ ,]+", str(answer.get("scope", ""))))
-    lacking(SCOPES, granted)
+    lacking(RIGHTS, granted)
     expires = SystemClock().now().replace(microsecond=0)
     expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
-    return Access(token, await _page(asked, token), granted, expires)
+    page, refresh = await _page(asked, token), answer.get("refresh_token")
+    remarks = without_answers(ANSWERS, granted)
+    if not isinstance(refresh, str) or not refresh:
+        return Access(token, page, granted, expires, remarks)
+    calls.hide(refresh)
+    # The year begins with the login, and no renewal makes it longer.
+    days = int(answer.get("refresh_token_expires_in") or 0) // 86_400
+    remarks += (f"it is renewed by itself for {days} days",) if days else ()
+    return Access(token, page, granted, expires, remarks, Application(client, secret, refresh).kept())
 
 
 async def _page(asked: Asked, token: str) -> str:
@@ -44,7 +54,7 @@ async def _page(asked: Asked, token: str) -> str:
     query = {"q": "roleAssignee", "state": "APPROVED"}
     path = "/rest/organizationAcls"
     body = await asked.calls.json("the pages", "GET", section.server, path, token=token, query=query, headers=headers)
-    elements = [one for one in body.get("elements") or [] if isinstance(one, dict) and one.get("role") in _MAY_POST]
+    elements = [one for one in body.get("elements") or [] if isinstance(one, dict) and one.get("role") in MAY_POST]
     found = [match[1] for one in elements if (match := _PAGE.fullmatch(str(one.get("organization"))))]
     pages = list(dict.fromkeys(found))
     if not pages:
@@ -54,7 +64,7 @@ async def _page(asked: Asked, token: str) -> str:
     if not wanted and len(pages) == 1:
         return pages[0]
     if not wanted:
-        asked.person.tell("\n".join(f"  {one}" for one in pages))
+        asked.person.show("\n".join(f"  {one}" for one in pages))
         wanted = asked.person.ask("The page's number")
     if wanted not in pages:
         message = f"this member may not post on page {wanted}, but on {', '.join(pages[:5])}"

@@ -21,6 +21,7 @@ class Access:
     """A credential, whose account it opens, what it may do, and until when (None: it does not end by itself).
 
     ``may`` has the platform's own names of the rights; empty where a platform names none. ``remarks`` are sentences.
+    ``renews`` is what the fan-out renews it with, where the platform gave something for that.
     """
 
     credential: str = field(repr=False)
@@ -28,6 +29,7 @@ class Access:
     may: tuple[str, ...] = ()
     expires: datetime | None = None
     remarks: tuple[str, ...] = ()
+    renews: str = field(default="", repr=False)
 
 
 class Person(Protocol):
@@ -37,7 +39,7 @@ class Person(Protocol):
         """Return an answer, without blanks around it; raises BadInput ``connect.no_answer`` where there is none."""
         ...
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say what is to be done."""
         ...
 
@@ -68,7 +70,7 @@ class TerminalPerson:
         console.file.flush()
         return sys.stdin.readline()
 
-    def tell(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say it on standard error: standard output is the result."""
         errors_console().print(text, markup=False, soft_wrap=True)
 

@@ -25,7 +25,7 @@ async def bluesky(asked: Asked) -> Access:
         message = f"city.toml, [bluesky.servers], has no address for {server!r}"
         raise BadInput("connect.server", message, f'add: {server} = "https://..."')
     base = section.servers[server] if server else section.server
-    asked.person.tell("In the application: Settings, Privacy and security, App passwords: one for OneVoice.")
+    asked.person.show("In the application: Settings, Privacy and security, App passwords: one for OneVoice.")
     password = asked.secret("App password")
     value = {"identifier": name, "password": password}
     path = "/xrpc/com.atproto.server.createSession"
@@ -44,7 +44,7 @@ async def bluesky(asked: Asked) -> Access:
 async def telegram(asked: Asked) -> Access:
     """Ask for a bot's token, and what the bot may do in the channel."""
     channel, server = asked.named("@channel"), asked.city.settings.telegram.server
-    asked.person.tell("In Telegram: @BotFather, /newbot; then make the bot an administrator of the channel.")
+    asked.person.show("In Telegram: @BotFather, /newbot; then make the bot an administrator of the channel.")
     token = asked.secret("The bot's token")
     if not token.replace(":", "").replace("-", "").replace("_", "").isalnum() or ":" not in token:
         raise BadInput("connect.form", "that is not the token of a bot (number:letters)", "copy it from @BotFather")
@@ -63,13 +63,13 @@ async def telegram(asked: Asked) -> Access:
 
 async def slack(asked: Asked) -> Access:
     """Ask for the address of an incoming webhook."""
-    asked.person.tell("At api.slack.com/apps: the city's application, Incoming Webhooks, Add New Webhook to Workspace.")
+    asked.person.show("At api.slack.com/apps: the city's application, Incoming Webhooks, Add New Webhook to Workspace.")
     return _hook(asked, "#channel")
 
 
 async def teams(asked: Asked) -> Access:
     """Ask for the address of a workflow."""
-    asked.person.tell("In Teams: the channel, Workflows, 'Send webhook alerts to a channel'; copy its address.")
+    asked.person.show("In Teams: the channel, Workflows, 'Send webhook alerts to a channel'; copy its address.")
     return _hook(asked, "channel")
 
 
@@ -120,9 +120,7 @@ def _hook(asked: Asked, form: str) -> Access:
     try:
         read_hook(address)
     except TokenFault as fault:
-        raise BadInput(
-            "connect.form", str(fault), "copy it whole, with all that stands after the question mark"
-        ) from fault
+        raise BadInput("connect.form", str(fault), "copy it whole, with all that is after the question mark") from fault
     return Access(address, account, remarks=("who knows the address may post: it is kept as a password",))
 
 

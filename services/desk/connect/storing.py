@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from schemas.events.authority import Profile, Realm
 from services.desk.city.wall import held_by
 from services.desk.connect.person import Access
 from services.fanout.connectors.contract import Cause
+from services.fanout.connectors.keeping import keep_credential
 from services.fanout.connectors.registry import connectors
-from services.fanout.connectors.tokens import TokenFault, expiry_path, is_reference, read_token
+from services.fanout.connectors.tokens import TokenFault, is_reference, read_token
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.base.files import make_folder, write_atomically
@@ -92,23 +92,16 @@ def _resolved(credential: str) -> bytes:
 
 
 def keep(city: City, profile: str, access: Access) -> Path:
-    """Write the credential, mode 0600, and when it ends; return where it lies.
+    """Write the credential, mode 0600, when it ends and what renews it; return where it lies.
 
     Raises:
-        BadInput: ``connect.disk``.
+        BadInput: ``connect.disk``; ``connect.key``: the key that seals it cannot be had.
     """
     path = city.token_path(profile)
     try:
-        write_atomically(path, access.credential.encode("ascii") + b"\n", _MODE)
-        if access.expires is None:
-            expiry_path(path).unlink(missing_ok=True)
-        else:
-            write_atomically(expiry_path(path), access.expires.isoformat().encode() + b"\n", _MODE)
-        if os.geteuid() == 0:  # the services have a user of their own, who has to read it
-            owner = path.parent.stat()
-            for one in (path, expiry_path(path)):
-                if one.exists():
-                    os.chown(one, owner.st_uid, owner.st_gid)
+        keep_credential(path, access.credential, access.expires, access.renews)
+    except TokenFault as fault:
+        raise BadInput("connect.key", str(fault), "onevoice profiles seal") from None
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}"
         raise BadInput("connect.disk", message, "run it as the user who owns the city folder") from error

@@ -23,7 +23,7 @@ from services.desk import sent
 from services.desk.connection.connection import Connection, let_go
 from services.desk.connection.light_nats import Client, Msg, Subscription, errors
 from services.desk.keys.opening import PersonKeys, open_keys
-from services.desk.views.timetext import told
+from services.desk.views.timetext import in_city_time
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused, Unreachable, from_reply
 from services.kernel.base.reach import refuse_plain_broker
@@ -248,4 +248,4 @@ def _read(raw: bytes, base: str, reply: type[Reply]) -> Reply:
 
 def _refusal(said: ErrorBody) -> OneVoiceError:
     """Return a service's error with its times as people read them here."""
-    return from_reply(said.model_copy(update={"message": told(said.message), "hint": told(said.hint)}))
+    return from_reply(said.model_copy(update={"message": in_city_time(said.message), "hint": in_city_time(said.hint)}))

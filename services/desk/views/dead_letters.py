@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from schemas.events.dead import LetterView
+from schemas.events.dead import DeadLetterView
 from services.desk.views.layout import table as rows_of
 from services.desk.views.layout import table_width, width
-from services.desk.views.timetext import ago, local, told
+from services.desk.views.timetext import ago, in_city_time, local
 
 MAX_BODY = 4_000
 """Characters of a message that are shown to people; ``--json`` has all that was kept."""
@@ -34,12 +34,12 @@ _STATE = {
 }
 
 
-def as_json(view: LetterView) -> dict[str, Any]:
+def as_json(view: DeadLetterView) -> dict[str, Any]:
     """Return a dead letter for programs; its body in base64."""
     return view.model_dump(mode="json", exclude_none=True)
 
 
-def table(console: Console, views: Sequence[LetterView], now: datetime) -> None:
+def table(console: Console, views: Sequence[DeadLetterView], now: datetime) -> None:
     """Show dead letters, a block for each: number, service, what happened, why, age, and the command to type."""
     if not views:
         console.print("No dead letters.")
@@ -52,7 +52,7 @@ def table(console: Console, views: Sequence[LetterView], now: datetime) -> None:
             console.print(Padding(Text(line), (0, 0, 0, 2)), width=width(console))
 
 
-def whole(console: Console, view: LetterView, now: datetime) -> None:
+def whole(console: Console, view: DeadLetterView, now: datetime) -> None:
     """Show one dead letter with the message itself."""
     table(console, [view], now)
     facts = rows_of("", "")
@@ -67,7 +67,7 @@ def whole(console: Console, view: LetterView, now: datetime) -> None:
         console.print(Text(_readable(base64.b64decode(view.data_base64))), soft_wrap=True)
 
 
-def outcomes(console: Console, views: Sequence[LetterView]) -> None:
+def outcomes(console: Console, views: Sequence[DeadLetterView]) -> None:
     """Say how sending again, or dropping, went."""
     if not views:
         console.print("No dead letters.")
@@ -76,8 +76,8 @@ def outcomes(console: Console, views: Sequence[LetterView]) -> None:
         console.print(Text(f"{said}; {view.said}" if view.said else said), soft_wrap=True)
 
 
-def _lines(view: LetterView) -> list[str]:
-    lines = [f"{view.subject} (ledger entry {view.seq})", told(view.reason)]
+def _lines(view: DeadLetterView) -> list[str]:
+    lines = [f"{view.subject} (ledger entry {view.seq})", in_city_time(view.reason)]
     if view.state == "open":
         lines.append(f"once the cause is fixed: onevoice dead again {view.letter} --as OFFICER")
     else:
@@ -86,7 +86,7 @@ def _lines(view: LetterView) -> list[str]:
     return lines
 
 
-def _tries(view: LetterView) -> str:
+def _tries(view: DeadLetterView) -> str:
     return f" ({view.tries} tries)" if view.tries > 1 else ""
 
 

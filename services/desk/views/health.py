@@ -14,7 +14,7 @@ from schemas.events.outside import OutsideView
 from services.desk.city.last_verified import LastVerified
 from services.desk.views import unconfirmed
 from services.desk.views.outcome import expiry_of
-from services.desk.views.timetext import ago, local, told
+from services.desk.views.timetext import ago, in_city_time, local
 from services.kernel.base.errors import Exit
 from services.kernel.measures.city_measures import token_end
 
@@ -63,7 +63,7 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
     found = [(view.request.request_id, item) for view in views for item in unconfirmed.of(view)]
     if not found:
         return Line("posts", Level.OK, "none vanished, was changed, or is of unknown outcome")
-    said = [f"{request_id} on {item.profile}: {told(item.reason)}" for request_id, item in found]
+    said = [f"{request_id} on {item.profile}: {in_city_time(item.reason)}" for request_id, item in found]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
     first = found[0][0]
     mend = f"look at the profile, then: onevoice status {first}"
@@ -75,7 +75,7 @@ def watched_profiles(beats: Iterable[ServiceHealth]) -> Line:
     found = {one.profile: one for beat in beats for one in beat.profiles or ()}
     if not found:
         return Line("profile checks", Level.OK, "no profile was refused, and no credential ends soon")
-    said = [f"{name}: {told(one.reason)}" for name, one in sorted(found.items())]
+    said = [f"{name}: {in_city_time(one.reason)}" for name, one in sorted(found.items())]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
     mend = "onevoice profiles check; onevoice profiles connect"
     return Line("profile checks", Level.WARN, "; ".join(said[:3]) + more, mend)
@@ -127,7 +127,7 @@ def _service(user: str, beats: list[ServiceHealth], view: EocView) -> Line:
         return Line(name, Level.FAIL, "no sign of life in the last seconds", mend, unreachable=True)
     troubled = [beat.trouble for beat in beats if beat.trouble]
     if troubled:
-        return Line(name, Level.WARN, f"says: {told(troubled[0])}", _mend(troubled[0]))
+        return Line(name, Level.WARN, f"says: {in_city_time(troubled[0])}", _mend(troubled[0]))
     copies = f"{len(beats)} running, version {', '.join(sorted({beat.version for beat in beats}))}"
     behind = [beat for beat in beats if beat.control_seq < view.control_seq]
     if behind:
@@ -161,10 +161,12 @@ def verified(found: LastVerified | None, now: datetime) -> Line:
         return Line(name, Level.OK, "was not verified by the timer yet")
     when = f"{ago((now - found.at).total_seconds())} ago"
     if not found.ok:
-        detail = f"did NOT verify {when}: {found.violations} violations, at {found.first_seq}: {told(found.first)}"
+        detail = (
+            f"did NOT verify {when}: {found.violations} violations, at {found.first_seq}: {in_city_time(found.first)}"
+        )
         return Line(name, Level.FAIL, detail, "onevoice audit verify", unproven=True)
     if found.troubles:
-        return Line(name, Level.WARN, f"verified {when}; {told(found.troubles[0])}", again)
+        return Line(name, Level.WARN, f"verified {when}; {in_city_time(found.troubles[0])}", again)
     if now - found.at > VERIFY_WARN:
         return Line(name, Level.WARN, f"was last verified {when}", f"does its timer run? {again}")
     return Line(name, Level.OK, f"verified {when}, {found.events} entries up to {found.last_seq}")
@@ -176,7 +178,7 @@ def waits(beats: tuple[ServiceHealth, ...]) -> Line:
     if not found:
         return Line("waiting posts", Level.OK, "none")
     first = found[0]
-    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {told(first.reason)}"
+    detail = f"{len(found)}, first {first.request_id} on {first.profile}: {in_city_time(first.reason)}"
     detail += f", until {local(first.until, first.until)}"
     return Line("waiting posts", Level.WARN, detail, "onevoice pending says what each waits for")
 

@@ -9,7 +9,7 @@ from html import unescape
 
 from schemas.events.audit import Checkpoint
 from services.desk.views.health import Level, Line
-from services.desk.views.timetext import ago, told
+from services.desk.views.timetext import ago, in_city_time
 
 WITNESS_WARN = timedelta(hours=26)
 """The whole record is verified each hour, and its newest checkpoint given away then."""
@@ -66,7 +66,9 @@ def measures(answers: Mapping[str, PageAnswer]) -> Line:
         return Line("measures", Level.WARN, f"{silent[0]}{more} does not answer: nothing watches it", mend)
     if ill:
         first = ill[0]
-        return Line("measures", Level.WARN, f"{first} says: {told(answers[first].text.strip())}", "its log says more")
+        return Line(
+            "measures", Level.WARN, f"{first} says: {in_city_time(answers[first].text.strip())}", "its log says more"
+        )
     return Line("measures", Level.OK, f"{len(answers)} pages answer, and are well")
 
 

@@ -28,7 +28,7 @@ def words(passkey: Passkey) -> str:
 
 
 def as_json(found: Sequence[tuple[str, Passkey]], links: Sequence[InviteView]) -> dict[str, Any]:
-    """Return passkeys and links for programs; no link can be used from what stands here."""
+    """Return passkeys and links for programs; no link can be used from what is here."""
     return {
         "passkeys": [
             {"officer": name, "code": passkey_code(one), **one.model_dump(mode="json")} for name, one in found

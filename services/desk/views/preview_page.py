@@ -50,7 +50,7 @@ def page(seen: PreviewReply, city: str, pictures: Sequence[bytes], now: datetime
         seen: the preview as intake made it.
         city: the city's name, as the posts' author.
         pictures: the pictures' bytes, in the order in which they were given.
-        now: stands on the page.
+        now: is on the page.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from services.audit.proof import Checked, CheckedExport, EntryProof, EntryView, Report
 from services.desk.views.layout import table, table_width, width
-from services.desk.views.timetext import local, told, utc
+from services.desk.views.timetext import in_city_time, local, utc
 
 _SHOWN = 50
 
@@ -47,7 +47,7 @@ def report(out: Console, found: Report) -> None:
     out.print(Text(f"Merkle root {found.root}", style="dim"), soft_wrap=True)
     for style, listed in (("red", found.violations), ("yellow", found.warnings)):
         for one in listed[:_SHOWN]:
-            out.print(Text(f"  at {one.seq}  {one.code}: {told(one.message)}", style=style), width=width(out))
+            out.print(Text(f"  at {one.seq}  {one.code}: {in_city_time(one.message)}", style=style), width=width(out))
         if len(listed) > _SHOWN:
             out.print(f"  and {len(listed) - _SHOWN} more: --json lists all", style=style)
 
@@ -84,7 +84,7 @@ def checked(out: Console, found: Checked, now: datetime) -> None:
     """Show what a proof shows: the entries, and the record that they stand in."""
     out.print(Text("The proof stands.", style="bold green"))
     about = f"These entries stand in the record of {found.city}, realm {found.checkpoint.realm}, as it was sealed at"
-    out.print(Text(f"{told(about)} {utc(found.checkpoint.at)}, with {found.checkpoint.size} entries."))
+    out.print(Text(f"{in_city_time(about)} {utc(found.checkpoint.at)}, with {found.checkpoint.size} entries."))
     entries(out, found.entries, now)
 
 
@@ -108,7 +108,7 @@ def exported(out: Console, found: CheckedExport, now: datetime) -> None:
     gaps = "; none between them is left out." if found.whole else "; others stand between them."
     out.print(Text(held + gaps))
     if statement.redacted:
-        opened = "The openings fit: what was taken out stands in the record."
+        opened = "The openings fit: what was taken out is in the record."
         hidden = "The audit key signed what is left; with its openings it can be held against the record."
         out.print(Text(f"{statement.redacted} of them are redacted. {opened if found.opened else hidden}"))
     entries(out, found.views, now)

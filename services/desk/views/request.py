@@ -22,7 +22,7 @@ from services.desk.views.advice import reach
 from services.desk.views.languages import name_of
 from services.desk.views.layout import WIDTH, table, table_width, width
 from services.desk.views.output import print_json
-from services.desk.views.timetext import local, told
+from services.desk.views.timetext import in_city_time, local
 from services.desk.views.waiting import HOLD_CLAUSE
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _findings(console: Console, found: Verdict) -> None:
     rows = table("clause", "finding", "reason")
     for finding in found.findings:
         style = _FINDING_STYLE[finding.outcome]
-        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(told(finding.reason)))
+        rows.add_row(Text(finding.clause), Text(finding.outcome.value, style=style), Text(in_city_time(finding.reason)))
     if found.findings:
         console.print(rows, width=table_width(console))
 
@@ -205,8 +205,8 @@ def deliveries(console: Console, views: tuple[DeliveryView, ...]) -> None:
 def waiting_for(item: DeliveryView) -> str:
     """Return why a profile's post is not out, and when it is tried again."""
     if item.retry_at is None:
-        return told(item.reason)
-    return f"{told(item.reason) or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
+        return in_city_time(item.reason)
+    return f"{in_city_time(item.reason) or 'it waits'}, until {local(item.retry_at, item.retry_at)}"
 
 
 def result(console: Console, view: RequestView) -> None:
@@ -217,11 +217,16 @@ def result(console: Console, view: RequestView) -> None:
         console.print(Text("No verdict yet.", style="yellow"))
     else:
         console.print(Text(word_of(view).upper(), style=VERDICT_STYLE[view.verdict.outcome]))
+    if view.replaced_by is not None:
+        said = f"{view.replaced_by} corrects it or takes it back: onevoice show {view.replaced_by}"
+        console.print(Text(said, style="bold yellow"), width=width(console))
     for line in next_steps(view):
         console.print(Text(line), width=width(console))
     deliveries(console, view.deliveries)
     for letter in view.dead_letters:
-        said = f"{letter.service} could not handle it: {told(letter.reason)} (onevoice dead show {letter.letter})"
+        said = (
+            f"{letter.service} could not handle it: {in_city_time(letter.reason)} (onevoice dead show {letter.letter})"
+        )
         console.print(Text(said, style="red"), width=width(console))
     what_to_type(console, view)
     if view.verdict is not None:
@@ -260,8 +265,8 @@ def next_steps(view: RequestView) -> list[str]:
     if found.outcome is Outcome.BLOCKED:
         blocking = [one for one in found.findings if one.outcome is FindingOutcome.BLOCKED]
         if outcome.scheduled(view):
-            return [*(told(one.reason) for one in blocking), f"To take it back: onevoice withdraw {request_id}"]
-        reasons = [f"It waits: {told(one.reason)} [{one.clause}]" for one in blocking]
+            return [*(in_city_time(one.reason) for one in blocking), f"To take it back: onevoice withdraw {request_id}"]
+        reasons = [f"It waits: {in_city_time(one.reason)} [{one.clause}]" for one in blocking]
         if blocking and all(one.clause == HOLD_CLAUSE for one in blocking):
             return [*reasons, "To let posts go again: onevoice hold off --as OFFICER"]
         if any(one.clause == RETURNED_CLAUSE for one in blocking):
@@ -270,7 +275,7 @@ def next_steps(view: RequestView) -> list[str]:
     if found.outcome is Outcome.REFUSED:
         refusing = [one for one in found.findings if one.outcome is FindingOutcome.REFUSED]
         return [
-            *(f"{told(one.reason)} [{one.clause}]" for one in refusing),
+            *(f"{in_city_time(one.reason)} [{one.clause}]" for one in refusing),
             "This is final; make a new request instead.",
         ]
     count, asked = outcome.delivered(view), len(set(outcome.wanted(view)))

@@ -6,6 +6,7 @@ The present is an argument; the zone that times are shown in is that of the comm
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -17,6 +18,8 @@ _zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 _PART = re.compile(r"([0-9]{1,9})(d|h|min|m|s)")
 _SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
+_HALF_DAY = re.compile(r"(0?[1-9]|1[0-2])(?::([0-5][0-9]))? ?([ap])\.?m\.?", re.IGNORECASE)
+_IN = re.compile(r"in (?=[0-9])", re.IGNORECASE)
 _FORMS = "write it as 4h, 90m, 2d, 1h30m or 45s"
 
 
@@ -41,19 +44,17 @@ def duration(text: str, code: str = "duration.malformed") -> timedelta:
 def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires") -> datetime:
     """Return the time that a duration from now, or an ISO 8601 time, means, in UTC.
 
-    A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``18:00`` is the
-    next time that the clocks there show it. ``what`` names the option and the error's code.
+    A time without an offset is in ``zone``, the city's; None: it has none, and the time is refused. ``18:00``, or
+    ``6pm``, is the next time that the clocks there show it. ``what`` names the option and the error's code.
 
     Raises:
         BadInput: ``<what>.malformed``, ``<what>.zone`` when it is not clear which moment is meant, ``<what>.past`` when
             it is not after now.
     """
-    word = text.strip()
+    word = _clock_of(_IN.sub("", text.strip(), count=1))
     if _CLOCK.fullmatch(word):
-        today = now.astimezone(zone or UTC).date()
-        days = (f"{today + timedelta(days=ahead)}T{word.zfill(5)}" for ahead in (0, 1))
-        at = next((at for at in (_iso(day, zone, what) for day in days) if at > now), now)
-    elif word[:1].isdigit() and not re.match(r"\d{4}-", word):
+        at = next((at for at in _on_days(word, (0, 1), now, zone, what) if at > now), now)
+    elif _is_length(word):
         at = now + duration(word, f"{what}.malformed")
     else:
         at = _iso(word, zone, what)
@@ -65,20 +66,43 @@ def moment(text: str, now: datetime, zone: tzinfo | None, what: str = "expires")
 def looked_back(text: str, now: datetime, zone: tzinfo | None, what: str, *, end: bool = False) -> datetime:
     """Return the time up to now that an ISO 8601 time, a day or a duration ago means, in UTC.
 
-    A day (``2026-01-31``) is its first moment in ``zone``, the city's, and with ``end`` the first one after it.
+    A day (``2026-01-31``) is its first moment in ``zone``, the city's, and with ``end`` the first one after it;
+    ``18:00``, or ``6pm``, is the last time that the clocks there showed it.
 
     Raises:
         BadInput: ``<what>.malformed``, ``<what>.zone``.
     """
-    word = text.strip()
+    word = _clock_of(text.strip())
+    if _CLOCK.fullmatch(word):
+        return next((at for at in _on_days(word, (0, -1), now, zone or UTC, what) if at <= now), now)
     if re.fullmatch(r"\d{4}-\d\d-\d\d", word):
         day = _iso(f"{word}T00:00", zone or UTC, what)
         if not end:
             return day
         return _iso(f"{date.fromisoformat(word) + timedelta(days=1)}T00:00", zone or UTC, what)
-    if word[:1].isdigit() and not re.match(r"\d{4}-", word):
+    if _is_length(word):
         return now - duration(word, f"{what}.malformed")
     return _iso(word, zone, what)
+
+
+def _clock_of(word: str) -> str:
+    """Return a time of day as ``18:30``, also where it was typed as ``6:30 p.m.``; any other word as it is."""
+    if _CLOCK.fullmatch(word):
+        return word.zfill(5)
+    if half := _HALF_DAY.fullmatch(word):
+        hour = int(half[1]) % 12 + (12 if half[3].lower() == "p" else 0)
+        return f"{hour:02}:{half[2] or '00'}"
+    return word
+
+
+def _on_days(clock: str, days: tuple[int, ...], now: datetime, zone: tzinfo | None, what: str) -> Iterator[datetime]:
+    """Yield a time of day on days counted from today, in UTC."""
+    today = now.astimezone(zone or UTC).date()
+    return (_iso(f"{today + timedelta(days=ahead)}T{clock}", zone, what) for ahead in days)
+
+
+def _is_length(word: str) -> bool:
+    return word[:1].isdigit() and ":" not in word and not re.match(r"\d{4}-", word)
 
 
 def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
@@ -89,7 +113,7 @@ def _iso(word: str, zone: tzinfo | None, what: str) -> datetime:
         raise BadInput(
             f"{what}.malformed",
             f"{_short(word)} is neither a duration nor a time",
-            "use 4h, 90m, 2d, 18:00, or a time such as 2026-01-31T18:00-08:00",
+            "use 4h, 90m, 2d, 18:00, 6pm, or a time such as 2026-01-31T18:00-08:00",
         ) from error
 
 
@@ -128,7 +152,7 @@ def zoned(at: datetime) -> str:
     return f"{here:%Y-%m-%d %H:%M:%S} {here.tzname()}"
 
 
-def told(reason: str) -> str:
+def in_city_time(reason: str) -> str:
     """Return what a service says with its times in the zone that people read in; never for words of a message."""
     return in_zone(reason, _zone.get())
 

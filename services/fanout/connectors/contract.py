@@ -59,7 +59,7 @@ class Intent:
     reached the platform, so whatever its listing shows by now is looked at before anything is sent. ``also_at``: of the
     website's mirror, the profiles that carry the message and the posts' addresses. ``follows``: the ``remote_id`` of an
     earlier post of this profile that this one answers, for connectors that declare ``reply``; for others the address
-    that an earlier answer, which this one is about, has answered, so that it stands there too. ``repost_of``: the
+    that an earlier answer, which this one is about, has answered, so that it is there too. ``repost_of``: the
     ``remote_id`` of the same message on another profile, which is shown instead; only where ``repost`` is declared.
     """
 
@@ -106,7 +106,7 @@ class Posted:
 class Retryable:
     """Surely not posted by this call, and it may be tried again. ``after`` in seconds, if the platform says.
 
-    ``begun`` is the beginning of a thread that stands already; the next publish continues it.
+    ``begun`` is the beginning of a thread that is there already; the next publish continues it.
     """
 
     reason: str

@@ -1,7 +1,7 @@
 """One HTTP call to a platform, and what its outcome says about whether anything was done there. All connectors use it.
 
-A call ends with its deadline and leaves no byte behind (``sockets``), follows no redirect, unpacks nothing and reads no
-more than 1 MB. Waits are measured by the server's own clock (``waits``).
+A call ends with its deadline and leaves no byte behind (``sockets``), follows no redirect, and reads no more than 1 MB,
+packed or unpacked. Waits are measured by the server's own clock (``waits``).
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from services.fanout.connectors import hearing
+from services.fanout.connectors import observing
+from services.fanout.connectors.bodies import body_of
 from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Retryable, Unknown
 from services.fanout.connectors.sockets import CallConnector
 from services.fanout.connectors.waits import wait_of
 from services.kernel.base.clock import Clock
 
-_BODY_BYTES = 1024 * 1024
-"""More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
 _WORDS = 300
 NO_SCOPE = "the credential lacks a scope"
 """How the reason begins when a credential may not do this, and never will."""
@@ -40,6 +39,8 @@ _LOGIN = re.compile(
 )
 """What Mastodon and Pleroma say when nothing is wrong with the message: somebody has to set the login right there. An
 account that is suspended is not among it: it posts nothing more."""
+_NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 421, 423, 425, 426, 428, 431, 499})
+"""About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx)."""
 _SAID = ("error", "title", "message", "description", "detail")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
 Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
@@ -136,7 +137,7 @@ class Http:
                         allow_redirects=False,
                         trace_request_ctx=state,
                     )
-                    hearing.note(method, path, response.headers)
+                    observing.note(method, path, response.headers)
                     return await _answer(response)
         except TimeoutError:
             return NoAnswer("no answer in time") if state.sent else NotSent("no connection in time")
@@ -165,7 +166,7 @@ class Http:
                 connector=self._connector,
                 timeout=aiohttp.ClientTimeout(total=None),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # Uncompressed, so that a small answer cannot grow: what comes compressed all the same is not read.
+                # Uncompressed; what comes compressed all the same is unpacked here, so that it cannot grow without end.
                 headers={"User-Agent": "OneVoice", "Accept-Encoding": "identity"},
                 auto_decompress=False,
                 trace_configs=[trace],
@@ -185,24 +186,12 @@ async def _mark_sent(_: aiohttp.ClientSession, context: Any, __: Any) -> None:
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     try:
-        raw = await _body(response)
+        raw = await body_of(response)
         body = json_of(raw)
         return Answer(response.status, body, response.headers, _line(raw) if body is None else "")
     finally:
         # Its connection is back in the pool by now, unless the body was not read to its end.
         response.close()
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body; of what is too long nothing. Raises ClientPayloadError when it is cut off."""
-    if (response.content_length or 0) > _BODY_BYTES:
-        return b""
-    raw = bytearray()
-    async for chunk in response.content.iter_chunked(65_536):
-        raw += chunk
-        if len(raw) > _BODY_BYTES:
-            return b""
-    return bytes(raw)
 
 
 def json_of(raw: bytes) -> Any:
@@ -240,9 +229,11 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"{_NOT_NOW}: {outcome.words}", cause=Cause.CREDENTIAL)
     if 300 <= outcome.status < 400 and outcome.status != 303:  # 303 follows something that was done
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
+    if outcome.status == 402:
+        return Retryable(f"the account there has to be paid for: {outcome.words}", cause=Cause.CREDENTIAL)
     if 400 <= outcome.status < 500 and outcome.status != 408:
         if _is_a_proxys(outcome):
-            return Retryable(f"what stands before the server refused it: {outcome.words}", cause=Cause.HOST)
+            return Retryable(f"what is before the server refused it: {outcome.words}", cause=Cause.HOST)
         return Permanent(outcome.words)
     if outcome.status < 300:
         return Unknown(f"the server answered with something that is not its own (HTTP {outcome.status})", Cause.HOST)
@@ -256,7 +247,7 @@ def cause_of(outcome: Outcome) -> Cause | None:
         return Cause.HOST
     if outcome.status == 429:
         return Cause.LIMIT
-    if outcome.status == 401 or _lacks_scope(outcome) or _login_is_closed(outcome):
+    if outcome.status in (401, 402) or _lacks_scope(outcome) or _login_is_closed(outcome):
         return Cause.CREDENTIAL
     if 300 <= outcome.status < 400:
         return Cause.OWN
@@ -264,8 +255,8 @@ def cause_of(outcome: Outcome) -> Cause | None:
 
 
 def _is_a_proxys(outcome: Answer) -> bool:
-    """True where what stands before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
-    return outcome.body is None or "cf-mitigated" in outcome.headers
+    """True where what is before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
+    return outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE
 
 
 def _lacks_scope(outcome: Answer) -> bool:

@@ -1,4 +1,4 @@
-"""What stands on a profile, as connectors list it where their platform shows a profile's own posts."""
+"""What is on a profile, as connectors list it where their platform shows a profile's own posts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.fanout.connectors.contract import CannotTell
 
 @dataclass(frozen=True)
 class ProfilePost:
-    """A post that stands on a profile, whoever made it. None of it is trusted.
+    """A post that is on a profile, whoever made it. None of it is trusted.
 
     ``id`` is the platform's, as receipts name it (``repost:<post>`` where it shows another account's post). ``at`` is
     when it was published, by the platform's clock; ``record`` what the platform says of it.

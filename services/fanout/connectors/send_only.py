@@ -131,7 +131,7 @@ def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
 
 
 def delivered(intent: Intent, note: str = "", url: str = "") -> Posted:
-    """Return what stands where the platform names nothing: its id is the key."""
+    """Return what is known where the platform names nothing: its id is the key."""
     return Posted(url, intent.idempotency_key, note)
 
 

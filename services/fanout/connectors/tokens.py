@@ -2,7 +2,8 @@
 
 A file holds the credential, or says where it is: ``env:NAME``, a variable of the service's environment;
 ``file:/path``, another file that nobody else may read (what systemd's LoadCredential or a secret's mount gives); or
-``exec:/path words``, a secret manager's command that prints it (``token_command``).
+``exec:/path words``, a secret manager's command that prints it (``token_command``). A credential in the file itself may
+be sealed (``sealing``).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+from services.fanout.connectors.sealing import MOST_KEYS, SEALED, SealFault, read_key, sealing_path, unseal
 from services.fanout.connectors.token_command import CommandFault, known, printed_by
 
 _ENVIRONMENT, _FILE, _COMMAND = _REFERENCES = "env:", "file:", "exec:"
@@ -35,7 +38,8 @@ async def token_of(path: Path) -> str:
         TokenFault: as ``read_token``.
     """
     held = _held(path)
-    if held.startswith(_COMMAND) and known(held.removeprefix(_COMMAND)) is None:
+    sources = key_references(path.parent) if held.startswith(SEALED) else [held]
+    if any(one.startswith(_COMMAND) and known(one.removeprefix(_COMMAND)) is None for one in sources):
         return await asyncio.get_running_loop().run_in_executor(_commands, read_token, path)
     return read_token(path)
 
@@ -47,12 +51,68 @@ def read_token(path: Path) -> str:
         TokenFault: it is missing, can be read by others, or holds no token; or what it refers to is or does.
     """
     held = _held(path)
+    if held.startswith(SEALED):
+        return _opened(path, held)
+    return _referred(path, held) if is_reference(held) else held
+
+
+def key_of(folder: Path) -> bytes | None:
+    """Return the key that a folder's credentials are sealed with; None: they are not sealed.
+
+    Raises:
+        TokenFault: the key cannot be had.
+    """
+    return next(iter(keys_of(folder, key_references(folder)[:1])), None)
+
+
+def _opened(path: Path, held: str) -> str:
+    """Return a sealed credential; it is opened each time, so that a key that was taken away is missed at once."""
+    faults = []
+    for one in key_references(path.parent):
+        try:
+            token = unseal(held, keys_of(path.parent, [one]))
+        except SealFault as fault:
+            faults.append(f"{_shown(path)}: {fault}")
+            continue
+        except TokenFault as fault:
+            faults.append(str(fault))
+            continue
+        if not _is_token(token) or token.startswith(SEALED):
+            raise TokenFault(f"{_shown(path)} does not hold a token")
+        return token
+    raise TokenFault(faults[0] if faults else f"{_shown(path)} is sealed, and its folder's file sealing names no key")
+
+
+def key_references(folder: Path) -> list[str]:
+    """Return where the keys of a folder's credentials are, the one that seals first; raises TokenFault."""
+    path = sealing_path(folder)
+    try:
+        return [one for one in path.read_text(encoding="ascii").splitlines() if one.strip()][:MOST_KEYS]
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError):
+        raise TokenFault(f"{_shown(path)} cannot be read") from None
+
+
+def keys_of(folder: Path, references: Sequence[str]) -> list[bytes]:
+    """Return the keys that references name, for a folder's credentials; raises TokenFault."""
+    path, found = sealing_path(folder), []
+    for one in references:
+        if not is_reference(one):
+            raise TokenFault(f"{_shown(path)} names no key by reference")
+        try:
+            found.append(read_key(_referred(path, one)))
+        except SealFault as fault:
+            raise TokenFault(f"{_shown(path)}: {fault}") from None
+    return found
+
+
+def _referred(path: Path, held: str) -> str:
+    """Return what a reference refers to; ``path`` is where it stands."""
     if held.startswith(_ENVIRONMENT):
         return _of_environment(held.removeprefix(_ENVIRONMENT))
     if held.startswith(_COMMAND):
         return _of_command(path, held.removeprefix(_COMMAND))
-    if not held.startswith(_FILE):
-        return held
     target = Path(held.removeprefix(_FILE))
     if not target.is_absolute():
         raise TokenFault(f"{_shown(path)} refers to a file without its whole path")
@@ -108,6 +168,21 @@ def _held(path: Path) -> str:
         raise TokenFault(f"{_shown(path)} does not hold a token")
     _read[str(path)] = (how, token)
     return token
+
+
+def reference_of(path: Path) -> str:
+    """Return how a credential is kept elsewhere (``env``, ``file`` or ``exec``); empty: the file itself holds it.
+
+    Raises:
+        TokenFault: there is none, or it cannot be used.
+    """
+    held = _held(path)
+    return held.partition(":")[0] if is_reference(held) else ""
+
+
+def renewal_path(path: Path) -> Path:
+    """Return where it stands what renews a credential, where the platform gave something for that."""
+    return path.with_suffix(".renewal")
 
 
 def expiry_path(path: Path) -> Path:

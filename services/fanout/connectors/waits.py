@@ -15,22 +15,28 @@ from email.utils import parsedate_to_datetime
 from services.fanout.domain.retry import LONGEST_WAIT_SECONDS
 
 _NUMBER = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
-_UNITS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?)", re.IGNORECASE)
+_UNIT = r"([0-9]{1,12}(?:\.[0-9]{1,12})?) ?(ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)"
+_UNITS = re.compile(rf"(?:{_UNIT} ?)+", re.IGNORECASE)
+_ONE = re.compile(_UNIT, re.IGNORECASE)
 _LEFT = re.compile(r"(?:^|[,; ])(?:reset|t)=\"?([0-9]{1,12})", re.IGNORECASE)
 """Of the RateLimit field in its newer forms (draft-ietf-httpapi-ratelimit-headers): seconds."""
 _EPOCH = 1e9
 """Numbers from here on are seconds since 1970, and not a wait of 31 years."""
 _EPOCH_MILLISECONDS = 1e11
+_EPOCH_MICROSECONDS = 1e14
 _TOO_MANY_REQUESTS = 429
+_RETRIES = ("retry-after", "x-retry-after")
+_RETRIES_MILLISECONDS = "retry-after-ms"
 _RESETS = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset-after", "ratelimit")
 
 
 def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_REQUESTS) -> float | None:
     """Return the seconds, 0 to ``LONGEST_WAIT_SECONDS``, that an answer asks to wait; None: it does not say.
 
-    Retry-After (RFC 9110) comes first; of several the longest counts. X-RateLimit-Reset (Mastodon; X-Rate-Limit-Reset
-    on X) and RateLimit-Reset (AT Protocol) count for a 429: other answers carry them too, and ask for nothing by it.
-    Each may hold seconds, with or without their unit, an epoch, an HTTP date or ISO 8601, or several of these.
+    Retry-After (RFC 9110; also X-Retry-After, and Retry-After-Ms in thousandths) comes first; of several the longest
+    counts. X-RateLimit-Reset (Mastodon; X-Rate-Limit-Reset on X) and RateLimit-Reset (AT Protocol) count for a 429:
+    other answers carry them too, and ask for nothing by it. Each may hold seconds, a length with its units (``1m30s``),
+    an epoch, an HTTP date or ISO 8601, or several of these.
 
     Args:
         headers: of the answer, names in any case.
@@ -38,7 +44,8 @@ def wait_of(headers: Mapping[str, str], now: datetime, status: int = _TOO_MANY_R
         status: of the answer.
     """
     clock = server_time(headers) or now
-    waits = list(_waits(headers, "retry-after", clock))
+    waits = [wait for name in _RETRIES for wait in _waits(headers, name, clock)]
+    waits += [wait / 1_000 for wait in _waits(headers, _RETRIES_MILLISECONDS, clock)]
     if not waits and status == _TOO_MANY_REQUESTS:
         waits = [wait for name in _RESETS for wait in _waits(headers, name, clock)]
     return min(max(waits), LONGEST_WAIT_SECONDS) if waits else None
@@ -58,18 +65,25 @@ def _waits(headers: Mapping[str, str], name: str, clock: datetime) -> Iterator[f
 
 def _wait(value: str, clock: datetime) -> float | None:
     """Read one value; a time that is over asks for no wait."""
+    value = value.strip('"')
     if _NUMBER.fullmatch(value):
         number = float(value)
         if number < _EPOCH:
             return number
-        seconds = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
-        return max(0.0, seconds - clock.timestamp())
-    if unit := _UNITS.fullmatch(value):
-        return float(unit[1]) / (1_000 if unit[2].lower().startswith("m") else 1)
+        parts = 1e6 if number >= _EPOCH_MICROSECONDS else 1e3 if number >= _EPOCH_MILLISECONDS else 1
+        return max(0.0, number / parts - clock.timestamp())
+    if _UNITS.fullmatch(value):
+        return sum(float(count) * _seconds_of(unit.lower()) for count, unit in _ONE.findall(value))
     if left := _LEFT.search(value):
         return float(left[1])
     time = _time(value)
     return max(0.0, (time - clock).total_seconds()) if time is not None else None
+
+
+def _seconds_of(unit: str) -> float:
+    if unit == "ms" or unit.startswith("milli"):
+        return 0.001
+    return {"s": 1.0, "m": 60.0, "h": 3_600.0}[unit[0]]
 
 
 def _time(value: str) -> datetime | None:
@@ -82,5 +96,5 @@ def _time(value: str) -> datetime | None:
 
 
 def _values(headers: Mapping[str, str], name: str) -> Iterator[str]:
-    """Yield the values of a header, as often as it stands there."""
+    """Yield the values of a header, as often as it is there."""
     return (value.strip() for key, value in headers.items() if key.lower() == name)

@@ -19,8 +19,8 @@ from services.fanout.delivery.caller import AfterAnswer, Caller
 from services.fanout.delivery.credentials import Credentials
 from services.fanout.domain import retry
 from services.fanout.domain.breaker import Stop
+from services.fanout.domain.reported_quota import ReportedQuota
 from services.fanout.domain.step import Wait
-from services.fanout.domain.told_quota import Told
 from services.fanout.hosts.credits import PrepaidCredit
 from services.fanout.hosts.host import Host, HostRegistry
 from services.fanout.hosts.line import HostSlot
@@ -144,9 +144,9 @@ class Admission:
             return Wait(LONGEST_WAIT, held, shown=True)
         return None
 
-    def on_told(self, profile: Profile, told: Told) -> None:
+    def on_reported(self, profile: Profile, reported: ReportedQuota) -> None:
         """Note what a platform says is left of a profile's quota."""
-        self._hosts.of(profile).quota.told(profile.id, told, self._runtime.clock.monotonic())
+        self._hosts.of(profile).quota.on_reported(profile.id, reported, self._runtime.clock.monotonic())
 
 
 def _chance() -> float:

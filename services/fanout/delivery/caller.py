@@ -26,9 +26,9 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from services.fanout.connectors.hearing import hearing
+from services.fanout.connectors.observing import observed_answers
 from services.fanout.domain import retry
-from services.fanout.domain.told_quota import Heard, Told, told_by
+from services.fanout.domain.reported_quota import PlatformAnswer, ReportedQuota, reported_by
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.base.clock import Clock
 from services.kernel.runtime.service import Runtime
@@ -115,13 +115,13 @@ def intent_of(request: Request, profile: Profile, key: str, timeout: float, *, r
 class Caller:
     """Calls connectors. An exception out of a connector is a bug of it, and counts as an unknown outcome.
 
-    ``on_told`` hears what a platform says is left of a profile's quota.
+    ``on_reported`` hears what a platform says is left of a profile's quota.
     """
 
     def __init__(self, runtime: Runtime, fetch_media: FetchMedia) -> None:
         self._log, self._clock = runtime.log, runtime.clock
         self._fetch_media = fetch_media
-        self.on_told: Callable[[Profile, Told], None] = lambda _profile, _told: None
+        self.on_reported: Callable[[Profile, ReportedQuota], None] = lambda _profile, _reported: None
 
     async def publish(
         self, connector: Connector, intent: Intent, lease: Lease, authorize: Authorize, on_answer: OnAnswer
@@ -131,9 +131,9 @@ class Caller:
         result, tries = authorize() or self._too_late(lease), 0
         while result is None:
             tries += 1
-            with hearing() as heard:
+            with observed_answers() as answers:
                 answer = await self._call(connector, intent, lease)
-            self._tell(intent.profile, heard)
+            self._report_quota(intent.profile, answers)
             if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
                 return await self._resolved(connector, intent, lease, answer)
             pause = _pause(answer, tries)
@@ -191,11 +191,11 @@ class Caller:
             self._log.exception("the connector failed")
             return CannotTell(f"the connector failed: {type(error).__name__}")
 
-    def _tell(self, profile: Profile, heard: list[Heard]) -> None:
+    def _report_quota(self, profile: Profile, answers: list[PlatformAnswer]) -> None:
         """Pass on what the platform says is left of the account's quota."""
-        told = told_by(profile.platform, heard, self._clock.now())
-        if told is not None:
-            self.on_told(profile, told)
+        reported = reported_by(profile.platform, answers, self._clock.now())
+        if reported is not None:
+            self.on_reported(profile, reported)
 
     async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
         timeout = lease.left()

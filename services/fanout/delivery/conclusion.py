@@ -17,7 +17,7 @@ class Conclusion:
         self._read_back = read_back
 
     async def write(self, receipt: Receipt, known: int) -> bool:
-        """Write a receipt down, unless another worker's stands instead.
+        """Write a receipt down, unless another worker's is there.
 
         Args:
             receipt: how it ended.

@@ -1,6 +1,6 @@
 """Finds the posts that a correction, update, recall or all-clear is about, and how its platform lets it follow them.
 
-What is done, and to which message, stands in the bytes that were signed. Which posts those are, the receipts say.
+What is done, and to which message, is in the bytes that were signed. Which posts those are, the receipts say.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def cannot_answer(request: Request, profile: Profile, connector: Connector) -> b
 
 
 class EarlierPosts:
-    """Finds what stands on a profile of the request that another one is about."""
+    """Finds what is on a profile of the request that another one is about."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -58,7 +58,7 @@ class EarlierPosts:
         posts = [found async for found in self._standing(content.about, profile)]
         able = connector.declaration
         answered = next((one.content.answers for one, _ in posts if one.content.answers), "") or ""
-        if answered and not able.reply:  # what is about an answer stands where that stands
+        if answered and not able.reply:  # what is about an answer goes where that is
             posts = [(replace(one, follows=answered), remote_id) for one, remote_id in posts]
         if content.act == "recall" and not posts:
             return None

@@ -123,7 +123,7 @@ class Posting:
             return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
         follow = await self._earlier.of(place.state.request, profile, connector)
         if follow is None:
-            why = "nothing stands there of what it takes back"
+            why = "nothing is there of what it takes back"
             return await self._settler.end(place, End(ReceiptOutcome.WITHHELD, True, why))
         way = _PostingWay(profile, follow.connector, self._destinations.host(profile), slot, follow.follows)
         wait = await self._admission.enter(place.state.request, profile, connector, way.host, slot)
@@ -229,7 +229,7 @@ class Posting:
         return replace(intent, also_at=self._stands_at(place)) if place.profile == MIRROR else intent
 
     def _stands_at(self, place: Place) -> tuple[tuple[Profile, str], ...]:
-        """Return where the message stands on other profiles, for the website's page."""
+        """Return where the message is on other profiles, for the website's page."""
         found = {name: place.state.target(name).receipt for name in place.state.request.targets}
         profiles = self._runtime.control.profiles
         return tuple(

@@ -28,7 +28,7 @@ def key_of(request: Request, profile: str, rendering_sha256: str) -> str:
 
 
 class Written(NamedTuple):
-    """A receipt as it stands in the ledger, and where."""
+    """A receipt as it is in the ledger, and where."""
 
     seq: int
     receipt: Receipt

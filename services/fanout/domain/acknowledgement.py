@@ -81,7 +81,7 @@ def check_acknowledgement(
         said = f"there is no outside post {statement.outside} on {statement.profile}"
         raise BadInput("outside.unknown", said, _LIST)
     if post_seq != statement.seq:
-        said = f"it is signed for the entry {statement.seq}, and {statement.outside} stands at {post_seq}"
+        said = f"it is signed for the entry {statement.seq}, and {statement.outside} is at {post_seq}"
         raise Refused("acknowledgement.post", said, "give the command again: onevoice outside ack")
 
 

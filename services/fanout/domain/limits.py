@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.events.authority import Profile
-from services.fanout.domain.told_quota import KEPT, Told
+from services.fanout.domain.reported_quota import KEPT, ReportedQuota
 
 WINDOW = 300.0
 
@@ -164,33 +164,35 @@ class Quota:
         self._host = Bucket(limit.host) if limit.host else None
         self._looks = Bucket(LOOKS) if limit.host else None
         self._accounts: dict[str, Bucket] = {}
-        self._told: dict[str, tuple[Told, float]] = {}
+        self._reported: dict[str, tuple[ReportedQuota, float]] = {}
 
     def take(self, account: str, now: float, *, amount: float = 1.0, urgent: bool = False) -> float:
         """Take from both buckets and return 0, or take nothing and return the seconds to wait."""
         buckets = [bucket for bucket in (self._host, self._account(account)) if bucket is not None]
         wait = max((bucket.wait(now, amount, urgent=urgent) for bucket in buckets), default=0.0)
-        wait = max(wait, self._told_wait(account, now, amount, urgent=urgent))
+        wait = max(wait, self._reported_wait(account, now, amount, urgent=urgent))
         if wait == 0.0:
             for bucket in buckets:
                 bucket.take(amount)
         return wait
 
-    def told(self, account: str, told: Told, now: float) -> None:
+    def on_reported(self, account: str, reported: ReportedQuota, now: float) -> None:
         """Note what the platform itself says is left of an account's posts; the newest word counts."""
-        self._told[account] = (told, now + told.seconds)
+        self._reported[account] = (reported, now + reported.seconds)
 
     def left_of(self, now: float) -> dict[str, float]:
         """Return what each account still has by its platform's own word, as a part of its limit (0 to 1)."""
-        return {name: told.left / told.limit for name, (told, until) in self._told.items() if now < until}
+        return {
+            name: reported.left / reported.limit for name, (reported, until) in self._reported.items() if now < until
+        }
 
-    def _told_wait(self, account: str, now: float, amount: float, *, urgent: bool) -> float:
-        told, until = self._told.get(account, (None, now))
-        if told is None or now >= until:
-            self._told.pop(account, None)
+    def _reported_wait(self, account: str, now: float, amount: float, *, urgent: bool) -> float:
+        reported, until = self._reported.get(account, (None, now))
+        if reported is None or now >= until:
+            self._reported.pop(account, None)
             return 0.0
-        kept = 0.0 if urgent else told.limit * KEPT
-        return until - now if told.left - min(amount, told.limit - kept) < kept else 0.0
+        kept = 0.0 if urgent else reported.limit * KEPT
+        return until - now if reported.left - min(amount, reported.limit - kept) < kept else 0.0
 
     def give_back(self, account: str, *, amount: float = 1.0) -> None:
         """Give back what was taken for a post that was not sent after all."""

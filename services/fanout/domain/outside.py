@@ -24,7 +24,7 @@ OVERLAP = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Ours:
-    """What stands on a profile by us: posts by their ids and addresses, and the words of attempts without either."""
+    """What is on a profile by us: posts by their ids and addresses, and the words of attempts without either."""
 
     ids: frozenset[str] = frozenset()
     urls: frozenset[str] = frozenset()

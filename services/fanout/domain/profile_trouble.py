@@ -9,23 +9,27 @@ from schemas.events.broadcasts import ProfileTrouble
 from services.kernel.measures.city_measures import token_end
 
 STEPS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
-"""So long before a credential ends somebody is told, each time anew."""
+"""So long before a credential ends somebody is told, each time again."""
+
+_LONGEST = 300
 
 
-def ending(profile: str, end: datetime | None, now: datetime) -> ProfileTrouble | None:
+def ending(profile: str, end: datetime | None, now: datetime, not_renewed: str = "") -> ProfileTrouble | None:
     """Return that a profile's credential has ended, or ends within 30, 7 or 1 days; None while it does not.
 
-    ``since`` is when the step was reached, so that each is told once.
+    ``since`` is when the step was reached, so that each is told once. ``not_renewed``: why it did not renew itself.
     """
     if end is None:
         return None
+    why = f"; it was not renewed: {not_renewed}" if not_renewed else ""
     if end <= now:
-        return ProfileTrouble(profile=profile, reason=f"its credential ended on {end:%Y-%m-%d}", since=end)
+        reason = f"its credential ended on {end:%Y-%m-%d}{why}"
+        return ProfileTrouble(profile=profile, reason=reason[:_LONGEST], since=end)
     step = min((one for one in STEPS if end - now <= one), default=None)
     if step is None:
         return None
-    reason = f"its credential ends on {end:%Y-%m-%d}, within {step.days} days"
-    return ProfileTrouble(profile=profile, reason=reason, since=end - step)
+    reason = f"its credential ends on {end:%Y-%m-%d}, within {step.days} days{why}"
+    return ProfileTrouble(profile=profile, reason=reason[:_LONGEST], since=end - step)
 
 
 def end_of(profile: str, noted: datetime | None, ends: Mapping[str, date]) -> datetime | None:

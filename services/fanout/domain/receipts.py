@@ -94,7 +94,7 @@ def lapsed(attempt: Attempt, attempt_seq: int, now: datetime) -> Receipt:
 
 
 def readable(bodies: Iterable[bytes]) -> list[Receipt]:
-    """Return the receipts among what stands on a receipt's subject; junk is passed over, as the fold does."""
+    """Return the receipts among what is on a receipt's subject; junk is passed over, as the fold does."""
     found = []
     for body in bodies:
         try:
@@ -145,7 +145,7 @@ def vanished(delivered: Receipt, now: datetime) -> Receipt:
 def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Receipt:
     """Return what follows a delivered receipt whose post is another than was approved: a person has to look."""
     what = "; ".join(differences)
-    reason = f"it stands at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
+    reason = f"it is at {delivered.url}, and is not as it was approved: {what}; please look at the profile"
     return delivered.model_copy(
         update={"at": now, "outcome": ReceiptOutcome.UNCONFIRMED, "final": True, "reason": reason, "retry_at": None}
     )
@@ -153,15 +153,15 @@ def altered(delivered: Receipt, differences: Iterable[str], now: datetime) -> Re
 
 def unknown_before(delivered: Receipt, found: Altered) -> list[str]:
     """Return the differences that its receipt does not tell of, as it does where a server shows things otherwise."""
-    told = {kind for kind, words in _TOLD.items() if words.search(delivered.reason)}
-    return [said for kind, said in found.differences if kind not in told or said == CHANGED]
+    said_before = {kind for kind, words in _SAID_BEFORE.items() if words.search(delivered.reason)}
+    return [said for kind, said in found.differences if kind not in said_before or said == CHANGED]
 
 
 CHANGED = "its text was changed since"
-"""What is told also of a server that shows texts otherwise than they were sent."""
+"""What is said also of a server that shows texts otherwise than they were sent."""
 
 _MISSING = r"pictures are missing|picture (\d+ )?is missing"
-_TOLD = {
+_SAID_BEFORE = {
     "text": re.compile("shows the text otherwise"),
     "pictures": re.compile(f"{_MISSING}|pictures more"),
     "description": re.compile(_MISSING),

@@ -47,7 +47,7 @@ class Situation:
     decided: tuple[tuple[int, Resolution], ...] = ()
 
     def repeated(self, statement: ResolutionStatement) -> int:
-        """Return where the same decision by the same officer stands already, 0 where it does not."""
+        """Return where the same decision by the same officer is there already, 0 where it does not."""
         for seq, known in self.decided:
             said = statement_on_record(known.envelope, ResolutionStatement)
             if said is not None and _gist(said) == _gist(statement):
@@ -55,7 +55,7 @@ class Situation:
         return 0
 
     def taken(self, receipt_seq: int) -> ResolutionStatement | None:
-        """Return the decision on this receipt that stands already, by whomever."""
+        """Return the decision on this receipt that is there already, by whomever."""
         said = (statement_on_record(known.envelope, ResolutionStatement) for _, known in self.decided)
         return next((one for one in said if one is not None and one.receipt_seq == receipt_seq), None)
 
@@ -269,5 +269,5 @@ def standing_words(receipt: Receipt | None) -> str:
 
 
 def _in_words(statement: ResolutionStatement) -> str:
-    words = {"posted": f"it stands at {statement.url}", "post_again": "post it again", "give_up": "give it up"}
+    words = {"posted": f"it is at {statement.url}", "post_again": "post it again", "give_up": "give it up"}
     return words[statement.decision]

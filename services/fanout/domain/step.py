@@ -223,7 +223,7 @@ def _mirror(place: Place, now: datetime) -> Step | None:
     left = bool(_others(state.left) or _others(state.unconfirmed))
     if not _others(state.standing):
         if not left:
-            return End(ReceiptOutcome.WITHHELD, True, "it stands nowhere that the website could mirror")
+            return End(ReceiptOutcome.WITHHELD, True, "it is nowhere that the website could mirror")
         return Wait(3_600.0, "it follows the first post")
     ready = (state.first_delivered or now) + MIRROR_GRACE
     if left and now < ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from schemas.events.authority import Profile
@@ -32,15 +33,25 @@ SHOWN = 200
 
 
 class ProfileChecks:
-    """Checks profiles, as long as ``run`` runs; ``troubles`` is what was found."""
+    """Checks profiles, as long as ``run`` runs; ``troubles`` is what was found.
+
+    ``not_renewed``: by profile, why its credential does not renew itself.
+    """
 
     def __init__(
-        self, runtime: Runtime, destinations: Destinations, caller: Caller, starts: Starts, settings: CheckSection
+        self,
+        runtime: Runtime,
+        destinations: Destinations,
+        caller: Caller,
+        starts: Starts,
+        settings: CheckSection,
+        not_renewed: Mapping[str, str] | None = None,
     ) -> None:
         self._runtime = runtime
         self._destinations = destinations
         self._caller = caller
         self._starts = starts
+        self._not_renewed = {} if not_renewed is None else not_renewed
         self._pause = timedelta(hours=settings.hours)
         self._due: dict[str, datetime] = {}
         self._refused: dict[str, ProfileTrouble] = {}
@@ -108,5 +119,5 @@ class ProfileChecks:
         ends = {
             one.id: end_of(one.id, expiry_of(city.token_path(one.id)), city.settings.token_ends) for one in profiles
         }
-        found = [ending(name, end, now) for name, end in ends.items()]
+        found = [ending(name, end, now, self._not_renewed.get(name, "")) for name, end in ends.items()]
         self._ending = {one.profile: one for one in found if one is not None}

@@ -1,6 +1,6 @@
 """From when each profile is looked at next: a file, so that what was published while nobody looked is found.
 
-It is no record. Where it is lost, the watch begins anew, and says so: what stands by then is not told.
+It is no record. Where it is lost, the watch starts again, and says so: what stands by then is not told.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WatchMarks:
         self._kept = True
 
     def load(self) -> bool:
-        """Read the file; False when there is none that can be read, and the watch begins anew."""
+        """Read the file; False when there is none that can be read, and the watch starts again."""
         try:
             found = json.loads(self._path.read_bytes())
             self._marks = {

@@ -82,7 +82,7 @@ class OutsideWatch:
             while not lock.take(wait=False):  # noqa: ASYNC110 - a lock of the kernel wakes nobody here
                 await asyncio.sleep(TURN_SECONDS)
             if not self._marks.load():
-                self._runtime.log.warning("the watch over the profiles begins: what stands there by now is not told")
+                self._runtime.log.warning("the watch over the profiles begins: what is there by now is not told")
             while True:
                 await self.turn()
                 await asyncio.sleep(TURN_SECONDS)
@@ -163,11 +163,11 @@ class OutsideWatch:
         ours = await self._ours_on(profile, oldest(strange) - BEFORE)
         for post in strange:
             if not ours.holds(post):
-                await self._tell(profile, post)
+                await self._publish(profile, post)
             settled.add(post.id)
 
     async def _ours_on(self, profile: Profile, since: datetime) -> Ours:
-        """Return what stands on a profile by us since a time, by the ledger."""
+        """Return what is on a profile by us since a time, by the ledger."""
         ledger = self._runtime.ledger
         after = await ledger.first_since(since) - 1
         attempts, receipts = subjects.posted_to(profile.id)
@@ -185,7 +185,7 @@ class OutsideWatch:
         content = content_of(rendering) if rendering is not None else None
         return content.parts if content is not None else ()
 
-    async def _tell(self, profile: Profile, post: ProfilePost) -> None:
+    async def _publish(self, profile: Profile, post: ProfilePost) -> None:
         """Keep the evidence, then put the post on record, once."""
         runtime, name = self._runtime, outside_id(profile.id, post.id)
         subject = subjects.outside(profile.id, name)

@@ -1,6 +1,6 @@
 """What no intake of ours puts on record: a request that changed after it was signed, or that hides words. Pure.
 
-The gate and the worker let neither pass. That it stands at all means that somebody has intake's key.
+The gate and the worker let neither pass. That it is at all means that somebody has intake's key.
 """
 
 from __future__ import annotations

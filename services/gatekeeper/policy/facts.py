@@ -16,7 +16,7 @@ class PolicyFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalFact:
-    """One officer's last statement on a request, as it stands in the ledger.
+    """One officer's last statement on a request, as it is in the ledger.
 
     ``subject`` is the subject that it was found on: its last token must be the officer who signed. ``seq`` is
     its ledger sequence.

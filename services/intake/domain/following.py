@@ -31,19 +31,26 @@ class Earlier:
     """The request that a submission is about.
 
     ``carried_by``: the profiles on which it stands, may stand, or is still to be posted. ``is_decided``: it was cleared
-    once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none.
+    once. ``replaced_by`` is its cleared correction or recall, the empty text where there is none. ``shown_again``: the
+    reposts of it that hold, each with its profiles.
     """
 
     request: Request
     carried_by: tuple[str, ...]
     is_decided: bool
     replaced_by: str = ""
+    shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def earlier_of(state: RequestState, replaced_by: str) -> Earlier:
-    """Return what the fold holds of a request."""
-    carried_by = tuple(name for name in state.request.targets if _is_carried(state, name))
-    return Earlier(state.request, carried_by, bool(state.wanted), replaced_by)
+def earlier_of(state: RequestState, replaced_by: str, reposts: tuple[RequestState, ...] = ()) -> Earlier:
+    """Return what the fold holds of a request, and of its reposts that nothing replaced."""
+    again = ((one.request_id, _carriers(one)) for one in reposts)
+    held = tuple((name, profiles) for name, profiles in again if profiles)
+    return Earlier(state.request, _carriers(state), bool(state.wanted), replaced_by, held)
+
+
+def _carriers(state: RequestState) -> tuple[str, ...]:
+    return tuple(name for name in state.request.targets if _is_carried(state, name))
 
 
 def _is_carried(state: RequestState, profile: str) -> bool:
@@ -96,9 +103,7 @@ def _check(data: Submission, earlier: Earlier) -> None:
     if data.act in REPLACING and earlier.request.act == "recall":
         raise BadInput("about.recall", f"{name} is a recall itself", "publish the message again")
     if not earlier.carried_by:
-        raise BadInput(
-            "about.nowhere", f"{name} stands on no profile", f"onevoice status {name} says what became of it"
-        )
+        raise BadInput("about.nowhere", f"{name} is on no profile", f"onevoice status {name} says what became of it")
 
 
 def labelled(act: Act | None, text: str, language: str = "en") -> str:

@@ -62,7 +62,7 @@ def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:
 
 
 def answer_repeat(identity: Identity, known: Request, seq: int) -> SubmitReply:
-    """Return the first answer again for a submission whose request stands on the ledger.
+    """Return the first answer again for a submission whose request is on the ledger.
 
     Raises:
         BadInput: ``request.conflict``: the same event id with other content.
@@ -128,7 +128,7 @@ def _link(link: str | None, name: str = "link", called: str = "link") -> str | N
         raise BadInput(
             f"{name}.userinfo",
             f"the {called} has a user name before its host, so readers take it for another site",
-            "use the link without what stands before the @",
+            "use the link without what is before the @",
         )
     return link
 

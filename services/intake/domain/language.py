@@ -28,6 +28,7 @@ _SCRIPT = regex.compile("|".join(rf"(?P<{script}>\p{{Script={script}}})" for scr
 _BY_LETTERS = (
     ("ar", "ku", regex.compile("[ێۆڕڵ]")),
     ("ar", "ps", regex.compile("[ټډړږښڼځڅېۍ]")),
+    ("ar", "pa", regex.compile(r"[ݨࣇ]|(?:^|\W)(?:وچ|وِچ|نوں|دیاں|تہاڈ[اےی]|ساڈ[اےی]|ایہہ|کیتا|اوہناں)(?!\w)")),
     ("ar", "ur", regex.compile("[ٹڈڑںےہھ]")),
     ("ar", "fa", regex.compile("[پچژگکی]")),
     ("ru", "uk", regex.compile("[іїєґІЇЄҐ]")),
@@ -54,7 +55,7 @@ _SMALL_WORDS = {
     "straße gesperrt wasser evakuierung hochwasser gebiet verlassen feuer warnung jetzt",
     "it": "il lo la gli una e di per con non del della che sono è nel alla fino si acqua più zona strada chiusa "
     "chiuso evacuare evacuazione subito allerta avviso incendio alluvione ora immediata",
-    "pt": "o os as um uma e de para com não do da que são é no na até água mais está antes aviso alerta estrada "
+    "pt": "a o os as um uma e de para com não do da que são é no na até água mais está antes aviso alerta estrada "
     "fechada evacuação imediata incêndio inundação agora ferva zona",
     "nl": "de het een en van is zijn voor met op niet naar bij tot te wordt water onmiddellijk gebied verlaat "
     "weg afgesloten overstroming evacuatie brand nu waarschuwing",
@@ -74,7 +75,8 @@ _SMALL_WORDS = {
 }
 _WORDS = {language: frozenset(words.split()) for language, words in _SMALL_WORDS.items()}
 _OWN_LETTERS = {
-    "fr": regex.compile("[éèêëàâçùûîïôœ]", regex.IGNORECASE),
+    "fr": regex.compile(r"[éèêëàâçùûîïôœ]|(?<=\p{L})[ \u00a0\u202f][!?:;](?!\S)|«[ \u00a0\u202f]", regex.IGNORECASE),
+    "hur": regex.compile(r"[qkx]['’]\p{L}|xw|x̱|[ʔʷəƛχθ]|[\u00c0-\u024f]:\p{L}", regex.IGNORECASE),
     "es": regex.compile(r"[ñ¿¡]|(?:ción|ciones)\b", regex.IGNORECASE),
     "de": regex.compile("[ßäöü]", regex.IGNORECASE),
     "pt": regex.compile(r"[ãõ]|(?:ção|ções)\b", regex.IGNORECASE),
@@ -89,6 +91,9 @@ _OWN_LETTERS = {
 """Letters that speak for a language where its small words do not: each different one counts as one such word."""
 
 _FRENCH_BEGINNING = regex.compile(r"\b(?:l|d|qu|n|s|c|jusqu|aujourd)['’]\p{L}", regex.IGNORECASE)
+
+
+_ARTICLE = regex.compile(r"^(?:l|d|dell|nell|all|dall|sull|un|qu)['’]", regex.IGNORECASE)
 
 
 def guess(text: str, default: str = "en") -> str:
@@ -123,9 +128,15 @@ def _main_script(scripts: Counter[str]) -> str:
     return max(scripts, key=lambda script: scripts[script])
 
 
+def _with_noun(word: str) -> tuple[str, ...]:
+    """Return a word, and beside ``l'acqua`` what stands behind its article."""
+    noun = _ARTICLE.sub("", word)
+    return (word,) if noun == word else (word, noun)
+
+
 def _of_latin(plain: str, default: str) -> str:
-    words = [word.casefold() for word in _WORD.findall(plain)]
-    counts = {language: sum(word in known for word in words) for language, known in _WORDS.items()}
+    words = [word.casefold() for found in _WORD.findall(plain) for word in _with_noun(found)]
+    counts = Counter({language: sum(word in known for word in words) for language, known in _WORDS.items()})
     counts["fr"] += len(_FRENCH_BEGINNING.findall(plain))
     for language, letters in _OWN_LETTERS.items():
         counts[language] += len({letter.casefold() for letter in letters.findall(plain)})

@@ -144,7 +144,7 @@ _SHORTEST = 4
 
 
 class Lookalike(NamedTuple):
-    """A host or address as it stands in the text, and why it is not what it seems to be."""
+    """A host or address as it is in the text, and why it is not what it seems to be."""
 
     seen: str
     why: str

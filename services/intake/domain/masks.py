@@ -36,7 +36,7 @@ def mask_dates(text: str) -> str:
 
 
 def mask_digits(text: str, published: tuple[str, ...]) -> str:
-    """Mask published numbers, whatever stands between their digits and with or without the country's 1."""
+    """Mask published numbers, whatever is between their digits and with or without the country's 1."""
     for number in published:
         digits = re.sub(r"\D", "", number)
         if len(digits) < 5:

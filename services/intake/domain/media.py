@@ -6,6 +6,7 @@ Pure but for loading Pillow on first use. Bytes in, bytes out; sizes in bytes an
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +27,24 @@ SIDES = (4_096, 2_560, 1_600, 1_000)
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
 _TYPES: dict[str, MediaType] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+
+
+_OTHERS = tuple(
+    (re.compile(shape, re.DOTALL), name)
+    for shape, name in (
+        (rb".{4}ftyp(?:hei[cxms]|hev[cx]|mif1.{4,16}hei)", "a HEIC picture"),
+        (rb".{4}ftypavi[fs]", "an AVIF picture"),
+        (rb".{4}ftyp", "a video"),
+        (rb"GIF8[79]a", "a GIF"),
+        (rb"BM", "a BMP picture"),
+        (rb"II\*\0|MM\0\*", "a TIFF picture, or a camera's raw one"),
+        (rb"%PDF", "a PDF"),
+        (rb"PK\x03\x04", "a document or an archive"),
+        (rb"(?i)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)?<svg", "an SVG drawing"),
+        (rb"(?i)\s*<(?:!doctype|html|\?xml)", "a web page"),
+    )
+)
+"""What people take for a picture, or what a download gives instead of one, by its first bytes."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,8 @@ def _opened(raw: bytes) -> tuple[Image.Image, str]:
     try:
         image = Image.open(io.BytesIO(raw), formats=tuple(_TYPES))
     except UnidentifiedImageError as error:
-        raise BadInput("picture.type", "the file is no JPEG, PNG or WebP picture", "save it as one of these") from error
+        said, hint = _seen_in(raw)
+        raise BadInput("picture.type", f"the file is {said}", hint) from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels("far too many") from error
     except Exception as error:  # decoders raise whatever a broken file makes them stumble over
@@ -145,7 +165,19 @@ def _too_many_pixels(size: str) -> BadInput:
 
 
 def _broken(error: Exception) -> BadInput:
-    return BadInput("picture.broken", f"the picture cannot be decoded: {type(error).__name__}", "check the file")
+    said = f"the picture cannot be decoded ({type(error).__name__}): it is cut off or damaged"
+    return BadInput("picture.broken", said, "save it again, or take it from its source again")
+
+
+def _seen_in(raw: bytes) -> tuple[str, str]:
+    """Say what bytes seem to be that are no picture taken here, and what to do about it."""
+    for shape, name in _OTHERS:
+        if shape.match(raw):
+            hint = "save it as JPEG"
+            if name == "a HEIC picture":
+                hint += "; an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible"
+            return f"{name}; JPEG, PNG and WebP pictures are taken", hint
+    return "no JPEG, PNG or WebP picture", "save it as one of these"
 
 
 def media_type_of(raw: bytes) -> MediaType | None:

@@ -46,7 +46,8 @@ _NO_PERSONS = "08"
 
 _MONEY = re.compile(r"[$€£]\s?$")
 _MEASURED = re.compile(
-    r"\s?(?:[$€£%]|(?:dollars?|residents?|people|households?|homes|m[23²³]|km|kwh|mhz|litres?|liters?)\b)",
+    r"\s?(?:[$€£%]|m[²³]|(?:dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha|hectares?"
+    r"|tonnes?|kg|customers?|clients?|foyers?|personnes?|cubic)\b)",
     re.IGNORECASE,
 )
 """What behind a number says that it is an amount."""
@@ -65,6 +66,10 @@ PUBLIC_BODIES = re.compile(
     re.IGNORECASE,
 )
 """Hosts of Canada's federal, provincial and territorial governments."""
+
+
+_FILE = re.compile(r"[1-4]x\.(?:png|jpe?g|gif|webp|svg)", re.IGNORECASE)
+"""The end of a picture's name, as in ``map@2x.png``."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def _registered(plain: str) -> Iterator[tuple[Hit, int, int]]:
 
 
 def _is_other(before: str) -> bool:
-    """Say whether what stands before a number names it as something else: a permit, a parcel, money."""
+    """Say whether what is before a number names it as something else: a permit, a parcel, money."""
     return _OTHER_WORD.search(before) is not None or _MONEY.search(before) is not None
 
 
@@ -136,7 +141,8 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
         other = _is_other(plain[max(0, match.start - _BEFORE) : match.start])
-        if not free and not other and number not in allowed:
+        measured = _MEASURED.match(plain, match.end) is not None
+        if not free and not other and not measured and number not in allowed:
             yield Hit("phone", "a telephone number", _mask(number.removeprefix("+")))
 
 
@@ -146,7 +152,9 @@ def _addresses(plain: str, city_host: str, published: tuple[str, ...]) -> Iterat
         host = re.sub(_DOT, ".", match["host"].casefold())
         hosts = (host, links.host_of(f"https://{host}"))
         address = re.sub(_DOT, ".", re.sub(_AT, "@", match.group().casefold(), count=1))
-        if PUBLIC_BODIES.fullmatch(host) or any(_covers(one, host, address) for one in allowed for host in hosts):
+        if PUBLIC_BODIES.fullmatch(host) or _FILE.fullmatch(host):
+            continue
+        if any(_covers(one, host, address) for one in allowed for host in hosts):
             continue
         yield Hit("email", "an e-mail address", f"{match.group()[0]}…@{host}")
 

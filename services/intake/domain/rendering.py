@@ -122,7 +122,7 @@ def parts_of(text: str, link: str | None, limits: Limits) -> tuple[str, ...]:
 
     Args:
         text: the author's variant, or the text; in its final form.
-        link: goes after the text, unless it stands in it.
+        link: goes after the text, unless it is in it.
         limits: what the platform takes.
 
     Raises:

@@ -15,7 +15,7 @@ from services.kernel.fold.state import RequestState
 
 
 def answer_repeat(identity: Identity, state: RequestState) -> SubmitReply | None:
-    """Return the first answer again, where this very revision stands already."""
+    """Return the first answer again, where this very revision is there already."""
     data, known = identity.submission, state.request
     if data.revision != known.revision or identity.content_sha256 != known.content_sha256:
         return None

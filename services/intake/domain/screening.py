@@ -96,6 +96,7 @@ def screen(
     found.extend(_file_names(draft))
     found.extend(_off_topic(draft, rules, departments))
     found.extend(_left_out(draft))
+    found.extend(_shown_again(draft))
     return tuple(dict.fromkeys(found))
 
 
@@ -205,8 +206,19 @@ def _left_out(draft: Draft) -> Iterator[ScreeningFinding]:
         yield ScreeningFinding(
             code="left-out",
             clause=OFFICIAL,
-            reason="what it is about stands there too, on a profile that is not official any more: it stays as it is",
+            reason="what it is about is there too, on a profile that is not official any more: it stays as it is",
             where=profile,
+        )
+
+
+def _shown_again(draft: Draft) -> Iterator[ScreeningFinding]:
+    command = (draft.act or "").replace("_", "-")
+    for request_id, profiles in draft.shown_again:
+        yield ScreeningFinding(
+            code="shown-again",
+            clause=OFFICIAL,
+            reason=f"{request_id} shows it there too, and stays as it is: onevoice {command} {request_id}",
+            where=", ".join(profiles)[:300],
         )
 
 

@@ -36,10 +36,13 @@ _ABBREVIATIONS = (
     r"ont|que|qu[eé]|alta|sask|man|[iî]\.-p\.-[eé]|calif|wash|ore|alb|prov|reg|dist|mun|nat|elem|sch|"
     r"nos?|num|approx|appx|est|min|max|etc|inc|ltée|co|corp|cie|tel|tél|ext|poste|att|attn|fig|vol|ed|[eé]d|"
     r"al|resp|env|art|sec|temp|misc|incl|excl|ca|viz|mi|rue|ex|fl|bur|suc|isl|ind|re|pt|univ|"
+    r"int|intl|fax|op|lat|long|elev|cont|org|exec|comm|dept|assn|assoc|hosp|lib|treas|ald|eng|lieut|adj|circ?|pen|sub|"
+    r"riv|yuk|nfld|govt|prelim|avg|arr|auj|imm|pav|sem|rens|hab|coord|serv|agric|alt|orig|cap|lic|mod|"
     # Spanish, Portuguese, German, Italian, Polish
-    r"sra|srta|dra|ud|uds|av|avda|p[aá]g|n[uú]m|aprox|abs|evtl|usw|dott|sig|sigg|ul|tys|godz"
+    r"sra|srta|dra|ud|uds|av|avda|p[aá]g|n[uú]m|aprox|abs|evtl|usw|inkl|evtl|abt|dott|sig|sigg|ing|ecc|ul|tys|godz|ee|uu|excmo|atte|depto|"
+    r"esq|prol|ctra|urb|km|kap|art"
     # Russian and Ukrainian
-    r"|ул|тел|г|д|им|стр|обл|пр|просп|вул|буд|грн|руб"
+    r"|ул|тел|г|д|им|стр|обл|пр|просп|вул|буд|грн|руб|кв|корп|пер|пос|мин|сек|чел|тыс|млн|др|см|шос|наб|р-н|хв"
 )
 """After these a full stop ends no sentence (CLDR's suppressions and what Canadian towns write, provinces included)."""
 _CONSONANTS = r"(?!\p{Lu}{2})[B-DF-HJ-NP-TV-XZb-df-hj-np-tv-xz]{2,6}"

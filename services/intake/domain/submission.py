@@ -15,6 +15,7 @@ from schemas.events.authority import Severity
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
     ALL_DEPARTMENTS,
+    ENDING,
     REPLACING,
     Act,
     Picture,
@@ -47,7 +48,7 @@ class Draft:
     """A submission that passed all checks but those of the platforms. Times in UTC.
 
     ``exercise``: each post of it says so. ``left_out``: profiles that carry what it is about, and are not official any
-    more.
+    more. ``shown_again``: reposts of what it ends, each with its profiles.
     """
 
     request_id: str
@@ -72,6 +73,7 @@ class Draft:
     act: Act | None = None
     about: str | None = None
     left_out: tuple[str, ...] = ()
+    shown_again: tuple[tuple[str, tuple[str, ...]], ...] = ()
     revision: int = 1
     not_before: datetime | None = None
     translations: dict[str, str] = field(default_factory=dict)
@@ -143,6 +145,7 @@ def draft_of(
         expires_at=expiry_of(data, event.time, state, now, created_at),
         created_at=created_at,
         left_out=left_out,
+        shown_again=earlier.shown_again if earlier is not None and data.act in ENDING else (),
         exercise=state.realm == "exercise",
         **_as_given(data),
     )

@@ -1,9 +1,9 @@
 """Checks of submitted text, and the one form in which it is stored.
 
 What is signed is what is posted, so text is brought into its final form before anything is hashed: line ends
-are line feeds, characters are composed (Unicode NFC), white space around it is taken away. What people cannot
-see and computers can (bidirectional overrides, CVE-2021-42574; hidden and control characters) is refused, never
-taken out in silence. Pure: no clock, no I/O.
+are line feeds, tabs are spaces, characters are composed (Unicode NFC), white space around it is taken away. What
+people cannot see and computers can (bidirectional overrides, CVE-2021-42574; hidden and control characters) is
+refused, never taken out in silence. Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ MAX_BYTES = 32_000
 
 MAX_MARKS = 8
 """Combining marks that may follow each other; more is stacked-up noise, and slow to compose."""
+
+_WHITE_SPACE = str.maketrans(
+    {"\r": "\n", "\v": "\n", "\x85": "\n", "\u2028": "\n", "\f": "\n\n", "\u2029": "\n\n", "\t": " "}
+)
+"""Line ends and tabs as other programs write them: Word breaks a line with a vertical tab, and lists have tabs."""
 
 _BIDI = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
@@ -68,7 +73,7 @@ def clean(text: str, field: str = "text", *, required: bool = True) -> str:
     """
     _refuse_surrogates(text, field)
     _refuse_long(text, field)
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
+    lines = text.replace("\r\n", "\n").translate(_WHITE_SPACE)
     _refuse_characters(lines, field)
     composed = unicodedata.normalize("NFC", lines).strip()
     _refuse_long(composed, field)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from schemas import flow, subjects
 from schemas.events.control import ControlEvent, Order, Ordered, PasskeyEnrolled, Renewed
@@ -21,6 +21,7 @@ from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.naming import check_named
+from services.kernel.control.order_rates import check_rate
 from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash, protects
 from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
@@ -56,6 +57,10 @@ class ControlWriter(Protocol):
     @property
     def orders(self) -> Mapping[str, int]:
         """The orders that were carried out: their hash, and where each stands."""
+        ...
+
+    def alarm(self, said: str, **about: Any) -> None:
+        """Say aloud that something was noticed that no service of ours does."""
         ...
 
     async def catch_up(self) -> ControlState:
@@ -109,10 +114,11 @@ async def carry_out(
             if repeats(state, order.action, event.at):
                 return CarriedOut(state, order, changed=False)
             check_order(state, envelope, order, event.at)
+            check_rate(state, order, event.at)
             await further(state, order)
             _after(runtime, state, event, state.seq + 1)
         except ControlFault as fault:
-            raise Refused(fault.code, fault.message, _hint(fault.code)) from fault
+            raise _refused(runtime, order, fault) from fault
         last = None if protects(order) else state.seq
         # The same order at two copies is one entry: without a condition only its id says so.
         msg_id = f"order:{order_hash(envelope)}" if last is None else None
@@ -153,6 +159,13 @@ def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Orde
         "the broker's clock says that the order was signed more than a minute before or after it was stored",
         "check the clocks of this machine and of the broker, and give the command again",
     )
+
+
+def _refused(runtime: ControlWriter, order: Order, fault: ControlFault) -> Refused:
+    if fault.code == "order.rate":
+        said = "gives more orders than anybody does by hand; ask them, and if it is not they, revoke the key"
+        runtime.alarm(f"{order.officer} {said}: onevoice officers revoke {order.officer}", action=order.action.action)
+    return Refused(fault.code, fault.message, _hint(fault.code))
 
 
 async def carry_out_renewal(runtime: ControlWriter, envelope: Envelope) -> ControlState:
@@ -224,6 +237,7 @@ def _after(runtime: ControlWriter, state: ControlState, event: ControlEvent, seq
 def _hint(code: str) -> str:
     hints = {
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
+        "order.rate": "to stop everything at once: onevoice hold on",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
         "order.other": "look at what is in force by now, and give the command again",

@@ -1,1 +1,1 @@
-"""What everything stands on: clock, files, errors, logs, the city's settings, and where a crash is tried."""
+"""What everything is on: clock, files, errors, logs, the city's settings, and where a crash is tried."""

@@ -172,7 +172,7 @@ def _invalid(path: Path, text: str, error: ValidationError) -> BadInput:
 
 
 def _line_of(text: str, wanted: tuple[str, ...]) -> int | None:
-    """Return the line of a key, or of the innermost table round it that stands in the text."""
+    """Return the line of a key, or of the innermost table round it that is in the text."""
     table: tuple[str, ...] = ()
     best, depth = None, 0
     for number, row in enumerate(text.splitlines(), 1):

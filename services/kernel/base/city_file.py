@@ -53,7 +53,8 @@ class NatsSection(Section):
     """[nats]: the broker. ``embedded``: ``onevoice up`` starts it; else ``url`` is an existing one.
 
     Of a cluster ``url`` names each server, with commas between, so that one that is down keeps nobody out.
-    ``store_gb``: how much of its disk a broker elsewhere gives a realm's streams, in 10^9 bytes, to be warned in time.
+    ``store_gb``: what each realm's streams may fill, in 10^9 bytes; the server sets it aside (``onevoice provision``).
+    Absent: as much as the broker's disk gives.
     """
 
     embedded: bool = True

@@ -27,7 +27,7 @@ class WebSection(Section):
 
     ``rp_id`` is its host, or a domain above it that the city alone uses; absent: the host. The pages are served on
     ``host`` and ``port`` (absent: the port of a localhost origin, else 4225) by ``onevoice up``, unless ``serve`` is
-    false. Elsewhere than on this machine a proxy that ends TLS stands in front, and the origin begins with https.
+    false. Elsewhere than on this machine a proxy that ends TLS is in front, and the origin begins with https.
     ``exercise_origin`` is the exercise's address; absent: the port beside a localhost origin, else it has none of its
     own and is served alone, at ``origin``. ``push_services``: hosts (with all below them) that notices to browsers may
     be sent to, over https.

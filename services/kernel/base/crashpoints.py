@@ -7,7 +7,7 @@ Off unless ``ONEVOICE_CRASH_AT`` names points when the process starts::
     ONEVOICE_CRASH_AT=fanout.attempt.stored=stop       SIGSTOP instead; whoever watches wakes it with SIGCONT
     ONEVOICE_CRASH_AT=a,b@2=stop                       several, each once
 
-A point stands behind each durable step, and before those whose order matters. ``POINTS`` names them all; a test
+A point is behind each durable step, and before those whose order matters. ``POINTS`` names them all; a test
 compares it with the code, and the fault suite kills each service at each of its points.
 """
 

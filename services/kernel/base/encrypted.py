@@ -13,7 +13,7 @@ class PlainServer(OSError):
 
 
 class OnlyEncrypted:
-    """For a client of nats-py: says nothing to a server that offers no TLS, if TLS was set or stands in the address."""
+    """For a client of nats-py: says nothing to a server that offers no TLS, if TLS was set or is in the address."""
 
     options: dict[str, Any]
     _server_info: dict[str, Any]

@@ -1,6 +1,6 @@
 """Files of lines: added to durably, and read forwards, backwards and while another process writes.
 
-A line is complete with its line feed. What stands after the last one is a line that a crash tore: nobody was told that
+A line is complete with its line feed. What is after the last one is a line that a crash tore: nobody was told that
 it is stored, so a reader leaves it out and the next writer takes it away.
 """
 

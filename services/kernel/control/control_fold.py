@@ -17,7 +17,7 @@ from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.envelope import CLOCK_SKEW
 from services.kernel.authority.statements import hash_of_signed
-from services.kernel.control import naming, passkeys, people, proposals, root
+from services.kernel.control import naming, order_rates, passkeys, people, proposals, root
 from services.kernel.control.control_state import ControlFault, ControlState, Proposal
 from services.kernel.control.order_rules import check_fresh, check_order, check_right, order_hash, read_order
 
@@ -71,7 +71,7 @@ def fold(
     after = _apply(state, order, order_hash(event.order), seq, now)
     kept = {nonce: until for nonce, until in state.nonces.items() if until > now - CLOCK_SKEW}
     kept[order.nonce] = order.expires_at
-    return replace(after, seq=seq, nonces=kept)
+    return replace(order_rates.noted(after, order, now), seq=seq, nonces=kept)
 
 
 def _apply(state: ControlState, order: c.Order, hash_: str, seq: int, now: datetime) -> ControlState:
@@ -138,7 +138,7 @@ def _genesis(
     now: datetime,
 ) -> ControlState:
     if state.seq != 0:
-        raise ControlFault("control.manifest_twice", "the authority manifest stands already")
+        raise ControlFault("control.manifest_twice", "the authority manifest is there already")
     manifest = root.read_manifest(event.manifest, root_keys, threshold, realm, now)
     return ControlState(
         seq=seq,

@@ -42,6 +42,15 @@ class Invite:
 
 
 @dataclass(frozen=True)
+class RecentOrder:
+    """An order of the last minute: when the server stored it, whose it is, and whether it withdraws a request."""
+
+    at: datetime
+    officer: str
+    withdraws: bool
+
+
+@dataclass(frozen=True)
 class FormerPasskey:
     """A passkey that was taken back; it counted from after ``since`` up to ``until``, both sequences."""
 
@@ -67,7 +76,8 @@ class ControlState:
     how many people a proposal takes (1: there are none), ``proposals`` those that wait, by sequence. ``former_keys``
     holds each officer's earlier keys, with the sequence from which each does not count. ``passkey_seqs`` holds where
     each passkey that counts was added, by its credential; ``former_passkeys`` those that were taken back; ``invites``
-    the one-time links that were not used, by the hash of their token.
+    the one-time links that were not used, by the hash of their token. ``recent``: the orders of the minute before the
+    last one that are counted (``order_rates``).
     """
 
     seq: int = 0
@@ -104,6 +114,7 @@ class ControlState:
     passkey_seqs: dict[str, int] = field(default_factory=dict)
     former_passkeys: tuple[FormerPasskey, ...] = ()
     invites: dict[str, Invite] = field(default_factory=dict)
+    recent: tuple[RecentOrder, ...] = ()
 
     @property
     def under_eoc(self) -> bool:

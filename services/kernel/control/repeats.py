@@ -1,6 +1,6 @@
 """Says whether an order repeats what is so: such an order is answered, and not written. Pure.
 
-The fold does not ask this: whatever stands in the ledger counts as it always did.
+The fold does not ask this: whatever is in the ledger counts as it always did.
 """
 
 from __future__ import annotations

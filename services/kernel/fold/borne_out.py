@@ -41,6 +41,6 @@ def baseless_because(receipt: Receipt, at: datetime, state: RequestState, target
 def _may_end(receipt: Receipt, at: datetime, state: RequestState) -> bool:
     if state.request.expires_at <= at + CLOCK_SKEW or state.is_refused:
         return True
-    # It stands nowhere that it could mirror, or take back: the audit looks at both.
+    # It is nowhere that it could mirror, or take back: the audit looks at both.
     mirrors_or_recalls = receipt.profile == MIRROR or state.request.act == "recall"
     return receipt.outcome is ReceiptOutcome.WITHHELD and mirrors_or_recalls

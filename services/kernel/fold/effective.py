@@ -1,4 +1,4 @@
-"""When an attempt counts: by its own bytes and what stands before it in the ledger, the same for every reader. Pure.
+"""When an attempt counts: by its own bytes and what is before it in the ledger, the same for every reader. Pure.
 
 The ledger's order is the lock: of two copies that attempt at the same time, on a request or on a profile, the first
 one is effective and the other is void. A void attempt is never called, needs no receipt, and is ignored by all. The

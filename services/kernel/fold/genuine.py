@@ -23,7 +23,7 @@ def genuine(
 def is_genuine(
     resolution: Resolution, request_id: str, profile: str, seq: int, *, control: ControlState, realm: str
 ) -> bool:
-    """Return whether the officer's own key, and no other, signed what stands beside it, for this place."""
+    """Return whether the officer's own key, and no other, signed what is beside it, for this place."""
     keys = control.keys_at(resolution.officer, seq)
     if (resolution.request_id, resolution.profile) != (request_id, profile):
         return False

@@ -1,6 +1,6 @@
 """The fold of the ledger: control, and each request that is not over. A function of the entries in their order alone.
 
-Whether an entry counts is decided by its bytes and what stands before it. What does not count is *void*: junk, a
+Whether an entry counts is decided by its bytes and what is before it. What does not count is *void*: junk, a
 statement whose signature is not right, a verdict whose control revision is not in force where it stands, an attempt
 that is not effective, a receipt of no attempt. It is skipped by every reader in the same way, with an alarm.
 
@@ -132,9 +132,9 @@ class LedgerFold:
         _, request_id, _ = place_of(entry.subject)
         known = self.requests.get(request_id)
         if request.request_id != request_id or request.realm != self.authority.realm:
-            raise Void("the request stands under another name or realm")
+            raise Void("the request is under another name or realm")
         if known is not None and request.revision <= known.request.revision:
-            raise Void("the request stands already")
+            raise Void("the request is there already")
         if known is not None and (known.is_refused or known.is_begun):
             raise LostRace("the revision before is refused, or is being posted")
         # What counts is the posture where it stands, not the one that intake knew of when it wrote.
@@ -154,7 +154,7 @@ class LedgerFold:
         if statement is None:
             raise Void(f"the statement of {officer} is not genuine")
         if statement.nonce in state.nonces:
-            raise Void(f"the statement of {officer} stands already")
+            raise Void(f"the statement of {officer} is there already")
         state.nonces.add(statement.nonce)
         state.statements.append((entry.seq, approval))
         state.approvals[officer] = (entry.seq, approval)
@@ -170,7 +170,7 @@ class LedgerFold:
         verdict = parse(Verdict, entry.data)
         control_seq, _ = revision_at(self.revisions, entry.seq)
         if verdict.request_id != state.request_id:
-            raise Void("the verdict stands under another name")
+            raise Void("the verdict is under another name")
         if verdict.revision < state.request.revision:
             raise LostRace("a newer revision stands")
         if verdict.control_seq != control_seq:
@@ -187,7 +187,7 @@ class LedgerFold:
         _, request_id, profile = place_of(entry.subject)
         state = self.state_of(request_id)
         if (attempt.profile, attempt.request_id) != (profile, request_id):
-            raise Void("the attempt stands under another name")
+            raise Void("the attempt is under another name")
         if attempt.rule is None and not self.ruled_from:
             state.note_attempt(entry.seq, entry.at, attempt, boot)
             self.take_profile(profile, entry.seq, request_id)
@@ -229,7 +229,7 @@ class LedgerFold:
         target.receipt_last = entry.seq
         receipt = parse(Receipt, entry.data)
         if (receipt.profile, receipt.request_id) != (profile, request_id):
-            raise Void("the receipt stands under another name")
+            raise Void("the receipt is under another name")
         if receipt.attempt_seq and receipt.attempt_seq not in target.effective:
             raise Void(f"{receipt.attempt_seq} is no attempt on {profile} that counts")
         if self._is_ruled(entry.seq) and (why := baseless_because(receipt, entry.at, state, target)):
@@ -271,7 +271,7 @@ class LedgerFold:
         return state
 
     def _is_ruled(self, seq: int) -> bool:
-        """Return whether an entry stands behind the first order or attempt of version 0.3, and goes by its rules."""
+        """Return whether an entry is behind the first order or attempt of version 0.3, and goes by its rules."""
         return 0 < self.ruled_from < seq or 0 < self.ruled_orders < seq
 
     def _forget(self, request_id: str) -> None:

@@ -8,7 +8,7 @@ from services.kernel.control.order_rules import protects, read_order
 from services.kernel.fold.reading import parse_control_event
 from services.kernel.ledger.entry import Entry
 
-TOO_LATE = frozenset({"order.posture", "withdraw.twice", "passkey.unknown"})
+TOO_LATE = frozenset({"order.posture", "withdraw.twice", "passkey.unknown", "officer.revoked", "profile.unknown"})
 """Faults of a genuine order that came too late; a forged or repeated one has another fault before."""
 
 

@@ -51,7 +51,7 @@ def is_first(entry: Entry) -> bool:
 
 
 def is_kind(entry: Entry, kind: str) -> bool:
-    """Return whether an entry stands on a subject of this kind."""
+    """Return whether an entry is on a subject of this kind."""
     return place_of(entry.subject)[0] == kind
 
 

@@ -29,7 +29,7 @@ class TargetState:
     ``attempt`` is the newest effective attempt, ``folded_at`` when it was folded here (boot-time seconds): its lease
     counts from then. ``answered``: a receipt says how it ended; ``lapsed``: one says that nobody knows yet.
     ``number`` is the highest number of any attempt. ``receipt`` is the newest receipt that says how it ended,
-    ``receipts`` all of them; ``receipt_last`` is the last sequence on the subject, whatever stands there.
+    ``receipts`` all of them; ``receipt_last`` is the last sequence on the subject, whatever is there.
     """
 
     attempt: Attempt | None = None
@@ -154,7 +154,7 @@ class RequestState:
         return frozenset(name for name, (_, one) in self.rejections.items() if one.decision == "return")
 
     def behind(self, known: RequestState) -> RequestState:
-        """Take up what is known of the revision before: what stands on the subjects, and no approval."""
+        """Take up what is known of the revision before: what is on the subjects, and no approval."""
         self.nonces, self.spoken, self.statements = known.nonces, known.spoken, known.statements
         self.targets, self.verdict_last = known.targets, known.verdict_last
         self.previous, self.returned = known.request, known.returned | known.returning

@@ -156,7 +156,7 @@ class AppendQueue:
         stands = {subject: str(await self._wire.last_of(subject)) for subject in subjects}
         for item in batch:
             if item.fence is not None and stands[item.fence[0]] != item.fence[1]:
-                _fail(item, StaleCondition(f"{item.fence[0]} stands at {stands[item.fence[0]]}"))
+                _fail(item, StaleCondition(f"{item.fence[0]} is at {stands[item.fence[0]]}"))
 
     async def _commit(self, batch: list[PendingAppend]) -> None:
         """Commit entries together. When the fold has answered all of them, the ack is not waited for any more."""

@@ -44,9 +44,9 @@ _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 
 @dataclass(frozen=True)
 class Appended:
-    """An acked append. ``duplicate``: another body stands under the same message id, at ``seq``.
+    """An acked append. ``duplicate``: another body is under the same message id, at ``seq``.
 
-    ``elsewhere``: it stands on another subject, so it is no other try of the same, and nothing of ours was stored.
+    ``elsewhere``: it is on another subject, so it is no other try of the same, and nothing of ours was stored.
     """
 
     seq: int
@@ -187,7 +187,7 @@ class Ledger(LedgerReader):
             raise Unreachable(
                 "ledger.refused",
                 f"the broker did not store it: {error.description}",
-                "check the disk of the broker: onevoice doctor",
+                "check the store and the disk of the broker: onevoice doctor",
             ) from error
         except (nats.errors.Error, OSError) as error:
             raise Unreachable(
@@ -209,7 +209,7 @@ class Ledger(LedgerReader):
     ) -> Appended:
         """Keep an event beside the ledger (DEAD, TRIES) and wait until it is on disk; raises as ``append`` does.
 
-        What stands under the same ``msg_id`` already is taken as kept, and not read again.
+        What is under the same ``msg_id`` already is taken as kept, and not read again.
         """
         headers = {"Nats-Msg-Id": msg_id} if msg_id else {}
         if expect_last is not None:
@@ -231,7 +231,7 @@ class Ledger(LedgerReader):
         return digest
 
     async def put_upload(self, raw: bytes) -> str:
-        """Keep a picture for a day, counted anew with each repeat; return the SHA-256 of its bytes."""
+        """Keep a picture for a day, counted again with each repeat; return the SHA-256 of its bytes."""
         digest = canonical.sha256(raw)
         await self._acked(streams.UPLOADS, subjects.upload(digest), raw, {})
         return digest

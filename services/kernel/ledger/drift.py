@@ -52,8 +52,14 @@ def needed_consumers(row: flow.Service) -> tuple[streams.Consumer, ...]:
     return (*row.consumes, row.again) if row.again else row.consumes
 
 
-def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig:
-    """Return a stream as JetStream is to be told of it."""
+def stream_config(stream: streams.Stream, replicas: int = 1, store_gb: float | None = None) -> api.StreamConfig:
+    """Return a stream as JetStream is to be told of it.
+
+    Args:
+        stream: the stream.
+        replicas: how many servers keep it.
+        store_gb: what the realm's streams may fill together, in 10^9 bytes; None: as much as the disk gives.
+    """
     return api.StreamConfig(
         name=stream.name,
         description=stream.description,
@@ -62,11 +68,11 @@ def stream_config(stream: streams.Stream, replicas: int = 1) -> api.StreamConfig
         storage=api.StorageType.FILE,
         max_consumers=-1,
         max_msgs=stream.max_msgs,
-        max_bytes=-1,
+        max_bytes=int(stream.share * store_gb * 1e9) if store_gb else -1,
         max_age=stream.max_age,
         max_msg_size=-1,
         max_msgs_per_subject=stream.max_msgs_per_subject,
-        discard=api.DiscardPolicy.NEW if stream.discard_new else api.DiscardPolicy.OLD,
+        discard=api.DiscardPolicy.OLD if stream.oldest_go else api.DiscardPolicy.NEW,
         discard_new_per_subject=stream.discard_new,
         duplicate_window=stream.duplicate_window,
         deny_delete=stream.deny_delete,
@@ -206,7 +212,9 @@ async def _stream_drift(js: JetStreamContext, stream: streams.Stream) -> list[st
         return [f"{what} is missing"]
     except nats.errors.Error as error:
         raise _no_answer(what, error) from error
-    differences = stream_differences(stream_config(stream), info.config)
+    wanted = stream_config(stream)
+    wanted.max_bytes = info.config.max_bytes  # city.toml's, which provisioning changes while services run
+    differences = stream_differences(wanted, info.config)
     if stream.name == streams.LEDGER and (found := format_of(info.config)) != streams.LEDGER_FORMAT:
         differences.append(("format", found, streams.LEDGER_FORMAT))
     return _phrase(what, differences)

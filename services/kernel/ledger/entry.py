@@ -1,4 +1,4 @@
-"""One entry of a stream as it stands there, and the headers that say on what condition it was stored. Pure."""
+"""One entry of a stream as it is there, and the headers that say on what condition it was stored. Pure."""
 
 from __future__ import annotations
 

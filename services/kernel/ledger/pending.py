@@ -1,7 +1,7 @@
 """The appends that wait for their answer, and what the fold says of them: an ack is only a hint.
 
 The ledger has one order, and the fold sees all of it. So whichever comes first decides an append: its ack, or the
-first folded entry that settles it. Its own bytes under its own message id: it stands there. Other bytes under that id:
+first folded entry that settles it. Its own bytes under its own message id: it is there. Other bytes under that id:
 it is a duplicate. Another entry on the subject that its condition names: the condition can never hold again, and since
 its own entry was not seen below that one, nothing of it was stored.
 """
@@ -45,7 +45,7 @@ class PendingAppends:
                 item.done.set_result(Stood(entry.seq, same, elsewhere=item.subject != entry.subject))
         for item in self._by_condition.get(entry.subject, ()):
             if not item.done.done() and int(item.headers[EXPECTED]) < entry.seq:
-                item.done.set_exception(StaleCondition(f"{entry.subject} stands at {entry.seq}"))
+                item.done.set_exception(StaleCondition(f"{entry.subject} is at {entry.seq}"))
 
     def _places(self, item: PendingAppend) -> Iterator[tuple[dict[str, dict[PendingAppend, None]], str]]:
         yield self._by_id, item.headers.get(MESSAGE_ID, "")

@@ -1,6 +1,6 @@
-"""Reads of the ledger and of what stands beside it, asked of the stream's leader (STREAM.MSG.GET).
+"""Reads of the ledger and of what is beside it, asked of the stream's leader (STREAM.MSG.GET).
 
-What services know of the ledger comes from their projection (services.kernel.projection); no read here stands on the
+What services know of the ledger comes from their projection (services.kernel.projection); no read here is on the
 way of a live request.
 """
 
@@ -202,7 +202,7 @@ def entry_of(found: api.RawStreamMsg) -> Entry:
 def _headers(encoded: bytes | None) -> dict[str, str]:
     """Read a header block (NATS ADR-4): a version line, then ``Name: value`` lines.
 
-    ``found.headers`` went through a parser for e-mail, which loses what is no ASCII and all that stands behind a line
+    ``found.headers`` went through a parser for e-mail, which loses what is no ASCII and all that is behind a line
     without a colon. The feed and batches are read line by line, and each reader has to see the same entry.
     """
     lines = base64.b64decode(encoded or b"").decode("utf-8", errors="replace").split("\r\n")[1:]

@@ -91,7 +91,7 @@ class Projection:
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Hear the feed and fold what stands already; raises Unreachable."""
+        """Hear the feed and fold what is there already; raises Unreachable."""
         await self.source.subscribe(self._heard)
         await self.catch_up()
         self._started.set()
@@ -120,7 +120,7 @@ class Projection:
         self._wake.set()
 
     async def at_least(self, seq: int, seconds: float = BARRIER_SECONDS) -> None:
-        """Wait until an entry that stands at ``seq`` is folded.
+        """Wait until an entry that is at ``seq`` is folded.
 
         Raises:
             Unreachable: ``ledger.behind``, the ledger could not be read so far in time.

@@ -1,4 +1,4 @@
-"""Reads all that stands on one request, in a handful of questions however long the ledger is.
+"""Reads all that is on one request, in a handful of questions however long the ledger is.
 
 The leader says how many entries each of its subjects has. Where there is one, as nearly everywhere, the newest is read,
 many subjects at a time; the others are read whole. A filter with ``*`` before the request would have the server look
@@ -66,7 +66,7 @@ async def entries_on(request_id: str, reads: Reads, up_to: int) -> list[Entry]:
     """
     counts = await _counts(request_id, reads)
     once = [name for name, count in counts.items() if count == 1]
-    # What comes after the counts stands above ``up_to``: of a subject that has one entry, none but that is found.
+    # What comes after the counts is above ``up_to``: of a subject that has one entry, none but that is found.
     newest: dict[str, Entry] = {}
     for start in range(0, len(once), BATCH):
         found = await reads.source.newest(once[start : start + BATCH], up_to)

@@ -40,7 +40,7 @@ class Source(Protocol):
         ...
 
     def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
-        """Yield what stands above a sequence and fits a filter, in order, in batches; raises Unreachable."""
+        """Yield what is above a sequence and fits a filter, in order, in batches; raises Unreachable."""
         ...
 
     async def shape(self) -> Shape:

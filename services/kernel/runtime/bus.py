@@ -1,4 +1,4 @@
-"""The message bus as services see it: a port. NATS by way of FastStream stands behind it, or the simulated network.
+"""The message bus as services see it: a port. NATS by way of FastStream is behind it, or the simulated network.
 
 A service registers functions: ``consume`` what a durable hands out, ``serve`` what the desk asks, ``subscribe`` to
 broadcasts. Each names how its bytes are read, so that what cannot be read is told apart from a handler that fails.
@@ -53,7 +53,7 @@ class Delivery(Protocol):
 
     @property
     def entry(self) -> Entry:
-        """What it is, and where it stands in its stream."""
+        """What it is, and where it is in its stream."""
         ...
 
     @property

@@ -57,7 +57,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Ports:
-    """What an instance stands on. ``shared``: the projection of another service of this process, instead of its own."""
+    """What an instance is on. ``shared``: the projection of another service of this process, instead of its own."""
 
     instance: str
     clock: Clock
@@ -118,7 +118,7 @@ class Core:
 
 
 def assemble(row: flow.Service, city: City, ports: Ports, health: type[HealthReporter] = HealthReporter) -> Core:
-    """Build what stands on the ports; nothing is started. ``health``: how it says that it lives."""
+    """Build what is on the ports; nothing is started. ``health``: how it says that it lives."""
     ledger, clock, log = ports.ledger, ports.clock, ports.log
     supervisor = Supervisor(log, ports.spawn)
     projection, snapshots = ports.shared, None

@@ -114,12 +114,12 @@ class Consuming:
 
     @contextlib.asynccontextmanager
     async def _in_progress(self, delivery: Delivery) -> AsyncIterator[None]:
-        async def tell() -> None:
+        async def extend() -> None:
             while True:
                 await asyncio.sleep(self._in_progress_seconds)
                 await delivery.in_progress()
 
-        task = asyncio.create_task(tell())
+        task = asyncio.create_task(extend())
         try:
             yield
         finally:

@@ -70,7 +70,7 @@ class NatsDelivery:
 
     @cached_property
     def entry(self) -> Entry:
-        """What it is, and where it stands in its stream."""
+        """What it is, and where it is in its stream."""
         return to_entry(self._raw)
 
     @property
@@ -229,7 +229,7 @@ class FastStreamBus:
         nats-py writes its PING past what still waits to be written: only the second one comes behind it.
         """
         if self._client is not None:
-            with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes anew
+            with contextlib.suppress(TimeoutError, nats.errors.Error):  # a reconnection subscribes again
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
                 await self._client.flush(timeout=int(CONNECT_SECONDS))
 
@@ -270,7 +270,7 @@ def make_broker(row: flow.Service, city: City, url: str | None, link: Connection
 
 
 def _take_up_key(broker: NatsBroker, path: Path) -> None:
-    """Reconnect with the key that the file holds by now: nats-py reads the seed anew, but not whose key it is."""
+    """Reconnect with the key that the file holds by now: nats-py reads the seed again, but not whose key it is."""
     client = broker._connection
     if client is not None:
         with contextlib.suppress(BadInput):  # half replaced or gone: the old one is tried

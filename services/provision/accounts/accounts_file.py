@@ -27,7 +27,7 @@ def _added_key(path: Path) -> str | None:
 def renew_provision_key(city: City) -> str:
     """Give the provisioning user a new key, in the accounts file too, and return its public half.
 
-    The accounts are not rendered anew: that takes what control has changed since, and only a key that the broker knows
+    The accounts are not rendered again: that takes what control has changed since, and only a key that the broker knows
     can read it. The broker has to reload them before the next ``onevoice provision``.
 
     Raises:

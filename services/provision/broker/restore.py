@@ -214,7 +214,7 @@ async def _publish(
 
 
 async def _check_what_stands(ledger: Ledger, lines: Iterator[RecordEntry], last: int) -> int:
-    """Return how far an earlier restore came; whatever else stands there is refused."""
+    """Return how far an earlier restore came; whatever else is there is refused."""
     stood = 0
     while stood < last:
         chunk = list(islice(lines, min(CHUNK, last - stood)))

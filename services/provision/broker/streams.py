@@ -12,11 +12,11 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext, api
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from schemas import streams
 from services.kernel.base.city import City
-from services.kernel.base.errors import Drift, Unreachable
+from services.kernel.base.errors import BadInput, Drift, Unreachable
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.control_view import ControlView
 from services.kernel.ledger.client import Ledger
@@ -34,6 +34,9 @@ from services.provision.city.manifests import read_manifest
 
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
+
+_NO_ROOM = frozenset({10023, 10047})
+"""The server cannot set a stream's bytes aside (insufficient resources, insufficient storage)."""
 
 AGAIN_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before it is tried again."""
@@ -62,7 +65,7 @@ async def provision(city: City, url: str) -> Provisioned:
         url: the broker.
 
     Raises:
-        BadInput, Unproven: the manifest or a key is missing or wrong.
+        BadInput, Unproven: the manifest or a key is missing or wrong; ``store.small``: the broker has less room.
         Unreachable: the broker does not answer, or did not do as asked (no space, no quorum).
         Refused: ``control.broken``, the record of control does not follow its own rules.
         Drift: ``ledger.newer``; ``provision.would_lose``, what stands cannot be mended without loss.
@@ -96,18 +99,30 @@ async def _once(city: City, url: str) -> tuple[ControlState, Provisioned]:
     async with as_provisioner(city, url) as client:
         try:
             return await _make(client, city, done), done
-        except (nats.errors.Error, TimeoutError) as error:
-            raise Unreachable(
-                "provision.failed",
-                f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
-                "look into the broker's log (var/nats/nats.log); to provision again is harmless",
+        except APIError as error:
+            if error.err_code not in _NO_ROOM:
+                raise _failed(url, error) from error
+            raise BadInput(
+                "store.small",
+                f"the broker at {url} has no room for the {city.settings.nats.store_gb} GB of the realm {city.realm}",
+                "each realm takes store_gb of three quarters of the disk: write less under [nats] in city.toml",
             ) from error
+        except (nats.errors.Error, TimeoutError) as error:
+            raise _failed(url, error) from error
+
+
+def _failed(url: str, error: Exception) -> Unreachable:
+    return Unreachable(
+        "provision.failed",
+        f"the broker at {url} did not make what was asked: {error or type(error).__name__}",
+        "look into the broker's log (var/nats/nats.log); to provision again is harmless",
+    )
 
 
 async def _make(client: Client, city: City, done: Provisioned) -> ControlState:
     js = client.jetstream(timeout=API_SECONDS)
     for stream in streams.STREAMS:
-        await _stream(js, stream_config(stream, city.settings.nats.replicas), done)
+        await _stream(js, stream_config(stream, city.settings.nats.replicas, city.settings.nats.store_gb), done)
     ledger = Ledger()
     ledger.bind(client, streams.OWN_API)
     control = await ControlView(city, ledger).refresh()
@@ -131,7 +146,8 @@ async def _stream(js: JetStreamContext, wanted: api.StreamConfig, done: Provisio
     if not differences and present.description == wanted.description:
         done.unchanged += 1
         return
-    _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change)])
+    keeps_all = wanted.discard == api.DiscardPolicy.NEW or wanted.name in _WORKING_SETS
+    _refuse_loss(what, [change for change in differences if not _stream_change_is_safe(*change, keeps_all=keeps_all)])
     await js.update_stream(wanted)
     done.updated.append(_described(what, differences))
 
@@ -159,15 +175,20 @@ _SAFE_ON_STREAM = frozenset(
     {"duplicate_window", "num_replicas", "allow_direct", "allow_atomic", "republish", "deny_delete", "deny_purge"}
     | {"format"}
 )
+_WORKING_SETS = frozenset(stream.name for stream in streams.STREAMS if stream.oldest_go)
 _LIMITS = frozenset({"max_msgs", "max_bytes", "max_age", "max_msg_size", "max_consumers"})
 
 
-def _stream_change_is_safe(name: str, present: Any, wanted: Any) -> bool:
+def _stream_change_is_safe(name: str, present: Any, wanted: Any, *, keeps_all: bool) -> bool:
     """True when a change of a stream cannot lose an event: a limit taken away, a subject added."""
     if name == "subjects":
         return set(present or ()) <= set(wanted or ())
+    if name == "max_bytes" and keeps_all:
+        return True  # at its limit it takes nothing more; what stands stays
     if name in _LIMITS:
         return wanted in (None, -1)
+    if name == "discard":
+        return keeps_all
     return name in _SAFE_ON_STREAM
 
 

@@ -36,6 +36,7 @@ def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str
     parts.append(
         _PLACES.format(
             broker=_broker(plan),
+            store=_store(plan),
             port=plan.port,
             townsquare_port=plan.townsquare_port,
             site_port=plan.site_port,
@@ -57,6 +58,10 @@ def _broker(plan: CityPlan) -> str:
         return "embedded = true"
     lines = ["embedded = false", f"url = {_string(plan.broker)}"]
     return "\n".join([*lines, f"tls_ca = {_string(plan.broker_authority)}"] if plan.broker_authority else lines)
+
+
+def _store(plan: CityPlan) -> str:
+    return "# store_gb = 20.0" if plan.store_gb is None else f"store_gb = {plan.store_gb}"
 
 
 def _timezone(name: str | None) -> str:
@@ -100,6 +105,9 @@ host = "127.0.0.1"
 port = {port}
 # Copies of each stream: 1, or 3 or 5 on a cluster (its servers stand in url, with commas between).
 replicas = 1
+# What each realm's streams may fill, in 10^9 bytes: the broker sets it aside, of three quarters of its disk. doctor
+# tells from 70 % on. To raise it while the city runs: change it here, then onevoice provision in each realm.
+{store}
 
 [townsquare]
 # The local platform for demonstrations and exercises.

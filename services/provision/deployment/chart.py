@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from schemas import flow
-from services.provision.deployment.target import NEEDS, SITE, DeployTarget, template
+from services.provision.deployment.target import NEEDS, SITE, TOKENS, DeployTarget, template
 
 KEPT = {
     "var/audit": "onevoice-audit",
@@ -42,14 +42,15 @@ def chart(target: DeployTarget, replicas: int = 1) -> dict[str, str]:
 
 def deployment(row: flow.Service) -> str:
     """Return a service's deployment."""
-    read, written = NEEDS.get(row.name, ((), ()))
+    _, given = NEEDS.get(row.name, ((), ()))
+    # A secret is Kubernetes' own to change: there credentials are not renewed, and the notice of their end says so.
+    tokens, written = TOKENS in given, [path for path in given if path != TOKENS]
     mounts = [f"- {{name: {KEPT[one]}, mountPath: /city/{one}, subPath: {one.rpartition('/')[2]}}}" for one in written]
     claims = sorted({KEPT[path] for path in written})
     volumes = [f"- {{name: {claim}, persistentVolumeClaim: {{claimName: {claim}}}}}" for claim in claims]
     if row.folds:
         mounts.append(f"- {{name: fold, mountPath: /city/var/fold/{row.user}}}")
         volumes.append("- {name: fold, emptyDir: {}}")
-    tokens = "secrets/live" in read
     return template(
         "helm.service.yaml",
         user=row.user,

@@ -14,12 +14,14 @@ from services.kernel.base.errors import BadInput
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 SITE = "site"
+TOKENS = "secrets/live"
 
 NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "fanout": (("secrets/live",), (SITE, "var/website")),
+    # It replaces the credentials that it renews.
+    "fanout": ((), (SITE, "var/website", TOKENS)),
     "audit": ((), ("var/audit",)),
     "board": ((), ("var/notify",)),
-    # It refuses to begin a ledger anew where the second copy shows that there was one.
+    # It refuses to begin a ledger again where the second copy shows that there was one.
     "registry": (("var/audit",), ()),
 }
 """What of the city folder a service needs beside city.toml, authority/ and its own key: paths read, paths written."""

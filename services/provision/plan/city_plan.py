@@ -46,7 +46,8 @@ class CityPlan:
 
     ``instances`` maps an instance name to the base URL of a Mastodon server. ``townsquare_port`` is always there:
     exercises post to the townsquare only, whatever the live profiles are. ``timezone`` is an IANA name.
-    ``broker`` is the address of an external one; None: ``onevoice up`` starts one.
+    ``broker`` is the address of an external one; None: ``onevoice up`` starts one. ``store_gb``: what each realm's
+    streams may fill, in 10^9 bytes; None: as much as the broker's disk gives.
     """
 
     name: str
@@ -65,6 +66,7 @@ class CityPlan:
     region: str = "CA"
     broker: str | None = None
     broker_authority: str | None = None
+    store_gb: float | None = None
 
 
 DISCLOSURE = (

@@ -112,7 +112,7 @@ class _Back(Exception):
 class _Dialogue:
     """Asks a question until the answer is right, three times at most; keeps the answers, so that one can go back.
 
-    Going back begins anew with all answers but the last, which is offered as the default.
+    Going back starts again with all answers but the last, which is offered as the default.
     """
 
     def __init__(self, ask: Ask, report: Report | None) -> None:
@@ -123,7 +123,7 @@ class _Dialogue:
         self._next = 0
 
     def again(self) -> None:
-        """Begin anew, with the answers that are kept."""
+        """Start again, with the answers that are kept."""
         self._next = 0
 
     def get(self, question: str, default: str, read: Callable[[str], _T]) -> _T:

@@ -25,7 +25,7 @@ _TYPED = frozenset(
 
 
 def typed(draft: WebDraft, form: Mapping[str, Any], to: Sequence[str], now: datetime) -> WebDraft:
-    """Return the draft with what stands in its form; nothing is judged yet, so that nothing is lost."""
+    """Return the draft with what is in its form; nothing is judged yet, so that nothing is lost."""
 
     def said(name: str) -> str:
         value = form.get(name)

@@ -98,7 +98,7 @@ def inbox_item(view: RequestView, now: datetime) -> InboxItem:
 
 @dataclass(frozen=True)
 class ShownPosts:
-    """How a message stands on its profiles: what needs a look first, then the others."""
+    """How a message is on its profiles: what needs a look first, then the others."""
 
     done: int
     wanted: int
@@ -114,7 +114,7 @@ _ORDER = {"unconfirmed": 0, "failed": 1, "put_aside": 1, "withheld": 2, "posting
 
 
 def posts(view: RequestView) -> ShownPosts:
-    """Return how a message stands on its profiles."""
+    """Return how a message is on its profiles."""
     rows = [one for one in view.deliveries if one.profile != MIRROR]
     rows.sort(key=lambda one: (_ORDER.get(one.outcome, 5), one.profile))
     mirror = next((one for one in view.deliveries if one.profile == MIRROR), None)

@@ -98,13 +98,13 @@ async def approve(request: web.Request) -> web.Response:
 async def reject(request: web.Request) -> web.Response:
     """Have a rejection signed, with its reason; it is final."""
     form = await request.post()
-    return await _decide(request, desk_of(request), await _view(request), "reject", _reason(form.get("reason")))
+    return await _decide(request, desk_of(request), await _view(request), "reject", reason_of(form.get("reason")))
 
 
 async def send_back(request: web.Request) -> web.Response:
     """Have signed that a message goes back to be changed, with the reason."""
     form = await request.post()
-    return await _decide(request, desk_of(request), await _view(request), "return", _reason(form.get("reason")))
+    return await _decide(request, desk_of(request), await _view(request), "return", reason_of(form.get("reason")))
 
 
 async def _decide(request: web.Request, desk: WebDesk, view: RequestView, verb: Verb, reason: str) -> web.Response:
@@ -132,7 +132,7 @@ async def withdraw(request: web.Request) -> web.Response:
     """Have a withdrawal signed: what is not out yet stays back."""
     desk, view, form = desk_of(request), await _view(request), await request.post()
     request_id = view.request.request_id
-    action = Withdraw(request_id=request_id, reason=_reason(form.get("reason")))
+    action = Withdraw(request_id=request_id, reason=reason_of(form.get("reason")))
     statement = statements.order_statement(desk.city.realm, session_of(request).officer, action, desk.clock.now())
 
     async def finish(envelope: Envelope) -> str:
@@ -170,7 +170,8 @@ async def resolve(request: web.Request) -> web.Response:
     return to_be_signed(request, RESOLUTION_TYPE, statement, finish)
 
 
-def _reason(given: object) -> str:
+def reason_of(given: object) -> str:
+    """Return the reason that a form gives; raises BadInput ``reason.length``."""
     text = given if isinstance(given, str) else ""
     if not text.strip():
         raise BadInput("reason.length", "there is no reason yet", "Say why in a few words; it goes on record.")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from aiohttp import web
 
 from schemas.events.desk import BoardQuery
-from services.desk.views.timetext import local, told
+from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.errors import OneVoiceError
 from services.web.desk import WebDesk, desk_of
 from services.web.domain.news import News, news_of
@@ -99,7 +99,7 @@ def _text(desk: WebDesk, one: News) -> str:
 
 
 def _as_event(desk: WebDesk, one: News) -> str:
-    said = {"at": local(one.at, desk.clock.now()), "id": one.request_id, "who": one.who, "what": told(one.what)}
+    said = {"at": local(one.at, desk.clock.now()), "id": one.request_id, "who": one.who, "what": in_city_time(one.what)}
     return f"id: {one.seq}\n" + _event("news", said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -23,13 +24,14 @@ MOST_LINES = 60
 async def inbox(request: web.Request) -> web.Response:
     """Show what waits for an officer, the most urgent first, and what is under way."""
     desk = desk_of(request)
-    views, now = await desk.connection.pending(), desk.clock.now()
+    views, reply = await asyncio.gather(desk.connection.pending(), desk.connection.board(BoardQuery(query="outside")))
+    strange, now = len(reply.outside or ()), desk.clock.now()
     waiting = for_a_person(views)
     ids = {view.request.request_id for view in waiting}
     others = [view for view in views if view.request.request_id not in ids]
     items = [shown.inbox_item(view, now) for view in waiting]
     under_way = [(shown.inbox_item(view, now), shown.posts(view)) for view in others]
-    return await desk.page(request, "inbox.html", items=items, under_way=under_way, here="inbox")
+    return await desk.page(request, "inbox.html", items=items, under_way=under_way, outside_posts=strange, here="inbox")
 
 
 async def message(request: web.Request) -> web.Response:

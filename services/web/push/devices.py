@@ -57,7 +57,7 @@ def _raw(word: str) -> bytes:
 
 
 class WokenDevices:
-    """The devices of a realm, a file each in ``var/web/<realm>/push``; the key stands beside them."""
+    """The devices of a realm, a file each in ``var/web/<realm>/push``; the key is beside them."""
 
     def __init__(self, folder: Path, services: tuple[str, ...]) -> None:
         self._folder, self._services = folder, services

@@ -16,7 +16,7 @@ from services.web.push.sender import PushOutcome, send
 
 LOOK_SECONDS = 2.0
 IDLE_SECONDS = 60.0
-"""What waits is looked at anew when something came, and so often in any case: the second notice is due by time."""
+"""What waits is looked at again when something came, and so often in any case: the second notice is due by time."""
 
 
 async def wake(desk: WebDesk) -> None:
@@ -47,7 +47,7 @@ async def look(desk: WebDesk) -> None:
             continue
         found = due(waiting, device.told, desk.clock.now())
         await _words(desk, found, words)
-        await _tell(desk, device, waiting, found, words)
+        await _send(desk, device, waiting, found, words)
 
 
 async def _words(desk: WebDesk, found: list[RequestView], words: dict[str, str]) -> None:
@@ -58,7 +58,7 @@ async def _words(desk: WebDesk, found: list[RequestView], words: dict[str, str])
             words[request_id] = words_of((await desk.connection.request(request_id)).request)
 
 
-async def _tell(
+async def _send(
     desk: WebDesk, device: WokenDevice, waiting: list[RequestView], found: list[RequestView], words: Mapping[str, str]
 ) -> None:
     now = desk.clock.now()

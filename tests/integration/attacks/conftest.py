@@ -42,7 +42,7 @@ class AttackedCity:
         return request
 
     async def outcome(self, request: Request) -> str:
-        """How a request stands on its page by the board, once it has ended there."""
+        """How a request is on its page by the board, once it has ended there."""
         clerk = await self.mission.desk("clerk")
 
         async def look() -> str:

@@ -27,7 +27,7 @@ from tests.support.mission import PATIENCE, eventually
 
 
 async def test_the_copy_is_whole_sealed_and_verifies(audited: AuditedCity) -> None:
-    """What stands in the ledger stands in the copy, and the policy replay finds nothing."""
+    """What is in the ledger is in the copy, and the policy replay finds nothing."""
     story(audited.builder, sealed=False)
     count = await audited.flush()
     async with audited.audit_here():

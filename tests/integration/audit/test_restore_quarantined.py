@@ -22,7 +22,7 @@ def quiet(_text: str) -> None:
 
 
 async def test_a_quarantined_record_is_restored_to_a_city_that_works(audited: AuditedCity) -> None:
-    """A stolen gatekeeper key refused an approved message, and junk stands on control: both stay, named for ever."""
+    """A stolen gatekeeper key refused an approved message, and junk is on control: both stay, named for ever."""
     builder, city = audited.builder, audited.city
     story(builder, sealed=False)
     request = builder.request("r6q")

@@ -1,4 +1,4 @@
-"""The board on the real path: what stands where, for whoever asks, and the ledger as it grows for whoever watches."""
+"""The board on the real path: what is where, for whoever asks, and the ledger as it grows for whoever watches."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ INFO = (
 
 
 class Reloading:
-    """Stands before a real broker: denies the first ``denials`` sign-ins, passes the others on; deaf, it swallows."""
+    """Is before a real broker: denies the first ``denials`` sign-ins, passes the others on; deaf, it swallows."""
 
     def __init__(self, port: int, denials: int) -> None:
         self.port, self.denials, self.asked = port, denials, 0
@@ -82,6 +82,7 @@ async def signing_in(mission: Mission, denials: int) -> AsyncIterator[tuple[Link
             yield link, broker
         finally:
             await link.close()
+            await broker.cut_off()
 
 
 async def test_who_signs_in_while_the_users_are_reloaded_gets_in(mission: Mission) -> None:

@@ -51,7 +51,7 @@ async def test_no_mark_cuts_the_text(linkedin: EmulatedRig, text: str) -> None:
         ("access", Retryable, Cause.CREDENTIAL),
         ("too_long", Permanent, None),
         ("invalid", Permanent, None),
-        ("version", Permanent, None),
+        ("version", Retryable, Cause.OWN),
         ("gone", Permanent, None),
         ("unknown", Unknown, Cause.HOST),
         ("unavailable", Unknown, Cause.HOST),

@@ -244,7 +244,7 @@ async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
 
 
 async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
-    """One that is gone or was added, on both; and on Threads a part that stands elsewhere."""
+    """One that is gone or was added, on both; and on Threads a part that is elsewhere."""
     assert isinstance(meta.connector, ReadsBack)
     for number, pictures in enumerate(((PICTURE,), (PICTURE, PICTURE))):
         intent = an_intent(meta.profile("fire"), f"Boil water. {number}", request_id=f"r{number}", pictures=pictures)

@@ -206,7 +206,7 @@ async def test_the_mirror_shows_a_message_that_stands_elsewhere(website: Website
 
 
 async def test_the_mirror_shows_that_it_was_taken_back(website: WebsiteRig) -> None:
-    """When it stands nowhere any more, the text goes."""
+    """When it is nowhere any more, the text goes."""
     site = site_of(website)
     intent = an_intent(a_profile("fire", "mastodon"), "Posted elsewhere")
     await site.mirror(intent, {"fire-mastodon": "https://social.example/@fire/1"}, store)

@@ -320,3 +320,18 @@ async def test_garbage_is_answered(mission: Mission, writer: Writer) -> None:
         code, status = await refused(writer, director.ask(subjects.DESK_EOC_ORDER, raw))
         assert code in {"input.malformed", "input.invalid"}
         assert status == 2
+
+
+async def test_a_stolen_key_does_not_withdraw_without_end(mission: Mission) -> None:
+    """Ten in a minute; then it is refused, and told as an alarm; the stop button is there all the same."""
+    await mission.begin()
+    (eoc_state,) = await mission.run("eoc_state")
+    writer = await mission.writer("intake")
+    pio, office = await mission.desk("pio"), await mission.desk("comms-officer")
+    requests = [await writer.submit() for _ in range(11)]
+    for one in requests[:10]:
+        assert (await pio.order(Withdraw(request_id=one.request_id)))["accepted"]
+    assert await refused(writer, pio.order(Withdraw(request_id=requests[10].request_id))) == ("order.rate", 4)
+    assert any("pio gives more orders" in said for said in eoc_state.ledger.alarms.newest)
+    assert (await pio.order(Hold(on=True)))["accepted"]
+    assert (await office.order(Withdraw(request_id=requests[10].request_id)))["accepted"]

@@ -42,7 +42,7 @@ async def test_a_message_id_that_was_claimed_beforehand_holds_no_post_back(
 async def test_who_answers_an_attempt_that_is_being_called_is_noticed(
     town: FanoutCity, platforms: Platforms, said: ReceiptOutcome
 ) -> None:
-    """A forged end while the platform is called: the worker says so aloud, and what was really posted stands behind."""
+    """A forged end while the platform is called: the worker says so aloud, and what was really posted is behind."""
     platforms["mastodon"].behave(FIRE, "slow 2")
     request = await town.request(FIRE)
     await town.approve(request)

@@ -131,7 +131,7 @@ async def test_one_at_a_time_on_a_profile_and_the_urgent_one_first() -> None:
 
 
 async def test_who_was_given_up_in_line_keeps_nobody_behind_it_waiting() -> None:
-    """It stood first on its profile; whoever stands behind it there gets its turn."""
+    """It stood first on its profile; whoever is behind it there gets its turn."""
     async with a_queue(HostLimit(at_once=1)) as queue:
         queue.come("first", "water")
         await queue.until_inside("first")

@@ -147,7 +147,7 @@ async def test_signatures_and_senders(town: IntakeCity) -> None:
 
 
 async def test_a_replayed_nonce(town: IntakeCity) -> None:
-    """A second statement with a nonce that stands on record."""
+    """A second statement with a nonce that is on record."""
     request, nonce = await submitted(town), secrets.token_hex(16)
     signer = town.signer("mcpe")
     assert (await town.decide("mcpe", approval_now(request, "mcpe", signer, nonce=nonce)))["accepted"]

@@ -10,7 +10,7 @@ import pytest
 from nats.js import api
 
 from schemas import canonical, streams, subjects
-from schemas.events.dead import DeadLetterCause, LetterOrder, LetterView
+from schemas.events.dead import DeadLetterCause, DeadLetterOrder, DeadLetterView
 from schemas.events.requests import Request
 from services.kernel.base.errors import Unreachable
 from services.kernel.runtime.compose import Timings
@@ -62,21 +62,21 @@ class Buggy:
         runtime.bus.consume(DURABLE, Newer.from_bytes, self.on_newer)
 
 
-async def letters(desk: Desk, closed: bool = True) -> list[LetterView]:
+async def letters(desk: Desk, closed: bool = True) -> list[DeadLetterView]:
     found = await desk.ask(subjects.DESK_BOARD_QUERY, canonical.dumps({"query": "dead", "closed": closed}))
-    return [LetterView.from_value(one) for one in found["dead_letters"]]
+    return [DeadLetterView.from_value(one) for one in found["dead_letters"]]
 
 
 async def order(desk: Desk, what: str, letter: int, reason: str | None = None) -> dict[str, Any]:
-    return await desk.ask(subjects.DESK_DEAD_ORDER, LetterOrder(order=what, letter=letter, reason=reason))
+    return await desk.ask(subjects.DESK_DEAD_ORDER, DeadLetterOrder(order=what, letter=letter, reason=reason))
 
 
-async def state(desk: Desk, letter: int, *wanted: str) -> LetterView:
-    async def look() -> LetterView | None:
+async def state(desk: Desk, letter: int, *wanted: str) -> DeadLetterView:
+    async def look() -> DeadLetterView | None:
         (view,) = [one for one in await letters(desk) if one.letter == letter]
         return view if view.state in wanted else None
 
-    found: LetterView = await eventually(look)
+    found: DeadLetterView = await eventually(look)
     return found
 
 
@@ -86,11 +86,11 @@ async def begun(mission: Mission) -> Mission:
     return mission
 
 
-async def open_letter(desk: Desk) -> LetterView:
-    async def look() -> list[LetterView]:
+async def open_letter(desk: Desk) -> DeadLetterView:
+    async def look() -> list[DeadLetterView]:
         return await letters(desk, closed=False)
 
-    views: list[LetterView] = await eventually(look)
+    views: list[DeadLetterView] = await eventually(look)
     (view,) = views
     return view
 
@@ -242,7 +242,7 @@ async def test_a_letter_is_dropped_for_a_reason_that_is_kept(begun: Mission) -> 
     intake, mcpe = await begun.writer("intake"), await begun.desk("mcpe")
     await intake.js.publish("ledger.request.bad", b"\xff{", stream=streams.LEDGER)
 
-    async def one() -> LetterView | None:
+    async def one() -> DeadLetterView | None:
         found = await letters(mcpe, closed=False)
         return found[0] if len(found) == 1 else None
 

@@ -179,7 +179,7 @@ async def test_a_sequence_whose_feed_message_was_lost_is_read_by_who_waits_for_i
 
 
 async def test_a_ledger_that_was_rewound_stops_it(mission: Mission) -> None:
-    """An older copy of the store is put back: what it had seen is not there, or another entry stands there."""
+    """An older copy of the store is put back: what it had seen is not there, or another entry is there."""
     control = await mission.begin()
     writer = await mission.writer("fanout")
     store, older = mission.city.var / "nats" / "jetstream", mission.city.var / "older"

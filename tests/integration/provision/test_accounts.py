@@ -70,7 +70,7 @@ async def append(writers: dict[str, User], pattern: str) -> None:
 
 
 async def stored(running: BothRealms) -> dict[str, int]:
-    """What stands where: how many entries on each subject of the ledger, and in each other stream."""
+    """What is where: how many entries on each subject of the ledger, and in each other stream."""
     async with running.provisioner() as user:
         js = jetstream(user.nc)
         ledger = await js.stream_info(streams.LEDGER, subjects_filter=subjects.LEDGER_ALL)

@@ -140,7 +140,7 @@ def test_the_check_of_deploy_can_fail(tmp_path: Path) -> None:
 
 
 def test_the_example_accounts_hold_no_key_that_anybody_has(demo_city: City) -> None:
-    """Their public keys are hashes; and no seed stands in a generated file."""
+    """Their public keys are hashes; and no seed is in a generated file."""
     text = "".join(rendered().values())
     assert "SU" not in {line.strip()[:2] for line in text.splitlines()}
     assert text.count("nkey: U") >= 2 * (len(flow.SERVICES) + 1)

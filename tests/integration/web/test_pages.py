@@ -7,7 +7,10 @@ from typing import Any
 
 import aiohttp
 
+from schemas import subjects
 from schemas.events.control import Revoke
+from schemas.events.outside import OutsidePost
+from services.kernel.base.clock import SystemClock
 from services.web.wiring import ROUTES
 from tests.integration.web.conftest import Pages
 from tests.support.mission import eventually
@@ -20,6 +23,7 @@ READ = (
     "/messages",
     "/holding",
     "/inquiries",
+    "/outside",
     "/people",
     "/profiles",
     "/health",
@@ -184,6 +188,52 @@ async def _eoc_day(own: Phone) -> None:
     assert "HOLD is on" in (await own.get(held["to"])).text
     assert (await own.sign("/state/release", {"sure": "yes"}))["to"]
     assert (await own.sign("/state/stand-down", {"sure": "yes"}))["to"]
+
+
+async def test_a_post_from_outside_is_acknowledged_by_passkey(pages: Pages) -> None:
+    """Shown as harmless words with its evidence; signed once, with a reason, by who may, for what the page showed."""
+    own, writer = pages.phone, await pages.mission.writer("fanout")
+    now = SystemClock().now()
+    said = b'{"text": "<b>Free barbecue</b>"}'
+    post = OutsidePost(
+        at=now,
+        outside="3fa2b1",
+        profile="fire-townsquare",
+        platform="townsquare",
+        account="@fire",
+        remote_id="7",
+        url="https://townsquare.example/@fire/7",
+        published_at=now,
+        text="<b>Free barbecue</b> at \u202ethe hall",
+        record_sha256=await writer.ledger.put_media(said),
+        worker="one",
+    )
+    await writer.ledger.append(subjects.outside(post.profile, post.outside), post)
+
+    async def told() -> bool:
+        return "1 post did not come through OneVoice" in (await own.get("/")).words
+
+    await eventually(told)
+    page = await own.get("/outside/3fa2b1")
+    assert "&lt;b&gt;Free barbecue&lt;/b&gt;" in page.text
+    assert "\u202e" not in page.text
+    kept = await own.get("/outside/3fa2b1/record")
+    assert kept.text.encode() == said
+    assert kept.headers["Content-Disposition"].startswith("attachment")
+    assert (await own.get("/outside/3fa2b1/card")).status == 404
+    seq = re.search(r'name="seq" value="([0-9]+)"', page.text)
+    assert seq is not None
+    fields = {"seq": seq[1], "reason": "Taken down; password changed."}
+    for wrong, code in (({"reason": " "}, "reason.length"), ({"seq": "1"}, "outside.changed")):
+        assert (await own.ask("/outside/3fa2b1", fields | wrong))["error"]["code"] == code
+    assert (await own.ask("/outside/ffff", fields))["error"]["code"] == "outside.unknown"
+    done = await own.sign("/outside/3fa2b1", fields)
+    assert done["to"].startswith("/outside"), done
+    assert "barbecue" not in (await own.get(done["to"])).words
+    assert "Seen by mcpe. Taken down; password changed." in (await own.get("/outside?all")).words
+    again = await own.get("/outside/3fa2b1")
+    assert "Taken down" in again.words
+    assert "data-passkey" not in again.text
 
 
 async def test_a_signature_counts_for_its_statement_alone(pages: Pages) -> None:

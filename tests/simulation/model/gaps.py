@@ -3,7 +3,7 @@
 ``gaps()`` returns a list of ``Gap``. One is read so: a clerk's request to one profile is approved by ``approver``
 (``office`` holds comms_office, which counts in routine only; ``mcpe`` counts under the EOC too). A process stops at
 ``point`` (a name of ``services.kernel.base.crashpoints.POINTS``), the first time that it gets there with the *clearing*
-verdict or what follows from it. While it stands there, ``action`` goes on record:
+verdict or what follows from it. While it is there, ``action`` goes on record:
 
     activate    the eoc-director orders eoc_activate; eoc_state runs all the time and ends the barrier
     revoke      the cao revokes the approver
@@ -47,7 +47,7 @@ AFTER: dict[str, str] = {
     "fanout.call.ended": "worker 0 hears: ok",
     "fanout.receipt.stored": "worker 0 appends the receipt: delivered",
 }
-"""Each point, and the step of the model that it stands behind."""
+"""Each point, and the step of the model that it is behind."""
 
 SLEEPERS = ("fanout.attempt.authorized", "fanout.attempt.stored", "fanout.call.ended", "fanout.receipt.stored")
 

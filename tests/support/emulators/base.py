@@ -68,7 +68,7 @@ class Place(ABC):
         return str(self._number)
 
     def of(self, account: str) -> list[Post]:
-        """Return what stands on an account, newest first."""
+        """Return what is on an account, newest first."""
         return [post for post in reversed(self.posts) if post.account == account]
 
     def fault_for(self, kind: str) -> Fault | None:

@@ -13,7 +13,13 @@ from tests.support.emulators.oauth import CLIENT, SECRET, Logins
 
 VERSION = "v24.0"
 _NESTED = re.compile(r"\{.*\}")
-RIGHTS = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
+RIGHTS = (
+    "pages_show_list",
+    "pages_manage_posts",
+    "pages_read_engagement",
+    "pages_read_user_content",
+    "pages_manage_engagement",
+)
 
 
 def token_of(page: str) -> str:

@@ -10,10 +10,17 @@ from aiohttp import web
 
 from schemas.platforms import LITTLE_TEXT
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
-from tests.support.emulators.oauth import Logins, form_of
+from tests.support.emulators.linkedin_comments import Discussion
+from tests.support.emulators.oauth import CLIENT, SECRET, Logins, form_of
 
 VERSION = "202511"
-RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+RIGHTS = (
+    "w_organization_social",
+    "r_organization_social",
+    "rw_organization_admin",
+    "w_organization_social_feed",
+    "r_organization_social_feed",
+)
 _FIELDS = {
     "author",
     "commentary",
@@ -70,11 +77,16 @@ class LinkedInEmulator(Emulator):
         self.visibility = "PUBLIC"
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
+        self.refresh_token = ""
+        """What renews tokens; empty: the application is no partner's."""
+        self.renewed = 0
         self.logins = Logins()
+        self.discussion = Discussion(self)
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/oauth/v2/authorization", self.login)
         app.router.add_post("/oauth/v2/accessToken", self.token)
+        app.router.add_post("/oauth/v2/introspectToken", self.introspect)
         app.router.add_post("/rest/posts", self.create)
         app.router.add_get("/rest/posts", self.listing)
         app.router.add_get("/rest/posts/{urn}", self.one)
@@ -82,6 +94,7 @@ class LinkedInEmulator(Emulator):
         app.router.add_post("/rest/images", self.initialize)
         app.router.add_put("/dms-uploads/{image}", self.upload)
         app.router.add_get("/rest/organizationAcls", self.acls)
+        self.discussion.routes(app)
 
     def kind_of(self, request: web.Request) -> Kind:
         if request.path.startswith("/oauth/"):
@@ -104,14 +117,37 @@ class LinkedInEmulator(Emulator):
 
     async def token(self, request: web.Request) -> web.Response:
         form = await form_of(request)
-        if form.pop("grant_type", "") != "authorization_code":
+        kind = form.pop("grant_type", "")
+        if kind == "refresh_token":
+            return web.json_response(self._refreshed(form))
+        if kind != "authorization_code":
             raise Refused("invalid")
         granted = self.logins.redeem(form)
         said = {"access_token": token_of(self.logins.account), "expires_in": 5_184_000, "scope": ",".join(granted)}
-        return web.json_response(said)
+        more = {"refresh_token": self.refresh_token, "refresh_token_expires_in": 31_536_000}
+        return web.json_response(said | (more if self.refresh_token else {}))
+
+    def _refreshed(self, form: dict[str, str]) -> dict[str, Any]:
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
+            raise Refused("invalid")
+        if not self.refresh_token or form.get("refresh_token") != self.refresh_token:
+            raise Refused("unauthorized")
+        self.renewed += 1
+        self.refresh_token = f"{self.refresh_token}+"
+        said = {"access_token": f"AQXn{self.renewed}x{self.logins.account}", "expires_in": 5_184_000}
+        return said | {"refresh_token": self.refresh_token, "refresh_token_expires_in": 31_000_000}
+
+    async def introspect(self, request: web.Request) -> web.Response:
+        form = await form_of(request)
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
+            raise Refused("unauthorized")
+        if self._page_of(form["token"]) is None:
+            return web.json_response({"active": False})
+        scope = ",".join(one for one in RIGHTS if one not in self.logins.withheld)
+        return web.json_response({"active": True, "status": "active", "scope": scope, "expires_at": 1_999_999_999})
 
     async def create(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if set(body) - _FIELDS or body["visibility"] != "PUBLIC" or body["lifecycleState"] != "PUBLISHED":
             raise Refused("invalid")
         if body["author"] != f"urn:li:organization:{page}":
@@ -137,7 +173,7 @@ class LinkedInEmulator(Emulator):
         return tuple(one["altText"] for one in images)
 
     async def initialize(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if body["initializeUploadRequest"]["owner"] != f"urn:li:organization:{page}":
             raise Refused("access")
         name = f"C{self.next_id()}"
@@ -153,7 +189,7 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=201)
 
     async def listing(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         if "author=urn%3Ali%3Aorganization%3A" not in request.raw_path:
             raise Refused("invalid")
         begin, size = int(request.query["start"]), int(request.query["count"])
@@ -168,12 +204,12 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=204)
 
     async def acls(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         one = {"organization": f"urn:li:organization:{page}", "role": self.role, "state": "APPROVED"}
         return web.json_response({"elements": [one] if self.role else []})
 
     def _post(self, request: web.Request) -> Post:
-        page = self._who(request)
+        page = self.who(request)
         if not re.fullmatch(r"/rest/posts/urn%3Ali%3A(share|ugcPost)%3A\d+", request.raw_path):
             raise Refused("invalid")
         found = [post for post in self.of(page) if post.id == request.match_info["urn"]]
@@ -194,7 +230,7 @@ class LinkedInEmulator(Emulator):
             **({"content": content} if (content := self.contents.get(post.id)) else {}),
         }
 
-    def _who(self, request: web.Request) -> str:
+    def who(self, request: web.Request) -> str:
         if request.headers.get("LinkedIn-Version") != VERSION:
             raise Refused("version")
         if request.headers.get("X-Restli-Protocol-Version") != "2.0.0":
@@ -202,7 +238,11 @@ class LinkedInEmulator(Emulator):
         return self._token(request)
 
     def _token(self, request: web.Request) -> str:
-        page = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("AQX")
-        if not page.isdigit():
+        page = self._page_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if page is None:
             raise Refused("unauthorized")
         return page
+
+    def _page_of(self, token: str) -> str | None:
+        found = re.fullmatch(r"AQX(?:n\d+x)?(\d+)", token)
+        return found[1] if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class MetaEmulator(Emulator):
         "threads_delete",
     )
     exchange: ClassVar = "th_exchange_token"
+    refresh: ClassVar = "th_refresh_token"
 
     errors: ClassVar = {
         "unauthorized": (400, 190, None, "Error validating access token: Session has expired."),
@@ -83,7 +85,11 @@ class MetaEmulator(Emulator):
         self.prepares_for = 0.0
         """Seconds until a container is ready."""
         self.logins = Logins(suffix="#_")
-        self._granted: tuple[str, ...] = ()
+        self._granted: tuple[str, ...] = self.rights
+        self.renewed = 0
+        """How many newer tokens were given out."""
+        self.new_token_of = ""
+        """Whose newer tokens are instead: a platform's own fault."""
 
     def routes(self, app: web.Application) -> None:
         base = f"/{self.VERSION}"
@@ -92,10 +98,10 @@ class MetaEmulator(Emulator):
         app.router.add_get("/oauth/authorize", self.login)
         app.router.add_post("/oauth/access_token", self.token)
         app.router.add_get("/access_token", self.longer)
+        app.router.add_get("/refresh_access_token", self.refreshed)
         app.router.add_post(f"{base}/{{account}}/{self.create_edge}", self.create)
         app.router.add_get(f"{base}/{{account}}/{self.create_edge}", self.listing)
         app.router.add_get(f"{base}/{{account}}/replies", self.replies)
-        app.router.add_get(f"{base}/{{account}}/comments", self.replies)
         app.router.add_post(f"{base}/{{account}}/{self.publish_edge}", self.publish)
         app.router.add_get(f"{base}/{{account}}/{self.quota_edge}", self.limit)
         app.router.add_get(f"{base}/{{id}}", self.one)
@@ -142,6 +148,14 @@ class MetaEmulator(Emulator):
         token = token_of(self.logins.account)
         return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": 5_183_944})
 
+    async def refreshed(self, request: web.Request) -> web.Response:
+        account = self._account(request.query.get("access_token", ""))
+        if request.query.get("grant_type") != self.refresh:
+            raise Refused("invalid")
+        self.renewed += 1
+        token = f"THAn{self.renewed}x{self.new_token_of or account}"
+        return web.json_response({"access_token": token, "token_type": "bearer", "expires_in": 5_183_944})
+
     async def debug(self, request: web.Request) -> web.Response:
         account = self._who(request)
         data = {"type": "USER", "is_valid": True, "scopes": list(self._granted), "user_id": account}
@@ -182,7 +196,7 @@ class MetaEmulator(Emulator):
         if sum(post.account == account for post in self.posts) >= self.quota:
             raise Refused("quota")
         under = made.values.get("reply_to_id", "")
-        if under and not any(post.id == under for post in self.posts):
+        if under and under not in {post.id for post in self.posts} | {one["id"] for one in self.asked}:
             raise Refused("invalid")
         made.status = "PUBLISHED"
         post = Post(self.next_id(), account, made.values.get(self.text_field, ""), made.alts, under)
@@ -200,10 +214,11 @@ class MetaEmulator(Emulator):
         self.asked.append(answer)
         return answer["id"]
 
+    def picked(self, request: web.Request, row: dict[str, Any]) -> dict[str, Any]:
+        """Return what was asked for of a row."""
+        return {key: row[key] for key in request.query["fields"].split(",") if key in row}
+
     async def replies(self, request: web.Request) -> web.Response:
-        name = request.match_info["account"]
-        if any(post.id == name and post.account == self._who(request) for post in self.posts):
-            return web.json_response({"data": [one for one in self.asked if one["under"] == name]})
         return self._page(request, [post for post in self.of(self._own(request)) if post.under])
 
     async def limit(self, request: web.Request) -> web.Response:
@@ -290,7 +305,10 @@ class MetaEmulator(Emulator):
         return account
 
     def _who(self, request: web.Request) -> str:
-        account = request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix("THA")
-        if not account.isdigit():
+        return self._account(request.headers.get("Authorization", "").removeprefix("Bearer "))
+
+    def _account(self, token: str) -> str:
+        found = re.fullmatch(r"THA(?:n\d+x)?(\d+)", token)
+        if found is None:
             raise Refused("unauthorized")
-        return account
+        return found[1]

@@ -101,7 +101,7 @@ def test_a_line_that_is_bent_with_its_hash_is_found(city: City, builder: LedgerB
 
 
 def test_what_is_taken_out_is_gone_and_still_verifies(city: City, builder: LedgerBuilder) -> None:
-    """Not in clear, not within base64, not in another case; with the openings it stands in the record."""
+    """Not in clear, not within base64, not in another case; with the openings it is in the record."""
     made = exported(builder, PHONE, "MS DOE")
     out = made.export.to_bytes() + b"".join(made.lines)
     texts = out.decode() + "".join(decoded(out.decode()))
@@ -253,7 +253,7 @@ def test_the_vectors_of_the_document_are_true() -> None:
 
 
 def decoded(text: str) -> Iterator[str]:
-    """Yield what stands in base64 in a text, one level deep."""
+    """Yield what is in base64 in a text, one level deep."""
     for word in re.findall(r"[A-Za-z0-9+/]{24,}={0,2}", text):
         try:
             yield base64.b64decode(word, validate=True).decode(errors="replace")

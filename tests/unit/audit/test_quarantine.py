@@ -67,7 +67,7 @@ def test_another_key_or_another_entry_accepts_nothing(builder: LedgerBuilder, fo
 
 
 def test_a_quarantine_that_was_changed_is_found(builder: LedgerBuilder, forged: int) -> None:
-    """It stands in the chain of alarms, which checkpoints sign, and its own signature covers entry and reason."""
+    """It is in the chain of alarms, which checkpoints sign, and its own signature covers entry and reason."""
     sign(builder, forged)
     path = builder.city.audit_folder / ALARMS
     line = canonical.loads(path.read_bytes().strip())

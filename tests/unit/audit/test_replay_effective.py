@@ -183,7 +183,7 @@ def test_a_blocked_verdict_mirrors_nothing(builder: LedgerBuilder, verify: Verif
 
 
 def test_what_counts_is_the_posture_in_force(builder: LedgerBuilder, verify: Verify) -> None:
-    """An intake that was behind, or lies: submitted under the EOC is what stands under it, and stays so."""
+    """An intake that was behind, or lies: submitted under the EOC is what is under it, and stays so."""
     builder.activate()
     request = builder.request(submitted_posture="routine")
     builder.approve(request, "comms-officer")

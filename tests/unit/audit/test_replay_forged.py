@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from schemas import subjects
-from schemas.events.control import EocActivate, Hold
+from schemas.events.control import EocActivate, Hold, Withdraw
 from schemas.events.requests import Request
 from schemas.platforms import MIRROR
 from tests.support.ledger_builder import FIRE, WEB, LedgerBuilder
@@ -113,3 +113,11 @@ def test_an_attempt_on_no_request(builder: LedgerBuilder, verify: Verify) -> Non
 
 
 # --- one at a time on a profile -----------------------------------------------------------------------------------
+
+
+def test_more_withdrawals_in_a_minute_than_are_let_in(builder: LedgerBuilder, verify: Verify) -> None:
+    """They count, since all that is signed does, and the record says that no door of ours let the last one in."""
+    requests = [builder.request(name=f"r{number}") for number in range(11)]
+    first, *_, last = [builder.order("cao", Withdraw(request_id=one.request_id)) for one in requests]
+    assert [one for one in warned(verify(builder)) if one[1] == "withdraw.rate"] == [(last, "withdraw.rate")]
+    assert first < last

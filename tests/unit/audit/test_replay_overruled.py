@@ -1,4 +1,4 @@
-"""Attempts that something before them overruled: void, and so are their receipts, unless something stands in public."""
+"""Attempts that something before them overruled: void, and so are their receipts, unless something is in public."""
 
 from __future__ import annotations
 

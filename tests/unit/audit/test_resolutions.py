@@ -232,7 +232,7 @@ def test_a_decision_is_carried_out_once(builder: LedgerBuilder, verify: Verify, 
 RESOLUTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "another key": ({"signer": stranger()}, "resolution.signature"),
     "another realm": ({"realm": "exercise"}, "resolution.realm"),
-    "another request than it stands on": ({"stands_as": {"revision": 2}}, "resolution.other"),
+    "another request than it is on": ({"stands_as": {"revision": 2}}, "resolution.other"),
     "another officer than it stands as": ({"stands_as": {"officer": "mcpe"}}, "resolution.signature"),
     "an officer who is not there": ({"stands_as": {"officer": "nobody"}}, "resolution.officer"),
     "an employee": ({"officer": "clerk"}, "resolution.role"),

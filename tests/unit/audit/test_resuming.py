@@ -51,7 +51,7 @@ def test_only_what_is_new_is_judged_and_the_answer_is_the_same(builder: LedgerBu
 
 
 def test_a_fault_that_hangs_on_the_part_before_is_seen(builder: LedgerBuilder) -> None:
-    """The second post of a message whose first one stands in the part that is not judged again."""
+    """The second post of a message whose first one is in the part that is not judged again."""
     request = next(one for one in _requests(builder) if one.request_id == "r3b")
     builder.append(f"ledger.receipt.{request.targets[0]}.r3b", _delivered_elsewhere(builder, request))
     builder.write()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.store_watch import GIVEN, BrokerUse, StoreUse, look, store_of
+from services.audit.store_watch import GIVEN, BrokerUse, StoreUse, StreamUse, look, store_of
 from services.kernel.base.city import City
 from tests.support.ledger_builder import demo_city
 
@@ -63,3 +63,12 @@ def test_people_are_told_at_70_percent_of_what_a_broker_elsewhere_may_store(
     found = BrokerUse(used, most).trouble()
     assert (found is None) is (told is None)
     assert found is None or found.endswith(str(told))
+
+
+@pytest.mark.parametrize(
+    ("used", "told"), [(69, None), (70, "the stream LEDGER nears its limit: 70% is used"), (93, "is nearly full: 93%")]
+)
+def test_a_stream_that_fills_is_told_with_the_mend(used: int, told: str | None) -> None:
+    found = StreamUse("LEDGER", used * GB, 100 * GB).trouble()
+    assert (found is None) is (told is None)
+    assert found is None or (str(told) in found and "Raise store_gb" in found and "onevoice provision" in found)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events.dead import DeadLetterCause, LetterView
+from schemas.events.dead import DeadLetterCause, DeadLetterView
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardQuery, DeliveryView, PostWait, RequestView
 from schemas.events.verdicts import Outcome
@@ -104,12 +104,12 @@ def test_what_a_post_waits_for_is_shown_unless_it_is_under_way_or_over() -> None
 # --- dead letters -----------------------------------------------------------------------------------------------
 
 
-def letter(**changes: Any) -> LetterView:
+def letter(**changes: Any) -> DeadLetterView:
     fields = {
         "letter": 4, "cause": DeadLetterCause.FAILED, "service": "fanout", "subject": "ledger.verdict.r1", "seq": 9,
         "reason": "a bug", "tries": 3, "first_at": NOW, "last_at": NOW,
     }  # fmt: skip
-    return LetterView(**(fields | changes))
+    return DeadLetterView(**(fields | changes))
 
 
 def put_aside(of: RequestState, **changes: Any) -> DeliveryView:

@@ -20,7 +20,8 @@ NOW = datetime(2026, 1, 31, 14, tzinfo=UTC)
         (NotSent("refused"), Retryable),
         (NoAnswer("time"), Unknown),
         *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (401, 429)],
-        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 410, 422)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Retryable) for code in (402, 405, 407, 421, 425, 426, 431)],
+        *[(Answer(code, {"error": "no"}, CIMultiDict()), Permanent) for code in (400, 403, 404, 409, 410, 413, 422)],
         *[(Answer(code, None, CIMultiDict()), Retryable) for code in (301, 307, 308, 400, 403, 404, 422)],
         (Answer(303, None, CIMultiDict()), Unknown),
         *[(Answer(code, None, CIMultiDict()), Unknown) for code in (408, 500, 502, 503, 504)],
@@ -108,6 +109,8 @@ def test_what_is_about_the_message_is_its_end() -> None:
             Cause.CREDENTIAL,
         ),
         (Answer(403, {"success": False, "errors": []}, CIMultiDict({"cf-mitigated": "challenge"})), Cause.HOST),
+        (Answer(402, {"title": "Payment Required"}, CIMultiDict()), Cause.CREDENTIAL),
+        (Answer(425, {"error": "Too Early"}, CIMultiDict()), Cause.HOST),
         (Answer(308, None, CIMultiDict({"Location": "https://new.example/api"})), Cause.OWN),
     ],
 )

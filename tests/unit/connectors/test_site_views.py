@@ -81,7 +81,7 @@ def test_who_publishes_is_said_in_words(names: tuple[str, ...], by: str) -> None
 
 
 def test_a_long_message_is_cut_in_lists_only() -> None:
-    """The whole stands on its own page; a list shows the beginning, and says that there is more."""
+    """The whole is on its own page; a list shows the beginning, and says that there is more."""
     view = view_of(message("word " * 1_000), "City of Mission", UTC)
     assert view.excerpt is not None
     assert len(view.excerpt) < 1_300

@@ -35,7 +35,7 @@ A, B = "fire-townsquare", "fire-website"
     ],
 )
 def test_exit_statuses(found: Outcome | None, deliveries: list[DeliveryView], status: Exit) -> None:
-    """0 needs every wanted profile; what stands on some makes any other outcome partly."""
+    """0 needs every wanted profile; what is on some makes any other outcome partly."""
     assert outcome.exit_status(view(found, *deliveries)) is status
 
 

@@ -91,8 +91,8 @@ def test_an_unknown_template_is_told_with_those_that_there_are(folder: Path) -> 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (('day = "when"', ""), "day stands in the text"),
-        (('day = "when"', 'day = "when"\nhour = "h"'), "hour stands in [fields]"),
+        (('day = "when"', ""), "day is in the text"),
+        (('day = "when"', 'day = "when"\nhour = "h"'), "hour is in [fields]"),
         (("{day}", "{Day"), "{ that is not part of a field"),
         (('severity = "minor"', 'severity = "bad"'), "severity"),
         (('summary = "A town\'s own."', ""), "summary"),

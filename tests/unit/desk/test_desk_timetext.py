@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.desk.views import timetext
-from services.desk.views.timetext import ago, duration, local, moment, read_in, told
+from services.desk.views.timetext import ago, duration, in_city_time, local, looked_back, moment, read_in
 from services.kernel.base.errors import BadInput
 from services.kernel.base.zones import zone_of
 
@@ -59,10 +59,35 @@ def test_broken_durations_are_refused_with_the_code_that_was_asked_for(typed: st
         ("18:00", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),  # still to come today
         ("9:30", datetime(2026, 2, 1, 17, 30, tzinfo=UTC)),  # tomorrow
         ("12:00", datetime(2026, 2, 1, 20, 0, tzinfo=UTC)),  # now is no time to come
+        ("in 90m", NOW + timedelta(minutes=90)),
+        ("6pm", datetime(2026, 2, 1, 2, 0, tzinfo=UTC)),
+        ("6:15 P.M.", datetime(2026, 2, 1, 2, 15, tzinfo=UTC)),
+        ("12:05 am", datetime(2026, 2, 1, 8, 5, tzinfo=UTC)),  # tonight
+        ("12:05 pm", datetime(2026, 1, 31, 20, 5, tzinfo=UTC)),
     ],
 )
 def test_moments_in_the_zone_of_the_city_unless_an_offset_is_given(typed: str, expected: datetime) -> None:
     assert moment(typed, NOW, PST) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("11:30", datetime(2026, 1, 31, 19, 30, tzinfo=UTC)),
+        ("6pm", datetime(2026, 1, 31, 2, 0, tzinfo=UTC)),  # yesterday
+        ("90m", NOW - timedelta(minutes=90)),
+    ],
+)
+def test_a_time_of_day_looked_back_at_is_the_last_one(typed: str, expected: datetime) -> None:
+    assert looked_back(typed, NOW, PST, "since") == expected
+
+
+@pytest.mark.parametrize("typed", ["25:00", "18:60", "13pm", "6xm"])
+def test_a_time_that_no_clock_shows_is_said_to_be_no_time(typed: str) -> None:
+    with pytest.raises(BadInput, match=r"time|duration") as caught:
+        moment(typed, NOW, PST)
+    assert caught.value.code == "expires.malformed"
+    assert "18:00" in caught.value.hint or "90m" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -114,10 +139,10 @@ def test_a_time_that_the_clocks_show_twice_or_never_is_refused(typed: str) -> No
 def test_what_a_service_says_is_told_in_the_zone_that_people_read() -> None:
     read_in(zone_of("America/Vancouver"))
     said = "rab12 expired at 2026-01-31 20:00:05 UTC; until 2026-07-01 12:00 UTC"
-    assert told(said) == "rab12 expired at 2026-01-31 12:00:05 PST; until 2026-07-01 05:00 PDT"
-    assert told("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
+    assert in_city_time(said) == "rab12 expired at 2026-01-31 12:00:05 PST; until 2026-07-01 05:00 PDT"
+    assert in_city_time("9999-99-99 20:00 UTC") == "9999-99-99 20:00 UTC"
     read_in(None)
-    assert told(said) == said
+    assert in_city_time(said) == said
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (185, "3 min"), (7_300, "2 h"), (-90_000, "1 d")])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.desk import words
-from services.desk.words import incident_name, role_of
+from services.desk.words import incident_name, role_of, text_of, translations
 from services.kernel.base.errors import BadInput
 
 
@@ -87,3 +87,27 @@ def test_an_incident_needs_a_visible_name(name: str) -> None:
 
 def test_an_incidents_name_is_one_line() -> None:
     assert incident_name("  Fraser \n River  flood ") == "Fraser River flood"
+
+
+def test_a_text_from_windows_loses_its_mark(tmp_path: Path) -> None:
+    """Notepad writes U+FEFF before a text in UTF-8; nobody sees it."""
+    file = tmp_path / "text.txt"
+    file.write_bytes("\ufeffÀ l’abri.\r\n".encode())
+    assert text_of(None, file) == "À l’abri."
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"), [("Feu".encode("utf-16"), "is UTF-16"), (b"Caf\xe9", r"is not valid UTF-8 \(byte 3\)")]
+)
+def test_a_text_in_another_encoding_is_refused_by_its_file(tmp_path: Path, raw: bytes, said: str) -> None:
+    file = tmp_path / "text.txt"
+    file.write_bytes(raw)
+    with pytest.raises(BadInput, match=rf"text\.txt {said}") as caught:
+        text_of(None, file)
+    assert caught.value.code == "text.encoding"
+
+
+def test_a_languages_code_may_be_typed_in_capitals() -> None:
+    assert translations(["PA=ਪਾਣੀ"]) == {"pa": "ਪਾਣੀ"}
+    with pytest.raises(BadInput, match="two texts in pa"):
+        translations(["pa=a", "PA=b"])

@@ -160,7 +160,7 @@ def test_what_was_not_sent_after_all_is_given_back_to_both_buckets() -> None:
 
 
 def test_a_look_has_a_budget_of_its_own_and_leaves_the_hosts_reserve_alone() -> None:
-    """Looking at what stands on a profile is never urgent."""
+    """Looking at what is on a profile is never urgent."""
     quota = Quota(HostLimit(at_once=1, host=Rate(10.0, 1.0 / 60.0, reserve=8.0)))
     assert [quota.look(0.0) for _ in range(2)] == [0.0, 0.0]
     assert quota.look(0.0) > 0.0

@@ -25,7 +25,7 @@ async def settle() -> None:
 
 @dataclass
 class Call:
-    """One call that stands in line, is in, and goes when it is let go or cancelled."""
+    """One call: it waits in line, is in, and goes when it is let go or cancelled."""
 
     profile: str
     priority: Priority

@@ -472,6 +472,6 @@ def test_nobody_counts_in_a_posture_that_is_not_known(posture: Any) -> None:
 
 @pytest.mark.parametrize("text", ["Leave now\x1b[8m for the bridge\x1b[0m", "a\u202eb", "a\u200bb"], ids=ascii)
 def test_what_no_approver_could_see_is_not_posted(text: str) -> None:
-    """A terminal hides what stands between two escapes: the signature is genuine, the reading was not."""
+    """A terminal hides what is between two escapes: the signature is genuine, the reading was not."""
     subject = request(renderings=(rendering(text=text),))
     assert codes(facts(subject)) == {"unseen"}

@@ -44,7 +44,7 @@ class Records:
 
 
 class Rig:
-    """A posting worker that stands beside another one, which delivers while this one is busy."""
+    """A posting worker that is beside another one, which delivers while this one is busy."""
 
     def __init__(self, policy: WhenUnknown = WhenUnknown.LOOK) -> None:
         self.records, self.clock = Records(), ManualClock(NOW)

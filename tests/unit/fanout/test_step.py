@@ -307,7 +307,7 @@ def _cells() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize(("row", "held", "wanted"), _cells())
 def test_each_cell_of_the_table(row: str, held: str, wanted: str) -> None:
-    """A row is what stands of the request, a column what stands on the profile."""
+    """A row is what stands of the request, a column what is on the profile."""
     of, changes = SAID[row]
     assert type(step(HELD[held], of, **changes)).__name__ == wanted
 

@@ -73,7 +73,7 @@ PICK = st.integers(0, len(TEAMS))
 
 @dataclass(frozen=True)
 class Attempt:
-    """What was let through: where it stands in the log, and when."""
+    """What was let through: where it is in the log, and when."""
 
     request: Request
     profile: str

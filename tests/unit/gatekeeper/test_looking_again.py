@@ -23,7 +23,7 @@ SEQ = 90
 
 
 def looked_at(held: RequestState, *, void: str = "") -> set[str]:
-    """Tell a gate of a receipt on the request that stands in its fold."""
+    """Tell a gate of a receipt on the request that is in its fold."""
     listeners: list[Any] = []
     fold = SimpleNamespace(requests={held.request_id: held})
     runtime: Any = SimpleNamespace(fold=fold, projection=SimpleNamespace(listen=listeners.append))

@@ -19,13 +19,13 @@ PAGE = ROOT / "docs" / "policy.md"
 
 
 def _labels_in_code() -> dict[str, str]:
-    """Each ``CLAUSE = "..."`` of the policy, with the file that it stands in."""
+    """Each ``CLAUSE = "..."`` of the policy, with the file that it is in."""
     labels: dict[str, str] = {}
     for path in sorted(POLICY.rglob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "CLAUSE":
                 label = ast.literal_eval(node.value)
-                assert label not in labels, f"{label} stands in {labels[label]} and in {path}"
+                assert label not in labels, f"{label} is in {labels[label]} and in {path}"
                 labels[label] = path.relative_to(ROOT).as_posix()
     return labels
 

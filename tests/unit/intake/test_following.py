@@ -58,6 +58,18 @@ def test_a_profile_that_is_not_official_any_more_is_left_out_and_named() -> None
 
 
 @pytest.mark.parametrize(
+    ("act", "command"),
+    [("correct", "correct"), ("recall", "recall"), ("all_clear", "all-clear"), ("update", None), ("repost", None)],
+)
+def test_a_repost_of_what_ends_is_named(act: str, command: str | None) -> None:
+    """It is a message of its own, and nothing reaches it but its own recall: the approver sees what to type."""
+    draft = following(earlier(FIRE, shown_again=(("r7", (PARKS, WATER)),)), act, targets=[WATER])
+    found = screen(draft, render(draft, LIMITS), ScreeningRules(SITE), {WATER: "water", FIRE: "fire"})
+    again = [(one.reason.partition(": ")[2], one.where) for one in found if one.code == "shown-again"]
+    assert again == ([(f"onevoice {command} r7", f"{PARKS}, {WATER}")] if command else [])
+
+
+@pytest.mark.parametrize(
     ("about", "act", "code"),
     [
         (earlier(FIRE, replaced_by="r9"), "correct", "about.replaced"),
@@ -89,7 +101,7 @@ def test_a_recall_is_not_recalled() -> None:
     ("act", "replaces", "follows"), [("correct", True, False), ("recall", True, False), ("update", False, True)]
 )
 def test_request_and_renderings_say_the_same(act: str, replaces: bool, follows: bool) -> None:
-    """What is done to which message stands in the bytes that are signed, and beside them for the ledger's order."""
+    """What is done to which message is in the bytes that are signed, and beside them for the ledger's order."""
     about = earlier(FIRE)
     draft = following(about, act)
     made = request_of(draft, city(), NOW, render(draft, LIMITS), ())
@@ -146,6 +158,15 @@ def test_who_carries_it(target: TargetState, carried: bool) -> None:
     of = request(targets=[FIRE])
     state = RequestState(of, 3, NOW, wanted=(FIRE,), targets={FIRE: target})
     assert earlier_of(state, "").carried_by == ((FIRE,) if carried else ())
+
+
+def test_only_reposts_that_stand_somewhere_are_shown_again() -> None:
+    """One that failed everywhere needs no recall."""
+    stands = RequestState(request(targets=[FIRE]), 3, NOW, wanted=(FIRE,))
+    failed = TargetState(receipt=receipt(stands.request, ReceiptOutcome.FAILED))
+    gone = RequestState(stands.request, 3, NOW, wanted=(FIRE,), targets={FIRE: failed})
+    found = earlier_of(RequestState(request(), 3, NOW), "", (stands, gone))
+    assert found.shown_again == ((stands.request_id, (FIRE,)),)
 
 
 def test_what_was_never_cleared_is_carried_nowhere() -> None:

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from services.intake.domain import media
 from services.intake.domain.media import clean_picture, media_type_of
-from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.errors import BadInput, OneVoiceError
 from tests.unit.intake.world import code_of
 
 SECRET = b"SECRET-PLACE"
@@ -35,6 +35,30 @@ def exif(orientation: int = 1) -> Image.Exif:
     data.get_ifd(0x8825)[1] = "N"
     data.get_ifd(0x8825)[29] = SECRET.decode()
     return data
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"\0\0\0\x24ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "an AVIF picture"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
+        (b"GIF89a\1\0\1\0", "a GIF"),
+        (b"BM\x36\0\0\0", "a BMP picture"),
+        (b"II*\0\x08\0\0\0", "a TIFF picture, or a camera's raw one"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04\x14\0", "a document or an archive"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='x'/>", "an SVG drawing"),
+        (b"<!DOCTYPE html><p>404", "a web page"),
+        (b"hello", "no JPEG, PNG or WebP picture"),
+    ],
+)
+def test_what_is_no_picture_is_named(raw: bytes, said: str) -> None:
+    """By what it holds, whatever its name says: who sent it knows then what to save anew."""
+    with pytest.raises(BadInput, match=f"the file is {said}(?:;|$)") as caught:
+        clean_picture(raw)
+    assert (caught.value.code, "save it as" in caught.value.hint) == ("picture.type", True)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])

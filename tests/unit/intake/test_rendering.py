@@ -86,7 +86,8 @@ def test_scripts_without_spaces_and_words_longer_than_a_part_lose_nothing() -> N
 @pytest.mark.parametrize(
     "abbreviated",
     [
-        "go by Nov. 28", "near Mt. Mary", "said Cst. Lee", "said Sgt. Lee", "on Sat. Nov. 28", "call Tel. 604",
+        "go by Nov. 28", "from Int. Airport", "at long. 122", "see Op. Centre", "en EE. UU. ahora", "дом 5, кв. Левая",
+        "near Mt. Mary", "said Cst. Lee", "said Sgt. Lee", "on Sat. Nov. 28", "call Tel. 604",
         "ask ext. 12", "on Maple Cres. North", "along Rte. 7", "by Mme. Roy", "until 6 p.m. Residents",
         "in B.C. All", "item 3. Leave",
         "le 3 janv. Tous", "by 10 a.m. Bring", "J. Smith", "see No. 5",

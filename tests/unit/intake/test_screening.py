@@ -77,7 +77,7 @@ def test_the_missing_link_names_the_platforms_that_lack_it() -> None:
     ],
 )
 def test_social_insurance_numbers_in_each_spelling(text: str) -> None:
-    """With a right check digit, whatever stands between the digits."""
+    """With a right check digit, whatever is between the digits."""
     [hit] = personal.find(text, "CA", "mission.example", ())
     assert hit.code == "sin"
     assert hit.masked.startswith("•••••••")
@@ -182,6 +182,11 @@ def test_telephone_numbers(text: str) -> None:
     assert not list(personal.find(text, "CA", "mission.example", ("604 820-3700",)))
 
 
+@pytest.mark.parametrize("amount", ["604 820 3700 m3", "604-820-3700 hectares", "604.820.3700 m²", "6048203700 km2"])
+def test_an_amount_is_no_telephone_number(amount: str) -> None:
+    assert not list(personal.find(f"It holds {amount} by now.", "CA", "mission.example", ()))
+
+
 def test_toll_free_and_short_numbers_are_nobodys() -> None:
     assert not list(personal.find("1-800-667-7000, 911, 8-1-1, *5555", "CA", "mission.example", ()))
 
@@ -206,6 +211,7 @@ def test_toll_free_and_short_numbers_are_nobodys() -> None:
         ("jane [at] gmail (dot) com", ["email"]),
         ("jane at gmail dot com", ["email"]),
         ("jane @ gmail.com", ["email"]),
+        ("the map is map@2x.png", []),
         ("city hall @missionbc.bsky.social", []),
     ],
 )

@@ -418,12 +418,12 @@ def test_each_caller_gets_the_answer_that_it_would_have_got_alone(
 def _check(server: Server, item: PendingAppend, answer: Answer) -> None:
     stands = server.stands(item)
     if isinstance(answer, Stood):
-        assert answer.seq == stands, "it stands where the fold shows it"
+        assert answer.seq == stands, "it is where the fold shows it"
         assert answer.same is (
             (server.stored[stands - 1].subject, server.stored[stands - 1].raw) == (item.subject, item.raw)
         )
     elif isinstance(answer, api.PubAck):
-        assert answer.seq == stands, "it stands where its caller was told"
+        assert answer.seq == stands, "it is where its caller was told"
         if not answer.duplicate:
             assert server.stored[stands - 1].headers[MESSAGE_ID] == item.headers[MESSAGE_ID]
     elif isinstance(answer, StaleCondition | Conflict):

@@ -54,7 +54,7 @@ ELSEWHERE = {"reinstate", "rekey", "confirm", "decline", "system_remove"} | {
     "passkey_add",
     "passkey_remove",
 }
-"""They need something that stands before: test_control_people.py, test_control_passkeys.py."""
+"""They need something that is before: test_control_people.py, test_control_passkeys.py."""
 FITTING = {
     "eoc_change": "eoc_active",
     "eoc_stand_down": "eoc_active",

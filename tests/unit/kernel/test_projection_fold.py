@@ -133,12 +133,12 @@ def test_a_request_that_is_over_does_not_begin_anew(city: City, fence: tuple[str
     builder, request, _ = over(city)
     seq = builder.append(subjects.request(request.request_id), request, fence=fence)
     fold, applied = forgetful(builder)
-    assert applied[seq - 1].void == "the request stands already"
+    assert applied[seq - 1].void == "the request is there already"
     assert request.request_id not in fold.requests
 
 
 def test_a_new_request_is_looked_for_nowhere(city: City) -> None:
-    """Its own header says that nothing stood on its subject: no read stands on the way of a live request."""
+    """Its own header says that nothing stood on its subject: no read is on the way of a live request."""
     builder, _, _ = over(city)
     fold, _ = forgetful(builder)
     builder.request("r9z")

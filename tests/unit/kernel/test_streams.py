@@ -45,13 +45,21 @@ def test_nothing_is_ever_taken_out_of_the_ledger() -> None:
     assert config.max_msgs_per_subject == -1
 
 
-def test_only_pictures_that_nothing_names_go_and_no_stream_sets_bytes_aside() -> None:
-    """A limit in bytes is taken from the disk beforehand: both realms' would not fit a small one."""
+def test_only_pictures_that_nothing_names_go() -> None:
     for stream in STREAMS:
         config = stream_config(stream)
-        assert config.max_bytes == -1
         goes = stream.name == streams.UPLOADS
         assert (config.max_age, config.max_msgs) == ((86_400.0, 500) if goes else (0, -1))
+
+
+def test_the_streams_share_what_the_city_gives_them() -> None:
+    """And at their limits the record and what is kept for people take nothing more, but lose nothing."""
+    given = {stream.name: stream_config(stream, store_gb=10.0).max_bytes for stream in STREAMS}
+    assert sum(one or 0 for one in given.values()) == 10_000_000_000
+    assert given[streams.LEDGER] == 6_000_000_000
+    assert {stream_config(stream).max_bytes for stream in STREAMS} == {-1}
+    loses = {stream.name for stream in STREAMS if stream_config(stream).discard == "old"}
+    assert loses == {streams.UPLOADS, streams.TRIES}
 
 
 def test_what_waits_keeps_nothing_else_from_being_handed_out() -> None:

@@ -185,7 +185,7 @@ def test_a_request_said_again_after_it_was_over_is_not_a_new_one() -> None:
     story = begun().delivered("r1")
     seq = story.put(subjects.request("r1"), story.requests["r1"])
     reader = folded(story)
-    assert "stands already" in reader.void(seq)
+    assert "is there already" in reader.void(seq)
     assert reader.fold.requests == {}
 
 

@@ -26,7 +26,7 @@ def test_an_approval_of_the_old_revision_is_not_used_again() -> None:
     old = story.approve()
     story.request("r1", revision=2, first=False)
     repeated = story.put(subjects.approval("r1", "mcpe"), story.entries[old - 1].data)
-    assert "stands already" in folded(story).void(repeated)
+    assert "is there already" in folded(story).void(repeated)
 
 
 def test_a_verdict_on_the_old_revision_comes_too_late_and_calls_for_no_alarm() -> None:

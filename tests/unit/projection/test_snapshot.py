@@ -87,7 +87,7 @@ def test_a_request_that_comes_again_after_it_was_over_stays_over() -> None:
     story.receipt(0, ReceiptOutcome.EXPIRED)
     again = story.put(subjects.request("r1"), story.requests["r1"])
     reader = folded(story)
-    assert reader.void(again) == "the request stands already"
+    assert reader.void(again) == "the request is there already"
     assert picture(resumed(story, again).fold) == picture(reader.fold)
 
 

@@ -68,7 +68,7 @@ def test_what_is_of_no_kind_that_is_folded_is_counted_and_passed_over() -> None:
 
 
 def test_the_control_revision_counts_junk_too() -> None:
-    """The server's fence does: an attempt is fenced on the last sequence of the subject, whatever stands there."""
+    """The server's fence does: an attempt is fenced on the last sequence of the subject, whatever is there."""
     story = begun().cleared()
     junk = story.put(subjects.CONTROL, b"junk")
     assert folded(story).fold.control_seq == junk
@@ -437,6 +437,24 @@ def test_an_activation_that_another_one_overtook_is_void_without_an_alarm() -> N
     applied = Reader().read(story.entries).applied[late]
     assert applied.void
     assert applied.lost_race
+
+
+@pytest.mark.parametrize(
+    ("first", "late"),
+    [
+        (c.Revoke(officer="office"), c.Revoke(officer="office")),
+        (c.Revoke(officer="office"), c.PasskeyRemove(officer="office", credential="A" * 22)),
+        (c.ProfileRemove(profile=FIRE), c.ProfileSuspend(profile=FIRE)),
+    ],
+)
+def test_what_protects_and_finds_it_done_is_void_without_an_alarm(first: c.Action, late: c.Action) -> None:
+    story = begun()
+    story.order("cao", first)
+    seq = story.order("cao", late)
+    applied = Reader().read(story.entries)
+    assert not applied.void(seq - 1)
+    assert applied.void(seq)
+    assert applied.applied[seq].lost_race
 
 
 def test_only_what_protects_may_come_too_late_in_silence() -> None:

@@ -1,4 +1,4 @@
-"""What stands in front of the pages: settings, rates, sessions, drafts, own paths, and what is signed to sign in."""
+"""What is in front of the pages: settings, rates, sessions, drafts, own paths, and what is signed to sign in."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def attempt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
         return
     context = state.context(event.request_id)
     if not here or context is None:
-        _void(state, entry, event, "it stands elsewhere" if not here else "there is no such request", reported=True)
+        _void(state, entry, event, "it is elsewhere" if not here else "there is no such request", reported=True)
         return
     state.ruled = True
     progress = state.progress.of(event.request_id, event.profile)
@@ -78,7 +78,7 @@ def _old_attempt(state: ReplayState, entry: RecordEntry, event: Attempt, here: b
     facts = _counted(state, entry, event)
     state.old_until = entry.seq
     if not here:
-        yield Violation(entry.seq, "event.subject", f"The attempt on {event.profile} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The attempt on {event.profile} is elsewhere.")
     yield from _fence(state, entry, event)
     context = state.contexts.get(event.request_id)
     if context is None:

@@ -55,7 +55,7 @@ def _shown(entry: RecordEntry, event: Receipt, context: DeliveryContext) -> bool
 def nothing_there(
     state: ReplayState, entry: RecordEntry, event: Receipt, context: DeliveryContext
 ) -> Iterator[Violation]:
-    """Yield what is wrong with a receipt by which a recall takes nothing back, although something stands there."""
+    """Yield what is wrong with a receipt by which a recall takes nothing back, although something is there."""
     ends = event.attempt_seq == 0 and event.resolution_seq is None and event.final
     if not ends or event.outcome is not ReceiptOutcome.WITHHELD or context.request.act != "recall":
         return

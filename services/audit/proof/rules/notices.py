@@ -1,4 +1,4 @@
-"""The rule for notices: who was told stands on record as it was said, about something that is on record itself."""
+"""The rule for notices: who was told is on record as it was said, about something that is on record itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def notice(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterato
     """Check a notice: in its place, no later than it came on record, once, and about something that is there."""
     event = NoticeSent.from_bytes(entry.data)
     if [event.request_id] != tokens:
-        yield Violation(entry.seq, "event.subject", f"The notice about {event.request_id} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The notice about {event.request_id} is elsewhere.")
     if event.since > event.sent_at + _LAG or event.sent_at > entry.at + _LAG:
         yield Violation(entry.seq, "notice.time", f"It was told of {event.request_id} at a time that cannot be.")
     if event.key in state.told:
-        yield Violation(entry.seq, "notice.twice", f"It stands at {state.told[event.key]} already.")
+        yield Violation(entry.seq, "notice.twice", f"It is at {state.told[event.key]} already.")
     state.told.setdefault(event.key, entry.seq)

@@ -22,10 +22,10 @@ def outside(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     """Check an outside post: in its place, and once."""
     event = OutsidePost.from_bytes(entry.data)
     if [event.profile, event.outside] != tokens:
-        yield Violation(entry.seq, "event.subject", f"The outside post {event.outside} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The outside post {event.outside} is elsewhere.")
     place = (event.profile, event.outside)
     if place in state.outside:
-        yield Violation(entry.seq, "outside.twice", f"{event.outside} stands at {state.outside[place]} already.")
+        yield Violation(entry.seq, "outside.twice", f"{event.outside} is at {state.outside[place]} already.")
     state.outside.setdefault(place, entry.seq)
 
 
@@ -33,7 +33,7 @@ def acknowledgement(state: ReplayState, entry: RecordEntry, tokens: list[str]) -
     """Check an acknowledgement: signed, in time, by someone who may, fenced on the outside post that it answers."""
     event = Acknowledgement.from_bytes(entry.data)
     if [event.profile, event.outside] != tokens:
-        yield Violation(entry.seq, "event.subject", f"The acknowledgement of {event.outside} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The acknowledgement of {event.outside} is elsewhere.")
     try:
         statement = AcknowledgementStatement.from_bytes(event.envelope.payload_bytes())
     except ValueError:
@@ -52,7 +52,7 @@ def _signed(
         yield Violation(entry.seq, "acknowledgement.signature", f"It is not signed by the key of {officer}.")
     outer = (event.officer, event.outside, event.profile)
     if outer != (statement.officer, statement.outside, statement.profile):
-        yield Violation(entry.seq, "acknowledgement.other", "What was signed is not what stands beside it.")
+        yield Violation(entry.seq, "acknowledgement.other", "What was signed is not what is beside it.")
     if statement.realm != state.pinned.realm:
         yield Violation(entry.seq, "acknowledgement.realm", f"It is for the realm {statement.realm}.")
     if not statement.issued_at - CLOCK_SKEW <= entry.at < statement.expires_at + _LAG:
@@ -65,7 +65,7 @@ def _signed(
 def _answers(state: ReplayState, entry: RecordEntry, statement: AcknowledgementStatement) -> Iterator[Violation]:
     place = (statement.profile, statement.outside)
     if state.outside.get(place) != statement.seq:
-        yield Violation(entry.seq, "acknowledgement.post", f"No outside post {statement.outside} stands there.")
+        yield Violation(entry.seq, "acknowledgement.post", f"No outside post {statement.outside} is there.")
     if place in state.acknowledged:
         stands = state.acknowledged[place]
         yield Violation(entry.seq, "acknowledgement.twice", f"{statement.outside} was acknowledged at {stands}.")

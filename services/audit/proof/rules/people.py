@@ -25,6 +25,7 @@ from services.kernel.authority.visible import unseen_in
 from services.kernel.base.errors import describe
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
+from services.kernel.control.order_rates import MINUTE, WITHDRAWALS_A_MINUTE
 from services.kernel.control.order_rules import read_order
 
 _CONTROL: TypeAdapter[ControlEvent] = TypeAdapter(ControlEvent)
@@ -80,6 +81,7 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
     order = read_order(event.order)
     if not isinstance(order.action, Withdraw):
         return
+    _pace(state, entry, order.officer)
     context = state.contexts.get(order.action.request_id)
     if context is None:
         yield Violation(entry.seq, "withdraw.unknown", f"There is no request {order.action.request_id} to withdraw.")
@@ -93,6 +95,16 @@ def _withdrawal(state: ReplayState, entry: RecordEntry, event: Ordered) -> Itera
         )
 
 
+def _pace(state: ReplayState, entry: RecordEntry, officer: str) -> None:
+    """Warn of more withdrawals by one officer in a minute than eoc_state lets in."""
+    stamps = state.withdrawals.setdefault(officer, [])
+    stamps[:] = [at for at in stamps if entry.at - at < MINUTE]
+    stamps.append(entry.at)
+    if len(stamps) > WITHDRAWALS_A_MINUTE and state.goes_by_new_rules:
+        said = f"{officer} withdrew {len(stamps)} requests in a minute; {WITHDRAWALS_A_MINUTE} are let in."
+        state.warnings.append(Violation(entry.seq, "withdraw.rate", said))
+
+
 def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterator[Violation]:
     """Check a request: its realm, its digest over its renderings, and that it changes nothing older.
 
@@ -102,7 +114,7 @@ def request(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     name, posture = event.request_id, state.control.posture
     here, ours = [name] == tokens, event.realm == state.pinned.realm
     if not here:
-        state.void(entry.seq, "event.subject", f"The request {name} stands under another subject.")
+        state.void(entry.seq, "event.subject", f"The request {name} is under another subject.")
     if not ours:
         state.void(entry.seq, "request.realm", f"{name} is for the realm {event.realm}, not {state.pinned.realm}.")
     bodies_fit = all(canonical.sha256(one.body.encode()) == one.sha256 for one in event.renderings)
@@ -188,7 +200,7 @@ def approval(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
 # the entry, and each of an entry's faults is named.
 def _signed(state: ReplayState, event: Approval, tokens: list[str]) -> Iterator[tuple[str, str]]:
     if [event.request_id, event.officer] != tokens:
-        yield "event.subject", f"The approval by {event.officer} stands under another subject."
+        yield "event.subject", f"The approval by {event.officer} is under another subject."
     if event.officer not in state.control.officers:
         yield "approval.officer", f"There is no officer {event.officer}."
     elif not signed_by_officer(event.envelope, APPROVAL_TYPE, state.control, event.officer):

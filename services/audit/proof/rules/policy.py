@@ -2,7 +2,7 @@
 
 A verdict carries no signature: who holds the gatekeeper's key can refuse what was approved, or clear what was not. The
 facts are those up to the sequence that the verdict says that it was decided at (``as_of``), read by the audit's own
-replay; the function is the gate's, since a second reading of the policy stands in the worker's own check already.
+replay; the function is the gate's, since a second reading of the policy is in the worker's own check already.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rules for receipts: how an attempt ended, once, and that nothing stands in public without one."""
+"""Rules for receipts: how an attempt ended, once, and that nothing is in public without one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def receipt(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     event = Receipt.from_bytes(entry.data)
     here = [event.profile, event.request_id] == tokens
     if not here:
-        yield Violation(entry.seq, "event.subject", f"The receipt of {event.profile} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The receipt of {event.profile} is elsewhere.")
     context = state.contexts.get(event.request_id)
     if context is None:
         yield Violation(entry.seq, "receipt.request", f"There is no request {event.request_id}.")

@@ -35,7 +35,7 @@ def resolution(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Ite
     """Check a resolution: signed, in time, by someone who may, fenced on the unconfirmed receipt that it answers."""
     event = Resolution.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
-        yield Violation(entry.seq, "event.subject", f"The resolution on {event.profile} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The resolution on {event.profile} is elsewhere.")
     context = state.contexts.get(event.request_id)
     if context is None:
         yield Violation(entry.seq, "resolution.request", f"There is no request {event.request_id}.")
@@ -159,7 +159,7 @@ def _carried_out(entry: RecordEntry, event: Receipt, target: Target, answered: i
         yield Violation(
             entry.seq,
             "receipt.resolution",
-            f"No resolution of the unconfirmed post on {event.profile} stands at {event.resolution_seq}.",
+            f"No resolution of the unconfirmed post on {event.profile} is at {event.resolution_seq}.",
         )
         return
     if (event.outcome, event.final) != _CARRIES_OUT[decided.decision] or event.url != decided.url:

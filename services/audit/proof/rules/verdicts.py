@@ -27,7 +27,7 @@ def verdict(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Iterat
     event = Verdict.from_bytes(entry.data)
     context = state.contexts.get(event.request_id)
     if [event.request_id] != tokens:
-        state.void(entry.seq, "event.subject", f"The verdict on {event.request_id} stands elsewhere.")
+        state.void(entry.seq, "event.subject", f"The verdict on {event.request_id} is elsewhere.")
         return
     if context is None:
         state.void(entry.seq, "verdict.request", f"There is no request {event.request_id}.")
@@ -79,7 +79,7 @@ def delivery(state: ReplayState, entry: RecordEntry, tokens: list[str]) -> Itera
     """Check that a delivery, which versions before 0.3 wrote, belongs to a cleared verdict on its request."""
     event = DeliveryEvent.from_bytes(entry.data)
     if [event.profile, event.request_id] != tokens:
-        yield Violation(entry.seq, "event.subject", f"The delivery to {event.profile} stands elsewhere.")
+        yield Violation(entry.seq, "event.subject", f"The delivery to {event.profile} is elsewhere.")
     context = state.contexts.get(event.request_id)
     if context is None or not 0 < event.verdict_seq < entry.seq:
         yield Violation(entry.seq, "delivery.verdict", f"The delivery to {event.profile} has no verdict.")

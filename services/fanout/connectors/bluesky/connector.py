@@ -97,7 +97,7 @@ class BlueskyConnector(Connector):
     # --- publish ----------------------------------------------------------------------------------------------
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Write it where nothing stands under its key; what stands there already is it, or refuses it."""
+        """Write it where nothing is under its key; what is there already is it, or refuses it."""
         objection = _objection(intent)
         if objection is not None:
             return Permanent(objection)
@@ -141,7 +141,7 @@ class BlueskyConnector(Connector):
         return await self._refusal(way, intent, outcome)
 
     async def _refusal(self, way: Way, intent: Intent, outcome: Outcome) -> PublishResult:
-        """Say what a write that was not taken means: what stands under the key already may be it."""
+        """Say what a write that was not taken means: what is under the key already may be it."""
         closed = gone(outcome)
         if closed is not None:
             return closed

@@ -1,4 +1,4 @@
-"""What stands in an account's repository, its reposts too (com.atproto.repo.listRecords); no login is needed."""
+"""What is in an account's repository, its reposts too (com.atproto.repo.listRecords); no login is needed."""
 
 from __future__ import annotations
 

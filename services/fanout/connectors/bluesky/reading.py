@@ -1,4 +1,4 @@
-"""Looks at what stands on an AT Protocol server, without logging in: records by address, accounts by handle."""
+"""Looks at what is on an AT Protocol server, without logging in: records by address, accounts by handle."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Reader:
     async def standing(
         self, base: str, did: str, intent: Intent, keys: list[str], deadline: float
     ) -> Standing | Absent | Other | CannotTell:
-        """Say whether a message stands under its keys, all of it, as it was approved."""
+        """Say whether a message is under its keys, all of it, as it was approved."""
         refs: tuple[Ref, ...] = ()
         reply: Thread = None
         pictures = 0
@@ -92,7 +92,7 @@ class Reader:
             known = is_approved(value, intent.content, number, self._language, under(reply, refs))
             answers = number or not intent.follows or reply is not None
             if known is None or known[0] != cid or not answers:
-                return Other("what stands under its key is not what was approved")
+                return Other("what is under its key is not what was approved")
             pictures += known[1]
             refs += (Ref(uri_of(did, key), cid),)
         missing = len(intent.content.pictures) - pictures

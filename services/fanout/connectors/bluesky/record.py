@@ -141,7 +141,7 @@ def is_approved(
 ) -> tuple[str, int] | None:
     """Say whether a standing record is a part of what was approved.
 
-    Built anew from the approved content, it must be equal, whole. Pictures may be missing, for one that fails blocks
+    Built again from the approved content, it must be equal, whole. Pictures may be missing, for one that fails blocks
     nothing; sizes and the accounts behind mentions are taken from what stands.
 
     Returns:

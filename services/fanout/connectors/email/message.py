@@ -43,7 +43,7 @@ def email_of(
 
 
 def subject_of(text: str) -> str:
-    """Return the first line, at most 120 characters; the whole of it stands in the text."""
+    """Return the first line, at most 120 characters; the whole of it is in the text."""
     line = _plain(text.strip().partition("\n")[0])
     if len(line) <= _SUBJECT:
         return line

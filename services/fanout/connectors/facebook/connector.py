@@ -15,7 +15,7 @@ import aiohttp
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import not_let_in, not_seen
+from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -40,7 +40,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.facebook import listing
-from services.fanout.connectors.facebook.comments import GONE, Question, answers, not_own, own_comments, question_of
+from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
@@ -176,7 +176,7 @@ class FacebookConnector(Connector):
                 return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
             remote_id = found.remote_id
         own = remote_id.startswith(f"{page.id}_")
-        if not POST_ID.fullmatch(remote_id) or not (own or answers(intent)):
+        if not POST_ID.fullmatch(remote_id) or not (own or answered(intent)):
             return Permanent("that is not a post of this Page")
         if not own and (refused := await not_own(self._graph, page, remote_id)):
             return refused
@@ -244,7 +244,7 @@ class FacebookConnector(Connector):
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
         """Return what the message answers; None: nothing, it stands among the Page's posts."""
-        return await question_of(self._graph, page, intent, self._site) if answers(intent) else None
+        return await question_of(self._graph, page, intent, self._site) if answered(intent) else None
 
     async def _look(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
         place = await self._place(page, intent)

@@ -53,7 +53,7 @@ class LinkedInApi:
     def __init__(self, server: str, version: str, clock: Clock) -> None:
         self._server = server.rstrip("/")
         self._clock = clock
-        self._http = Http(128)
+        self.http = Http(128)
         self._headers = {"LinkedIn-Version": version, "X-Restli-Protocol-Version": "2.0.0"}
 
     async def call(
@@ -68,16 +68,19 @@ class LinkedInApi:
         """Make one call; names in ``path`` are encoded already."""
         endpoint = Endpoint(f"{self._server}/rest", page.token, page.deadline)
         more = self._headers | dict(headers or {})
-        return await self._http.call(endpoint, method, path, value=value, headers=more, exact=True)
+        return await self.http.call(endpoint, method, path, value=value, headers=more, exact=True)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.close()
+        await self.http.close()
 
     def meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         """Say what a call that did not succeed means; a right that is missing can be given."""
         if isinstance(outcome, Answer) and outcome.status == 403 and code_of(outcome) == _RIGHTS:
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+        if isinstance(outcome, Answer) and outcome.status == 426:
+            why = f"LinkedIn has ended this version: {outcome.words}; [linkedin] version in city.toml names a newer one"
+            return Retryable(why, cause=Cause.OWN)
         return refusal(outcome, self._clock)
 
     async def posts_since(self, page: Organization, since: datetime) -> list[Share] | CannotTell:
@@ -116,7 +119,7 @@ class LinkedInApi:
         endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", page.token, page.deadline)
         path = url.removeprefix(endpoint.base)
         kind = {"Content-Type": picture.media_type}
-        sent = await self._http.call(endpoint, "PUT", path, data=content, headers=kind, exact=True)
+        sent = await self.http.call(endpoint, "PUT", path, data=content, headers=kind, exact=True)
         return image if isinstance(sent, Answer) and sent.status == 201 else None
 
     def _ours(self, url: str) -> bool:
@@ -129,7 +132,7 @@ class LinkedInApi:
 
 
 def encoded(urn: str) -> str:
-    """Return a URN as it stands in a path or query."""
+    """Return a URN as it is in a path or query."""
     return quote(urn, safe="")
 
 
@@ -151,7 +154,7 @@ def named_in(text: str) -> str:
 
 
 def made(outcome: Outcome) -> str:
-    """Return the URN of the post that a call made, which stands in a header; empty where there is none."""
+    """Return the URN of the post that a call made, which is in a header; empty where there is none."""
     if not isinstance(outcome, Answer) or outcome.status != 201:
         return ""
     urn = str(outcome.headers.get("x-restli-id", ""))

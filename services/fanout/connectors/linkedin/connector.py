@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import not_let_in, not_seen
+from services.fanout.connectors.answers import answered, not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -38,7 +38,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.http import Answer, Outcome, cannot_tell
+from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.linkedin.api import (
     LinkedInApi,
     Organization,
@@ -48,12 +48,16 @@ from services.fanout.connectors.linkedin.api import (
     made,
     named_in,
 )
+from services.fanout.connectors.linkedin.comments import PageComments, is_comment
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
+from services.fanout.connectors.linkedin.renewal import Application, LinkedInLogin, read_application
+from services.fanout.connectors.linkedin.roles import RIGHTS, role_on
 from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, token_of
+from services.fanout.connectors.tokens import TokenFault, renewal_path, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -65,7 +69,7 @@ class LinkedInConnector(Connector):
     """Posts as company pages named by their number (the account); ``site`` is where posts are looked at."""
 
     platform = "linkedin"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
 
     def __init__(
         self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -74,6 +78,8 @@ class LinkedInConnector(Connector):
         self._site = site.rstrip("/")
         self._clock = clock or SystemClock()
         self._api = LinkedInApi(server, version, self._clock)
+        self._login = LinkedInLogin(self._site, self._api.http, self._clock)
+        self._comments = PageComments(self._api, self._site, self._clock)
         self._flights = SingleFlight()
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -87,6 +93,8 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
+        if answered(intent):
+            return await self._comments.publish(page, intent)
         found = await self._find(page, intent) if intent.repeat else Absent()
         if isinstance(found, CannotTell):
             return not_seen(found)
@@ -129,13 +137,15 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
-        return await self._find(page, intent)
+        return await (self._comments.reconcile(page, intent) if answered(intent) else self._find(page, intent))
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its URN, and compare it with what was approved; Absent when there is none."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
+        if is_comment(remote_id):
+            return await self._comments.read_back(page, intent, remote_id)
         if not is_urn(remote_id):
             return CannotTell("that is not an id of this platform")
         shown = await self._shown(page, remote_id)
@@ -149,6 +159,8 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
+        if is_comment(remote_id) or (answered(intent) and not remote_id):
+            return await self._comments.retract(page, intent, remote_id)
         if not remote_id:
             found = await self._find(page, intent)
             if not isinstance(found, Posted):
@@ -165,21 +177,39 @@ class LinkedInConnector(Connector):
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
-        """Ask what the token's owner may do on the page (organizationAcls)."""
+        """Ask what the token's owner may do on the page (organizationAcls), and what the token itself may."""
         page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Organization):
             return unhealthy(page)
-        path, finder = "/organizationAcls?q=roleAssignee&state=APPROVED", {"X-RestLi-Method": "FINDER"}
-        outcome = await self._api.call(page, "GET", path, headers=finder)
-        roles = _roles(outcome, page.urn)
-        if roles is None:
-            return unhealthy(self._api.meaning(outcome))
-        if not roles & {"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"}:
-            held = ", ".join(sorted(roles)) or "no role"
-            return Health(
-                False, f"the token's owner has {held} on page {page.id}, and needs CONTENT_ADMINISTRATOR", Cause.OWN
-            )
-        return Health(True, f"page {page.id} can be posted to")
+        health = await role_on(self._api, page)
+        application = await self._application(profile)
+        if not health.ok or not isinstance(application, Application):
+            return health
+        scopes = await self._login.scopes_of(page.token, application, page.deadline)
+        lacking = [one for one in RIGHTS if one not in scopes] if scopes is not None else []
+        return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN) if lacking else health
+
+    async def renew(self, profile: Profile) -> NewCredential | NotRenewed:
+        """Redeem the refresh token, where LinkedIn gave one, and see that the new token opens the page."""
+        page = await self._enter(profile, CHECK_SECONDS)
+        if not isinstance(page, Organization):
+            return NotRenewed(page.reason)
+        application = await self._application(profile)
+        if not isinstance(application, Application):
+            return NotRenewed(application or "LinkedIn gave no refresh token: a person connects it again")
+        found = await self._login.renewed(application, page.deadline)
+        if isinstance(found, NotRenewed):
+            return found
+        health = await role_on(self._api, replace(page, token=found.credential))
+        return found if health.ok else NotRenewed(f"with the new token {health.detail}")
+
+    async def _application(self, profile: Profile) -> Application | str:
+        """Return what renews a profile's token; else why it cannot be had, empty where there is none."""
+        path = renewal_path(self._token_path(profile.id))
+        try:
+            return read_application(await token_of(path)) if path.exists() else ""
+        except TokenFault as fault:
+            return str(fault)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the page has published since a time."""
@@ -250,12 +280,3 @@ def _body(page: Organization, intent: Intent, images: list[Any]) -> dict[str, An
     elif images:
         body["content"] = {"multiImage": {"images": images}}
     return body
-
-
-def _roles(outcome: Outcome, urn: str) -> set[str] | None:
-    """Return the roles of the token's owner on a page; None where the answer does not say."""
-    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
-    elements = body.get("elements") if isinstance(body, dict) else None
-    if not isinstance(elements, list) or not all(isinstance(one, dict) for one in elements):
-        return None
-    return {str(one.get("role")) for one in elements if one.get("organization") == urn}

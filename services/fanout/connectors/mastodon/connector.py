@@ -101,7 +101,7 @@ class MastodonConnector(Connector):
     # --- publish ----------------------------------------------------------------------------------------------
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post it, part by part. A thread that stands in part is continued; a repeat finds what stands."""
+        """Post it, part by part. A thread that is in part is continued; a repeat finds what stands."""
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return account
@@ -121,7 +121,7 @@ class MastodonConnector(Connector):
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
                 # This call has sent nothing, and each later one looks first as well.
-                reason = f"it cannot be seen what stands already: {found.reason}"
+                reason = f"it cannot be seen what is there already: {found.reason}"
                 return Retryable(reason, found.after, cause=found.cause or Cause.LIMIT)
             standing = found
         return await self._continue(account, intent, content, standing, fetch_media)

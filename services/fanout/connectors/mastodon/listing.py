@@ -1,4 +1,4 @@
-"""What stands on an account of a Mastodon server, its boosts and answers too (GET /api/v1/accounts/:id/statuses)."""
+"""What is on an account of a Mastodon server, its boosts and answers too (GET /api/v1/accounts/:id/statuses)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "br":
             self.pieces.append("\n")
-        elif tag == "img":  # a custom emoji: its name stands in alt
+        elif tag == "img":  # a custom emoji: its name is in alt
             self.pieces.append(dict(attrs).get("alt") or "")
 
     def handle_endtag(self, tag: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.answers import not_let_in, not_seen, stopped
+from services.fanout.connectors.answers import NOT_OURS, not_let_in, not_seen, stopped
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -33,12 +33,13 @@ from services.fanout.connectors.contract import (
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.comparing import differences
-from services.fanout.connectors.meta.containers import Containers, TwoSteps
-from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
+from services.fanout.connectors.meta.containers import Containers, TwoSteps, key_of
+from services.fanout.connectors.meta.graph import Graph, Page, error_code
 from services.fanout.connectors.meta.pictures import PublicPictures
-from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of, answers_of, left_of
+from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
+from services.fanout.connectors.meta.standing import AccountRules, checked, renewed
+from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, token_of
@@ -61,17 +62,18 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Edges:
-    """A platform's names: a post's text, the listing, the quota, how an address begins, what people answer.
+    """A platform's names: a post's text, the listing, how an address begins, what people answer.
 
-    ``own``: the listings that hold all that the account publishes. ``threaded``: posts say what they answer.
+    ``own``: the listings that hold all that the account publishes. ``answer_fields``: what is asked of an answer.
+    ``threaded``: posts say what they answer.
     """
 
     text: str
     listing: str
-    quota: str
     site: str
     answers: str
     own: tuple[str, ...]
+    answer_fields: str
     threaded: bool = False
 
 
@@ -79,10 +81,15 @@ class MetaConnector(Connector):
     """Posts as accounts named by their number, in two steps."""
 
     def __init__(
-        self, server: str, version: str, around: Surroundings, edges: Edges, steps: TwoSteps, clock: Clock | None
+        self,
+        server: str,
+        version: str,
+        around: Surroundings,
+        names: tuple[Edges, TwoSteps, AccountRules],
+        clock: Clock | None,
     ) -> None:
+        self._edges, steps, self._rules = names
         self._around = around
-        self._edges = edges
         self._clock = clock or SystemClock()
         self._graph = Graph(server, version, self._clock)
         self._containers = Containers(self._graph, around.notes, steps, self._clock)
@@ -103,8 +110,8 @@ class MetaConnector(Connector):
         objection = too_much(intent)
         if objection is not None:
             return Permanent(objection)
-        if intent.follows and not intent.follows.replace(",", "").isdigit():
-            return Permanent("what it answers is not a post of this platform")
+        if self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit():
+            return NOT_OURS
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -149,24 +156,16 @@ class MetaConnector(Connector):
         return Altered(altered) if altered else self._posted([self._status(one) for one in shown])
 
     async def check(self, profile: Profile) -> Health:
-        """Ask whose token it is, and how many posts are left today."""
+        """Ask whose token it is, what it may do, and how many posts are left today."""
+        account = await self._enter(profile, CHECK_SECONDS)
+        return await checked(self._graph, account, self._rules) if isinstance(account, Page) else unhealthy(account)
+
+    async def renew(self, profile: Profile) -> NewCredential | NotRenewed:
+        """Get a token that ends later, and see that it opens the account."""
         account = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(account, Page):
-            return unhealthy(account)
-        outcome = await self._graph.call(account, "GET", "/me", query={"fields": f"id,{self._id_field},username"})
-        told = text_of(outcome, self._id_field)
-        if not told:
-            return unhealthy(meaning(self._graph, outcome))
-        if told != account.id:
-            return Health(False, "the token is another account's", Cause.OWN)
-        name = f"@{text_of(outcome, 'username') or account.id}"
-        outcome = await self._graph.call(
-            account, "GET", f"/{account.id}/{self._edges.quota}", query={"fields": "quota_usage,config"}
-        )
-        left = left_of(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
-        if left is None:
-            return Health(True, f"{name} can be posted to")
-        return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
+            return NotRenewed(account.reason)
+        return await renewed(self._graph, account, self._rules, self._clock)
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the account's newest posts."""
@@ -178,28 +177,28 @@ class MetaConnector(Connector):
             return posts
         found: list[Inquiry] = []
         for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:NEWEST]:
-            answers = await self._answers(account, profile.id, post.id)
+            answers = await self._answers(account, profile.id, post)
             if isinstance(answers, CannotTell):
                 return answers
             found += [one for one in answers if one.at >= since]
         return found
 
-    async def _answers(self, account: Page, profile: str, post: str) -> list[Inquiry] | CannotTell:
-        fields = "id,text,username,timestamp,permalink"
-        query = {"fields": fields, "limit": "100"}
-        outcome = await self._graph.call(account, "GET", f"/{post}/{self._edges.answers}", query=query)
+    async def _answers(self, account: Page, profile: str, post: Status) -> list[Inquiry] | CannotTell:
+        query = {"fields": self._edges.answer_fields, "limit": "100"}
+        outcome = await self._graph.call(account, "GET", f"/{post.id}/{self._edges.answers}", query=query)
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         try:
-            return answers_of(body, profile, post, self._edges.site)
+            return [one for row in body["data"] for one in self._asked_in(row, profile, post)]  # type: ignore[index]
         except (KeyError, TypeError, ValueError, AttributeError):
             return cannot_tell("the platform does not list what people answered", outcome, self._clock)
+
+    @abstractmethod
+    def _asked_in(self, row: Any, profile: str, post: Status) -> list[Inquiry]:
+        """Return what people asked in a row of the answers."""
 
     async def close(self) -> None:
         """Close all connections."""
         await self._graph.close()
-
-    _id_field = "id"
-    """Where /me names the account."""
 
     async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
         if not profile.account.isdigit():
@@ -286,11 +285,6 @@ class MetaConnector(Connector):
     def _gave_up(
         self, intent: Intent, found: list[Status], result: Retryable | Permanent | Unknown
     ) -> Retryable | Permanent | Unknown:
-        """Say what a part that was not taken means; what stands before it is named."""
+        """Say what a part that was not taken means; what is before it is named."""
         begun = self._posted(found) if found else None
         return stopped(result, begun, len(found), len(intent.content.parts))
-
-
-def key_of(intent: Intent, number: int) -> str:
-    """Return what the container of a part is noted under."""
-    return f"{intent.idempotency_key}:{number}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +33,11 @@ class Page:
 
 
 class Graph:
-    """Calls one server; ``version`` is the Graph API's, as it stands in a path."""
+    """Calls one server; ``version`` is the Graph API's, as it is in a path."""
 
     def __init__(self, server: str, version: str, clock: Clock) -> None:
-        self._base = f"{server.rstrip('/')}/{version}"
+        self._server = server.rstrip("/")
+        self._base = f"{self._server}/{version}"
         self._clock = clock
         self._http = Http(128)
 
@@ -54,10 +55,31 @@ class Graph:
         endpoint = Endpoint(self._base, page.token, page.deadline)
         return await self._http.call(endpoint, method, path, value=value, data=data, query=query)
 
+    async def renew(self, page: Page, grant: str) -> Outcome:
+        """Ask for a newer token; Meta documents this call with the old one in its address alone."""
+        query = {"grant_type": grant, "access_token": page.token}
+        return await self._http.call(
+            Endpoint(self._server, "", page.deadline), "GET", "/refresh_access_token", query=query
+        )
+
     async def listed(
-        self, page: Page, path: str, query: Mapping[str, str], what: str
+        self,
+        page: Page,
+        path: str,
+        query: Mapping[str, str],
+        what: str,
+        *,
+        until: Callable[[dict[str, Any]], bool] = lambda _row: False,
     ) -> list[dict[str, Any]] | CannotTell:
-        """Return what an edge lists, page by page to its end; ``what`` says of what it is a list, in plain words."""
+        """Return what an edge lists, page by page to its end, or to the page with the row that is looked for.
+
+        Args:
+            page: whose token asks.
+            path: the edge.
+            query: the fields that are wanted, and how many a page.
+            what: of what it is a list, in plain words.
+            until: says whether a row is the one that is looked for.
+        """
         found: list[dict[str, Any]] = []
         asked = dict(query)
         for _ in range(_PAGES):
@@ -65,13 +87,21 @@ class Graph:
             body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
             rows = body.get("data") if isinstance(body, dict) else None
             if not isinstance(body, dict) or not isinstance(rows, list) or not all(isinstance(x, dict) for x in rows):
-                return cannot_tell(f"the platform does not list {what}", outcome, self._clock)
+                return self._not_listed(what, outcome)
             found += rows
             after = _after(body)
-            if not after:
+            if not after or any(map(until, rows)):
                 return found
             asked["after"] = after
         return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
+
+    def _not_listed(self, what: str, outcome: Outcome) -> CannotTell:
+        """Return that a listing was refused; Meta's code says whose trouble it is."""
+        reason = f"the platform does not list {what}"
+        why = self.meaning(outcome) if error_code(outcome) is not None else None
+        if isinstance(why, Retryable):
+            return CannotTell(f"{reason}: {why.reason}", why.cause, why.after)
+        return cannot_tell(reason, outcome, self._clock)
 
     def unread(self, what: str, error: Exception) -> CannotTell:
         """Return that a listing came, and cannot be read."""

@@ -1,7 +1,7 @@
 """The archive of a listing: a month's messages in parts, each at an address that stays. Pure but for the state's names.
 
 The newest part of a month is the month's own page, the full ones before it have numbers. A part is complete when a
-newer one stands after it, in its month or a later one.
+newer one is after it, in its month or a later one.
 """
 
 from __future__ import annotations

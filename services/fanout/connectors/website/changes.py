@@ -89,7 +89,7 @@ def mirror(
     site: Site,
     note: str,
 ) -> PublishResult:
-    """Note where a message stands on other platforms."""
+    """Note where a message is on other platforms."""
     message = work.state.message(intent.request_id)
     refusal = _refusal(message, intent)
     if refusal is not None:
@@ -98,7 +98,7 @@ def mirror(
     for profile_id, url in posted_urls.items():
         known = message.places.get(profile_id) if message else None
         if known is not None and known.here:
-            continue  # it stands on the website by a post of its own
+            continue  # it is on the website by a post of its own
         places[profile_id] = _elsewhere(known, intent, profiles.get(profile_id, intent.profile), profile_id, url, work)
     _mark_earlier(work, intent)
     if message is None or any(message.places.get(key) != place for key, place in places.items()):
@@ -136,9 +136,9 @@ def _refusal(message: Message | None, intent: Intent) -> Permanent | None:
     if message is None or intent.revision > message.revision:
         return None
     if intent.revision < message.revision:
-        return Permanent(f"revision {message.revision} of this message stands already")
+        return Permanent(f"revision {message.revision} of this message is there already")
     if _hash(intent) != message.content_sha256:
-        return Permanent("other content stands already under this request and revision")
+        return Permanent("other content is there already under this request and revision")
     return None
 
 
@@ -186,7 +186,7 @@ def _without_pictures(work: SiteEdit, message: Message) -> Message:
 
 
 def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
-    """Say whether it stands on the profile."""
+    """Say whether it is on the profile."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
     if message is None or place is None or place.taken_back_at is not None:
@@ -199,7 +199,7 @@ def look(work: SiteEdit, intent: Intent, site: Site) -> ReconcileResult:
 
 
 def retract(work: SiteEdit, intent: Intent) -> RetractResult:
-    """Take it off the profile; its pictures go when it stands nowhere any more."""
+    """Take it off the profile; its pictures go when it is nowhere any more."""
     message = work.state.message(intent.request_id)
     place = message.places.get(intent.profile.id) if message else None
     if message is None or place is None or place.taken_back_at is not None or place.revision > intent.revision:

@@ -72,9 +72,9 @@ class WebsiteConnector(Connector):
     async def mirror(
         self, intent: Intent, posted_urls: Mapping[str, str | None], fetch_media: FetchMedia
     ) -> PublishResult:
-        """Write the page of a message that stands elsewhere, without a post on a website profile.
+        """Write the page of a message that is elsewhere, without a post on a website profile.
 
-        ``intent.content`` is the request's website rendering; ``intent.profile`` one of the profiles it stands on.
+        ``intent.content`` is the request's website rendering; ``intent.profile`` one of the profiles it is on.
         ``posted_urls`` maps profile ids to URLs, None for a post that was taken back; the others stay as they were.
         """
         pictures, note = await changes.fetch(intent, fetch_media)
@@ -110,7 +110,7 @@ class WebsiteConnector(Connector):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def rebuild(self) -> None:
-        """Write all pages anew from the state, as after a change of their form. Raises OSError."""
+        """Write all pages again from the state, as after a change of their form. Raises OSError."""
         await asyncio.to_thread(self._writer.apply, [], self._clock.now(), all_pages=True)
 
     async def close(self) -> None:

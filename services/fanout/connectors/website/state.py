@@ -26,12 +26,10 @@ from pydantic import Field, ValidationError
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.base import Contract, Id, Sha256, Utc
-from schemas.events.requests import Act, PlatformContent
+from schemas.events.requests import ENDING, Act, PlatformContent
 from services.kernel.base.files import flush_folder, write_atomically
 
 CITY = "_city"
-ENDING: frozenset[Act] = frozenset({"correct", "recall", "all_clear"})
-"""The acts after which the earlier message does not hold any more."""
 Stamp = tuple[int, int, int]
 """By which a file is known not to have changed: inode, time, size. A file is replaced, never written into."""
 _KEPT = 5_000
@@ -79,7 +77,7 @@ class Message(Contract):
 
     @property
     def withdrawn_at(self) -> datetime | None:
-        """When it was recalled, or the last place took it back; None while it stands anywhere."""
+        """When it was recalled, or the last place took it back; None while it is anywhere."""
         recalled = next((one.at for one in self.followed if one.act == "recall"), None)
         if recalled is not None:
             return recalled

@@ -97,7 +97,7 @@ def view_of(
 ) -> MessageView:
     """Return what is shown of a message, on the pages of a profile or (None) of the city.
 
-    Where it was taken back, a notice stands in place of its text. What is said about it is in its own language, or in
+    Where it was taken back, a notice is in place of its text. What is said about it is in its own language, or in
     ``language``, the site's.
     """
     place = message.places.get(profile) if profile is not None else None

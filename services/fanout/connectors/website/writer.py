@@ -222,7 +222,7 @@ class Writer:
 
 
 class _Views:
-    """Views of messages, made anew only when the message is another.
+    """Views of messages, made again only when the message is another.
 
     A file that cannot be read is left out and told: the others must go out.
     """

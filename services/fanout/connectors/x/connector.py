@@ -75,7 +75,7 @@ class XConnector(Connector):
     # --- publish ----------------------------------------------------------------------------------------------
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        """Post its parts, each as an answer to the one before; what stands already is not posted again."""
+        """Post its parts, each as an answer to the one before; what is there already is not posted again."""
         objection = too_much(intent)
         answers = under(intent, self._site)
         if objection or (answers and not answers.isdigit()):

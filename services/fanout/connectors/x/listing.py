@@ -1,4 +1,4 @@
-"""What stands on an account of X, its reposts too: GET /2/users/{id}/tweets. Each post that is read costs 0.005 USD."""
+"""What is on an account of X, its reposts too: GET /2/users/{id}/tweets. Each post that is read costs 0.005 USD."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ _HOSTS = frozenset({"x.com", "www.x.com", "mobile.x.com", "twitter.com", "www.tw
 def under(intent: Intent, site: str) -> str:
     """Return the post that a message goes under; empty for none.
 
-    Of somebody's post its number, which stands in its address; the address itself where that is none of this site's.
+    Of somebody's post its number, which is in its address; the address itself where that is none of this site's.
     """
     address = intent.content.answers
     if address is None or intent.follows:

@@ -44,7 +44,7 @@ def _realm(facts: PostFacts) -> Iterator[PostViolation]:
 def _verdict(facts: PostFacts) -> Iterator[PostViolation]:
     verdict, request = facts.verdict, facts.request
     if verdict is None or facts.verdict_seq <= 0:
-        yield PostViolation("warrant.no_verdict", f"No verdict stands on {request.request_id}.")
+        yield PostViolation("warrant.no_verdict", f"No verdict is on {request.request_id}.")
         return
     if verdict.outcome is not Outcome.CLEARED:
         yield PostViolation("warrant.not_cleared", f"The last verdict on {request.request_id} is {verdict.outcome}.")

@@ -1,7 +1,7 @@
 """The high-water mark: the newest entry that a service has seen, in a small file of its own.
 
-A snapshot may be thrown away and a fold begun anew; the mark stays, so that a ledger that lost its end never looks like
-one that has just begun.
+A snapshot may be thrown away and a fold started again; the mark stays, so that a ledger that lost its end never looks
+like one that has just begun.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class IntegrityWatch:
         self._settle()
 
     def refuse_new_beginning(self) -> None:
-        """Refuse to begin an empty ledger anew where a second copy shows that it had begun before.
+        """Refuse to begin an empty ledger again where a second copy shows that it had begun before.
 
         Raises:
             Unproven: ``ledger.lost``.

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from schemas.events.requests import PlatformContent
-from services.fanout.connectors import hearing
+from services.fanout.connectors import observing
 from services.fanout.domain.credit import LINK_USD, POST_USD, Credit, cost_of
 from services.fanout.domain.limits import LIMITS, Quota
-from services.fanout.domain.told_quota import LONGEST_WINDOW, PERCENT_WINDOW, Heard, Told, told_by
+from services.fanout.domain.reported_quota import (
+    LONGEST_WINDOW,
+    PERCENT_WINDOW,
+    PlatformAnswer,
+    ReportedQuota,
+    reported_by,
+)
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -23,8 +29,8 @@ POST = {
 }
 
 
-def told(platform: str, headers: dict[str, str], method: str = "POST", path: str = "") -> Told | None:
-    return told_by(platform, [Heard(method, path or POST[platform], headers)], NOW)
+def reported(platform: str, headers: dict[str, str], method: str = "POST", path: str = "") -> ReportedQuota | None:
+    return reported_by(platform, [PlatformAnswer(method, path or POST[platform], headers)], NOW)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +43,7 @@ def told(platform: str, headers: dict[str, str], method: str = "POST", path: str
                 "X-RateLimit-Remaining": "30",
                 "X-RateLimit-Reset": "2026-11-26T13:00:00.000Z",
             },
-            Told(300, 30, 3_600),
+            ReportedQuota(300, 30, 3_600),
         ),
         (
             "x",
@@ -49,26 +55,30 @@ def told(platform: str, headers: dict[str, str], method: str = "POST", path: str
                 "x-user-limit-24hour-remaining": "3",
                 "x-user-limit-24hour-reset": str(EPOCH + 7_200),
             },
-            Told(100, 3, 7_200),
+            ReportedQuota(100, 3, 7_200),
         ),
         (
             "bluesky",
             {"RateLimit-Limit": "5000", "RateLimit-Remaining": "300", "RateLimit-Reset": str(EPOCH + 60)},
-            Told(5_000 / 3, 100, 60),
+            ReportedQuota(5_000 / 3, 100, 60),
         ),
-        ("facebook", {"X-App-Usage": '{"call_count":28,"total_time":91,"total_cputime":25}'}, Told(100, 9, 300)),
+        (
+            "facebook",
+            {"X-App-Usage": '{"call_count":28,"total_time":91,"total_cputime":25}'},
+            ReportedQuota(100, 9, 300),
+        ),
         (
             "facebook",
             {
                 "x-app-usage": '{"call_count":1}',
                 "x-business-use-case-usage": '{"1":[{"type":"pages","call_count":100,"total_time":2}]}',
             },
-            Told(100, 0, PERCENT_WINDOW),
+            ReportedQuota(100, 0, PERCENT_WINDOW),
         ),
     ],
 )
-def test_each_platform_s_own_words_are_read(platform: str, headers: dict[str, str], expected: Told) -> None:
-    assert told(platform, headers) == expected
+def test_each_platform_s_own_words_are_read(platform: str, headers: dict[str, str], expected: ReportedQuota) -> None:
+    assert reported(platform, headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,33 +93,33 @@ def test_each_platform_s_own_words_are_read(platform: str, headers: dict[str, st
     ],
 )
 def test_what_makes_no_sense_says_nothing(headers: dict[str, str]) -> None:
-    assert told("mastodon", headers) is None
+    assert reported("mastodon", headers) is None
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "7", '{"call_count":"many"}', "[" * 10_000])
 def test_percentages_that_cannot_be_read_say_nothing(text: str) -> None:
-    assert told("facebook", {"x-app-usage": text}) is None
+    assert reported("facebook", {"x-app-usage": text}) is None
 
 
 def test_only_what_speaks_of_posts_counts() -> None:
     """A picture's upload, a look and another platform have quotas of their own."""
     headers = {"x-ratelimit-limit": "30", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(EPOCH + 60)}
-    assert told("mastodon", headers, path="/api/v2/media") is None
-    assert told("mastodon", headers, method="GET") is None
-    assert told("slack", headers, path="/api/v1/statuses") is None
-    assert told_by("mastodon", [], NOW) is None
+    assert reported("mastodon", headers, path="/api/v2/media") is None
+    assert reported("mastodon", headers, method="GET") is None
+    assert reported("slack", headers, path="/api/v1/statuses") is None
+    assert reported_by("mastodon", [], NOW) is None
 
 
 def test_a_window_is_never_believed_for_more_than_a_day() -> None:
     headers = {"x-ratelimit-limit": "3", "x-ratelimit-remaining": "1", "x-ratelimit-reset": str(EPOCH + 10**7)}
-    found = told("mastodon", headers)
+    found = reported("mastodon", headers)
     assert found is not None
     assert found.seconds == LONGEST_WINDOW
 
 
 def test_a_routine_post_leaves_the_told_reserve_and_a_crisis_uses_it() -> None:
     quota = Quota(LIMITS["mastodon"])
-    quota.told("fire", Told(100, 20, 600), 50.0)
+    quota.on_reported("fire", ReportedQuota(100, 20, 600), 50.0)
     assert quota.take("fire", 60.0) == pytest.approx(590.0)
     assert quota.take("water", 60.0) == 0.0
     assert quota.take("fire", 60.0, urgent=True) == 0.0
@@ -120,24 +130,24 @@ def test_a_routine_post_leaves_the_told_reserve_and_a_crisis_uses_it() -> None:
 
 def test_what_the_platform_says_is_used_up_is_used_up_for_a_crisis_too() -> None:
     quota = Quota(LIMITS["mastodon"])
-    quota.told("fire", Told(100, 0, 600), 50.0)
+    quota.on_reported("fire", ReportedQuota(100, 0, 600), 50.0)
     assert quota.take("fire", 60.0, urgent=True) == pytest.approx(590.0)
 
 
 def test_a_message_of_more_parts_than_the_limit_is_not_held_back_for_ever() -> None:
     quota = Quota(LIMITS["mastodon"])
-    quota.told("fire", Told(10, 10, 600), 50.0)
+    quota.on_reported("fire", ReportedQuota(10, 10, 600), 50.0)
     assert quota.take("fire", 60.0, amount=50.0, urgent=True) == 0.0
 
 
 def test_answers_are_heard_by_who_called_alone() -> None:
-    hearing.note("GET", "/before", {})
-    with hearing.hearing() as outer:
-        hearing.note("GET", "/a", {"x": "1"})
-        with hearing.hearing() as inner:
-            hearing.note("GET", "/b", {})
-        hearing.note("GET", "/c", {})
-    hearing.note("GET", "/after", {})
+    observing.note("GET", "/before", {})
+    with observing.observed_answers() as outer:
+        observing.note("GET", "/a", {"x": "1"})
+        with observing.observed_answers() as inner:
+            observing.note("GET", "/b", {})
+        observing.note("GET", "/c", {})
+    observing.note("GET", "/after", {})
     assert [one.path for one in outer] == ["/a", "/c"]
     assert [one.path for one in inner] == ["/b"]
 

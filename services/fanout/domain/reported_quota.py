@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 PERCENT_WINDOW = 300.0
-"""Seconds for which a percentage of Meta's is believed: it counts over a sliding hour, and each answer says it anew."""
+"""Seconds for which a percentage of Meta's is believed: it counts over a sliding hour; each answer says it again."""
 
 LONGEST_WINDOW = 86_400.0
 KEPT = 0.2
-"""The part of a told limit that is kept for what cannot wait."""
+"""The part of a reported limit that is kept for what cannot wait."""
 
 _EPOCH = 1e9
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportedQuota:
     """Of ``limit`` posts (or per cent) ``left`` are left for ``seconds`` more."""
 
     limit: float
@@ -33,7 +33,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Heard:
+class PlatformAnswer:
     """One answer of a platform: to which call it came, and its headers."""
 
     method: str
@@ -63,27 +63,27 @@ _POINTS = {"bluesky": 3.0}
 _PERCENT = frozenset({"facebook", "instagram", "threads"})
 
 
-def told_by(platform: str, heard: Iterable[Heard], now: datetime) -> Told | None:
+def reported_by(platform: str, answers: Iterable[PlatformAnswer], now: datetime) -> ReportedQuota | None:
     """Return the tightest of what some answers say of an account's posts; None where they say nothing."""
-    found = [told for one in heard for told in _told(platform, one, now)]
-    return min(found, key=lambda told: (told.left / told.limit, -told.seconds), default=None)
+    found = [reported for one in answers for reported in _reported(platform, one, now)]
+    return min(found, key=lambda reported: (reported.left / reported.limit, -reported.seconds), default=None)
 
 
-def _told(platform: str, heard: Heard, now: datetime) -> Iterator[Told]:
-    headers = {name.lower(): value for name, value in heard.headers.items()}
+def _reported(platform: str, answers: PlatformAnswer, now: datetime) -> Iterator[ReportedQuota]:
+    headers = {name.lower(): value for name, value in answers.headers.items()}
     if platform in _PERCENT:
         used = max(_percents(headers), default=None)
         if used is not None:
-            yield Told(100.0, max(0.0, 100.0 - used), PERCENT_WINDOW)
+            yield ReportedQuota(100.0, max(0.0, 100.0 - used), PERCENT_WINDOW)
         return
-    if heard.method != "POST" or not heard.path.endswith(_POSTING.get(platform, ())):
+    if answers.method != "POST" or not answers.path.endswith(_POSTING.get(platform, ())):
         return
     cost = _POINTS.get(platform, 1.0)
     for names in _NAMES[platform]:
         limit, left = (_number(headers.get(name)) for name in names[:2])
         seconds = _seconds(headers.get(names[2]), now)
         if limit and left is not None and seconds is not None and 0 <= left <= limit:
-            yield Told(limit / cost, left / cost, seconds)
+            yield ReportedQuota(limit / cost, left / cost, seconds)
 
 
 def _percents(headers: Mapping[str, str]) -> Iterator[float]:

@@ -1,0 +1,32 @@
+"""Reads the body of an answer: no more than a bound, whether it comes packed or not."""
+
+from __future__ import annotations
+
+import zlib
+
+import aiohttp
+
+_BODY_BYTES = 1024 * 1024
+"""More is not read: a page of 40 statuses takes some hundred kilobytes, and many calls are under way at a time."""
+
+
+async def body_of(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body; of what is too long nothing. Raises ClientPayloadError when it is cut off."""
+    if (response.content_length or 0) > _BODY_BYTES:
+        return b""
+    raw = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        raw += chunk
+        if len(raw) > _BODY_BYTES:
+            return b""
+    return bytes(raw) if "Content-Encoding" not in response.headers else _unpacked(bytes(raw))
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """Return what gzip or deflate holds; nothing of what is damaged, too long, or packed otherwise."""
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    try:
+        found = unpacking.decompress(raw, _BODY_BYTES)
+    except zlib.error:
+        return b""
+    return found if unpacking.eof else b""
