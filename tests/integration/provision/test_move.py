@@ -79,3 +79,12 @@ async def test_a_ledger_that_something_else_holds_is_not_written_over(demo_city:
             await asyncio.to_thread(move, city, source_of(city, None, None), lambda _: None)
         assert caught.value.code == "ledger.not_empty"
         assert (city.var / "nats" / "jetstream" / "LIVE_CORE").is_dir(), "the old ledger is as it was"
+
+
+def test_the_authority_of_the_other_broker_is_found_where_the_command_is_given(
+    demo_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of the command line is no path of city.toml, which begins in the city folder."""
+    monkeypatch.chdir(tmp_path)
+    source = source_of(demo_city, "tls://broker.example:4222", "ca.pem")
+    assert source.settings.nats.tls_ca == str(tmp_path / "ca.pem")
