@@ -17,6 +17,7 @@ from services.desk.city.restore import (
     RestoreResult,
     broker_of,
     move_aside,
+    quiet,
     restore_into,
     store_of,
     until_copied,
@@ -65,6 +66,7 @@ def move(city: City, source: City, report_step: Step) -> RestoreResult:
     """
     if running_city(city):
         raise BadInput("city.running", "this city is up", "stop it with Ctrl-C in its terminal, then move")
+    quiet(city, "the same command")
     return asyncio.run(_move(city, source, report_step))
 
 
