@@ -20,6 +20,7 @@ _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 def main() -> None:
     """Run ``onevoice`` with the arguments of the process, and exit."""
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -44,6 +45,17 @@ def main() -> None:
             "  code: output.unwritable\n"
         )
     _leave(status)
+
+
+def _fill_closed_streams() -> None:
+    """Give a stream that was closed before the start (``2>&-``, some schedulers) a place where nothing is kept.
+
+    Else the next socket would get its number, and an error message would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest number that is free, which is this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _discard_output() -> None:
