@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from schemas import flow, subjects
@@ -67,9 +68,15 @@ def disk(city: City) -> Line:
             os.fsync(file.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Line("disk", Level.FAIL, f"cannot write to {folder}: {error.strerror}", "free space; check the owner")
+        return Line(
+            "disk",
+            Level.FAIL,
+            f"cannot write to {folder}: {error.strerror}",
+            "free space; check the folder's owner and mode",
+        )
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that may only be read: the line says it
+            probe.unlink(missing_ok=True)
     megabytes = free // 1_048_576
     if free < LEAST_FREE_BYTES:
         return Line("disk", Level.WARN, f"only {megabytes} MB are free", "the ledger only grows: make room")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from schemas.events.audit import Checkpoint
+from services.desk.city import checks
 from services.desk.views.health import Level
 from services.desk.views.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
+from services.kernel.base.city import City
 from tests.unit.desk.views import NOW
 
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
@@ -70,3 +73,11 @@ def test_a_witness_that_lacks_what_is_a_day_old_is_named(
 ) -> None:
     """A record that does not grow leaves no witness behind."""
     assert witnesses(kept, newest, NOW).level is level
+
+
+def test_what_cannot_be_written_to_is_a_line(made_city: City, tmp_path: Path) -> None:
+    """What was to be written could not be removed either (a read-only disk), and that ended the doctor."""
+    (tmp_path / "file").write_text("x")
+    line = checks.disk(City(tmp_path / "file", made_city.settings))
+    assert (line.check, line.level) == ("disk", Level.FAIL)
+    assert "cannot write to" in line.detail
