@@ -20,6 +20,9 @@ PAGES = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
 PAGES_ANSWER = ("pages_read_user_content", "pages_manage_engagement")
 INSTAGRAM = ("instagram_business_basic", "instagram_business_content_publish")
 INSTAGRAM_ANSWER = ("instagram_business_manage_comments",)
+YEAR_9999 = 253_370_764_800
+"""Unix seconds; later ones no calendar of ours has."""
+
 _OF_A_PERSON = "it is a person's: it ends when that person changes the password or leaves the Page"
 
 
@@ -157,5 +160,5 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return a time from Unix seconds; 0: it does not end."""
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int) and value > 0 else None
+    """Return a time from Unix seconds; 0, or one that no calendar has: it does not end."""
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int) and 0 < value < YEAR_9999 else None

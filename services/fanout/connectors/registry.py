@@ -26,6 +26,7 @@ from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.x.connector import XConnector
+from services.fanout.connectors.x.costs import CallCosts
 from services.kernel.base.city import City
 from services.kernel.base.settings_now import settings_now
 
@@ -43,7 +44,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "instagram": _instagram(city, website),
         "linkedin": _linkedin(city),
         "manual": ManualConnector(),
-        "mastodon": MastodonConnector(mastodon_bases(city), city.token_path, language=language),
+        "mastodon": _mastodon(city, language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "nextdoor": NextdoorConnector(city.settings.nextdoor.server, city.token_path, _pictures(city, website)),
@@ -51,9 +52,14 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
         "threads": _threads(city, website),
-        "x": XConnector(city.settings.x.server, city.token_path, site=city.settings.x.site),
+        "x": _x(city),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
+
+
+def _x(city: City) -> XConnector:
+    section = city.settings.x
+    return XConnector(section.server, city.token_path, site=section.site, costs=CallCosts.of(city))
 
 
 def _linkedin(city: City) -> LinkedInConnector:
@@ -64,6 +70,11 @@ def _linkedin(city: City) -> LinkedInConnector:
 def _threads(city: City, website: str) -> ThreadsConnector:
     section = city.settings.threads
     return ThreadsConnector(section.server, section.version, _around(city, website, "threads"), site=section.site)
+
+
+def _mastodon(city: City, language: str) -> MastodonConnector:
+    expected = city.settings.mastodon.limits
+    return MastodonConnector(mastodon_bases(city), city.token_path, language=language, expected=expected)
 
 
 def _instagram(city: City, website: str) -> InstagramConnector:

@@ -48,6 +48,7 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
+from services.fanout.connectors.meta.standing import granted, missing
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, token_of
@@ -58,6 +59,9 @@ _MARGIN = timedelta(seconds=30)
 _DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
+
+RIGHTS = ("pages_manage_posts", "pages_read_engagement")
+"""What a token must be allowed to post and to look at what stands. Meta may tell it to the application alone."""
 
 
 class FacebookConnector(Connector):
@@ -193,7 +197,7 @@ class FacebookConnector(Connector):
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
-        """Ask whose token it is (GET /me): a Page's token answers with the Page."""
+        """Ask whose token it is (GET /me): a Page's token answers with the Page; and its rights, where Meta says."""
         page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
@@ -203,6 +207,8 @@ class FacebookConnector(Connector):
             return unhealthy(self._graph.meaning(outcome))
         if told != page.id:
             return Health(False, "the token is not this Page's", Cause.OWN)
+        if lacking := missing(RIGHTS, await granted(self._graph, page)):
+            return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
         return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:

@@ -52,7 +52,7 @@ from services.fanout.connectors.linkedin.comments import PageComments, is_commen
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.linkedin.renewal import Application, LinkedInLogin, read_application
-from services.fanout.connectors.linkedin.roles import RIGHTS, role_on
+from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_on
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
@@ -182,12 +182,15 @@ class LinkedInConnector(Connector):
         if not isinstance(page, Organization):
             return unhealthy(page)
         health = await role_on(self._api, page)
-        application = await self._application(profile)
-        if not health.ok or not isinstance(application, Application):
+        if not health.ok:
             return health
-        scopes = await self._login.scopes_of(page.token, application, page.deadline)
-        lacking = [one for one in RIGHTS if one not in scopes] if scopes is not None else []
-        return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN) if lacking else health
+        application = await self._application(profile)
+        if isinstance(application, Application):
+            scopes = await self._login.scopes_of(page.token, application, page.deadline)
+            lacking = [one for one in RIGHTS if one not in scopes] if scopes is not None else []
+            if lacking:
+                return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
+        return await left_today(self._api, page, self._clock.now(), health)
 
     async def renew(self, profile: Profile) -> NewCredential | NotRenewed:
         """Redeem the refresh token, where LinkedIn gave one, and see that the new token opens the page."""
