@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -270,12 +271,12 @@ def integrity(found: LedgerIntegrity, now: datetime) -> Line:
 
 def modes(name: str, loose: list[str], missing: list[str], count: int) -> Line:
     """Judge secret files: none may be readable by others."""
+    shown = ", ".join((loose or missing)[:3]) + (" ..." if len(loose or missing) > 3 else "")
     if loose:
-        shown = ", ".join(loose[:3]) + (" ..." if len(loose) > 3 else "")
-        return Line(name, Level.FAIL, f"readable by others: {shown}", f"chmod 600 {shown}; if in doubt, replace them")
+        what = f"600 {shlex.quote(loose[0])}" if len(loose) == 1 else f"-R go= {loose[0].partition('/')[0]}"
+        return Line(name, Level.FAIL, f"readable by others: {shown}", f"chmod {what} there; if in doubt, replace them")
     if missing:
-        shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
-        return Line(name, Level.WARN, f"missing: {shown}", "put the credential there, mode 0600")
+        return Line(name, Level.WARN, f"missing: {shown}", "put them there, mode 0600; or --city names another folder")
     return Line(name, Level.OK, f"{count} files, none readable by others")
 
 

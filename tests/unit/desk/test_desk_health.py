@@ -115,6 +115,8 @@ def test_loose_secret_files_are_named_with_how_to_mend_them() -> None:
     line = health.modes("keys", ["keys/pio.nk"], [], 3)
     assert line.level is Level.FAIL
     assert "keys/pio.nk" in line.mend
+    many = health.modes("keys", [f"keys/{name}.nk" for name in "abcd"], [], 4)
+    assert "chmod -R go= keys there" in many.mend, "a line that can be typed"
     assert health.modes("keys", [], [], 3).level is Level.OK
     assert health.dead_letters(0).level is Level.OK
     assert health.dead_letters(2).level is Level.WARN
