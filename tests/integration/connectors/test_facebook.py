@@ -176,3 +176,9 @@ async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: 
     assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
     facebook.emulator.tells = RIGHTS
     assert (await facebook.connector.check(fire)).ok
+
+
+async def test_the_check_brings_what_the_page_says_of_itself(facebook: EmulatedRig) -> None:
+    health = await facebook.connector.check(facebook.profile("fire"))
+    assert health.shows is not None
+    assert "Of the City of Mission: https://mission.example" in health.shows

@@ -251,3 +251,10 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     posted = await meta.connector.publish(words, store)
     assert isinstance(posted, Posted)
     assert await meta.connector.read_back(words, posted.remote_id) == posted
+
+
+async def test_the_check_brings_what_the_accounts_page_says(threads: EmulatedRig, instagram: EmulatedRig) -> None:
+    """Threads has a field for it; Instagram's own login documents none, so nothing is said of it."""
+    health = await threads.connector.check(threads.profile("fire"))
+    assert health.shows == "City: 1001 Of the City of Mission: https://mission.example"
+    assert (await instagram.connector.check(instagram.profile("fire"))).shows is None

@@ -279,3 +279,10 @@ async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
     await x.connector.read_back(first, posted.remote_id)
     await x.connector.retract(first, posted.remote_id)
     assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)
+
+
+async def test_the_check_brings_what_the_accounts_page_says(x: EmulatedRig) -> None:
+    """The description, and the address on it as what it stands for."""
+    health = await x.connector.check(x.profile("fire"))
+    assert health.shows is not None
+    assert "City: fire Of the City of Mission. https://mission.example" in health.shows

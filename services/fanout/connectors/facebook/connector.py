@@ -200,7 +200,7 @@ class FacebookConnector(Connector):
         page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
-        outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name"})
+        outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name,about,website"})
         told = text_of(outcome, "id")
         if not told:
             return unhealthy(self._graph.meaning(outcome))
@@ -208,7 +208,8 @@ class FacebookConnector(Connector):
             return Health(False, "the token is not this Page's", Cause.OWN)
         if lacking := missing(RIGHTS, await granted(self._graph, page)):
             return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
-        return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
+        shows = " ".join(text_of(outcome, one) for one in ("name", "about", "website"))
+        return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to", shows=shows)
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the Page's newest posts."""
