@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,13 +24,6 @@ from tests.support.emulators.base import Fault
 from tests.support.emulators.facebook import token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("facebook", tmp_path)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(

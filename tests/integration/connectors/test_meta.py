@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,27 +25,6 @@ from tests.support.emulators.base import Fault
 from tests.support.emulators.meta import token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture(params=["threads", "instagram"])
-async def meta(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open(request.param, tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def threads(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("threads", tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("instagram", tmp_path)
-    yield made
-    await made.close()
 
 
 def forget(rig: EmulatedRig) -> None:

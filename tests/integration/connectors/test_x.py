@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +28,6 @@ from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.x import credential
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
-
-
-@pytest.fixture
-async def x(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("x", tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_ten_copies_at_the_same_time_are_one_post(x: EmulatedRig) -> None:
