@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
+from nats.aio.msg import Msg
+
 from schemas import streams
 from services.fanout import overlooked as workers
 from services.gatekeeper import overlooked as gate
