@@ -27,7 +27,7 @@ MOST = 100
 """Verdicts that are taken up at one look."""
 
 
-class Overlooked:
+class OverlookedVerdicts:
     """Looks at what is unfinished. ``_seen``: when each verdict was seen so first, or taken up last (monotonic)."""
 
     def __init__(self, runtime: Runtime, work: Work) -> None:

@@ -37,7 +37,7 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
-from services.fanout.overlooked import Overlooked
+from services.fanout.overlooked import OverlookedVerdicts
 from services.fanout.resolving import Resolving
 from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
@@ -62,7 +62,7 @@ def wire(runtime: Runtime) -> None:
     patience = settings.delivery.patience_seconds
     watching = (settings.outside, settings.check)
     work = compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
-    runtime.supervisor.supervise(Overlooked(runtime, work).run)
+    runtime.supervisor.supervise(OverlookedVerdicts(runtime, work).run)
 
 
 def compose(

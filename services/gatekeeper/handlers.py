@@ -20,7 +20,7 @@ from services.gatekeeper.domain.dossier import (
     verdict_of,
 )
 from services.gatekeeper.domain.schedule import Schedule
-from services.gatekeeper.overlooked import Overlooked
+from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.policy.decide import decide
 from services.gatekeeper.second_look import SecondLook
 from services.kernel.base.crashpoints import crash_point
@@ -47,7 +47,7 @@ class GateHandlers:
         self.runtime = runtime
         self.second_look = second_look
         self.schedule = schedule
-        self.overlooked = Overlooked(runtime)
+        self.overlooked = OverlookedRequests(runtime)
         runtime.projection.listen(self._on_folded)
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:

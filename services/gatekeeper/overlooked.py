@@ -22,7 +22,7 @@ MOST = 64
 NEWS = frozenset({"request", "approval", "control"})
 
 
-class Overlooked:
+class OverlookedRequests:
     """Remembers when each fact was folded, for a while: its sequence, and the monotonic clock's seconds."""
 
     def __init__(self, runtime: Runtime) -> None:
