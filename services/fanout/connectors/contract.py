@@ -94,7 +94,8 @@ class Cause(StrEnum):
 class Posted:
     """It stands: its public URL and the platform's id (of a thread: all ids, comma between, first part first).
 
-    ``note`` says in plain words what is less than asked for: a picture that the platform did not take.
+    ``note`` says in plain words what is less than asked for, or other: a picture that the platform did not take, a text
+    that its answer shows otherwise.
     """
 
     url: str
@@ -190,11 +191,15 @@ RetractResult = Retracted | Retryable | Permanent | Unknown
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is."""
+    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is.
+
+    ``shows``: the name and description that people read on its page there; None: the platform was not asked.
+    """
 
     ok: bool
     detail: str
     cause: Cause | None = None
+    shows: str | None = None
 
 
 class WhenUnknown(StrEnum):

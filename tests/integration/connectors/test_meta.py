@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,27 +25,6 @@ from tests.support.emulators.base import Fault
 from tests.support.emulators.meta import token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture(params=["threads", "instagram"])
-async def meta(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open(request.param, tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def threads(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("threads", tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("instagram", tmp_path)
-    yield made
-    await made.close()
 
 
 def forget(rig: EmulatedRig) -> None:
@@ -233,6 +210,15 @@ async def test_instagram_takes_thirty_hashtags(instagram: EmulatedRig, count: in
     assert isinstance(result, Posted if fits else Permanent)
 
 
+async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig) -> None:
+    """What is shown after its publication is compared with what was approved, before any later look."""
+    meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
+    intent = an_intent(meta.profile("fire"), TEXT)
+    result = await meta.connector.publish(intent, store)
+    assert isinstance(result, Posted)
+    assert "shows the text otherwise" in result.note
+
+
 async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
     intent = an_intent(threads.profile("fire"), TEXT)
     posted = await threads.connector.publish(intent, store)
@@ -265,3 +251,10 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     posted = await meta.connector.publish(words, store)
     assert isinstance(posted, Posted)
     assert await meta.connector.read_back(words, posted.remote_id) == posted
+
+
+async def test_the_check_brings_what_the_accounts_page_says(threads: EmulatedRig, instagram: EmulatedRig) -> None:
+    """Threads has a field for it; Instagram's own login documents none, so nothing is said of it."""
+    health = await threads.connector.check(threads.profile("fire"))
+    assert health.shows == "City: 1001 Of the City of Mission: https://mission.example"
+    assert (await instagram.connector.check(instagram.profile("fire"))).shows is None
