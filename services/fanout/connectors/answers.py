@@ -22,12 +22,12 @@ def not_seen(found: CannotTell) -> Retryable:
 
 
 def stopped(
-    result: Retryable | Permanent | Unknown, begun: Posted | None, standing: int, parts: int
+    result: Retryable | Permanent | Unknown, begun: Posted | None, taken: int, parts: int
 ) -> Retryable | Permanent | Unknown:
-    """Say what it means that a part was not taken: what is before it (``standing`` of ``parts``) is named."""
+    """Say what it means that a part was not taken: what is before it (``taken`` of ``parts``) is named."""
     if isinstance(result, Unknown) or begun is None:
         return result
-    reason = f"{standing} of {parts} parts stand: {result.reason}"
+    reason = f"{taken} of {parts} parts are posted: {result.reason}"
     if isinstance(result, Permanent):
         return Permanent(reason, begun=begun)
     return Retryable(reason, result.after, begun=begun, cause=result.cause)

@@ -81,7 +81,7 @@ class SendOnlyConnector(Connector):
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Say what this process knows to stand: the platform shows nothing."""
-        return self._flights.standing(intent) or CannotTell("the platform does not show what was sent to it")
+        return self._flights.posted_before(intent) or CannotTell("the platform does not show what was sent to it")
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Refuse: what was sent cannot be taken back."""

@@ -41,7 +41,7 @@ class SingleFlight:
             self._remember(key, content, result)
         return result
 
-    def standing(self, intent: Intent) -> Posted | None:
+    def posted_before(self, intent: Intent) -> Posted | None:
         """Return what this process posted under the key, if it is the same content."""
         known = self._stands.get(intent.idempotency_key)
         return known[1] if known is not None and known[0] == intent.rendering_sha256 else None

@@ -22,7 +22,7 @@ from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
 from services.fanout.connectors.bluesky.mentions import mentions
-from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, shown_of, under
+from services.fanout.connectors.bluesky.reading import Existing, Other, Reader, shown_of, under
 from services.fanout.connectors.bluesky.record import (
     COLLECTION,
     Ref,
@@ -109,9 +109,9 @@ class BlueskyConnector(Connector):
             return not_seen(there) if isinstance(there, CannotTell) else there
         intent = there
         if intent.repeat:
-            standing = await self._standing(way, intent)
-            if isinstance(standing, Standing | Other):
-                return self._posted(standing) if isinstance(standing, Standing) else Permanent(standing.reason)
+            existing = await self._existing(way, intent)
+            if isinstance(existing, Existing | Other):
+                return self._posted(existing) if isinstance(existing, Existing) else Permanent(existing.reason)
         reply = await answered(self._reader, way.login.base, intent, way.deadline)
         if isinstance(reply, Retryable | Permanent):
             return reply
@@ -126,9 +126,9 @@ class BlueskyConnector(Connector):
             made = record_of(intent.content, number, language=self._language, images=images, dids=dids, reply=answers)
             records.append(made)
             refs += (Ref(uri_of(way.did, key), cid_of(made)),)
-        return await self._write(way, intent, records, Standing(refs, note))
+        return await self._write(way, intent, records, Existing(refs, note))
 
-    async def _write(self, way: Way, intent: Intent, records: list[dict[str, Any]], wanted: Standing) -> PublishResult:
+    async def _write(self, way: Way, intent: Intent, records: list[dict[str, Any]], wanted: Existing) -> PublishResult:
         """Write all parts at once, and compare the content ids that the server names with our own."""
         name, body = write_of(way.did, _keys(intent), records)
         outcome = await self._sessions.call(way.login, way.deadline, "POST", name, value=body)
@@ -149,11 +149,11 @@ class BlueskyConnector(Connector):
         # Of a thread no name says that its keys are taken: it fails as a whole, and in several ways.
         answered = isinstance(outcome, Answer) and outcome.status not in (401, 429)
         if taken or (answered and len(intent.content.parts) > 1):
-            standing = await self._standing(way, intent)
-            if isinstance(standing, Standing):
-                return self._posted(standing)
-            if isinstance(standing, Other):
-                return Permanent(standing.reason)
+            existing = await self._existing(way, intent)
+            if isinstance(existing, Existing):
+                return self._posted(existing)
+            if isinstance(existing, Other):
+                return Permanent(existing.reason)
             if taken:
                 return Retryable("something else was written at the same time", cause=Cause.LIMIT)
         if error_of(outcome) == "BlobNotFound":
@@ -170,10 +170,10 @@ class BlueskyConnector(Connector):
         there = await self._with_answered(way, intent)
         if not isinstance(there, Intent):
             return CannotTell(there.reason) if isinstance(there, Permanent) else there
-        standing = await self._standing(way, there)
-        if isinstance(standing, Standing):
-            return self._posted(standing)
-        return CannotTell(standing.reason) if isinstance(standing, Other) else standing
+        existing = await self._existing(way, there)
+        if isinstance(existing, Existing):
+            return self._posted(existing)
+        return CannotTell(existing.reason) if isinstance(existing, Other) else existing
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask whether each of its records stands as it was approved; Absent as soon as one is gone."""
@@ -185,10 +185,10 @@ class BlueskyConnector(Connector):
         there = await self._with_answered(way, intent)
         if not isinstance(there, Intent):
             return CannotTell(there.reason) if isinstance(there, Permanent) else there
-        standing = await self._standing(way, there)
-        if isinstance(standing, Other):
-            return Absent() if standing.partly else standing.altered
-        return self._posted(standing) if isinstance(standing, Standing) else standing
+        existing = await self._existing(way, there)
+        if isinstance(existing, Other):
+            return Absent() if existing.partly else existing.altered
+        return self._posted(existing) if isinstance(existing, Existing) else existing
 
     async def retract(self, intent: Intent, remote_id: str) -> RetractResult:
         """Delete all its records, the last first. Without a ``remote_id`` those that follow from the request."""
@@ -255,13 +255,13 @@ class BlueskyConnector(Connector):
     async def _with_answered(self, way: Way, intent: Intent) -> Intent | CannotTell | Permanent:
         return await answering(self._reader, way.login.base, self._app, intent, way.deadline)
 
-    async def _standing(self, way: Way, intent: Intent) -> Standing | Absent | Other | CannotTell:
-        return await self._reader.standing(way.login.base, way.did, intent, _keys(intent), way.deadline)
+    async def _existing(self, way: Way, intent: Intent) -> Existing | Absent | Other | CannotTell:
+        return await self._reader.existing(way.login.base, way.did, intent, _keys(intent), way.deadline)
 
-    def _posted(self, standing: Standing) -> Posted:
-        did, key = read_uri(standing.refs[0].uri) or ("", "")
+    def _posted(self, existing: Existing) -> Posted:
+        did, key = read_uri(existing.refs[0].uri) or ("", "")
         url = f"{self._app}/profile/{did}/post/{key}"
-        return Posted(url, ",".join(ref.uri for ref in standing.refs), standing.note)
+        return Posted(url, ",".join(ref.uri for ref in existing.refs), existing.note)
 
 
 def _keys(intent: Intent) -> list[str]:

@@ -17,7 +17,7 @@ _DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,200}")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Existing:
     """All parts of a message stand as they were approved; ``note`` says which pictures are missing."""
 
     refs: tuple[Ref, ...]
@@ -38,7 +38,7 @@ class Other:
 
 
 Record = tuple[dict[str, Any], str]
-"""A standing record: its value in its JSON form, and the content id that the server names."""
+"""A record that is there: its value in its JSON form, and the content id that the server names."""
 
 Thread = tuple[Ref, Ref] | None
 """The root of a thread and the post that is answered; None: it answers nothing."""
@@ -73,9 +73,9 @@ class Reader:
                 return value, cid
         return cannot_tell("the platform does not say whether it is there", outcome, self._clock)
 
-    async def standing(
+    async def existing(
         self, base: str, did: str, intent: Intent, keys: list[str], deadline: float
-    ) -> Standing | Absent | Other | CannotTell:
+    ) -> Existing | Absent | Other | CannotTell:
         """Say whether a message is under its keys, all of it, as it was approved."""
         refs: tuple[Ref, ...] = ()
         reply: Thread = None
@@ -85,7 +85,7 @@ class Reader:
             if isinstance(found, CannotTell):
                 return found
             if isinstance(found, Absent):
-                return Other(f"only {number} of its {len(keys)} parts stand", partly=True) if number else found
+                return Other(f"only {number} of its {len(keys)} parts are there", partly=True) if number else found
             value, cid = found
             if number == 0 and intent.follows:
                 reply = reply_of(value, intent.follows.partition(",")[0])
@@ -96,7 +96,7 @@ class Reader:
             pictures += known[1]
             refs += (Ref(uri_of(did, key), cid),)
         missing = len(intent.content.pictures) - pictures
-        return Standing(refs, f"{missing} of its pictures are missing" if missing else "")
+        return Existing(refs, f"{missing} of its pictures are missing" if missing else "")
 
     async def did_of(self, base: str, account: str, deadline: float) -> str | CannotTell:
         """Return the DID of an account: asked once (com.atproto.identity.resolveHandle), then remembered."""

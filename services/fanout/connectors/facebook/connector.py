@@ -46,9 +46,9 @@ from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.meta.account import granted, missing
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
-from services.fanout.connectors.meta.standing import granted, missing
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded

@@ -31,12 +31,12 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.instagram.comments import Comments
+from services.fanout.connectors.meta.account import AccountRules
 from services.fanout.connectors.meta.base import Edges, MetaConnector, Surroundings
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
 from services.fanout.connectors.meta.reading import answer_of
-from services.fanout.connectors.meta.standing import AccountRules
 from services.fanout.connectors.send_only import CHECK_SECONDS
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
@@ -108,7 +108,7 @@ class InstagramConnector(MetaConnector):
         return [answer_of(one, profile, post.id, url) for one, url in found]
 
     async def _post(
-        self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
+        self, account: Page, intent: Intent, fetch_media: FetchMedia, existing: list[Status]
     ) -> PublishResult:
         result, note = await self._with_pictures(account, intent, fetch_media)
         if isinstance(result, Published) and not result.id:

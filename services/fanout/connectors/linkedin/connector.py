@@ -255,8 +255,8 @@ class LinkedInConnector(Connector):
         shares = await self._api.posts_since(page, intent.author_time - _MARGIN)
         if isinstance(shares, CannotTell):
             return shares
-        standing = [(one.created_at, one.urn) for one in shares if same(one.text, intent.content.parts[0])]
-        return self._posted(min(standing)[1]) if standing else Absent()
+        existing = [(one.created_at, one.urn) for one in shares if same(one.text, intent.content.parts[0])]
+        return self._posted(min(existing)[1]) if existing else Absent()
 
     def _posted(self, urn: str, note: str = "") -> Posted:
         return Posted(f"{self._site}/feed/update/{urn}", urn, note)

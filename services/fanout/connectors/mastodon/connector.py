@@ -45,11 +45,11 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
+from services.fanout.connectors.mastodon.existing import addressed, posted
 from services.fanout.connectors.mastodon.instance import Instances
 from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
-from services.fanout.connectors.mastodon.standing import addressed, posted
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.domain.addresses import own_address
@@ -118,28 +118,28 @@ class MastodonConnector(Connector):
         earlier = self._sent.get(intent.idempotency_key)
         if earlier is not None and earlier != content:
             return Permanent("this idempotency key was used for other content")
-        standing: list[Status] = []
+        existing: list[Status] = []
         if earlier is not None or intent.repeat:
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
                 # This call has sent nothing, and each later one looks first as well.
                 reason = f"it cannot be seen what is there already: {found.reason}"
                 return Retryable(reason, found.after, cause=found.cause or Cause.LIMIT)
-            standing = found
-        return await self._continue(account, intent, content, standing, fetch_media)
+            existing = found
+        return await self._continue(account, intent, content, existing, fetch_media)
 
     async def _continue(
-        self, account: _Account, intent: Intent, content: str, standing: list[Status], fetch_media: FetchMedia
+        self, account: _Account, intent: Intent, content: str, existing: list[Status], fetch_media: FetchMedia
     ) -> PublishResult:
         """Post the parts that do not stand yet, each in reply to the one before it."""
         media_ids: list[str] = []
         note = ""
-        if intent.content.pictures and not standing:
+        if intent.content.pictures and not existing:
             uploaded = await self._upload(account.endpoint, intent, fetch_media)
             if isinstance(uploaded, NotSent):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
-        stands = addressed(standing, account.endpoint.base)
+        stands = addressed(existing, account.endpoint.base)
         answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
@@ -171,7 +171,7 @@ class MastodonConnector(Connector):
         if not stands:
             self._sent.pop(intent.idempotency_key, None)
             return result
-        count = f"{len(stands)} of {len(intent.content.parts)} parts stand: {result.reason}"
+        count = f"{len(stands)} of {len(intent.content.parts)} parts are posted: {result.reason}"
         if isinstance(result, Permanent):
             return Permanent(count, begun=posted(stands))
         return Retryable(count, result.after, begun=posted(stands), cause=result.cause)
@@ -195,13 +195,13 @@ class MastodonConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, _Account):
             return not_let_in(account)
-        standing = await self._find(account, intent)
-        if isinstance(standing, CannotTell):
-            return standing
-        if not standing:
+        existing = await self._find(account, intent)
+        if isinstance(existing, CannotTell):
+            return existing
+        if not existing:
             return Absent()
-        found = posted(addressed(standing, account.endpoint.base))
-        return found if len(standing) == len(intent.content.parts) else Absent(begun=found)
+        found = posted(addressed(existing, account.endpoint.base))
+        return found if len(existing) == len(intent.content.parts) else Absent(begun=found)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for each of its statuses by id, and compare it with what was approved; Absent as soon as one is gone."""
@@ -223,10 +223,10 @@ class MastodonConnector(Connector):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
-            standing = await self._find(account, intent)
-            if isinstance(standing, CannotTell):
-                return Unknown(standing.reason)
-            ids = [status.id for status in standing]
+            existing = await self._find(account, intent)
+            if isinstance(existing, CannotTell):
+                return Unknown(existing.reason)
+            ids = [status.id for status in existing]
         if not all(SAFE_ID.fullmatch(one) for one in ids):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):

@@ -32,12 +32,12 @@ from services.fanout.connectors.entering import enter_numbered
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
+from services.fanout.connectors.meta.account import AccountRules, checked, renewed
 from services.fanout.connectors.meta.comparing import differences
 from services.fanout.connectors.meta.containers import Containers, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Graph, Page, error_code
 from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
-from services.fanout.connectors.meta.standing import AccountRules, checked, renewed
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
@@ -95,7 +95,7 @@ class MetaConnector(Connector):
 
     @abstractmethod
     async def _post(
-        self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
+        self, account: Page, intent: Intent, fetch_media: FetchMedia, existing: list[Status]
     ) -> PublishResult:
         """Post what does not stand yet."""
 
@@ -116,15 +116,15 @@ class MetaConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, Page):
             return account
-        standing: list[Status] = []
+        existing: list[Status] = []
         if intent.repeat or self._containers.noted(key_of(intent, 0)):
             found = await self._chain(account, intent)
             if isinstance(found, CannotTell):
                 return not_seen(found)
-            standing = found
-        if len(standing) == len(intent.content.parts):
-            return self._posted(standing)
-        return await self._post(account, intent, fetch_media, standing)
+            existing = found
+        if len(existing) == len(intent.content.parts):
+            return self._posted(existing)
+        return await self._post(account, intent, fetch_media, existing)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
         """Look for it among the account's own posts since the request was made."""

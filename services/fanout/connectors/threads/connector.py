@@ -30,13 +30,13 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer
 from services.fanout.connectors.inquiry import Inquiry
+from services.fanout.connectors.meta.account import AccountRules
 from services.fanout.connectors.meta.base import NOT_THERE, Edges, MetaConnector, Surroundings
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Page, error_code
 from services.fanout.connectors.meta.pictures import Frame
 from services.fanout.connectors.meta.reading import address_of, answer_of
-from services.fanout.connectors.meta.standing import AccountRules
 from services.fanout.connectors.threads.answering import post_at
 from services.kernel.base.clock import Clock
 
@@ -119,10 +119,10 @@ class ThreadsConnector(MetaConnector):
         return Absent()
 
     async def _post(
-        self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
+        self, account: Page, intent: Intent, fetch_media: FetchMedia, existing: list[Status]
     ) -> PublishResult:
-        ids, note = [one.id for one in standing], ""
-        for number in range(len(standing), len(intent.content.parts)):
+        ids, note = [one.id for one in existing], ""
+        for number in range(len(existing), len(intent.content.parts)):
             under = ids[-1] if ids else intent.follows.partition(",")[0]
             result, said = await self._part(account, intent, fetch_media, number, under)
             note = note or said

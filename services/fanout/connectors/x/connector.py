@@ -96,20 +96,20 @@ class XConnector(Connector):
         account = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(account, XAccount):
             return account
-        standing: list[Status] = []
+        existing: list[Status] = []
         if intent.repeat:
             found = await self._find(account, intent)
             if isinstance(found, CannotTell):
                 return not_seen(found)
-            standing = found
-        if len(standing) == len(intent.content.parts):
-            return self._posted(account, standing)
+            existing = found
+        if len(existing) == len(intent.content.parts):
+            return self._posted(account, existing)
         lead = intent.repost_of.partition(",")[0]
-        if lead.isdigit() and not standing:
+        if lead.isdigit() and not existing:
             return await self._reposts.make(account, lead)
-        media, note = ([], "") if standing else await self._upload(account, intent, fetch_media)
-        ids = [status.id for status in standing]
-        for part in intent.content.parts[len(standing) :]:
+        media, note = ([], "") if existing else await self._upload(account, intent, fetch_media)
+        ids = [status.id for status in existing]
+        for part in intent.content.parts[len(existing) :]:
             body: dict[str, Any] = {"text": part}
             if before := ids[-1] if ids else under(intent, self._site):
                 body["reply"] = {"in_reply_to_tweet_id": before}

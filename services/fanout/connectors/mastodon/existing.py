@@ -9,9 +9,9 @@ from services.fanout.connectors.contract import Posted
 from services.fanout.domain.addresses import own_address
 
 
-def addressed(standing: Sequence[Status], base: str) -> list[tuple[str, str]]:
+def addressed(existing: Sequence[Status], base: str) -> list[tuple[str, str]]:
     """Return ids and addresses; an address that is not the server's own is left out."""
-    return [(status.id, own_address(status.url, base)) for status in standing]
+    return [(status.id, own_address(status.url, base)) for status in existing]
 
 
 def posted(stands: Sequence[tuple[str, str]], note: str = "") -> Posted:
