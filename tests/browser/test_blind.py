@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Request
 
 from schemas import subjects
 from schemas.events.control import Hold
@@ -105,10 +105,19 @@ async def test_a_page_that_comes_to_the_front_is_live_at_once(town: Town, cable:
         await mcpe.page.clock.install()
         await mcpe.go("/state")
         await mcpe.sees("As of")
+        under_way: set[Request] = set()
+        mcpe.page.on("request", lambda one: under_way.add(one))
+        mcpe.page.on("requestfailed", lambda one: under_way.discard(one))
+        mcpe.page.on("requestfinished", lambda one: under_way.discard(one))
         await cable.cut()
         await mcpe.page.clock.run_for(15_000)
         await mcpe.sees("NOT LIVE since")
         await mcpe.page.clock.pause_at(await mcpe.page.evaluate("Date.now() + 1000"))
+        for _ in range(200):
+            if not under_way:
+                break
+            await asyncio.sleep(0.1)
+        assert not under_way, "what was tried before is over: it would find the network again"
         await cable.mend()
         await asyncio.sleep(1)
         assert await mcpe.page.locator("#blind").is_visible()
