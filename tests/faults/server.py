@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from PIL import Image
 
@@ -236,6 +237,10 @@ COMMANDS = (
 async def _commands_end_clearly(city: FaultCity) -> list[str]:
     """Give commands while there is no broker; each must end with status 6, a code and a hint."""
     wrong: list[str] = []
+    # They ask the broker that is away, not whichever city of this machine listens on the usual port.
+    settings = city.city.folder / "city.toml"
+    text, port = settings.read_text(encoding="utf-8"), urlsplit(city.mission.url).port
+    settings.write_text(text.replace("port = 4222", f"port = {port}"), encoding="utf-8")
     env = os.environ | {"ONEVOICE_CITY": str(city.city.folder), "NO_COLOR": "1"}
     for words in COMMANDS:
         process = await asyncio.create_subprocess_exec(
