@@ -61,7 +61,7 @@ def rendering(shown: Rendering) -> Panel:
     count = sum(len(part) for part in content.parts)
     several = dict.fromkeys(content.languages or content.together or ())
     names = [name_of(one) for one in several or filter(None, (content.language,))]
-    language = f", {' and '.join(names)}" if names else ""
+    language = f", {' and '.join(names) if len(names) < 3 else f'{len(names)} languages'}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),

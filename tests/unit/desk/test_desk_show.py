@@ -27,6 +27,16 @@ def _lines(out: io.StringIO) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def test_many_languages_are_counted_in_the_head_of_a_frame() -> None:
+    """Each part names its own; four names would be cut off there."""
+    console, out = _console()
+    content = PlatformContent(
+        platform="mastodon", parts=("a", "b", "c"), languages=("en", "pa", "fr"), language="en", created_at=NOW
+    )
+    console.print(show.rendering(Rendering.of(content)))
+    assert "mastodon, 3 characters, 3 languages" in out.getvalue()
+
+
 def test_everything_fits_80_columns() -> None:
     console, out = _console()
     stands = request(tuple(f"department-{n:02}-townsquare" for n in range(26)), screening=2)
