@@ -45,8 +45,9 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
+from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
-from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
+from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.standing import addressed, posted

@@ -9,6 +9,7 @@ from typing import Any
 from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock, monotonic
 from services.kernel.base.tasks import cancel_all
 
@@ -80,9 +81,10 @@ class Instances:
 
 def _owner(body: Any) -> tuple[str, str] | None:
     try:
-        return str(body["id"]), str(body["username"])
+        name, username = id_of(body["id"]), str(body["username"])
     except (KeyError, TypeError):
         return None
+    return (name, username) if name else None
 
 
 def read_limits(body: Any) -> Limits:
