@@ -48,7 +48,7 @@ class SlackConnector(SendOnlyConnector):
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
         base, path = read_hook(credential)
         text, note = with_pictures_in_words(intent)
-        value = {"text": escaped(text), "unfurl_links": False, "unfurl_media": False}
+        value = {"text": escaped(text), "mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
         outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value=value)
         if isinstance(outcome, Answer) and outcome.status == 200:
             if outcome.line == "ok":
@@ -73,5 +73,8 @@ class SlackConnector(SendOnlyConnector):
 
 
 def escaped(text: str) -> str:
-    """Return a text in which Slack takes nothing for markup of its own ("Formatting text for app surfaces")."""
+    """Return a text in which Slack takes nothing for a link or a mention ("Formatting text for app surfaces").
+
+    Its marks of emphasis cannot be escaped: ``mrkdwn`` turns them off.
+    """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any
 
+from schemas import links
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Cause,
@@ -35,7 +36,8 @@ from services.fanout.connectors.send_only import (
 
 MOST_BYTES = 28 * 1024
 """Of a message, all included (Microsoft's limits of webhooks and connectors)."""
-_SPACES = re.compile(r"(\s+)")
+_ITEM = re.compile(r"^([ \t]*[0-9]{0,9})([.)+>])(?=\s|$)", re.MULTILINE)
+"""What begins an item of a list or a quotation: a list is numbered anew, and a plus becomes a dot."""
 _NEWLINE = re.compile(r"(?<!\n)\n(?!\n)")
 _MARKUP = str.maketrans({char: f"\\{char}" for char in "\\`*_[]()#-~"})
 
@@ -85,5 +87,5 @@ def card(text: str) -> dict[str, Any]:
 
 def literal(text: str) -> str:
     """Return a text in which a card takes nothing for its Markdown, but addresses; lines stay lines."""
-    words = [word if "://" in word else word.translate(_MARKUP) for word in _SPACES.split(text)]
-    return _NEWLINE.sub("\n\n", "".join(words))
+    marked = "".join(piece if is_link else piece.translate(_MARKUP) for piece, is_link in links.pieces(text))
+    return _NEWLINE.sub("\n\n", _ITEM.sub(r"\1\\\2", marked))
