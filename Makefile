@@ -83,9 +83,9 @@ up: $(VENV)/.ready
 
 # A file to one worker: its tests may share a city and a broker. (loadgroup does not group with pytest 9 and xdist 3.8.)
 # The longest files begin first (tests/conftest.py), which xdist would undo by sorting files by how many tests they have.
-# Four workers on two cores: most tests wait for disks, leases and redeliveries, and the others use that time.
+# Six workers on two cores: most tests wait for disks, leases and redeliveries, and the others use that time.
 # The fault suites wait out leases and redeliveries on cities of their own: faults-short plays each of them once.
-TESTS := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/platforms --ignore tests/browser
+TESTS := $(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder --ignore tests/faults --ignore tests/platforms --ignore tests/browser
 test: $(VENV)/.dev
 	@$(TESTS)
 

@@ -29,6 +29,16 @@ MANUAL = "manual"
 
 
 @dataclass(frozen=True)
+class AnswerLimits:
+    """What an answer to somebody's post takes, where that is less than a post; ``links``, ``hashtags``: at most."""
+
+    characters: int
+    pictures: int
+    links: int | None = None
+    hashtags: int | None = None
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a platform takes: ``characters`` as it counts them, ``link_length`` if links count a fixed length.
 
@@ -38,7 +48,7 @@ class Limits:
     these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
     a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
     whose passages have a language each. ``answers``: a post of anybody can be answered there, by its address.
-    ``answer_characters``, ``answer_pictures``: what such an answer takes where that is less than a post does.
+    ``answer``: what such an answer takes; None: what a post does.
     """
 
     platform: str
@@ -57,8 +67,7 @@ class Limits:
     card: bool = False
     passages: bool = False
     answers: bool = False
-    answer_characters: int | None = None
-    answer_pictures: int | None = None
+    answer: AnswerLimits | None = None
 
     @property
     def languages_apart(self) -> bool:
@@ -67,19 +76,45 @@ class Limits:
 
     def to_answer(self) -> Limits:
         """Return what an answer to somebody's post takes there."""
-        characters = self.characters if self.answer_characters is None else self.answer_characters
-        pictures = self.pictures if self.answer_pictures is None else self.answer_pictures
-        return replace(self, characters=characters, pictures=pictures)
+        less = self.answer
+        if less is None:
+            return self
+        return replace(
+            self,
+            characters=less.characters,
+            pictures=less.pictures,
+            links=less.links,
+            hashtags=less.hashtags,
+            card=self.card and less.pictures > 0,
+        )
 
 
 LIMITS: dict[str, Limits] = {
     "website": Limits("website", characters=65_536, thread=False, passages=True),
     # developers.facebook.com, Instagram content publishing: caption 2,200 characters and 30 hashtags, alt_text 1,000.
+    # An answer is a comment, of words alone: 300 characters, 4 hashtags and one link, as Instagram's older API said.
     "instagram": Limits(
-        "instagram", characters=2_200, alt_characters=1_000, thread=False, utf16=True, hashtags=30, card=True
+        "instagram",
+        characters=2_200,
+        alt_characters=1_000,
+        thread=False,
+        utf16=True,
+        hashtags=30,
+        card=True,
+        answers=True,
+        answer=AnswerLimits(characters=300, pictures=0, links=1, hashtags=4),
     ),
     # learn.microsoft.com, Posts API: commentary 3,000 characters of "little text", whose own marks have to be escaped.
-    "linkedin": Limits("linkedin", characters=3_000, thread=False, utf16=True, doubled=LITTLE_TEXT),
+    # An answer is a comment: 1,250 characters of plain words.
+    "linkedin": Limits(
+        "linkedin",
+        characters=3_000,
+        thread=False,
+        utf16=True,
+        doubled=LITTLE_TEXT,
+        answers=True,
+        answer=AnswerLimits(characters=1_250, pictures=0),
+    ),
     # Our own choice: what a person can still copy without a slip. Pictures are named by their descriptions.
     "manual": Limits("manual", characters=5_000, thread=False),
     "mastodon": Limits("mastodon", characters=500, link_length=23, answers=True),
@@ -96,17 +131,16 @@ LIMITS: dict[str, Limits] = {
         thread=False,
         utf16=True,
         answers=True,
-        answer_characters=8_000,
-        answer_pictures=1,
+        answer=AnswerLimits(characters=8_000, pictures=1),
     ),
     # docs.slack.dev, chat.postMessage: "truncating": best within 4,000 characters, cut above 40,000. Pictures in words.
     "slack": Limits("slack", characters=4_000, thread=False),
     # Microsoft: 28 KB for a whole message, in which an escaped character takes three bytes; pictures are in words.
     "teams": Limits("teams", characters=4_000, bytes=9_000, alt_characters=600, thread=False),
     # core.telegram.org/bots/api: sendMessage 4,096, caption 1,024 (the description), both as UTF-16 code units.
-    "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True),
+    "telegram": Limits("telegram", characters=4_096, alt_characters=512, thread=False, utf16=True, answers=True),
     # developers.facebook.com, Threads API: 500 characters, "emojis counted as UTF-8 bytes", at most 5 links.
-    "threads": Limits("threads", characters=500, alt_characters=1_000, emoji_bytes=True, links=5),
+    "threads": Limits("threads", characters=500, alt_characters=1_000, emoji_bytes=True, links=5, answers=True),
     # developer.nextdoor.com, data types: body_text 8,192 bytes, in which the pictures' descriptions stand, too.
     "nextdoor": Limits("nextdoor", characters=4_000, bytes=4_100, alt_characters=250, thread=False),
     # docs.x.com, "Counting characters"; media: 4 pictures, descriptions of 1,000.

@@ -18,6 +18,16 @@ class ProfileTrouble(Contract):
     since: Utc
 
 
+class ProfileBudget(Contract):
+    """What is left for a profile's posts: in per cent of its platform's limit, by the platform's own word; and of the
+    month's prepaid credit in cents (USD), as the city counts it. None: nobody says.
+    """
+
+    profile: Id
+    quota_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    credit_cents: Annotated[int, Field(ge=0)] | None = None
+
+
 class BoardBeat(Contract):
     """``board.beat.now``: once a second, the newest sequence that the board has told; who missed some asks for it."""
 

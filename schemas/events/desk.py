@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas.events.authority import Grant, Officer, Profile, Settings, Severity, System
 from schemas.events.base import Contract, Id, PublicKey, Sha256, Utc
-from schemas.events.broadcasts import ProfileTrouble
+from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
 from schemas.events.control import Posture, ProposedAction, UnknownPost
 from schemas.events.dead import DeadLetterView
 from schemas.events.deliveries import PostedView
@@ -155,10 +155,9 @@ class PostWait(Contract):
 class ServiceHealth(Contract):
     """``health.<service>``: a heartbeat of one instance, core NATS, every second or two.
 
-    ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first.
-    ``control_seq`` is the newest control revision that the instance has seen. ``trouble`` says in one sentence
-    what a person must look at, if the instance lives but cannot do its work as it should; ``profiles`` which ones
-    could not be posted to.
+    ``waits``: posts that wait for a platform, its quota or a credential, the most urgent first. ``control_seq``: the
+    newest control revision that it has seen. ``trouble`` says in one sentence what a person must look at; ``profiles``
+    which could not be posted to, ``budgets`` what is left for some of them.
     """
 
     service: str
@@ -170,6 +169,7 @@ class ServiceHealth(Contract):
     trouble: str | None = None
     waits: tuple[PostWait, ...] = ()
     profiles: tuple[ProfileTrouble, ...] | None = None
+    budgets: tuple[ProfileBudget, ...] | None = None
 
 
 class EocView(Contract):

@@ -52,12 +52,9 @@ class Changes:
 
     async def since(self, seq: int) -> tuple[BoardEvent, ...]:
         """Return the next entries above a sequence; raises Unreachable."""
-        found: list[BoardEvent] = []
-        async for batch in self._runtime.source.entries(seq):
-            found += [as_event(entry) for entry in batch[: PAGE - len(found)]]
-            if len(found) >= PAGE:
-                break
-        return tuple(found)
+        async for batch in self._runtime.source.entries(seq, size=PAGE):
+            return tuple(as_event(entry) for entry in batch)
+        return ()
 
     def _on_folded(self, entry: Entry, _applied: Applied) -> None:
         self._waiting.append(entry)

@@ -14,6 +14,7 @@ from services.fanout.acknowledging import Acknowledging
 from services.fanout.connectors.contract import Connector
 from services.fanout.connectors.registry import connectors
 from services.fanout.connectors.website.connector import WebsiteConnector, WebsiteMirror
+from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.delivery.admission import Admission
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.conclusion import Conclusion
@@ -37,6 +38,7 @@ from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
 from services.fanout.resolving import Resolving
+from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
 from services.fanout.watching.renewal import CredentialRenewal
 from services.fanout.watching.watch import OutsideWatch
@@ -79,7 +81,7 @@ def compose(
     hosts, records, waits = HostRegistry(runtime), Records(runtime), Waits(runtime.clock)
     places, destinations, judge = Places(runtime, lease, leads), Destinations(runtime, platforms, hosts), Judge(runtime)
     caller = Caller(runtime, runtime.ledger.get_media)
-    credit = PrepaidCredit(runtime, runtime.city.settings.x)
+    credit = PrepaidCredit(runtime, runtime.city.settings.x, CallCosts.of(runtime.city))
     admission = Admission(runtime, hosts, caller, Credentials(runtime), credit)
     caller.on_reported = admission.on_reported
     earlier, starts = EarlierPosts(runtime), Starts()
@@ -96,6 +98,7 @@ def compose(
 
     runtime.health.waits = waits.shown
     runtime.health.measures = lambda: (*hosts.measures(), *credit.measures())
+    runtime.health.budgets = lambda: budgets_of(runtime.control.profiles.values(), hosts, credit)
     runtime.projection.listen(admission.on_folded)
     supervisor = runtime.supervisor
     supervisor.supervise(read_back.run)

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
 
-from tests.cli.conftest import USUAL_PORT, Shell, lower_city, raise_city
 from tests.support.ports import free_port
+from tests.support.shell import Shell, lower_city, make_demo, raise_city
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 """How many pixels a page is wider than its screen."""
@@ -97,16 +97,11 @@ class Town:
 
 def raise_town(folder: Path, *words: str) -> tuple[Town, object]:
     """Make a demonstration city and start it; its pages are reached through a cable."""
-    assert Shell()("init", "--demo", str(folder)).status == 0
     port, outer = free_port(), free_port()
+    shell, origin = make_demo(folder, port), f"http://localhost:{outer}"
     path = folder / "city.toml"
-    text = path.read_text()
-    for number in range(3):
-        text = text.replace(f"port = {USUAL_PORT + number}\n", f"port = {port + number}\n")
-    origin = f"http://localhost:{outer}"
     own = f'origin = "{origin}"\nport = {port + 3}\nexercise_origin = "http://localhost:{free_port()}"'
-    path.write_text(text.replace('origin = "http://localhost:4225"', own))
-    shell = Shell(folder)
+    path.write_text(path.read_text().replace(f'origin = "http://localhost:{port + 3}"', own))
     process, addresses = raise_city(shell, port, *words)
     assert addresses["web_url"] == origin
     return Town(shell, origin, outer, port + 3, addresses["nats_url"], addresses["exercise_web_url"]), process

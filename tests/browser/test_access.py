@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
 from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone, raise_town
-from tests.cli.conftest import Shell, lower_city
+from tests.support.shell import Shell, lower_city
 
 FOCUS = """() => {
   const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();

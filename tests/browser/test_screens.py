@@ -19,8 +19,8 @@ from services.kernel.base.city import load_city
 from services.kernel.base.clock import SystemClock
 from tests.browser.conftest import WIDER, Cable, OfficerPhone, Town, officer_phone
 from tests.browser.pictures import SHEETS, sheet
-from tests.cli.conftest import Shell
 from tests.support.mission import Mission
+from tests.support.shell import Shell
 
 SCREENS = {
     "inbox": "/",

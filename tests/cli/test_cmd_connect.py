@@ -244,6 +244,27 @@ def test_a_right_that_was_not_granted_is_named(desk: Desk, browser: Browser, pla
     assert not desk.token(f"fire-{platform}").exists()
 
 
+@pytest.mark.parametrize(
+    ("platform", "right"),
+    [
+        ("facebook", "pages_manage_engagement"),
+        ("instagram", "instagram_business_manage_comments"),
+        ("linkedin", "w_organization_social_feed"),
+    ],
+)
+def test_without_the_right_to_answer_it_is_kept_with_a_remark(
+    desk: Desk, browser: Browser, platform: str, right: str
+) -> None:
+    """Posting comes first: who left that box unchecked can still warn the town."""
+    desk.of[platform].logins.withheld = frozenset({right})
+    done = desk.connect(platform, stdin=APPLICATION)
+    desk.of[platform].logins.withheld = frozenset()
+    assert done.status == 0, done.body
+    [said] = [one for one in done.body["remarks"] if right in one]
+    assert "may post" in said
+    assert all(right not in one for one in desk.connect(platform, "--yes", stdin=APPLICATION).body["remarks"])
+
+
 def test_keys_that_may_only_read_are_refused(desk: Desk, browser: Browser) -> None:
     desk.of["x"].access = "read"
     done = desk.connect("x", stdin=KEYS)

@@ -10,10 +10,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from schemas import flow
 from services.desk.keys.sealed import read_sealed
+from services.kernel.authority.signing import Signer, new_seed, write_key
 from services.kernel.base.city import City, load_city
-from services.provision import read_manifest
+from services.kernel.base.errors import Unproven
+from services.provision import demo_plan, make_city, read_manifest
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
@@ -112,3 +116,50 @@ def test_a_passphrase_that_is_too_short_is_asked_for_again(tmp_path: Path) -> No
     assert status == 2, said
     assert said.count("typed by the mcpe") == 3
     assert not (tmp_path / "ville").exists()
+
+
+def test_a_city_on_root_keys_that_their_owners_hold(tmp_path: Path) -> None:
+    """Nothing secret of a person is made; the city starts when both have signed, and then their keys open it."""
+    held, shell = {}, Shell()
+    for name, words in WORDS.items():
+        (tmp_path / name).write_text(words + "\n")
+        file = str(tmp_path / f"{name}.nk")
+        held[name] = shell.json("keys", "make", file, "--passphrase-file", str(tmp_path / name)).body["key"]
+        assert shell.json("keys", "make", file, "--passphrase-file", str(tmp_path / name)).code == "key.exists"
+    roots = [word for name, key in held.items() for word in ("--root", f"{name}={key}")]
+    for wrong in (roots[:2], [*roots, *roots[:2]], [*roots[:2], "--root", f"mcpe={held['cao']}"], [*roots, "--demo"]):
+        assert shell.json("init", str(tmp_path / "ville"), *wrong).code == "init.root"
+    assert shell.json("init", str(tmp_path / "ville"), "--root", "cao=U1").code == "key.public"
+    status, said = talk(shell, ["init", str(tmp_path / "ville"), *roots], ANSWERS)
+    assert (status, "typed by" in said, "onevoice root sign" in said) == (0, False, True), said
+    city, here = load_city(tmp_path / "ville"), Shell(tmp_path / "ville")
+    people = [path for path in (city.folder / "keys").rglob("*.nk") if not {"services", "provision"} & {*path.parts}]
+    assert {path.stem for path in people} == {flow.DOCTOR}
+    assert city.authority.root_keys == tuple(held.values())
+    with pytest.raises(Unproven, match="has 0 of 2 signatures by root keys"):
+        read_manifest(city)
+    manifest = str(city.manifest_path)
+    for name, words in WORDS.items():
+        sign = ["root", "sign", manifest, "--key", str(tmp_path / f"{name}.nk")]
+        status, said = talk(shell, sign, {"Passphrase": words})
+        assert (status, f"{name}  {name}  signed" in said) == (0, True), said
+        assert ("has not signed" in said) is (name == "cao")
+        if name == "cao":
+            assert "1 of 2 signatures" in here.json("provision").body["error"]["message"]
+    assert {one.id for one in read_manifest(city).officers if one.public_key} == {"cao", "mcpe"}
+
+
+def test_a_stranger_signs_no_manifest(tmp_path: Path) -> None:
+    shell, seed = Shell(), new_seed()
+    write_key(tmp_path / "x.nk", seed)
+    key = Signer(seed).public_key
+    make_city(tmp_path / "city", demo_plan(), held={"cao": key, "mcpe": Signer(new_seed()).public_key})
+    manifest = tmp_path / "city" / "authority" / "manifest.live.json"
+    write_key(tmp_path / "y.nk", new_seed())
+    before = manifest.read_bytes()
+    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "y.nk")).code == "root.stranger"
+    assert manifest.read_bytes() == before
+    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "x.nk")).body["signed"] == [key]
+    manifest.write_bytes(before.replace(b'"payload":"', b'"payload":"AAAA'))
+    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "x.nk")).code == "manifest.malformed"
+    assert shell.json("root", "sign", str(tmp_path), "--key", str(tmp_path / "x.nk")).code == "manifest.missing"

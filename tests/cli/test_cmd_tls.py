@@ -106,6 +106,7 @@ OFFLINE = (
     "lock",
     "keys list",
     "keys inspect",
+    "keys make",
     "keys rotate",
     "root sign",
     "template list",

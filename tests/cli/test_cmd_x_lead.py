@@ -102,3 +102,7 @@ def test_routine_messages_leave_the_credit_that_a_crisis_needs(place: tuple[Shel
     sent = city.json("publish", urgent, *to, "--as", "mcpe", "--crisis")
     assert sent.status == 0, sent
     assert any(urgent == post.text for post in emulator.posts)
+    check = city.json("profiles", "check")
+    assert "USD of the month's credit are left" in "; ".join(
+        word for one in check.body if one["id"] == "water-x" for word in one["remarks"]
+    )

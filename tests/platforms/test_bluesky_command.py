@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from services.fanout.connectors.bluesky.record import cid_of
-from tests.cli.conftest import Shell, lower_city, raise_city
 from tests.cli.messages import LINK
 from tests.platforms.pds import Account, Pds
 from tests.support.ports import free_port
+from tests.support.shell import Shell, lower_city, raise_city
 
 PROFILE = "fire-bluesky"
 STATEMENTS = ("--purpose", "News.", "--identification", "Of the City.", "--disclosure", "Write to us.")

@@ -453,12 +453,14 @@ class SimSource:
         """Hear the feed; who subscribes again hears it once."""
         self._network.feeds[self._process.name] = Feed(self._process, on_entry)
 
-    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+    async def entries(
+        self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH
+    ) -> AsyncIterator[list[Entry]]:
         """Read batches until one comes back short; a replica may be behind, and an answer may break off."""
         network, rng = self._network, self._network.rng
         while True:
             behind = rng.randint(1, 4) if rng.random() < network.weather.lag else 0
-            ask = partial(network.server.direct, after, pattern, BATCH, behind)
+            ask = partial(network.server.direct, after, pattern, size, behind)
             try:
                 batch = await _round_trip(network, self._process, ask, SILENCE_SECONDS)
             except nats.errors.Error as error:
@@ -471,7 +473,7 @@ class SimSource:
             if batch:
                 yield batch
                 after = batch[-1].seq
-            if len(batch) < BATCH:
+            if len(batch) < size:
                 return
 
     async def counts(self, pattern: str) -> dict[str, int]:

@@ -14,10 +14,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-
 from schemas.events.envelope import Envelope
 from schemas.events.passkeys import Assertion, Passkey
 from services.kernel.authority.signing import verified_by
@@ -70,6 +66,11 @@ def _asserted(envelope: Envelope, assertion: Assertion, passkey: Passkey) -> boo
 
 
 def _verifies(passkey: Passkey, signature: bytes, signed: bytes) -> bool:
+    # Imported here: seven megabytes, where nobody signs by a passkey.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
     cose = b64decode(passkey.public_key)
     try:
         if len(cose) == 77:  # EC2: x from 10 on, y from 45 on (32 bytes each)

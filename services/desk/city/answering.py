@@ -18,6 +18,12 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Unreachable
 
 LOOKS_BACK = timedelta(days=1)
+_ALSO = {
+    "x": ("x.com", "twitter.com"),
+    "threads": ("www.threads.com", "threads.com", "www.threads.net", "threads.net"),
+    "telegram": ("t.me", "telegram.me"),
+}
+"""Hosts by which people know a platform, beside the one that city.toml has."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ async def answered(here: Session, what: str, to: list[str]) -> Answered:
         raise BadInput("answers.targets", f"{len(to)} profiles are to answer one post", "--to PROFILE, once")
     profiles = tuple((await here.board(BoardQuery(query="profiles"))).profiles or ())
     if what.startswith(("https://", "http://")):
-        return Answered(what, to[0] if to else _profile_for(here.city, what, profiles))
+        return Answered(what, to[0] if to else profile_for(here.city, what, profiles))
     return await _inquiry(here, what, to, profiles)
 
 
@@ -76,8 +82,12 @@ async def _inquiry(here: Session, name: str, to: list[str], profiles: tuple[Prof
     return Answered(one.url, one.profile, one.author, one.text)
 
 
-def _profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str:
-    """Return the one official profile on the platform that an address leads to."""
+def profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str:
+    """Return the one official profile on the platform that an address leads to.
+
+    Raises:
+        BadInput: ``answers.invalid``, ``answers.profile``.
+    """
     try:
         host = urlsplit(address).netloc.lower()
     except ValueError as error:
@@ -93,12 +103,18 @@ def _profile_for(city: City, address: str, profiles: tuple[Profile, ...]) -> str
     raise BadInput("answers.profile", f"{several} are on {host}", "name the one that answers: --to PROFILE")
 
 
+def _page(city: City, platform: str) -> str:
+    """Return where a platform's posts are looked at; empty where each account's server shows them."""
+    if platform == "bluesky":
+        return city.settings.bluesky.app
+    return str(getattr(getattr(city.settings, platform, None), "site", ""))
+
+
 def _hosts(city: City, profile: Profile) -> frozenset[str]:
-    if profile.platform == "x":
-        return frozenset({"x.com", "twitter.com", urlsplit(city.settings.x.site).netloc.lower()})
-    pages = {"bluesky": city.settings.bluesky.app, "facebook": city.settings.facebook.site}
-    if profile.platform in pages:
-        return frozenset({urlsplit(pages[profile.platform]).netloc.lower()})
+    page = _page(city, profile.platform)
+    if page:
+        host = urlsplit(page).netloc.lower()
+        return frozenset({host, host.removeprefix("www."), *_ALSO.get(profile.platform, ())})
     instance = profile.account.rpartition("@")[2]
     try:
         return frozenset({instance.lower(), urlsplit(mastodon_bases(city)(instance)).netloc.lower()})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,9 +17,13 @@ from services.desk.app import Invocation, command, group
 from services.desk.city.profile_check import NO_CREDENTIAL
 from services.desk.connection.link import broker_url
 from services.desk.views.output import errors_console
+from services.desk.words import public_key
 from services.kernel.authority.signing import new_seed
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
+
+if TYPE_CHECKING:
+    from services.provision import CityPlan
 
 app = group("The city folder, and running it.")
 
@@ -29,21 +33,35 @@ def init(
     desk: Invocation,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
     demo: Annotated[bool, typer.Option("--demo", help="Make the demonstration city; asks nothing.")] = False,
+    root: Annotated[
+        list[str] | None,
+        typer.Option("--root", metavar="OFFICER=KEY", help="A root key that its owner holds: public half; once each."),
+    ] = None,
 ) -> int:
     """Make a city folder: settings, officers, keys, profiles.
 
     Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
     the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
     made here: people enrol on their own machines. An existing folder is never overwritten.
+    With --root cao=KEY and --root mcpe=KEY no person's key is made here at all: each made theirs (onevoice keys make),
+    and signs both manifests in authority/ with it (onevoice root sign FILE --key KEY) before the city starts.
     """
     from services.provision import ROOTS, demo_plan, interactive_plan, make_city, store_for
 
+    held = _held_roots(root or [], demo=demo)
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
     plan = replace(plan, store_gb=store_for(folder, demo=demo, here=plan.broker is None))
-    city = make_city(folder, plan, seals=None if demo else {root: _seal(root) for root in ROOTS})
+    seals = None if demo else {} if held else {one: _seal(one) for one in ROOTS}
+    city = make_city(folder, plan, seals=seals, held=held)
 
+    _say_made(desk, city, plan, folder, _to_sign(city) if held else _about_keys(city, demo))
+    return Exit.DONE
+
+
+def _say_made(desk: Invocation, city: City, plan: CityPlan, folder: Path, about_keys: Iterable[str]) -> None:
+    """Say what was made, what is still missing, and what comes next."""
     without = [
         str(path)
         for profile in plan.profiles
@@ -57,7 +75,7 @@ def init(
             Text(f"  officers  {', '.join(officer.id for officer in plan.officers)}"),
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
             *map(Text, _about_tokens(without)),
-            *map(Text, _about_keys(city, demo)),
+            *map(Text, about_keys),
             Text(f"Next: {then} --city {folder}"),
         ):
             out.print(line, soft_wrap=True)
@@ -71,7 +89,6 @@ def init(
         "credentials_missing": without,
     }
     desk.answer(made, draw)
-    return Exit.DONE
 
 
 @command(app, "up", "onevoice up --city mission --port 4300")
@@ -141,6 +158,35 @@ def provision(desk: Invocation) -> int:
     }
     desk.answer(made, draw)
     return Exit.DONE
+
+
+def _held_roots(said: list[str], *, demo: bool) -> dict[str, str]:
+    """Return the public root keys by their officers; empty where none was given.
+
+    Raises:
+        BadInput: ``init.root``, ``key.public``.
+    """
+    from services.provision import ROOTS
+
+    if not said:
+        return {}
+    pairs = [one.partition("=") for one in said]
+    held = {name.strip(): public_key(key, "--root") for name, _, key in pairs}
+    if demo or len(held) < len(said) or set(held) != set(ROOTS) or len(set(held.values())) < len(held):
+        raise BadInput(
+            "init.root",
+            f"--root is given once for each of {' and '.join(ROOTS)}, each with its own key, and not with --demo",
+            "onevoice init DIR --root cao=KEY --root mcpe=KEY; onevoice keys make FILE makes one",
+        )
+    return {name: held[name] for name in ROOTS}
+
+
+def _to_sign(city: City) -> list[str]:
+    manifests = sorted(city.manifest_path.parent.glob("manifest.*.json"))
+    return [
+        "  keys      no person's key is here; each owner of a root key signs both, and then the city starts:",
+        *(f"            onevoice root sign {path} --key THEIR-KEY" for path in manifests),
+    ]
 
 
 def _seal(root: str) -> Callable[[bytes], bytes]:

@@ -58,7 +58,7 @@ async def history(
     end = looked_back(until, now, zone, "until", end=True) if until else now
     if begin >= end:
         raise BadInput("history.time", "--since is not before --until", "--since 2026-01-01 --until 2026-01-31")
-    index = MessageIndex(MOST)
+    index = MessageIndex(MOST, addresses=True)
     async with session.asking(desk, as_) as here:
         for event in await _entries(here, begin):
             index.add(event)

@@ -1,4 +1,4 @@
-"""``onevoice keys``: list, inspect, rotate."""
+"""``onevoice keys``: list, inspect, make, rotate."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from services.desk.commands.enroll import PassphraseFile
 from services.desk.keys import agent, rotation
 from services.desk.keys.code import short_code
 from services.desk.keys.opening import ask_passphrase
-from services.desk.keys.sealed import read_sealed
+from services.desk.keys.sealed import read_sealed, seal_seed
 from services.desk.views.layout import table, table_width
 from services.desk.words import check_id
-from services.kernel.authority.signing import load_key
+from services.kernel.authority.signing import load_key, new_seed, write_key
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
@@ -68,6 +68,28 @@ def inspect(
             out.print(Text(f"{word:<6}{value}"), soft_wrap=True)
 
     desk.answer(one, draw)
+    return Exit.DONE
+
+
+@command(app, "make", "onevoice keys make cao.nk")
+def make(
+    desk: Invocation,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the new key goes, under a passphrase.")],
+    passphrase_file: PassphraseFile = None,
+) -> int:
+    """Make a root key on your own machine, before there is a city: onevoice init --root takes its public half."""
+    if file.exists():
+        raise BadInput("key.exists", f"there is {file} already; a key is never overwritten", "name another file")
+    seed = new_seed()
+    sealed = seal_seed(seed, ask_passphrase("A passphrase for the new key", twice=True, file=passphrase_file))
+    try:
+        write_key(file, sealed.to_bytes().strip())
+    except OSError as error:
+        raise BadInput("key.unwritable", f"cannot write {file}: {error.strerror}", "name another file") from error
+    key = sealed.public_key
+    code = short_code(key)
+    lines = [f"key   {key}", f"code  {code}   read it out to whoever makes the city", f"Keep {file} with you alone."]
+    desk.answer({"key": key, "code": code, "file": str(file)}, lambda out: out.print(Text("\n".join(lines))))
     return Exit.DONE
 
 

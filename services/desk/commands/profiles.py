@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -18,8 +18,8 @@ from schemas.events.desk import BoardQuery
 from services.desk import completion, confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.city import wall
-from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, unwilling
-from services.desk.city.profile_check import NO_CREDENTIAL, examine, keeps_credentials
+from services.desk.city.platforms import ANSWER_SECONDS, AT_ONCE, answers_of
+from services.desk.city.profile_check import NO_CREDENTIAL, budgets_by_profile, examine, keeps_credentials
 from services.desk.commands.profiles_connect import CONNECT_EXAMPLE, connect
 from services.desk.commands.profiles_seal import SEAL_EXAMPLE, seal
 from services.desk.session import Session
@@ -30,6 +30,9 @@ from services.desk.words import check_id
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, Refused, describe
+
+if TYPE_CHECKING:
+    from services.fanout.connectors.contract import Health
 
 app = group("See and check the official profiles.", "onevoice profiles check")
 
@@ -55,20 +58,18 @@ async def check(desk: Invocation, as_: options.AsksAs = None) -> int:
     """
     async with session.asking(desk, as_) as here:
         profiles, city = await _profiles(here), here.city
+        budgets = budgets_by_profile((await here.eoc()).services)
     session.allow(ANSWER_SECONDS * (1 + len(profiles) // AT_ONCE))
     here_alone = {profile.id: examine(city, profile) for profile in profiles}
     # A platform would only say once more what was found here.
     sound = tuple(profile for profile in profiles if here_alone[profile.id].ok)
-    objections = {}
+    answers: dict[str, Health] = {}
     if keeps_credentials(city):
-        objections = await unwilling(city, city.settings.city.website, sound)
+        answers = await answers_of(city, city.settings.city.website, sound)
     else:
         note("The credentials are not here: neither they nor the platforms were looked at. Run it where the city runs.")
-    found = [
-        examine(city, profile, objections[profile.id]) if profile.id in objections else here_alone[profile.id]
-        for profile in profiles
-    ]
-    findings = [asdict(one) | {"problems": list(one.problems)} for one in found]
+    found = [examine(city, one, answers.get(one.id), budgets.get(one.id)) for one in profiles]
+    findings = [asdict(one) | {"problems": list(one.problems), "remarks": list(one.remarks)} for one in found]
     desk.answer(findings, lambda out: shown.profile_findings(out, found))
     return Exit.DONE if all(one.ok for one in found) else Exit.USAGE
 

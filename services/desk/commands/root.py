@@ -15,14 +15,15 @@ from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.authority import Renewal
 from schemas.events.desk import OrderReply
-from schemas.events.envelope import RENEWAL_TYPE, Envelope, Signature
+from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope, Signature
 from schemas.events.passkeys import Assertion
 from services.desk import options, people, session
 from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
-from services.desk.keys.opening import open_keys
+from services.desk.keys.opening import open_key_file, open_keys
 from services.desk.words import public_key
-from services.kernel.authority.signing import seal, verified_by
+from services.kernel.authority.manifest_file import with_signature
+from services.kernel.authority.signing import Signer, seal, verified_by
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, first_fault
 from services.kernel.base.files import write_atomically
@@ -88,11 +89,20 @@ async def renew(
     return Exit.DONE
 
 
-@command(app, "sign", "onevoice root sign next.root --as cao")
-def sign(desk: Invocation, file: File, as_: options.ActsAs = None) -> int:
-    """Sign a renewal with your key; the city need not be up."""
-    draft, city = _read(file), desk.city()
-    signer = open_keys(city, people.acting(as_, city)).signing
+@command(app, "sign", "onevoice root sign next.root --as cao\nonevoice root sign manifest.live.json --key cao.nk")
+def sign(
+    desk: Invocation,
+    file: File,
+    as_: options.ActsAs = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Your key by its file, where you have no city yet.")
+    ] = None,
+) -> int:
+    """Sign a renewal, or a new city's first manifest, with your key; the city need not be up."""
+    signer = open_key_file(key) if key else _signer(desk, as_)
+    if _sign_manifest(desk, file, signer):
+        return Exit.DONE
+    draft = _read(file)
     made = seal(RENEWAL_TYPE, draft.renewal, (signer,))
     others = [one for one in _signatures(draft) if one.keyid != signer.public_key]
     signed = RenewalFile(
@@ -101,6 +111,41 @@ def sign(desk: Invocation, file: File, as_: options.ActsAs = None) -> int:
     _write(file, signed)
     _show(desk, file, signed)
     return Exit.DONE
+
+
+def _signer(desk: Invocation, as_: str | None) -> Signer:
+    city = desk.city()
+    return open_keys(city, people.acting(as_, city)).signing
+
+
+def _sign_manifest(desk: Invocation, file: Path, signer: Signer) -> bool:
+    """Sign a manifest that begins a city, after showing what it gives to whom; false for another file."""
+    try:
+        found = with_signature(file.read_bytes().strip(), signer)
+    except OSError as error:
+        raise BadInput("manifest.missing", f"{file} cannot be read: {error.strerror}", "name its file") from error
+    if found is None:
+        return False
+    manifest, envelope = found
+    roots = [one.public_key for one in manifest.officers if one.public_key]
+    if signer.public_key not in roots:
+        raise BadInput(
+            "root.stranger",
+            f"{signer.public_key} is no key of this manifest; it has {', '.join(roots) or 'none'}",
+            "take the key that onevoice init was given: --key FILE",
+        )
+    _put(file, envelope.to_bytes() + b"\n")
+    signed = sorted(verified_by(envelope, MANIFEST_TYPE))
+
+    def draw(out: Console) -> None:
+        out.print(Text(f"The first manifest of {manifest.city}, realm {manifest.realm}, in {file}"))
+        for one in manifest.officers:
+            said = "signed" if one.public_key in signed else "has not signed" if one.public_key else "enrols later"
+            roles = ", ".join(str(grant.role) for grant in one.grants)
+            out.print(Text(f"  {one.id}  {roles}  {said}"), soft_wrap=True)
+
+    desk.answer({"file": str(file), "realm": manifest.realm, "signed": signed}, draw)
+    return True
 
 
 @command(app, "submit", "onevoice root submit next.root --as mcpe")
@@ -149,7 +194,11 @@ def _read(file: Path) -> RenewalFile:
 
 
 def _write(file: Path, draft: RenewalFile) -> None:
+    _put(file, draft.model_dump_json(by_alias=True, indent=1).encode("utf-8") + b"\n")
+
+
+def _put(file: Path, content: bytes) -> None:
     try:
-        write_atomically(file, draft.model_dump_json(by_alias=True, indent=1).encode("utf-8") + b"\n")
+        write_atomically(file, content)
     except OSError as error:
         raise BadInput("renewal.unwritable", f"cannot write {file}: {error.strerror}", "name another file") from error

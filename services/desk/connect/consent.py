@@ -167,3 +167,11 @@ def lacking(wanted: tuple[str, ...], granted: tuple[str, ...]) -> None:
     if missing:
         hint = "begin again, and leave every box checked; the application may have to ask for them, too"
         raise Refused("connect.rights", f"the platform did not grant: {', '.join(missing)}", hint)
+
+
+def without_answers(wanted: tuple[str, ...], granted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what a credential cannot do that posts and does not answer, as a remark; nothing where it can."""
+    missing = [one for one in wanted if one not in granted]
+    if not missing:
+        return ()
+    return (f"it may post, and not read or answer what people write there: {', '.join(missing)} was not granted",)

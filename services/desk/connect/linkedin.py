@@ -7,13 +7,14 @@ import secrets
 from datetime import timedelta
 
 from services.desk.connect.asked import Asked
-from services.desk.connect.consent import lacking, with_query
+from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.fanout.connectors.linkedin.renewal import Application
 from services.fanout.connectors.linkedin.roles import MAY_POST, RIGHTS
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
+ANSWERS = ("w_organization_social_feed", "r_organization_social_feed")
 _PAGE = re.compile(r"urn:li:organization:([0-9]+)")
 
 
@@ -23,7 +24,8 @@ async def connect(asked: Asked) -> Access:
     client, secret = asked.person.ask("Client ID of the city's application"), asked.secret("Client secret")
     redirect, state = asked.consent.address(), secrets.token_urlsafe(24)
     query = {"response_type": "code", "client_id": client, "redirect_uri": redirect, "state": state}
-    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query | {"scope": " ".join(RIGHTS)})
+    query["scope"] = " ".join(RIGHTS + ANSWERS)
+    login = with_query(f"{section.site.rstrip('/')}/oauth/v2/authorization", query)
     code = await asked.consent.given(login, name="code", must=("state", state))
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
     form |= {"client_id": client, "client_secret": secret}
@@ -35,12 +37,13 @@ async def connect(asked: Asked) -> Access:
     expires = SystemClock().now().replace(microsecond=0)
     expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
     page, refresh = await _page(asked, token), answer.get("refresh_token")
+    remarks = without_answers(ANSWERS, granted)
     if not isinstance(refresh, str) or not refresh:
-        return Access(token, page, granted, expires)
+        return Access(token, page, granted, expires, remarks)
     calls.hide(refresh)
     # The year begins with the login, and no renewal makes it longer.
     days = int(answer.get("refresh_token_expires_in") or 0) // 86_400
-    remarks = (f"it is renewed by itself for {days} days",) if days else ()
+    remarks += (f"it is renewed by itself for {days} days",) if days else ()
     return Access(token, page, granted, expires, remarks, Application(client, secret, refresh).kept())
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.desk.connect.asked import Asked
-from services.desk.connect.consent import lacking, with_query
+from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.fanout.connectors.threads.connector import RIGHTS as THREADS
 from services.kernel.base.city_platforms import FacebookSection, InstagramSection, ThreadsSection
@@ -17,7 +17,12 @@ from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Refused
 
 PAGES = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
+PAGES_ANSWER = ("pages_read_user_content", "pages_manage_engagement")
 INSTAGRAM = ("instagram_business_basic", "instagram_business_content_publish")
+INSTAGRAM_ANSWER = ("instagram_business_manage_comments",)
+YEAR_9999 = 253_370_764_800
+"""Unix seconds; later ones no calendar of ours has."""
+
 _OF_A_PERSON = "it is a person's: it ends when that person changes the password or leaves the Page"
 
 
@@ -45,7 +50,7 @@ async def facebook(asked: Asked) -> Access:
     section: FacebookSection = asked.city.settings.facebook
     base, calls = f"{section.server.rstrip('/')}/{section.version}", asked.calls
     login = f"{section.site.rstrip('/')}/{section.version}/dialog/oauth"
-    code = await _agreed(asked, login, PAGES)
+    code = await _agreed(asked, login, PAGES + PAGES_ANSWER)
     short = await calls.json("the code", "GET", base, "/oauth/access_token", query=code.form)
     exchange = {"grant_type": "fb_exchange_token", "client_id": code.client, "client_secret": code.secret}
     exchange["fb_exchange_token"] = calls.text(short, "access_token", "the code")
@@ -63,7 +68,8 @@ async def facebook(asked: Asked) -> Access:
     facts = told.get("data") or {}
     granted = _names(facts.get("scopes"))
     lacking(PAGES, granted)
-    return Access(token, str(page["id"]), granted, _moment(facts.get("expires_at")), (_OF_A_PERSON,))
+    remarks = (_OF_A_PERSON, *without_answers(PAGES_ANSWER, granted))
+    return Access(token, str(page["id"]), granted, _moment(facts.get("expires_at")), remarks)
 
 
 async def threads(asked: Asked) -> Access:
@@ -89,15 +95,16 @@ async def instagram(asked: Asked) -> Access:
     """Get a token of 60 days for a professional account."""
     section: InstagramSection = asked.city.settings.instagram
     calls, base = asked.calls, section.server.rstrip("/")
-    code = await _agreed(asked, f"{section.site.rstrip('/')}/oauth/authorize", INSTAGRAM)
+    code = await _agreed(asked, f"{section.site.rstrip('/')}/oauth/authorize", INSTAGRAM + INSTAGRAM_ANSWER)
     form = code.form | {"grant_type": "authorization_code"}
     body = await calls.json("the code", "POST", section.login, "/oauth/access_token", form=form)
     # Meta's documents show the fields in a list of one; it was seen to answer with them alone.
     first = body["data"][0] if isinstance(body.get("data"), list) and body["data"] else body
     short, granted = calls.text(first, "access_token", "the code"), _names(first.get("permissions"))
     lacking(INSTAGRAM, granted)
+    remarks = without_answers(INSTAGRAM_ANSWER, granted)
     token, expires = await _longer(asked, base, "ig_exchange_token", code.secret, short)
-    return await _named(asked, f"{base}/{section.version}", "user_id", Access(token, "", granted, expires))
+    return await _named(asked, f"{base}/{section.version}", "user_id", Access(token, "", granted, expires, remarks))
 
 
 async def _agreed(asked: Asked, login: str, scopes: tuple[str, ...]) -> _Code:
@@ -124,7 +131,7 @@ async def _named(asked: Asked, base: str, key: str, access: Access) -> Access:
     me = await asked.calls.json("whose token it is", "GET", base, "/me", token=access.credential, query=query)
     account, name = (asked.calls.text(me, one, "whose token it is") for one in (key, "username"))
     asked.same(account, asked.account)
-    return Access(access.credential, account, access.may, access.expires, (f"the account is @{name}",))
+    return Access(access.credential, account, access.may, access.expires, (f"the account is @{name}", *access.remarks))
 
 
 def _chosen(asked: Asked, pages: list[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -153,5 +160,5 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return a time from Unix seconds; 0: it does not end."""
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int) and value > 0 else None
+    """Return a time from Unix seconds; 0, or one that no calendar has: it does not end."""
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int) and 0 < value < YEAR_9999 else None

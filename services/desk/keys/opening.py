@@ -53,6 +53,21 @@ def open_keys(city: City, user: str) -> PersonKeys:
     return PersonKeys(made[signing], made[login])
 
 
+def open_key_file(path: Path) -> Signer:
+    """Open a key by its file, wherever that lies.
+
+    Raises:
+        BadInput: as ``load_key``; ``key.locked`` where nobody can be asked, ``key.passphrase``.
+    """
+    sealed = read_sealed(path)
+    if sealed is None:
+        return load_key(path)
+    _check_mode(path)
+    if sealed.public_key in held(socket_path())[0]:
+        return _of_agent(path, sealed)
+    return Signer(sealed.open(ask_passphrase(f"Passphrase of {path.name}")))
+
+
 def _of_agent(path: Path, one: SealedKey | None) -> Signer:
     return AgentSigner(one.public_key, socket_path()) if one else load_key(path)
 

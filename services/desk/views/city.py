@@ -11,8 +11,9 @@ from rich.text import Text
 from schemas.events.authority import Profile
 from schemas.events.desk import EocView, OfficerView
 from services.desk.views import advice
-from services.desk.views.health import Level, Line, ProfileCheck
+from services.desk.views.health import Level, Line
 from services.desk.views.layout import table, table_width, width
+from services.desk.views.profile_findings import ProfileCheck
 from services.desk.views.timetext import local
 
 _LEVEL_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -63,10 +64,10 @@ def profiles(console: Console, found: Sequence[Profile]) -> None:
 
 def profile_findings(console: Console, found: Sequence[ProfileCheck]) -> None:
     """Show which profiles can be posted to, and what to fix with the others: each trouble once, with its profiles."""
-    rows = table("profile", "", "what to fix")
+    rows = table("profile", "", "what was found")
     for one in found:
         if one.ok:
-            rows.add_row(Text(one.id), Text("ok", style="green"), "")
+            rows.add_row(Text(one.id), Text("ok", style="green"), Text("; ".join(one.remarks), style="dim"))
     troubles: dict[str, list[str]] = {}
     for one in found:
         if not one.ok:

@@ -14,6 +14,7 @@ from schemas.events.outside import OutsideView
 from services.desk.city.last_verified import LastVerified
 from services.desk.views import unconfirmed
 from services.desk.views.outcome import expiry_of
+from services.desk.views.profile_findings import ProfileCheck
 from services.desk.views.timetext import ago, in_city_time, local
 from services.kernel.base.errors import Exit
 from services.kernel.measures.city_measures import token_end
@@ -47,15 +48,6 @@ class Line:
     mend: str = ""
     unreachable: bool = False
     unproven: bool = False
-
-
-@dataclass(frozen=True)
-class ProfileCheck:
-    """What the check found on one profile: empty ``problems`` means that it can be posted to."""
-
-    id: str
-    ok: bool
-    problems: tuple[str, ...]
 
 
 def unconfirmed_posts(views: Iterable[RequestView]) -> Line:

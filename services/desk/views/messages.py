@@ -28,9 +28,9 @@ _ENDS = frozenset({"correct", "recall", "all_clear"})
 """What makes an earlier message hold no more."""
 
 
-@dataclass
+@dataclass(slots=True)
 class MessageLine:
-    """One message in a list. ``posts``: the profiles that carry it, and the address of each."""
+    """One message in a list. ``posts``: the profiles that carry it; ``addresses``: where, if its index keeps them."""
 
     request_id: str
     seq: int
@@ -46,7 +46,8 @@ class MessageLine:
     language: str | None
     not_before: datetime | None = None
     outcome: str = ""
-    posts: dict[str, str] = field(default_factory=dict)
+    posts: tuple[str, ...] = ()
+    addresses: dict[str, str] = field(default_factory=dict)
     ended_by: str | None = None
 
     def became(self) -> str:
@@ -67,10 +68,14 @@ class MessageLine:
 
 
 class MessageIndex:
-    """The newest messages, oldest first, ``kept`` of them at most; ``older``, if there is one, takes those before."""
+    """The newest messages, oldest first, ``kept`` of them at most; ``older``, if there is one, takes those before.
 
-    def __init__(self, kept: int = KEPT, older: MessageIndex | None = None) -> None:
+    An address of each post is most of what a message takes: they are kept only where they are wanted (``addresses``).
+    """
+
+    def __init__(self, kept: int = KEPT, older: MessageIndex | None = None, *, addresses: bool = False) -> None:
         self._kept = kept
+        self._addresses = addresses
         self.older = older
         self._lines: dict[str, MessageLine] = {}
         self._early: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
@@ -106,7 +111,7 @@ class MessageIndex:
             request_id,
             event.seq,
             event.at,
-            str(body["author"]),
+            sys.intern(str(body["author"])),
             " ".join(str(body["text"]).split()),
             body.get("severity"),
             bool(body.get("crisis")),
@@ -126,7 +131,10 @@ class MessageIndex:
         if kind == "verdict":
             line.outcome = str(body["outcome"])
         if kind == "receipt" and profile != MIRROR and body["outcome"] in ("delivered", "recalled"):
-            line.posts[sys.intern(profile)] = str(body.get("url") or "")
+            if profile not in line.posts:
+                line.posts += (sys.intern(profile),)
+            if self._addresses:
+                line.addresses[profile] = str(body.get("url") or "")
             earlier = self.line(line.about or "")
             if earlier is not None and line.act in _ENDS:
                 earlier.ended_by = line.request_id
@@ -205,6 +213,6 @@ def line_json(line: MessageLine) -> dict[str, Any]:
         "about": line.about,
         "ends": utc(line.ends) if line.ends else None,
         "outcome": line.outcome or None,
-        "posts": dict(sorted(line.posts.items())),
+        "posts": dict(sorted(line.addresses.items())),
         "ended_by": line.ended_by,
     }

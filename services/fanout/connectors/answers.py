@@ -1,8 +1,11 @@
-"""What the connectors of social networks answer alike: at the door, before a repeat, and of a thread that stopped."""
+"""What the connectors of social networks have alike: at the door, before a repeat, of threads, and of answers."""
 
 from __future__ import annotations
 
-from services.fanout.connectors.contract import CannotTell, Cause, Permanent, Posted, Retryable, Unknown
+from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Posted, Retryable, Unknown
+
+NOT_OURS = Permanent("what it answers is not a post of this platform")
+GONE = Permanent("the post that it answers is not there, or this profile may not see it")
 
 
 def not_let_in(why: Retryable | Permanent) -> CannotTell:
@@ -27,3 +30,16 @@ def stopped(
     if isinstance(result, Permanent):
         return Permanent(reason, begun=begun)
     return Retryable(reason, result.after, begun=begun, cause=result.cause)
+
+
+def answered(intent: Intent) -> str:
+    """Return the address that an intent answers; of what follows an answer, the one that the answer had.
+
+    For connectors that do not declare ``reply``: their ``Intent.follows`` is an address.
+    """
+    return intent.content.answers or intent.follows
+
+
+def on_hold(why: CannotTell) -> Retryable:
+    """Say that nothing was sent, since what it answers cannot be looked up now."""
+    return Retryable(why.reason, why.after, cause=why.cause or Cause.HOST)

@@ -26,6 +26,7 @@ from services.fanout.connectors.webhook.connector import WebhookConnector
 from services.fanout.connectors.website.connector import WebsiteConnector
 from services.fanout.connectors.website.pages import Site
 from services.fanout.connectors.x.connector import XConnector
+from services.fanout.connectors.x.costs import CallCosts
 from services.kernel.base.city import City
 from services.kernel.base.settings_now import settings_now
 
@@ -51,9 +52,14 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "teams": TeamsConnector(city.token_path),
         "telegram": TelegramConnector(telegram.server, city.token_path, site=telegram.site),
         "threads": _threads(city, website),
-        "x": XConnector(city.settings.x.server, city.token_path, site=city.settings.x.site),
+        "x": _x(city),
         "webhook": WebhookConnector(endpoints.__getitem__, city.token_path, source=website, realm=city.realm),
     }
+
+
+def _x(city: City) -> XConnector:
+    section = city.settings.x
+    return XConnector(section.server, city.token_path, site=section.site, costs=CallCosts.of(city))
 
 
 def _linkedin(city: City) -> LinkedInConnector:

@@ -2,7 +2,8 @@
 
 X answers no question for the credit that is left, and refuses everything once it is used up: so what we post is counted
 from the ledger against what the city set. Prices (USD, docs.x.com, 2026): a post 0.015, with an address 0.20, a repost
-0.015. What is read or deleted is not counted: the reserve covers it.
+0.015, a post that is read 0.005, one that is deleted 0.010. What is posted is counted from the ledger, by all copies;
+what is read or deleted by whoever made the call (services.fanout.connectors.x.costs).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from schemas.events.requests import PlatformContent
 
 POST_USD, LINK_USD, REPOST_USD = 0.015, 0.20, 0.015
+READ_USD, DELETE_USD = 0.005, 0.010
 _LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 
 
@@ -31,17 +33,26 @@ def month_of(now: datetime) -> datetime:
 
 @dataclass
 class Credit:
-    """A month's credit: ``monthly`` in all, of which routine messages leave ``reserve``."""
+    """A month's credit: ``monthly`` in all, of which routine messages leave ``reserve``.
+
+    ``spent`` went for posts, ``aside`` for what was read and deleted.
+    """
 
     monthly: float
     reserve: float
     month: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
     spent: float = 0.0
+    aside: float = 0.0
+
+    def note_aside(self, whole: float, now: datetime) -> None:
+        """Note what this month's reads and deletions cost by now, in all."""
+        self._turn(now)
+        self.aside = whole
 
     def left(self, now: datetime) -> float:
         """Return what is left of this month's credit, the reserve included; never less than nothing."""
         self._turn(now)
-        return max(0.0, self.monthly - self.spent)
+        return max(0.0, self.monthly - self.spent - self.aside)
 
     def take(self, cost: float, now: datetime, *, urgent: bool) -> bool:
         """Spend it and return True; False where a routine message would use up the reserve.
@@ -61,4 +72,4 @@ class Credit:
 
     def _turn(self, now: datetime) -> None:
         if month_of(now) != self.month:
-            self.month, self.spent = month_of(now), 0.0
+            self.month, self.spent, self.aside = month_of(now), 0.0, 0.0

@@ -10,6 +10,7 @@ from schemas import subjects
 from schemas.events.authority import Profile
 from schemas.events.deliveries import Attempt
 from schemas.events.requests import Request
+from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import LINK_USD, Credit, cost_of, month_of
 from services.kernel.authority.post_authorization import content_of, rendering_for
 from services.kernel.base.city_platforms import XSection
@@ -17,16 +18,19 @@ from services.kernel.fold.reading import parse
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
-_X = "x"
+PREPAID = "x"
+"""The platform whose calls cost money."""
+
 _KEY = "credit"
 
 
 class PrepaidCredit:
-    """Counts what posts on X cost; without a number of the city's it lets everything through."""
+    """Counts what calls of X cost; without a number of the city's it lets everything through."""
 
-    def __init__(self, runtime: Runtime, section: XSection) -> None:
+    def __init__(self, runtime: Runtime, section: XSection, costs: CallCosts | None = None) -> None:
         self._runtime = runtime
         self._lead = section.lead
+        self._costs = costs
         monthly = section.credit_usd
         self._credit = Credit(monthly, min(section.reserve_usd, monthly)) if monthly is not None else None
 
@@ -44,7 +48,7 @@ class PrepaidCredit:
         until = runtime.fold.seq
         after = await runtime.ledger.first_since(month_of(runtime.clock.now())) - 1
         spent: list[tuple[float, datetime]] = []
-        for profile in [one for one in runtime.control.profiles.values() if one.platform == _X]:
+        for profile in [one for one in runtime.control.profiles.values() if one.platform == PREPAID]:
             attempts, _ = subjects.posted_to(profile.id)
             for entry in await runtime.ledger.history(attempts, after):
                 request = await runtime.ledger.last(subjects.request(subjects.place_of(entry.subject).request_id))
@@ -54,9 +58,9 @@ class PrepaidCredit:
 
     def take(self, request: Request, profile: Profile, *, urgent: bool) -> str | None:
         """Spend what a post costs; return why it waits, None where it may go."""
-        if self._credit is None or profile.platform != _X:
+        if self._credit is None or profile.platform != PREPAID:
             return None
-        now = self._runtime.clock.now()
+        now = self._counted()
         went = self._credit.take(self._cost(request, profile), now, urgent=urgent)
         self._report()
         if went:
@@ -65,19 +69,30 @@ class PrepaidCredit:
 
     def give_back(self, request: Request, profile: Profile) -> None:
         """Count a post that was not sent after all as not spent."""
-        if self._credit is not None and profile.platform == _X:
+        if self._credit is not None and profile.platform == PREPAID:
             now = self._runtime.clock.now()
             self._credit.charge(-self._cost(request, profile), now, now)
 
     def note_attempt(self, attempt: Attempt, request: Request, profile: Profile) -> None:
         """Count another copy's attempt."""
-        if self._credit is not None and profile.platform == _X:
+        if self._credit is not None and profile.platform == PREPAID:
             self._credit.charge(self._cost(request, profile), attempt.at, self._runtime.clock.now())
 
     def measures(self) -> Iterator[Measure]:
         """Yield what is left."""
         if self._credit is not None:
-            yield Measure("onevoice_credit_left_usd", self._credit.left(self._runtime.clock.now()), {"platform": _X})
+            yield Measure("onevoice_credit_left_usd", self._credit.left(self._counted()), {"platform": PREPAID})
+
+    def left(self) -> float | None:
+        """Return what is left of the month's credit in USD, the reserve included; None: it is not counted."""
+        return self._credit.left(self._counted()) if self._credit is not None else None
+
+    def _counted(self) -> datetime:
+        """Take in what was read and deleted by now; return the time."""
+        now = self._runtime.clock.now()
+        if self._credit is not None and self._costs is not None:
+            self._credit.note_aside(self._costs.spent(now), now)
+        return now
 
     def _cost(self, request: Request, profile: Profile) -> float:
         if request.act == "recall":
@@ -88,7 +103,7 @@ class PrepaidCredit:
         return cost_of(content, repost=reposts)
 
     def _report(self) -> None:
-        troubles, now = self._runtime.health.troubles, self._runtime.clock.now()
+        troubles, now = self._runtime.health.troubles, self._counted()
         credit = self._credit
         if credit is None or credit.left(now) - LINK_USD >= credit.reserve:
             troubles.pop(_KEY, None)

@@ -109,6 +109,11 @@ class HostRegistry:
             for profile, part in host.quota.left_of(now).items():
                 yield Measure("onevoice_account_quota_left_ratio", part, {"profile": profile})
 
+    def quotas_left(self) -> dict[str, float]:
+        """Return what is left of each profile's posts by its platform's own word (0 to 1)."""
+        now = self._runtime.clock.monotonic()
+        return {name: left for host in self._hosts.values() for name, left in host.quota.left_of(now).items()}
+
     def of(self, profile: Profile) -> Host:
         """Return the host that a profile's posts go to."""
         name = host_of(profile)

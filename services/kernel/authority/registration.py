@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fido2 import cbor
-from fido2.server import Fido2Server
-from fido2.webauthn import AuthenticatorData, PublicKeyCredentialRpEntity, RegistrationResponse
 from pydantic import ValidationError
 
 from schemas import canonical
 from schemas.events.passkeys import Passkey, WebPlace, credential_id
 from services.kernel.base.errors import BadInput, first_fault
+
+if TYPE_CHECKING:
+    from fido2.webauthn import AuthenticatorData
 
 ALGORITHMS = (-7, -8)
 """What a browser is asked for, by COSE number, in this order: ES256, EdDSA."""
@@ -38,6 +38,10 @@ def passkey_from(answer: Mapping[str, Any], challenge: bytes, place: WebPlace, l
         BadInput: ``passkey.registration``: made elsewhere, for another challenge, in a frame, without the person, or
             not to be read; ``passkey.kind``: with a key or a name that is not taken.
     """
+    # Imported here: six megabytes, for what few days in a city's life need.
+    from fido2.server import Fido2Server
+    from fido2.webauthn import PublicKeyCredentialRpEntity, RegistrationResponse
+
     rp = PublicKeyCredentialRpEntity(id=place.rp_id, name=place.rp_id)
     server = Fido2Server(rp, verify_origin=place.origin.__eq__)
     state = {"challenge": credential_id(challenge), "user_verification": "required"}
@@ -53,6 +57,8 @@ def passkey_from(answer: Mapping[str, Any], challenge: bytes, place: WebPlace, l
 
 
 def _passkey(data: AuthenticatorData, place: WebPlace, label: str) -> Passkey:
+    from fido2 import cbor
+
     made = data.credential_data
     if made is None:
         raise BadInput("passkey.registration", "the device's answer holds no key", _AGAIN)
@@ -63,7 +69,7 @@ def _passkey(data: AuthenticatorData, place: WebPlace, label: str) -> Passkey:
             credential=credential_id(made.credential_id),
             label=label,
             public_key=base64.b64encode(cbor.encode(dict(made.public_key))).decode("ascii"),
-            device_bound=not data.flags & AuthenticatorData.FLAG.BE,
+            device_bound=not data.flags & data.FLAG.BE,
         )
     except ValidationError as error:
         said = "use another device or security key, or give a plain name of at most 60 characters"

@@ -39,8 +39,8 @@ class Source(Protocol):
         """Hand each new entry over as it is stored; some may be missing."""
         ...
 
-    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
-        """Yield what is above a sequence and fits a filter, in order, in batches; raises Unreachable."""
+    def entries(self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH) -> AsyncIterator[list[Entry]]:
+        """Yield what is above a sequence and fits a filter, in order, ``size`` at a time; raises Unreachable."""
         ...
 
     async def shape(self) -> Shape:
@@ -87,14 +87,16 @@ class NatsSource:
             subjects.FEED_ALL, cb=heard, pending_msgs_limit=1_000_000, pending_bytes_limit=512 * 1024 * 1024
         )
 
-    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+    async def entries(
+        self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH
+    ) -> AsyncIterator[list[Entry]]:
         """Read by batch direct get until a batch comes back short."""
         while True:
-            batch = await self._batch({"seq": after + 1, "batch": BATCH, "next_by_subj": pattern})
+            batch = await self._batch({"seq": after + 1, "batch": size, "next_by_subj": pattern})
             if batch:
                 yield batch
                 after = batch[-1].seq
-            if len(batch) < BATCH:
+            if len(batch) < size:
                 return
 
     async def shape(self) -> Shape:
@@ -130,7 +132,7 @@ class NatsSource:
                 await self._client.publish(
                     f"{self._api}.DIRECT.GET.{streams.LEDGER}", json.dumps(query).encode(), reply=inbox
                 )
-                while len(found) < BATCH:
+                while len(found) < query["batch"]:
                     message = await subscription.next_msg(timeout=SILENCE_SECONDS)
                     if _status(message) is not None:
                         break

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
 from schemas import flow
-from schemas.events.broadcasts import ProfileTrouble
+from schemas.events.broadcasts import ProfileBudget, ProfileTrouble
 from schemas.events.desk import PostWait, ServiceHealth
 from services.kernel.base.alarms import Alarms
 from services.kernel.base.clock import Clock
@@ -26,7 +26,8 @@ class HealthReporter:
     """The heartbeat.
 
     ``trouble`` and ``troubles`` (by key) are what a person should know; ``waits`` returns what posts wait for,
-    ``profiles`` which could not be posted to, ``measures`` what the service itself measures (services.kernel.measures).
+    ``profiles`` which could not be posted to, ``budgets`` what is left for their posts, ``measures`` what the service
+    itself measures (services.kernel.measures).
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class HealthReporter:
         self.troubles: dict[str, str] = {}
         self.waits: Callable[[], tuple[PostWait, ...]] = tuple
         self.profiles: Callable[[], tuple[ProfileTrouble, ...]] = tuple
+        self.budgets: Callable[[], tuple[ProfileBudget, ...]] = tuple
         self.measures: Callable[[], Iterable[Measure]] = tuple
         self._row, self._instance, self._clock, self._bus = row, instance, clock, bus
         self._facts, self._projection, self._watch, self._alarms = facts, projection, watch, alarms
@@ -63,6 +65,7 @@ class HealthReporter:
                 trouble="; ".join(self.all_troubles()) or None,
                 waits=self.waits(),
                 profiles=self.profiles() or None,
+                budgets=self.budgets() or None,
             ),
         )
 

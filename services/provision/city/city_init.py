@@ -13,6 +13,7 @@ from pathlib import Path
 from schemas import flow
 from schemas.events.authority import Manifest, Officer, Profile, Realm, System
 from schemas.events.envelope import MANIFEST_TYPE
+from services.kernel.authority.manifest_file import unsigned
 from services.kernel.authority.signing import Signer, new_seed, seal, write_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.clock import Clock, SystemClock
@@ -54,12 +55,19 @@ class _RealmKeys:
     provision: _Key
     doctor: _Key
     web: _Key
+    roots: Mapping[str, str]
 
     @classmethod
-    def fresh(cls, plan: CityPlan, seals: Seals | None) -> _RealmKeys:
-        """Make a key for each user; with ``seals`` for no person but the roots, and no system: the others enrol."""
+    def fresh(cls, plan: CityPlan, seals: Seals | None, held: Mapping[str, str]) -> _RealmKeys:
+        """Make a key for each user; with ``seals`` for no person but the roots, and no system: the others enrol.
+
+        ``held``: the public root keys that their owners hold already, by officer; none is made for these.
+        """
+        made = [one.id for one in plan.officers if seals is None or one.id in ROOTS]
+        people = {name: _Key() for name in made if name not in held}
         return cls(
-            people={officer.id: _Key() for officer in plan.officers if seals is None or officer.id in ROOTS},
+            people=people,
+            roots={root: held.get(root) or people[root].public for root in ROOTS},
             systems={system.id: _Key() for system in plan.systems} if seals is None else {},
             services={row.user: _Key() for row in flow.SERVICES},
             provision=_Key(),
@@ -70,7 +78,7 @@ class _RealmKeys:
     def public_of(self, officer: str) -> str | None:
         """Return an officer's public key; None for who enrols later."""
         key = self.people.get(officer)
-        return key.public if key is not None else None
+        return key.public if key is not None else self.roots.get(officer)
 
     def write(self, city: City, seals: Seals | None) -> None:
         """Write the keys into the city folder, mode 0600 in folders of mode 0700."""
@@ -86,11 +94,19 @@ class _RealmKeys:
             write_key(path, content)
 
 
-def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None, seals: Seals | None = None) -> City:
+def make_city(
+    folder: Path,
+    plan: CityPlan,
+    clock: Clock | None = None,
+    seals: Seals | None = None,
+    held: Mapping[str, str] | None = None,
+) -> City:
     """Make a city folder from a plan and return it (realm live).
 
     Without ``seals`` it holds everybody's keys, in clear: a demonstration. With them it holds those of the roots alone,
     each as its owner's seal makes it; everybody else is in the manifest without a key, and enrols, as systems do.
+    ``held`` maps each root to the public key that its owner holds already: then it holds no person's key, and nobody
+    has signed its manifests yet (``onevoice root sign``).
 
     Raises:
         BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
@@ -102,7 +118,7 @@ def make_city(folder: Path, plan: CityPlan, clock: Clock | None = None, seals: S
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building.mkdir(mode=0o700)
-        _build(building, folder, plan, clock or SystemClock(), seals)
+        _build(building, folder, plan, clock or SystemClock(), {} if held else seals, held or {})
         building.rename(folder)
     except OSError as error:
         raise BadInput(
@@ -153,14 +169,13 @@ def _refuse_twice(what: str, names: list[str]) -> None:
         raise BadInput("init.twice", f"the {what} {twice!r} is given twice", "give each its own name")
 
 
-def _build(folder: Path, final: Path, plan: CityPlan, clock: Clock, seals: Seals | None) -> None:
+def _build(
+    folder: Path, final: Path, plan: CityPlan, clock: Clock, seals: Seals | None, held: Mapping[str, str]
+) -> None:
     for name in ("keys", "secrets", "var"):
         (folder / name).mkdir(mode=0o700)
-    keys = {realm: _RealmKeys.fresh(plan, seals) for realm in REALMS}
-    authority = {
-        realm: ([made.people[root].public for root in ROOTS], made.services["audit"].public)
-        for realm, made in keys.items()
-    }
+    keys = {realm: _RealmKeys.fresh(plan, seals, held) for realm in REALMS}
+    authority = {realm: (list(made.roots.values()), made.services["audit"].public) for realm, made in keys.items()}
     (folder / "city.toml").write_text(city_toml(plan, authority), encoding="utf-8")
     (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")
     city = load_city(folder)
@@ -178,9 +193,10 @@ def _write_realm(city: City, plan: CityPlan, keys: _RealmKeys, clock: Clock, sea
     """Write a realm's keys and its signed manifest; return its NATS users."""
     keys.write(city, seals)
     manifest = _manifest(plan, city.realm, keys, clock)
-    signed = seal(MANIFEST_TYPE, manifest, tuple(keys.people[root].signer for root in ROOTS))
+    signers = tuple(keys.people[root].signer for root in ROOTS if root in keys.people)
+    signed = seal(MANIFEST_TYPE, manifest, signers).to_bytes() if signers else unsigned(manifest)
     city.manifest_path.parent.mkdir(exist_ok=True)
-    city.manifest_path.write_bytes(signed.to_bytes() + b"\n")
+    city.manifest_path.write_bytes(signed + b"\n")
     public = {name: key.public for name, key in keys.services.items()}
     people, systems = manifest.officers, manifest.systems
     return RealmUsers.of(

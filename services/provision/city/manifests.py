@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.canonical import StrictJsonError
 from schemas.events.authority import Manifest
 from schemas.events.envelope import MANIFEST_TYPE, Envelope
+from services.kernel.authority.manifest_file import is_unsigned
 from services.kernel.authority.signing import verified_by
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Unproven
@@ -15,10 +16,14 @@ def read_envelope(city: City) -> Envelope:
 
     Raises:
         BadInput: ``manifest.missing``, ``manifest.malformed``.
+        Unproven: ``manifest.signature``, nobody has signed it yet.
     """
     path = city.manifest_path
     try:
-        return Envelope.from_bytes(path.read_bytes().strip())
+        raw = path.read_bytes().strip()
+        if is_unsigned(raw):
+            raise _too_few(city, 0)
+        return Envelope.from_bytes(raw)
     except OSError as error:
         raise BadInput(
             "manifest.missing", f"{path} cannot be read: {error.strerror}", "restore it from a backup"
@@ -38,11 +43,7 @@ def read_manifest(city: City) -> Manifest:
     authority = city.authority
     signed = verified_by(envelope, MANIFEST_TYPE) & frozenset(authority.root_keys)
     if len(signed) < authority.threshold:
-        raise Unproven(
-            "manifest.signature",
-            f"{city.manifest_path} has {len(signed)} of {authority.threshold} signatures by root keys",
-            "restore the manifest from a backup, or have cao and mcpe sign a new one",
-        )
+        raise _too_few(city, len(signed))
     try:
         manifest = Manifest.from_bytes(envelope.payload_bytes())
     except (StrictJsonError, ValueError) as error:
@@ -52,3 +53,11 @@ def read_manifest(city: City) -> Manifest:
             "manifest.realm", f"{city.manifest_path} is for the realm {manifest.realm}", "put the right one there"
         )
     return manifest
+
+
+def _too_few(city: City, signed: int) -> Unproven:
+    return Unproven(
+        "manifest.signature",
+        f"{city.manifest_path} has {signed} of {city.authority.threshold} signatures by root keys",
+        "have each owner of a root key sign it: onevoice root sign FILE --key THEIR-KEY; or restore it from a backup",
+    )

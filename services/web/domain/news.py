@@ -6,6 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from schemas.events.desk import BoardEvent
@@ -27,7 +28,7 @@ _ORDERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class News:
     """What happened; ``what`` is empty where a person need not read it. ``request_id`` may be empty."""
 
@@ -43,11 +44,11 @@ def news_of(event: BoardEvent) -> News:
     try:
         line = line_of(event)
         if line is not None:
-            return News(event.seq, event.at, line.request_id, line.who, line.what)
+            return News(event.seq, event.at, intern(line.request_id), intern(line.who), intern(line.what))
         who, what = _control(event.body) if place_of(event.subject).kind == "control" else ("", "")
     except (KeyError, ValueError, TypeError, IndexError):
         who, what = "", ""
-    return News(event.seq, event.at, place_of(event.subject).request_id, who, what)
+    return News(event.seq, event.at, intern(place_of(event.subject).request_id), who, what)
 
 
 def _control(body: dict[str, Any]) -> tuple[str, str]:

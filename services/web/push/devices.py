@@ -7,11 +7,9 @@ import re
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Field, StringConstraints, ValidationError
 
 from schemas.canonical import StrictJsonError
@@ -21,6 +19,9 @@ from services.kernel.base.errors import BadInput, Refused
 from services.kernel.base.files import write_atomically
 from services.web.push.sealing import SECRET_BYTES, key_of
 from services.web.sessions import WebSession
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 MOST_DEVICES = 10
 """Of one officer."""
@@ -64,6 +65,9 @@ class WokenDevices:
 
     def key(self) -> ec.EllipticCurvePrivateKey:
         """Return the key of these pages (VAPID), made at the first call; raises BadInput ``push.key``."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         path = self._folder / "vapid.pem"
         try:
             if not path.exists():

@@ -9,14 +9,11 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+if TYPE_CHECKING:  # and in the functions: seven megabytes, where nobody is woken
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 SALT_BYTES = SECRET_BYTES = 16
 POINT_BYTES = 65
@@ -32,6 +29,8 @@ TOKEN_LIFETIME = timedelta(hours=12)
 
 def point(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return a public key as the 65 bytes of an uncompressed point of P-256."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
@@ -39,6 +38,8 @@ def key_of(raw: bytes) -> ec.EllipticCurvePublicKey:
     """Return the public key of such bytes; raises ValueError."""
     if len(raw) != POINT_BYTES:
         raise ValueError("a browser's key has 65 bytes")
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
 
 
@@ -55,6 +56,9 @@ def sealed(text: bytes, browser: bytes, secret: bytes, salt: bytes, own: ec.Elli
     Raises:
         ValueError: something has not its length, or is no point.
     """
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     if len(text) > MOST_BYTES or len(secret) != SECRET_BYTES or len(salt) != SALT_BYTES:
         raise ValueError("a notice has 3,000 bytes at most, a secret and a salt have 16")
     key, nonce = derived(own.exchange(ec.ECDH(), key_of(browser)), browser, point(own.public_key()), secret, salt)
@@ -70,11 +74,18 @@ def derived(shared: bytes, browser: bytes, sender: bytes, secret: bytes, salt: b
 
 
 def _hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 
 def vapid(key: ec.EllipticCurvePrivateKey, endpoint: str, subject: str, now: datetime) -> str:
     """Return the Authorization header for a push service: a token for its origin, signed by our key (RFC 8292)."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     parts = urlsplit(endpoint)
     claims = {
         "aud": f"{parts.scheme}://{parts.netloc}",

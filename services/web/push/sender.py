@@ -6,13 +6,16 @@ import json
 import os
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import aiohttp
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.kernel.base.tls import public_context
 from services.web.push.devices import WokenDevice
 from services.web.push.sealing import SALT_BYTES, sealed, vapid
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 SECONDS = 10.0
 LIVES_SECONDS = 3_600
@@ -31,6 +34,8 @@ async def send(
     device: WokenDevice, key: ec.EllipticCurvePrivateKey, subject: str, said: dict[str, str], now: datetime
 ) -> PushOutcome:
     """Send one notice, sealed for the device alone. ``subject``: whom a push service may ask (RFC 8292, 2.1)."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     browser, secret = device.keys()
     text = json.dumps(said, ensure_ascii=False).encode()
     body = sealed(text, browser, secret, os.urandom(SALT_BYTES), ec.generate_private_key(ec.SECP256R1()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from services.audit.record.folder import LEDGER
 from services.kernel.base.line_files import count_lines
 from services.kernel.base.run_file import write_run_file
 from tests.support.mission import Mission, Writer, eventually, now
+from tests.support.shell import Shell
 
 WEB = "fire-website"
 SERVICES = ("eoc_state", "registry", "intake", "gatekeeper", "fanout", "board", "audit")
@@ -72,15 +72,8 @@ class AttackedCity:
 
     async def command(self, *words: str) -> str:
         """Give a command at the desk; return what it prints, on both outputs."""
-        call = (sys.executable, "-m", "services.desk", "--city", str(self.mission.city.folder), *words)
-        process = await asyncio.create_subprocess_exec(
-            *call,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "TERM": "dumb", "COLUMNS": "400"},
-        )
-        out, _ = await process.communicate()
-        return out.decode()
+        done = await asyncio.to_thread(Shell(self.mission.city.folder), *words, TERM="dumb", COLUMNS="400")
+        return done.out + done.err
 
     async def verified(self) -> Report:
         """Verify the second copy once it has everything."""

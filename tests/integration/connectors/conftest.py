@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.connectors.emulated_rigs import EmulatedRig
-from tests.integration.connectors.facebook_rig import FacebookRig
 from tests.integration.connectors.rigs import FakeRig, MastodonRig, Rig, WebsiteRig
 from tests.integration.connectors.simulated import SimulatedRig
-from tests.integration.connectors.x_rig import XRig
 
 EMULATED = ("x", "facebook", "linkedin", "threads", "instagram")
 
@@ -19,11 +17,7 @@ async def _rig(kind: str, folder: Path) -> Rig:
         return WebsiteRig(folder)
     if kind == "simulated":
         return SimulatedRig()
-    if kind == "facebook":
-        return await FacebookRig.open(folder)
-    if kind == "x":
-        return await XRig.open(folder)
-    if kind in ("linkedin", "threads", "instagram"):
+    if kind in EMULATED:
         return await EmulatedRig.open(kind, folder)
     return await MastodonRig.open(folder) if kind == "mastodon" else FakeRig()
 

@@ -1,4 +1,4 @@
-"""LinkedIn, Threads and Instagram as rigs of the contract suite: the registry's connectors, and emulators."""
+"""Platforms that are emulated, as rigs of the contract suite: the registry's connectors, and emulators."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
 from services.kernel.base.web import Running, serve
 from tests.integration.connectors.rigs import Seen, a_city, a_profile
-from tests.support.emulators import instagram, linkedin, meta, threads
+from tests.support.emulators import facebook, instagram, linkedin, meta, threads, x
 from tests.support.emulators.base import Emulator
 
 ACCOUNTS = {"fire": "1001", "water": "1002"}
 
 _PLACES: dict[str, tuple[type[Emulator], Callable[[str], str]]] = {
+    "x": (x.XEmulator, x.credential),
+    "facebook": (facebook.FacebookEmulator, facebook.token_of),
     "linkedin": (linkedin.LinkedInEmulator, linkedin.token_of),
     "threads": (threads.ThreadsEmulator, meta.token_of),
     "instagram": (instagram.InstagramEmulator, meta.token_of),
 }
+_CODES = frozenset({"unauthorized", "suspended"})
+"""Misbehaviour that is an error with its own name."""
 
 
 class EmulatedRig:
     """An emulator with the accounts fire and water, and the city's site, from which pictures are fetched."""
 
-    keyless = True
     connector: Connector
 
     def __init__(self, platform: str, folder: Path) -> None:
         make, self.token_of = _PLACES[platform]
         self.platform = platform
+        self.keyless = platform != "x"
         self.emulator: Any = make()
         self.city = a_city(folder)
         self._opened: list[Connector] = []
@@ -52,8 +56,8 @@ class EmulatedRig:
         section = getattr(known, platform).model_copy(update={"server": made.emulator.url})
         site = known.site.model_copy(update={"public": made._site.url})
         made.city = City(folder, known.model_copy(update={platform: section, "site": site}))
-        for name, account in ACCOUNTS.items():
-            made.write_token(name, made.token_of(account))
+        for name in ACCOUNTS:
+            made.write_token(name, made.token_of(made.profile(name).account))
         made.connector = made.restart()
         return made
 
@@ -69,14 +73,15 @@ class EmulatedRig:
         return made[self.platform]
 
     def profile(self, name: str) -> Profile:
-        return a_profile(name, self.platform).model_copy(update={"account": ACCOUNTS[name]})
+        made = a_profile(name, self.platform)  # X knows accounts by their names, the others by numbers
+        return made if self.platform == "x" else made.model_copy(update={"account": ACCOUNTS[name]})
 
     async def stands(self, profile: Profile) -> list[Seen]:
         found = self.emulator.of(profile.account)
         return [Seen(post.text, tuple(alt for alt in post.alts if alt != post.text)) for post in found]
 
     async def misbehave(self, kind: str, seconds: int = 0, on: str = "post", calls: int = 1) -> None:
-        code = kind if kind == "unauthorized" else ""
+        code = kind if kind in _CODES else ""
         self.emulator.misbehave("error" if code else kind, seconds, on, calls, code)
 
     async def close(self) -> None:

@@ -19,7 +19,8 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from tests.integration.connectors.facebook_rig import FacebookRig
+from services.fanout.connectors.facebook.connector import RIGHTS
+from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.base import Fault
 from tests.support.emulators.facebook import token_of
@@ -28,8 +29,8 @@ TEXT = "Boil water in Cedar Valley."
 
 
 @pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[FacebookRig]:
-    made = await FacebookRig.open(tmp_path)
+async def facebook(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open("facebook", tmp_path)
     yield made
     await made.close()
 
@@ -52,7 +53,7 @@ async def facebook(tmp_path: Path) -> AsyncIterator[FacebookRig]:
     ],
 )
 async def test_each_documented_error_ends_right(
-    facebook: FacebookRig, code: str, kind: type, cause: Cause | None
+    facebook: EmulatedRig, code: str, kind: type, cause: Cause | None
 ) -> None:
     """In Meta's words, and the other Page goes on."""
     facebook.emulator.misbehave("error", code=code)
@@ -63,7 +64,7 @@ async def test_each_documented_error_ends_right(
     assert isinstance(await facebook.connector.publish(an_intent(facebook.profile("water"), TEXT), store), Posted)
 
 
-async def test_what_cannot_be_seen_is_not_posted_again(facebook: FacebookRig) -> None:
+async def test_what_cannot_be_seen_is_not_posted_again(facebook: EmulatedRig) -> None:
     """An error that published: the look comes before every call, and without it nothing is sent."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("error_after")
@@ -76,7 +77,7 @@ async def test_what_cannot_be_seen_is_not_posted_again(facebook: FacebookRig) ->
     assert [Seen(TEXT)] == await facebook.stands(intent.profile)
 
 
-async def test_the_listing_is_read_to_its_end(facebook: FacebookRig) -> None:
+async def test_the_listing_is_read_to_its_end(facebook: EmulatedRig) -> None:
     """A hundred later posts of others do not hide it; more than five hundred end in nobody knowing."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     posted = await facebook.connector.publish(intent, store)
@@ -91,7 +92,7 @@ async def test_the_listing_is_read_to_its_end(facebook: FacebookRig) -> None:
         assert not isinstance(found, Posted) or found == posted
 
 
-async def test_only_this_pages_posts_are_deleted(facebook: FacebookRig) -> None:
+async def test_only_this_pages_posts_are_deleted(facebook: EmulatedRig) -> None:
     intent = an_intent(facebook.profile("fire"), TEXT)
     posted = await facebook.connector.publish(intent, store)
     assert isinstance(posted, Posted)
@@ -103,7 +104,7 @@ async def test_only_this_pages_posts_are_deleted(facebook: FacebookRig) -> None:
     assert await facebook.connector.read_back(intent, posted.remote_id) == Absent()  # type: ignore[attr-defined]
 
 
-async def test_a_token_of_another_page_is_found_out_beforehand(facebook: FacebookRig) -> None:
+async def test_a_token_of_another_page_is_found_out_beforehand(facebook: EmulatedRig) -> None:
     facebook.write_token("fire", token_of("1002"))
     health = await facebook.connector.check(facebook.profile("fire"))
     assert (health.ok, health.cause) == (False, Cause.OWN)
@@ -113,7 +114,7 @@ async def test_a_token_of_another_page_is_found_out_beforehand(facebook: Faceboo
 
 
 @pytest.mark.parametrize("fault", ["error_before", "drop_after"])
-async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(facebook: FacebookRig, fault: str) -> None:
+async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(facebook: EmulatedRig, fault: str) -> None:
     facebook.emulator.misbehave(fault, on="media")
     fire = facebook.profile("fire")
     posted = await facebook.connector.publish(an_intent(fire, TEXT, pictures=(PICTURE,)), store)
@@ -123,13 +124,13 @@ async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(facebook: Facebo
 
 
 @pytest.mark.parametrize(("text", "fits"), [("a" * 63_206, True), ("a" * 63_207, False), ("😀" * 31_604, False)])
-async def test_the_limit_is_kept_to_the_last_character(facebook: FacebookRig, text: str, fits: bool) -> None:
+async def test_the_limit_is_kept_to_the_last_character(facebook: EmulatedRig, text: str, fits: bool) -> None:
     result = await facebook.connector.publish(an_intent(facebook.profile("fire"), text), store)
     assert isinstance(result, Posted if fits else Permanent)
     assert facebook.emulator.calls["post"] == fits
 
 
-async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: FacebookRig) -> None:
+async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: EmulatedRig) -> None:
     """A listing that lagged hid the post: Meta's refusal of the same words means that it is to be looked for."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("drop_after")
@@ -143,7 +144,7 @@ async def test_a_duplicate_is_a_receipt_only_when_the_page_shows_it(facebook: Fa
     assert len(facebook.emulator.posts) == 1
 
 
-async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: FacebookRig) -> None:
+async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: EmulatedRig) -> None:
     """And while the Page's posts cannot be seen nobody knows."""
     intent = an_intent(facebook.profile("fire"), TEXT)
     facebook.emulator.misbehave("error", code="duplicate")
@@ -155,7 +156,7 @@ async def test_a_duplicate_that_the_page_does_not_show_is_a_refusal(facebook: Fa
     assert isinstance(await facebook.connector.publish(intent, store), Unknown)
 
 
-async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook: FacebookRig) -> None:
+async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook: EmulatedRig) -> None:
     """Of one and of several; the preview of a link is none."""
     assert isinstance(facebook.connector, ReadsBack)
     for number, pictures in enumerate(((), (PICTURE,), (PICTURE, PICTURE))):
@@ -173,3 +174,14 @@ async def test_a_read_back_tells_a_picture_that_is_missing_or_was_added(facebook
             facebook.emulator.posts[-1] = replace(stood, **change)
             found = await facebook.connector.read_back(intent, posted.remote_id)
             assert [one for one, _ in getattr(found, "differences", ())] == ([kind] if kind else [])
+
+
+async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: EmulatedRig) -> None:
+    """Meta may say it to the application alone: then nothing is said of it."""
+    fire = facebook.profile("fire")
+    assert (await facebook.connector.check(fire)).ok
+    facebook.emulator.tells = ("pages_read_engagement",)
+    health = await facebook.connector.check(fire)
+    assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
+    facebook.emulator.tells = RIGHTS
+    assert (await facebook.connector.check(fire)).ok

@@ -21,7 +21,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
-from tests.integration.connectors.facebook_rig import FacebookRig
+from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, an_intent, store
 
 SITE = "https://www.facebook.com"
@@ -29,31 +29,31 @@ ANSWER = "Yes: boil it for a minute."
 
 
 @pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[FacebookRig]:
-    made = await FacebookRig.open(tmp_path)
+async def facebook(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open("facebook", tmp_path)
     yield made
     await made.close()
 
 
-async def opened(rig: FacebookRig) -> Posted:
+async def opened(rig: EmulatedRig) -> Posted:
     posted = await rig.connector.publish(an_intent(rig.profile("fire"), "Boil water."), store)
     assert isinstance(posted, Posted)
     return posted
 
 
-def answer_to(rig: FacebookRig, address: str, **more: object) -> Intent:
+def answer_to(rig: EmulatedRig, address: str, **more: object) -> Intent:
     return an_intent(rig.profile("fire"), ANSWER, request_id="rbbbbbbbbbbbb", answers=address, **more)  # type: ignore[arg-type]
 
 
-def asked_at(rig: FacebookRig, name: str) -> str:
+def asked_at(rig: EmulatedRig, name: str) -> str:
     return next(str(one["permalink_url"]) for one in rig.emulator.asked if one["id"] == name)
 
 
-def words_under(rig: FacebookRig, above: str) -> list[tuple[str, str]]:
+def words_under(rig: EmulatedRig, above: str) -> list[tuple[str, str]]:
     return [(one["from"]["id"], one["message"]) for one in rig.emulator.under(above)]
 
 
-async def test_an_answer_stands_under_the_comment_once(facebook: FacebookRig) -> None:
+async def test_an_answer_stands_under_the_comment_once(facebook: EmulatedRig) -> None:
     """A repeat by another process finds it, it reads back as it was approved, and it is taken back by its id."""
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
@@ -78,7 +78,7 @@ async def test_an_answer_stands_under_the_comment_once(facebook: FacebookRig) ->
 @pytest.mark.parametrize(
     "address", ["/1001/posts/{post}", "/mission.fire/posts/{post}/", "/mission/posts/pfbid0abc?x=1"]
 )
-async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: FacebookRig, address: str) -> None:
+async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: EmulatedRig, address: str) -> None:
     """Also one that does not hold its number: the Page's posts are looked through for it."""
     post = await opened(facebook)
     link = SITE + address.format(post=post.remote_id.partition("_")[2])
@@ -91,7 +91,7 @@ async def test_a_post_of_the_page_is_answered_by_any_of_its_addresses(facebook: 
     assert words_under(facebook, question) == [("1001", ANSWER)]
 
 
-async def test_an_answer_to_an_answer_stands_beside_it(facebook: FacebookRig) -> None:
+async def test_an_answer_to_an_answer_stands_beside_it(facebook: EmulatedRig) -> None:
     """Facebook shows two levels; the same words under another comment are another message."""
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
@@ -106,7 +106,7 @@ async def test_an_answer_to_an_answer_stands_beside_it(facebook: FacebookRig) ->
     assert await facebook.connector.reconcile(answer_to(facebook, asked_at(facebook, elsewhere))) == Absent()
 
 
-async def test_what_is_not_there_is_not_answered(facebook: FacebookRig) -> None:
+async def test_what_is_not_there_is_not_answered(facebook: EmulatedRig) -> None:
     """Nothing is posted: an answer without its question would be a message that nobody asked for."""
     post = await opened(facebook)
     number = post.remote_id.partition("_")[2]
@@ -122,7 +122,7 @@ async def test_what_is_not_there_is_not_answered(facebook: FacebookRig) -> None:
     assert facebook.emulator.asked == []
 
 
-async def test_a_lost_answer_is_looked_for_and_nothing_stands_twice(facebook: FacebookRig) -> None:
+async def test_a_lost_answer_is_looked_for_and_nothing_stands_twice(facebook: EmulatedRig) -> None:
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
     intent = answer_to(facebook, asked_at(facebook, question))
@@ -133,7 +133,7 @@ async def test_a_lost_answer_is_looked_for_and_nothing_stands_twice(facebook: Fa
     assert words_under(facebook, question) == [("1001", ANSWER)]
 
 
-async def test_while_it_cannot_be_looked_for_the_answer_waits(facebook: FacebookRig) -> None:
+async def test_while_it_cannot_be_looked_for_the_answer_waits(facebook: EmulatedRig) -> None:
     post = await opened(facebook)
     intent = answer_to(facebook, post.url)
     for code, cause in (("service", Cause.HOST), ("rights", Cause.CREDENTIAL)):
@@ -146,7 +146,7 @@ async def test_while_it_cannot_be_looked_for_the_answer_waits(facebook: Facebook
     assert facebook.emulator.asked == []
 
 
-async def test_only_the_pages_own_comment_is_deleted(facebook: FacebookRig) -> None:
+async def test_only_the_pages_own_comment_is_deleted(facebook: EmulatedRig) -> None:
     """Its token could delete those of others, too."""
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
@@ -155,7 +155,7 @@ async def test_only_the_pages_own_comment_is_deleted(facebook: FacebookRig) -> N
     assert [one["id"] for one in facebook.emulator.asked] == [question]
 
 
-async def test_what_is_about_an_answer_stands_where_that_stands(facebook: FacebookRig) -> None:
+async def test_what_is_about_an_answer_stands_where_that_stands(facebook: EmulatedRig) -> None:
     """A correction follows by the address that the answer had."""
     post = await opened(facebook)
     question = facebook.emulator.ask("Jo", "May I drink it?", post.remote_id)
@@ -166,7 +166,7 @@ async def test_what_is_about_an_answer_stands_where_that_stands(facebook: Facebo
     assert words_under(facebook, question) == [("1001", "Correction: three minutes.")]
 
 
-async def test_a_comment_takes_one_picture_and_8000_characters(facebook: FacebookRig) -> None:
+async def test_a_comment_takes_one_picture_and_8000_characters(facebook: EmulatedRig) -> None:
     post = await opened(facebook)
     intent = answer_to(facebook, post.url, pictures=(PICTURE,))
     posted = await facebook.connector.publish(intent, store)

@@ -20,6 +20,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.linkedin import roles
 from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.linkedin import shown, token_of
@@ -179,3 +180,14 @@ async def test_a_post_that_was_changed_is_told_in_what(linkedin: EmulatedRig) ->
     emulator.raw[posted.remote_id] = "All clear!"
     emulator.visibility = "CONNECTIONS"
     assert set(await told()) == {"text", "visibility"}
+
+
+async def test_the_check_says_what_is_left_of_the_day(linkedin: EmulatedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the page lists, since LinkedIn names no number."""
+    fire = linkedin.profile("fire")
+    await linkedin.connector.publish(an_intent(fire, TEXT), store)
+    health = await linkedin.connector.check(fire)
+    assert (health.ok, health.detail) == (True, "page 1001 can be posted to: about 149 posts left today")
+    monkeypatch.setattr(roles, "A_DAY", 1)
+    health = await linkedin.connector.check(fire)
+    assert (health.ok, health.cause) == (False, Cause.LIMIT)

@@ -103,7 +103,7 @@ async def test_intake_lets_through_what_connectors_can_answer(mastodon: Mastodon
     made = connectors(mastodon.city, "https://mission.example")
     try:
         able = {name for name, one in made.items() if one.declaration.answers}
-        assert able == {"bluesky", "facebook", "mastodon", "x"}
+        assert able == {"bluesky", "facebook", "instagram", "linkedin", "mastodon", "telegram", "threads", "x"}
         assert all(one.declaration.answers == LIMITS[name].answers for name, one in made.items())
     finally:
         for one in made.values():

@@ -328,6 +328,32 @@ async def test_an_answer_stands_under_what_it_follows(telegram: SendOnlyRig) -> 
         assert isinstance(await telegram.connector.publish(lost, store), Permanent)
 
 
+async def test_a_post_of_a_channel_is_answered_by_its_address(telegram: SendOnlyRig) -> None:
+    """Its own, and another public channel's; what is no such post, or a comment in a discussion, is refused."""
+    fire, water = telegram.profile("fire"), telegram.profile("water")
+    own = await telegram.connector.publish(an_intent(fire, TEXT), store)
+    other = await telegram.connector.publish(an_intent(water, TEXT), store)
+    assert isinstance(own, Posted)
+    assert isinstance(other, Posted)
+    addresses = (own.url, other.url, f"https://telegram.me/s/Water/{other.remote_id}?single")
+    for number, address in enumerate(addresses):
+        answer = an_intent(fire, f"Answer {number}.", request_id=f"r{number}", answers=address)
+        assert isinstance(await telegram.connector.publish(answer, store), Posted), address
+        assert telegram.emulator.of("@fire")[0].under == (other if number else own).remote_id
+    stands = len(telegram.emulator.posts)
+    for number, address in enumerate(
+        (
+            f"{own.url}?comment=7",
+            "https://t.me/fire/999999",
+            "https://t.me/c/1234/5",
+            "https://elsewhere.example/fire/1001",
+        )
+    ):
+        answer = an_intent(fire, "Yes.", request_id=f"s{number}", answers=address)
+        assert isinstance(await telegram.connector.publish(answer, store), Permanent), address
+    assert len(telegram.emulator.posts) == stands
+
+
 async def test_a_bot_that_may_not_post_is_found_out_beforehand(telegram: SendOnlyRig) -> None:
     elsewhere = telegram.profile("fire").model_copy(update={"account": "@elsewhere"})
     health = await telegram.connector.check(elsewhere)

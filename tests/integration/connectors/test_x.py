@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,21 +22,24 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.listing import ListsPosts
+from services.fanout.connectors.x.costs import CallCosts
+from services.fanout.domain.credit import DELETE_USD, READ_USD
+from tests.integration.connectors.emulated_rigs import EmulatedRig
 from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
-from tests.integration.connectors.x_rig import XRig
 from tests.support.emulators.x import credential
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
 
 
 @pytest.fixture
-async def x(tmp_path: Path) -> AsyncIterator[XRig]:
-    made = await XRig.open(tmp_path)
+async def x(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+    made = await EmulatedRig.open("x", tmp_path)
     yield made
     await made.close()
 
 
-async def test_ten_copies_at_the_same_time_are_one_post(x: XRig) -> None:
+async def test_ten_copies_at_the_same_time_are_one_post(x: EmulatedRig) -> None:
     """Processes that know nothing of each other: X refuses the same words, and a refusal is looked into."""
     intent = an_intent(x.profile("fire"), "Boil water.")
     copies = [x.restart() for _ in range(10)]
@@ -47,7 +51,7 @@ async def test_ten_copies_at_the_same_time_are_one_post(x: XRig) -> None:
         await copy.close()
 
 
-async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: XRig) -> None:
+async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: EmulatedRig) -> None:
     """While the account's posts cannot be seen nobody knows; a duplicate that is not there is a refusal."""
     intent = an_intent(x.profile("fire"), "Boil water.")
     await x.connector.publish(intent, store)
@@ -64,7 +68,7 @@ async def test_a_duplicate_is_no_receipt_before_it_was_read_back(x: XRig) -> Non
     assert "duplicate" in result.reason
 
 
-async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: XRig) -> None:
+async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: EmulatedRig) -> None:
     intent = replace(an_intent(x.profile("fire"), "Boil water."), repeat=True)
     assert (await x.connector.check(intent.profile)).ok
     x.emulator.misbehave("error_before", on="read")
@@ -74,7 +78,7 @@ async def test_a_repeat_that_cannot_see_what_stands_sends_nothing(x: XRig) -> No
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "error_before"])
-async def test_a_thread_goes_on_where_it_was_broken_off(x: XRig, fault: str) -> None:
+async def test_a_thread_goes_on_where_it_was_broken_off(x: EmulatedRig, fault: str) -> None:
     """Whether the second part landed or not: three parts stand in the end, each under the one before."""
     intent = an_intent(x.profile("fire"), *PARTS)
     await x.connector.check(intent.profile)
@@ -94,7 +98,7 @@ async def test_a_thread_goes_on_where_it_was_broken_off(x: XRig, fault: str) -> 
     await fresh.close()
 
 
-async def test_an_answer_stands_under_what_it_follows(x: XRig) -> None:
+async def test_an_answer_stands_under_what_it_follows(x: EmulatedRig) -> None:
     fire = x.profile("fire")
     first = await x.connector.publish(an_intent(fire, *PARTS), store)
     assert isinstance(first, Posted)
@@ -123,7 +127,7 @@ async def test_an_answer_stands_under_what_it_follows(x: XRig) -> None:
         ("over_capacity", Unknown, Cause.HOST),
     ],
 )
-async def test_each_documented_error_ends_right(x: XRig, code: str, kind: type, cause: Cause | None) -> None:
+async def test_each_documented_error_ends_right(x: EmulatedRig, code: str, kind: type, cause: Cause | None) -> None:
     """In X's words, and the other account goes on."""
     x.emulator.misbehave("error", code=code)
     result = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
@@ -132,15 +136,15 @@ async def test_each_documented_error_ends_right(x: XRig, code: str, kind: type, 
     assert isinstance(await x.connector.publish(an_intent(x.profile("water"), "Boil water."), store), Posted)
 
 
-async def test_an_account_without_credit_posts_nothing_and_says_why(x: XRig) -> None:
+async def test_an_account_without_credit_posts_nothing_and_says_why(x: EmulatedRig) -> None:
     x.emulator.credit = 0
     result = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
     assert isinstance(result, Retryable)
     assert "prepaid credit" in result.reason
 
 
-async def test_keys_of_another_account_are_never_used(x: XRig) -> None:
-    x.write_keys("fire", credential("water"))
+async def test_keys_of_another_account_are_never_used(x: EmulatedRig) -> None:
+    x.write_token("fire", credential("water"))
     intent = an_intent(x.profile("fire"), "Boil water.")
     result = await x.connector.publish(intent, store)
     assert isinstance(result, Retryable)
@@ -151,7 +155,7 @@ async def test_keys_of_another_account_are_never_used(x: XRig) -> None:
 
 
 @pytest.mark.parametrize("fault", ["error_before", "drop_after"])
-async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(x: XRig, fault: str) -> None:
+async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(x: EmulatedRig, fault: str) -> None:
     x.emulator.misbehave(fault, on="media")
     fire = x.profile("fire")
     posted = await x.connector.publish(an_intent(fire, "With a map.", pictures=(PICTURE,)), store)
@@ -163,13 +167,13 @@ async def test_a_picture_that_cannot_be_uploaded_blocks_nothing(x: XRig, fault: 
 @pytest.mark.parametrize(
     ("text", "fits"), [("汉" * 140, True), ("汉" * 141, False), ("a" * 280, True), ("a" * 281, False)]
 )
-async def test_the_limit_is_kept_to_the_last_character(x: XRig, text: str, fits: bool) -> None:
+async def test_the_limit_is_kept_to_the_last_character(x: EmulatedRig, text: str, fits: bool) -> None:
     result = await x.connector.publish(an_intent(x.profile("fire"), text), store)
     assert isinstance(result, Posted if fits else Permanent)
     assert x.emulator.calls["post"] == fits
 
 
-async def test_the_others_show_the_leads_post(x: XRig) -> None:
+async def test_the_others_show_the_leads_post(x: EmulatedRig) -> None:
     """No second post with the same words; once however often it is asked for; taken back, and gone with the post."""
     lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
     assert isinstance(lead, Posted)
@@ -189,7 +193,7 @@ async def test_the_others_show_the_leads_post(x: XRig) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before"])
-async def test_a_repost_without_an_answer_is_repeated(x: XRig, fault: str) -> None:
+async def test_a_repost_without_an_answer_is_repeated(x: EmulatedRig, fault: str) -> None:
     lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
     assert isinstance(lead, Posted)
     intent = replace(an_intent(x.profile("water"), "Boil water."), repost_of=lead.remote_id)
@@ -199,7 +203,7 @@ async def test_a_repost_without_an_answer_is_repeated(x: XRig, fault: str) -> No
     assert x.emulator.reposts == [("water", lead.remote_id)]
 
 
-async def test_what_was_posted_alone_before_is_not_shown_again(x: XRig) -> None:
+async def test_what_was_posted_alone_before_is_not_shown_again(x: EmulatedRig) -> None:
     """The lead came too late: the account's own post stands, and is found."""
     water = an_intent(x.profile("water"), "Boil water.")
     alone = await x.connector.publish(water, store)
@@ -211,7 +215,7 @@ async def test_what_was_posted_alone_before_is_not_shown_again(x: XRig) -> None:
     assert x.emulator.reposts == []
 
 
-async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: XRig) -> None:
+async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: EmulatedRig) -> None:
     lead = await x.connector.publish(an_intent(x.profile("fire"), "Boil water."), store)
     assert isinstance(lead, Posted)
     update = an_intent(x.profile("water"), "It is over.", request_id="rupdate")
@@ -219,7 +223,7 @@ async def test_an_answer_to_a_repost_goes_under_the_post_that_it_shows(x: XRig) 
     assert x.emulator.posts[-1].under == lead.remote_id
 
 
-async def test_a_read_back_tells_what_else_is_another(x: XRig) -> None:
+async def test_a_read_back_tells_what_else_is_another(x: EmulatedRig) -> None:
     """Pictures, their descriptions and the place in the thread: each is told, and a right one is not."""
     fire = x.profile("fire")
     intent = an_intent(fire, *PARTS, pictures=(PICTURE,))
@@ -240,3 +244,34 @@ async def test_a_read_back_tells_what_else_is_another(x: XRig) -> None:
         found = await x.connector.read_back(intent, posted.remote_id)
         assert isinstance(found, Altered)
         assert [one for one, _ in found.differences] == [kind]
+
+
+async def test_keys_that_may_only_read_post_nothing_and_are_told(x: EmulatedRig) -> None:
+    """X says it of each answer; a person gives the application its right, and what waits goes out."""
+    x.emulator.access = "read"
+    health = await x.connector.check(x.profile("fire"))
+    assert (health.ok, health.cause) == (False, Cause.OWN)
+    assert "read and write rights" in health.detail
+    result = await x.connector.publish(an_intent(x.profile("fire")), store)
+    assert isinstance(result, Retryable)
+    assert x.emulator.posts == []
+    x.emulator.access = "read-write"
+    assert isinstance(await x.connector.publish(an_intent(x.profile("fire")), store), Posted)
+
+
+async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
+    """Each post that X shows, and each deletion, by what its answers say; a post itself is counted from the ledger."""
+    fire, costs, now = x.profile("fire"), CallCosts.of(x.city), datetime.now(UTC)
+    await x.connector.check(fire)
+    assert costs.spent(now) == pytest.approx(READ_USD)
+    first = an_intent(fire, "One.")
+    posted = await x.connector.publish(first, store)
+    await x.connector.publish(an_intent(fire, "Two.", request_id="rbbbbbbbbbbbb"), store)
+    assert isinstance(posted, Posted)
+    assert costs.spent(now) == pytest.approx(READ_USD)
+    assert isinstance(x.connector, ListsPosts)
+    assert isinstance(x.connector, ReadsBack)
+    assert len(await x.connector.posts_of(fire, now - timedelta(hours=1))) == 2  # type: ignore[arg-type]
+    await x.connector.read_back(first, posted.remote_id)
+    await x.connector.retract(first, posted.remote_id)
+    assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)

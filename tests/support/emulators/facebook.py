@@ -13,7 +13,13 @@ from tests.support.emulators.oauth import CLIENT, SECRET, Logins
 
 VERSION = "v24.0"
 _NESTED = re.compile(r"\{.*\}")
-RIGHTS = ("pages_show_list", "pages_manage_posts", "pages_read_engagement")
+RIGHTS = (
+    "pages_show_list",
+    "pages_manage_posts",
+    "pages_read_engagement",
+    "pages_read_user_content",
+    "pages_manage_engagement",
+)
 
 
 def token_of(page: str) -> str:
@@ -51,6 +57,8 @@ class FacebookEmulator(Emulator):
         self.pages = ["1001"]
         """Those that the person who logs in may post on."""
         self.ends_at = 0
+        self.tells: tuple[str, ...] = ()
+        """What a token is told that it may do, where it asks for itself; empty: only the application is told."""
         self.permalinks: dict[str, str] = {}
         """The addresses of posts, where they are not made of their numbers."""
         self.hidden = 0
@@ -110,9 +118,10 @@ class FacebookEmulator(Emulator):
         return web.json_response({"data": data, "paging": {"cursors": {"before": "a", "after": "b"}}})
 
     async def debug(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization", "") != f"Bearer {CLIENT}|{SECRET}":
+        own = f"Bearer {request.query['input_token']}"
+        if request.headers.get("Authorization", "") not in (f"Bearer {CLIENT}|{SECRET}", own if self.tells else ""):
             raise Refused("unauthorized")
-        granted = list(self._people.values())[-1]
+        granted = list(self._people.values())[-1] if self._people else self.tells
         page = request.query["input_token"].removeprefix("EAA")
         data = {"app_id": CLIENT, "type": "PAGE", "is_valid": True, "expires_at": self.ends_at, "profile_id": page}
         return web.json_response({"data": data | {"scopes": list(granted), "data_access_expires_at": 0}})

@@ -10,10 +10,17 @@ from aiohttp import web
 
 from schemas.platforms import LITTLE_TEXT
 from tests.support.emulators.base import Emulator, Kind, Post, Refused
+from tests.support.emulators.linkedin_comments import Discussion
 from tests.support.emulators.oauth import CLIENT, SECRET, Logins, form_of
 
 VERSION = "202511"
-RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
+RIGHTS = (
+    "w_organization_social",
+    "r_organization_social",
+    "rw_organization_admin",
+    "w_organization_social_feed",
+    "r_organization_social_feed",
+)
 _FIELDS = {
     "author",
     "commentary",
@@ -74,6 +81,7 @@ class LinkedInEmulator(Emulator):
         """What renews tokens; empty: the application is no partner's."""
         self.renewed = 0
         self.logins = Logins()
+        self.discussion = Discussion(self)
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/oauth/v2/authorization", self.login)
@@ -86,6 +94,7 @@ class LinkedInEmulator(Emulator):
         app.router.add_post("/rest/images", self.initialize)
         app.router.add_put("/dms-uploads/{image}", self.upload)
         app.router.add_get("/rest/organizationAcls", self.acls)
+        self.discussion.routes(app)
 
     def kind_of(self, request: web.Request) -> Kind:
         if request.path.startswith("/oauth/"):
@@ -138,7 +147,7 @@ class LinkedInEmulator(Emulator):
         return web.json_response({"active": True, "status": "active", "scope": scope, "expires_at": 1_999_999_999})
 
     async def create(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if set(body) - _FIELDS or body["visibility"] != "PUBLIC" or body["lifecycleState"] != "PUBLISHED":
             raise Refused("invalid")
         if body["author"] != f"urn:li:organization:{page}":
@@ -164,7 +173,7 @@ class LinkedInEmulator(Emulator):
         return tuple(one["altText"] for one in images)
 
     async def initialize(self, request: web.Request) -> web.Response:
-        page, body = self._who(request), await request.json()
+        page, body = self.who(request), await request.json()
         if body["initializeUploadRequest"]["owner"] != f"urn:li:organization:{page}":
             raise Refused("access")
         name = f"C{self.next_id()}"
@@ -180,7 +189,7 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=201)
 
     async def listing(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         if "author=urn%3Ali%3Aorganization%3A" not in request.raw_path:
             raise Refused("invalid")
         begin, size = int(request.query["start"]), int(request.query["count"])
@@ -195,12 +204,12 @@ class LinkedInEmulator(Emulator):
         return web.Response(status=204)
 
     async def acls(self, request: web.Request) -> web.Response:
-        page = self._who(request)
+        page = self.who(request)
         one = {"organization": f"urn:li:organization:{page}", "role": self.role, "state": "APPROVED"}
         return web.json_response({"elements": [one] if self.role else []})
 
     def _post(self, request: web.Request) -> Post:
-        page = self._who(request)
+        page = self.who(request)
         if not re.fullmatch(r"/rest/posts/urn%3Ali%3A(share|ugcPost)%3A\d+", request.raw_path):
             raise Refused("invalid")
         found = [post for post in self.of(page) if post.id == request.match_info["urn"]]
@@ -221,7 +230,7 @@ class LinkedInEmulator(Emulator):
             **({"content": content} if (content := self.contents.get(post.id)) else {}),
         }
 
-    def _who(self, request: web.Request) -> str:
+    def who(self, request: web.Request) -> str:
         if request.headers.get("LinkedIn-Version") != VERSION:
             raise Refused("version")
         if request.headers.get("X-Restli-Protocol-Version") != "2.0.0":

@@ -102,7 +102,6 @@ class MetaEmulator(Emulator):
         app.router.add_post(f"{base}/{{account}}/{self.create_edge}", self.create)
         app.router.add_get(f"{base}/{{account}}/{self.create_edge}", self.listing)
         app.router.add_get(f"{base}/{{account}}/replies", self.replies)
-        app.router.add_get(f"{base}/{{account}}/comments", self.replies)
         app.router.add_post(f"{base}/{{account}}/{self.publish_edge}", self.publish)
         app.router.add_get(f"{base}/{{account}}/{self.quota_edge}", self.limit)
         app.router.add_get(f"{base}/{{id}}", self.one)
@@ -197,7 +196,7 @@ class MetaEmulator(Emulator):
         if sum(post.account == account for post in self.posts) >= self.quota:
             raise Refused("quota")
         under = made.values.get("reply_to_id", "")
-        if under and not any(post.id == under for post in self.posts):
+        if under and under not in {post.id for post in self.posts} | {one["id"] for one in self.asked}:
             raise Refused("invalid")
         made.status = "PUBLISHED"
         post = Post(self.next_id(), account, made.values.get(self.text_field, ""), made.alts, under)
@@ -215,10 +214,11 @@ class MetaEmulator(Emulator):
         self.asked.append(answer)
         return answer["id"]
 
+    def picked(self, request: web.Request, row: dict[str, Any]) -> dict[str, Any]:
+        """Return what was asked for of a row."""
+        return {key: row[key] for key in request.query["fields"].split(",") if key in row}
+
     async def replies(self, request: web.Request) -> web.Response:
-        name = request.match_info["account"]
-        if any(post.id == name and post.account == self._who(request) for post in self.posts):
-            return web.json_response({"data": [one for one in self.asked if one["under"] == name]})
         return self._page(request, [post for post in self.of(self._own(request)) if post.under])
 
     async def limit(self, request: web.Request) -> web.Response:

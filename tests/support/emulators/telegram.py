@@ -100,8 +100,8 @@ class TelegramEmulator(Emulator):
             raise Refused("chat")
         reply = body.get("reply_parameters") or {}
         if reply:
-            under = str(reply["message_id"])
-            if not any(one.id == under for one in self.posts):
+            under, channel = str(reply["message_id"]), reply.get("chat_id", body["chat_id"])
+            if not any(one.id == under and one.account.casefold() == channel.casefold() for one in self.posts):
                 raise Refused("reply")
             post = replace(post, under=under)
         self.posts.append(post)

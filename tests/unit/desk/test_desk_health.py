@@ -14,6 +14,7 @@ from schemas.events.desk import EocView, OfficerView, PostWait, ServiceHealth
 from services.audit.store_watch import StoreUse
 from services.desk.views import health
 from services.desk.views.health import Level, Line
+from services.desk.views.profile_findings import ProfileCheck
 from services.kernel.base.errors import Exit
 from tests.unit.desk.views import NOW
 
@@ -120,8 +121,8 @@ def test_loose_secret_files_are_named_with_how_to_mend_them() -> None:
 
 
 def test_official_profiles_that_lack_something_are_named() -> None:
-    good = health.ProfileCheck("a-website", True, ())
-    bad = health.ProfileCheck("b-website", False, ("the purpose statement is missing",))
+    good = ProfileCheck("a-website", True, ())
+    bad = ProfileCheck("b-website", False, ("the purpose statement is missing",))
     assert health.profiles([good]).level is Level.OK
     line = health.profiles([good, bad])
     assert (line.level, line.detail) == (Level.WARN, "1 of 2 cannot be posted to: b-website")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.events.requests import PlatformContent
 from services.fanout.connectors import observing
+from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.domain.credit import LINK_USD, POST_USD, Credit, cost_of
 from services.fanout.domain.limits import LIMITS, Quota
 from services.fanout.domain.reported_quota import (
@@ -184,3 +186,38 @@ def test_a_month_begins_with_all_of_it_and_last_months_posts_do_not_count() -> N
     december = NOW + timedelta(days=5)
     assert credit.left(december) == 1.0
     assert credit.take(0.4, december, urgent=False)
+
+
+def test_what_is_read_and_deleted_counts_against_the_credit() -> None:
+    """As a whole of the month, which begins again with it."""
+    credit = Credit(monthly=1.0, reserve=0.5)
+    credit.note_aside(0.3, NOW)
+    credit.note_aside(0.3, NOW)
+    assert credit.left(NOW) == pytest.approx(0.7)
+    assert not credit.take(0.3, NOW, urgent=False)
+    assert credit.left(NOW + timedelta(days=5)) == 1.0
+
+
+def test_costs_of_calls_are_shared_by_all_processes_and_begin_anew_with_the_month(tmp_path: Path) -> None:
+    """A line that is damaged counts as nothing, one that is half written is counted when it is whole."""
+    here, there = CallCosts(tmp_path / "live"), CallCosts(tmp_path / "live")
+    assert here.spent(NOW) == 0.0
+    here.note(0.005, NOW)
+    there.note(0.010, NOW)
+    assert here.spent(NOW) == there.spent(NOW) == pytest.approx(0.015)
+    [file] = (tmp_path / "live").iterdir()
+    with file.open("ab") as end:
+        end.write(b"nan\nnonsense\n-4\n0.00")
+    assert here.spent(NOW) == pytest.approx(0.015)
+    with file.open("ab") as end:
+        end.write(b"5\n")
+    assert here.spent(NOW) == pytest.approx(0.020)
+    assert here.spent(NOW + timedelta(days=5)) == 0.0
+    assert CallCosts(tmp_path / "live").spent(NOW) == pytest.approx(0.020)
+
+
+def test_a_disk_that_takes_nothing_stops_no_call(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    costs = CallCosts(tmp_path / "file")
+    costs.note(0.005, NOW)
+    assert costs.spent(NOW) == 0.0

@@ -45,14 +45,14 @@ def test_one_profile_answers(targets: Any) -> None:
 def test_where_nobody_elses_post_can_be_answered_it_is_refused() -> None:
     """The refusal names the profile, the platform, and the platforms where it can be done."""
     state = city()
-    elsewhere = state.profiles[FIRE].model_copy(update={"platform": "telegram", "account": "fire"})
+    elsewhere = state.profiles[FIRE].model_copy(update={"platform": "slack", "account": "fire"})
     said = event(targets=[FIRE], answers=POST)
     state = state.__class__(**{**state.__dict__, "profiles": {**state.profiles, FIRE: elsewhere}})
     with pytest.raises(BadInput) as caught:
         draft_of(identify(said, "clerk", "live"), said, "clerk", state, NOW)
     assert caught.value.code == "answers.platform"
-    assert "telegram" in caught.value.message
-    assert "mastodon, x" in caught.value.hint
+    assert "slack" in caught.value.message
+    assert "mastodon, telegram, threads, x" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,8 @@ def test_an_answer_is_held_to_what_an_answer_takes() -> None:
     facebook = LIMITS["facebook"].to_answer()
     assert (facebook.characters, facebook.pictures, facebook.alt_characters) == (8_000, 1, 1_000)
     assert LIMITS["mastodon"].to_answer() == LIMITS["mastodon"]
+    comment = LIMITS["instagram"].to_answer()
+    assert (comment.characters, comment.pictures, comment.links, comment.card) == (300, 0, 1, False)
     state = city()
     page = state.profiles[FIRE].model_copy(update={"platform": "facebook", "account": "1001"})
     state = state.__class__(**{**state.__dict__, "profiles": {**state.profiles, FIRE: page}})

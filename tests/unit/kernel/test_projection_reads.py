@@ -23,7 +23,7 @@ from services.kernel.ledger.integrity.checks import Shape
 from services.kernel.projection import projection
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.request_entries import entries_on
-from services.kernel.projection.source import OnEntry
+from services.kernel.projection.source import BATCH, OnEntry
 from tests.unit.fanout.world import attempt, request
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,7 +47,9 @@ class Leader:
     async def subscribe(self, on_entry: OnEntry) -> None:
         """The feed brings nothing."""
 
-    async def entries(self, after: int, pattern: str = subjects.LEDGER_ALL) -> AsyncIterator[list[Entry]]:
+    async def entries(
+        self, after: int, pattern: str = subjects.LEDGER_ALL, size: int = BATCH
+    ) -> AsyncIterator[list[Entry]]:
         """Answer without what the next cut leaves out."""
         self.asked.append(pattern)
         cut = self.cuts.pop(0) if self.cuts else set()

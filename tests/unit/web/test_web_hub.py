@@ -201,3 +201,11 @@ def test_what_leaves_the_newest_messages_is_an_older_one() -> None:
     assert [one.request_id for one in index.search("")] == ["r6", "r5", "r4", "r3"]
     index.add(receipt(7, "r3"))
     assert [one.request_id for one in index.holding(AT)] == ["r3"]
+
+
+def test_a_profile_that_carries_a_message_is_counted_once() -> None:
+    index = MessageIndex()
+    for event in (request(1, "ra", "Water"), receipt(2, "ra"), receipt(3, "ra")):
+        index.add(event)
+    (line,) = index.search("")
+    assert (len(line.posts), line.addresses) == (1, {}), "addresses are kept only where they are wanted"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from services.fanout.connectors.answers import GONE, NOT_OURS, answered, on_hold
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.facebook.listing import POST_ID
@@ -24,7 +25,6 @@ _POSTS = "the Page's posts"
 _NUMBERED = re.compile(r"/[^/]+/posts/([0-9]{1,30})/?")
 _NAMES_COMMENT = ("reply_comment_id", "comment_id")
 _NOT_THERE = 100
-GONE = Permanent("the post that it answers is not there, or the Page may not see it")
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,11 @@ class _Named:
     comment: str
 
 
-def answers(intent: Intent) -> str:
-    """Return the address that an intent answers; of what follows an answer, the one that the answer had."""
-    return intent.content.answers or intent.follows
-
-
 async def question_of(graph: Graph, page: Page, intent: Intent, site: str) -> Question | Retryable | Permanent:
     """Return what an intent answers. Permanent where it is not there, or is none of the Page's."""
-    named = _named(answers(intent), site)
+    named = _named(answered(intent), site)
     if named is None:
-        return Permanent("what it answers is not a post of this platform")
+        return NOT_OURS
     post = f"{page.id}_{named.post}" if named.post else await _by_permalink(graph, page, named, intent.author_time)
     if not isinstance(post, str):
         return post
@@ -108,7 +103,7 @@ async def _by_permalink(graph: Graph, page: Page, named: _Named, before: datetim
     query = {"fields": "id,permalink_url", "limit": "100", "since": since}
     rows = await graph.listed(page, f"/{page.id}/published_posts", query, _POSTS)
     if isinstance(rows, CannotTell):
-        return Retryable(rows.reason, rows.after, cause=rows.cause or Cause.HOST)
+        return on_hold(rows)
     for row in rows:
         name, link = str(row.get("id")), urlsplit(str(row.get("permalink_url") or ""))
         if POST_ID.fullmatch(name) and _permalink(link.path, link.query)[0] == named.permalink:

@@ -15,7 +15,7 @@ import aiohttp
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import not_let_in, not_seen
+from services.fanout.connectors.answers import GONE, answered, not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -40,7 +40,7 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.facebook import listing
-from services.fanout.connectors.facebook.comments import GONE, Question, answers, not_own, own_comments, question_of
+from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
 from services.fanout.connectors.facebook.listing import POST_ID
 from services.fanout.connectors.http import Answer, cannot_tell
@@ -48,6 +48,7 @@ from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
+from services.fanout.connectors.meta.standing import granted, missing
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, token_of
@@ -58,6 +59,9 @@ _MARGIN = timedelta(seconds=30)
 _DUPLICATE = 506
 _NOT_THERE = 100
 """Meta's code for an object that does not exist, or that may not be seen."""
+
+RIGHTS = ("pages_manage_posts", "pages_read_engagement")
+"""What a token must be allowed to post and to look at what stands. Meta may tell it to the application alone."""
 
 
 class FacebookConnector(Connector):
@@ -176,7 +180,7 @@ class FacebookConnector(Connector):
                 return Retracted() if isinstance(found, Absent) else Unknown(found.reason)
             remote_id = found.remote_id
         own = remote_id.startswith(f"{page.id}_")
-        if not POST_ID.fullmatch(remote_id) or not (own or answers(intent)):
+        if not POST_ID.fullmatch(remote_id) or not (own or answered(intent)):
             return Permanent("that is not a post of this Page")
         if not own and (refused := await not_own(self._graph, page, remote_id)):
             return refused
@@ -193,7 +197,7 @@ class FacebookConnector(Connector):
         return Retracted()
 
     async def check(self, profile: Profile) -> Health:
-        """Ask whose token it is (GET /me): a Page's token answers with the Page."""
+        """Ask whose token it is (GET /me): a Page's token answers with the Page; and its rights, where Meta says."""
         page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
@@ -203,6 +207,8 @@ class FacebookConnector(Connector):
             return unhealthy(self._graph.meaning(outcome))
         if told != page.id:
             return Health(False, "the token is not this Page's", Cause.OWN)
+        if lacking := missing(RIGHTS, await granted(self._graph, page)):
+            return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
         return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
@@ -244,7 +250,7 @@ class FacebookConnector(Connector):
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
         """Return what the message answers; None: nothing, it stands among the Page's posts."""
-        return await question_of(self._graph, page, intent, self._site) if answers(intent) else None
+        return await question_of(self._graph, page, intent, self._site) if answered(intent) else None
 
     async def _look(self, page: Page, intent: Intent) -> Posted | Absent | CannotTell:
         place = await self._place(page, intent)

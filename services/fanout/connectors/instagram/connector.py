@@ -7,7 +7,11 @@ author's pictures cannot be shown, so does this. Nothing can be deleted or edite
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
+from schemas.events.authority import Profile
+from services.fanout.connectors.answers import answered, not_let_in
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     CannotTell,
@@ -18,20 +22,27 @@ from services.fanout.connectors.contract import (
     Intent,
     Permanent,
     PublishResult,
+    ReadBackResult,
+    ReconcileResult,
     RetractResult,
     Retryable,
     Unknown,
     WhenUnknown,
 )
-from services.fanout.connectors.meta.base import Edges, MetaConnector, Surroundings, key_of
-from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
+from services.fanout.connectors.inquiry import Inquiry
+from services.fanout.connectors.instagram.comments import Comments
+from services.fanout.connectors.meta.base import Edges, MetaConnector, Surroundings
+from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Page
 from services.fanout.connectors.meta.pictures import Frame
+from services.fanout.connectors.meta.reading import answer_of
 from services.fanout.connectors.meta.standing import AccountRules
+from services.fanout.connectors.send_only import CHECK_SECONDS
 from services.kernel.base.clock import Clock
 from services.kernel.base.text_card import CannotDraw, text_card
 
 _FRAME = Frame(narrow=0.8, broad=1.91)
+_COMMENT = "id,text,username,timestamp,replies{id,text,username,timestamp}"
 _CARD = "a card with the text is in their place"
 
 
@@ -39,16 +50,62 @@ class InstagramConnector(MetaConnector):
     """Posts as professional accounts named by their number."""
 
     platform = "instagram"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, answers=True)
 
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("caption", "media", site.rstrip("/"), "comments", ("media",))
+        edges = Edges(
+            text="caption",
+            listing="media",
+            site=site.rstrip("/"),
+            answers="comments",
+            own=("media",),
+            answer_fields=_COMMENT,
+        )
         # Meta documents no call that says what a token of Instagram's own login may do: a lack shows as an answer.
         rules = AccountRules("user_id", "content_publishing_limit", "ig_refresh_token")
         names = edges, TwoSteps("media", "media_publish", "status_code"), rules
         super().__init__(server, version, around, names, clock)
+        self._comments = Comments(self._graph, edges.site, self._clock)
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        if not answered(intent):
+            return await super()._publish(intent, fetch_media)
+        account = await self._enter(intent.profile, intent.call_timeout)
+        return await self._comments.publish(account, intent) if isinstance(account, Page) else account
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the account's own posts, or under what it answers, since the request was made."""
+        if not answered(intent):
+            return await super().reconcile(intent)
+        account = await self._enter(intent.profile, intent.call_timeout)
+        return await self._comments.reconcile(account, intent) if isinstance(account, Page) else not_let_in(account)
+
+    async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
+        """Ask for the post or the comment by its id, and compare it; Absent when there is none."""
+        if not answered(intent):
+            return await super().read_back(intent, remote_id)
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return not_let_in(account)
+        return await self._comments.read_back(account, intent, remote_id)
+
+    async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
+        """Return what people commented under the account's newest posts."""
+        found = await super().inquiries(profile, since)
+        account = await self._enter(profile, CHECK_SECONDS) if found and not isinstance(found, CannotTell) else None
+        if account is None or isinstance(found, CannotTell):
+            return found
+        name = await self._comments.own_name(account) if isinstance(account, Page) else not_let_in(account)
+        return [one for one in found if one.author != name] if isinstance(name, str) else name
+
+    def _asked_in(self, row: Any, profile: str, post: Status) -> list[Inquiry]:
+        """A comment has no address in the API: people see it at one under its post's, with its number."""
+        above = f"{post.url.rstrip('/')}/c/{row['id']}/" if post.url else ""
+        replies = (row.get("replies") or {}).get("data") or []
+        found = [(row, above), *((one, f"{above}r/{one['id']}/" if above else "") for one in replies)]
+        return [answer_of(one, profile, post.id, url) for one, url in found]
 
     async def _post(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]

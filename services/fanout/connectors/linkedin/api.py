@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +15,8 @@ from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, can
 from services.fanout.connectors.linkedin.little_text import plain
 from services.fanout.connectors.uploads import picture_bytes
 from services.kernel.base.clock import Clock
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _PAGES = 5
 _COUNT = 100
@@ -162,11 +164,13 @@ def made(outcome: Outcome) -> str:
 
 
 def read_share(value: Mapping[str, Any]) -> Share:
-    """Read a post; raises KeyError, TypeError, ValueError or AttributeError."""
+    """Read a post; raises KeyError, TypeError, ValueError, AttributeError or OverflowError."""
     if not is_urn(value["id"]):
         raise ValueError("an id that cannot be used")
     return Share(value["id"], _time(value["createdAt"]), plain(value.get("commentary", "")), value)
 
 
 def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    return _EPOCH + timedelta(
+        milliseconds=milliseconds
+    )  # fromtimestamp raises OSError far away, like a lost connection

@@ -14,7 +14,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import not_let_in, not_seen
+from services.fanout.connectors.answers import answered, not_let_in, not_seen
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import (
     Absent,
@@ -48,10 +48,11 @@ from services.fanout.connectors.linkedin.api import (
     made,
     named_in,
 )
+from services.fanout.connectors.linkedin.comments import PageComments, is_comment
 from services.fanout.connectors.linkedin.comparing import differences
 from services.fanout.connectors.linkedin.little_text import escaped, plain
 from services.fanout.connectors.linkedin.renewal import Application, LinkedInLogin, read_application
-from services.fanout.connectors.linkedin.roles import RIGHTS, role_on
+from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_on
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
@@ -68,7 +69,7 @@ class LinkedInConnector(Connector):
     """Posts as company pages named by their number (the account); ``site`` is where posts are looked at."""
 
     platform = "linkedin"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
 
     def __init__(
         self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -78,6 +79,7 @@ class LinkedInConnector(Connector):
         self._clock = clock or SystemClock()
         self._api = LinkedInApi(server, version, self._clock)
         self._login = LinkedInLogin(self._site, self._api.http, self._clock)
+        self._comments = PageComments(self._api, self._site, self._clock)
         self._flights = SingleFlight()
 
     async def publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -91,6 +93,8 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
+        if answered(intent):
+            return await self._comments.publish(page, intent)
         found = await self._find(page, intent) if intent.repeat else Absent()
         if isinstance(found, CannotTell):
             return not_seen(found)
@@ -133,13 +137,15 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
-        return await self._find(page, intent)
+        return await (self._comments.reconcile(page, intent) if answered(intent) else self._find(page, intent))
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post by its URN, and compare it with what was approved; Absent when there is none."""
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return not_let_in(page)
+        if is_comment(remote_id):
+            return await self._comments.read_back(page, intent, remote_id)
         if not is_urn(remote_id):
             return CannotTell("that is not an id of this platform")
         shown = await self._shown(page, remote_id)
@@ -153,6 +159,8 @@ class LinkedInConnector(Connector):
         page = await self._enter(intent.profile, intent.call_timeout)
         if not isinstance(page, Organization):
             return page
+        if is_comment(remote_id) or (answered(intent) and not remote_id):
+            return await self._comments.retract(page, intent, remote_id)
         if not remote_id:
             found = await self._find(page, intent)
             if not isinstance(found, Posted):
@@ -174,12 +182,15 @@ class LinkedInConnector(Connector):
         if not isinstance(page, Organization):
             return unhealthy(page)
         health = await role_on(self._api, page)
-        application = await self._application(profile)
-        if not health.ok or not isinstance(application, Application):
+        if not health.ok:
             return health
-        scopes = await self._login.scopes_of(page.token, application, page.deadline)
-        lacking = [one for one in RIGHTS if one not in scopes] if scopes is not None else []
-        return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN) if lacking else health
+        application = await self._application(profile)
+        if isinstance(application, Application):
+            scopes = await self._login.scopes_of(page.token, application, page.deadline)
+            lacking = [one for one in RIGHTS if one not in scopes] if scopes is not None else []
+            if lacking:
+                return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
+        return await left_today(self._api, page, self._clock.now(), health)
 
     async def renew(self, profile: Profile) -> NewCredential | NotRenewed:
         """Redeem the refresh token, where LinkedIn gave one, and see that the new token opens the page."""

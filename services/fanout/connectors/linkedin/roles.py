@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from services.fanout.connectors.contract import Cause, Health
+from datetime import datetime, timedelta
+
+from services.fanout.connectors.contract import CannotTell, Cause, Health
 from services.fanout.connectors.http import Answer, Outcome
 from services.fanout.connectors.linkedin.api import LinkedInApi, Organization
 from services.fanout.connectors.send_only import unhealthy
 
 RIGHTS = ("w_organization_social", "r_organization_social", "rw_organization_admin")
 """What a token must be allowed."""
+
+A_DAY = 150
+"""Calls that post, for a member or page in 24 hours (learn.microsoft.com, Posts API)."""
 
 MAY_POST = frozenset({"ADMINISTRATOR", "CONTENT_ADMINISTRATOR"})
 """The roles on a page that let a member post as it."""
@@ -26,6 +31,16 @@ async def role_on(api: LinkedInApi, page: Organization) -> Health:
         said = f"the token's owner has {held} on page {page.id}, and needs CONTENT_ADMINISTRATOR"
         return Health(False, said, Cause.OWN)
     return Health(True, f"page {page.id} can be posted to")
+
+
+async def left_today(api: LinkedInApi, page: Organization, now: datetime, health: Health) -> Health:
+    """Say how many posts are left of a day's, by what the page itself lists: LinkedIn names no number."""
+    shares = await api.posts_since(page, now - timedelta(days=1))
+    if isinstance(shares, CannotTell):
+        return health
+    left = max(0, A_DAY - len(shares))
+    said = f"{health.detail}: about {left} posts left today"
+    return Health(left > 0, said, None if left else Cause.LIMIT)
 
 
 def _roles(outcome: Outcome, urn: str) -> set[str] | None:

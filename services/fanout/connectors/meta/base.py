@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.answers import not_let_in, not_seen, stopped
+from services.fanout.connectors.answers import NOT_OURS, not_let_in, not_seen, stopped
 from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import (
     Absent,
@@ -34,10 +34,10 @@ from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.comparing import differences
-from services.fanout.connectors.meta.containers import Containers, TwoSteps
+from services.fanout.connectors.meta.containers import Containers, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Graph, Page, error_code
 from services.fanout.connectors.meta.pictures import PublicPictures
-from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of, answers_of
+from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
 from services.fanout.connectors.meta.standing import AccountRules, checked, renewed
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
@@ -64,7 +64,8 @@ class Surroundings:
 class Edges:
     """A platform's names: a post's text, the listing, how an address begins, what people answer.
 
-    ``own``: the listings that hold all that the account publishes. ``threaded``: posts say what they answer.
+    ``own``: the listings that hold all that the account publishes. ``answer_fields``: what is asked of an answer.
+    ``threaded``: posts say what they answer.
     """
 
     text: str
@@ -72,6 +73,7 @@ class Edges:
     site: str
     answers: str
     own: tuple[str, ...]
+    answer_fields: str
     threaded: bool = False
 
 
@@ -108,8 +110,8 @@ class MetaConnector(Connector):
         objection = too_much(intent)
         if objection is not None:
             return Permanent(objection)
-        if intent.follows and not intent.follows.replace(",", "").isdigit():
-            return Permanent("what it answers is not a post of this platform")
+        if self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit():
+            return NOT_OURS
         return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
 
     async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
@@ -175,21 +177,24 @@ class MetaConnector(Connector):
             return posts
         found: list[Inquiry] = []
         for post in sorted(posts, key=lambda one: one.created_at, reverse=True)[:NEWEST]:
-            answers = await self._answers(account, profile.id, post.id)
+            answers = await self._answers(account, profile.id, post)
             if isinstance(answers, CannotTell):
                 return answers
             found += [one for one in answers if one.at >= since]
         return found
 
-    async def _answers(self, account: Page, profile: str, post: str) -> list[Inquiry] | CannotTell:
-        fields = "id,text,username,timestamp,permalink"
-        query = {"fields": fields, "limit": "100"}
-        outcome = await self._graph.call(account, "GET", f"/{post}/{self._edges.answers}", query=query)
+    async def _answers(self, account: Page, profile: str, post: Status) -> list[Inquiry] | CannotTell:
+        query = {"fields": self._edges.answer_fields, "limit": "100"}
+        outcome = await self._graph.call(account, "GET", f"/{post.id}/{self._edges.answers}", query=query)
         body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
         try:
-            return answers_of(body, profile, post, self._edges.site)
+            return [one for row in body["data"] for one in self._asked_in(row, profile, post)]  # type: ignore[index]
         except (KeyError, TypeError, ValueError, AttributeError):
             return cannot_tell("the platform does not list what people answered", outcome, self._clock)
+
+    @abstractmethod
+    def _asked_in(self, row: Any, profile: str, post: Status) -> list[Inquiry]:
+        """Return what people asked in a row of the answers."""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -283,8 +288,3 @@ class MetaConnector(Connector):
         """Say what a part that was not taken means; what is before it is named."""
         begun = self._posted(found) if found else None
         return stopped(result, begun, len(found), len(intent.content.parts))
-
-
-def key_of(intent: Intent, number: int) -> str:
-    """Return what the container of a part is noted under."""
-    return f"{intent.idempotency_key}:{number}"

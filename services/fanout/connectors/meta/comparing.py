@@ -23,18 +23,19 @@ def differences(
 
     Args:
         shown: each post, the first part first.
-        intent: what was approved, and what it answers.
+        intent: what was approved, and what it answers; of what it answers by an address alone no number is known.
         text: the field that holds a post's text.
         threaded: posts say what they answer.
     """
     seen: dict[str, str] = {}
     parts, before = intent.content.parts, intent.follows.partition(",")[0]
+    by_address = not before and intent.content.answers is not None
     if len(shown) != len(parts):
         seen["place"] = f"{len(shown)} of its {len(parts)} parts are on record"
     for number, (value, part) in enumerate(zip(shown, parts, strict=False)):
         if not same(str(value.get(text) or ""), part):
             seen.setdefault("text", "the platform shows the text otherwise than it was approved")
-        if threaded and _above(value) != before:
+        if threaded and (not _above(value) if by_address and number == 0 else _above(value) != before):
             seen.setdefault("place", "it does not stand in its thread")
         count, wanted = _count(value), len(intent.content.pictures) if number == 0 else 0
         wanted = max(wanted, int(LIMITS[intent.profile.platform].card))

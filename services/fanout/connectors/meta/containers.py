@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import canonical
-from services.fanout.connectors.contract import Cause, Permanent, Retryable, Unknown
+from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Outcome
 from services.fanout.connectors.meta.codes import meaning
 from services.fanout.connectors.meta.graph import Graph, Page, text_of
@@ -29,6 +29,11 @@ _ID = re.compile(r"[0-9]{1,40}")
 _OVER = frozenset({"ERROR", "EXPIRED"})
 
 Failed = Retryable | Permanent | Unknown
+
+
+def key_of(intent: Intent, number: int) -> str:
+    """Return what the container of a part is noted under."""
+    return f"{intent.idempotency_key}:{number}"
 
 
 @dataclass(frozen=True)

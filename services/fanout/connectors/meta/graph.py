@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +63,23 @@ class Graph:
         )
 
     async def listed(
-        self, page: Page, path: str, query: Mapping[str, str], what: str
+        self,
+        page: Page,
+        path: str,
+        query: Mapping[str, str],
+        what: str,
+        *,
+        until: Callable[[dict[str, Any]], bool] = lambda _row: False,
     ) -> list[dict[str, Any]] | CannotTell:
-        """Return what an edge lists, page by page to its end; ``what`` says of what it is a list, in plain words."""
+        """Return what an edge lists, page by page to its end, or to the page with the row that is looked for.
+
+        Args:
+            page: whose token asks.
+            path: the edge.
+            query: the fields that are wanted, and how many a page.
+            what: of what it is a list, in plain words.
+            until: says whether a row is the one that is looked for.
+        """
         found: list[dict[str, Any]] = []
         asked = dict(query)
         for _ in range(_PAGES):
@@ -73,13 +87,21 @@ class Graph:
             body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
             rows = body.get("data") if isinstance(body, dict) else None
             if not isinstance(body, dict) or not isinstance(rows, list) or not all(isinstance(x, dict) for x in rows):
-                return cannot_tell(f"the platform does not list {what}", outcome, self._clock)
+                return self._not_listed(what, outcome)
             found += rows
             after = _after(body)
-            if not after:
+            if not after or any(map(until, rows)):
                 return found
             asked["after"] = after
         return CannotTell(f"the platform lists more of {what} than are read: over {_PAGES} pages")
+
+    def _not_listed(self, what: str, outcome: Outcome) -> CannotTell:
+        """Return that a listing was refused; Meta's code says whose trouble it is."""
+        reason = f"the platform does not list {what}"
+        why = self.meaning(outcome) if error_code(outcome) is not None else None
+        if isinstance(why, Retryable):
+            return CannotTell(f"{reason}: {why.reason}", why.cause, why.after)
+        return cannot_tell(reason, outcome, self._clock)
 
     def unread(self, what: str, error: Exception) -> CannotTell:
         """Return that a listing came, and cannot be read."""

@@ -18,20 +18,11 @@ def address_of(value: Any, site: str) -> str:
     return url if url.startswith(f"{site}/") else ""
 
 
-def answers_of(body: Any, profile: str, post: str, site: str) -> list[Inquiry]:
-    """Return what people wrote under a post."""
-    return [
-        Inquiry(
-            profile,
-            str(one["id"]),
-            str(one.get("username") or "?"),
-            str(one.get("text") or ""),
-            datetime.fromisoformat(one["timestamp"]),
-            address_of(one, site),
-            post,
-        )
-        for one in body["data"]
-    ]
+def answer_of(value: Any, profile: str, post: str, url: str) -> Inquiry:
+    """Return what somebody wrote under a post of Threads or Instagram."""
+    at = datetime.fromisoformat(value["timestamp"])
+    said, author = str(value.get("text") or ""), str(value.get("username") or "?")
+    return Inquiry(profile, str(value["id"]), author, said, at, url, post)
 
 
 def comment_of(value: Any, profile: str, post: str, page: str, site: str) -> Inquiry | None:

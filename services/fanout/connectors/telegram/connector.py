@@ -37,6 +37,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, unhealthy
+from services.fanout.connectors.telegram.answering import reply_parameters
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock
 
@@ -49,7 +50,7 @@ class TelegramConnector(SendOnlyConnector):
     """Posts to channels named ``@channel``; ``server`` is the Bot API's, ``site`` where posts are looked at."""
 
     platform = "telegram"
-    declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, delete=True, reply=True)
+    declaration = Declaration(WhenUnknown.PERSON, Correction.REPLY, delete=True, reply=True, answers=True)
 
     def __init__(
         self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
@@ -64,11 +65,11 @@ class TelegramConnector(SendOnlyConnector):
             return Permanent(f"the account {channel!r} is not of the form @channel")
         value: dict[str, Any] = {"chat_id": channel, "text": intent.content.parts[0]}
         value["link_preview_options"] = {"is_disabled": True}
-        if intent.follows:
-            parent = intent.follows.partition(",")[0]
-            if not parent.isdigit():
-                return Permanent("what it answers is not a post of this platform")
-            value["reply_parameters"] = {"message_id": int(parent), "allow_sending_without_reply": False}
+        under = reply_parameters(intent, self._site)
+        if isinstance(under, Permanent):
+            return under
+        if under is not None:
+            value["reply_parameters"] = under
         outcome = await self._call(credential, deadline, "sendMessage", value=value)
         first = _message_id(outcome)
         if first is None:

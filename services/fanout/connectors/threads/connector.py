@@ -6,7 +6,10 @@ A call that was not answered may take minutes to post: nothing is made again bef
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
+from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -18,6 +21,7 @@ from services.fanout.connectors.contract import (
     Intent,
     Permanent,
     PublishResult,
+    ReconcileResult,
     Retracted,
     RetractResult,
     Retryable,
@@ -25,15 +29,19 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer
-from services.fanout.connectors.meta.base import NOT_THERE, Edges, MetaConnector, Surroundings, key_of
+from services.fanout.connectors.inquiry import Inquiry
+from services.fanout.connectors.meta.base import NOT_THERE, Edges, MetaConnector, Surroundings
 from services.fanout.connectors.meta.codes import meaning
-from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps
+from services.fanout.connectors.meta.containers import Failed, Published, TwoSteps, key_of
 from services.fanout.connectors.meta.graph import Page, error_code
 from services.fanout.connectors.meta.pictures import Frame
+from services.fanout.connectors.meta.reading import address_of, answer_of
 from services.fanout.connectors.meta.standing import AccountRules
+from services.fanout.connectors.threads.answering import post_at
 from services.kernel.base.clock import Clock
 
 _FRAME = Frame(narrow=0.1, broad=10.0)
+_ANSWER = "id,text,username,timestamp,permalink,is_reply_owned_by_me"
 
 RIGHTS = (
     "threads_basic",
@@ -49,15 +57,64 @@ class ThreadsConnector(MetaConnector):
     """Posts as accounts named by the number that the Threads API gives them."""
 
     platform = "threads"
-    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True)
+    declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, answers=True)
 
     def __init__(
         self, server: str, version: str, around: Surroundings, *, site: str, clock: Clock | None = None
     ) -> None:
-        edges = Edges("text", "threads", site.rstrip("/"), "replies", ("threads", "replies"), threaded=True)
+        edges = Edges(
+            text="text",
+            listing="threads",
+            site=site.rstrip("/"),
+            answers="conversation",
+            own=("threads", "replies"),
+            answer_fields=_ANSWER,
+            threaded=True,
+        )
         rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS)
         names = edges, TwoSteps("threads", "threads_publish", "status"), rules
         super().__init__(server, version, around, names, clock)
+
+    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        asked = await self._asked(intent)
+        if isinstance(asked, Intent):
+            return await super()._publish(asked, fetch_media)
+        if isinstance(asked, Permanent) and (intent.repeat or self._containers.noted(key_of(intent, 0))):
+            # An answer outlives what it answers.
+            left = await self._left_behind(intent)
+            return asked if isinstance(left, Absent) else Unknown(f"{asked.reason}; {left.reason}", left.cause)
+        return asked
+
+    async def reconcile(self, intent: Intent) -> ReconcileResult:
+        """Look for it among the account's own posts since the request was made."""
+        asked = await self._asked(intent)
+        if isinstance(asked, Intent):
+            return await super().reconcile(asked)
+        return await self._left_behind(intent) if isinstance(asked, Permanent) else not_let_in(asked)
+
+    async def _asked(self, intent: Intent) -> Intent | Retryable | Permanent:
+        """Return an intent with the number of the post whose address it answers; as it is where it answers none."""
+        address = intent.content.answers
+        if address is None or intent.follows:
+            return intent
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return account
+        site, before = self._edges.site, intent.author_time
+        found = await post_at(self._graph, account, address, site=site, before=before)
+        return replace(intent, follows=found) if isinstance(found, str) else found
+
+    async def _left_behind(self, intent: Intent) -> Absent | CannotTell:
+        """Look for an answer whose question is not shown any more: the words alone do not say that it is this one."""
+        account = await self._enter(intent.profile, intent.call_timeout)
+        if not isinstance(account, Page):
+            return not_let_in(account)
+        own = await self._listed(account, "replies", intent.author_time)
+        if isinstance(own, CannotTell):
+            return own
+        if any(same(one.text, intent.content.parts[0]) for one in own):
+            return CannotTell("an answer with these words stands, and not under a post that is shown")
+        return Absent()
 
     async def _post(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, standing: list[Status]
@@ -111,6 +168,10 @@ class ThreadsConnector(MetaConnector):
             problems.append("further pictures are missing")
         return shown[0] if shown else {"media_type": "TEXT"}
 
+    def _asked_in(self, row: Any, profile: str, post: Status) -> list[Inquiry]:
+        own = row.get("is_reply_owned_by_me") is True
+        return [] if own else [answer_of(row, profile, post.id, address_of(row, self._edges.site))]
+
     async def _chain(self, account: Page, intent: Intent) -> list[Status] | CannotTell:
         posts = await self._listed(account, self._edges.listing, intent.author_time)
         if isinstance(posts, CannotTell):
@@ -130,10 +191,11 @@ class ThreadsConnector(MetaConnector):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
-            found = await self._chain(account, intent)
+            asked = await self._asked(intent)
+            found = await self._chain(account, asked) if isinstance(asked, Intent) else await self._left_behind(intent)
             if isinstance(found, CannotTell):
                 return Unknown(found.reason)
-            ids = [one.id for one in found]
+            ids = [one.id for one in found] if isinstance(found, list) else []
         if not all(one.isdigit() for one in ids):
             return Permanent("that is not an id of this platform")
         for one in reversed(ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import secrets
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from services.fanout.connectors.chains import Status
 from services.fanout.connectors.contract import CannotTell, Cause, FetchMedia, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, cannot_tell, refusal
 from services.fanout.connectors.uploads import picture_bytes
+from services.fanout.connectors.x.costs import CallCosts, cost_aside
 from services.fanout.connectors.x.oauth import Keys, authorization
 from services.kernel.base.clock import Clock
 
@@ -38,10 +40,11 @@ class XAccount:
 class XApi:
     """Calls one server."""
 
-    def __init__(self, server: str, clock: Clock, connections: int) -> None:
+    def __init__(self, server: str, clock: Clock, connections: int, costs: CallCosts | None = None) -> None:
         self._server = server.rstrip("/")
         self._clock = clock
         self._http = Http(connections)
+        self._costs = costs
 
     async def call(
         self,
@@ -58,7 +61,10 @@ class XApi:
         nonce, now = secrets.token_hex(16), int(self._clock.now().timestamp())
         signed = authorization(keys, method, self._server + path, query or {}, nonce=nonce, timestamp=now)
         endpoint = Endpoint(self._server, "", deadline)
-        return await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
+        outcome = await self._http.call(endpoint, method, path, value=value, data=data, query=query, headers=signed)
+        if self._costs is not None and (cost := cost_aside(method, outcome)):
+            await asyncio.to_thread(self._costs.note, cost, self._clock.now())
+        return outcome
 
     async def close(self) -> None:
         """Close all connections."""
@@ -112,6 +118,12 @@ class XApi:
 def data_of(outcome: Outcome, status: int) -> dict[str, Any]:
     """Return the ``data`` of an answer with this status, empty for any other."""
     return _data(outcome) if isinstance(outcome, Answer) and outcome.status == status else {}
+
+
+def only_reads(outcome: Outcome) -> bool:
+    """Return whether X says of the keys that they may not write (x-access-level: read, read-write, ...)."""
+    level = str(outcome.headers.get("x-access-level", "")) if isinstance(outcome, Answer) else ""
+    return bool(level) and "write" not in level.split("-")
 
 
 def _data(outcome: Outcome) -> dict[str, Any]:

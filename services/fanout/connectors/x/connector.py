@@ -45,8 +45,9 @@ from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
-from services.fanout.connectors.x.api import XAccount, XApi, data_of
+from services.fanout.connectors.x.api import XAccount, XApi, data_of, only_reads
 from services.fanout.connectors.x.comparing import ASKED, differences
+from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
@@ -56,18 +57,27 @@ _DUPLICATE = "duplicate content"
 
 
 class XConnector(Connector):
-    """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at."""
+    """Posts as accounts named by their user name; ``server`` is the API's, ``site`` where posts are looked at.
+
+    ``costs`` counts what is read and deleted.
+    """
 
     platform = "x"
     declaration = Declaration(WhenUnknown.LOOK, Correction.REPLY, delete=True, reply=True, answers=True, repost=True)
 
     def __init__(
-        self, server: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
+        self,
+        server: str,
+        token_path: Callable[[str], Path],
+        *,
+        site: str,
+        clock: Clock | None = None,
+        costs: CallCosts | None = None,
     ) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
         self._clock = clock or SystemClock()
-        self._api = XApi(server, self._clock, connections=128)
+        self._api = XApi(server, self._clock, connections=128, costs=costs)
         self._reposts = Reposts(self._api, self._site, self._clock)
         self._flights = SingleFlight()
         self._known: dict[Keys, tuple[str, str]] = {}
@@ -250,6 +260,8 @@ class XConnector(Connector):
                 result = self._api.meaning(outcome)
                 # Nothing was posted by a call that only asks who this is.
                 return Retryable(result.reason, cause=_cause(result)) if isinstance(result, Unknown) else result
+            if only_reads(outcome):
+                return Retryable("the application may only read: give it read and write rights", cause=Cause.OWN)
             known = self._known[keys] = me["id"], str(me.get("username"))
         if known[1].lower() != wanted.lower():
             return Retryable(f"the keys open @{known[1]}, and not @{wanted}", cause=Cause.OWN)

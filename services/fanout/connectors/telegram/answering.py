@@ -1,0 +1,38 @@
+"""What a post in a channel answers (core.telegram.org/bots/api, ReplyParameters; /api/links, messages). Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from services.fanout.connectors.answers import NOT_OURS
+from services.fanout.connectors.contract import Intent, Permanent
+
+_POST = re.compile(r"/(?:s/)?([A-Za-z][A-Za-z0-9_]{3,31})/([1-9][0-9]{0,9})/?")
+_ALSO = ("https://t.me", "https://telegram.me")
+_DISCUSSED = Permanent("it is a comment in a channel's discussion, where the bot cannot speak for the channel")
+
+
+def reply_parameters(intent: Intent, site: str) -> dict[str, Any] | Permanent | None:
+    """Return what a post answers: an earlier one of the channel, or one by its address; None: nothing."""
+    if intent.follows:
+        parent = intent.follows.partition(",")[0]
+        return _to(int(parent)) if parent.isdigit() else NOT_OURS
+    if intent.content.answers is None:
+        return None
+    split = urlsplit(intent.content.answers)
+    if f"{split.scheme}://{split.netloc.lower()}" not in (site.lower(), *_ALSO):
+        return NOT_OURS
+    named = _POST.fullmatch(split.path)
+    if named is None:
+        return NOT_OURS
+    if "comment" in dict(parse_qsl(split.query)):
+        return _DISCUSSED
+    channel = f"@{named[1]}"
+    own = channel.casefold() == intent.profile.account.casefold()
+    return _to(int(named[2])) if own else _to(int(named[2])) | {"chat_id": channel}
+
+
+def _to(message: int) -> dict[str, Any]:
+    return {"message_id": message, "allow_sending_without_reply": False}
