@@ -66,7 +66,7 @@ class Answer:
         body = self.body if isinstance(self.body, dict) else {}
         body = body["error"] if isinstance(body.get("error"), dict) else body
         told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
-        said = told or self.line
+        said = told or self.line or body.get("code")
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 

@@ -76,6 +76,7 @@ class TeamsEmulator(Emulator):
         "AuthorizationFailed": 401,
         "DirectApiAuthorizationRequired": 401,
         "WorkflowNotFound": 404,
+        "WorkflowTriggerIsNotEnabled": 400,
         "BadGateway": 502,
     }
 

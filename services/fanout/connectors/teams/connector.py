@@ -60,8 +60,8 @@ class TeamsConnector(SendOnlyConnector):
             return self._failed(outcome)
         if outcome.status in (200, 202) and not is_page(outcome):
             return delivered(intent, "; ".join(filter(None, ("the workflow has taken it, and posts it", note))))
-        if outcome.status in (401, 403, 404) and not is_page(outcome):
-            return credential_refused(outcome, "the workflow is no more, or its address is not right")
+        if not is_page(outcome) and (outcome.status in (401, 403, 404, 410) or _is_off(outcome)):
+            return credential_refused(outcome, "the workflow is no more, is off, or its address is not right")
         if outcome.status < 300:
             return Unknown("the server answered with something that is not the workflow's", Cause.HOST)
         return self._failed(outcome)
@@ -70,6 +70,12 @@ class TeamsConnector(SendOnlyConnector):
         """Look at the address only: whatever is sent to a workflow starts it."""
         read_hook(credential)
         return Health(True, f"the address for {profile.account} is in place; only a message shows whether it works")
+
+
+def _is_off(outcome: Answer) -> bool:
+    """Say whether somebody has turned the workflow off."""
+    said = outcome.body.get("error") if isinstance(outcome.body, dict) else None
+    return isinstance(said, dict) and said.get("code") == "WorkflowTriggerIsNotEnabled"
 
 
 def card(text: str) -> dict[str, Any]:
