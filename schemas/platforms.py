@@ -47,7 +47,8 @@ class Limits:
     ``weighted``: characters are X's (twitter-text 3). ``emoji_bytes``: an emoji counts its bytes of UTF-8. ``doubled``:
     these count two, for they are sent with an escape. ``links`` and ``hashtags``: at most so many in a post. ``card``:
     a post needs a picture; without one its text is drawn (``services.kernel.base.text_card``). ``passages``: a page,
-    whose passages have a language each. ``answers``: a post of anybody can be answered there, by its address.
+    whose passages have a language each. ``code_points``: characters are code points, links in full.
+    ``answers``: a post of anybody can be answered there, by its address.
     ``answer``: what such an answer takes; None: what a post does.
     """
 
@@ -66,6 +67,7 @@ class Limits:
     hashtags: int | None = None
     card: bool = False
     passages: bool = False
+    code_points: bool = False
     answers: bool = False
     answer: AnswerLimits | None = None
 
@@ -172,7 +174,7 @@ def counted_length(text: str, limits: Limits) -> int:
     (``schemas.links``). A conjunct of Indic scripts is one grapheme cluster by Unicode 15.1 and as many as it has
     consonants before (UAX 29, rule GB9c): it counts as those.
     """
-    if limits.link_length is None:
+    if limits.link_length is None or limits.code_points:
         return counted_piece(text, limits, is_link=False)
     if limits.weighted:
         return _weighed_whole(text, limits.link_length)
@@ -192,6 +194,8 @@ def _weighed_whole(text: str, link_length: int) -> int:
 
 def counted_piece(piece: str, limits: Limits, *, is_link: bool) -> int:
     """Return what a piece of a text counts: a link, or what is between two."""
+    if limits.code_points:
+        return len(piece)
     if limits.utf16:
         return len(piece.encode("utf-16-le")) // 2 + sum(map(piece.count, limits.doubled))
     if limits.emoji_bytes:

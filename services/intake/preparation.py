@@ -14,6 +14,7 @@ from services.intake.domain import screening
 from services.intake.domain.identity import Identity
 from services.intake.domain.media import media_type_of
 from services.intake.domain.rendering import drawn, render
+from services.intake.domain.servers import limits_for
 from services.intake.domain.submission import Draft, draft_of, request_of
 from services.intake.domain.twins import Twins
 from services.intake.earlier import EarlierRequests
@@ -56,9 +57,12 @@ class Preparation:
         draft = draft_of(identity, event, sender, control, now, earlier)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)
+        profiles = (control.profiles[target] for target in draft.targets)
+        accounts = [one.account for one in profiles if one.platform == "mastodon"]
+        limits = limits_for(accounts, self._runtime.city.settings.mastodon.limits)
 
         def work() -> Request:
-            renderings = render(draft, LIMITS, rules.language)
+            renderings = render(draft, limits, rules.language)
             departments = {target: control.profiles[target].department for target in draft.targets}
             findings = screening.screen(draft, renderings, rules, departments)
             return request_of(draft, control, now, renderings, findings)

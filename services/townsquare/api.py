@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from schemas.platforms import LIMITS, counted_length
+from schemas.platforms import LIMITS
+from services.kernel.base.city_file import TownsquareSection
 from services.townsquare import entities
 from services.townsquare.accounts import Account, Directory
 from services.townsquare.fault_injection import POST_ID
 from services.townsquare.faults import FAULT, FaultKind, FaultQueue
+from services.townsquare.manners import PostQuotas, error_of, takes_markup
 from services.townsquare.posts import Media, PostDraft, Posts, Refusal, StoredPost
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -27,6 +29,8 @@ class Api:
     posts: Posts
     directory: Directory
     faults: FaultQueue
+    manners: TownsquareSection
+    quotas: PostQuotas
 
     def routes(self) -> list[web.RouteDef]:
         """Return the API's routes."""
@@ -57,7 +61,7 @@ class Api:
 
     async def instance(self, request: web.Request) -> web.Response:
         """GET /api/v2/instance."""
-        return web.json_response(entities.instance_entity(base_of(request)))
+        return web.json_response(entities.instance_entity(base_of(request), self.manners))
 
     async def verify_credentials(self, request: web.Request) -> web.Response:
         """GET /api/v1/accounts/verify_credentials."""
@@ -89,10 +93,19 @@ class Api:
     async def create(self, request: web.Request) -> web.Response:
         """POST /api/v1/statuses, JSON or form, with Idempotency-Key."""
         account = self.whose(request)
-        draft = _draft(await _body(request))
-        key = request.headers.get("Idempotency-Key") or None
+        draft = self._draft(await _body(request))
+        key = (request.headers.get("Idempotency-Key") or None) if self.manners.keys else None
+        allowed, quota = self.quotas.take(account.username, self.posts.clock.now())
+        if not allowed:
+            return web.json_response({"error": "Too many requests"}, status=429, headers=quota)
         post = await self.posts.create(account.username, draft, key)
-        return web.json_response(self._entity(post, request), headers={POST_ID: post.id})
+        return web.json_response(self._entity(post, request), headers={POST_ID: post.id, **quota})
+
+    def _draft(self, body: Mapping[str, Any]) -> PostDraft:
+        draft = _draft(body)
+        if too_long := error_of(self.manners, draft.text, draft.spoiler_text):
+            raise Refusal(422, f"Validation failed: {too_long}")
+        return replace(draft, markup=takes_markup(self.manners, str(body.get("content_type") or "")))
 
     async def status(self, request: web.Request) -> web.Response:
         """GET /api/v1/statuses/:id."""
@@ -134,7 +147,7 @@ class Api:
     async def edit(self, request: web.Request) -> web.Response:
         """PUT /api/v1/statuses/:id: another text, in the place of the one that stands."""
         account, post = self.whose(request), self._post(request)
-        draft = _draft(await _body(request))
+        draft = self._draft(await _body(request))
         changed = await self.posts.edit(account.username, post.id, draft.text, draft.language or post.draft.language)
         return web.json_response(self._entity(changed, request))
 
@@ -222,8 +235,6 @@ def _draft(body: Mapping[str, Any]) -> PostDraft:
         raise Refusal(422, "Validation failed: posts cannot be scheduled here")
     if not text.strip() and not media_ids:
         raise Refusal(422, "Validation failed: Text can't be blank")
-    if counted_length(text, limits) + counted_length(str(body.get("spoiler_text") or ""), limits) > limits.characters:
-        raise Refusal(422, f"Validation failed: Text character limit of {limits.characters} exceeded")
     if len(media_ids) > limits.pictures:
         raise Refusal(422, f"Validation failed: Cannot attach more than {limits.pictures} files")
     return PostDraft(

@@ -8,22 +8,28 @@ from typing import Any
 
 from schemas import links
 from schemas.platforms import LIMITS
+from services.kernel.base.city_file import TownsquareSection
 from services.townsquare.accounts import Account
+from services.townsquare.manners import LINK_CHARACTERS, marked_up
 from services.townsquare.posts import EXTENSIONS, Media, StoredPost
 
 PICTURE_BYTES = 16 * 1024 * 1024
 
 
-def to_html(text: str) -> str:
-    """Return a post's text as Mastodon gives it: paragraphs, line breaks, links; all else escaped."""
+def to_html(text: str, *, markup: bool = False) -> str:
+    """Return a post's text as Mastodon gives it: paragraphs, line breaks, links; all else escaped.
+
+    ``markup``: as a server does that takes texts for Markdown.
+    """
     paragraphs = [part for part in re.split(r"\n{2,}", text.strip("\n")) if part]
-    return "".join(f"<p>{_inline(part)}</p>" for part in paragraphs)
+    return "".join(f"<p>{_inline(part, markup)}</p>" for part in paragraphs)
 
 
-def _inline(text: str) -> str:
+def _inline(text: str, markup: bool) -> str:
     made = []
     for piece, is_link in links.pieces(text):
-        shown = html.escape(piece).replace("\n", "<br>")
+        shown = html.escape(piece)
+        shown = (marked_up(shown) if markup and not is_link else shown).replace("\n", "<br>")
         made.append(f'<a href="{shown}" rel="nofollow noopener">{shown}</a>' if is_link else shown)
     return "".join(made)
 
@@ -71,7 +77,7 @@ def status_entity(
         "reblogs_count": 0,
         "favourites_count": 0,
         "edited_at": post.edited_at,
-        "content": to_html(draft.text),
+        "content": to_html(draft.text, markup=draft.markup),
         "reblog": None,
         "account": account_entity(account, base),
         "media_attachments": [media_entity(item, base) for item in media],
@@ -83,21 +89,21 @@ def status_entity(
     }
 
 
-def instance_entity(base: str) -> dict[str, Any]:
+def instance_entity(base: str, manners: TownsquareSection) -> dict[str, Any]:
     """Return an Instance (version 2)."""
     limits = LIMITS["mastodon"]
     return {
         "domain": base.split("://", 1)[1],
         "title": "Townsquare",
         "version": "4.3.0 (compatible; Townsquare 1.0)",
-        "source_url": "",
+        "source_url": "" if manners.count == "graphemes" else "https://townsquare.example/source",
         "description": "A practice platform for a city's drills and demonstrations.",
         "languages": ["en"],
         "configuration": {
             "statuses": {
-                "max_characters": limits.characters,
+                "max_characters": manners.characters,
                 "max_media_attachments": limits.pictures,
-                "characters_reserved_per_url": limits.link_length,
+                "characters_reserved_per_url": LINK_CHARACTERS,
             },
             "media_attachments": {
                 "supported_mime_types": list(EXTENSIONS),

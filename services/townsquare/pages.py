@@ -115,7 +115,7 @@ class PublicPages:
             "created": post.created_at,
             "shown": in_words(datetime.fromisoformat(post.created_at), self._zone),
             # to_html escapes the text itself; only its own paragraphs, breaks and links are markup
-            "text": Markup(entities.to_html(post.draft.text)),  # noqa: S704
+            "text": Markup(entities.to_html(post.draft.text, markup=post.draft.markup)),  # noqa: S704
             "language": post.draft.language,
             "continues": post.draft.in_reply_to is not None,
             "pictures": [(f"/media/{item.file}", item.description) for item in self._api.attached(post)],

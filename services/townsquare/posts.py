@@ -46,7 +46,7 @@ class Media:
 
 @dataclass(frozen=True)
 class PostDraft:
-    """What a client asks to post."""
+    """What a client asks to post. ``markup``: the server takes its text for Markdown."""
 
     text: str
     media_ids: tuple[str, ...] = ()
@@ -55,6 +55,7 @@ class PostDraft:
     sensitive: bool = False
     spoiler_text: str = ""
     visibility: str = "public"
+    markup: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from schemas import canonical
 from services.kernel.base import logs
 from services.kernel.base import web as kernel_web
 from services.kernel.base.city import City
+from services.kernel.base.city_file import TownsquareSection
 from services.kernel.base.clock import Clock, SystemClock
 from services.kernel.base.errors import BadInput
 from services.kernel.base.files import write_atomically
@@ -23,6 +24,7 @@ from services.townsquare.accounts import Directory, accounts_path, add_token
 from services.townsquare.api import Api
 from services.townsquare.fault_injection import FaultInjector
 from services.townsquare.faults import Fault, FaultQueue, On
+from services.townsquare.manners import PostQuotas
 from services.townsquare.oauth import Logins
 from services.townsquare.pages import PublicPages
 from services.townsquare.posts import Posts, Refusal
@@ -42,6 +44,7 @@ class Townsquare:
     admin_token: str
     zone: tzinfo
     folder: Path
+    manners: TownsquareSection
 
     @classmethod
     def of(cls, city: City, clock: Clock | None = None) -> Townsquare:
@@ -62,11 +65,12 @@ class Townsquare:
             _admin_token(path.parent / "admin.token"),
             city.zone or UTC,
             city.folder,
+            city.settings.townsquare or TownsquareSection(),
         )
 
     def app(self) -> web.Application:
         """Return the application; it closes the posts at the end."""
-        api = Api(self.posts, self.directory, self.faults)
+        api = Api(self.posts, self.directory, self.faults, self.manners, PostQuotas(self.manners.quota))
         app = web.Application(middlewares=[_refusals, self._inject], client_max_size=_BODY_BYTES)
         app.add_routes(api.routes())
         pages = PublicPages(api, self.zone)

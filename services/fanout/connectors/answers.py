@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from services.fanout.connectors.contract import CannotTell, Cause, Intent, Permanent, Posted, Retryable, Unknown
 
+OTHER_TEXT = "the platform shows the text otherwise than it was approved"
 NOT_OURS = Permanent("what it answers is not a post of this platform")
 GONE = Permanent("the post that it answers is not there, or this profile may not see it")
 
 
-def not_let_in(why: Retryable | Permanent) -> CannotTell:
+def not_let_in(why: Retryable | Permanent | Unknown) -> CannotTell:
     """Say that a look ended at the door."""
     if isinstance(why, Permanent):
         return CannotTell(why.reason)
@@ -43,3 +44,8 @@ def answered(intent: Intent) -> str:
 def on_hold(why: CannotTell) -> Retryable:
     """Say that nothing was sent, since what it answers cannot be looked up now."""
     return Retryable(why.reason, why.after, cause=why.cause or Cause.HOST)
+
+
+def joined(*notes: str) -> str:
+    """Return notes as one, without those that are empty."""
+    return "; ".join(filter(None, notes))

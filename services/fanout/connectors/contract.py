@@ -94,7 +94,8 @@ class Cause(StrEnum):
 class Posted:
     """It stands: its public URL and the platform's id (of a thread: all ids, comma between, first part first).
 
-    ``note`` says in plain words what is less than asked for: a picture that the platform did not take.
+    ``note`` says in plain words what is less than asked for, or other: a picture that the platform did not take, a text
+    that its answer shows otherwise.
     """
 
     url: str

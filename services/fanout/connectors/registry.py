@@ -44,7 +44,7 @@ def connectors(city: City, website: str) -> dict[str, Connector]:
         "instagram": _instagram(city, website),
         "linkedin": _linkedin(city),
         "manual": ManualConnector(),
-        "mastodon": MastodonConnector(mastodon_bases(city), city.token_path, language=language),
+        "mastodon": _mastodon(city, language),
         "email": _email(city),
         "facebook": FacebookConnector(meta.server, meta.version, city.token_path, site=meta.site),
         "nextdoor": NextdoorConnector(city.settings.nextdoor.server, city.token_path, _pictures(city, website)),
@@ -70,6 +70,11 @@ def _linkedin(city: City) -> LinkedInConnector:
 def _threads(city: City, website: str) -> ThreadsConnector:
     section = city.settings.threads
     return ThreadsConnector(section.server, section.version, _around(city, website, "threads"), site=section.site)
+
+
+def _mastodon(city: City, language: str) -> MastodonConnector:
+    expected = city.settings.mastodon.limits
+    return MastodonConnector(mastodon_bases(city), city.token_path, language=language, expected=expected)
 
 
 def _instagram(city: City, website: str) -> InstagramConnector:

@@ -89,12 +89,20 @@ class AuthoritySection(Section):
 class TownsquareSection(Section):
     """[townsquare]: the demonstration platform; absent in a city that has none.
 
-    ``open`` lets it listen on more than this machine, in plain: for a drill in a closed network.
+    ``open`` lets it listen on more than this machine, in plain: for a drill in a closed network. What else is not
+    Mastodon's usual plays another server that speaks its API: ``characters`` in a post, ``count``ed as ``graphemes``
+    or as ``code-points``, links in full; texts taken for Markdown (``markup``), always or unless plain text was asked
+    for; ``keys``: whether repeats are told apart by their key; ``quota``: an account's posts in 5 minutes, 0 for any.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 4223
     open: bool = False
+    characters: Annotated[int, Field(ge=50, le=100_000)] = 500
+    count: Literal["graphemes", "code-points"] = "graphemes"
+    markup: Literal["never", "unless-plain", "always"] = "never"
+    keys: bool = True
+    quota: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
 class SiteSection(Section):

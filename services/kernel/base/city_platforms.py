@@ -15,10 +15,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ServerLimits(Section):
+    """[mastodon.limits."NAME"]: what a post takes on a server that is not as Mastodon is.
+
+    ``code_points``: it counts code points, and links in full. ``profiles check`` says what a server says of itself.
+    """
+
+    characters: Annotated[int, Field(ge=100, le=100_000)] = 500
+    code_points: bool = False
+
+
 class MastodonSection(Section):
     """[mastodon]: where accounts of the form ``@name@instance`` live; ``townsquare`` names the local one."""
 
     instances: dict[Id, str] = {}
+    limits: dict[Id, ServerLimits] = {}
 
 
 ServerUrl = Annotated[

@@ -21,7 +21,7 @@ from schemas.events.requests import Request
 from schemas.events.resolutions import Resolution
 from schemas.events.verdicts import Outcome, Verdict
 from schemas.platforms import MIRROR
-from schemas.subjects import place_of
+from schemas.subjects import is_token, place_of
 from services.kernel.control.control_state import ControlState
 from services.kernel.control.order_rules import order_hash
 from services.kernel.fold.applied import Applied, LostRace, Void
@@ -74,7 +74,8 @@ class LedgerFold:
         is_new = kind == "request" and (is_first(entry) or is_old)
         if kind not in self.kinds or request_id in self.requests or is_new:
             return None
-        return request_id or None
+        # The server stores a publish to a filter, as in ledger.request.*, as it is: no request has such a name.
+        return request_id if is_token(request_id) else None
 
     def apply(self, entry: Entry, boot: float) -> Applied:
         """Fold the next entry; ``boot`` is the present in boot-time seconds, from when leases of attempts are counted.

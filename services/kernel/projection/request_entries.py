@@ -97,4 +97,9 @@ async def _counts(request_id: str, reads: Reads) -> dict[str, int]:
         reads.source.counts(f"ledger.approval.{request_id}.*"), reads.source.counts(f"ledger.*.*.{request_id}")
     ):
         counts |= more
-    return {name: count for name, count in counts.items() if any(subjects.matches(one, name) for one in wanted)}
+    return {
+        name: count
+        for name, count in counts.items()
+        # A subject that was stored with a wildcard in it would be read as a filter.
+        if any(subjects.matches(one, name) for one in wanted) and all(map(subjects.is_token, name.split(".")))
+    }

@@ -38,7 +38,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.registry import connectors
 from services.kernel.base.city import City
-from services.kernel.base.city_file import CityFile
+from services.kernel.base.city_file import CityFile, TownsquareSection
 from services.kernel.base.web import Running, serve
 from services.townsquare import make_accounts
 from services.townsquare.server import Townsquare
@@ -186,12 +186,16 @@ class MastodonRig:
     def __init__(self, city: City, running: Running) -> None:
         self.city = city
         self.running = running
-        self.connector = self.restart()
         self.others: list[Connector] = []
+        self.connector = self.restart()
 
     @classmethod
-    async def open(cls, folder: Path) -> MastodonRig:
+    async def open(cls, folder: Path, **manners: Any) -> MastodonRig:
+        """``manners``: in what the server is not as Mastodon is, as [townsquare] in city.toml has it."""
         city = a_city(folder)
+        if manners:
+            section = TownsquareSection(**manners)
+            city = City(city.folder, city.settings.model_copy(update={"townsquare": section}))
         names = ("fire", "water", "parks")
         tokens = make_accounts(folder, [(name, f"City of Mission: {name}", "A note.") for name in names])
         noted: list[str] = []
@@ -209,7 +213,9 @@ class MastodonRig:
         return made
 
     def restart(self) -> Connector:
-        return connectors(self.city, "https://mission.example")["mastodon"]
+        made = connectors(self.city, "https://mission.example")
+        self.others += made.values()
+        return made["mastodon"]
 
     def profile(self, name: str) -> Profile:
         return a_profile(name, "mastodon")
@@ -259,7 +265,8 @@ class MastodonRig:
             assert response.status == 201, await response.text()
 
     async def close(self) -> None:
-        await self.connector.close()
+        for one in (self.connector, *self.others):
+            await one.close()
         await self.running.stop()
         if self.undocumented:
             raise AssertionError("; ".join(self.undocumented))

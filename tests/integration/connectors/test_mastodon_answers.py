@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from services.fanout.connectors.contract import Absent, CannotTell, Permanent, Posted, ReadsBack, Retryable
+from services.fanout.connectors.contract import (
+    Absent,
+    CannotTell,
+    Permanent,
+    Posted,
+    ReadsBack,
+    Retracted,
+    Retryable,
+    Unknown,
+)
 from services.fanout.connectors.http import Endpoint, Http
 from services.fanout.connectors.mastodon.answering import status_at
 from services.fanout.connectors.registry import LIMITS, connectors
@@ -75,6 +84,17 @@ async def test_what_is_not_there_is_not_answered(mastodon: MastodonRig) -> None:
         assert "not there" in result.reason
         assert isinstance(await mastodon.connector.reconcile(intent), CannotTell)
     assert await mastodon.stands(fire) == []
+
+
+async def test_an_answer_may_outlive_its_question(mastodon: MastodonRig) -> None:
+    """A repeat after the question is gone is not told as failed: the answer may stand."""
+    question = await asked(mastodon)
+    intent = an_intent(mastodon.profile("fire"), request_id="rbbbbbbbbbbbb", answers=question)
+    assert isinstance(await mastodon.connector.publish(intent, store), Posted)
+    water = an_intent(mastodon.profile("water"), "May I drink it?")
+    assert await mastodon.connector.retract(water, question.rpartition("/")[2]) == Retracted()
+    assert isinstance(await mastodon.restart().publish(replace(intent, repeat=True), store), Unknown)
+    assert isinstance(await mastodon.restart().reconcile(intent), CannotTell)
 
 
 async def test_while_it_cannot_be_looked_for_the_answer_waits(mastodon: MastodonRig) -> None:

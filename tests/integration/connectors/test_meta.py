@@ -233,6 +233,15 @@ async def test_instagram_takes_thirty_hashtags(instagram: EmulatedRig, count: in
     assert isinstance(result, Posted if fits else Permanent)
 
 
+async def test_a_post_that_is_shown_otherwise_is_told_at_once(meta: EmulatedRig) -> None:
+    """What is shown after its publication is compared with what was approved, before any later look."""
+    meta.emulator.alters = lambda text: text.replace("Cedar", "C.")
+    intent = an_intent(meta.profile("fire"), TEXT)
+    result = await meta.connector.publish(intent, store)
+    assert isinstance(result, Posted)
+    assert "shows the text otherwise" in result.note
+
+
 async def test_deletions_are_limited_too(threads: EmulatedRig) -> None:
     intent = an_intent(threads.profile("fire"), TEXT)
     posted = await threads.connector.publish(intent, store)

@@ -328,6 +328,14 @@ async def test_an_answer_stands_under_what_it_follows(telegram: SendOnlyRig) -> 
         assert isinstance(await telegram.connector.publish(lost, store), Permanent)
 
 
+async def test_a_text_that_is_shown_otherwise_is_told(telegram: SendOnlyRig) -> None:
+    """Telegram's answer holds the message as it shows it."""
+    telegram.emulator.alters = lambda text: text[:5]
+    posted = await telegram.connector.publish(an_intent(telegram.profile("fire"), TEXT), store)
+    assert isinstance(posted, Posted)
+    assert "shows the text otherwise" in posted.note
+
+
 async def test_a_post_of_a_channel_is_answered_by_its_address(telegram: SendOnlyRig) -> None:
     """Its own, and another public channel's; what is no such post, or a comment in a discussion, is refused."""
     fire, water = telegram.profile("fire"), telegram.profile("water")

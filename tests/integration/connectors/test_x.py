@@ -246,6 +246,19 @@ async def test_a_read_back_tells_what_else_is_another(x: EmulatedRig) -> None:
         assert [one for one, _ in found.differences] == [kind]
 
 
+async def test_a_post_that_is_shown_otherwise_is_told_at_once(x: EmulatedRig) -> None:
+    """The answer to a new post holds its text: links shortened, one more for pictures; nothing else may differ."""
+    fire = x.profile("fire")
+    text = "Boil water & wait: https://mission.example/flood (map) mission.example"
+    said = await x.connector.publish(an_intent(fire, text, pictures=(PICTURE,)), store)
+    assert isinstance(said, Posted)
+    assert said.note == ""
+    x.emulator.alters = lambda one: one.replace("wait", "w")
+    said = await x.connector.publish(an_intent(fire, "Boil & wait.", "Then wait.", request_id="rb"), store)
+    assert isinstance(said, Posted)
+    assert said.note == "the platform shows the text otherwise than it was approved"
+
+
 async def test_keys_that_may_only_read_post_nothing_and_are_told(x: EmulatedRig) -> None:
     """X says it of each answer; a person gives the application its right, and what waits goes out."""
     x.emulator.access = "read"

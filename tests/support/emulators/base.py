@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -48,6 +49,8 @@ class Place(ABC):
         self.posts: list[Post] = []
         self.faults: list[Fault] = []
         self.calls: Counter[str] = Counter()
+        self.alters: Callable[[str], str] = str
+        """How a text is shown."""
         self._number = 1_000
 
     @abstractmethod

@@ -274,7 +274,7 @@ class MetaEmulator(Emulator):
     def _shown(self, post: Post) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": post.id,
-            self.text_field: post.text,
+            self.text_field: self.alters(post.text),
             "timestamp": f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S+0000}",
             "permalink": self.permalink(post),
         }

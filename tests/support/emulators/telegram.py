@@ -106,5 +106,6 @@ class TelegramEmulator(Emulator):
             post = replace(post, under=under)
         self.posts.append(post)
         chat = {"id": -1001234, "type": "channel", "title": "City", "username": post.account.removeprefix("@")}
-        shown: dict[str, Any] = {"text": post.text} if post.text else {"caption": post.alts[0], "photo": []}
+        words, caption = {"text": self.alters(post.text)}, {"caption": "".join(post.alts), "photo": []}
+        shown: dict[str, Any] = words if post.text else caption
         return {"message_id": int(post.id), "date": 1_770_000_000, "chat": chat} | shown

@@ -273,7 +273,7 @@ class XEmulator(Emulator):
                     "media_key": f"3_{post.id}",
                 }
             )
-        shown: dict[str, Any] = {"id": post.id, "text": html.escape(text, quote=False)}
+        shown: dict[str, Any] = {"id": post.id, "text": html.escape(self.alters(text), quote=False)}
         shown["edit_history_tweet_ids"] = [post.id]
         shown["created_at"] = f"{self.made[post.id]:%Y-%m-%dT%H:%M:%S.000Z}"
         if urls:

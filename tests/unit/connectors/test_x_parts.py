@@ -7,6 +7,7 @@ import pytest
 from schemas.platforms import LIMITS, counted_length, overrun
 from services.fanout.connectors.tokens import TokenFault
 from services.fanout.connectors.x.api import read_post
+from services.fanout.connectors.x.comparing import shows
 from services.fanout.connectors.x.oauth import Keys, authorization, read_keys
 from services.fanout.connectors.x.repost import under
 from tests.integration.connectors.rigs import a_profile, an_intent
@@ -103,3 +104,23 @@ def test_an_address_names_the_post_that_is_answered(address: str, goes_under: st
 def test_another_sites_number_is_not_taken_for_a_post(address: str) -> None:
     """It stays an address, which is no number, and so is refused before anything is sent."""
     assert under(an_intent(a_profile("fire", "x"), answers=address), "https://x.com") == address
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown", "same"),
+    [
+        ("a & b < c", "a &amp; b &lt; c", True),
+        ("See mission.example now", "See https://t.co/a1 now", True),
+        ("See https://mission.example/x?a=1.", "See https://t.co/a1.", True),
+        ("A picture.", "A picture. https://t.co/a1", True),
+        ("See https://a.example", "See https://t.co/a1 https://t.co/b2", True),
+        ("two  blanks\n\nand a line", "two blanks\n\nand a line", True),
+        ("See mission.example now", "See https://t.co/a1", False),
+        ("Boil water.", "Boil", False),
+        ("Boil water.", "", False),
+        ("Boil water and wait.", "Boil https://t.co/a1 wait.", False),
+        ("Boil water.", None, True),
+    ],
+)
+def test_the_answer_to_a_new_post_is_compared(sent: str, shown: str | None, same: bool) -> None:
+    assert shows({"id": "1", "text": shown}, sent) is same

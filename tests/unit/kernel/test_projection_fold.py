@@ -144,3 +144,16 @@ def test_a_new_request_is_looked_for_nowhere(city: City) -> None:
     builder.request("r9z")
     line = builder.entries[-1]
     assert fold.missing(Entry(line.seq, line.subject, line.at, line.data, line.headers)) is None
+
+
+@pytest.mark.parametrize(
+    "subject", ["ledger.request.*", "ledger.approval.>.mcpe", "ledger.attempt.fire.R1", "ledger.verdict."]
+)
+def test_a_subject_that_names_no_request_is_void_and_nothing_is_read_for_it(city: City, subject: str) -> None:
+    """The server stores a publish to a filter as it is; to read it as one would stop every service."""
+    builder = LedgerBuilder(city)
+    builder.genesis()
+    fold, _ = folded(builder)
+    entry = Entry(2, subject, builder.now, b"{}", {})
+    assert fold.missing(entry) is None
+    assert fold.apply(entry, 0.0).void

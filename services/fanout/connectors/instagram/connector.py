@@ -118,7 +118,7 @@ class InstagramConnector(MetaConnector):
             return self._posted(shown, note)
         if not isinstance(result, Published):
             return result
-        return self._posted(await self._known(account, [result.id]), note)
+        return await self._made(account, intent, [result.id], note)
 
     async def _with_pictures(
         self, account: Page, intent: Intent, fetch_media: FetchMedia

@@ -16,12 +16,19 @@ _OWN = re.compile(r"/(?:@[^/]+|users/[^/]+/statuses)/([A-Za-z0-9_-]{1,64})/?")
 _PUBLIC = frozenset({"public", "unlisted"})
 
 
-async def answering(http: Http, clock: Clock, endpoint: Endpoint, intent: Intent) -> Intent | Retryable | Permanent:
-    """Return an intent with the id of the post whose address its content answers; as it is where it answers none."""
+async def answering(
+    http: Http, clock: Clock, endpoint: Endpoint, intent: Intent
+) -> Intent | Retryable | Permanent | Unknown:
+    """Return an intent with the id of the post whose address its content answers; as it is where it answers none.
+
+    Unknown of a repeat whose question is gone: an answer outlives what it answers.
+    """
     address = intent.content.answers
     if address is None or intent.follows:
         return intent
     found = await status_at(http, clock, endpoint, address)
+    if isinstance(found, Permanent) and intent.repeat:
+        return Unknown(found.reason)
     return replace(intent, follows=found) if isinstance(found, str) else found
 
 

@@ -7,7 +7,7 @@ unknown outcome is looked for among the account's own posts before it is sent ag
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -54,6 +54,7 @@ from services.fanout.connectors.mastodon.standing import addressed, posted
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.domain.addresses import own_address
+from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, SystemClock
 
 _REMEMBERED = 10_000
@@ -87,6 +88,7 @@ class MastodonConnector(Connector):
         token_path: Callable[[str], Path],
         *,
         language: str = "en",
+        expected: Mapping[str, ServerLimits] | None = None,
         clock: Clock | None = None,
         connections: int = 512,
     ) -> None:
@@ -95,7 +97,7 @@ class MastodonConnector(Connector):
         self._language = language
         self._clock = clock or SystemClock()
         self._http = Http(connections)
-        self._instances = Instances(self._http, self._clock)
+        self._instances = Instances(self._http, self._clock, expected or {})
         self._sent: dict[str, str] = {}
         self._narrow: dict[str, str] = {}
 
@@ -239,9 +241,9 @@ class MastodonConnector(Connector):
         account = await self._enter(profile, _CHECK_SECONDS, refresh=True)
         if not isinstance(account, _Account):
             return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
-        await self._instances.limits(account.endpoint)
+        less = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
-        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))))
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

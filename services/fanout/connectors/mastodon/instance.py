@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,14 @@ from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
 from services.fanout.connectors.mastodon.ids import id_of
+from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, monotonic
 from services.kernel.base.tasks import cancel_all
 
 _LIMITS_SECONDS = 3_600.0
 _AGAIN_SECONDS = 60.0
 _ASK_SECONDS = 10.0
+_MASTODON = ("https://github.com/mastodon/", "https://github.com/glitch-soc/")
 _WAIT_SECONDS = 0.5
 """How long a post waits for the server's limits: one that hangs there must not keep a hundred profiles waiting."""
 
@@ -23,8 +26,9 @@ _WAIT_SECONDS = 0.5
 class Instances:
     """Asks servers about themselves, once for many callers."""
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+    def __init__(self, http: Http, clock: Clock, made_for: Mapping[str, ServerLimits]) -> None:
         self._http = http
+        self._made_for = made_for
         self._clock = clock
         self._limits: dict[str, tuple[float, Limits]] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
@@ -40,6 +44,19 @@ class Instances:
             task = self._asking[endpoint.base] = asyncio.create_task(self._ask(endpoint))
         await asyncio.wait({task}, timeout=_WAIT_SECONDS)
         return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
+
+    async def takes_less(self, server: str, endpoint: Endpoint) -> str:
+        """Say that a server takes less than messages are made for, and what to write into city.toml; else nothing."""
+        takes, made_for = await self.limits(endpoint), self._made_for.get(server, ServerLimits())
+        lines = []
+        if takes.characters < made_for.characters:
+            lines.append(f"characters = {takes.characters}")
+        if takes.code_points and not made_for.code_points:
+            lines.append("code_points = true")
+        if not lines:
+            return ""
+        said = f"a post takes {takes.characters} characters there" + ", links in full" * takes.code_points
+        return f'{said}, and messages are made for more: [mastodon.limits."{server}"] {", ".join(lines)} in city.toml'
 
     async def close(self) -> None:
         """Stop asking."""
@@ -99,7 +116,14 @@ def read_limits(body: Any) -> Limits:
         link_length=_count(statuses, "characters_reserved_per_url", usual.link_length or 23),
         pictures=_count(statuses, "max_media_attachments", usual.pictures),
         alt_characters=_count(media, "description_limit", usual.alt_characters),
+        code_points=_is_of_another_kind(body),
     )
+
+
+def _is_of_another_kind(body: Any) -> bool:
+    """Return whether a server is not Mastodon: those are known to count code points, and links in full."""
+    source = body.get("source_url") if isinstance(body, dict) else None
+    return isinstance(source, str) and bool(source) and not source.lower().startswith(_MASTODON)
 
 
 def _section(value: Any, name: str) -> dict[str, Any]:

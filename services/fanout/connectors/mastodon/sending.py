@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -122,8 +122,9 @@ def objection_to(intent: Intent, limits: Limits) -> str | None:
     """Say what this server would not take, before any part of it is sent."""
     if (answers := intent.follows.partition(",")[0]) and not SAFE_ID.fullmatch(answers):
         return "what it answers is not an id of this platform"
+    fewest = replace(limits, code_points=False)  # how it counts, the server knows
     for number, part in enumerate(intent.content.parts, 1):
-        length = counted_length(part, limits)
+        length = counted_length(part, fewest)
         if length > limits.characters:
             return f"part {number} has {length} characters, this server takes {limits.characters}"
     if len(intent.content.pictures) > limits.pictures:

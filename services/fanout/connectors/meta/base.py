@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.answers import NOT_OURS, not_let_in, not_seen, stopped
-from services.fanout.connectors.chains import Status
+from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined, not_let_in, not_seen, stopped
+from services.fanout.connectors.chains import Status, same
 from services.fanout.connectors.contract import (
     Absent,
     Altered,
@@ -278,6 +278,12 @@ class MetaConnector(Connector):
         first = shown[0]
         known = first if isinstance(first, Status) else Status(ids[0], "", self._clock.now(), "", None)
         return [known, *(replace(known, id=one) for one in ids[1:])]
+
+    async def _made(self, account: Page, intent: Intent, ids: list[str], note: str) -> Posted:
+        """Say what was made, and whether the first post is shown as it was approved, where it is shown yet."""
+        found = await self._known(account, ids)
+        differs = bool(found[0].url) and not same(found[0].text, intent.content.parts[0])
+        return self._posted(found, joined(note, OTHER_TEXT * differs))
 
     def _posted(self, found: list[Status], note: str = "") -> Posted:
         return Posted(found[0].url or self._edges.site, ",".join(one.id for one in found), note)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from services.fanout.connectors.answers import NOT_OURS
+from services.fanout.connectors.answers import NOT_OURS, OTHER_TEXT, joined
+from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Intent, Permanent
 
 _POST = re.compile(r"/(?:s/)?([A-Za-z][A-Za-z0-9_]{3,31})/([1-9][0-9]{0,9})/?")
@@ -32,6 +34,17 @@ def reply_parameters(intent: Intent, site: str) -> dict[str, Any] | Permanent | 
     channel = f"@{named[1]}"
     own = channel.casefold() == intent.profile.account.casefold()
     return _to(int(named[2])) if own else _to(int(named[2])) | {"chat_id": channel}
+
+
+def remark_on(asked: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    """Say in what the Message of an answer differs from what was asked; what it does not say is not looked at."""
+    found, text, chat = [], made.get("text"), made.get("chat")
+    if isinstance(text, str) and not same(text, str(asked["text"])):
+        found.append(OTHER_TEXT)
+    name = chat.get("username") if isinstance(chat, Mapping) else None
+    if isinstance(name, str) and f"@{name}".casefold() != str(asked["chat_id"]).casefold():
+        found.append(f"it is in the channel @{name[:40]}")
+    return joined(*found)
 
 
 def _to(message: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from schemas import canonical
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
+from services.fanout.connectors.answers import joined
 from services.fanout.connectors.contract import (
     Cause,
     Correction,
@@ -37,7 +38,7 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.http import Answer, Endpoint, Outcome
 from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
-from services.fanout.connectors.telegram.answering import reply_parameters
+from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock
 
@@ -82,6 +83,7 @@ class TelegramConnector(SendOnlyConnector):
         now = asyncio.get_running_loop().time()
         sooner = now + (deadline - now) * _MEDIA_SHARE
         ids, note = await self._pictures(intent, credential, sooner, fetch_media, first)
+        note = joined(remark_on(value, _result(outcome)), note)
         return Posted(f"{self._site}/{channel.removeprefix('@')}/{first}", ",".join([first, *ids]), note)
 
     async def _pictures(

@@ -132,7 +132,7 @@ class ThreadsConnector(MetaConnector):
             if not isinstance(result, Published):
                 return self._gave_up(intent, await self._known(account, ids) if ids else [], result)
             ids.append(result.id)
-        return self._posted(await self._known(account, ids), note)
+        return await self._made(account, intent, ids, note)
 
     async def _part(
         self, account: Page, intent: Intent, fetch_media: FetchMedia, number: int, under: str

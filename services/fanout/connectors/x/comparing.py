@@ -6,19 +6,31 @@ that X shows is its own guess, and no program sets it, so it is not looked at.
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.events.requests import Picture, PlatformContent
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.x.api import FIELDS, text_of
 
+_SHORT = re.compile(r"https://t\.co/\w+")
 ASKED = {
     "tweet.fields": f"{FIELDS['tweet.fields']},attachments",
     "expansions": "attachments.media_keys",
     "media.fields": "alt_text,type",
 }
 """What is asked of a post that is compared."""
+
+
+@dataclass(frozen=True)
+class MadePost:
+    """A post that a call made; ``as_sent``: the answer shows its text as it was sent."""
+
+    id: str
+    as_sent: bool
 
 
 def differences(
@@ -46,6 +58,24 @@ def differences(
             seen.setdefault(kind, words)
         before = str(data["id"])
     return tuple(seen.items())
+
+
+def shows(answer: Mapping[str, Any], part: str) -> bool:
+    """Say whether the answer to a new post shows its text; it has a short link for each link, and one for pictures.
+
+    The answer does not say what a short link stands for, so that whatever is in its place is taken for it.
+    """
+    said = answer.get("text")
+    if not isinstance(said, str):
+        return True  # it does not say
+    pieces = [html.unescape(piece) for piece in _SHORT.split(" ".join(said.split()))]
+    wanted = " ".join(part.split())
+    without_last = [*pieces[:-2], "".join(pieces[-2:]).rstrip()]
+    return any(_with_links(shown).fullmatch(wanted) for shown in (pieces, without_last))
+
+
+def _with_links(pieces: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(r"\S+?".join(map(re.escape, pieces)))
 
 
 def _pictures(body: Mapping[str, Any], wanted: Sequence[Picture]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from schemas.events.requests import Picture
-from services.fanout.connectors.answers import not_let_in, not_seen, stopped
+from services.fanout.connectors.answers import OTHER_TEXT, joined, not_let_in, not_seen, stopped
 from services.fanout.connectors.chains import Status, longest_chain, same
 from services.fanout.connectors.contract import (
     Absent,
@@ -46,7 +46,7 @@ from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
 from services.fanout.connectors.x.api import XAccount, XApi, data_of, only_reads
-from services.fanout.connectors.x.comparing import ASKED, differences
+from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
@@ -116,16 +116,17 @@ class XConnector(Connector):
             if media and not ids:
                 body["media"] = {"media_ids": media}
             done = await self._post(account, body)
-            if not isinstance(done, str):
+            if not isinstance(done, MadePost):
                 return await self._give_up(account, intent, done, ids)
-            ids.append(done)
+            ids.append(done.id)
+            note = note if done.as_sent or OTHER_TEXT in note else joined(note, OTHER_TEXT)
         return self._posted_ids(account, ids, note)
 
-    async def _post(self, account: XAccount, body: dict[str, Any]) -> str | Retryable | Permanent | Unknown:
+    async def _post(self, account: XAccount, body: dict[str, Any]) -> MadePost | Retryable | Permanent | Unknown:
         outcome = await self._api.call(account.keys, account.deadline, "POST", "/2/tweets", value=body)
-        made = data_of(outcome, 201).get("id")
-        if isinstance(made, str) and made.isdigit():
-            return made
+        made = data_of(outcome, 201)
+        if isinstance(name := made.get("id"), str) and name.isdigit():
+            return MadePost(name, shows(made, body["text"]))
         return self._api.meaning(outcome)
 
     async def _give_up(
