@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from schemas import links
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
-from services.fanout.connectors.website.labels import Labels, labels_in
+from services.fanout.connectors.website.labels import SEVERITIES, Labels, labels_in
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
@@ -163,6 +163,11 @@ def _notices(message: Message, zone: tzinfo, labels: Labels, language: str | Non
 def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
+
+
+def severity_rank(severity: str | None) -> int:
+    """Return where a severity stands: 0 for extreme, more for less, most for none."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def title_of(text: str) -> str:
