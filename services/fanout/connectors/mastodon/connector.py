@@ -224,8 +224,7 @@ class MastodonConnector(Connector):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
-            standing = await self._find(account, intent)
-            if isinstance(standing, CannotTell):
+            if isinstance(standing := await self._find(account, intent), CannotTell):
                 return Unknown(standing.reason)
             ids = [status.id for status in standing]
         if not all(SAFE_ID.fullmatch(one) for one in ids):
