@@ -21,12 +21,13 @@ from services.board.dead import DeadLetters
 from services.board.domain.authority import authority_view
 from services.board.domain.notices import Waiting, profile_waits
 from services.board.domain.views import is_pending, page_key, request_view
+from services.board.finding import RequestFinder
 from services.board.outside import OutsidePosts
 from services.board.promises import PromiseWatch
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.reading import parse
 from services.kernel.fold.state import RequestState
-from services.kernel.projection.request_entries import entries_on, state_of
+from services.kernel.projection.request_entries import entries_on
 from services.kernel.runtime.service import Runtime, Sender
 
 FRESH = timedelta(seconds=10)
@@ -48,6 +49,7 @@ class BoardHandlers:
         self.changes = Changes(runtime)
         self.outside = OutsidePosts(runtime)
         self.promises = PromiseWatch(runtime)
+        self._finder = RequestFinder(runtime)
         self._health: dict[tuple[str, str], ServiceHealth] = {}
         self._answers: dict[str, Callable[[BoardQuery], Awaitable[BoardReply]]] = {
             "eoc": self._eoc,
@@ -143,7 +145,7 @@ class BoardHandlers:
         return BoardReply(authority=authority_view(self.runtime.control, self.runtime.clock.now(), query.about))
 
     async def _status(self, query: BoardQuery) -> BoardReply:
-        return BoardReply(requests=(self._view(await self._find(query.request_id or "")),))
+        return BoardReply(requests=(self._view(await self._finder.find(query.request_id or "")),))
 
     async def _pending(self, query: BoardQuery) -> BoardReply:
         waiting = sorted((page_key(one), one) for one in self.runtime.fold.requests.values() if is_pending(one))
@@ -161,7 +163,7 @@ class BoardHandlers:
         return BoardReply(changes=await self.changes.since(query.since or 0), as_of=self.runtime.fold.seq)
 
     async def _history(self, query: BoardQuery) -> BoardReply:
-        state = await self._find(query.request_id or "")
+        state = await self._finder.find(query.request_id or "")
         names = self.runtime.fold.chain.family(state.request_id)
         as_of, projection = self.runtime.fold.seq, self.runtime.projection
         found = [entry for name in names for entry in await entries_on(name, projection, as_of)]
@@ -185,37 +187,6 @@ class BoardHandlers:
                 ids = tuple(receipt.remote_id.split(","))
                 found[receipt.request_id] = PostedView(request_id=receipt.request_id, remote_ids=ids, url=receipt.url)
         return BoardReply(posted=tuple(found.values()))
-
-    # --- one request --------------------------------------------------------------------------------------
-
-    async def _find(self, beginning: str) -> RequestState:
-        """Return the request whose id begins like this; a whole id is found however old it is.
-
-        Raises:
-            BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``.
-        """
-        if not subjects.is_token(beginning):
-            raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
-        known = self.runtime.fold.requests.get(beginning) or await self._over(beginning)
-        if known is not None:
-            return known
-        found = [state for name, state in self.runtime.fold.requests.items() if name.startswith(beginning)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(sorted(state.request_id for state in found)[:5])
-            raise BadInput("request.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
-        hint = "onevoice pending lists the open ones, onevoice history all of the last days"
-        raise BadInput("request.unknown", f"there is no request {beginning}", hint)
-
-    async def _over(self, request_id: str) -> RequestState | None:
-        """Read a request that is over from its subjects; return None when there is none."""
-        runtime = self.runtime
-        last = await runtime.ledger.last(subjects.request(request_id))
-        if last is None or last.seq > runtime.fold.seq:
-            await runtime.projection.catch_up()  # it may be younger than the fold
-            return runtime.fold.requests.get(request_id)
-        return await state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
 
     def _view(self, state: RequestState) -> RequestView:
         runtime, book = self.runtime, self.dead.known

@@ -20,23 +20,42 @@ _OUTPUT_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 def main() -> None:
     """Run ``onevoice`` with the arguments of the process, and exit."""
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader (head, less) has gone: not an error
-        status = 0
+    except BrokenPipeError:  # the reader (head, less) has gone: no error, but where it kept the deed from being done
+        status = _UNWRITABLE if sent.left_undone() else 0
         _discard_output()
+        if status:
+            sys.stderr.write(
+                "error: whoever read the answer went away before anything was sent\n"
+                "  hint: nothing was done; type it again, without head or less behind it\n"
+                "  code: output.unread\n"
+            )
     except OSError as error:
         status = _UNWRITABLE
         _discard_output()
+        done = "nothing was sent" if sent.left_undone() else "what was asked may be done all the same"
         sys.stderr.write(
-            f"error: the answer could not be written: {error.strerror}; what was asked may be done all the same\n"
+            f"error: the answer could not be written: {error.strerror}; {done}\n"
             "  hint: free space, or write it somewhere else; onevoice pending shows what waits\n"
             "  code: output.unwritable\n"
         )
     _leave(status)
+
+
+def _fill_closed_streams() -> None:
+    """Give a stream that was closed before the start (``2>&-``, some schedulers) a place where nothing is kept.
+
+    Else the next socket would get its number, and an error message would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # it takes the lowest number that is free, which is this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _discard_output() -> None:

@@ -22,6 +22,15 @@ ActsAs = Annotated[
         autocompletion=completion.officers,
     ),
 ]
+LooksAs = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="OFFICER",
+        help="Whose key asks; else doctor's, or the first officer's in the city folder.",
+        autocompletion=completion.officers,
+    ),
+]
 AsksAs = Annotated[
     str | None,
     typer.Option(
@@ -33,7 +42,7 @@ AsksAs = Annotated[
 ]
 _REQUEST = typer.Argument(
     metavar="ID",
-    help="The request; while it is open, an unambiguous beginning of its id is enough.",
+    help="The request; an unambiguous beginning of its id is enough.",
     autocompletion=completion.requests,
 )
 RequestId = Annotated[str, _REQUEST]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from schemas import flow
 from schemas.canonical import StrictJsonError
 from schemas.events.authority import Manifest
 from schemas.events.envelope import Envelope
@@ -44,6 +45,18 @@ def asking(city: City, given: str | None) -> str:
             "name one with --as OFFICER, or check the city folder (--city) and the realm (--realm)",
         )
     return found
+
+
+def looking(city: City, given: str | None) -> str:
+    """Return who looks at a city's health: as ``asking``, but before officers the user who may look and nothing else.
+
+    On the city's own machine that key is open, where those of officers are sealed or not there.
+
+    Raises:
+        BadInput: ``officer.missing``.
+    """
+    named = given is not None or bool(os.environ.get(VARIABLE))
+    return asking(city, given) if named or not os.access(city.key_path(flow.DOCTOR), os.R_OK) else flow.DOCTOR
 
 
 def keys_in(city: City) -> list[str]:

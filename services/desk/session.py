@@ -18,7 +18,7 @@ from schemas.events.dead import DeadLetterView
 from schemas.events.desk import BoardQuery, BoardReply, EocView, OrderReply, RequestView
 from schemas.events.notices import PromisedUpdate
 from schemas.events.outside import OutsideView
-from services.desk import people, seen, statements
+from services.desk import people, seen, sent, statements
 from services.desk.connection.link import Link, connect
 from services.desk.deadline import Deadline, allow, current, while_a_person_thinks
 from services.desk.views.output import note
@@ -119,6 +119,7 @@ class Session:
 @asynccontextmanager
 async def acting(desk: Invocation, given: str | None) -> AsyncIterator[Session]:
     """Open a session as the one who was named: for what is signed or sent in a person's name."""
+    sent.note_acting()
     city = desk.city()
     async with _opened(desk, city, people.acting(given, city)) as session:
         yield session

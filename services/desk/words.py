@@ -20,7 +20,7 @@ MAX_PICTURE = 7 * 1024 * 1024
 _MORE = {
     "officer": "onevoice officers list shows them",
     "profile": "onevoice profiles list shows them",
-    "request": "onevoice pending shows the open ones; the beginning of an id is enough",
+    "request": "onevoice pending shows the open ones, onevoice history all; the beginning of an id is enough",
     "platform": "platforms are named as in onevoice profiles list",
     "template": "onevoice template list shows them",
     "outside": "onevoice outside list shows them",

@@ -130,6 +130,8 @@ def _watch(
     runtime.supervisor.supervise(renew)
     checks = ProfileChecks(runtime, destinations, caller, starts, check, renewal.not_renewed)
     runtime.health.profiles = checks.troubles
+    others = runtime.health.measures
+    runtime.health.measures = lambda: (*others(), *checks.measures())
     runtime.supervisor.supervise(checks.run)
 
 

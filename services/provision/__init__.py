@@ -9,7 +9,7 @@ realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read
 from services.provision.broker.embedded import EmbeddedBroker
 from services.provision.broker.preflight import find_nats_server, store_for
 from services.provision.broker.streams import Provisioned, provision
-from services.provision.city.city_init import ROOTS, make_city
+from services.provision.city.city_init import ROOTS, check_new, make_city
 from services.provision.city.manifests import read_envelope, read_manifest
 from services.provision.city.message_templates import write_templates
 from services.provision.plan.city_plan import CityPlan, demo_plan
@@ -20,6 +20,7 @@ __all__ = [
     "CityPlan",
     "EmbeddedBroker",
     "Provisioned",
+    "check_new",
     "demo_plan",
     "find_nats_server",
     "interactive_plan",

@@ -11,12 +11,19 @@ from pathlib import Path
 from services.kernel.base import logs
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import OneVoiceError
+from services.kernel.base.parts import missing_part
 from services.kernel.base.reach import refuse_plain
-from services.kernel.runtime.run import until_asked_to_stop
-from services.townsquare.server import start
 
 
 async def _run(city: City, port: int | None) -> None:
+    try:
+        from services.kernel.runtime.run import until_asked_to_stop
+        from services.townsquare.server import start
+    except ModuleNotFoundError as error:
+        missing = missing_part(error)
+        if missing is None:
+            raise
+        raise missing from error
     running = await start(city, port)
     logs.logger().info("the townsquare is open", url=running.url)
     try:

@@ -128,3 +128,11 @@ def test_a_reader_that_goes_away_ends_a_command_with_0(made_folder: Path, words:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     assert process.wait(timeout=PATIENCE) == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_no_exit_status(made_folder: Path, closed: str) -> None:
+    """As some schedulers start a program; ``2>&-`` ended each command as a bug."""
+    command = f"{' '.join(ONEVOICE)} template list {closed}"
+    done = subprocess.run(command, shell=True, env=environment(ONEVOICE_CITY=str(made_folder)), check=False)
+    assert done.returncode == 0

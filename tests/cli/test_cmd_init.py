@@ -19,6 +19,7 @@ from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unproven
 from services.provision import demo_plan, make_city, read_manifest
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
+from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
 from tests.support.ports import free_port
 
@@ -116,6 +117,26 @@ def test_a_passphrase_that_is_too_short_is_asked_for_again(tmp_path: Path) -> No
     assert status == 2, said
     assert said.count("typed by the mcpe") == 3
     assert not (tmp_path / "ville").exists()
+
+
+def test_a_folder_that_is_taken_is_said_before_the_first_question(tmp_path: Path) -> None:
+    """Twenty answers would be lost else. The same of one that cannot be made."""
+    (tmp_path / "file").write_text("x")
+    for folder, code in ((tmp_path, "init.not_empty"), (tmp_path / "file" / "x", "init.unwritable")):
+        status, said = talk(Shell(), ["init", str(folder)], ANSWERS)
+        assert (status, code in said, "Name of the city" in said) == (2, True, False), said
+
+
+def test_what_to_type_next_holds_for_a_folder_with_a_space(tmp_path: Path) -> None:
+    said = Shell()("init", "--demo", str(tmp_path / "our city")).out
+    assert f"onevoice up --city '{tmp_path}/our city'" in said
+
+
+def test_ctrl_c_at_a_question_says_that_nothing_was_made(tmp_path: Path) -> None:
+    leader, process, said = ask(Shell(), ["init", str(tmp_path / "ville")], "Name of the city")
+    os.write(leader, b"\x03")
+    said += read(leader, PATIENCE, process)
+    assert (process.wait(timeout=PATIENCE), "Nothing was made" in said, "sent" in said) == (130, True, False), said
 
 
 def test_a_city_on_root_keys_that_their_owners_hold(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def test_the_exercise_realm_does_not_run_here(city: Shell, by_environment: bool)
         done = city("eoc", "status", "--json", "--realm", "exercise", ONEVOICE_REALM="live")
     assert (done.status, done.code) == (6, "service.unreachable")
     assert "board" in done.body["error"]["message"]
+    assert "the realm live alone" in done.body["error"]["hint"]
 
 
 def test_designate_for_a_while(city: Shell) -> None:

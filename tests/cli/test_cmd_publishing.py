@@ -210,3 +210,18 @@ def test_the_same_words_after_an_answer_are_a_new_request(city: Shell) -> None:
     assert (first.status, second.status) == (0, 0)
     assert (seen.status, seen.code) == (2, "screening.unacknowledged")
     assert first.body["request_id"] != second.body["request_id"]
+
+
+def test_a_reader_that_goes_away_before_anything_was_sent_is_told(city: Shell) -> None:
+    """``onevoice request ... | head -1`` ended with 0, and nobody had been asked. A dry run that is cut is no error."""
+    text = words()
+    order = [*ONEVOICE, "request", text, *FIRE, "--as", "clerk", "--yes"]
+    for more, status, code in ([], 2, b"output.unread"), (["--dry-run"], 0, b""):
+        process = subprocess.Popen([*order, *more], env=city.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+        process.stderr.close()
+        assert (process.wait(timeout=PATIENCE), code in said) == (status, True), said
+    assert text not in {one["text"] for one in city.json("pending").body}

@@ -168,6 +168,8 @@ def shell(made_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """Commands to a city whose tls_ca is missing, with a record that can be restored; none of them changes it."""
     folder = Path(shutil.copytree(made_folder, tmp_path_factory.mktemp("tls") / "mission"))
     set_authority(folder, "ca.pem")
+    text = (folder / "city.toml").read_text()
+    (folder / "city.toml").write_text(text.replace("embedded = true", 'embedded = false\nurl = "tls://127.0.0.1:4222"'))
     record = LedgerBuilder(load_city(folder))
     record.genesis()
     record.seal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from schemas import flow, subjects
@@ -15,10 +16,11 @@ from services.desk.app import Invocation
 from services.desk.authority import ask_authority
 from services.desk.city import machine, wall
 from services.desk.city.last_verified import read_result
-from services.desk.city.profile_check import examine, keeps_credentials
+from services.desk.city.profile_check import examine, keeps_credentials, noted_ends
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
+from services.desk.people import looking
 from services.desk.session import Session
 from services.desk.views import authority_health as authority
 from services.desk.views import health
@@ -43,7 +45,7 @@ def local(city: City) -> list[Line]:
     now = SystemClock().now()
     posts = [
         health.modes("credentials", _loose(city, tokens), [], len(tokens)),
-        *health.tokens(city.settings.token_ends, now),
+        *health.tokens(city.settings.token_ends, noted_ends(city), now),
         health.realms(list(wall.shared(city))),
     ]
     return [
@@ -66,9 +68,15 @@ def disk(city: City) -> Line:
             os.fsync(file.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return Line("disk", Level.FAIL, f"cannot write to {folder}: {error.strerror}", "free space; check the owner")
+        return Line(
+            "disk",
+            Level.FAIL,
+            f"cannot write to {folder}: {error.strerror}",
+            "free space; check the folder's owner and mode",
+        )
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that may only be read: the line says it
+            probe.unlink(missing_ok=True)
     megabytes = free // 1_048_576
     if free < LEAST_FREE_BYTES:
         return Line("disk", Level.WARN, f"only {megabytes} MB are free", "the ledger only grows: make room")
@@ -87,7 +95,7 @@ async def remote(desk: Invocation, city: City, given: str | None) -> list[Line]:
 async def _broker(desk: Invocation, city: City, given: str | None, url: str) -> list[Line]:
     """Return a line for the broker, and those for what the services say."""
     try:
-        async with session.asking(desk, given) as here:
+        async with session.asking(desk, looking(city, given)) as here:
             source = "onevoice up runs it" if running_city(city) else "as in city.toml"
             first = Line("broker", Level.OK, f"{url} ({source}), asked as {here.user}")
             return [first, *await _certificates(city, url), await _integrity(here), *await _board(here)]
@@ -188,7 +196,9 @@ async def _streams(city: City, url: str) -> list[Line]:
 
 
 def _failed(check: str, error: OneVoiceError) -> Line:
-    return Line(check, Level.FAIL, error.message, error.hint, unreachable=isinstance(error, Unreachable))
+    mend = "; ".join(part for part in error.hint.split("; ") if not part.startswith("onevoice doctor"))
+    mend = mend or "start it (onevoice up, or its unit), or look into its log"
+    return Line(check, Level.FAIL, error.message, mend, unreachable=isinstance(error, Unreachable))
 
 
 def _loose(city: City, paths: list[Path]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.audit.proof.compare import CHUNK, EndComparison, compare_end
+from services.desk.city.restore import store_of
 from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unproven
@@ -42,8 +43,16 @@ async def check_ledger(city: City, url: str, newest: int = NEWEST, seconds: floa
         raise Unproven(
             "ledger.contradicted",
             f"the ledger contradicts its second copy, first at {first.seq}: {first.message}{more} Nothing was started",
-            "onevoice audit restore --into-new-store rebuilds the ledger from the copy (the damaged store is kept)"
-            if city.settings.nats.embedded
-            else "stop all services; onevoice audit restore rebuilds the ledger (deploy/README.md, Restoring)",
+            _mend(city),
         )
     return found
+
+
+def _mend(city: City) -> str:
+    """Return how the ledger comes back: from another broker that has it still, else from the copy."""
+    if city.settings.nats.embedded:
+        moved = "is it on another broker still? onevoice ledger move --from URL takes it here; else "
+        return f"{moved}onevoice audit restore --into-new-store rebuilds it from the copy (the damaged store is kept)"
+    here = store_of(city).is_dir()
+    moved = "onevoice ledger move takes along the one of onevoice up, which is still here; else " if here else ""
+    return f"stop all services; {moved}onevoice audit restore rebuilds it from the copy (deploy/README.md, Restoring)"

@@ -54,7 +54,8 @@ async def _pages(city: City) -> list[Line]:
     headers = {"Host": origin.netloc} | ({"X-Forwarded-Proto": "https"} if origin.scheme == "https" else {})
     url = f"http://{section.host}:{section.listens_on}"
     answer = await _asked(section.host, section.listens_on, "/sign-in", headers)
-    found = [machine_health.officers_pages(answer, url, section.origin)]
+    mark = machine_health.PageMark(city.settings.city.name, city.realm)
+    found = [machine_health.officers_pages(answer, url, section.origin, mark)]
     if origin.scheme == "https":
         found.append(await _page_certificate(section.origin))
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from services.desk.city.ledger_check import check_ledger
 from services.desk.city.restore import (
@@ -16,6 +17,7 @@ from services.desk.city.restore import (
     RestoreResult,
     broker_of,
     move_aside,
+    quiet,
     restore_into,
     store_of,
     until_copied,
@@ -47,9 +49,10 @@ def source_of(city: City, url: str | None, authority: str | None) -> City:
         raise BadInput(
             "move.nothing",
             f"there is no ledger of the realm {city.realm} in {city.var / 'nats'}",
-            "a new city has nothing to move: onevoice provision",
+            "onevoice doctor says whether it was moved already; a new city has nothing to move: onevoice provision",
         )
-    changed = {"embedded": url is None, "url": url, "tls_ca": authority if url else None}
+    tls_ca = str(Path(authority).absolute()) if url and authority else None
+    changed = {"embedded": url is None, "url": url, "tls_ca": tls_ca}
     nats = city.settings.nats.model_copy(update=changed)
     return City(city.folder, city.settings.model_copy(update={"nats": nats}), city.realm)
 
@@ -63,6 +66,7 @@ def move(city: City, source: City, report_step: Step) -> RestoreResult:
     """
     if running_city(city):
         raise BadInput("city.running", "this city is up", "stop it with Ctrl-C in its terminal, then move")
+    quiet(city, "the same command")
     return asyncio.run(_move(city, source, report_step))
 
 

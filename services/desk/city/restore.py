@@ -16,8 +16,10 @@ from services.audit.proof import verify_record
 from services.audit.proof.restore import refuse_unproven
 from services.audit.record.alarms import alarms_as_violations
 from services.audit.record.folder import writing
+from services.desk import sent
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.link import broker_url
+from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock, monotonic
 from services.kernel.base.errors import BadInput, OneVoiceError
@@ -63,7 +65,17 @@ def restore(city: City, into_new_store: bool, report_step: Step) -> RestoreResul
             "stop the services, move the stream's folder aside on the broker, then: onevoice provision, onevoice "
             "audit restore, onevoice provision",
         )
+    quiet(city, "onevoice audit restore (without --into-new-store)")
     return asyncio.run(restore_into(city, into_new_store, report_step))
+
+
+def quiet(city: City, goes_on: str) -> None:
+    """Have what services say go to standard error, and only what is wrong: the steps are told by the command.
+
+    ``goes_on``: the command that goes on where this one is stopped.
+    """
+    logs.configure(city.settings.log.format, "warning", zone=city.zone)
+    sent.means_stopped(f"Stopped here. Nothing is lost: {goes_on} goes on where it ended.")
 
 
 async def restore_into(city: City, into_new_store: bool, report_step: Step) -> RestoreResult:
@@ -79,7 +91,8 @@ async def restore_into(city: City, into_new_store: bool, report_step: Step) -> R
         check_copy(city)
         if into_new_store:
             moved_to = move_aside(city, SystemClock().now())
-            report_step(f"the old store is in {moved_to}")
+            if moved_to:
+                report_step(f"the old store is in {moved_to}")
         async with broker_of(city) as (url, prepare):
             if not city.settings.nats.embedded:
                 await refuse_running(city, url)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -225,19 +226,23 @@ def _say(city: City, addresses: Addresses, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"ready": True, **asdict(addresses)}) + "\n")
     else:
+        pages = addresses.web_url or ("not served: the log says why" if city.web.serve else None)
+        places = {
+            "broker": addresses.nats_url,
+            "townsquare": addresses.townsquare_url,
+            "website": addresses.site_url,
+            "files": addresses.site_folder,
+            "desk": pages,
+            "its exercise": addresses.exercise_web_url,
+        }
         lines = [
             "",
             f"{city.settings.city.name} is up, realm {' and '.join(addresses.realms)}.",
-            f"  broker       {addresses.nats_url}",
-            f"  townsquare   {addresses.townsquare_url}" if addresses.townsquare_url else "",
-            f"  website      {addresses.site_url}" if addresses.site_url else "",
-            f"  files        {addresses.site_folder}",
-            f"  desk         {addresses.web_url}" if addresses.web_url else "",
-            f"  its exercise {addresses.exercise_web_url}" if addresses.exercise_web_url else "",
+            *(f"  {name:<12} {place}" for name, place in places.items() if place),
             "",
-            f"In a second terminal:  export ONEVOICE_CITY={city.folder}   then:  onevoice eoc status",
+            f"In a second terminal:  export ONEVOICE_CITY={shlex.quote(str(city.folder))}   then:  onevoice eoc status",
             "Ctrl-C stops all of it.",
             "",
         ]
-        sys.stdout.write("\n".join(line for line in lines if line is not None) + "\n")
+        sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from services.desk import confirm
+from services.desk import confirm, sent
 from services.desk.app import Invocation, command, group
 from services.desk.city.profile_check import NO_CREDENTIAL
 from services.desk.connection.link import broker_url
@@ -46,9 +47,11 @@ def init(
     With --root cao=KEY and --root mcpe=KEY no person's key is made here at all: each made theirs (onevoice keys make),
     and signs both manifests in authority/ with it (onevoice root sign FILE --key KEY) before the city starts.
     """
-    from services.provision import ROOTS, demo_plan, interactive_plan, make_city, store_for
+    from services.provision import ROOTS, check_new, demo_plan, interactive_plan, make_city, store_for
 
+    sent.means_stopped("Stopped. Nothing was made.")
     held = _held_roots(root or [], demo=demo)
+    check_new(folder)
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
     plan = demo_plan() if demo else interactive_plan(_ask, _warn)
@@ -76,7 +79,7 @@ def _say_made(desk: Invocation, city: City, plan: CityPlan, folder: Path, about_
             Text(f"  profiles  {len(plan.profiles)}, their credentials in {city.folder / 'secrets'}"),
             *map(Text, _about_tokens(without)),
             *map(Text, about_keys),
-            Text(f"Next: {then} --city {folder}"),
+            Text(f"Next: {then} --city {shlex.quote(str(folder))}"),
         ):
             out.print(line, soft_wrap=True)
 
@@ -139,6 +142,7 @@ def provision(desk: Invocation) -> int:
 
     city = desk.city()
     url = broker_url(city)
+    sent.means_stopped("Stopped here. Some may be made by now: the same command makes the rest.")
     done = asyncio.run(make(city, url))
 
     def draw(out: Console) -> None:

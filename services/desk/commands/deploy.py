@@ -49,7 +49,7 @@ def deploy(
         for fault in faults:
             out.print(Text(fault, style="bold red"), soft_wrap=True)
         if missing:
-            out.print(Text(f"Not checked by {missing}, which is not on this machine.", style="yellow"))
+            out.print(Text(f"Not checked by {' and '.join(missing)}: not on this machine.", style="yellow"))
         out.print(Text(f"Next: {folder / 'README.md'}"), soft_wrap=True)
 
     files = [str(path.relative_to(folder)) for path in written]

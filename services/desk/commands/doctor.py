@@ -16,7 +16,7 @@ app = group("Check that everything is well.")
 
 
 @command(app, "doctor", "onevoice doctor --city mission")
-async def doctor(desk: Invocation, as_: options.AsksAs = None) -> int:
+async def doctor(desk: Invocation, as_: options.LooksAs = None) -> int:
     """Check that everything is well, and say how to fix what is not.
 
     Exit status 7 when the ledger contradicts its second copy or the record did not verify, 6 when the broker or a

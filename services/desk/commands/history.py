@@ -63,7 +63,8 @@ async def history(
         for event in await _entries(here, begin):
             index.add(event)
     found = [one for one in index.search(search, None) if begin <= one.at < end]
-    desk.answer([messages.line_json(one) for one in found], lambda out: _draw(out, found, now))
+    nothing = f"No message from {local(begin, now)} to {local(end, now)}{' has these words' if search else ''}."
+    desk.answer([messages.line_json(one) for one in found], lambda out: _draw(out, found, now, nothing))
     return Exit.DONE
 
 
@@ -100,9 +101,9 @@ async def _page(here: Session, since: int) -> tuple[BoardEvent, ...]:
     return (await here.board(BoardQuery(query="changes", since=since))).changes or ()
 
 
-def _draw(out: Console, found: list[MessageLine], now: datetime) -> None:
+def _draw(out: Console, found: list[MessageLine], now: datetime, nothing: str) -> None:
     if not found:
-        out.print("No message of that time has these words.")
+        out.print(Text(nothing))
         return
     rows = table("when", "request", "by", "what became of it", "text")
     for one in found:

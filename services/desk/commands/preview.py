@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.events.desk import PreviewReply
-from services.desk import editor, options, session, statements, templates, words
+from services.desk import editor, options, sent, session, statements, templates, words
 from services.desk.app import Invocation, command, group
 from services.desk.draft import MessageDraft
 from services.desk.submission import preview as asked
@@ -48,6 +48,7 @@ async def preview(
     filled = await editor.written(templates.filled(message, city.templates_folder), city)
     draft = MessageDraft.of(filled, options.PublishManner(officer=as_, dry_run=True), city.zone)
     async with session.acting(desk, as_) as here:
+        sent.only_looks()
         _, seen = await asked(here, draft, await here.eoc())
     statements.checked_digest(seen)
     path = _written(seen, draft, city.settings.city.name) if open_ else None

@@ -13,7 +13,7 @@ from schemas.events.desk import (
     RequestView,
     SubmitReply,
 )
-from services.desk import confirm, editor, options, people, session, statements, templates, words
+from services.desk import confirm, editor, options, people, sent, session, statements, templates, words
 from services.desk.app import Invocation, command, group
 from services.desk.connection.follow import fetch, follow, landing
 from services.desk.connection.link import connect
@@ -152,6 +152,8 @@ async def _request_as_system(here: Session, draft: MessageDraft, manner: options
 
 
 def _dry_run(desk: Invocation, out: Outgoing, seen: PreviewReply, state: EocView) -> int:
+    sent.only_looks()
+
     def draw(console: Console) -> None:
         _show_preview(console, out, seen, state)
         console.print(Text("Dry run: nothing was submitted.", style="bold"))

@@ -37,7 +37,8 @@ async def withdraw(
     async with session.acting(desk, as_) as here:
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
-        if not view.withdrawn:  # once withdrawn it stays so for ever: no order is needed, however old this answer is
+        # Once withdrawn, or posted everywhere, it stays so for ever: no order is needed, however old this answer is.
+        if not (view.withdrawn or _everywhere(view)):
             control_seq = (
                 await here.order(subjects.DESK_EOC_ORDER, Withdraw(request_id=whole_id, reason=reason))
             ).control_seq
@@ -54,7 +55,8 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     def draw(out: Console) -> None:
         if control_seq is None:
-            out.print(Text(f"{whole_id} is withdrawn already. Nothing was written."))
+            so = "is withdrawn already" if view.withdrawn else "is done everywhere already: nothing is left to stop"
+            out.print(Text(f"{whole_id} {so}. Nothing was written."))
         else:
             out.print(Text(f"Withdrawn: {whole_id}, at control revision {control_seq}."))
         show.deliveries(out, view.deliveries)
@@ -66,6 +68,12 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
     written = {} if control_seq is None else {"control_seq": control_seq}
     desk.answer(outcome.request_json(view) | written, draw)
+
+
+def _everywhere(view: RequestView) -> bool:
+    """True when nothing can be stopped any more: each post is out, and the website's page too."""
+    open_ = [item for item in view.deliveries if not item.final and item.outcome not in outcome.DONE]
+    return outcome.exit_status(view) is Exit.DONE and outcome.settled(view) and not open_
 
 
 def _can_be_recalled(view: RequestView) -> bool:

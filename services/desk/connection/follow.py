@@ -113,7 +113,8 @@ async def until_active(here: Session, reply: OrderReply, report: Callable[[int],
     """
     end, in_flight = monotonic() + ACTIVE_SECONDS, reply.in_flight
     allow(ACTIVE_SECONDS)
-    report(in_flight)
+    if reply.posture is not Posture.EOC_ACTIVE:  # else it was active already, and only its level or incident changed
+        report(in_flight)
     async with here.link.listening(subjects.BOARD_ALL) as received:
         view = await here.eoc(reply.control_seq)
         watch = Watch(here.link, received, view.last_seq)

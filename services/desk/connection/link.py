@@ -195,13 +195,22 @@ class Link:
         finally:
             await let_go(asked, denied, gone)
 
+    def _who_runs(self) -> str:
+        """Return what to type where a service does not answer: another realm than this one may be up."""
+        city = self._city
+        assert city is not None
+        realms = (running_city(city) or {}).get("realms") or [city.realm]
+        if city.realm in realms:
+            return _DOCTOR
+        return f"the city is up in the realm {realms[0]} alone: onevoice up --with-exercise, or --realm {realms[0]}"
+
     def _data(self, asked: asyncio.Future[Msg], base: str) -> bytes:
         name = service_of(base)
         try:
             return asked.result().data
         except errors.NoRespondersError as error:
             raise Unreachable(
-                "service.unreachable", f"the service {name} does not run; nothing was done", _DOCTOR
+                "service.unreachable", f"the service {name} does not run; nothing was done", self._who_runs()
             ) from error
         except errors.TimeoutError as error:
             raise Unreachable(

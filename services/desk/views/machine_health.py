@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html import unescape
 
 from schemas.events.audit import Checkpoint
 from services.desk.views.health import Level, Line
@@ -23,7 +24,19 @@ class PageAnswer:
     text: str = ""
 
 
-def officers_pages(answer: PageAnswer, url: str, origin: str) -> Line:
+@dataclass(frozen=True)
+class PageMark:
+    """By what a page of the officers is known to be this city's: the name at its head, and the realm."""
+
+    city: str
+    realm: str
+
+    def on(self, page: str) -> bool:
+        """True when a page bears it."""
+        return f'class="realm-{self.realm}"' in page and self.city in unescape(page)
+
+
+def officers_pages(answer: PageAnswer, url: str, origin: str, mark: PageMark) -> Line:
     """Judge the service that has no heartbeat: what browsers sign at."""
     name = "service web"
     mend = "onevoice run web, or restart onevoice up; its log says why. None wanted: [web] serve = false"
@@ -37,6 +50,9 @@ def officers_pages(answer: PageAnswer, url: str, origin: str) -> Line:
     if answer.status >= 400:
         said = f"runs, and says {answer.status}: it has no word from the city"
         return Line(name, Level.WARN, said, "look at the line of the broker, then at its log")
+    if not mark.on(answer.text):
+        said = f"the officers' pages at {url} are those of another city or realm"
+        return Line(name, Level.WARN, said, "give each its own port ([web] origin), before the first passkey")
     return Line(name, Level.OK, f"the officers' pages answer, for {origin}")
 
 

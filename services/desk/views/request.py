@@ -218,8 +218,8 @@ def waiting_for(item: DeliveryView) -> str:
 def result(console: Console, view: RequestView) -> None:
     """Show what became of a request: the outcome, what to do next, the deliveries, and at the end the clauses."""
     if view.withdrawn:
-        console.print(Text("WITHDRAWN", style="bold red"))
-    if view.verdict is None:
+        console.print(Text("WITHDRAWN", style="bold red"), Text("what was not posted by then is not posted"))
+    elif view.verdict is None:
         console.print(Text("No verdict yet.", style="yellow"))
     else:
         console.print(Text(word_of(view).upper(), style=VERDICT_STYLE[view.verdict.outcome]))

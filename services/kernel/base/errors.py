@@ -90,7 +90,16 @@ def first_fault(error: ValidationError, skip: int = 0) -> FieldFault:
     The value is never in it: it may be long, or secret.
     """
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return FieldFault(".".join(str(part) for part in first["loc"][skip:]), first["msg"])
+    said = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+    return FieldFault(".".join(str(part) for part in first["loc"][skip:]), said)
+
+
+_PLAIN = {
+    "extra_forbidden": "there is no such field; is its name right?",
+    "missing": "it is missing",
+    "string_pattern_mismatch": "it has not the form that is asked for",
+}
+"""In place of what pydantic says in the words of a programmer, by its type of error."""
 
 
 def describe(error: Exception, skip: int = 0) -> str:

@@ -98,12 +98,16 @@ def _host_of(url: str, place: str, schemes: frozenset[str]) -> str:
     """Return the host of an address; raises BadInput for one that is no server's."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = parts.hostname or "" if parts.port is None or parts.port else ""
     except ValueError:
         parts, host = urlsplit(""), ""
     if parts.scheme not in schemes or not host:
         wanted = " or ".join(f"{one}://" for one in sorted(schemes))
-        raise BadInput("network.scheme", f"{place}: {url} is no address of a server", f"it begins with {wanted}")
+        raise BadInput(
+            "network.scheme",
+            f"{place}: {url} is no address of a server",
+            f"it begins with {wanted}; ports end at 65535",
+        )
     if _is_link_local(host):
         raise BadInput(
             "network.link_local",

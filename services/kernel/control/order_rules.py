@@ -37,6 +37,32 @@ ALLOWED_IN: dict[str, frozenset[Posture]] = {
 """The postures in which an action may be ordered; actions that are not here may be ordered in each."""
 
 
+_DEEDS = {
+    "eoc_activate": "activate the EOC",
+    "eoc_change": "change the EOC's level or incident",
+    "eoc_stand_down": "stand the EOC down",
+    "crisis_declare": "declare a crisis",
+    "crisis_end": "end a crisis",
+    "hold": "hold or release all posts",
+    "designate": "designate anybody",
+    "revoke": "revoke anybody",
+    "reinstate": "reinstate anybody",
+    "rekey": "give anybody another key",
+    "officer_add": "add an officer",
+    "withdraw": "withdraw a message",
+    "passkey_invite": "make a link for a passkey",
+    "passkey_add": "add a passkey",
+    "passkey_remove": "remove a passkey",
+    "confirm": "confirm a proposal",
+    "decline": "decline a proposal",
+    "system_add": "add a system",
+    "system_remove": "remove a system",
+    "settings": "change the city's settings",
+    "profile_add": "add or change a profile",
+    "profile_suspend": "suspend a profile",
+    "profile_remove": "remove a profile",
+}
+
 _OWN = (c.Rekey, c.PasskeyInvite, c.PasskeyAdd, c.PasskeyRemove)
 """What officers order for themselves; for another one it takes ``DESIGNATES``."""
 
@@ -116,14 +142,15 @@ def _denied_to(state: ControlState, officer: str, what: c.ProposedAction, now: d
     if state.roles_of(officer, now) & allowed:
         return None
     names = ", ".join(sorted(allowed)) or "nobody"
-    return Denied(f"{officer} may not order {action}; it takes {names}")
+    return Denied(f"{officer} may not {_DEEDS.get(action, f'order {action}')}; it takes {names}")
 
 
 def _check_fitting(state: ControlState, order: c.Order, now: datetime) -> None:
     action = order.action.action
     postures = ALLOWED_IN.get(action)
     if postures is not None and state.posture not in postures:
-        raise ControlFault("order.posture", f"{action} does not fit the posture {state.posture}")
+        when = " or ".join(sorted(postures))
+        raise ControlFault("order.posture", f"to {_DEEDS[action]} takes the posture {when}, and it is {state.posture}")
     root.check_in_force(state, action, now)
     roles = state.roles_of(order.officer, now)
     if isinstance(order.action, c.Designate):

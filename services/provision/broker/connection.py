@@ -12,8 +12,8 @@ from nats.aio.client import Client
 
 from services.kernel.authority.signing import load_key
 from services.kernel.base.city import City, servers_of
-from services.kernel.base.encrypted import PlainServer
 from services.kernel.base.errors import Unreachable
+from services.kernel.base.refusal import why_not_connected
 from services.kernel.base.tls import client_context
 from services.kernel.runtime import encrypted_client
 from services.provision.accounts.permissions import PROVISION_USER
@@ -72,9 +72,5 @@ def _unreachable(city: City, url: str, user: str, error: Exception, denials: lis
             f"the broker at {url} does not know this key of {user}",
             "is another city's broker on that port? else run it with this city's nats/nats.conf",
         )
-    if isinstance(error, PlainServer):
-        said = f"the broker at {url} offers no encryption (TLS), and city.toml wants it: nothing was sent"
-        return Unreachable("broker.unreachable", said, "give it its certificate (onevoice tls), or mend [nats]")
-    embedded = city.settings.nats.embedded
-    mend = "start the city with onevoice up" if embedded else "check that it runs, and [nats] url in city.toml"
-    return Unreachable("broker.unreachable", f"no broker answers at {url} ({type(error).__name__})", mend)
+    why = why_not_connected(error, url=url, user=user, embedded=city.settings.nats.embedded, wants_tls="tls" in text)
+    return Unreachable(why.code, why.message, why.hint)

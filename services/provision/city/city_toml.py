@@ -40,6 +40,7 @@ def city_toml(plan: CityPlan, authority: Mapping[Realm, tuple[Sequence[str], str
             port=plan.port,
             townsquare_port=plan.townsquare_port,
             site_port=plan.site_port,
+            web_port=plan.web_port,
         )
     )
     parts += [f"{name} = {_string(url)}\n" for name, url in sorted(plan.instances.items())]
@@ -122,7 +123,7 @@ serve = true
 [web]
 # The officers' pages. Passkeys are made for this very address. Away from this machine it is https, with a proxy before
 # it that ends TLS (deploy/web/desk.nginx.conf, desk.Caddyfile).
-origin = "http://localhost:4225"
+origin = "http://localhost:{web_port}"
 # Those of the exercise have an address of their own: the next port, or exercise_origin and exercise_port.
 
 [mastodon.instances]

@@ -84,9 +84,10 @@ def _of_the_city(city: City) -> dict[str, str]:
 
 def check_files(city: City, kind: Kind, folder: Path) -> Iterator[tuple[str, str | None]]:
     """Yield what was checked, with its fault or None; ``not_checked`` names the tool that is missing."""
-    if kind != "helm":
+    missing = not_checked(kind)
+    if kind != "helm" and BROKER not in missing:
         yield from _check_broker(city, folder)
-    if not_checked(kind):
+    if set(missing) - {BROKER}:
         return
     if kind == "systemd":
         with tempfile.TemporaryDirectory() as place:
@@ -99,6 +100,8 @@ def check_files(city: City, kind: Kind, folder: Path) -> Iterator[tuple[str, str
         yield _by("helm", folder, "lint", str(folder))
 
 
+BROKER = "nats-server"
+
 _PROBES: dict[Kind, tuple[str, ...]] = {
     "systemd": ("systemd-analyze", "--version"),
     "compose": ("docker", "compose", "version"),
@@ -106,8 +109,18 @@ _PROBES: dict[Kind, tuple[str, ...]] = {
 }
 
 
-def not_checked(kind: Kind) -> str | None:
-    """Return the tool that this machine lacks to check such files, or None."""
+def not_checked(kind: Kind) -> tuple[str, ...]:
+    """Return the tools that this machine lacks to check such files."""
+    missing = [tool] if (tool := _lacks(kind)) else []
+    if kind != "helm":
+        try:
+            find_nats_server()
+        except BadInput:
+            missing.append(BROKER)
+    return tuple(missing)
+
+
+def _lacks(kind: Kind) -> str | None:
     probe = _PROBES[kind]
     if shutil.which(probe[0]) and subprocess.run(probe, capture_output=True, check=False).returncode == 0:  # noqa: S603
         return None

@@ -58,6 +58,7 @@ class CityPlan:
     port: int = 4222
     townsquare_port: int = 4223
     site_port: int = 4224
+    web_port: int = 4225
     instances: dict[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     timezone: str | None = None

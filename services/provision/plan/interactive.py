@@ -86,7 +86,7 @@ def _plan(dialogue: _Dialogue) -> CityPlan:
     officers = _officers(dialogue, departments, profiles)
     url = dialogue.get("Address of the city's own broker (tls://host:4222; empty: onevoice up starts one)", "", _broker)
     authority = dialogue.get("Its certificate authority (a file)", "/etc/onevoice/tls/ca.pem", _text) if url else None
-    port = 4222 if url else dialogue.get("Port of the broker (the next two are taken too)", "4222", _port)
+    port = 4222 if url else dialogue.get("Port of the broker (the next four are taken too)", "4222", _port)
     return CityPlan(
         name=name,
         website=website,
@@ -95,6 +95,7 @@ def _plan(dialogue: _Dialogue) -> CityPlan:
         port=port,
         townsquare_port=port + 1,
         site_port=port + 2,
+        web_port=port + 3,
         instances=instances,
         timezone=timezone,
         language=language,
@@ -234,8 +235,8 @@ def _broker(answer: str) -> str | None:
 
 
 def _port(answer: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", answer) or not 1 <= int(answer) <= 65_533:
-        raise ValueError("a number from 1 to 65533, please")
+    if not re.fullmatch(r"[0-9]{1,5}", answer) or not 1 <= int(answer) <= 65_531:
+        raise ValueError("a number from 1 to 65531, please")
     return int(answer)
 
 

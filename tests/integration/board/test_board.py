@@ -155,6 +155,31 @@ async def test_a_request_is_found_by_the_beginning_of_its_id(mission: Mission, c
     assert (await clerk.ask(subjects.DESK_BOARD_QUERY, b'{"query":"status"}'))["error"]["code"] == "request.id"
 
 
+async def test_a_request_that_is_over_is_found_by_the_beginning_of_its_id_too(
+    mission: Mission, clerk: Desk, intake: Writer
+) -> None:
+    """Which requests are over is nothing that a person knows who was given four letters; what is open comes first."""
+    await mission.run("gatekeeper")
+    over = [await intake.submit(name) for name in ("rover1", "rover2", "rsame1")]
+    for request in over:
+        await intake.approve(request, "mcpe", decision="reject", reason="no")
+
+    async def none() -> bool:
+        return not (await clerk.board("pending")).get("requests")
+
+    await eventually(none)
+    assert (await status(clerk, "rs"))["request"]["request_id"] == "rsame1"
+    assert (await clerk.board("history", "rover2"))["requests"][0]["verdict"]["outcome"] == "refused"
+    told = (await clerk.board("status", "rover"))["error"]
+    assert (told["code"], told["message"]) == ("request.ambiguous", "rover is the beginning of rover1, rover2")
+    await intake.submit("rsame2")
+
+    async def open_one() -> bool:
+        return bool((await status(clerk, "rs"))["request"]["request_id"] == "rsame2")
+
+    await eventually(open_one)
+
+
 async def test_what_waits_is_pending_in_the_order_of_the_ledger(mission: Mission, clerk: Desk, intake: Writer) -> None:
     await mission.run("gatekeeper")
     fanout = await mission.writer("fanout")

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from schemas import subjects
+from services.desk import sent
 from services.desk.city.move import move, source_of
+from services.desk.city.restore import quiet
 from services.desk.city.second_copy import copied_seq
+from services.kernel.base import logs
 from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, OneVoiceError
 from services.kernel.ledger.client import Ledger
@@ -66,6 +69,19 @@ async def test_a_ledger_moves_out_and_back(demo_city: City, tmp_path: Path) -> N
     assert any("agrees with its copy" in step for step in steps)
 
 
+def test_what_services_say_meanwhile_is_no_part_of_the_answer(
+    demo_city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--json`` answers with one value on standard output; the audit service's lines stood before it."""
+    quiet(demo_city, "the same command")
+    log = logs.logger(service="audit")
+    log.info("ready")
+    log.error("wrong")
+    out, err = capsys.readouterr()
+    assert (out, "ready" in err, "wrong" in err) == ("", False, True)
+    assert "the same command goes on" in sent.when_stopped()
+
+
 async def test_a_ledger_that_something_else_holds_is_not_written_over(demo_city: City, tmp_path: Path) -> None:
     await begun(demo_city)
     async with outside(demo_city, tmp_path) as url:
@@ -79,3 +95,12 @@ async def test_a_ledger_that_something_else_holds_is_not_written_over(demo_city:
             await asyncio.to_thread(move, city, source_of(city, None, None), lambda _: None)
         assert caught.value.code == "ledger.not_empty"
         assert (city.var / "nats" / "jetstream" / "LIVE_CORE").is_dir(), "the old ledger is as it was"
+
+
+def test_the_authority_of_the_other_broker_is_found_where_the_command_is_given(
+    demo_city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of the command line is no path of city.toml, which begins in the city folder."""
+    monkeypatch.chdir(tmp_path)
+    source = source_of(demo_city, "tls://broker.example:4222", "ca.pem")
+    assert source.settings.nats.tls_ca == str(tmp_path / "ca.pem")

@@ -52,9 +52,19 @@ def test_what_runs_a_city_says_what_is_not_installed(desk: DeskPart, tmp_path: P
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (2, "install.city_part")
     assert "onevoice[city]" in error["hint"]
-    alone = desk.python("-m", "services.intake", "--city", city)
-    assert alone.returncode == 2
-    assert alone.stderr.rstrip().endswith("(install.city_part)")
+    for name in ("intake", "townsquare"):
+        alone = desk.python("-m", f"services.{name}", "--city", city)
+        assert alone.returncode == 2, alone.stderr
+        assert alone.stderr.rstrip().endswith("(install.city_part)")
+
+
+def test_deployment_files_are_written_where_there_is_no_broker_to_check_them(desk: DeskPart, tmp_path: Path) -> None:
+    """They are checked as far as the machine's tools can, and what could not be is said."""
+    city, there = str(tmp_path / "mission"), ("--place", "/srv/onevoice/city", "--program", "/opt/onevoice/venv")
+    assert desk.onevoice("init", "--demo", city).returncode == 0
+    done = desk.onevoice("deploy", "systemd", str(tmp_path / "units"), "--city", city, *there, PATH="/nowhere")
+    assert done.returncode == 0, done.stderr
+    assert "Not checked by systemd-analyze and nats-server" in done.stdout
 
 
 def test_a_file_of_ours_that_is_missing_is_a_bug_and_no_missing_part() -> None:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from schemas.events.audit import Checkpoint
+from services.desk.city import checks
 from services.desk.views.health import Level
-from services.desk.views.machine_health import PageAnswer, measures, officers_pages, witnesses
+from services.desk.views.machine_health import PageAnswer, PageMark, measures, officers_pages, witnesses
+from services.kernel.base.city import City
 from tests.unit.desk.views import NOW
 
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
+MARK = PageMark("Vîlle d'été", "live")
+PAGE = '<body class="realm-live">\n<span class="name">Vîlle d&#39;été</span>'
 
 
 @pytest.mark.parametrize(
     ("answer", "level", "said"),
     [
-        (PageAnswer(200, ours=True), Level.OK, ORIGIN),
+        (PageAnswer(200, True, PAGE), Level.OK, ORIGIN),
+        (PageAnswer(200, True, PAGE.replace("été", "hiver")), Level.WARN, "another city or realm"),
+        (PageAnswer(200, True, PAGE.replace("live", "exercise")), Level.WARN, "another city or realm"),
         (PageAnswer(None), Level.WARN, f"{URL} does not answer"),
         (PageAnswer(200), Level.WARN, "another program"),
         (PageAnswer(421, ours=True), Level.WARN, "another address"),
@@ -25,7 +32,7 @@ URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
     ],
 )
 def test_the_officers_pages_have_a_line(answer: PageAnswer, level: Level, said: str) -> None:
-    line = officers_pages(answer, URL, ORIGIN)
+    line = officers_pages(answer, URL, ORIGIN, MARK)
     assert (line.check, line.level) == ("service web", level)
     assert said in line.detail
     assert bool(line.mend) == (level is not Level.OK)
@@ -66,3 +73,11 @@ def test_a_witness_that_lacks_what_is_a_day_old_is_named(
 ) -> None:
     """A record that does not grow leaves no witness behind."""
     assert witnesses(kept, newest, NOW).level is level
+
+
+def test_what_cannot_be_written_to_is_a_line(made_city: City, tmp_path: Path) -> None:
+    """What was to be written could not be removed either (a read-only disk), and that ended the doctor."""
+    (tmp_path / "file").write_text("x")
+    line = checks.disk(City(tmp_path / "file", made_city.settings))
+    assert (line.check, line.level) == ("disk", Level.FAIL)
+    assert "cannot write to" in line.detail

@@ -117,7 +117,7 @@ def test_no_city_file_and_none_that_can_be_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_city_file_says_what_is_missing(tmp_path: Path) -> None:
-    assert "city: Field required" in broken(tmp_path, "").message
+    assert "city: it is missing" in broken(tmp_path, "").message
 
 
 def test_the_realms_share_no_key_no_token_and_no_page(tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ def test_an_officer_without_roles_orders_nothing(name: str) -> None:
     assert refused(town, signed(town, "nobody", ACTIONS[name])) == "order.role"
 
 
+@pytest.mark.parametrize("name", ACTIONS)
+def test_what_an_officer_may_not_do_is_said_in_words(name: str) -> None:
+    """``clerk may not order eoc_change`` is the language of the record, not of a person."""
+    town = PolicyCity(ruled=False)
+    town.posture(FITTING.get(name, "routine"))
+    with pytest.raises(ControlFault) as fault:
+        town.fold(signed(town, "nobody", ACTIONS[name]))
+    assert "may not order" not in fault.value.message
+
+
 @pytest.mark.parametrize("posture", Posture)
 @pytest.mark.parametrize("name", ACTIONS)
 def test_an_action_fits_its_postures_only(name: str, posture: Posture) -> None:

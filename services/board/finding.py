@@ -1,0 +1,69 @@
+"""Finds the request that a person means: by its whole id, or by an unambiguous beginning of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas import subjects
+from services.kernel.base.errors import BadInput
+from services.kernel.fold.state import RequestState
+from services.kernel.projection.request_entries import state_of
+from services.kernel.runtime.service import Runtime
+
+SHOWN = 5
+"""Ids that are named when a beginning fits several."""
+
+MOST_COUNTED = 100_000
+"""Subjects that the server names at most: with as many, what it names may not be all."""
+
+
+class RequestFinder:
+    """Finds requests in memory, and those that are over in the ledger."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def find(self, beginning: str) -> RequestState:
+        """Return the request whose id begins like this; what is open comes before what is over.
+
+        Raises:
+            BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``.
+        """
+        if not subjects.is_token(beginning):
+            raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
+        known = self._runtime.fold.requests.get(beginning) or await self._over(beginning)
+        if known is not None:
+            return known
+        whole = _only(beginning, self._runtime.fold.requests) or _only(beginning, await self._all())
+        found = await self._of_id(whole) if whole else None
+        if found is None:
+            hint = "onevoice pending lists the open ones, onevoice history all of the last days"
+            raise BadInput("request.unknown", f"there is no request {beginning}", hint)
+        return found
+
+    async def _of_id(self, request_id: str) -> RequestState | None:
+        return self._runtime.fold.requests.get(request_id) or await self._over(request_id)
+
+    async def _all(self) -> list[str]:
+        """Return the ids of all requests of the ledger; none where they are too many to be named."""
+        counts = await self._runtime.ledger.counts(subjects.REQUESTS)
+        return [] if len(counts) >= MOST_COUNTED else [name.rsplit(".", 1)[-1] for name in counts]
+
+    async def _over(self, request_id: str) -> RequestState | None:
+        """Read a request that is over from its subjects; return None when there is none."""
+        runtime = self._runtime
+        last = await runtime.ledger.last(subjects.request(request_id))
+        if last is None or last.seq > runtime.fold.seq:
+            await runtime.projection.catch_up()  # it may be younger than the fold
+            return runtime.fold.requests.get(request_id)
+        return await state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())
+
+
+def _only(beginning: str, names: Iterable[str]) -> str | None:
+    """Return the one id that begins like this, or None; raises BadInput ``request.ambiguous``."""
+    found = sorted(name for name in names if name.startswith(beginning))
+    if len(found) > 1:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        shown = ", ".join(found[:SHOWN]) + more
+        raise BadInput("request.ambiguous", f"{beginning} is the beginning of {shown}", "give more of the id")
+    return found[0] if found else None
