@@ -160,6 +160,12 @@ def limits_of(platform: str) -> Limits:
         raise LookupError(f"no connector for the platform {platform!r}; there are: {known}") from None
 
 
+def length_on(platform: str, text: str) -> int:
+    """Return how long a text is as a platform counts it, for people; a platform not known here counts code points."""
+    limits = LIMITS.get(platform)
+    return len(text) if limits is None else counted_length(text, limits)
+
+
 @lru_cache(maxsize=256)
 def counted_length(text: str, limits: Limits) -> int:
     """Return a text's length as the platform counts it, and never too small a one: the largest of all readings.

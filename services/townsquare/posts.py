@@ -206,7 +206,7 @@ class Posts:
 
     def mentioning(self, username: str) -> list[StoredPost]:
         """Return others' posts that name an account, or answer a post of it, newest first."""
-        named = re.compile(rf"@{re.escape(username)}(?![A-Za-z0-9_])")
+        named = re.compile(rf"(?<![A-Za-z0-9_])@{re.escape(username)}(?![A-Za-z0-9_]|@[A-Za-z0-9])")
         found = []
         for post in self.posts.values():
             parent = self.posts.get(post.draft.in_reply_to or "")

@@ -61,6 +61,12 @@ def test_wrong_use_is_status_2_and_one_block_or_an_error_object(words: list[str]
     assert (said.status, said.code, said.err) == (2, "usage", "")
 
 
+def test_a_text_that_begins_with_a_dash_is_told_its_place() -> None:
+    """A list is a text like any other, and looks like an option."""
+    done = Shell()("publish", "- Bring water", "--as", "pio")
+    assert (done.status, '-- "- text"' in done.err) == (2, True), done
+
+
 def test_a_slip_gets_a_suggestion() -> None:
     assert "'publish'" in Shell()("publsh", "x").err
 

@@ -38,7 +38,12 @@ def usage(error: Exception) -> OneVoiceError | None:
     if type(error).__name__ == "NoArgsIsHelpError":
         page = error.format_message()
         return BadInput("usage", f"{path} needs a command or an argument\n\n{page}", f"{path} --help")
-    return BadInput("usage", error.format_message(), f"{path} --help")
+    said = error.format_message()
+    if type(error).__name__ == "NoSuchOption" and " " in str(getattr(error, "option_name", "")):
+        return BadInput(
+            "usage", said, f'what begins with a dash and is no option goes at the end: {path} ... -- "- text"'
+        )
+    return BadInput("usage", said, f"{path} --help")
 
 
 def known(error: Exception) -> OneVoiceError | None:

@@ -17,6 +17,7 @@ from schemas import fingerprint
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
 from schemas.events.requests import Act, Rendering, Request, ScreeningFinding
 from schemas.events.verdicts import FindingOutcome, Outcome, Verdict
+from schemas.platforms import length_on
 from services.desk.views import difference, outcome, unconfirmed
 from services.desk.views.advice import reach
 from services.desk.views.languages import name_of
@@ -50,7 +51,12 @@ def rendering(shown: Rendering) -> Panel:
     for number, part in enumerate(content.parts, 1):
         if len(content.parts) > 1:
             said = f", {name_of(content.languages[number - 1])}" if content.languages else ""
-            lines.append(Text(f"part {number} of {len(content.parts)}, {len(part)} characters{said}", style="dim"))
+            lines.append(
+                Text(
+                    f"part {number} of {len(content.parts)}, {length_on(shown.platform, part)} characters{said}",
+                    style="dim",
+                )
+            )
         lines.append(Text(part))
     if content.link and not any(content.link in part for part in content.parts):
         lines.append(Text(f"link: {content.link}", style="dim"))
@@ -58,10 +64,10 @@ def rendering(shown: Rendering) -> Panel:
     for picture in content.pictures:
         said = "a card with these words" if picture.alt == whole else picture.alt
         lines.append(Text(f"picture: {said}", style="dim"))
-    count = sum(len(part) for part in content.parts)
+    count = sum(length_on(shown.platform, part) for part in content.parts)
     several = dict.fromkeys(content.languages or content.together or ())
     names = [name_of(one) for one in several or filter(None, (content.language,))]
-    language = f", {' and '.join(names)}" if names else ""
+    language = f", {' and '.join(names) if len(names) < 3 else f'{len(names)} languages'}" if names else ""
     return Panel(
         Group(*lines),
         title=Text(f"{shown.platform}, {count} characters{language}"),

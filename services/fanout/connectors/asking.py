@@ -37,6 +37,8 @@ async def ask_profiles(
 ) -> Brought:
     """Return what was asked since a time; a profile that does not answer in time is a trouble.
 
+    What one of the profiles says of another is no inquiry: the city asks itself nothing.
+
     Args:
         platforms: the connectors by platform.
         profiles: whom to ask, of ``that_are_asked``.
@@ -59,8 +61,19 @@ async def ask_profiles(
             return []
         return list(found)
 
-    once: dict[tuple[str, str], Inquiry] = {}
+    own = {(one.platform, _name(one.account)) for one in profiles}
+    once: dict[tuple[str, str, str], Inquiry] = {}
     for profile, found in zip(profiles, await asyncio.gather(*map(of, profiles)), strict=True):
+        server = profile.account.lstrip("@").partition("@")[2]
         for one in found:
-            once.setdefault((profile.platform, one.id), one)  # one that names two of the city's accounts is one inquiry
+            if (profile.platform, _name(one.author)) in own or (profile.platform, _name(one.author, server)) in own:
+                continue
+            # One that names two of the city's accounts on a server is one inquiry.
+            once.setdefault((profile.platform, server, one.id), one)
     return Brought(tuple(sorted(once.values(), key=lambda one: (one.at, one.id))), troubles)
+
+
+def _name(account: str, server: str = "") -> str:
+    """Return an account's name in one form; one of the server that was asked may be without it."""
+    name = account.lstrip("@").casefold()
+    return f"{name}@{server.casefold()}" if server and "@" not in name else name

@@ -41,6 +41,7 @@ _LOGIN = re.compile(
 account that is suspended is not among it: it posts nothing more."""
 _NEVER_OF_A_MESSAGE = frozenset({405, 407, 411, 417, 421, 423, 425, 426, 428, 431, 499})
 """About the way that a request came, or about the moment, whatever it says (RFC 9110; RFC 8470; nginx)."""
+_GATEWAY = frozenset({"message", "request_id", "requestId", "statusCode"})
 _SAID = ("error", "title", "message", "description", "detail")
 """Where platforms give reasons: Mastodon in ``error``, AT Protocol a name in ``error`` and words in ``message``,
 Telegram in ``description``, X in ``title`` and ``detail`` (RFC 9457); Meta has an object in ``error``.
@@ -65,7 +66,7 @@ class Answer:
         body = self.body if isinstance(self.body, dict) else {}
         body = body["error"] if isinstance(body.get("error"), dict) else body
         told = body.get("error_description") or ": ".join(str(body[key]) for key in _SAID if body.get(key))
-        said = told or self.line
+        said = told or self.line or body.get("code")
         line = " ".join("".join(c if c.isprintable() else " " for c in str(said or "no reason given")).split())
         return f"{line[:_WORDS]} (HTTP {self.status})"
 
@@ -231,6 +232,9 @@ def refusal(outcome: Outcome, clock: Clock) -> Retryable | Permanent | Unknown:
         return Retryable(f"the server has moved{_to(outcome)}: change its address in city.toml", cause=Cause.OWN)
     if outcome.status == 402:
         return Retryable(f"the account there has to be paid for: {outcome.words}", cause=Cause.CREDENTIAL)
+    if outcome.status == 409 and not _is_a_proxys(outcome):
+        # A server that knows keys says so while the first request with this key is under way, or is done.
+        return Unknown(f"the server says that it conflicts with something: {outcome.words}")
     if 400 <= outcome.status < 500 and outcome.status != 408:
         if _is_a_proxys(outcome):
             return Retryable(f"what is before the server refused it: {outcome.words}", cause=Cause.HOST)
@@ -256,7 +260,14 @@ def cause_of(outcome: Outcome) -> Cause | None:
 
 def _is_a_proxys(outcome: Answer) -> bool:
     """True where what is before the server answered: a page, or Cloudflare's challenge, which may be JSON."""
-    return outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE
+    if outcome.body is None or "cf-mitigated" in outcome.headers or outcome.status in _NEVER_OF_A_MESSAGE:
+        return True
+    return outcome.status in (403, 404) and isinstance(outcome.body, dict) and _is_a_gateways(set(outcome.body))
+
+
+def _is_a_gateways(names: set[str]) -> bool:
+    """True for an error in the form of a gateway (AWS, Kong, Azure, Spring): no platform here answers in it."""
+    return ("message" in names and names <= _GATEWAY) or {"timestamp", "status", "error", "path"} <= names
 
 
 def _lacks_scope(outcome: Answer) -> bool:

@@ -128,6 +128,12 @@ def _main_script(scripts: Counter[str]) -> str:
     return max(scripts, key=lambda script: scripts[script])
 
 
+def _known(words: list[str], known: frozenset[str]) -> int:
+    """Return how many words are of a language; a word of one letter (e, y, a) counts beside others only."""
+    found = [word for word in words if word in known]
+    return len(found) if any(len(word) > 1 for word in found) else 0
+
+
 def _with_noun(word: str) -> tuple[str, ...]:
     """Return a word, and beside ``l'acqua`` what stands behind its article."""
     noun = _ARTICLE.sub("", word)
@@ -136,7 +142,7 @@ def _with_noun(word: str) -> tuple[str, ...]:
 
 def _of_latin(plain: str, default: str) -> str:
     words = [word.casefold() for found in _WORD.findall(plain) for word in _with_noun(found)]
-    counts = Counter({language: sum(word in known for word in words) for language, known in _WORDS.items()})
+    counts = Counter({language: _known(words, known) for language, known in _WORDS.items()})
     counts["fr"] += len(_FRENCH_BEGINNING.findall(plain))
     for language, letters in _OWN_LETTERS.items():
         counts[language] += len({letter.casefold() for letter in letters.findall(plain)})

@@ -41,16 +41,19 @@ ENDS = {
     ),
     "nextdoor": Ends(("invalid_token", "insufficient_scope"), ("invalid_input", "too_long"), ("server_error",)),
     "slack": Ends(
-        ("invalid_token", "no_service", "no_active_hooks", "no_team"),
-        ("invalid_payload", "no_text", "action_prohibited", "channel_not_found", "channel_is_archived"),
+        (
+            *("invalid_token", "no_service", "no_active_hooks", "no_team"),
+            *("action_prohibited", "channel_not_found", "channel_is_archived"),
+        ),
+        ("invalid_payload", "no_text"),
         ("rollup_error",),
     ),
     "teams": Ends(
-        ("AuthorizationFailed", "DirectApiAuthorizationRequired", "WorkflowNotFound"),
+        ("AuthorizationFailed", "DirectApiAuthorizationRequired", "WorkflowNotFound", "WorkflowTriggerIsNotEnabled"),
         ("TriggerInputSchemaMismatch", "RequestEntityTooLarge"),
         ("BadGateway",),
     ),
-    "telegram": Ends(("unauthorized", "not_found"), ("chat", "too_long", "kicked", "not_member", "rights")),
+    "telegram": Ends(("unauthorized", "not_found", "chat", "kicked", "not_member", "rights"), ("too_long",)),
     "webhook": Ends(("signature", "forbidden"), ("invalid", "gone")),
 }
 

@@ -57,6 +57,7 @@ async def test_mastodon_tells_mentions_and_answers(square: tuple[Townsquare, Run
     named = await inside.posts.create("water", PostDraft("@fire may I drink it? @firehouse"), None)
     answer = await inside.posts.create("water", PostDraft("And now?", in_reply_to=posted.remote_id), None)
     await inside.posts.create("water", PostDraft("@firehouse is another one"), None)
+    await inside.posts.create("water", PostDraft("@fire@other.example and water@fire are others, too"), None)
     await inside.posts.create("water", PostDraft("@fire in private", visibility="direct"), None)
     found = await connector.inquiries(fire, BEGAN)
     assert {(one.id, one.author, one.under) for one in found} == {

@@ -246,6 +246,33 @@ async def test_what_comes_packed_is_unpacked_up_to_a_bound(tmp_path: Path, packe
         assert isinstance(await connector.publish(an_intent(a_profile("fire", "mastodon")), store), kind)
 
 
+@pytest.mark.parametrize(
+    ("made", "kind", "note"),
+    [
+        ({"id": None}, Unknown, ""),
+        ({"id": True}, Unknown, ""),
+        ({"id": 7.0}, Unknown, ""),
+        ({"id": ["7"]}, Unknown, ""),
+        ({"id": "../7"}, Unknown, ""),
+        ({"id": 7}, Posted, ""),
+        ({"id": "01JD8Z6T3GQ4Y2V0K5X7W9B1CM", "in_reply_to_id": None}, Posted, ""),
+        ({"id": "7", "in_reply_to_id": 99}, Posted, "it does not stand in its thread"),
+    ],
+    ids=str,
+)
+async def test_only_an_id_names_a_post(tmp_path: Path, made: dict[str, Any], kind: type, note: str) -> None:
+    """What is none is no success: ``null`` would become a post of the name None, looked for in vain ever after."""
+    handlers: dict[str, Handler] = {"GET /api/v1/accounts/verify_credentials": own}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response(made)
+
+    async with a_server(tmp_path, handlers | {"POST /api/v1/statuses": answer}) as connector:
+        result = await connector.publish(an_intent(a_profile("fire", "mastodon")), store)
+    assert isinstance(result, kind)
+    assert getattr(result, "note", "") == note
+
+
 async def test_a_server_that_hangs_over_its_own_limits_delays_a_post_by_less_than_a_second(tmp_path: Path) -> None:
     """Sixteen profiles ask at once, and none waits for another's asking."""
 

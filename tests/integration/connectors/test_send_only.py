@@ -56,6 +56,21 @@ async def test_a_message_arrives_word_for_word(rig: SendOnlyRig) -> None:
     assert rig.stands(rig.profile("water")) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*Leave* _now_, ~not~ `later`",
+        "Water [here](https://mission.example/water) or (https://mission.example/b).",
+        "2. Bring water\n3) Bring food\n+ pets\n> stay calm\n- go",
+        "5*3*2 = 30, a_b_c, C:\\dir\\*",
+    ],
+)
+async def test_marks_are_shown_as_themselves(rig: SendOnlyRig, text: str) -> None:
+    """A number of a list is counted anew, a link hides behind its words, and marks are gone where they are markup."""
+    assert isinstance(await rig.connector.publish(an_intent(rig.profile("fire"), text), store), Posted)
+    assert [shown.text.split() for shown in rig.stands(rig.profile("fire"))] == [text.split()]
+
+
 async def test_a_repeat_in_the_same_process_is_the_same_message(rig: SendOnlyRig) -> None:
     intent = an_intent(rig.profile("fire"), TEXT)
     first = await rig.connector.publish(intent, store)

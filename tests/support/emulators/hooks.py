@@ -52,13 +52,15 @@ class SlackEmulator(Emulator):
             body = json.loads(await request.read())
         except ValueError:
             raise Refused("invalid_payload") from None
-        if not isinstance(body, dict) or not set(body) <= {"text", "unfurl_links", "unfurl_media"}:
+        if not isinstance(body, dict) or not set(body) <= {"text", "mrkdwn", "unfurl_links", "unfurl_media"}:
             raise Refused("invalid_payload")
         text = body.get("text")
         if not text:
             raise Refused("no_text")
         shown = text[:40_000]  # "will truncate messages containing more than 40,000 characters"
         assert not re.search(r"<|>|&(?!amp;|lt;|gt;)", shown), "markup that was not meant"
+        if body.get("mrkdwn", True):
+            shown = _EMPHASIS.sub(r"\2", shown)
         self.posts.append(Post(self.next_id(), request.match_info["channel"], html.unescape(shown)))
         return web.Response(text="ok")
 
@@ -74,6 +76,7 @@ class TeamsEmulator(Emulator):
         "AuthorizationFailed": 401,
         "DirectApiAuthorizationRequired": 401,
         "WorkflowNotFound": 404,
+        "WorkflowTriggerIsNotEnabled": 400,
         "BadGateway": 502,
     }
 
@@ -99,9 +102,19 @@ class TeamsEmulator(Emulator):
             card = _card(json.loads(raw))
         except (ValueError, KeyError, TypeError):
             raise Refused("TriggerInputSchemaMismatch") from None
-        shown = re.sub(r"\\([\\`*_\[\]()#~-])", r"\1", card)
-        self.posts.append(Post(self.next_id(), request.match_info["channel"], shown))
+        self.posts.append(Post(self.next_id(), request.match_info["channel"], _as_markdown(card)))
         return web.Response(status=202)
+
+
+_EMPHASIS = re.compile(r"(?<![\w\\])([*_~`])(?!\s)([^*_~`\n]*[^*_~`\s\\])\1(?!\w)")
+"""Slack's, and Markdown's as far as it matters here: the marks are gone, and what stood in them is shown."""
+
+
+def _as_markdown(card: str) -> str:
+    """Return what people read of a card: a link by its words, items of a list without their sign."""
+    shown = re.sub(r"(?<!\\)\[([^\]\\]*)\]\([^)\s]*\)", r"\1", card)
+    shown = re.sub(r"(?m)^[ \t]*(?:[0-9]+[.)]|[-+>*])(?=\s)", "", _EMPHASIS.sub(r"\2", shown))
+    return re.sub(r"\\([\\`*_\[\]()#~.+>-])", r"\1", shown)
 
 
 def _card(body: Any) -> str:

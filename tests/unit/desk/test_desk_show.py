@@ -27,6 +27,28 @@ def _lines(out: io.StringIO) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def test_many_languages_are_counted_in_the_head_of_a_frame() -> None:
+    """Each part names its own; four names would be cut off there."""
+    console, out = _console()
+    content = PlatformContent(
+        platform="mastodon", parts=("a", "b", "c"), languages=("en", "pa", "fr"), language="en", created_at=NOW
+    )
+    console.print(show.rendering(Rendering.of(content)))
+    assert "mastodon, 3 characters, 3 languages" in out.getvalue()
+
+
+def test_a_frame_counts_as_its_platform_does() -> None:
+    """Each of the two has its own count of the same text: of the link, and of what an emoji is made of."""
+    text = "Go 👩‍👩‍👧‍👦 https://mission.ca/a-long-address-for-a-page"
+    heads = []
+    for platform in ("mastodon", "bluesky", "x", "telegram"):
+        console, out = _console()
+        content = PlatformContent(platform=platform, parts=(text,), language="en", created_at=NOW)
+        console.print(show.rendering(Rendering.of(content)))
+        heads.append(out.getvalue().split(",")[1].split()[0])
+    assert heads == ["28", "49", "29", "59"]
+
+
 def test_everything_fits_80_columns() -> None:
     console, out = _console()
     stands = request(tuple(f"department-{n:02}-townsquare" for n in range(26)), screening=2)

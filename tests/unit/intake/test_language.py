@@ -22,6 +22,8 @@ from services.intake.domain.language import guess
         ("Sq’éwlets: the road is closed", "en"),
         ("Bollire l'acqua prima di bere", "it"),
         ("Ferver a água", "pt"),
+        ("Ask @EmergencyInfoBC. E-mail info@mission.example", "en"),
+        ("Hall A, gym Y, W. Smith", "en"),
         ("Mise à jour : la route est fermée jusqu'à 17 h.", "fr"),
         ("Retard dans la collecte des ordures", "fr"),
         ("ਹੜ੍ਹ ਦੀ ਚੇਤਾਵਨੀ: ਹੁਣੇ ਨਿਕਲੋ https://mission.example/flood", "pa"),

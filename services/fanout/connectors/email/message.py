@@ -8,9 +8,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+import regex
+
 from schemas.events.requests import Picture
 from services.fanout.connectors.contract import Intent
 
+_GRAPHEME = regex.compile(r"\X")
 _SUBJECT = 120
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
@@ -26,7 +29,7 @@ def email_of(
 ) -> EmailMessage:
     """Return the e-mail to the profile's account; ``name`` is shown beside the sender's address."""
     made = EmailMessage(policy=SMTP)
-    made["From"] = f'"{_plain(name)}" <{sender}>'
+    made["From"] = f'"{_unquoted(name)}" <{sender}>'
     made["To"] = intent.profile.account
     made["Subject"] = subject_of(text)
     made["Date"] = format_datetime(intent.content.created_at)
@@ -35,6 +38,9 @@ def email_of(
         made["In-Reply-To"] = intent.follows
         made["References"] = intent.follows
     made.set_content(text, cte="quoted-printable")
+    languages = intent.content.together or tuple(filter(None, (intent.content.language,)))
+    if languages:
+        made["Content-Language"] = ", ".join(languages)
     for number, (picture, content) in enumerate(pictures, 1):
         kind = picture.media_type.partition("/")[2]
         name_of_file = f"picture-{number}.{_EXTENSIONS[picture.media_type]}"
@@ -43,12 +49,19 @@ def email_of(
 
 
 def subject_of(text: str) -> str:
-    """Return the first line, at most 120 characters; the whole of it is in the text."""
+    """Return the first line, at most 120 characters as people count them; the whole of it is in the text."""
     line = _plain(text.strip().partition("\n")[0])
-    if len(line) <= _SUBJECT:
+    shown = _GRAPHEME.findall(line)
+    if len(shown) <= _SUBJECT:
         return line
-    return line[: _SUBJECT - 1].rpartition(" ")[0] + "…" if " " in line[:_SUBJECT] else line[: _SUBJECT - 1] + "…"
+    start = "".join(shown[: _SUBJECT - 1])
+    return (start.rpartition(" ")[0] or start) + "…"
 
 
 def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() and char not in '"\\' else " " for char in text).strip()
+    """Return a text without what a header may not hold; joiners belong to letters and emoji."""
+    return "".join(char if char.isprintable() or char in "\u200c\u200d" else " " for char in text).strip()
+
+
+def _unquoted(name: str) -> str:
+    return _plain(name).replace('"', " ").replace("\\", " ").strip()

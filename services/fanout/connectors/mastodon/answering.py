@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, Outcome, refusal
-from services.fanout.connectors.mastodon.media import SAFE_ID
+from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.clock import Clock
 
 _OWN = re.compile(r"/(?:@[^/]+|users/[^/]+/statuses)/([A-Za-z0-9_-]{1,64})/?")
@@ -54,8 +54,8 @@ async def status_at(http: Http, clock: Clock, endpoint: Endpoint, address: str) 
     if not found:
         return Permanent("the post that it answers is not there, or this server cannot show it")
     status = found[0] if isinstance(found[0], dict) else {}
-    name = str(status.get("id", ""))
-    if not SAFE_ID.fullmatch(name) or (own is not None and name != own):
+    name = id_of(status.get("id"))
+    if not name or (own is not None and name != own):
         return Retryable("the server does not say which post it is that it answers", cause=Cause.HOST)
     if status.get("visibility") not in _PUBLIC:
         return Permanent("the post that it answers is not public")

@@ -9,7 +9,7 @@ from schemas.events.requests import PlatformContent
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Absent, Altered, CannotTell, Intent
 from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
-from services.fanout.connectors.mastodon.media import SAFE_ID
+from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
 from services.fanout.connectors.mastodon.sending import remarks_on
 from services.fanout.domain.addresses import own_address
 from services.fanout.domain.receipts import CHANGED
@@ -65,7 +65,7 @@ async def _differences(
             seen.setdefault(kind, words)
         if "text" in seen and seen["text"] != CHANGED and await _was_changed(http, endpoint, status, part):
             seen["text"] = CHANGED
-        before = str(status["id"])
+        before = id_of(status["id"])
     return tuple(seen.items())
 
 

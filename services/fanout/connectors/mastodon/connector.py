@@ -46,8 +46,9 @@ from services.fanout.connectors.mastodon import listing
 from services.fanout.connectors.mastodon.answering import answering
 from services.fanout.connectors.mastodon.comparing import compare
 from services.fanout.connectors.mastodon.existing import addressed, posted
+from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.instance import Instances
-from services.fanout.connectors.mastodon.media import SAFE_ID, upload_all
+from services.fanout.connectors.mastodon.media import upload_all
 from services.fanout.connectors.mastodon.mentions import mentions
 from services.fanout.connectors.mastodon.sending import Made, hash_of, objection_to, send
 from services.fanout.connectors.mastodon.timeline import find
@@ -223,8 +224,7 @@ class MastodonConnector(Connector):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
-            existing = await self._find(account, intent)
-            if isinstance(existing, CannotTell):
+            if isinstance(existing := await self._find(account, intent), CannotTell):
                 return Unknown(existing.reason)
             ids = [status.id for status in existing]
         if not all(SAFE_ID.fullmatch(one) for one in ids):

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.platforms import LIMITS, Limits
 from services.fanout.connectors.contract import Cause, Permanent, Retryable
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
+from services.fanout.connectors.mastodon.ids import id_of
 from services.kernel.base.city_platforms import ServerLimits
 from services.kernel.base.clock import Clock, monotonic
 from services.kernel.base.tasks import cancel_all
@@ -107,9 +108,11 @@ class Instances:
 def _owner(body: Any) -> tuple[str, str, str] | None:
     try:
         note = _TAG.sub(" ", f"{body.get('note') or ''} {_fields(body)}")
-        return str(body["id"]), str(body["username"]), html.unescape(f"{body.get('display_name') or ''} {note}")
+        name, username = id_of(body["id"]), str(body["username"])
+        profile = html.unescape(f"{body.get('display_name') or ''} {note}")
     except (KeyError, TypeError, AttributeError):
         return None
+    return (name, username, profile) if name else None
 
 
 def _fields(body: Any) -> str:

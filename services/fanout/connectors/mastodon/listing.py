@@ -8,7 +8,7 @@ from typing import Any
 from services.fanout.connectors.contract import CannotTell
 from services.fanout.connectors.http import Answer, Endpoint, Http, cannot_tell
 from services.fanout.connectors.listing import ProfilePost
-from services.fanout.connectors.mastodon.media import SAFE_ID
+from services.fanout.connectors.mastodon.ids import SAFE_ID
 from services.fanout.connectors.mastodon.text import read_status
 from services.kernel.base.clock import Clock
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 
 import aiohttp
@@ -12,10 +11,10 @@ from schemas import canonical
 from schemas.events.requests import Picture
 from services.fanout.connectors.contract import FetchMedia
 from services.fanout.connectors.http import Answer, Endpoint, Http, NotSent
+from services.fanout.connectors.mastodon.ids import id_of
 
 _POLL_SECONDS = 0.4
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 async def upload_all(
@@ -64,8 +63,8 @@ async def _upload(
         return outcome if asyncio.get_running_loop().time() < endpoint.deadline else _Failed(outcome.reason)
     if not isinstance(outcome, Answer):
         return _Failed(outcome.reason)
-    media_id = str(outcome.body.get("id", "")) if isinstance(outcome.body, dict) else ""
-    if outcome.status not in (200, 202) or not SAFE_ID.fullmatch(media_id):
+    media_id = id_of(outcome.body.get("id")) if isinstance(outcome.body, dict) else ""
+    if outcome.status not in (200, 202) or not media_id:
         return _Failed(outcome.words)
     return _Ready(media_id) if outcome.status == 200 else await _wait(http, endpoint, media_id)
 

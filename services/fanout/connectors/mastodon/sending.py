@@ -15,7 +15,7 @@ from schemas.platforms import Limits, counted_length
 from services.fanout.connectors.chains import same
 from services.fanout.connectors.contract import Cause, Intent, Permanent, Retryable, Unknown
 from services.fanout.connectors.http import Answer, Endpoint, Http, refusal
-from services.fanout.connectors.mastodon.media import SAFE_ID
+from services.fanout.connectors.mastodon.ids import SAFE_ID, id_of
 from services.fanout.connectors.mastodon.text import plain_text
 from services.fanout.domain.addresses import own_address
 from services.kernel.base.clock import Clock
@@ -71,10 +71,11 @@ async def _send(http: Http, clock: Clock, endpoint: Endpoint, body: Mapping[str,
     if not isinstance(outcome, Answer) or not 200 <= outcome.status < 300:
         return refusal(outcome, clock)
     made = outcome.body if isinstance(outcome.body, dict) else {}
-    if not SAFE_ID.fullmatch(str(made.get("id", ""))):
+    name = id_of(made.get("id"))
+    if not name:
         return Unknown(f"the server answered and did not name a post (HTTP {outcome.status})", Cause.HOST)
     return Made(
-        str(made["id"]),
+        name,
         own_address(str(made.get("url") or made.get("uri") or ""), endpoint.base),
         remark_on(body, made),
     )
@@ -102,7 +103,7 @@ def remarks_on(body: Mapping[str, Any], made: Mapping[str, Any]) -> list[tuple[s
         said = made.get(name)
         if isinstance(said, str) and said != body[name]:
             found.append((name, f"{words} {said[:20]!r}"))
-    if "in_reply_to_id" in made and made["in_reply_to_id"] != body.get("in_reply_to_id"):
+    if "in_reply_to_id" in made and id_of(made["in_reply_to_id"]) != body.get("in_reply_to_id", ""):
         found.append(("place", "it does not stand in its thread"))
     return found
 

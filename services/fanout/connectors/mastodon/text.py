@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from services.fanout.connectors.chains import Status
+from services.fanout.connectors.mastodon.ids import id_of
 
 
 def read_status(value: Mapping[str, Any]) -> Status:
@@ -18,7 +19,7 @@ def read_status(value: Mapping[str, Any]) -> Status:
     reply = value.get("in_reply_to_id")
     url = value.get("url") or value.get("uri") or ""
     text = plain_text(str(value["content"]))
-    return Status(str(value["id"]), str(url), created, text, None if reply is None else str(reply))
+    return Status(id_of(value["id"]), str(url), created, text, None if reply is None else id_of(reply))
 
 
 def plain_text(content: str) -> str:

@@ -36,7 +36,17 @@ from services.fanout.connectors.send_only import (
 _NAME = re.compile(r"[a-z_]{1,60}")
 """How Slack names its errors, in plain text."""
 _GONE = frozenset({"invalid_token", "no_service", "no_service_id", "no_active_hooks", "no_team", "team_disabled"})
-"""The webhook is no more: another address mends it. All other refusals are about the channel or the message."""
+"""The webhook is no more: another address mends it."""
+_SHUT = frozenset(
+    {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "posting_to_general_channel_denied",
+        "team_access_not_granted",
+    }
+)
+"""Its channel takes nothing from it: somebody opens it, or gives another address. All others are about the message."""
 
 
 class SlackConnector(SendOnlyConnector):
@@ -48,7 +58,7 @@ class SlackConnector(SendOnlyConnector):
     async def _send(self, intent: Intent, credential: str, deadline: float, fetch_media: FetchMedia) -> PublishResult:
         base, path = read_hook(credential)
         text, note = with_pictures_in_words(intent)
-        value = {"text": escaped(text), "unfurl_links": False, "unfurl_media": False}
+        value = {"text": escaped(text), "mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
         outcome = await self._http.call(Endpoint(base, "", deadline), "POST", path, value=value)
         if isinstance(outcome, Answer) and outcome.status == 200:
             if outcome.line == "ok":
@@ -59,6 +69,8 @@ class SlackConnector(SendOnlyConnector):
     def _meaning(self, outcome: Outcome) -> Retryable | Permanent | Unknown:
         if isinstance(outcome, Answer) and outcome.status in (403, 404) and outcome.line in _GONE:
             return credential_refused(outcome, "the webhook is no more")
+        if isinstance(outcome, Answer) and 400 <= outcome.status < 500 and outcome.line in _SHUT:
+            return credential_refused(outcome, "the channel takes nothing from this webhook")
         if isinstance(outcome, Answer) and 400 <= outcome.status < 500 and _NAME.fullmatch(outcome.line):
             return self._failed(replace(outcome, body={"error": outcome.line}))
         return self._failed(outcome)
@@ -73,5 +85,8 @@ class SlackConnector(SendOnlyConnector):
 
 
 def escaped(text: str) -> str:
-    """Return a text in which Slack takes nothing for markup of its own ("Formatting text for app surfaces")."""
+    """Return a text in which Slack takes nothing for a link or a mention ("Formatting text for app surfaces").
+
+    Its marks of emphasis cannot be escaped: ``mrkdwn`` turns them off.
+    """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

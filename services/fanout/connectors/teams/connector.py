@@ -10,6 +10,7 @@ import json
 import re
 from typing import Any
 
+from schemas import links
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import (
     Cause,
@@ -35,7 +36,8 @@ from services.fanout.connectors.send_only import (
 
 MOST_BYTES = 28 * 1024
 """Of a message, all included (Microsoft's limits of webhooks and connectors)."""
-_SPACES = re.compile(r"(\s+)")
+_ITEM = re.compile(r"^([ \t]*[0-9]{0,9})([.)+>])(?=\s|$)", re.MULTILINE)
+"""What begins an item of a list or a quotation: a list is numbered anew, and a plus becomes a dot."""
 _NEWLINE = re.compile(r"(?<!\n)\n(?!\n)")
 _MARKUP = str.maketrans({char: f"\\{char}" for char in "\\`*_[]()#-~"})
 
@@ -58,8 +60,8 @@ class TeamsConnector(SendOnlyConnector):
             return self._failed(outcome)
         if outcome.status in (200, 202) and not is_page(outcome):
             return delivered(intent, "; ".join(filter(None, ("the workflow has taken it, and posts it", note))))
-        if outcome.status in (401, 403, 404) and not is_page(outcome):
-            return credential_refused(outcome, "the workflow is no more, or its address is not right")
+        if not is_page(outcome) and (outcome.status in (401, 403, 404, 410) or _is_off(outcome)):
+            return credential_refused(outcome, "the workflow is no more, is off, or its address is not right")
         if outcome.status < 300:
             return Unknown("the server answered with something that is not the workflow's", Cause.HOST)
         return self._failed(outcome)
@@ -68,6 +70,12 @@ class TeamsConnector(SendOnlyConnector):
         """Look at the address only: whatever is sent to a workflow starts it."""
         read_hook(credential)
         return Health(True, f"the address for {profile.account} is in place; only a message shows whether it works")
+
+
+def _is_off(outcome: Answer) -> bool:
+    """Say whether somebody has turned the workflow off."""
+    said = outcome.body.get("error") if isinstance(outcome.body, dict) else None
+    return isinstance(said, dict) and said.get("code") == "WorkflowTriggerIsNotEnabled"
 
 
 def card(text: str) -> dict[str, Any]:
@@ -85,5 +93,5 @@ def card(text: str) -> dict[str, Any]:
 
 def literal(text: str) -> str:
     """Return a text in which a card takes nothing for its Markdown, but addresses; lines stay lines."""
-    words = [word if "://" in word else word.translate(_MARKUP) for word in _SPACES.split(text)]
-    return _NEWLINE.sub("\n\n", "".join(words))
+    marked = "".join(piece if is_link else piece.translate(_MARKUP) for piece, is_link in links.pieces(text))
+    return _NEWLINE.sub("\n\n", _ITEM.sub(r"\1\\\2", marked))

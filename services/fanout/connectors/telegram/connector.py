@@ -37,11 +37,16 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.http import Answer, Endpoint, Outcome
-from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, unhealthy
+from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
 from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock
 
+_MAY_NOT = re.compile(
+    r"bot (?:was|is not a member)|chat not found|rights|CHAT_(?:WRITE_FORBIDDEN|ADMIN_REQUIRED)|to a supergroup",
+    re.IGNORECASE,
+)
+"""Telegram's words where the bot has to be let in, or the channel's name in city.toml is not right."""
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{1,100}")
 _CHANNEL = re.compile(r"@[A-Za-z0-9_]{1,64}")
 _MEDIA_SHARE = 0.8
@@ -177,11 +182,13 @@ class TelegramConnector(SendOnlyConnector):
         if isinstance(outcome, Answer) and isinstance(outcome.body, dict):
             asked = outcome.body.get("parameters")
             wait = asked.get("retry_after") if isinstance(asked, dict) else None
-            if isinstance(wait, int):
+            if isinstance(wait, int | float | str):
                 outcome = replace(outcome, headers=CIMultiDict({**outcome.headers, "Retry-After": str(wait)}))
         # A token that is no more: 401, or 404 for one that never was.
         if isinstance(outcome, Answer) and outcome.status == 404 and isinstance(outcome.body, dict):
             return Retryable(f"the platform refuses the credential: {outcome.words}", cause=Cause.CREDENTIAL)
+        if isinstance(outcome, Answer) and outcome.status in (400, 403) and _MAY_NOT.search(outcome.words):
+            return credential_refused(outcome, "the bot may not post there")
         return self._failed(outcome)
 
 

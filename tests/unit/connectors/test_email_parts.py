@@ -1,0 +1,48 @@
+"""The e-mail that a message becomes: headers that every mail program reads, and no letter of a subject harmed."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+
+from services.fanout.connectors.email.message import email_of, subject_of
+from tests.integration.connectors.rigs import a_profile, an_intent
+
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("Boil water.\nMore.", "Boil water."),
+        ('The "old" bridge\\road is closed', 'The "old" bridge\\road is closed'),
+        (f"{FAMILY} may go home", f"{FAMILY} may go home"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("Prix\u00a0: 5\u202f€", "Prix : 5 €"),
+        ("\n\n Late line", "Late line"),
+        ("word " * 40, "word " * 22 + "word…"),
+        ("é" * 300, "é" * 119 + "…"),
+        (FAMILY * 130, FAMILY * 119 + "…"),
+        ("ਸ਼ਹਿ" * 80, "ਸ਼ਹਿ" * 59 + "ਸ਼" + "…"),
+    ],
+    ids=range(10),
+)
+def test_the_subject_is_the_first_line(text: str, subject: str) -> None:
+    """Cut at a word, else between letters as people see them; quotes and joiners are parts of it."""
+    assert subject_of(text) == subject
+
+
+@pytest.mark.parametrize(
+    ("content", "language"),
+    [({"language": "pa"}, "pa"), ({"language": "en", "together": ("en", "pa")}, "en, pa"), ({"language": None}, None)],
+)
+def test_the_languages_of_the_text_are_said(content: dict[str, Any], language: str | None) -> None:
+    """RFC 3282; a program that reads aloud chooses its voice by it."""
+    intent = an_intent(a_profile("fire", "email"), "Boil water.", **content)
+    raw = email_of(intent, "news@mission.example", 'City "of" Mission', "Boil water.", ()).as_bytes()
+    read = message_from_bytes(raw, policy=default)
+    assert read["Content-Language"] == language
+    assert read["From"].addresses[0].display_name == "City  of  Mission"
