@@ -557,6 +557,25 @@ def test_the_townsquare_is_connected_as_mastodon_is(desk: Desk, square: str, mon
     assert (done.status, done.code) == (4, "connect.other_account")
 
 
+def test_a_mastodon_server_may_be_given_by_its_host(desk: Desk, square: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its address has it (fire@social.example); the profile's account has the name that city.toml knows it by."""
+    section = load_city(desk.folder).settings.townsquare
+    assert section is not None
+    toml = desk.folder / "city.toml"
+    text = toml.read_text().replace("[mastodon.instances]\n", "")
+    toml.write_text(f'{text}\n[mastodon.instances]\nsocial = "http://127.0.0.1:{section.port}"\n')
+    officer = _Officer(square, "fire")
+    monkeypatch.setattr(webbrowser, "open", officer.open)
+    done = desk.connect("mastodon", "--account", "fire@127.0.0.1", profile="fire-townsquare-2")
+    assert (done.status, done.body.get("account")) == (0, "fire@social"), done
+    unknown = desk.connect("mastodon", "--account", "fire@social.example", profile="fire-townsquare-2", stdin=b"")
+    assert unknown.code == "connect.server", unknown
+    hint = unknown.body["error"]["hint"]
+    assert hint == 'add: social-example = "https://social.example"'
+    toml.write_text(toml.read_text() + hint.removeprefix("add: ") + "\n")
+    assert load_city(desk.folder).settings.mastodon.instances["social-example"] == "https://social.example"
+
+
 def test_the_townsquare_lets_nobody_in_without_the_operator(
     desk: Desk, square: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

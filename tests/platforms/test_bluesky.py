@@ -259,6 +259,19 @@ async def test_other_content_under_a_threads_keys_is_refused(bluesky: BlueskyRig
 # --- accounts and sessions ----------------------------------------------------------------------------------------
 
 
+async def test_the_check_brings_what_the_accounts_page_says(bluesky: BlueskyRig) -> None:
+    """As the account's own server has it, without an AppView; an account that says nothing says so."""
+    fire = bluesky.profile("fire")
+    assert (await bluesky.connector.check(fire)).shows == ""
+    account = bluesky.accounts["fire"]
+    login = {"identifier": account.handle, "password": account.password}
+    session = await bluesky.pds.post("com.atproto.server.createSession", login)
+    page = {"$type": "app.bsky.actor.profile", "displayName": "Fire", "description": "Of the City of Mission."}
+    record = {"repo": account.did, "collection": "app.bsky.actor.profile", "rkey": "self", "record": page}
+    await bluesky.pds.post("com.atproto.repo.putRecord", record, token=session["accessJwt"])
+    assert (await bluesky.connector.check(fire)).shows == "Fire Of the City of Mission."
+
+
 async def test_an_account_that_is_taken_down_ends_for_good_and_stands_alone(bluesky: BlueskyRig) -> None:
     """With a session and without one; other accounts notice nothing, and it works again when it is let up."""
     assert (await bluesky.connector.check(bluesky.profile("fire"))).ok

@@ -452,7 +452,7 @@ PLANTS: dict[str, Mutant] = {
         theme="death beside a receipt or a verdict",
     ),
     "stale_control": Mutant(
-        "a service goes on with the control that it saw first", _stale_control, theme="control changes behind a verdict"
+        "a service goes on with the control that it saw first", _stale_control, theme="the server restarts over a call"
     ),
     "no_barrier": Mutant(
         "the fold is taken as it is, ahead of the entry that it was told of", _no_barrier, theme="folds are behind"

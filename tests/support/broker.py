@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from schemas import streams
 from services.kernel.base.city import servers_of
+from services.kernel.runtime import encrypted_client
 
 PATIENCE = 90.0
 """How long a test waits for what has to come, in seconds. No promise of speed is tested by it: a busy machine may take
@@ -23,7 +23,7 @@ long, and on a quiet one nobody waits."""
 
 async def connect(url: str, key: Path, user: str, **options: Any) -> Client:
     """Connect with a key file, under the inbox prefix that a user may hear."""
-    return await nats.connect(
+    return await encrypted_client.connect(
         servers_of(url),
         nkeys_seed=str(key),
         connect_timeout=30,

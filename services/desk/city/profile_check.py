@@ -13,6 +13,7 @@ from schemas.platforms import MANUAL, WEBSITE
 from services.desk.views.profile_findings import ProfileCheck
 from services.desk.views.timetext import zoned
 from services.fanout.connectors.tokens import TokenFault, expiry_of, reference_of, renewal_path
+from services.fanout.domain.profile_text import shortcomings
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 
@@ -51,6 +52,9 @@ def examine(
     if said is not None and not said.ok:
         problems.append(said.detail)
     remarks = [said.detail] if said is not None and said.ok else []
+    if said is not None:
+        section = city.settings.city
+        remarks += shortcomings(profile, said.shows, section.name, section.website)
     if budget is not None:
         remarks += left_in_words(budget)
     if profile.platform not in NO_CREDENTIAL and keeps_credentials(city):

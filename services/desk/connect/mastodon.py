@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from urllib.parse import urlsplit
 
 from services.desk.connect.asked import Asked
 from services.desk.connect.consent import lacking, new_key_exchange, with_query
 from services.desk.connect.person import Access
 from services.fanout.connectors.registry import mastodon_bases
+from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput
 
 SCOPES = ("read:accounts", "read:statuses", "read:search", "write:statuses", "write:media")
@@ -19,11 +21,13 @@ async def connect(asked: Asked) -> Access:
     username, _, instance = asked.account.removeprefix("@").rpartition("@")
     if not instance:
         raise BadInput("connect.account", "which server is not known", "give the account as --account name@server")
+    host, instance = instance, _name_of(asked.city, instance)
     try:
         base = mastodon_bases(asked.city)(instance).rstrip("/")
     except LookupError:
-        message = f"city.toml, [mastodon.instances], has no address for {instance!r}"
-        raise BadInput("connect.server", message, f'add: {instance} = "https://..."') from None
+        message = f"city.toml, [mastodon.instances], has no address for {host!r}"
+        name, url = instance.replace(".", "-"), f"https://{host}" if "." in host else "https://..."
+        raise BadInput("connect.server", message, f'add: {name} = "{url}"') from None
     calls, redirect, scope = asked.calls, asked.consent.address(_NOWHERE), " ".join(SCOPES)
     settings = asked.city.settings.city
     application = {
@@ -50,3 +54,11 @@ async def connect(asked: Asked) -> Access:
     name = calls.text(me, "username", "whose token it is")
     asked.same(f"{name}@{instance}", f"{username or name}@{instance}")
     return Access(token, f"{name}@{instance}", granted)
+
+
+def _name_of(city: City, instance: str) -> str:
+    """Return the name that city.toml has for a server, which a person may give by its host, too."""
+    servers = city.settings.mastodon.instances
+    if instance in servers:
+        return instance
+    return next((name for name, url in servers.items() if urlsplit(url).hostname == instance.lower()), instance)

@@ -9,9 +9,13 @@ from schemas.events.broadcasts import BoardBeat
 from schemas.events.desk import BoardEvent, BoardQuery
 from services.desk.connection.light_nats import Msg
 from services.desk.connection.link import Link
+from services.kernel.base.errors import Unreachable
 
 SILENT_SECONDS = 5.0
 """The board says once a second how far it is; a board that is silent for so long does not run."""
+
+MOST_AT_ONCE = 50
+"""Entries that are taken in one piece, so that others have their turn."""
 
 
 class Watch:
@@ -23,6 +27,8 @@ class Watch:
 
     async def events(self, wait: float) -> list[BoardEvent]:
         """Return what comes next, in order; an empty list when nothing came within ``wait`` seconds.
+
+        What is there already is taken without waiting, up to MOST_AT_ONCE.
 
         Raises:
             Unreachable: the broker went away, or the board is silent.
@@ -41,6 +47,13 @@ class Watch:
                 return []
             silent = loop.time() + SILENT_SECONDS
             found = await self._take(message)
+            while len(found) < MOST_AT_ONCE and not self._received.empty():
+                try:
+                    found += await self._take(self._received.get_nowait())
+                except Unreachable:
+                    if not found:
+                        raise
+                    break  # what came before is handed over; the gap is seen again with what comes next
             if found:
                 return found
 

@@ -64,10 +64,12 @@ def unconfirmed_posts(views: Iterable[RequestView]) -> Line:
 
 
 def watched_profiles(beats: Iterable[ServiceHealth]) -> Line:
-    """Judge what the scheduled check found: profiles that could not be posted to, credentials that end soon."""
+    """Judge what the scheduled check found: profiles that cannot be posted to, credentials that end, poor pages."""
     found = {one.profile: one for beat in beats for one in beat.profiles or ()}
     if not found:
-        return Line("profile checks", Level.OK, "no profile was refused, and no credential ends soon")
+        return Line(
+            "profile checks", Level.OK, "no profile was refused, no credential ends soon, no page lacks anything"
+        )
     said = [f"{name}: {in_city_time(one.reason)}" for name, one in sorted(found.items())]
     more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
     mend = "onevoice profiles check; onevoice profiles connect"

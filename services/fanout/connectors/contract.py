@@ -191,11 +191,15 @@ RetractResult = Retracted | Retryable | Permanent | Unknown
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is."""
+    """Whether a profile can be posted to now: ``ok``, and what is wrong in plain words, and whose trouble it is.
+
+    ``shows``: the name and description that people read on its page there; None: the platform was not asked.
+    """
 
     ok: bool
     detail: str
     cause: Cause | None = None
+    shows: str | None = None
 
 
 class WhenUnknown(StrEnum):

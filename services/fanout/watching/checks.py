@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.events.authority import Profile
 from schemas.events.broadcasts import ProfileTrouble
+from services.fanout.connectors.contract import Health
 from services.fanout.connectors.tokens import expiry_of
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
+from services.fanout.domain.credit import month_of
+from services.fanout.domain.profile_text import shortcomings
 from services.fanout.domain.profile_trouble import end_of, ending
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.city_file import CheckSection
@@ -55,6 +58,7 @@ class ProfileChecks:
         self._pause = timedelta(hours=settings.hours)
         self._due: dict[str, datetime] = {}
         self._refused: dict[str, ProfileTrouble] = {}
+        self._substandard: dict[str, ProfileTrouble] = {}
         self._ending: dict[str, ProfileTrouble] = {}
         self._ends_due = datetime.min.replace(tzinfo=UTC)
 
@@ -73,6 +77,7 @@ class ProfileChecks:
         profiles = [one for one in self._runtime.control.profiles.values() if one.official]
         known = {one.id for one in profiles}
         self._refused = {name: one for name, one in self._refused.items() if name in known}
+        self._substandard = {name: one for name, one in self._substandard.items() if name in known}
         self._look_at_ends(profiles, now)
         few = asyncio.Semaphore(AT_ONCE)
 
@@ -95,6 +100,7 @@ class ProfileChecks:
             health = await self._caller.check(connector, profile)
             host.note_trial(profile.id, health)
             said = "" if health.ok else health.detail
+            self._compare(profile, health)
         self._due[profile.id] = now + (min(AGAIN, self._pause) if said else self._pause)
         if not said:
             if self._refused.pop(profile.id, None) is not None:
@@ -106,9 +112,21 @@ class ProfileChecks:
             self._runtime.log.error("a profile could not be posted to", profile=profile.id, reason=said)
         self._refused[profile.id] = ProfileTrouble(profile=profile.id, reason=said[:300], since=since)
 
+    def _compare(self, profile: Profile, health: Health) -> None:
+        """Compare what the profile's own page says with the policy's standards; an answer without it says nothing."""
+        if health.shows is None:
+            return
+        city, website = self._runtime.city.settings.city.name, self._runtime.control.website
+        lacking = "; ".join(shortcomings(profile, health.shows, city, website))
+        self._substandard.pop(profile.id, None)
+        if lacking:
+            # The same for all copies, and after a restart: it wakes nobody anew, and is told again each month.
+            since = month_of(self._runtime.clock.now())
+            self._substandard[profile.id] = ProfileTrouble(profile=profile.id, reason=lacking[:300], since=since)
+
     def troubles(self) -> tuple[ProfileTrouble, ...]:
-        """Return what keeps profiles from being posted to, and which credentials end soon."""
-        found = self._ending | self._refused
+        """Return which profiles cannot be posted to, whose credential ends soon, and whose page lacks something."""
+        found = self._substandard | self._ending | self._refused
         return tuple(found[name] for name in sorted(found))[:SHOWN]
 
     def _look_at_ends(self, profiles: list[Profile], now: datetime) -> None:

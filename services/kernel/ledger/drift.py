@@ -7,6 +7,7 @@ for, so a difference must be seen, not hoped away.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import nats.errors
@@ -15,17 +16,25 @@ from nats.js.errors import NotFoundError
 
 from schemas import flow, streams
 from services.kernel.base.errors import Drift, Unreachable
+from services.kernel.ledger.asking import ask_again
 
 Difference = tuple[str, Any, Any]
 """A field, how it is, how it has to be."""
 
+_Ask = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
-async def drift(js: JetStreamContext, row: flow.Service) -> list[str]:
+
+async def _once(call: Callable[[], Awaitable[Any]]) -> Any:
+    return await call()
+
+
+async def drift(js: JetStreamContext, row: flow.Service, *, again: bool = False) -> list[str]:
     """Compare what a service needs with what is there, and name each difference; empty when all is well.
 
     Args:
         js: JetStream, on a connection of the service's own user.
         row: the service's row in the flow map.
+        again: ask again where no answer comes, for some 15 s; else each question is asked once.
 
     Raises:
         Drift: ``ledger.newer``.
@@ -33,10 +42,11 @@ async def drift(js: JetStreamContext, row: flow.Service) -> list[str]:
     """
     found: list[str] = []
     wanted = {stream.name: stream for stream in streams.STREAMS}
+    ask: _Ask = ask_again if again else _once
     for name in needed_streams(row):
-        found += await _stream_drift(js, wanted[name])
+        found += await _stream_drift(js, wanted[name], ask)
     for consumer in needed_consumers(row):
-        found += await _consumer_drift(js, consumer)
+        found += await _consumer_drift(js, consumer, ask)
     return found
 
 
@@ -204,10 +214,10 @@ def _show(value: Any) -> str:
     return str(getattr(value, "value", value))
 
 
-async def _stream_drift(js: JetStreamContext, stream: streams.Stream) -> list[str]:
+async def _stream_drift(js: JetStreamContext, stream: streams.Stream, ask: _Ask) -> list[str]:
     what = f"stream {stream.name}"
     try:
-        info = await js.stream_info(stream.name)
+        info = await ask(lambda: js.stream_info(stream.name))
     except NotFoundError:
         return [f"{what} is missing"]
     except nats.errors.Error as error:
@@ -220,10 +230,10 @@ async def _stream_drift(js: JetStreamContext, stream: streams.Stream) -> list[st
     return _phrase(what, differences)
 
 
-async def _consumer_drift(js: JetStreamContext, consumer: streams.Consumer) -> list[str]:
+async def _consumer_drift(js: JetStreamContext, consumer: streams.Consumer, ask: _Ask) -> list[str]:
     what = f"durable {consumer.durable} of {consumer.stream}"
     try:
-        info = await js.consumer_info(consumer.stream, consumer.durable)
+        info = await ask(lambda: js.consumer_info(consumer.stream, consumer.durable))
     except NotFoundError:
         return [f"{what} is missing"]
     except nats.errors.Error as error:

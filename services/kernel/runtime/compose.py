@@ -254,7 +254,7 @@ def _link_of(core: Core) -> ConnectionEvents:
 
 
 async def _refuse_drift(runtime: Runtime) -> None:
-    differences = await drift(runtime.ledger.js, runtime.row)
+    differences = await drift(runtime.ledger.js, runtime.row, again=True)
     if differences:
         for difference in differences:
             runtime.log.error("drift", difference=difference)

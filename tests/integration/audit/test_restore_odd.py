@@ -1,4 +1,4 @@
-"""A record with entries that no client of ours writes is restored as it is: a stolen key cannot make it unrestorable."""
+"""A record with entries that no client of ours writes is restored as it is: no stolen key can prevent that."""
 
 from __future__ import annotations
 

@@ -38,6 +38,22 @@ async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await made.close()
 
 
+def _emulated(name: str, *platforms: str) -> object:
+    """A fixture: the rig of one emulated platform, or of each of several in turn."""
+
+    @pytest.fixture(name=name, params=platforms or None)
+    async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
+        made = await EmulatedRig.open(getattr(request, "param", name), tmp_path)
+        yield made
+        await made.close()
+
+    return opened
+
+
+x, facebook, linkedin, threads, instagram = map(_emulated, EMULATED)
+meta = _emulated("meta", "threads", "instagram")
+
+
 @pytest.fixture
 async def mastodon(tmp_path: Path) -> AsyncIterator[MastodonRig]:
     made = await MastodonRig.open(tmp_path)

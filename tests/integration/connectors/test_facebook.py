@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,13 +24,6 @@ from tests.support.emulators.base import Fault
 from tests.support.emulators.facebook import token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("facebook", tmp_path)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(
@@ -185,3 +176,9 @@ async def test_a_right_that_a_token_lacks_is_named_where_meta_says_it(facebook: 
     assert (health.ok, health.detail) == (False, "the token lacks the rights pages_manage_posts")
     facebook.emulator.tells = RIGHTS
     assert (await facebook.connector.check(fire)).ok
+
+
+async def test_the_check_brings_what_the_page_says_of_itself(facebook: EmulatedRig) -> None:
+    health = await facebook.connector.check(facebook.profile("fire"))
+    assert health.shows is not None
+    assert "Of the City of Mission: https://mission.example" in health.shows

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,13 +24,6 @@ from tests.integration.connectors.rigs import PICTURE, an_intent, store
 
 SITE = "https://www.facebook.com"
 ANSWER = "Yes: boil it for a minute."
-
-
-@pytest.fixture
-async def facebook(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("facebook", tmp_path)
-    yield made
-    await made.close()
 
 
 async def opened(rig: EmulatedRig) -> Posted:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -26,13 +24,6 @@ from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.linkedin import shown, token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture
-async def linkedin(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("linkedin", tmp_path)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize("text", [f"before {mark} after" for mark in LITTLE_TEXT] + [LITTLE_TEXT, "a\\\\(b) #now @you"])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,27 +25,6 @@ from tests.support.emulators.base import Fault
 from tests.support.emulators.meta import token_of
 
 TEXT = "Boil water in Cedar Valley."
-
-
-@pytest.fixture(params=["threads", "instagram"])
-async def meta(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open(request.param, tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def threads(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("threads", tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("instagram", tmp_path)
-    yield made
-    await made.close()
 
 
 def forget(rig: EmulatedRig) -> None:
@@ -274,3 +251,10 @@ async def test_a_read_back_tells_pictures_and_place(meta: EmulatedRig) -> None:
     posted = await meta.connector.publish(words, store)
     assert isinstance(posted, Posted)
     assert await meta.connector.read_back(words, posted.remote_id) == posted
+
+
+async def test_the_check_brings_what_the_accounts_page_says(threads: EmulatedRig, instagram: EmulatedRig) -> None:
+    """Threads has a field for it; Instagram's own login documents none, so nothing is said of it."""
+    health = await threads.connector.check(threads.profile("fire"))
+    assert health.shows == "City: 1001 Of the City of Mission: https://mission.example"
+    assert (await instagram.connector.check(instagram.profile("fire"))).shows is None

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from services.fanout.connectors.contract import (
     Absent,
@@ -29,27 +25,6 @@ from tests.integration.connectors.rigs import PICTURE, an_intent, store
 
 ANSWER = "Yes: boil it for a minute."
 BEGAN = datetime.now(UTC) - timedelta(minutes=5)
-
-
-@pytest.fixture(params=["threads", "instagram"])
-async def meta(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open(request.param, tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def threads(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("threads", tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def instagram(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("instagram", tmp_path)
-    yield made
-    await made.close()
 
 
 async def opened(rig: EmulatedRig) -> Posted:

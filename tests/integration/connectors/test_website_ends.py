@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from services.fanout.connectors.website import connector as website
 from services.fanout.connectors.website.connector import WebsiteConnector
-from services.fanout.connectors.website.pages import Site
+from services.fanout.connectors.website.pages import Pages, Site
 from services.kernel.base.clock import ManualClock
-from tests.integration.connectors.rigs import a_profile, an_intent, store
+from tests.integration.connectors.rigs import PICTURE, a_profile, an_intent, store
 from tests.support.mission import PATIENCE
 
 FIRE, PARKS = a_profile("fire", "website"), a_profile("parks", "mastodon")
@@ -164,3 +164,54 @@ async def _one_failed_look(town: Town) -> None:
     assert not task.done()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_holds_now_has_the_most_severe_first(town: Town) -> None:
+    """In a flood the order to leave is above the garbage; each of its pictures is fetched when it is looked at."""
+    for number, (text, severity) in enumerate(
+        [("Reception centre.", "minor"), ("Evacuate.", "extreme"), ("Boil water.", "severe"), ("Garbage.", None)]
+    ):
+        town.clock.time = NOON + timedelta(minutes=number)
+        pictures = (PICTURE,) if number == 1 else ()
+        intent = an_intent(FIRE, text, request_id=f"r{number}", severity=severity, pictures=pictures)
+        await town.site.publish(intent, store)
+    page = town.read("now/index.html")
+    order = [page.index(text) for text in ("Evacuate.", "Boil water.", "Reception centre.", "Garbage.")]
+    assert order == sorted(order)
+    assert 'Last change: <time datetime="2026-01-31T12:03:00Z">31 January 2026, 12:03 UTC</time>' in page
+    assert page.count("<img") == page.count('loading="lazy"') == 1
+    assert "<script" not in page
+    assert "among the newest" not in page
+    assert 'href="../now/" aria-current="page"' in page
+
+
+async def test_the_last_change_tells_of_what_holds_no_more(town: Town) -> None:
+    await town.site.publish(an_intent(FIRE, "Hydrants are flushed today.", expires=END), store)
+    town.clock.time = END
+    await town.look()
+    page = town.read("now/index.html")
+    assert "Nothing holds at the moment." in page
+    assert "16:00 UTC</time>" in page
+
+
+def test_where_not_every_message_was_looked_at_the_page_says_so() -> None:
+    pages = Pages(Site("Mission", "https://mission.example", "en"))
+    assert b"among the newest" not in pages.now([], all_of_them=True)
+    assert b"among the newest 0 messages" in pages.now([], all_of_them=False)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_words_of_the_site_are_marked_as_english_and_the_citys_as_its_own(tmp_path: Path, language: str) -> None:
+    """A screen reader speaks each in its own language (WCAG 3.1.1, 3.1.2)."""
+    site = WebsiteConnector(
+        tmp_path / "site", tmp_path / "state", Site("Ville", "https://v.example", language), clock=ManualClock(NOON)
+    )
+    try:
+        await site.publish(an_intent(FIRE, "Evacuation.", severity="extreme"), store)
+        page = (tmp_path / "site" / "now" / "index.html").read_text()
+    finally:
+        await site.close()
+    assert '<html lang="en">' in page
+    assert f'<div class="text" lang="{language}">' in page
+    assert ('<span lang="fr" dir="auto">' in page) is (language == "fr")
+    assert ('<p class="brand" lang="fr">' in page) is (language == "fr")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +28,6 @@ from tests.integration.connectors.rigs import PICTURE, Seen, an_intent, store
 from tests.support.emulators.x import credential
 
 PARTS = ("Boil water. (1/3)", "Until Friday. (2/3)", "Maps: https://mission.example/map (3/3)")
-
-
-@pytest.fixture
-async def x(tmp_path: Path) -> AsyncIterator[EmulatedRig]:
-    made = await EmulatedRig.open("x", tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_ten_copies_at_the_same_time_are_one_post(x: EmulatedRig) -> None:
@@ -288,3 +279,10 @@ async def test_what_is_read_and_deleted_is_counted(x: EmulatedRig) -> None:
     await x.connector.read_back(first, posted.remote_id)
     await x.connector.retract(first, posted.remote_id)
     assert costs.spent(now) == pytest.approx(4 * READ_USD + DELETE_USD)
+
+
+async def test_the_check_brings_what_the_accounts_page_says(x: EmulatedRig) -> None:
+    """The description, and the address on it as what it stands for."""
+    health = await x.connector.check(x.profile("fire"))
+    assert health.shows is not None
+    assert "City: fire Of the City of Mission. https://mission.example" in health.shows

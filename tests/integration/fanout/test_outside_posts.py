@@ -16,11 +16,12 @@ from schemas import canonical, subjects
 from schemas.events.authority import Profile
 from schemas.events.envelope import ACKNOWLEDGEMENT_TYPE
 from schemas.events.outside import Acknowledgement, AcknowledgementStatement, OutsidePost
-from services.fanout.connectors.contract import CannotTell, Cause
+from services.fanout.connectors.contract import CannotTell, Cause, Health
 from services.fanout.connectors.registry import connectors
 from services.fanout.delivery.caller import Caller
 from services.fanout.delivery.destinations import Destinations
 from services.fanout.domain import outside
+from services.fanout.domain.credit import month_of
 from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.starts import Starts
 from services.fanout.watching.checks import ProfileChecks
@@ -224,7 +225,7 @@ async def test_a_large_city_is_looked_at_a_few_at_a_time_and_everybody_has_a_tur
 async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(
     town: FanoutCity, square: Townsquare
 ) -> None:
-    """Until it can; a credential that ends soon, too. Nothing is posted, and the heartbeat says it."""
+    """Until it can; a credential that ends soon, and a page that does not name the city, too. Nothing is posted."""
     path = town.city.token_path(FIRE)
     kept = path.read_bytes()
     path.write_bytes(b"wrong")
@@ -252,4 +253,8 @@ async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(
         for _ in range(4):
             await checks.turn(now)
         assert [one.profile for one in checks.troubles()] == [WATER]
+        checks._compare(profile_of(runtime, FIRE), Health(True, "", shows="Fire and rescue."))
+        told = next(one for one in checks.troubles() if one.profile == FIRE)
+        assert "does not say that it is the City of Mission's" in told.reason
+        assert told.since == month_of(now), "the same for each copy, and after a restart"
     assert square.posts.posts == {}

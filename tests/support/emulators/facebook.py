@@ -57,6 +57,8 @@ class FacebookEmulator(Emulator):
         self.pages = ["1001"]
         """Those that the person who logs in may post on."""
         self.ends_at = 0
+        self.about = "Of the City of Mission: https://mission.example"
+        """What a Page says of itself."""
         self.tells: tuple[str, ...] = ()
         """What a token is told that it may do, where it asks for itself; empty: only the application is told."""
         self.permalinks: dict[str, str] = {}
@@ -94,7 +96,8 @@ class FacebookEmulator(Emulator):
 
     async def me(self, request: web.Request) -> web.Response:
         page = self._who(request)
-        return web.json_response({"id": page, "name": f"City: {page}"})
+        about = {"about": self.about} if "about" in request.query.get("fields", "").split(",") and self.about else {}
+        return web.json_response({"id": page, "name": f"City: {page}"} | about)
 
     async def login(self, request: web.Request) -> web.Response:
         return self.logins.authorize(request, ",", set(RIGHTS))

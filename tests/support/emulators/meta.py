@@ -88,6 +88,8 @@ class MetaEmulator(Emulator):
         self._granted: tuple[str, ...] = self.rights
         self.renewed = 0
         """How many newer tokens were given out."""
+        self.biography = "Of the City of Mission: https://mission.example"
+        """What an account's page says."""
         self.new_token_of = ""
         """Whose newer tokens are instead: a platform's own fault."""
 
@@ -124,7 +126,10 @@ class MetaEmulator(Emulator):
 
     async def me(self, request: web.Request) -> web.Response:
         account = self._who(request)
-        return web.json_response({"id": account, "user_id": account, "username": f"city{account}"})
+        said = {"id": account, "user_id": account, "username": f"city{account}"}
+        asked = request.query.get("fields", "").split(",")
+        about = {"name": f"City: {account}", "threads_biography": self.biography}
+        return web.json_response(said | {name: text for name, text in about.items() if name in asked})
 
     async def login(self, request: web.Request) -> web.Response:
         return self.logins.authorize(request, ",", set(self.rights))

@@ -65,6 +65,8 @@ class XEmulator(Emulator):
         """Who logs in."""
         self.registered = ("http://127.0.0.1:4229/callback", "oob")
         self.access = "read-write"
+        self.description, self.link = "Of the City of Mission.", "https://mission.example"
+        """What an account's page says, and the address on it."""
         self._asked: dict[str, tuple[str, str]] = {}
 
     def routes(self, app: web.Application) -> None:
@@ -98,8 +100,10 @@ class XEmulator(Emulator):
 
     async def me(self, request: web.Request) -> web.Response:
         name = self._who(request)
-        said = {"data": {"id": _id(name), "name": f"City: {name}", "username": name}}
-        return web.json_response(said, headers={"x-access-level": self.access})
+        said: dict[str, Any] = {"id": _id(name), "name": f"City: {name}", "username": name}
+        if "description" in request.query.get("user.fields", ""):
+            said |= {"description": self.description, "entities": {"url": {"urls": [{"expanded_url": self.link}]}}}
+        return web.json_response({"data": said}, headers={"x-access-level": self.access})
 
     async def begin(self, request: web.Request) -> web.Response:
         """Give a token for one login to the application that signs (oauth_callback is signed, too)."""

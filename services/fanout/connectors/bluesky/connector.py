@@ -22,7 +22,7 @@ from services.fanout.connectors.bluesky.entrance import Entrance, Way
 from services.fanout.connectors.bluesky.facets import mentioned
 from services.fanout.connectors.bluesky.media import upload_all
 from services.fanout.connectors.bluesky.mentions import mentions
-from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, under
+from services.fanout.connectors.bluesky.reading import Other, Reader, Standing, shown_of, under
 from services.fanout.connectors.bluesky.record import (
     COLLECTION,
     Ref,
@@ -227,7 +227,9 @@ class BlueskyConnector(Connector):
         if said.get("active") is False:
             return Health(False, f"the platform says that the account is {said.get('status') or 'not active'}")
         detail = f"@{said.get('handle') or way.did} can be posted to"
-        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))))
+        endpoint = Endpoint(way.login.base, "", way.deadline)
+        shows = await shown_of(self._http, endpoint, way.did)
+        return Health(True, "; ".join(filter(None, (detail, sockets.remark()))), shows=shows)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return what the account has published since a time, without logging in."""

@@ -133,3 +133,16 @@ class Reader:
 
     async def _ask(self, base: str, name: str, query: dict[str, str], deadline: float) -> Outcome:
         return await self._http.call(Endpoint(base, "", deadline), "GET", f"/xrpc/{name}", query=query)
+
+
+async def shown_of(http: Http, endpoint: Endpoint, did: str) -> str | None:
+    """Return the name and description of an account as its own server has them; None: it does not say."""
+    query = {"repo": did, "collection": "app.bsky.actor.profile", "rkey": "self"}
+    outcome = await http.call(endpoint, "GET", "/xrpc/com.atproto.repo.getRecord", query=query)
+    if error_of(outcome) == "RecordNotFound":
+        return ""
+    body = outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None
+    value = body.get("value") if isinstance(body, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return " ".join(str(value.get(one) or "") for one in ("displayName", "description"))

@@ -5,7 +5,6 @@ So the Page's own posts are looked at before every repeat, and after every call 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,6 +38,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
+from services.fanout.connectors.entering import enter_numbered
 from services.fanout.connectors.facebook import listing
 from services.fanout.connectors.facebook.comments import Question, not_own, own_comments, question_of
 from services.fanout.connectors.facebook.comparing import OF_COMMENT, OF_POST, differences
@@ -49,9 +49,8 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.meta.standing import granted, missing
-from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, picture_bytes, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -201,7 +200,7 @@ class FacebookConnector(Connector):
         page = await self._enter(profile, CHECK_SECONDS)
         if not isinstance(page, Page):
             return unhealthy(page)
-        outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name"})
+        outcome = await self._graph.call(page, "GET", "/me", query={"fields": "id,name,about,website"})
         told = text_of(outcome, "id")
         if not told:
             return unhealthy(self._graph.meaning(outcome))
@@ -209,7 +208,8 @@ class FacebookConnector(Connector):
             return Health(False, "the token is not this Page's", Cause.OWN)
         if lacking := missing(RIGHTS, await granted(self._graph, page)):
             return Health(False, f"the token lacks the rights {', '.join(lacking)}", Cause.OWN)
-        return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to")
+        shows = " ".join(text_of(outcome, one) for one in ("name", "about", "website"))
+        return Health(True, f"{text_of(outcome, 'name') or page.id} can be posted to", shows=shows)
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return what people wrote under the Page's newest posts."""
@@ -239,14 +239,7 @@ class FacebookConnector(Connector):
     # --- the way in -------------------------------------------------------------------------------------------
 
     async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
-        if not profile.account.isdigit():
-            return Permanent(f"the account {profile.account!r} is not the number of a Page")
-        deadline = asyncio.get_running_loop().time() + seconds * SHARE
-        try:
-            token = await token_of(self._token_path(profile.id))
-        except TokenFault as fault:
-            return Retryable(str(fault), cause=Cause.OWN)
-        return Page(profile.account, token, deadline)
+        return await enter_numbered(profile, self._token_path, seconds, Page, "a Page")
 
     async def _place(self, page: Page, intent: Intent) -> Question | Retryable | Permanent | None:
         """Return what the message answers; None: nothing, it stands among the Page's posts."""

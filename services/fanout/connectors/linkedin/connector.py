@@ -5,7 +5,6 @@ That post may be a ghost that nobody sees: a refusal as a duplicate is no receip
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -38,6 +37,7 @@ from services.fanout.connectors.contract import (
     Unknown,
     WhenUnknown,
 )
+from services.fanout.connectors.entering import enter_numbered
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.linkedin.api import (
     LinkedInApi,
@@ -55,7 +55,7 @@ from services.fanout.connectors.linkedin.renewal import Application, LinkedInLog
 from services.fanout.connectors.linkedin.roles import RIGHTS, left_today, role_on
 from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
-from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, renewal_path, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
@@ -231,14 +231,7 @@ class LinkedInConnector(Connector):
     # --- the way in -------------------------------------------------------------------------------------------
 
     async def _enter(self, profile: Profile, seconds: float) -> Organization | Retryable | Permanent:
-        if not profile.account.isdigit():
-            return Permanent(f"the account {profile.account!r} is not the number of a page")
-        deadline = asyncio.get_running_loop().time() + seconds * SHARE
-        try:
-            token = await token_of(self._token_path(profile.id))
-        except TokenFault as fault:
-            return Retryable(str(fault), cause=Cause.OWN)
-        return Organization(profile.account, token, deadline)
+        return await enter_numbered(profile, self._token_path, seconds, Organization, "a page")
 
     async def _one(self, page: Organization, urn: str, text: str | None = None) -> Posted | Absent | CannotTell:
         """Ask for a post by its URN; one with another ``text`` is not it."""

@@ -242,7 +242,8 @@ class MastodonConnector(Connector):
             return Health(False, account.reason, account.cause if isinstance(account, Retryable) else None)
         less = await self._instances.takes_less(profile.account.rpartition("@")[2], account.endpoint)
         detail = f"@{profile.account.removeprefix('@')} can be posted to"
-        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))))
+        shown = self._instances.shown(account.endpoint)
+        return Health(True, "; ".join(filter(None, (detail, less, sockets.remark()))), shows=shown)
 
     async def posts_of(self, profile: Profile, since: datetime) -> list[ProfilePost] | CannotTell:
         """Return the account's statuses since a time."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +23,8 @@ _MASTODON = ("https://github.com/mastodon/", "https://github.com/glitch-soc/")
 _WAIT_SECONDS = 0.5
 """How long a post waits for the server's limits: one that hangs there must not keep a hundred profiles waiting."""
 
+_TAG = re.compile(r"<[^>]*>")
+
 
 class Instances:
     """Asks servers about themselves, once for many callers."""
@@ -30,7 +34,7 @@ class Instances:
         self._made_for = made_for
         self._clock = clock
         self._limits: dict[str, tuple[float, Limits]] = {}
-        self._owners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._owners: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._asking: dict[str, asyncio.Task[Limits]] = {}
 
     async def limits(self, endpoint: Endpoint) -> Limits:
@@ -43,6 +47,11 @@ class Instances:
             task = self._asking[endpoint.base] = asyncio.create_task(self._ask(endpoint))
         await asyncio.wait({task}, timeout=_WAIT_SECONDS)
         return task.result() if task.done() and not task.cancelled() else LIMITS["mastodon"]
+
+    def shown(self, endpoint: Endpoint) -> str | None:
+        """Return what people read on the page of a token's account, as it was when that was asked for last."""
+        owner = self._owners.get((endpoint.base, endpoint.token))
+        return owner[2] if owner is not None else None
 
     async def takes_less(self, server: str, endpoint: Endpoint) -> str:
         """Say that a server takes less than messages are made for, and what to write into city.toml; else nothing."""
@@ -95,11 +104,18 @@ class Instances:
         return owner[0]
 
 
-def _owner(body: Any) -> tuple[str, str] | None:
+def _owner(body: Any) -> tuple[str, str, str] | None:
     try:
-        return str(body["id"]), str(body["username"])
-    except (KeyError, TypeError):
+        note = _TAG.sub(" ", f"{body.get('note') or ''} {_fields(body)}")
+        return str(body["id"]), str(body["username"]), html.unescape(f"{body.get('display_name') or ''} {note}")
+    except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _fields(body: Any) -> str:
+    rows = body.get("fields")
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return " ".join(f"{row.get('name', '')} {row.get('value', '')}" for row in found)
 
 
 def read_limits(body: Any) -> Limits:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from services.fanout.connectors.contract import (
     Absent,
     Altered,
     CannotTell,
-    Cause,
     Connector,
     FetchMedia,
     Health,
@@ -30,6 +28,7 @@ from services.fanout.connectors.contract import (
     Retryable,
     Unknown,
 )
+from services.fanout.connectors.entering import enter_numbered
 from services.fanout.connectors.http import Answer, cannot_tell
 from services.fanout.connectors.inquiry import Inquiry
 from services.fanout.connectors.listing import ProfilePost
@@ -40,9 +39,8 @@ from services.fanout.connectors.meta.pictures import PublicPictures
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, address_of
 from services.fanout.connectors.meta.standing import AccountRules, checked, renewed
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
-from services.fanout.connectors.send_only import CHECK_SECONDS, SHARE, too_much, unhealthy
+from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, token_of
 from services.kernel.base.clock import Clock, SystemClock
 
 _MARGIN = timedelta(seconds=30)
@@ -201,14 +199,7 @@ class MetaConnector(Connector):
         await self._graph.close()
 
     async def _enter(self, profile: Profile, seconds: float) -> Page | Retryable | Permanent:
-        if not profile.account.isdigit():
-            return Permanent(f"the account {profile.account!r} is not the number of an account")
-        deadline = asyncio.get_running_loop().time() + seconds * SHARE
-        try:
-            token = await token_of(self._around.token_path(profile.id))
-        except TokenFault as fault:
-            return Retryable(str(fault), cause=Cause.OWN)
-        return Page(profile.account, token, deadline)
+        return await enter_numbered(profile, self._around.token_path, seconds, Page, "an account")
 
     async def _one(self, account: Page, post: str) -> Status | Absent | CannotTell:
         found = await self._row(account, post)

@@ -28,18 +28,21 @@ class AccountRules:
     """What a platform is asked: ``id_field`` is where /me names the account, ``quota`` the edge of the day's posts.
 
     ``rights`` are what posting needs, where the platform can be asked which were granted; ``renewal`` is the grant type
-    of a newer token.
+    of a newer token. ``about``: the fields of /me that people read on the account's page.
     """
 
     id_field: str
     quota: str
     renewal: str
     rights: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 async def checked(graph: Graph, account: Page, rules: AccountRules) -> Health:
     """Ask whose token it is, what it may do, and how many posts are left today."""
-    outcome = await graph.call(account, "GET", "/me", query={"fields": f"id,{rules.id_field},username"})
+    fields = ",".join(("id", rules.id_field, "username", *rules.about))
+    outcome = await graph.call(account, "GET", "/me", query={"fields": fields})
+    shows = " ".join(text_of(outcome, one) for one in rules.about) if rules.about else None
     told = text_of(outcome, rules.id_field)
     if not told:
         return unhealthy(meaning(graph, outcome))
@@ -51,8 +54,9 @@ async def checked(graph: Graph, account: Page, rules: AccountRules) -> Health:
     outcome = await graph.call(account, "GET", f"/{account.id}/{rules.quota}", query={"fields": "quota_usage,config"})
     left = left_of(outcome.body if isinstance(outcome, Answer) and outcome.status == 200 else None)
     if left is None:
-        return Health(True, f"{name} can be posted to")
-    return Health(left > 0, f"{name} can be posted to: {left} posts left today", None if left else Cause.LIMIT)
+        return Health(True, f"{name} can be posted to", shows=shows)
+    said = f"{name} can be posted to: {left} posts left today"
+    return Health(left > 0, said, None if left else Cause.LIMIT, shows)
 
 
 async def granted(graph: Graph, account: Page) -> frozenset[str] | None:

@@ -52,6 +52,8 @@ RIGHTS = (
 )
 """What a token must be allowed."""
 
+ABOUT = ("name", "threads_biography")
+
 
 class ThreadsConnector(MetaConnector):
     """Posts as accounts named by the number that the Threads API gives them."""
@@ -71,7 +73,7 @@ class ThreadsConnector(MetaConnector):
             answer_fields=_ANSWER,
             threaded=True,
         )
-        rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS)
+        rules = AccountRules("id", "threads_publishing_limit", "th_refresh_token", RIGHTS, ABOUT)
         names = edges, TwoSteps("threads", "threads_publish", "status"), rules
         super().__init__(server, version, around, names, clock)
 

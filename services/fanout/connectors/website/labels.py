@@ -36,7 +36,7 @@ class Labels:
 
     def severity(self, severity: str | None) -> str | None:
         """Return the word for a severity; None for none."""
-        return None if severity is None else self.severities[_SEVERITIES.index(severity)]
+        return None if severity is None else self.severities[SEVERITIES.index(severity)]
 
     def ending(self, act: Act) -> str | None:
         """Return the word that a message bears after an act; None: it stays in force."""
@@ -55,7 +55,7 @@ class Labels:
         return in_words(time, zone) if self.language == "en" else in_digits(time, zone)
 
 
-_SEVERITIES = ("extreme", "severe", "moderate", "minor")
+SEVERITIES = ("extreme", "severe", "moderate", "minor")
 _ACTS: tuple[Act, ...] = ("correct", "recall", "update", "all_clear", "repost")
 
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas.events.authority import Profile
-from services.fanout.connectors.website.views import MessageView, name_of, to_html
+from services.fanout.connectors.website.views import MessageView, name_of, severity_rank, to_html
 
 _CARDS = 2_000
 _PACKAGE = "services.fanout.connectors.website"
@@ -58,7 +58,11 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        # The site's own words are English; what the city says of itself is in the city's language.
+        own = site.language if site.language.partition("-")[0] == "en" else "en"
+        in_its_language = Markup("") if own == site.language else Markup(' lang="{}"').format(site.language)
         self._templates.globals.update(site=site, style=STYLE_PATH, card=lru_cache(_CARDS)(self._card))
+        self._templates.globals.update(own_language=own, in_its_language=in_its_language)
         self._templates.filters["paragraphs"] = to_html
 
     def front(self, messages: Sequence[MessageView], profiles: Sequence[Profile], months: Sequence[str]) -> bytes:
@@ -70,9 +74,15 @@ class Pages:
         )
         return self._page("front.html", "", messages=messages, profiles=shown, months=_months("", months))
 
-    def now(self, messages: Sequence[MessageView]) -> bytes:
-        """The page of what holds now, as people look it up in a flood."""
-        return self._page("now.html", "now/", messages=messages)
+    def now(self, recent: Sequence[MessageView], *, all_of_them: bool) -> bytes:
+        """The page of what holds now of recent messages, as people look it up in a flood: the most severe first.
+
+        ``all_of_them``: there are no older ones.
+        """
+        holding = sorted((one for one in recent if one.holds), key=lambda one: severity_rank(one.severity))
+        changed = max((one.changed for one in recent), key=lambda one: one.exact, default=None)
+        among = None if all_of_them else len(recent)
+        return self._page("now.html", "now/", messages=holding, changed=changed, among=among)
 
     def profile(self, profile: Profile, messages: Sequence[MessageView], months: Sequence[str]) -> bytes:
         """A profile's page: who it is, its newest messages, the disclosure statement (Transparency (i))."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import regex
@@ -14,7 +15,7 @@ from markupsafe import Markup, escape
 from schemas import links
 from schemas.events.authority import Profile
 from schemas.events.requests import PlatformContent
-from services.fanout.connectors.website.labels import Labels, labels_in
+from services.fanout.connectors.website.labels import SEVERITIES, Labels, labels_in
 from services.fanout.connectors.website.state import Message, MessagePlace
 from services.kernel.base.zones import in_words
 
@@ -36,8 +37,13 @@ class Shown:
     @classmethod
     def of(cls, time: datetime, zone: tzinfo) -> Shown:
         """Show a time."""
-        iso, exact = (time.isoformat(timespec=to).replace("+00:00", "Z") for to in ("seconds", "microseconds"))
-        return cls(iso, exact, in_words(time, zone))
+        return _shown(time, zone)
+
+
+@lru_cache(256)  # a thousand places of a message have the same one
+def _shown(time: datetime, zone: tzinfo) -> Shown:
+    iso, exact = (time.isoformat(timespec=to).replace("+00:00", "Z") for to in ("seconds", "microseconds"))
+    return Shown(iso, exact, in_words(time, zone))
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class NoticeView:
     language: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal by identity: what is remembered of a view must not weigh a thousand places
 class MessageView:
     """A message as the public sees it; a withdrawn one shows no text. ``language`` is that of its text; None: the
     site's; ``label_language``, likewise, is that of what is said about it. ``holds``: nothing later has ended it.
@@ -157,6 +163,11 @@ def _notices(message: Message, zone: tzinfo, labels: Labels, language: str | Non
 def name_of(profile: Profile | MessagePlace, city: str) -> str:
     """Return the public name of a profile: its department's, or the city's."""
     return profile.department.replace("-", " ").capitalize() if profile.departmental else city
+
+
+def severity_rank(severity: str | None) -> int:
+    """Return where a severity stands: 0 for extreme, more for less, most for none."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def title_of(text: str) -> str:

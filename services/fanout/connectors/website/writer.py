@@ -176,7 +176,7 @@ class Writer:
         }
         if owner is None:
             recent = views.of(state.newest(CITY, NOW), None)
-            pages["now/index.html"] = self._pages.now([one for one in recent if one.holds])
+            pages["now/index.html"] = self._pages.now(recent, all_of_them=len(recent) < NOW)
         archive, listed = Archive(state, listing, f"{home}archive/"), f"{home}archive/index.html"
         new_month = any(not (self._folder / home / "archive" / month / "index.html").exists() for month, _ in wanted)
         if new_month or all_pages:

@@ -26,6 +26,9 @@ _MARGIN = timedelta(seconds=30)
 _FIELDS = "created_at,referenced_tweets,entities,note_tweet"
 FIELDS = {"tweet.fields": _FIELDS}
 
+ME = {"user.fields": "description,entities,name,username"}
+"""What is asked of an account."""
+
 
 @dataclass(frozen=True)
 class XAccount:
@@ -118,6 +121,15 @@ class XApi:
 def data_of(outcome: Outcome, status: int) -> dict[str, Any]:
     """Return the ``data`` of an answer with this status, empty for any other."""
     return _data(outcome) if isinstance(outcome, Answer) and outcome.status == status else {}
+
+
+def shown_of(user: Mapping[str, Any]) -> str:
+    """Return the name and description of an account as people read them, links as what they stand for."""
+    entities = user.get("entities") if isinstance(user.get("entities"), dict) else {}
+    parts = [part for part in (entities or {}).values() if isinstance(part, dict)]
+    urls = [url for part in parts for url in part.get("urls") or [] if isinstance(url, dict)]
+    links = " ".join(str(url.get("expanded_url", "")) for url in urls)
+    return html.unescape(f"{user.get('name') or ''} {user.get('description') or ''} {links}")
 
 
 def only_reads(outcome: Outcome) -> bool:

@@ -45,7 +45,7 @@ from services.fanout.connectors.single_flight import SingleFlight
 from services.fanout.connectors.tokens import TokenFault, token_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.fanout.connectors.x import listing
-from services.fanout.connectors.x.api import XAccount, XApi, data_of, only_reads
+from services.fanout.connectors.x.api import ME, XAccount, XApi, data_of, only_reads, shown_of
 from services.fanout.connectors.x.comparing import ASKED, MadePost, differences, shows
 from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
@@ -80,7 +80,7 @@ class XConnector(Connector):
         self._api = XApi(server, self._clock, connections=128, costs=costs)
         self._reposts = Reposts(self._api, self._site, self._clock)
         self._flights = SingleFlight()
-        self._known: dict[Keys, tuple[str, str]] = {}
+        self._known: dict[Keys, tuple[str, str, str]] = {}
 
     # --- publish ----------------------------------------------------------------------------------------------
 
@@ -221,7 +221,7 @@ class XConnector(Connector):
         account = await self._enter(profile, CHECK_SECONDS, refresh=True)
         if not isinstance(account, XAccount):
             return unhealthy(account)
-        return Health(True, f"@{account.username} can be posted to")
+        return Health(True, f"@{account.username} can be posted to", shows=self._known[account.keys][2])
 
     async def inquiries(self, profile: Profile, since: datetime) -> list[Inquiry] | CannotTell:
         """Return the newest hundred mentions since a time, answers to the account's posts among them."""
@@ -255,7 +255,7 @@ class XConnector(Connector):
             return Retryable(str(fault), cause=Cause.OWN)
         known = self._known.get(keys)
         if known is None or refresh:
-            outcome = await self._api.call(keys, deadline, "GET", "/2/users/me")
+            outcome = await self._api.call(keys, deadline, "GET", "/2/users/me", query=ME)
             me = data_of(outcome, 200)
             if not isinstance(me.get("id"), str) or not me["id"].isdigit():
                 result = self._api.meaning(outcome)
@@ -263,7 +263,7 @@ class XConnector(Connector):
                 return Retryable(result.reason, cause=_cause(result)) if isinstance(result, Unknown) else result
             if only_reads(outcome):
                 return Retryable("the application may only read: give it read and write rights", cause=Cause.OWN)
-            known = self._known[keys] = me["id"], str(me.get("username"))
+            known = self._known[keys] = me["id"], str(me.get("username")), shown_of(me)
         if known[1].lower() != wanted.lower():
             return Retryable(f"the keys open @{known[1]}, and not @{wanted}", cause=Cause.OWN)
         return XAccount(keys, known[0], known[1], deadline)
