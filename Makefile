@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What is compiled once is kept: each of many test processes would compile all tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz sbom audit-dependencies lock clean wheel
+.PHONY: help setup dev run up test test-browser test-repeat test-newest coverage sim sim-plants faults faults-short platforms test-platforms check check-deploy check-chart format schemas docs bench bench-start fuzz desk-look sbom audit-dependencies lock clean wheel
 
 help:
 	@echo "make run         set up, make a demonstration city and play the whole story (about a minute after the install)"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-start print start time, memory and the time of --help"
 	@echo "make fuzz        bend the input of each parser of outside bytes, for long (FUZZ=20000 examples each; make test takes 40)"
 	@echo "make wheel       build the wheel into dist/: for officers' machines (pipx install dist/*.whl), or with [city] for services"
+	@echo "make desk-look   compile GOV.UK Frontend's components for the officers' pages (needs npm; the result is in the repository)"
 	@echo "make sbom        write what is installed into sbom.cdx.json (CycloneDX), from the lock"
 	@echo "make audit-dependencies ask for known vulnerabilities of what is locked (needs the network)"
 	@echo "make lock        pin the dependencies anew, with hashes"
@@ -194,6 +195,15 @@ bench-start: $(VENV)/.ready
 	@$(BIN)/python bench/start.py
 
 # A week of cool-down: a release that was tampered with is mostly found within days.
+# GOV.UK Frontend as govuk-frontend-jinja's macros want it. What comes out is committed, with its hash in tests/unit/web.
+GOVUK := 6.3.0
+SASS := 1.108.2
+desk-look:
+	@folder=$$(mktemp -d) && npm install --silent --ignore-scripts --prefix $$folder govuk-frontend@$(GOVUK) sass@$(SASS) && \
+	$$folder/node_modules/.bin/sass --no-source-map --style=compressed --no-charset --quiet-deps --load-path=$$folder/node_modules \
+		services/web/look/govuk.scss services/web/static/govuk.css && \
+	cp $$folder/node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js services/web/static/ && rm -rf $$folder
+
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra city --extra dev -o requirements-dev.lock pyproject.toml

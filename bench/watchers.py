@@ -92,17 +92,27 @@ async def watch(session: aiohttp.ClientSession, path: str) -> None:
     """Follow the news as a browser does on a page, until cancelled."""
     loaded, waiting = 0.0, None
     async with session.get(path) as page:
-        seq = re.search(r'data-seq="([0-9]+)"', await page.text())
+        text = await page.text()
+    seq, about = re.search(r'data-seq="([0-9]+)"', text), re.search(r'data-about="([^"]*)"', text)
+    only = set(about[1].split()) if about else set()
     if seq is None:
         raise RuntimeError(f"{path} does not say where it stands")
     async with session.get(f"/events?after={seq[1]}") as answer:
         async for line in answer.content:
-            if not line.startswith(b"id: ") or path == "/live":
+            if path == "/live" or not _concerns(line, only):
                 continue
             if waiting is None or waiting.done():
                 pause = max(0.0, loaded + THROTTLE - time.monotonic())
                 loaded = time.monotonic() + pause
                 waiting = asyncio.create_task(_again(session, path, pause))
+
+
+def _concerns(line: bytes, only: set[str]) -> bool:
+    """True for news on which the page is loaded again: as in ``live.js``, those on other messages are left out."""
+    if not line.startswith(b"data: ") or b'"what"' not in line:
+        return False
+    said = json.loads(line.removeprefix(b"data: "))
+    return not only or not said["id"] or bool(only & {said["id"], said["about"]})
 
 
 async def _again(session: aiohttp.ClientSession, path: str, pause: float) -> None:

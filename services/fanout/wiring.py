@@ -37,6 +37,7 @@ from services.fanout.hosts.host import HostRegistry
 from services.fanout.hosts.line import HostLine
 from services.fanout.hosts.starts import Starts
 from services.fanout.inquiring import Inquiring
+from services.fanout.overlooked import OverlookedVerdicts
 from services.fanout.resolving import Resolving
 from services.fanout.watching.budgets import budgets_of
 from services.fanout.watching.checks import ProfileChecks
@@ -60,7 +61,8 @@ def wire(runtime: Runtime) -> None:
     leads = {"x": settings.x.lead} if settings.x.lead is not None else {}
     patience = settings.delivery.patience_seconds
     watching = (settings.outside, settings.check)
-    compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
+    work = compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
+    runtime.supervisor.supervise(OverlookedVerdicts(runtime, work).run)
 
 
 def compose(
@@ -130,6 +132,8 @@ def _watch(
     runtime.supervisor.supervise(renew)
     checks = ProfileChecks(runtime, destinations, caller, starts, check, renewal.not_renewed)
     runtime.health.profiles = checks.troubles
+    others = runtime.health.measures
+    runtime.health.measures = lambda: (*others(), *checks.measures())
     runtime.supervisor.supervise(checks.run)
 
 

@@ -20,6 +20,7 @@ from services.gatekeeper.domain.dossier import (
     verdict_of,
 )
 from services.gatekeeper.domain.schedule import Schedule
+from services.gatekeeper.overlooked import OverlookedRequests
 from services.gatekeeper.policy.decide import decide
 from services.gatekeeper.second_look import SecondLook
 from services.kernel.base.crashpoints import crash_point
@@ -46,6 +47,7 @@ class GateHandlers:
         self.runtime = runtime
         self.second_look = second_look
         self.schedule = schedule
+        self.overlooked = OverlookedRequests(runtime)
         runtime.projection.listen(self._on_folded)
 
     async def on_request(self, event: Request, entry: EntryOf) -> None:
@@ -90,7 +92,7 @@ class GateHandlers:
         self._schedule_all()
         while True:
             now = self.runtime.clock.now()
-            for request_id in await self._judge_all(self.schedule.take_due(now)):
+            for request_id in await self._judge_all([*self.schedule.take_due(now), *self.overlooked.take()]):
                 self.schedule.add(request_id, now + RETRY)
             await asyncio.sleep(SWEEP_SECONDS)
 

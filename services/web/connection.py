@@ -153,11 +153,17 @@ class CityConnection:
 
     async def pending(self) -> list[RequestView]:
         """Return all that waits, the most urgent first, without renderings."""
+        return (await self.waiting())[0]
+
+    async def waiting(self) -> tuple[list[RequestView], int]:
+        """Return all that waits, as ``pending``, and how many posts from outside wait for a look."""
         views: list[RequestView] = []
+        strange = 0
         after: str | None = None
         while True:
             reply = await self.board(BoardQuery(query="pending", after=after))
             views += reply.requests or ()
+            strange += len(reply.outside or ())
             after = reply.next
             if after is None:
-                return views
+                return views, strange

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from services.web.limits import RateLimiter
 from services.web.push.devices import WokenDevices
 from services.web.render import Catalogue, Sentence, Texts
 from services.web.roster import Roster
-from services.web.security import Origin
+from services.web.security import Origin, policy
 from services.web.sessions import WebSession, WebSessions
 from services.web.signing import KEPT_SECONDS, Finish, Prepared, asked_of_browser, keep
 
@@ -40,10 +41,11 @@ class Head:
 
 @dataclass(frozen=True)
 class SharedPage:
-    """A page that was made for one session, and holds its token."""
+    """A page that was made for one session, and holds its token; ``policy`` is the header that names its nonce."""
 
     text: str
     csrf: str
+    policy: str
 
 
 REFRESH_SECONDS = 0.5
@@ -93,7 +95,7 @@ class WebDesk:
     ) -> web.Response:
         """Fill in a page with what the city was a moment ago."""
         read_in(self.city.zone)
-        now, catalogue = self.clock.now(), self.catalogues[language_of(request)]
+        now, catalogue, nonce = self.clock.now(), self.catalogues[language_of(request)], secrets.token_urlsafe(16)
         shown = {
             "city": self.city.settings.city.name,
             "realm": self.city.realm,
@@ -103,10 +105,13 @@ class WebDesk:
             "seq": min(eoc.last_seq, self.hub.seq) if eoc else self.hub.seq,
             "language": catalogue.texts.language,
             "refresh": True,
+            "about": (),
             "session": request.get(SESSION),
+            "nonce": nonce,
         }
         body = catalogue.templates.get_template(template).render(shown | values)
-        return web.Response(text=body, content_type="text/html", status=status)
+        headers = {"Content-Security-Policy": policy(nonce)}
+        return web.Response(text=body, content_type="text/html", status=status, headers=headers)
 
 
 def _head(eoc: EocView | None, texts: Texts) -> Head:

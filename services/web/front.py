@@ -107,8 +107,11 @@ async def signed_in(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-SHARED = re.compile(r"/|/messages|/messages/[A-Za-z0-9_-]+|/holding|/outside|/profiles|/health")
+SHARED = re.compile(r"/|/state|/messages|/messages/[A-Za-z0-9_-]+|/holding|/outside|/profiles|/health")
 """Pages that are the same for each officer, but for the session's token."""
+
+ORDERS = "/state"
+"""A page that is the same for those of the same roles: it offers the orders that they may give."""
 
 
 @web.middleware
@@ -122,10 +125,17 @@ async def one_for_all(request: web.Request, handler: Handler) -> web.StreamRespo
         made = await handler(request)
         if not isinstance(made, web.Response) or made.status != 200 or made.text is None:
             raise Unreachable("service.unreadable", "this page cannot be made now", "onevoice doctor")
-        return SharedPage(made.text, session.csrf)
+        return SharedPage(made.text, session.csrf, made.headers["Content-Security-Policy"])
 
-    shared = await desk.refreshes.get((request.path_qs, session.language), make)
-    return web.Response(text=shared.text.replace(shared.csrf, session.csrf), content_type="text/html")
+    roles = await _roles(desk, session) if request.path == ORDERS else frozenset()
+    shared = await desk.refreshes.get((request.path_qs, session.language, roles), make)
+    headers = {"Content-Security-Policy": shared.policy}
+    return web.Response(text=shared.text.replace(shared.csrf, session.csrf), content_type="text/html", headers=headers)
+
+
+async def _roles(desk: WebDesk, session: WebSession) -> frozenset[str]:
+    view = (await desk.roster.officers()).get(session.officer)
+    return frozenset(grant.role.value for grant in view.grants_now) if view else frozenset()
 
 
 async def found_session(request: web.Request) -> WebSession | None:

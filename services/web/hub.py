@@ -26,7 +26,8 @@ class Hub:
         self.messages = _empty()
         self.older_seq = 0
         self.seq = self.control_seq = 0
-        self._kept: deque[News] = deque(maxlen=KEPT)
+        self._kept: deque[News] = deque()
+        self._on: dict[str, deque[News]] = {}
         self._begin = self._first = 0
         self._beat_at = float("-inf")
         self._changed = asyncio.Event()
@@ -55,6 +56,7 @@ class Hub:
         self.messages = _empty()
         self.older_seq = 0
         self._kept.clear()
+        self._on.clear()
         self.seq = self._begin = self._first = self.control_seq = 0
 
     def add(self, event: BoardEvent) -> None:
@@ -65,11 +67,23 @@ class Hub:
         if event.subject == subjects.CONTROL:
             self.control_seq = event.seq
         if len(self._kept) == KEPT:
-            self._begin = self._kept[0].seq
-        self._kept.append(news_of(event))
+            self._drop_first()
+        news = news_of(event)
+        self._kept.append(news)
+        if news.what and news.request_id:
+            self._on.setdefault(news.request_id, deque()).append(news)
         self.messages.add(event)
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def _drop_first(self) -> None:
+        first = self._kept.popleft()
+        self._begin = first.seq
+        own = self._on.get(first.request_id)
+        if own and own[0] is first:
+            own.popleft()
+            if not own:
+                del self._on[first.request_id]
 
     def add_older(self, event: BoardEvent) -> None:
         """Take an entry from before the first one that was told: for search, and for what is in force."""
@@ -100,8 +114,12 @@ class Hub:
         family = self.messages.family(request_id)
         if not family or min(line.seq for line in family) <= self._begin:
             return None
-        names = {line.request_id for line in family}
-        return [one for one in self._kept if one.what and one.request_id in names]
+        found = (one for line in family for one in self._on.get(line.request_id, ()))
+        return sorted(found, key=lambda one: one.seq)
+
+    def names_with(self, request_id: str) -> tuple[str, ...]:
+        """Return the ids of a message, of what it follows and of what follows it: news on them concern its page."""
+        return tuple(dict.fromkeys([request_id, *(line.request_id for line in self.messages.family(request_id))]))
 
     async def wait(self, seconds: float) -> None:
         """Wait until something comes, or the time is over."""

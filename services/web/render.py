@@ -17,7 +17,9 @@ from markupsafe import Markup
 
 from services.desk.views.timetext import in_city_time, local
 from services.kernel.base.clock import Clock
+from services.web.components import component
 from services.web.domain.language import LANGUAGES
+from services.web.forms import FormParts
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -88,6 +90,7 @@ def environment(texts: Texts, clock: Clock) -> Environment:
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -108,7 +111,13 @@ def environment(texts: Texts, clock: Clock) -> Environment:
     def reach(message: Any) -> str:
         return texts.reach(len(message.targets), message.scope)
 
-    made.globals |= {"t": texts, "word": texts.one_of, "file": address_of_file}
+    made.globals |= {
+        "t": texts,
+        "word": texts.one_of,
+        "file": address_of_file,
+        "forms": FormParts(texts),
+        "govuk": component,
+    }
     made.filters |= {"when": when, "clock": at_clock, "told": in_english, "reach": reach}
     return made
 

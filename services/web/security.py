@@ -9,11 +9,12 @@ from aiohttp import web
 from schemas.events.passkeys import WebPlace
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'{nonce}; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types htmx onevoice"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": POLICY.format(nonce=""),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
@@ -22,6 +23,11 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 STRICT_TRANSPORT = "max-age=31536000"
+
+
+def policy(nonce: str) -> str:
+    """Return the policy of a page: htmx acts only on elements that bear its nonce, so that none can be slipped in."""
+    return POLICY.format(nonce=f" 'nonce-{nonce}'")
 
 
 class Origin:

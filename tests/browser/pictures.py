@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 
 GAP = 6
-SHEETS = {"phone": (130, 8, 214), "desk": (240, 6, 156)}
+SHEETS = {"phone": (120, 9, 198), "desk": (240, 6, 156)}
 """Width and height of one picture in pixels (the first and the last), and how many stand beside each other."""
 
-QUALITY = 8
+QUALITY = 7
 
 
 def sheet(folder: Path, manner: str, names: Sequence[str]) -> None:

@@ -34,10 +34,10 @@ async def test_the_keyboard_finds_the_content_first(town: Town, cable: Cable, br
     async with officer_phone(browser, town, "nobody") as phone:
         await phone.go("/sign-in")
         await phone.page.keyboard.press("Tab")
-        assert await phone.page.evaluate("document.activeElement.className") == "skip"
+        assert await phone.page.evaluate("document.activeElement.className") == "govuk-skip-link"
         await phone.page.keyboard.press("Enter")
         await phone.page.keyboard.press("Tab")
-        assert await phone.page.evaluate("document.activeElement.textContent") == "Sign in with your passkey"
+        assert await phone.page.evaluate("document.activeElement.textContent.trim()") == "Sign in with your passkey"
 
 
 async def test_a_message_is_approved_by_keyboard_alone(town: Town, cable: Cable, browser: Browser) -> None:

@@ -60,6 +60,36 @@ async def site_of(text: str, host: str = "127.0.0.1") -> AsyncIterator[str]:
     await runner.cleanup()
 
 
+SLIP_IN = """() => {
+  try { document.querySelector("main").insertAdjacentHTML("beforeend", "<p>hello</p>"); return "taken"; }
+  catch (error) { return error.name; }
+}"""
+SLIP_IN_HTMX = """([nonce]) => {
+  const slipped = document.createElement("div");
+  slipped.setAttribute("hx-get", "/health?" + (nonce ? "own" : "slipped"));
+  slipped.setAttribute("hx-trigger", "load");
+  if (nonce) slipped.setAttribute("hx-nonce", document.querySelector("script[nonce]").nonce);
+  document.querySelector("main").append(slipped);
+  htmx.process(slipped);
+}"""
+
+
+async def test_markup_that_was_slipped_in_does_nothing(town: Town, cable: Cable, browser: Browser) -> None:
+    """No HTML from words, and htmx acts for no element without the page's nonce; with it, it does."""
+    async with officer_phone(browser, town, "eoc-director") as phone:
+        await phone.enroll()
+        await phone.go("/people")
+        await phone.sees("As of")
+        assert await phone.page.evaluate(SLIP_IN) == "TypeError"
+        asked: list[str] = []
+        phone.page.on("request", lambda request: asked.append(request.url))
+        await phone.page.evaluate(SLIP_IN_HTMX, [False])
+        async with phone.page.expect_request("**/health?own"):
+            await phone.page.evaluate(SLIP_IN_HTMX, [True])
+        assert not [url for url in asked if url.endswith("slipped")]
+        phone.faults.clear()
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/enroll"])
 async def test_no_other_page_can_frame_these(town: Town, cable: Cable, browser: Browser, path: str) -> None:
     page = await browser.new_page()

@@ -16,14 +16,15 @@ from tests.support.broker import connect
 from tests.support.mission import Desk
 
 COUNTS = """(() => {
-  const Real = window.EventSource;
+  const real = window.fetch;
   window.opened = 0;
-  window.EventSource = class extends Real { constructor(url) { super(url); window.opened += 1; } };
+  window.fetch = (...asked) => { if (String(asked[0]).includes("/events")) window.opened += 1; return real(...asked); };
 })()"""
 """Counts how often a page tried to hear the news."""
 
 PLACES = "all => all.map(one => Number(one.dataset.seq))"
 AWAY = 120
+OFFICERS = ("pio", "mcpe", "eoc-director")
 """Entries of the ledger while a phone is away."""
 
 
@@ -33,16 +34,18 @@ async def not_asked() -> ControlState:
 
 
 async def hold_and_release(town: Town, times: int) -> None:
-    """Stop and release all posts, as an officer at a desk does, this often."""
+    """Stop and release all posts, as officers at a desk do, this often: one after the other, for each has a limit."""
     assert town.shell.folder is not None
     city = load_city(town.shell.folder, "live")
-    client = await connect(town.broker, city.key_path("pio"), "pio")
-    pio = Desk(city, "pio", client, load_key(city.key_path("pio")), lambda: asyncio.sleep(0, 0), not_asked)
-    for _ in range(times // 2):
-        held = (await pio.order(Hold(on=True)))["control_seq"]
-        release = pio.signed_order(Hold(on=False, hold=held))
-        assert (await pio.ask(subjects.DESK_EOC_ORDER, release))["changed"]
-    await client.close()
+    for name in OFFICERS:
+        client = await connect(town.broker, city.key_path(name), name)
+        desk = Desk(city, name, client, load_key(city.key_path(name)), lambda: asyncio.sleep(0, 0), not_asked)
+        for _ in range(times // 2 // len(OFFICERS)):
+            held = (await desk.order(Hold(on=True)))["control_seq"]
+            release = desk.signed_order(Hold(on=False, hold=held))
+            said = await desk.ask(subjects.DESK_EOC_ORDER, release)
+            assert said.get("changed"), said
+        await client.close()
 
 
 async def live_again(phone: OfficerPhone, seconds: float = 15) -> None:
@@ -81,7 +84,8 @@ async def test_five_minutes_offline_and_no_line_is_lost_or_doubled(town: Town, c
         assert await alarm.get_attribute("role") == "alert"
         assert await alarm.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(179, 20, 29)"
         before = await pio.page.evaluate("opened")
-        await pio.page.clock.run_for(5 * 60_000)
+        for _ in range(100):  # in steps, for a try fails in its own time and not in the page's
+            await pio.page.clock.run_for(3_000)
         assert await pio.page.evaluate("opened") - before >= 50, "it tries again without end"
         assert await alarm.is_visible()
         await cable.mend()

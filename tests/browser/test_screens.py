@@ -66,7 +66,7 @@ MOVES = """() => [...document.querySelectorAll('*')].flatMap((one) => ['', '::be
 
 LARGER = "document.documentElement.style.fontSize = '200%'"
 SMALL = """(least) => [...document.querySelectorAll(
-    'button, .button, nav a, summary, .choice label, select, input[type=text]')]
+    'button, .govuk-button, nav a, summary, .govuk-radios__label, .govuk-checkboxes__label, select, input[type=text]')]
   .filter((one) => { const box = one.getBoundingClientRect(); return box.width > 1 && box.height < least; })
   .map((one) => one.outerHTML.slice(0, 80))"""
 PICTURES = os.environ.get("ONEVOICE_PICTURES")

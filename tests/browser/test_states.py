@@ -26,7 +26,7 @@ async def test_every_state_of_a_screen_is_for_everybody(town: Town, cable: Cable
         await phone.go(names["draft"])
         await phone.page.fill("#expires", "soon")
         await phone.press("Check it")
-        await phone.page.locator("#problem[role=alert]").wait_for()
+        await phone.page.locator("#problem [role=alert]").wait_for()
         wrong += await _violations(phone, "a draft with an error")
         await phone.go(f"/messages/{names['id']}/approve")
         await phone.press("Approve with your passkey")

@@ -62,6 +62,7 @@ class CheckedExport:
     statement: ExportStatement
     views: tuple[EntryView, ...]
     opened: bool
+    audit_key: str
 
     @property
     def whole(self) -> bool:
@@ -151,12 +152,19 @@ def _count(entries: Sequence[ExportedEntry], found: Sequence[tuple[int, RecordEn
 
 
 def check_export(
-    raw: bytes, lines: Iterable[bytes], roots: frozenset[str], openings: Openings | None = None
+    raw: bytes,
+    lines: Iterable[bytes],
+    roots: frozenset[str],
+    openings: Openings | None = None,
+    audit_key: str | None = None,
 ) -> CheckedExport:
     """Check an export, given ``export.json`` and the lines of ``entries.jsonl``; only the root keys are trusted.
 
+    ``audit_key``: as in ``check_proof``.
+
     Raises:
-        Unproven: ``export.form``, ``.root``, ``.checkpoint``, ``.signature``, ``.entries``, ``.entry``, ``.opening``.
+        Unproven: ``export.form``, ``.root``, ``.audit_key``, ``.checkpoint``, ``.signature``, ``.entries``, ``.entry``,
+            ``.opening``.
     """
     try:
         export = Export.from_bytes(raw)
@@ -164,7 +172,7 @@ def check_export(
         entries = [ExportedEntry.from_bytes(line.rstrip(b"\n")) for line in written]
     except ValueError as error:
         raise Unproven("export.form", "the folder holds no export", _MEND) from error
-    rest = open_rest("export", export, roots, _MEND)
+    rest = open_rest("export", export, roots, _MEND, audit_key)
     manifest, checkpoint = rest.manifest, rest.checkpoint
     _check_statement(export, rest, b"".join(written), len(entries))
     opened = openings is not None and any(one.redacted is not None for one in entries)
@@ -174,7 +182,7 @@ def check_export(
         elif openings is not None:
             _check_opened(one, openings, checkpoint)
     views = tuple(_view(one) for one in entries)
-    return CheckedExport(manifest.city, checkpoint, export.statement, views, opened)
+    return CheckedExport(manifest.city, checkpoint, export.statement, views, opened, rest.audit_key)
 
 
 def _check_statement(export: Export, rest: Rest, entries: bytes, count: int) -> None:

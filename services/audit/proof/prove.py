@@ -23,12 +23,16 @@ _MEND = "ask for the proof again, and check the root keys at their source"
 
 @dataclass(frozen=True)
 class Checked:
-    """What a proof that stands shows: entries of one request, in a city's record as a checkpoint sealed it."""
+    """What a proof that stands shows: entries of one request, in a city's record as a checkpoint sealed it.
+
+    ``audit_key`` sealed it: the newest that the proof knows of. A later renewal of the root is not in it.
+    """
 
     city: str
     request_id: str
     checkpoint: Checkpoint
     entries: tuple[EntryView, ...]
+    audit_key: str
 
 
 @dataclass(frozen=True)
@@ -77,28 +81,30 @@ def prove_request(city: City, request_id: str) -> Proof:
     )
 
 
-def check_proof(raw: bytes, roots: frozenset[str]) -> Checked:
+def check_proof(raw: bytes, roots: frozenset[str], audit_key: str | None = None) -> Checked:
     """Check a proof; nothing is trusted but the root keys, each of which must have signed the manifest.
 
+    ``audit_key``: the key that seals now, where who checks knows it; an older one proves nothing then.
+
     Raises:
-        Unproven: ``proof.form``, ``proof.root``, ``proof.checkpoint``, ``proof.entry``.
+        Unproven: ``proof.form``, ``proof.root``, ``proof.audit_key``, ``proof.checkpoint``, ``proof.entry``.
     """
     try:
         proof = Proof.from_bytes(raw)
     except ValueError as error:
         raise Unproven("proof.form", "the file holds no proof", _MEND) from error
-    rest = open_rest("proof", proof, roots, _MEND)
+    rest = open_rest("proof", proof, roots, _MEND, audit_key)
     entries = tuple(_checked(one, proof.request_id, rest.checkpoint) for one in proof.entries)
-    return Checked(rest.manifest.city, proof.request_id, rest.checkpoint, entries)
+    return Checked(rest.manifest.city, proof.request_id, rest.checkpoint, entries, rest.audit_key)
 
 
-def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str) -> Rest:
+def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str, audit_key: str | None = None) -> Rest:
     """Return what entries rest on: the manifest, if each root key signed it, and the audit key's checkpoint.
 
     The audit key is the manifest's, or what the renewals say, each signed by the root keys before it.
 
     Raises:
-        Unproven: ``<what>.form``, ``<what>.root``, ``<what>.checkpoint``.
+        Unproven: ``<what>.form``, ``<what>.root``, ``<what>.audit_key``, ``<what>.checkpoint``.
     """
     try:
         manifest = Manifest.from_bytes(given.manifest.payload_bytes())
@@ -113,6 +119,9 @@ def open_rest(what: str, given: Proof | Export, roots: frozenset[str], mend: str
     if not all(map(succession.take, given.renewals or ())):
         raise Unproven(f"{what}.root", "a renewal in it is not signed by the root keys before it", mend)
     key = succession.keys.newest
+    if audit_key is not None and key != audit_key:
+        said = f"it rests on the audit key {key}, and {audit_key} seals now: whoever stole an old one can forge it"
+        raise Unproven(f"{what}.audit_key", said, mend)
     try:
         return Rest(manifest, open_checkpoint(given.checkpoint, manifest.realm, AuditKeys(key)), key)
     except CheckpointError as error:

@@ -16,7 +16,7 @@ from services.desk.app import Invocation
 from services.desk.authority import ask_authority
 from services.desk.city import machine, wall
 from services.desk.city.last_verified import read_result
-from services.desk.city.profile_check import examine, keeps_credentials
+from services.desk.city.profile_check import examine, keeps_credentials, noted_ends
 from services.desk.city.second_copy import copied_seq
 from services.desk.connection.light_nats import errors
 from services.desk.connection.link import broker_url
@@ -45,7 +45,7 @@ def local(city: City) -> list[Line]:
     now = SystemClock().now()
     posts = [
         health.modes("credentials", _loose(city, tokens), [], len(tokens)),
-        *health.tokens(city.settings.token_ends, now),
+        *health.tokens(city.settings.token_ends, noted_ends(city), now),
         health.realms(list(wall.shared(city))),
     ]
     return [

@@ -66,7 +66,7 @@ def write(city: City, made: MadeExport, folder: Path, words: tuple[str, ...]) ->
     return WrittenExport(folder, len(made.lines), len(contents), pictures, openings)
 
 
-def check(folder: Path, roots: frozenset[str], openings: Path | None) -> CheckedExport:
+def check(folder: Path, roots: frozenset[str], openings: Path | None, audit_key: str | None = None) -> CheckedExport:
     """Check the folder of an export.
 
     Raises:
@@ -82,7 +82,7 @@ def check(folder: Path, roots: frozenset[str], openings: Path | None) -> Checked
         raise BadInput("export.unreadable", f"{where} cannot be read: {error.strerror}", "check the path") from error
     except ValueError as error:
         raise BadInput("export.openings", f"{openings} holds no openings", "DIR.openings.json of the export") from error
-    return check_export(raw, lines, roots, opened)
+    return check_export(raw, lines, roots, opened, audit_key)
 
 
 def _contents(view: EntryView) -> Iterator[PlatformContent]:

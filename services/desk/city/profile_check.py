@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from schemas.events.authority import Profile
@@ -60,6 +61,13 @@ def examine(
     if profile.platform not in NO_CREDENTIAL and keeps_credentials(city):
         remarks += end_in_words(city, profile)
     return ProfileCheck(profile.id, not problems, tuple(problems), tuple(remarks))
+
+
+def noted_ends(city: City) -> dict[str, datetime]:
+    """Return by profile when the credentials of the realm end, as far as that was noted beside them."""
+    folder = city.folder / "secrets" / city.realm
+    found = {path.stem: expiry_of(path) for path in (folder.glob("*.token") if folder.is_dir() else ())}
+    return {name: end for name, end in found.items() if end is not None}
 
 
 def budgets_by_profile(beats: Iterable[ServiceHealth]) -> dict[str, ProfileBudget]:

@@ -16,7 +16,7 @@ from services.desk.city import export_folder
 from services.desk.views import record
 from services.desk.views.output import note
 from services.desk.views.timetext import looked_back
-from services.desk.words import check_id
+from services.desk.words import check_id, public_key
 from services.kernel.base.city import City
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit
@@ -86,20 +86,26 @@ def check(
     openings: Annotated[
         Path | None, typer.Option("--openings", metavar="FILE", help="What an export's redactions hide.")
     ] = None,
+    audit_key: Annotated[
+        str | None, typer.Option("--audit-key", metavar="KEY", help="The key that seals now; an older one is refused.")
+    ] = None,
 ) -> int:
     """Check a proof or an export offline, with nothing but the city's root keys; exit status 7 when it does not stand.
 
-    It needs no city folder. Take the root keys from a source of your own, never from whoever gave you the file.
+    It needs no city folder. Take the keys from a source of your own, never from whoever gave you the file. Without
+    --audit-key it cannot know whether the root has named another audit key since, and says on which one it rests.
     """
     roots, now = frozenset(root), SystemClock().now()
+    known = public_key(audit_key, "--audit-key") if audit_key else None
     if file.is_dir():
-        export_found = export_folder.check(file, roots, openings)
-        desk.answer(record.export_json(export_found), lambda out: record.exported(out, export_found, now))
+        export_found = export_folder.check(file, roots, openings, known)
+        said = record.export_json(export_found)
+        desk.answer(said, lambda out: record.exported(out, export_found, now, known=known is not None))
         return Exit.DONE
     if openings is not None:
         raise BadInput("openings.alone", "--openings goes with an export's folder", "onevoice audit check DIR")
-    found = check_proof(_read(file).strip(), roots)
-    desk.answer(record.checked_json(found), lambda out: record.checked(out, found, now))
+    found = check_proof(_read(file).strip(), roots, known)
+    desk.answer(record.checked_json(found), lambda out: record.checked(out, found, now, known=known is not None))
     return Exit.DONE
 
 

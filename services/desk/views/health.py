@@ -220,23 +220,26 @@ def certificate(server: str, end: datetime, now: datetime, mend: str = _NEW_CERT
     return Line("certificate", Level.WARN, detail, mend)
 
 
-def tokens(ends: Mapping[str, date], now: datetime) -> list[Line]:
-    """Say within 30, 7 and 1 days that a profile's token ends, by the day that city.toml names (``token_ends``)."""
+def tokens(ends: Mapping[str, date], noted: Mapping[str, datetime], now: datetime) -> list[Line]:
+    """Say within 30, 7 and 1 days that a profile's token ends, by the day that city.toml names (``token_ends``), or by
+    what ``profiles connect`` or a renewal noted.
+    """
+    known = {name: token_end(day) for name, day in ends.items()}
+    known |= {name: min(end, known.get(name, end)) for name, end in noted.items()}
     lines = []
-    for profile, day in sorted(ends.items()):
-        left = token_end(day) - now
-        step = min((step for step in EXPIRY_STEPS if left <= step), default=None)
+    for profile, end in sorted(known.items()):
+        step = min((step for step in EXPIRY_STEPS if end - now <= step), default=None)
         if step is None:
             continue
-        mend = f"get a new token from the platform, put it into secrets/, and change token_ends.{profile}"
-        name = f"token {profile}"
-        if left <= timedelta(0):
-            lines.append(Line(name, Level.FAIL, f"ended on {day}", mend))
+        more = f"; then change token_ends.{profile} in city.toml" if profile in ends else ""
+        name, mend = f"token {profile}", f"onevoice profiles connect gets a new one{more}"
+        if end <= now:
+            lines.append(Line(name, Level.FAIL, f"ended on {end - timedelta(microseconds=1):%Y-%m-%d}", mend))
         else:
-            said = f"ends in {ago(left.total_seconds())} (within {step.days} days)"
+            said = f"ends in {ago((end - now).total_seconds())} (within {step.days} days)"
             lines.append(Line(name, Level.WARN, said, mend))
-    known = f"{len(ends)} ends are known (token_ends in city.toml)"
-    return lines or [Line("tokens", Level.OK, f"{known}, none within 30 days" if ends else known)]
+    said = f"{len(known)} ends are known"
+    return lines or [Line("tokens", Level.OK, f"{said}, none within 30 days" if known else said)]
 
 
 def copy_lag(newest: int, copied: int) -> Line:

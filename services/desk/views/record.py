@@ -76,15 +76,17 @@ def checked_json(found: Checked) -> dict[str, Any]:
         "size": found.checkpoint.size,
         "root": found.checkpoint.root,
         "at": utc(found.checkpoint.at),
+        "audit_key": found.audit_key,
         "entries": [entry_json(view) for view in found.entries],
     }
 
 
-def checked(out: Console, found: Checked, now: datetime) -> None:
+def checked(out: Console, found: Checked, now: datetime, *, known: bool) -> None:
     """Show what a proof shows: the entries, and the record that they stand in."""
     out.print(Text("The proof stands.", style="bold green"))
     about = f"These entries stand in the record of {found.city}, realm {found.checkpoint.realm}, as it was sealed at"
     out.print(Text(f"{in_city_time(about)} {utc(found.checkpoint.at)}, with {found.checkpoint.size} entries."))
+    _rests_on(out, found.audit_key, known)
     entries(out, found.entries, now)
 
 
@@ -96,11 +98,12 @@ def export_json(found: CheckedExport) -> dict[str, Any]:
         "statement": found.statement.model_dump(mode="json", exclude_none=True),
         "whole": found.whole,
         "opened": found.opened,
+        "audit_key": found.audit_key,
         "entries": [entry_json(view) for view in found.views],
     }
 
 
-def exported(out: Console, found: CheckedExport, now: datetime) -> None:
+def exported(out: Console, found: CheckedExport, now: datetime, *, known: bool) -> None:
     """Show what an export shows, and what its redactions rest on."""
     statement = found.statement
     out.print(Text("The export stands.", style="bold green"))
@@ -111,7 +114,16 @@ def exported(out: Console, found: CheckedExport, now: datetime) -> None:
         opened = "The openings fit: what was taken out is in the record."
         hidden = "The audit key signed what is left; with its openings it can be held against the record."
         out.print(Text(f"{statement.redacted} of them are redacted. {opened if found.opened else hidden}"))
+    _rests_on(out, found.audit_key, known)
     entries(out, found.views, now)
+
+
+def _rests_on(out: Console, key: str, known: bool) -> None:
+    """Say which audit key sealed it, and what that does not show."""
+    out.print(Text(f"The audit key {key} sealed it."), soft_wrap=True)
+    if not known:
+        said = "Whether that key still seals, this file cannot show: ask the city for the one in force, and check with"
+        out.print(Text(f"{said} --audit-key KEY."), soft_wrap=True)
 
 
 def proof_json(proof: EntryProof) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Destinations:
         self._runtime = runtime
         self._connectors = connectors
         self._hosts = hosts
+        self._able: dict[tuple[str, type], bool] = {}
 
     @property
     def platforms(self) -> tuple[str, ...]:
@@ -41,6 +42,13 @@ class Destinations:
     def of_platform(self, platform: str) -> Connector | None:
         """Return a platform's connector."""
         return self._connectors.get(platform)
+
+    def can(self, platform: str, what: type) -> bool:
+        """True where a platform's connector can do something more (a protocol); it is looked through once."""
+        key = (platform, what)
+        if key not in self._able:
+            self._able[key] = isinstance(self._connectors.get(platform), what)
+        return self._able[key]
 
     def host(self, profile: Profile) -> Host:
         """Return the host that a profile's posts go to."""

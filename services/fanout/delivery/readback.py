@@ -82,26 +82,19 @@ class ReadBack:
         self._numbers = itertools.count()
         self._seen: set[int] = set()
         self._read: dict[str, tuple[float, Request | None]] = {}
-        self._able: dict[str, bool] = {}
 
     def watch(self, receipt: Receipt, seq: int, at: datetime) -> None:
         """Look after a receipt that was stored at a time, if it says delivered and the platform can be asked."""
         settling = settling_of(receipt.platform, self._lease)
         looks = settling.read_back
         wanted = receipt.outcome is ReceiptOutcome.DELIVERED and receipt.remote_id and receipt.resolution_seq is None
-        able = self._can(receipt.platform)
+        able = self._destinations.can(receipt.platform, ReadsBack)
         if not wanted or not able or not looks or seq in self._seen or len(self._due) >= KEPT:
             return
         self._seen.add(seq)
         times = tuple(at + timedelta(seconds=one) for one in (*looks[:1], *settling.later))
         pause = timedelta(seconds=looks[1] - looks[0] if len(looks) > 1 else looks[0])
         self._plan(_Watched(receipt, seq, times, len(looks), pause), times[0])
-
-    def _can(self, platform: str) -> bool:
-        """True for a platform that can be asked; looking through a protocol is slow, so it is done once."""
-        if platform not in self._able:
-            self._able[platform] = isinstance(self._destinations.of_platform(platform), ReadsBack)
-        return self._able[platform]
 
     async def run(self) -> None:
         """Take up what an earlier process delivered, then look at each post when it is due."""

@@ -98,6 +98,11 @@ class Work:
             task.add_done_callback(lambda _: self._in_hand.pop(key, None))
         await asyncio.shield(task)
 
+    @property
+    def verdicts_in_hand(self) -> frozenset[int]:
+        """The sequences of the verdicts that this copy works on."""
+        return frozenset(seq for seq, _ in self._in_hand)
+
     async def release(self) -> None:
         """Let what only waits go, as the service is to stop; what is being posted is brought to its receipt."""
         self._released = True

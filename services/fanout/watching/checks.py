@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from schemas.events.authority import Profile
@@ -17,6 +17,8 @@ from services.fanout.domain.profile_text import shortcomings
 from services.fanout.domain.profile_trouble import end_of, ending
 from services.fanout.hosts.starts import Starts
 from services.kernel.base.city_file import CheckSection
+from services.kernel.measures.catalogue import Measure
+from services.kernel.measures.city_measures import days_left
 from services.kernel.runtime.service import Runtime
 
 FIRST = timedelta(seconds=30)
@@ -60,6 +62,7 @@ class ProfileChecks:
         self._refused: dict[str, ProfileTrouble] = {}
         self._substandard: dict[str, ProfileTrouble] = {}
         self._ending: dict[str, ProfileTrouble] = {}
+        self._ends: dict[str, datetime] = {}
         self._ends_due = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
@@ -129,6 +132,12 @@ class ProfileChecks:
         found = self._substandard | self._ending | self._refused
         return tuple(found[name] for name in sorted(found))[:SHOWN]
 
+    def measures(self) -> Iterator[Measure]:
+        """Yield the days that are left of credentials whose end was noted; city.toml's are measured elsewhere."""
+        now = self._runtime.clock.now()
+        for name, end in self._ends.items():
+            yield Measure("onevoice_token_days_left", days_left(end, now), {"profile": name})
+
     def _look_at_ends(self, profiles: list[Profile], now: datetime) -> None:
         """Look, once a minute, which credentials end soon."""
         if now < self._ends_due:
@@ -138,4 +147,7 @@ class ProfileChecks:
             one.id: end_of(one.id, expiry_of(city.token_path(one.id)), city.settings.token_ends) for one in profiles
         }
         found = [ending(name, end, now, self._not_renewed.get(name, "")) for name, end in ends.items()]
+        self._ends = {
+            name: end for name, end in ends.items() if end is not None and name not in city.settings.token_ends
+        }
         self._ending = {one.profile: one for one in found if one is not None}

@@ -112,7 +112,7 @@ class OutsideWatch:
     def _pause(self, profile: Profile) -> timedelta | None:
         """Return how often a profile is looked at; None: not at all."""
         minutes = self._settings.x_minutes if profile.platform == "x" else self._settings.minutes
-        able = isinstance(self._destinations.of_platform(profile.platform), ListsPosts)
+        able = self._destinations.can(profile.platform, ListsPosts)
         return timedelta(minutes=minutes) if minutes and able and profile.official else None
 
     async def _one(self, profile: Profile) -> None:

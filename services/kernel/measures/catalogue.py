@@ -44,7 +44,10 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "onevoice_role_days_left": ("days until the earliest of an officer's roles ends", ("officer",)),
     "onevoice_authority_days_left": ("days until the authority manifest in force ends; keys and roles end with it", ()),
     "onevoice_certificate_days_left": ("days until the certificate of a broker's server ends", ("server",)),
-    "onevoice_token_days_left": ("days until a profile's token ends, as city.toml says", ("profile",)),
+    "onevoice_token_days_left": (
+        "days until a profile's token ends, as city.toml says or was noted beside it",
+        ("profile",),
+    ),
     "onevoice_checkpoint_age_seconds": ("age of the newest signed checkpoint of the second copy", ()),
     "onevoice_second_copy_sequence": ("the newest sequence that the second copy holds", ()),
     "onevoice_store_used_ratio": ("how much of what the ledger's disk gives is used; at 1 nothing is stored", ()),

@@ -99,7 +99,14 @@ def _text(desk: WebDesk, one: News) -> str:
 
 
 def _as_event(desk: WebDesk, one: News) -> str:
-    said = {"at": local(one.at, desk.clock.now()), "id": one.request_id, "who": one.who, "what": in_city_time(one.what)}
+    line = desk.hub.messages.line(one.request_id)
+    said = {
+        "at": local(one.at, desk.clock.now()),
+        "id": one.request_id,
+        "about": (line.about if line else None) or "",
+        "who": one.who,
+        "what": in_city_time(one.what),
+    }
     return f"id: {one.seq}\n" + _event("news", said)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -24,8 +23,7 @@ MOST_LINES = 60
 async def inbox(request: web.Request) -> web.Response:
     """Show what waits for an officer, the most urgent first, and what is under way."""
     desk = desk_of(request)
-    views, reply = await asyncio.gather(desk.connection.pending(), desk.connection.board(BoardQuery(query="outside")))
-    strange, now = len(reply.outside or ()), desk.clock.now()
+    (views, strange), now = await desk.connection.waiting(), desk.clock.now()
     waiting = for_a_person(views)
     ids = {view.request.request_id for view in waiting}
     others = [view for view in views if view.request.request_id not in ids]
@@ -52,6 +50,8 @@ async def message(request: web.Request) -> web.Response:
         renderings=shown.renderings(view.request.renderings),
         difference=await difference(desk, view),
         here="messages",
+        about=desk.hub.names_with(view.request.request_id),
+        seq=min(view.as_of, desk.hub.seq),
     )
 
 

@@ -8,8 +8,8 @@
   const news = document.getElementById("news");
   const BLIND = 10000, AGAIN = 5000, LOOK = 30000, KEPT = 200;
   let seq = Number(place.dataset.seq), at = place.dataset.at;
-  let heard = Date.now(), opened = 0, looked = Date.now(), pause = 500;
-  let blind = false, over = false, source = null, timer = 0;
+  let heard = Date.now(), opened = Date.now(), looked = Date.now();
+  let blind = false, over = false, link = null;
 
   const say = (text) => text.replace("{time}", at);
   const tell = (name) => document.body.dispatchEvent(new CustomEvent(name));
@@ -45,54 +45,49 @@
     while (news.children.length > KEPT) news.lastElementChild.remove();
   }
 
+  // A page about one message is not loaded again for news on others.
+  function concerns(said) {
+    const about = (document.getElementById("main").dataset.about || "").split(" ").filter(Boolean);
+    return !said.id || !about.length || about.includes(said.id) || about.includes(said.about);
+  }
+
   function onNews(event) {
-    const number = Number(event.lastEventId);
+    const number = Number(event.detail.id);
     if (!(number > seq)) return;
     seq = number;
-    const said = JSON.parse(event.data);
+    const said = JSON.parse(event.detail.data);
     add(said, number);
-    tell("ledger");
+    if (concerns(said)) tell("ledger");
     if (!said.id) tell("control");
   }
 
   function onBeat(event) {
-    at = JSON.parse(event.data).at;
+    at = JSON.parse(event.detail.data).at;
     heard = Date.now();
-    pause = 500;
     show(false);
   }
 
-  function signedOut() {
+  function onSignedOut() {
     over = true;
-    source.close();
     place.dataset.trying = place.dataset.out;
     show(true);
   }
 
-  function open() {
-    clearTimeout(timer);
-    if (over) return;
-    if (source) source.close();
+  // htmx's extension goes on from the last id by itself. What it does not see is a connection that is silent, and it
+  // gives up when the very first try fails.
+  function again() {
+    if (over || !window.htmx) return;
     opened = Date.now();
-    source = new EventSource("/events?after=" + seq);
-    source.addEventListener("news", onNews);
-    source.addEventListener("beat", onBeat);
-    source.addEventListener("reset", () => { over = true; source.close(); location.reload(); });
-    source.addEventListener("signed-out", signedOut);
-    source.onerror = () => {
-      source.close();
-      clearTimeout(timer);
-      timer = setTimeout(open, pause);
-      pause = Math.min(pause * 2, AGAIN);
-    };
+    if (!link) htmx.ajax("GET", "/events?after=" + seq, { source: place });
+    else if (link.delayCanceller) link.delayCanceller();
+    else if (link.reader) link.reader.cancel();
   }
 
   function watch() {
     const now = Date.now();
-    if (now - heard > BLIND) {
-      show(true);
-      if (now - opened > AGAIN) open();
-    } else if (now - looked > LOOK && !document.hidden) {
+    if (now - heard > BLIND) show(true);
+    if ((!link || now - heard > BLIND) && now - opened > AGAIN) again();
+    else if (now - looked > LOOK && !document.hidden && !blind) {
       looked = now;
       tell("ledger");
     }
@@ -101,13 +96,17 @@
   function front() {
     if (document.hidden) return;
     watch();
-    if (Date.now() - heard > 3000) open();
+    if (Date.now() - heard > 3000) again();
   }
 
+  place.addEventListener("htmx:sse:before:connection", (event) => { link = event.detail.connection; opened = Date.now(); });
+  place.addEventListener("htmx:sse:close", () => { link = null; });
+  place.addEventListener("news", onNews);
+  place.addEventListener("beat", onBeat);
+  place.addEventListener("reset", () => { over = true; location.reload(); });
+  place.addEventListener("signed-out", onSignedOut);
   document.addEventListener("visibilitychange", front);
-  addEventListener("online", open);
-  addEventListener("pageshow", (event) => { if (event.persisted) { over = false; open(); } });
-  addEventListener("pagehide", () => { if (source) source.close(); });
+  addEventListener("online", again);
+  addEventListener("pageshow", (event) => { if (event.persisted) { over = false; again(); } });
   setInterval(watch, 1000);
-  open();
 })();

@@ -17,10 +17,12 @@
     box.focus();
   }
 
+  const own = window.trustedTypes && trustedTypes.createPolicy("onevoice", { createScriptURL: () => "/worker.js" });
+
   async function subscribe() {
     if (!("serviceWorker" in navigator) || !("PushManager" in window)) return tell(form.dataset.cannot);
     if (await Notification.requestPermission() !== "granted") return tell(form.dataset.denied);
-    await navigator.serviceWorker.register("/worker.js");
+    await navigator.serviceWorker.register(own ? own.createScriptURL("") : "/worker.js");
     const ready = await navigator.serviceWorker.ready;
     const made = (await ready.pushManager.subscribe({
       userVisibleOnly: true, applicationServerKey: bytes(form.dataset.key),

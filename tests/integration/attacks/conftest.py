@@ -64,11 +64,15 @@ class AttackedCity:
     async def shown(self, words: str) -> None:
         """Wait until ``doctor`` and ``pending`` show it to a person."""
         for command in ("doctor", "pending"):
+            await self.said(words, command)
 
-            async def look(command: str = command) -> bool:
-                return words in " ".join((await self.command(command)).split())
+    async def said(self, words: str, *command: str) -> None:
+        """Give a command until it says something: the board hears of an entry a moment after the ledger has it."""
 
-            await eventually(look, every=0.5)
+        async def look() -> bool:
+            return words in " ".join((await self.command(*command)).split())
+
+        await eventually(look, every=0.5)
 
     async def command(self, *words: str) -> str:
         """Give a command at the desk; return what it prints, on both outputs."""

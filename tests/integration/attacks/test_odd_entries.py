@@ -98,3 +98,32 @@ async def test_subjects_that_are_none_stop_nothing(city: AttackedCity) -> None:
     report = await city.verified()
     told = {one.seq for one in (*report.warnings, *report.violations)}
     assert set(range(before + 1, marker)) <= told
+
+
+ORDERS_TO_THE_SERVER = {
+    "roll all up": {"Nats-Rollup": "all"},
+    "roll the subject up": {"Nats-Rollup": "sub"},
+    "forget it soon": {"Nats-TTL": "1s"},
+    "store it later": {"Nats-Schedule": "@at 2026-11-26T00:00:00Z", "Nats-Schedule-Target": "ledger.control"},
+    "count": {"Nats-Incr": "+1"},
+}
+
+
+async def test_headers_that_give_the_server_orders_take_nothing_away(city: AttackedCity) -> None:
+    """What was stored before is there, on its subject, and the stream ends where it did or has one more entry."""
+    before = await city.approved()
+    assert await city.outcome(before) == "delivered"
+    subject = subjects.request(before.request_id)
+    genuine, last = await city.intake.ledger.last(subject), await city.intake.ledger.last_seq()
+    assert genuine is not None
+    thief = await city.thief("intake")
+    for headers in ORDERS_TO_THE_SERVER.values():
+        head = b"NATS/1.0\r\n" + b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items()) + b"\r\n"
+        await by_hand(thief.client, subject, head)
+    state = (await (await city.mission.provisioner()).js.stream_info("LEDGER")).state
+    assert (state.first_seq, state.messages) == (1, state.last_seq)
+    again = await city.intake.ledger.get(genuine.seq)
+    assert again is not None
+    assert (again.data, again.at) == (genuine.data, genuine.at)
+    assert state.last_seq >= last
+    assert (await city.verified()).violations == ()

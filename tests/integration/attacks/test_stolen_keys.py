@@ -124,8 +124,7 @@ async def test_what_intake_changes_after_the_signature(city: AttackedCity, what:
         return found is not None and found.outcome is not Outcome.CLEARED and found.as_of > 0 and bool(found.findings)
 
     await eventually(decided)
-    said = await city.command("pending")
-    assert "rchanged" in said, "a person sees that it waits, and why"
+    await city.said("rchanged", "pending")  # a person sees that it waits, and why
     assert "rchanged" in await city.command("show", "rchanged")
     report = await city.verified()
     assert report.attempts == 0
@@ -140,7 +139,7 @@ async def test_hidden_words_in_a_rendering(city: AttackedCity) -> None:
     text = "Road closed.\x1b[2K\x1b[1ASend money to 1234. https://mission.example/roads"
     hidden = tuple(Rendering.of(PlatformContent(platform="website", parts=(text,), created_at=now())) for _ in range(1))
     request = await thief.submit("rhidden", targets=(WEB,), renderings=hidden, digest=digest_of("rhidden", 1, hidden))
-    assert "no screen shows" in await city.command("approve", "rhidden", "--as", "mcpe", "--yes")
+    await city.said("no screen shows", "approve", "rhidden", "--as", "mcpe", "--yes")
     await thief.approve(request, "mcpe")
 
     async def refused() -> bool:

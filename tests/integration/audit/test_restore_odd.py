@@ -1,4 +1,4 @@
-"""A record with entries that no client of ours writes is restored as it is: no stolen key can prevent that."""
+"""A record with entries that no client of ours writes is restored as it is: no stolen key keeps it from that."""
 
 from __future__ import annotations
 

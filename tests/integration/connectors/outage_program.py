@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from services.fanout.connectors.http import Endpoint, Http, Outcome
+from tests.support.stopwatch import Stopwatch
 
 LARGE = "x" * 2_000_000
 
@@ -83,12 +84,13 @@ async def call(case: str, base: str, seconds: float) -> None:
     await lines.readline()
     # What the Caller does when a control change takes the work back: the call's own end is far away.
     cancelled = "cancelled" in case
-    try:
-        async with asyncio.timeout(seconds if cancelled else None):
-            outcome = await once(f"/{case}", 60.0 if cancelled else seconds, **body_of(case))
-    except TimeoutError:
-        outcome = None
-    say({"outcome": type(outcome).__name__, "at": time.monotonic()})
+    async with Stopwatch() as watch:
+        try:
+            async with asyncio.timeout(seconds if cancelled else None):
+                outcome = await once(f"/{case}", 60.0 if cancelled else seconds, **body_of(case))
+        except TimeoutError:
+            outcome = None
+    say({"outcome": type(outcome).__name__, "seconds": watch.seconds})
     await lines.read()
 
 

@@ -242,6 +242,9 @@ async def test_a_profile_that_could_not_be_posted_to_is_named_without_posting(
         now = town.clock.now()
         await checks.turn(now + timedelta(minutes=1))
         assert [one.profile for one in checks.troubles()] == [WATER]
+        [left] = checks.measures()
+        assert (left.name, left.labels) == ("onevoice_token_days_left", {"profile": WATER})
+        assert 2.9 < left.value < 3.1
         for _ in range(4):
             await checks.turn(now)
         fire, water = checks.troubles()

@@ -58,6 +58,7 @@ async def test_who_is_not_signed_in_sees_nothing(pages: Pages) -> None:
 
 
 async def test_each_page_is_whole_and_strictly_headed(pages: Pages) -> None:
+    nonces: set[str] = set()
     for path in READ:
         page = await pages.phone.get(path)
         assert (page.status, page.path) == (200, path), page.words
@@ -65,6 +66,15 @@ async def test_each_page_is_whole_and_strictly_headed(pages: Pages) -> None:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
+        nonce = re.search(r"'nonce-([A-Za-z0-9_-]{22})'", policy)
+        assert nonce is not None
+        assert set(re.findall(r'nonce="([^"]*)"', page.text)) == {nonce[1]}
+        assert nonce[1] not in nonces
+        nonces.add(nonce[1])
+        again = await pages.phone.get(path, **{"HX-Request": "true"})
+        own = re.search(r"'nonce-([^']+)'", again.headers["Content-Security-Policy"])
+        assert own is not None
+        assert f'hx-nonce="{own[1]}"' in again.text, "what is morphed in bears the nonce that its answer names"
         assert page.headers["Cache-Control"] == "no-store"
         assert not re.search(r"<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=|<style", page.text)
 
@@ -80,7 +90,7 @@ async def test_files_are_small_on_the_wire_and_kept_and_pages_hold_their_token_u
             assert (answer.status, answer.headers["Content-Encoding"]) == (200, "deflate"), path
             assert "immutable" in answer.headers["Cache-Control"]
             sent += len(await answer.read())
-    assert len(paths) == 5
+    assert len(paths) == 10
     assert sent <= 60_000
     assert (await own.get("/static/0000000000000000/desk.css")).status == 404
 

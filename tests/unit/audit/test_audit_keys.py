@@ -209,3 +209,22 @@ def test_junk_that_looks_like_a_renewal_changes_nothing() -> None:
     assert succession.keys == AuditKeys("first")
     assert AuditKeys("a", ((4, "b"), (9, "c"))).at(3) == "a"
     assert [AuditKeys("a", ((4, "b"), (9, "c"))).at(seq) for seq in (4, 8, 9)] == ["b", "b", "c"]
+
+
+def test_who_knows_the_key_in_force_refuses_what_an_older_one_sealed(rotated: Rotated) -> None:
+    """A thief of the old key forges a proof that knows no renewal: nothing in it shows that."""
+    roots, now = frozenset(rotated.city.authority.root_keys), key_in_force(rotated.city).public_key
+    proof = prove_request(rotated.city, "r9z").to_bytes()
+    day = timedelta(days=1)
+    wanted = Wanted(rotated.builder.now - day, rotated.builder.now + day, None, ())
+    made = export_record(rotated.city, wanted, rotated.builder.now, key_in_force(rotated.city))
+    export = made.export.to_bytes()
+    assert check_proof(proof, roots).audit_key == check_proof(proof, roots, now).audit_key == now
+    assert check_export(export, made.lines, roots, audit_key=now).audit_key == now
+    other = Signer(new_seed()).public_key
+    with pytest.raises(Unproven, match="whoever stole an old one") as refused:
+        check_proof(proof, roots, other)
+    assert refused.value.code == "proof.audit_key"
+    with pytest.raises(Unproven) as refused:
+        check_export(export, made.lines, roots, audit_key=other)
+    assert refused.value.code == "export.audit_key"

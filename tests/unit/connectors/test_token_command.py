@@ -61,17 +61,16 @@ async def test_it_is_run_once_for_all_and_again_after_a_minute(
 async def test_one_that_hangs_is_ended_with_all_that_it_started_and_blocks_nothing(
     refer: Refer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_command, "SECONDS", 0.5)
-    path = refer(f"sleep 60 & echo $! >{tmp_path}/child; wait")
-    asked, began = asyncio.create_task(token_of(path)), time.monotonic()
+    monkeypatch.setattr(token_command, "SECONDS", 1.0)
+    path = refer(f"sleep 60 & echo $! >>{tmp_path}/child; wait")
+    asked = asyncio.create_task(token_of(path))
     await asyncio.sleep(0.01)
-    assert time.monotonic() - began < 0.4, "the event loop goes on meanwhile"
+    assert not asked.done(), "the event loop goes on meanwhile"
     with pytest.raises(TokenFault, match="secret-manager took longer than"):
         await asked
     with pytest.raises(TokenFault, match="took longer than"):
-        await token_of(path)  # a moment later it is not tried again
-    assert time.monotonic() - began < 5.0
-    child = int((tmp_path / "child").read_text())
+        await token_of(path)
+    (child,) = map(int, (tmp_path / "child").read_text().split())  # a moment later it is not tried again
     for _ in range(100):
         if _is_gone(child):
             break

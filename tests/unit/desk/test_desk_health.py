@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -152,8 +152,14 @@ def test_the_end_of_the_brokers_certificate_is_told_before_it_comes(days: int, l
 def test_the_end_of_a_token_is_told_before_it_comes(days: int, level: Level) -> None:
     """From then on nothing can be posted there."""
     day: date = (NOW + timedelta(days=days)).date()
-    (line,) = health.tokens({"fire-x": day}, NOW)
+    (line,) = health.tokens({"fire-x": day}, {}, NOW)
     assert line.level is level
+    noted = datetime.combine(day + timedelta(days=1), time.min, UTC)
+    (other,) = health.tokens({}, {"fire-x": noted}, NOW)
+    assert (other.level, other.detail) == (line.level, line.detail), "as profiles connect or a renewal noted it"
+    assert "token_ends" not in other.mend
+    (both,) = health.tokens({"fire-x": day}, {"fire-x": noted + timedelta(days=90)}, NOW)
+    assert both == line, "the sooner of the two"
     assert ("token_ends.fire-x" in line.mend) == (level is not Level.OK)
 
 

@@ -11,6 +11,7 @@ import pytest
 from schemas.events.deliveries import ReceiptOutcome
 from services.fanout.connectors.contract import ReadsBack
 from services.fanout.delivery import readback
+from services.fanout.delivery.destinations import Destinations
 from services.fanout.delivery.readback import GIVE_WAY, ReadBack
 from services.fanout.domain.settling import SETTLING
 from services.fanout.hosts.starts import Starts
@@ -30,11 +31,12 @@ class Copy:
 
     def __init__(self) -> None:
         self.clock, self.starts = ManualClock(NOW), Starts()
-        self.destinations: Any = type("Way", (), {"of_platform": lambda _, __: Shown()})()
         runtime: Any = self
         nobody: Any = None
-        self.read_back = ReadBack(runtime, self.destinations, nobody, nobody, nobody, self.starts, 15.0)
+        platform: Any = Shown()
         delivered = receipt(outcome=ReceiptOutcome.DELIVERED, final=True, remote_id="1")
+        destinations = Destinations(runtime, {delivered.platform: platform}, nobody)
+        self.read_back = ReadBack(runtime, destinations, nobody, nobody, nobody, self.starts, 15.0)
         self.read_back.watch(delivered, 60, NOW)
 
     async def is_taken(self) -> bool:

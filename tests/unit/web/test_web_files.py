@@ -11,6 +11,13 @@ from services.web.render import HERE, STATIC, address_of_file
 VENDORED = {
     # npm pack htmx.org@4.0.1, dist/htmx.min.js; Zero-Clause BSD
     "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    # the same, dist/ext/hx-sse.min.js and dist/ext/hx-csp.min.js
+    "htmx-sse.min.js": "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103",
+    "htmx-csp.min.js": "a7e1e6711ae6c3e50ad300fba7936cbe8d07599cdae313414a179ddd6b26e143",
+    # npm pack govuk-frontend@6.3.0, dist/govuk/govuk-frontend.min.js; MIT
+    "govuk-frontend.min.js": "8982af0b181bb9074ed66df856d5c9fbe224ccc0a5832d47155167350f0c3fe2",
+    # made by `make desk-look` of the same and services/web/look/govuk.scss; MIT
+    "govuk.css": "25f1aa86151a49180f8d887a6b08f4c57168e9c9f89451f194f2bbb54c45cde9",
 }
 MOST_BYTES = 60_000
 

@@ -119,6 +119,24 @@ def test_a_recall_holds_nothing_and_the_mirror_is_no_profile() -> None:
     assert hub.messages.holding(AT) == []
 
 
+def test_what_was_said_on_a_message_is_kept_as_long_as_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the ledger's order with what follows it; what falls out of memory is asked of the ledger again."""
+    monkeypatch.setattr(module, "KEPT", 5)
+    hub = made(request(1, "ra", "Water is off"), request(2, "rb", "Else"), request(3, "rc", "On again", follows="ra"))
+    hub.add(receipt(4, "ra"))
+    assert [one.seq for one in hub.on_message("ra") or ()] == [1, 3, 4]
+    assert set(hub.names_with("rc")) == {"ra", "rc"}
+    assert hub.names_with("unknown") == ("unknown",)
+    hub.add(receipt(5, "rc"))
+    assert [one.seq for one in hub.on_message("rc") or ()] == [1, 3, 4, 5]
+    hub.add(receipt(6, "rb"))
+    assert hub.on_message("ra") is None
+    assert [one.seq for one in hub.on_message("rb") or ()] == [2, 6]
+    for seq in range(7, 12):
+        hub.add(event(seq))
+    assert hub._on == {}
+
+
 def test_search_finds_words_in_any_order() -> None:
     hub = made(request(1, "ra", "Road closed at Dewdney Trunk"), request(2, "rb", "Hydrant flushing"))
     assert [one.request_id for one in hub.messages.search("DEWDNEY road")] == ["ra"]

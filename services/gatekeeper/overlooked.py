@@ -1,0 +1,56 @@
+"""Finds requests with something new that no copy of the gate has decided: whoever has its key can take messages away.
+
+A message that was acked is handed out to nobody any more. What is new stands in the fold all the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from services.gatekeeper.domain.dossier import undecided
+from services.kernel.fold.ledger_fold import Applied
+from services.kernel.fold.state import RequestState
+from services.kernel.ledger.client import Entry
+from services.kernel.runtime.service import Runtime
+
+AFTER_SECONDS = 5.0
+"""A request is decided within milliseconds of what is new of it."""
+
+MOST = 64
+"""At one look: where the gate is only slow, its own turn comes first."""
+
+NEWS = frozenset({"request", "approval", "control"})
+
+
+class OverlookedRequests:
+    """Remembers when each fact was folded, for a while: its sequence, and the monotonic clock's seconds."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._facts: deque[tuple[int, float]] = deque()
+        runtime.projection.listen(self._on_folded)
+
+    def take(self) -> list[str]:
+        """Return requests that wait for a decision though what is new of them was folded a while ago."""
+        now, old = self._runtime.clock.monotonic(), 0
+        while self._facts and now - self._facts[0][1] >= AFTER_SECONDS:
+            old, _ = self._facts.popleft()
+        if not old:
+            return []
+        fold = self._runtime.fold
+        found = [one for one in undecided(fold) if self._newest(fold.requests[one]) <= old]
+        if len(found) > MOST:
+            self._facts.appendleft((old, now - AFTER_SECONDS))  # the others at the next look
+        for request_id in found[:MOST]:
+            self._runtime.log.warning("no copy was handed what is new of a request", request_id=request_id)
+        return found[:MOST]
+
+    def _newest(self, state: RequestState) -> int:
+        """Return where what its verdict does not know stands."""
+        control = self._runtime.fold.control.seq
+        is_of_old = state.verdict is not None and state.verdict.control_seq != control
+        return max(state.fact_seq, control if is_of_old else 0)
+
+    def _on_folded(self, entry: Entry, applied: Applied) -> None:
+        if applied.kind in NEWS and not applied.void:
+            self._facts.append((entry.seq, self._runtime.clock.monotonic()))
