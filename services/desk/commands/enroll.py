@@ -24,6 +24,7 @@ from services.desk.views.timetext import duration
 from services.desk.words import check_id
 from services.kernel.base.errors import BadInput, Exit
 from services.kernel.base.files import write_atomically
+from services.kernel.base.reach import check_broker
 
 app = group("A person's own desk: keys and where the city is.")
 
@@ -46,7 +47,8 @@ def invite(
     All of it is public. Send it to the person by any way, and tell them the city's code by another: they compare it.
     """
     city = desk.city()
-    made = invitation_of(city, broker or broker_url(city))
+    check_broker(url := broker or broker_url(city))
+    made = invitation_of(city, url)
     try:
         write_atomically(file, made.model_dump_json(indent=1).encode("utf-8") + b"\n")
     except OSError as error:

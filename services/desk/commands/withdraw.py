@@ -71,9 +71,8 @@ def _answer(desk: Invocation, view: RequestView, control_seq: int | None) -> Non
 
 
 def _everywhere(view: RequestView) -> bool:
-    """True when nothing can be stopped any more: each post is out, and the website's page too."""
-    open_ = [item for item in view.deliveries if not item.final and item.outcome not in outcome.DONE]
-    return outcome.exit_status(view) is Exit.DONE and outcome.settled(view) and not open_
+    """True when each post is out; the website's page of them follows in any case, as the policy asks."""
+    return outcome.exit_status(view) is Exit.DONE and outcome.settled(view)
 
 
 def _can_be_recalled(view: RequestView) -> bool:

@@ -18,6 +18,12 @@ _BROKER_SCHEMES = frozenset({"nats", "tls"})
 _WEB_SCHEMES = frozenset({"http", "https"})
 
 
+def check_broker(url: str) -> None:
+    """Check that each server of a broker's address is one that can be; raises BadInput ``network.scheme``."""
+    for server in servers_of(url) or [url]:
+        _host_of(server if "//" in server else f"nats://{server}", "the broker", _BROKER_SCHEMES)
+
+
 def refuse_plain_broker(settings: CityFile, url: str | None = None) -> None:
     """Refuse a broker that is spoken to in plain across a network; ``url`` is another one than city.toml's.
 

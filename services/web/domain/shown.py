@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.events.desk import DeliveryView, PreviewReply, RequestView
-from schemas.events.requests import Picture, Rendering, Request
+from schemas.events.requests import Picture, PlatformContent, Rendering, Request
 from schemas.events.verdicts import FindingOutcome
-from schemas.platforms import MIRROR
+from schemas.platforms import MIRROR, length_on
 from services.desk.views import outcome, unconfirmed
 from services.desk.views.difference import Piece, difference
 from services.desk.views.languages import name_of
@@ -21,12 +21,20 @@ SOON = 900.0
 
 
 @dataclass(frozen=True)
-class ShownRendering:
-    """What one platform gets: its parts, each with its length and its language's code, and how long all of it is."""
+class ShownPart:
+    """One part of a message: its text, how long it is as one or several platforms count it, its language's code."""
 
-    platform: str
-    parts: tuple[tuple[str, int, str], ...]
-    count: int
+    text: str
+    count: str
+    language: str
+
+
+@dataclass(frozen=True)
+class ShownRendering:
+    """What some platforms get. ``counts``: platforms with how long all of it is as they count it."""
+
+    counts: tuple[tuple[str, int], ...]
+    parts: tuple[ShownPart, ...]
     language: str
     link: str
     answers: str
@@ -35,24 +43,40 @@ class ShownRendering:
 
 def renderings(found: Sequence[Rendering]) -> list[ShownRendering]:
     """Return what each platform gets; platforms that get the very same are named together."""
-    shown: dict[object, ShownRendering] = {}
+    same: dict[object, list[Rendering]] = {}
     for one in found:
         content = one.content()
-        parts = tuple((part, len(part), content.language_of(n) or "") for n, part in enumerate(content.parts))
-        several = dict.fromkeys(content.languages or content.together or ())
-        beside = "" if not content.link or any(content.link in part for part in content.parts) else content.link
-        key = (parts, beside, content.answers, content.pictures)
-        before = shown.get(key)
-        shown[key] = ShownRendering(
-            f"{before.platform}, {one.platform}" if before else one.platform,
-            parts,
-            sum(count for _, count, _ in parts),
-            ", ".join(name_of(one) for one in several or filter(None, (content.language,))),
-            beside,
-            content.answers or "",
-            content.pictures,
-        )
-    return list(shown.values())
+        key = (content.parts, _link_beside(content), content.answers, content.pictures)
+        same.setdefault(key, []).append(one)
+    return [_shown(group) for group in same.values()]
+
+
+def _shown(same: Sequence[Rendering]) -> ShownRendering:
+    content = same[0].content()
+    lengths = {one.platform: [length_on(one.platform, part) for part in content.parts] for one in same}
+    platforms: dict[int, list[str]] = {}
+    for platform, counted in lengths.items():
+        platforms.setdefault(sum(counted), []).append(platform)
+    several = dict.fromkeys(content.languages or content.together or ())
+    return ShownRendering(
+        tuple((", ".join(names), count) for count, names in platforms.items()),
+        tuple(
+            ShownPart(part, _span([counted[n] for counted in lengths.values()]), content.language_of(n) or "")
+            for n, part in enumerate(content.parts)
+        ),
+        ", ".join(name_of(one) for one in several or filter(None, (content.language,))),
+        _link_beside(content),
+        content.answers or "",
+        content.pictures,
+    )
+
+
+def _link_beside(content: PlatformContent) -> str:
+    return "" if not content.link or any(content.link in part for part in content.parts) else content.link
+
+
+def _span(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)}-{max(counts)}"
 
 
 @dataclass(frozen=True)
