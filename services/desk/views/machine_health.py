@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +34,8 @@ class PageMark:
 
     def on(self, page: str) -> bool:
         """True when a page bears it."""
-        return f'class="realm-{self.realm}"' in page and self.city in unescape(page)
+        body = re.search(r'<body class="([^"]*)"', page)
+        return body is not None and f"realm-{self.realm}" in body[1].split() and self.city in unescape(page)
 
 
 def officers_pages(answer: PageAnswer, url: str, origin: str, mark: PageMark) -> Line:

@@ -16,7 +16,7 @@ from tests.unit.desk.views import NOW
 
 URL, ORIGIN = "http://127.0.0.1:4225", "https://desk.mission.example"
 MARK = PageMark("Vîlle d'été", "live")
-PAGE = '<body class="realm-live">\n<span class="name">Vîlle d&#39;été</span>'
+PAGE = '<body class="govuk-template__body realm-live">\n<span class="name">Vîlle d&#39;été</span>'
 
 
 @pytest.mark.parametrize(
