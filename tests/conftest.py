@@ -59,7 +59,6 @@ def pytest_configure() -> None:
 
 LONGEST_FIRST = (
     "tests/faults",
-    "tests/integration/web/test_push",
     "tests/integration/fanout/test_fanout_crash",
     "tests/integration/fanout/test_fanout_resolving",
     "tests/integration/fanout/test_fanout_delivery",

@@ -21,11 +21,13 @@ IDLE_SECONDS = 60.0
 
 async def wake(desk: WebDesk) -> None:
     """Look again and again for what waits, and tell the devices; without end."""
-    seen, looked = -1, float("-inf")
+    seen, control, looked = -1, 0, float("-inf")
     while True:
         now = desk.clock.monotonic()
         if desk.hub.alive() and (desk.hub.seq != seen or now - looked >= IDLE_SECONDS):
-            seen, looked = desk.hub.seq, now
+            if desk.hub.control_seq != control:
+                desk.roster.forget()  # who is no officer any more is not woken once more
+            seen, control, looked = desk.hub.seq, desk.hub.control_seq, now
             try:
                 await look(desk)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next look may do: people are woken by this

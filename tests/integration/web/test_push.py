@@ -101,5 +101,5 @@ async def test_who_is_no_officer_any_more_is_not_woken(pages: Pages, port: int) 
         async def gone() -> bool:
             return not list(folder.glob("*.json"))
 
-        await eventually(gone)
+        await eventually(gone, 30.0)  # not a minute later, when it is looked at in any case
         assert len(service.notices) == 1
