@@ -194,7 +194,6 @@ bench: $(VENV)/.bench
 bench-start: $(VENV)/.ready
 	@$(BIN)/python bench/start.py
 
-# A week of cool-down: a release that was tampered with is mostly found within days.
 # GOV.UK Frontend as govuk-frontend-jinja's macros want it. What comes out is committed, with its hash in tests/unit/web.
 GOVUK := 6.3.0
 SASS := 1.108.2
@@ -204,6 +203,7 @@ desk-look:
 		services/web/look/govuk.scss services/web/static/govuk.css && \
 	cp $$folder/node_modules/govuk-frontend/dist/govuk/govuk-frontend.min.js services/web/static/ && rm -rf $$folder
 
+# A week of cool-down: a release that was tampered with is mostly found within days.
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --exclude-newer "1 week" \
 		--no-emit-index-url --no-annotate --extra build --extra city --extra dev -o requirements-dev.lock pyproject.toml
