@@ -123,7 +123,7 @@ async def signing(what: str, yes: bool) -> None:
     if not interactive():
         said = f"{what}, and there is no terminal to ask on; nothing was signed"
         raise BadInput("confirm.needed", said, "compare the codes; --yes confirms")
-    await ask(f"{what}. Sign it? [y/N]")
+    await ask(f"{what}. Compare each code with the key's owner, by telephone. Sign it? [y/N]")
 
 
 async def deed(what: str, yes: bool) -> None:

@@ -17,6 +17,7 @@ class Roster:
         self._connection = connection
         self._known: dict[str, OfficerView] = {}
         self._asked = float("-inf")
+        self._forgotten = 0
 
     async def officers(self) -> dict[str, OfficerView]:
         """Return the officers; as they were last known while the city does not answer, if they were ever known.
@@ -26,6 +27,7 @@ class Roster:
         """
         if monotonic() - self._asked < KEPT_SECONDS:
             return self._known
+        forgotten = self._forgotten
         try:
             found = (await self._connection.board(BoardQuery(query="officers"))).officers or ()
         except OneVoiceError:
@@ -33,9 +35,11 @@ class Roster:
                 raise
             return self._known
         self._known = {view.officer.id: view for view in found}
-        self._asked = monotonic()
+        if forgotten == self._forgotten:  # else they changed while they were asked for
+            self._asked = monotonic()
         return self._known
 
     def forget(self) -> None:
         """Have them asked for again at once."""
+        self._forgotten += 1
         self._asked = float("-inf")

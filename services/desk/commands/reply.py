@@ -38,8 +38,9 @@ async def reply(
     """Answer in public what somebody asked.
 
     It is a message like any other: previewed, signed with the address of the post that it answers, judged, and posted
-    once, under that post. It goes to the one profile on the post's platform, or to the one of --to. On Mastodon and X;
-    elsewhere it is refused. Name the person in the text (@name), so that their platform tells them.
+    once, under that post. It goes to the one profile on the post's platform, or to the one of --to. On Bluesky,
+    Facebook, Instagram, LinkedIn, Mastodon, Telegram, Threads and X; elsewhere it is refused. On Mastodon and X name
+    the person in the text (@name), or they are not told.
     """
     if message.all_departments or message.and_city:
         raise BadInput("answers.targets", "one profile answers a post, not many", "--to PROFILE")

@@ -76,6 +76,7 @@ class Link:
         self.user = user
         self.url = url
         self._connection = Connection(user, url)
+        self._opening, self._closed = asyncio.Lock(), False
         self._listening: list[_Listening] = []
         self._city: City | None = None
         self._keys: PersonKeys | None = None
@@ -92,12 +93,19 @@ class Link:
         ``keys``: those of a user who is no person, and has no key among people's.
         """
         self._city, self._keys = city, keys or open_keys(city, self.user)
-        self._connection = Connection(self.user, self.url)
-        await self._connection.open(city, self._keys.login)
+        connection = Connection(self.user, self.url)
+        try:
+            await connection.open(city, self._keys.login)
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection = connection
 
     async def close(self) -> None:
         """Let go of the connection; a broker that is gone already is no news here."""
-        await self._connection.close()
+        self._closed = True
+        async with self._opening:
+            await self._connection.close()
 
     async def send(self, base: str, payload: bytes, reply: type[Reply], seconds: float = ANSWER_SECONDS) -> Reply:
         """Ask a service and return its answer.
@@ -112,18 +120,17 @@ class Link:
                 f"{len(payload)} bytes are more than the broker takes ({self._connection.client.max_payload})",
                 "make the text or the picture smaller",
             )
-        if self._connection.is_gone:
-            await self._open_again()
+        connection = await self._in_place_of(self._connection) if self._connection.is_gone else self._connection
         if base not in _READS:
             sent.note_sent()
-            return _read(await self._answer(base, subject, payload, seconds), base, reply)
+            return _read(await self._answer(connection, base, subject, payload, seconds), base, reply)
         try:
-            answer = await self._answer(base, subject, payload, seconds)
+            answer = await self._answer(connection, base, subject, payload, seconds)
         except Unreachable as error:
             if error.code != "broker.lost":
                 raise
-            await self._open_again()
-            answer = await self._answer(base, subject, payload, seconds)
+            connection = await self._in_place_of(connection)
+            answer = await self._answer(connection, base, subject, payload, seconds)
         return _read(answer, base, reply)
 
     async def ask(self, base: str, message: Contract, reply: type[Reply]) -> Reply:
@@ -164,23 +171,28 @@ class Link:
     def _lost(self, more: str = "") -> Unreachable:
         return Unreachable("broker.lost", f"the broker at {self.url} went away{more}", _DOCTOR)
 
-    async def _open_again(self) -> None:
-        """Connect again, and listen to the same; raises Unreachable or Refused."""
-        assert self._city is not None
-        try:
-            await self.open(self._city, self._keys)
-        except Unreachable as error:
-            raise self._lost() from error
-        for one in self._listening:
-            await one.on(self._connection.client)
+    async def _in_place_of(self, lost: Connection) -> Connection:
+        """Connect again and listen to the same, once for all who lost a connection; raises Unreachable or Refused."""
+        async with self._opening:
+            if self._closed or self._city is None:
+                raise self._lost()
+            if self._connection is lost:
+                await lost.close()
+                try:
+                    await self.open(self._city, self._keys)
+                except Unreachable as error:
+                    raise self._lost() from error
+                for one in self._listening:
+                    await one.on(self._connection.client)
+            return self._connection
 
-    async def _answer(self, base: str, subject: str, payload: bytes, seconds: float) -> bytes:
+    async def _answer(self, connection: Connection, base: str, subject: str, payload: bytes, seconds: float) -> bytes:
         """Race the answer against a denial and the end of the connection, which nats-py reports elsewhere."""
-        while not self._connection.denied.empty():
-            self._connection.denied.get_nowait()
-        asked = asyncio.ensure_future(self._connection.client.request(subject, payload, timeout=seconds))
-        denied = asyncio.ensure_future(self._connection.denied.get())
-        gone = asyncio.ensure_future(self._connection.gone.wait())
+        while not connection.denied.empty():
+            connection.denied.get_nowait()
+        asked = asyncio.ensure_future(connection.client.request(subject, payload, timeout=seconds))
+        denied = asyncio.ensure_future(connection.denied.get())
+        gone = asyncio.ensure_future(connection.gone.wait())
         try:
             await asyncio.wait({asked, denied, gone}, return_when=asyncio.FIRST_COMPLETED)
             if asked.done():

@@ -78,12 +78,10 @@ def proposals(console: Console, found: Sequence[ProposalView]) -> None:
 
 def first_manifest(console: Console, one: Manifest, signed: Set[str]) -> None:
     """Show what a manifest gives to whom, with the code of each key, as one reads it before signing it."""
-    rows: list[tuple[str, ...]] = [
-        ("officer", who.id, who.name, _roles(who), _keys_of(who, signed)) for who in one.officers
-    ]
-    rows += [("system", system.id, system.name, f"key {short_code(system.public_key)}") for system in one.systems]
-    rows += [("profile", profile.id, f"{profile.account} on {profile.platform}") for profile in one.profiles]
+    rows: list[tuple[str, ...]] = [("profile", own.id, f"{own.account} on {own.platform}") for own in one.profiles]
     rows += settings_lines(one.settings)
+    rows += [("system", system.id, system.name, f"key {short_code(system.public_key)}") for system in one.systems]
+    rows += [("officer", who.id, who.name, _roles(who), _keys_of(who, signed)) for who in one.officers]
     rows.append(("seals the record", f"key {short_code(one.audit_key)}" if one.audit_key else "nobody"))
     rows.append(("threshold", f"{one.threshold or 1} sign it, and have to ask for each change of power"))
     rows.append(("until", f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "without an end"))

@@ -28,8 +28,9 @@ SHOWN = 60
 async def live_page(request: web.Request) -> web.Response:
     """Show the newest lines; the browser adds what comes."""
     desk = desk_of(request)
-    lines = [one for one in desk.hub.after(0) if one.what][-SHOWN:]
     eoc = await desk.connection.eoc()
+    # The lines and the place from which the browser goes on: what comes while the city is asked is in one of them.
+    lines = [one for one in desk.hub.after(0) if one.what][-SHOWN:]
     return desk.fill(request, "live.html", eoc, lines=lines[::-1], here="live", refresh=False, seq=desk.hub.seq)
 
 

@@ -75,7 +75,7 @@ async def _view(request: web.Request) -> OutsideView:
     name = check_id(request.match_info["id"], "outside")
     found = (await desk_of(request).connection.board(BoardQuery(query="outside", name=name))).outside
     if not found:
-        raise BadInput("outside.unknown", f"there is no outside post {name}", "look it up under Outside posts")
+        raise BadInput("outside.unknown", f"there is no outside post {name}", "look it up under Posts from outside")
     return found[0]
 
 

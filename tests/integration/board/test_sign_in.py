@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
 
 from schemas import subjects
+from schemas.events.broadcasts import BoardBeat
 from schemas.events.desk import BoardQuery, BoardReply, SubmitReply
 from services.desk.connection.link import Link
 from services.kernel.base.errors import Refused, Unreachable
@@ -150,3 +152,29 @@ async def test_a_broker_that_stays_away_is_named(mission: Mission) -> None:
         with pytest.raises(Unreachable) as lost:
             await link.board(BoardQuery(query="profiles"))
         assert lost.value.code == "broker.lost"
+        broker.closed = False
+        await mission.run("registry", "board")
+        await link.board(BoardQuery(query="profiles"))
+
+
+async def test_many_who_ask_on_one_connection_come_in_again_once(mission: Mission) -> None:
+    """The officers' pages ask for all browsers on one; what one listens to comes once."""
+    await mission.run("registry", "board")
+    async with signing_in(mission, denials=0) as (link, broker):
+        await link.open(mission.city)
+        async with link.listening(subjects.BOARD_BEAT) as heard:
+            broker.deaf = True
+            asking = [asyncio.ensure_future(link.board(BoardQuery(query="profiles"))) for _ in range(10)]
+            await asyncio.sleep(0.1)
+            broker.deaf = False
+            await broker.cut_off()
+            await asyncio.gather(*asking)
+            assert broker.asked == 2
+            while not heard.empty():
+                heard.get_nowait()
+            first, second = [BoardBeat.from_value(json.loads((await heard.get()).data)) for _ in range(2)]
+            assert first.at < second.at
+        await link.close()
+        with pytest.raises(Unreachable):
+            await link.board(BoardQuery(query="profiles"))
+        assert broker.asked == 2, "what was let go does not come back"
