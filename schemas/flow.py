@@ -101,7 +101,7 @@ FANOUT = Service(
     "fanout",
     "posts what is cleared to each profile, once, and writes the receipt",
     consumes=(streams.FANOUT_VERDICTS, streams.FANOUT_RESOLUTIONS),
-    reads=(streams.LEDGER, streams.MEDIA),
+    reads=(streams.LEDGER, streams.MEDIA, streams.DEAD),
     writes=(
         subjects.ATTEMPTS,
         subjects.RECEIPTS,

@@ -62,7 +62,14 @@ def wire(runtime: Runtime) -> None:
     patience = settings.delivery.patience_seconds
     watching = (settings.outside, settings.check)
     work = compose(runtime, platforms, ask_seconds=patience, leads=leads, watching=watching)
-    runtime.supervisor.supervise(OverlookedVerdicts(runtime, work).run)
+    look_for_overlooked(runtime, work)
+
+
+def look_for_overlooked(runtime: Runtime, work: Work) -> None:
+    """Take up what was taken out of the durable; a service that stops finishes that too."""
+    overlooked = OverlookedVerdicts(runtime, work)
+    runtime.supervisor.supervise(overlooked.run)
+    runtime.supervisor.at_stop(overlooked.finish)
 
 
 def compose(

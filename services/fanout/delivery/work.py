@@ -82,6 +82,7 @@ class Work:
         self._waits = waits
         self._nowhere = nowhere
         self._in_hand: dict[tuple[int, tuple[str, ...]], asyncio.Task[None]] = {}
+        self._due: dict[int, float] = {}
         self._released = False
 
     async def deliver(self, request_id: str, verdict_seq: int, profiles: tuple[str, ...]) -> None:
@@ -100,8 +101,10 @@ class Work:
 
     @property
     def verdicts_in_hand(self) -> frozenset[int]:
-        """The sequences of the verdicts that this copy works on."""
-        return frozenset(seq for seq, _ in self._in_hand)
+        """The sequences of the verdicts that this copy works on, or let go of until a time that has not come."""
+        now = self._runtime.clock.monotonic()
+        self._due = {seq: due for seq, due in self._due.items() if due > now}
+        return frozenset((*self._due, *(seq for seq, _ in self._in_hand)))
 
     async def release(self) -> None:
         """Let what only waits go, as the service is to stop; what is being posted is brought to its receipt."""
@@ -128,7 +131,9 @@ class Work:
         if waits:
             soonest = min(waits, key=lambda wait: wait.delay)
             longest = LET_GO_SECONDS if self._released else LONGEST_HOLD
-            raise RetryLater(min(soonest.delay, longest), soonest.reason)
+            delay = min(soonest.delay, longest)
+            self._due[verdict_seq] = self._runtime.clock.monotonic() + delay
+            raise RetryLater(delay, soonest.reason)
 
     def _report(self, request_id: str, profiles: tuple[str, ...]) -> None:
         """Say in one line how far a message has come; a fold that has forgotten it has it delivered everywhere."""

@@ -114,6 +114,7 @@ class Core:
             ),
             watch=self.watch,
             dead_letters=self.dead_letters,
+            around=self.around,
         )
 
 

@@ -53,7 +53,7 @@ class FailureCounter:
         self.budget = budget
         self._ledger, self._clock, self._log = ledger, clock, log
         self._ended: OrderedDict[Key, Ended] = OrderedDict()
-        self._in_hand: dict[Key, tuple[Tries | None, bool]] = {}
+        self._in_hand: dict[Delivery, tuple[Tries | None, bool]] = {}
         self._alone = asyncio.Lock()
 
     @asynccontextmanager
@@ -73,19 +73,19 @@ class FailureCounter:
         async with self._alone if retry_budget.needs_to_be_alone(before, self.budget) else nullcontext():
             if suspect:
                 await self._write(key, retry_budget.begun(before, self._clock.now()))
-            self._in_hand[key] = (before, suspect)
+            self._in_hand[delivery] = (before, suspect)
             yield
 
     async def waits(self, delivery: Delivery) -> None:
         """The handler ended without an answer and without fault."""
-        before, marked = self._in_hand.pop(_key(delivery), (None, False))
+        before, marked = self._in_hand.pop(delivery, (None, False))
         if marked:
             await self._try_to_write(delivery, before or self._nothing())
         self._remember(delivery, before)
 
     async def failed(self, delivery: Delivery, reason: str) -> Tries:
         """The handler raised; return the count so far."""
-        before, _ = self._in_hand.pop(_key(delivery), (None, False))
+        before, _ = self._in_hand.pop(delivery, (None, False))
         mark = retry_budget.failed(before, self._clock.now(), reason)
         await self._try_to_write(delivery, mark)
         self._remember(delivery, mark)
@@ -93,7 +93,7 @@ class FailureCounter:
 
     def done(self, delivery: Delivery) -> None:
         """The handler did its work, or the message is put aside: nothing more is to be counted."""
-        self._in_hand.pop(_key(delivery), None)
+        self._in_hand.pop(delivery, None)
         self._ended.pop(_key(delivery), None)
 
     def _nothing(self) -> Tries:

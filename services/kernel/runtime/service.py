@@ -15,6 +15,7 @@ from services.kernel.ledger.integrity.watch import IntegrityWatch
 from services.kernel.projection.projection import Projection
 from services.kernel.projection.snapshots import Snapshots
 from services.kernel.projection.source import Source
+from services.kernel.runtime.around import Around
 from services.kernel.runtime.bus import MessageBus
 from services.kernel.runtime.dead_letters import DeadLetterQueue
 from services.kernel.runtime.dependencies import EntryOf, Sender, to_entry
@@ -48,6 +49,7 @@ class Runtime:
     health: HealthReporter
     watch: IntegrityWatch
     dead_letters: DeadLetterQueue
+    around: Around
     lease_seconds: float = streams.LEASE_SECONDS
 
     @property

@@ -9,8 +9,10 @@ import pytest
 from schemas import flow
 from schemas.events.control import ProfileSuspend
 from schemas.events.verdicts import Outcome
+from services.fanout import overlooked
 from services.fanout.delivery.records import Records
 from services.fanout.domain import retry
+from services.fanout.wiring import compose, look_for_overlooked
 from services.kernel.ledger import asking
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.compose import on_nats
@@ -315,6 +317,30 @@ async def test_stopping_finishes_what_is_in_hand(town: FanoutCity, platforms: Pl
         await eventually(lambda: "publish slow" in platforms["mastodon"].calls(FIRE))
     assert await town.outcomes(request, FIRE) == ["delivered"]
     assert len(platforms["mastodon"].posts(FIRE)) == 1
+
+
+async def test_stopping_finishes_what_was_taken_up(
+    town: FanoutCity, platforms: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A post that no durable handed out is awaited like one that it did."""
+    monkeypatch.setattr(overlooked, "LOOK_SECONDS", 0.1)
+    platforms["mastodon"].behave(FIRE, "slow 1")
+    request = await town.cleared(FIRE)
+    thief = await (await town.js("fanout")).pull_subscribe_bind("fanout-verdicts", "LEDGER")
+    for message in await thief.fetch(1):
+        await message.ack_sync()
+    _, app = on_nats(
+        flow.service("fanout"),
+        town.city,
+        lambda runtime: look_for_overlooked(runtime, compose(runtime, platforms)),
+        url=town.url,
+    )
+    await app.start()
+    try:
+        await eventually(lambda: "publish slow" in platforms["mastodon"].calls(FIRE))
+    finally:
+        await app.stop()
+    assert await town.outcomes(request, FIRE) == ["delivered"]
 
 
 async def test_a_connectorless_platform_is_held_back_visibly(town: FanoutCity, platforms: Platforms) -> None:
