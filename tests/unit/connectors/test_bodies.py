@@ -27,6 +27,7 @@ def test_what_is_not_packed_is_taken_as_it_is(encoding: str) -> None:
         (MADE, "gzip", b""),
         (MADE, "br", b""),
     ],
+    ids=["gzip", "deflate", "cut off", "not packed", "packed otherwise"],
 )
 def test_what_is_packed_is_unpacked_or_nothing(raw: bytes, encoding: str, body: bytes) -> None:
     assert unpacked(raw, encoding) == body
