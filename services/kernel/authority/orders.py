@@ -260,6 +260,7 @@ def _hint(code: str) -> str:
         "enrolment.expired": "check the clocks of the phone and of the city's machine, and use the link again",
         "enrolment.place": "open the link itself, at the address that it has",
         "officer.revoked": "onevoice officers list",
+        "officer.gone": "onevoice officers reinstate gives them a new key",
         "order.signature": "the key does not belong to that officer; check the keys folder",
         "order.realm": "choose the realm with --realm",
     }
