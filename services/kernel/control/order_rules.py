@@ -27,8 +27,8 @@ _CODES = {
 }
 """What a fault of a signed order is called on record; the others are called ``order.`` and their own code.
 
-``officer.revoked`` is who gives the order, found before the signature is looked at; ``officer.gone`` is whom it is about,
-found behind it (``people.known_officer``).
+``officer.revoked`` is who gives the order, found before the signature is looked at; ``officer.gone`` is whom it is
+about, found behind it (``people.known_officer``).
 """
 
 ALLOWED_IN: dict[str, frozenset[Posture]] = {
