@@ -114,6 +114,11 @@ def acknowledgement(profile: str, name: str) -> str:
     return f"ledger.acknowledgement.{token(profile)}.{token(name)}"
 
 
+def on_outside(name: str) -> tuple[str, str]:
+    """Return the filters for an outside post of this id, and for the officers' words on it."""
+    return f"ledger.outside.*.{token(name)}", f"ledger.acknowledgement.*.{token(name)}"
+
+
 def notice(request_id: str) -> str:
     """Return the subject of the notices about a request, an outside post or a profile by its id."""
     return f"ledger.notice.{token(request_id)}"

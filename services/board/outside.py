@@ -8,17 +8,21 @@ from collections.abc import Iterator
 
 from schemas import subjects
 from schemas.events.desk import BoardQuery, BoardReply
-from schemas.events.outside import Acknowledgement, OutsidePost, OutsideView
-from services.board.domain.outside_book import OutsideBook, answered
+from schemas.events.outside import OutsideView
+from services.board.domain.outside_book import OutsideBook
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.ledger_fold import Applied
-from services.kernel.fold.reading import parse
 from services.kernel.ledger.entry import Entry
 from services.kernel.measures.catalogue import Measure
 from services.kernel.runtime.service import Runtime
 
 MAX_SHOWN = 500
+
+MAX_LIKE = 50
+"""Ids that begin alike and are looked at: with more, the beginning is too short."""
+
 _KINDS = frozenset({"outside", "acknowledgement"})
+_ALL = (subjects.OUTSIDE_POSTS, subjects.ACKNOWLEDGEMENTS)
 _LIST = "onevoice outside list"
 
 
@@ -35,12 +39,7 @@ class OutsidePosts:
         """Read what stood before the start; the rest comes with the fold."""
         runtime = self._runtime
         await runtime.projection.catch_up()
-        found = [
-            *await runtime.ledger.history(subjects.OUTSIDE_POSTS),
-            *await runtime.ledger.history(subjects.ACKNOWLEDGEMENTS),
-        ]
-        for entry in sorted(found, key=lambda entry: entry.seq):
-            self.book.take(entry, runtime.control)
+        self.book.take_all(await self._entries(*_ALL), runtime.control)
         self._taken_up.set()
         await asyncio.Event().wait()
 
@@ -66,28 +65,36 @@ class OutsidePosts:
         await self._taken_up.wait()
         if query.name is not None:
             return BoardReply(outside=(await self._whole(query.name),))
-        return BoardReply(outside=await self._all() if query.closed else self.open())
+        return BoardReply(outside=(await self._read(*_ALL))[-MAX_SHOWN:] if query.closed else self.open())
 
-    async def _all(self) -> tuple[OutsideView, ...]:
-        ledger, control = self._runtime.ledger, self._runtime.control
-        found: dict[str, OutsideView] = {}
-        for entry in await ledger.history(subjects.OUTSIDE_POSTS):
-            post = parse(OutsidePost, entry.data)
-            found[post.outside] = OutsideView(seq=entry.seq, post=post)
-        for entry in await ledger.history(subjects.ACKNOWLEDGEMENTS):
-            event = parse(Acknowledgement, entry.data)
-            known = found.get(event.outside)
-            if known is not None:
-                found[event.outside] = answered(known, event, entry, control) or known
-        return tuple(found.values())[-MAX_SHOWN:]
+    async def _entries(self, *filters: str) -> list[Entry]:
+        found = await asyncio.gather(*(self._runtime.ledger.history(one) for one in filters))
+        return [entry for entries in found for entry in entries]
+
+    async def _read(self, *filters: str) -> tuple[OutsideView, ...]:
+        book = OutsideBook(whole=True)
+        book.take_all(await self._entries(*filters), self._runtime.control)
+        return tuple(book.posts.values())
+
+    async def _beginning(self, beginning: str) -> tuple[OutsideView, ...]:
+        """Return what has this id, else all whose id begins like it; only their own entries are read."""
+        if not subjects.is_token(beginning):
+            return ()
+        if found := await self._read(*subjects.on_outside(beginning)):
+            return found
+        counts = await self._runtime.ledger.counts(subjects.OUTSIDE_POSTS)
+        named = {subject.rsplit(".", 1)[-1] for subject in counts}
+        like = [name for name in sorted(named) if name.startswith(beginning) and subjects.is_token(name)]
+        if len(like) > MAX_LIKE:
+            raise _ambiguous(beginning, like)
+        return await self._read(*(one for name in like for one in subjects.on_outside(name)))
 
     async def _whole(self, beginning: str) -> OutsideView:
-        found = [one for one in await self._all() if one.post.outside.startswith(beginning)]
+        found = await self._beginning(beginning)
         if not found:
             raise BadInput("outside.unknown", f"there is no outside post {beginning}", _LIST)
         if len(found) > 1:
-            names = ", ".join(one.post.outside for one in found[:5])
-            raise BadInput("outside.ambiguous", f"{beginning} is the beginning of {names}", "give more of the id")
+            raise _ambiguous(beginning, [one.post.outside for one in found])
         post = found[0].post
         kept = {"record": await self._kept(post.record_sha256), "card": await self._kept(post.card_sha256)}
         return found[0].model_copy(update=kept)
@@ -99,3 +106,8 @@ class OutsidePosts:
             return base64.b64encode(await self._runtime.ledger.get_media(sha256)).decode()
         except LookupError:
             return None
+
+
+def _ambiguous(beginning: str, names: list[str]) -> BadInput:
+    said = f"{beginning} is the beginning of {', '.join(names[:5])}"
+    return BadInput("outside.ambiguous", said, "give more of the id")

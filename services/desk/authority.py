@@ -11,7 +11,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.control import Action, Designate, OfficerAdd, Revoke
 from schemas.events.desk import AuthorityView, BoardQuery, OfficerView
-from services.desk import session
+from services.desk import sent, session
 from services.desk.app import Invocation
 from services.desk.session import Session
 from services.desk.views import city, outcome
@@ -54,6 +54,7 @@ async def order_people(desk: Invocation, as_: str | None, wanted: Action | Make,
         if officer is not None and not isinstance(action, OfficerAdd):
             already = await _look(here, officer, action)
             if already:
+                sent.only_looks()
                 view = await known_officer(here, officer)
                 desk.answer(outcome.officer_json(view), lambda out: out.print(Text(already)))
                 return Exit.DONE

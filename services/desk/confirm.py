@@ -112,6 +112,20 @@ async def publishing(
     await ask(*question(profiles, scope, incident), piped=piped)
 
 
+async def signing(what: str, yes: bool) -> None:
+    """Have a person confirm what was shown before they sign it; nobody signs it unread.
+
+    Raises:
+        BadInput: ``confirm.needed`` where nobody can be asked, ``confirm.declined``.
+    """
+    if yes:
+        return
+    if not interactive():
+        said = f"{what}, and there is no terminal to ask on; nothing was signed"
+        raise BadInput("confirm.needed", said, "compare the codes; --yes confirms")
+    await ask(f"{what}. Compare each code with the key's owner, by telephone. Sign it? [y/N]")
+
+
 async def deed(what: str, yes: bool) -> None:
     """Ask on a terminal before something that is not easily undone; a program is not asked.
 

@@ -28,18 +28,18 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has gone: no error, but where it kept the deed from being done
         status = _UNWRITABLE if sent.left_undone() else 0
-        _discard_output()
+        _discard(sys.stdout.fileno())
         if status:
-            sys.stderr.write(
+            _say(
                 "error: whoever read the answer went away before anything was sent\n"
                 "  hint: nothing was done; type it again, without head or less behind it\n"
                 "  code: output.unread\n"
             )
     except OSError as error:
         status = _UNWRITABLE
-        _discard_output()
+        _discard(sys.stdout.fileno())
         done = "nothing was sent" if sent.left_undone() else "what was asked may be done all the same"
-        sys.stderr.write(
+        _say(
             f"error: the answer could not be written: {error.strerror}; {done}\n"
             "  hint: free space, or write it somewhere else; onevoice pending shows what waits\n"
             "  code: output.unwritable\n"
@@ -58,9 +58,18 @@ def _fill_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
-def _discard_output() -> None:
-    """Send what is left nowhere: the interpreter flushes once more at its end, and would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _say(words: str) -> None:
+    """Write to standard error; where that has gone too (``2>&1 | head``) only the status tells it."""
+    try:
+        sys.stderr.write(words)
+        sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr.fileno())
+
+
+def _discard(number: int) -> None:
+    """Send what is left of an output nowhere: the interpreter flushes once more at its end, and would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _leave(status: int) -> None:

@@ -20,7 +20,7 @@ def note_acting() -> None:
 
 
 def only_looks() -> None:
-    """Note that it changes nothing after all: a dry run."""
+    """Note that it changes nothing after all: a dry run, or what is so already."""
     global _acts
     _acts = False
 

@@ -6,6 +6,7 @@ from schemas import subjects
 from schemas.events.outside import Acknowledgement, AcknowledgementReply, AcknowledgementStatement
 from services.fanout.domain.acknowledgement import check_acknowledgement, read_acknowledgement
 from services.kernel.base.errors import Refused
+from services.kernel.fold.genuine import genuine_acknowledgement
 from services.kernel.fold.reading import parse
 from services.kernel.ledger.client import Conflict
 from services.kernel.runtime.service import Runtime, Sender
@@ -53,16 +54,24 @@ class Acknowledging:
         return _reply(statement, appended.seq)
 
     async def _standing(self, statement: AcknowledgementStatement) -> int:
-        """Return where this officer's acknowledgement stands; 0: nobody's does. Raises Refused for another's."""
-        entry = await self._runtime.ledger.last(subjects.acknowledgement(statement.profile, statement.outside))
-        if entry is None:
-            return 0
-        known = parse(Acknowledgement, entry.data)
-        if known.officer != statement.officer:
-            raise Refused(
-                "acknowledgement.done", f"{known.officer} has acknowledged it already", "onevoice outside list --all"
-            )
-        return entry.seq
+        """Return where this officer's acknowledgement stands; 0: nobody's does. Raises Refused for another's.
+
+        What is not readable or not genuine is nobody's word: whoever holds a service's key can write it.
+        """
+        place, control = (statement.profile, statement.outside), self._runtime.control
+        for entry in await self._runtime.ledger.history(subjects.acknowledgement(*place)):
+            try:
+                known = parse(Acknowledgement, entry.data)
+            except ValueError:
+                continue
+            said = genuine_acknowledgement(known, *place, entry.seq, control=control, realm=control.realm)
+            if said is None or said.seq != statement.seq:
+                continue
+            if said.officer == statement.officer:
+                return entry.seq
+            said_by = f"{said.officer} has acknowledged it already"
+            raise Refused("acknowledgement.done", said_by, "onevoice outside list --all")
+        return 0
 
 
 def _reply(statement: AcknowledgementStatement, seq: int) -> AcknowledgementReply:

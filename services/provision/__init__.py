@@ -6,6 +6,7 @@ realm; its ``accounts_changed`` tells whether the broker must ``reload``. ``read
 ``read_manifest`` give the signed authority manifest, for the registry's first event.
 """
 
+from services.provision.accounts.accounts_conf import REALMS
 from services.provision.broker.embedded import EmbeddedBroker
 from services.provision.broker.preflight import find_nats_server, store_for
 from services.provision.broker.streams import Provisioned, provision
@@ -16,6 +17,7 @@ from services.provision.plan.city_plan import CityPlan, demo_plan
 from services.provision.plan.interactive import interactive_plan
 
 __all__ = [
+    "REALMS",
     "ROOTS",
     "CityPlan",
     "EmbeddedBroker",

@@ -129,7 +129,8 @@ class Api:
         """GET /api/v1/notifications: who mentions the token's account, or answers it; the newest first."""
         account = self.whose(request)
         limit, before = min(_number(request, "limit") or 40, _PAGE), _number(request, "max_id")
-        found = [post for post in self.posts.mentioning(account.username) if not before or int(post.id) < before]
+        found = self.posts.mentioning(account.username, request.host)
+        found = [post for post in found if not before or int(post.id) < before]
         return web.json_response(
             [
                 {"id": post.id, "type": "mention", "created_at": post.created_at, "status": self._entity(post, request)}

@@ -204,9 +204,14 @@ class Posts:
         """Return the replies to a post, oldest first."""
         return [post for post in self.posts.values() if post.draft.in_reply_to == post_id]
 
-    def mentioning(self, username: str) -> list[StoredPost]:
-        """Return others' posts that name an account, or answer a post of it, newest first."""
-        named = re.compile(rf"(?<![A-Za-z0-9_])@{re.escape(username)}(?![A-Za-z0-9_]|@[A-Za-z0-9])")
+    def mentioning(self, username: str, host: str) -> list[StoredPost]:
+        """Return others' posts that name an account, or answer a post of it, newest first.
+
+        ``host``: this server's, with its port if it has one; ``@name@host`` is the account here too.
+        """
+        here = "|".join(re.escape(one) for one in (host, re.sub(r":\d+$", "", host)))
+        after = r"(?![a-z0-9_])(?:@(?:" + here + r")(?![.:-]?[a-z0-9_])|(?!@[a-z0-9]))"
+        named = re.compile(rf"(?<![a-z0-9_])@{re.escape(username)}{after}", re.IGNORECASE | re.ASCII)
         found = []
         for post in self.posts.values():
             parent = self.posts.get(post.draft.in_reply_to or "")

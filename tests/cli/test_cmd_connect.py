@@ -433,6 +433,17 @@ def test_credentials_are_sealed_with_a_key_that_lies_elsewhere(desk: Desk, tmp_p
     assert read_token(path) == telegram.TOKEN, "the old key stays named while it is needed"
 
 
+def test_linkedin_says_oddly_how_long_it_renews(desk: Desk, browser: Browser) -> None:
+    """The login is used up by then: its token is kept all the same, and nothing is promised that was not read."""
+    server = desk.of["linkedin"]
+    server.refresh_token, server.refresh_lasts = "a-refresh-token", "a year"
+    done = desk.connect("linkedin", "--yes", stdin=APPLICATION)
+    server.refresh_token, server.refresh_lasts = "", linkedin.YEAR
+    assert "refresh_token_expires_in must be integer" in server.undocumented.pop()
+    assert kept(desk, done, "fire-linkedin") == linkedin.token_of("1001")
+    assert done.body["remarks"] == []
+
+
 def test_linkedin_gives_what_renews_its_token(desk: Desk, browser: Browser) -> None:
     """To a partner's application; it is kept beside the token, mode 0600, and never shown."""
     desk.of["linkedin"].refresh_token = "a-refresh-token"

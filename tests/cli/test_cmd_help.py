@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,19 @@ def test_a_reader_that_goes_away_ends_a_command_with_0(made_folder: Path, words:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     assert process.wait(timeout=PATIENCE) == 0
+
+
+def test_a_reader_of_both_outputs_that_goes_away_leaves_the_exit_status() -> None:
+    """With ``2>&1 | head`` what is said of it goes the same way: it ended with 1, by a BrokenPipeError."""
+    begun = "import sys; from services.desk import main, sent\n"
+    for acts, status in (("sent.note_acting(); ", 2), ("", 0)):
+        run = f"def run(args):\n    {acts}sys.stdout.write('x' * 100_000)\nmain.run = run\nmain.main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", begun + run], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(timeout=PATIENCE) == status
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -13,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from schemas import flow
-from services.desk.keys.sealed import read_sealed
+from services.desk.keys.code import short_code
+from services.desk.keys.sealed import read_sealed, seal_seed
 from services.kernel.authority.signing import Signer, new_seed, write_key
 from services.kernel.base.city import City, load_city
 from services.kernel.base.errors import Unproven
-from services.provision import demo_plan, make_city, read_manifest
+from services.provision import REALMS, demo_plan, make_city, read_manifest
 from tests.cli.conftest import ONEVOICE, Shell, lower_city, raise_city
 from tests.cli.terminal import ask, read
 from tests.support.mission import PATIENCE
@@ -139,51 +142,99 @@ def test_ctrl_c_at_a_question_says_that_nothing_was_made(tmp_path: Path) -> None
     assert (process.wait(timeout=PATIENCE), "Nothing was made" in said, "sent" in said) == (130, True, False), said
 
 
+def root_keys(shell: Shell, folder: Path) -> dict[str, list[str]]:
+    """Have each root officer make a key for each realm; return the public halves by officer, in the realms' order."""
+    held: dict[str, list[str]] = {name: [] for name in WORDS}
+    for name, realm in itertools.product(WORDS, REALMS):
+        sealed = seal_seed(new_seed(), WORDS[name])
+        write_key(folder / f"{name}.{realm}.nk", sealed.to_bytes().strip())
+        held[name].append(sealed.public_key)
+    (folder / "passphrase").write_text(WORDS["cao"] + "\n")
+    (folder / "cao.live.nk").unlink()
+    make = ["keys", "make", str(folder / "cao.live.nk"), "--passphrase-file", str(folder / "passphrase")]
+    held["cao"][0] = shell.json(*make).body["key"]
+    assert shell.json(*make).code == "key.exists"
+    return held
+
+
 def test_a_city_on_root_keys_that_their_owners_hold(tmp_path: Path) -> None:
     """Nothing secret of a person is made; the city starts when both have signed, and then their keys open it."""
-    held, shell = {}, Shell()
-    for name, words in WORDS.items():
-        (tmp_path / name).write_text(words + "\n")
-        file = str(tmp_path / f"{name}.nk")
-        held[name] = shell.json("keys", "make", file, "--passphrase-file", str(tmp_path / name)).body["key"]
-        assert shell.json("keys", "make", file, "--passphrase-file", str(tmp_path / name)).code == "key.exists"
-    roots = [word for name, key in held.items() for word in ("--root", f"{name}={key}")]
-    for wrong in (roots[:2], [*roots, *roots[:2]], [*roots[:2], "--root", f"mcpe={held['cao']}"], [*roots, "--demo"]):
-        assert shell.json("init", str(tmp_path / "ville"), *wrong).code == "init.root"
-    assert shell.json("init", str(tmp_path / "ville"), "--root", "cao=U1").code == "key.public"
-    status, said = talk(shell, ["init", str(tmp_path / "ville"), *roots], ANSWERS)
+    shell = Shell()
+    held = root_keys(shell, tmp_path)
+    cao, mcpe = (["--root", f"{name}={','.join(keys)}"] for name, keys in held.items())
+    assert shell.json("init", str(tmp_path / "ville"), *cao).code == "init.root"
+    status, said = talk(shell, ["init", str(tmp_path / "ville"), *cao, *mcpe], ANSWERS)
     assert (status, "typed by" in said, "onevoice root sign" in said) == (0, False, True), said
     city, here = load_city(tmp_path / "ville"), Shell(tmp_path / "ville")
     people = [path for path in (city.folder / "keys").rglob("*.nk") if not {"services", "provision"} & {*path.parts}]
     assert {path.stem for path in people} == {flow.DOCTOR}
-    assert city.authority.root_keys == tuple(held.values())
     with pytest.raises(Unproven, match="has 0 of 2 signatures by root keys"):
         read_manifest(city)
-    manifest = str(city.manifest_path)
-    for name, words in WORDS.items():
-        sign = ["root", "sign", manifest, "--key", str(tmp_path / f"{name}.nk")]
-        status, said = talk(shell, sign, {"Passphrase": words})
-        assert (status, f"{name}  {name}  signed" in said) == (0, True), said
-        assert ("has not signed" in said) is (name == "cao")
-        if name == "cao":
-            assert "1 of 2 signatures" in here.json("provision").body["error"]["message"]
-    assert {one.id for one in read_manifest(city).officers if one.public_key} == {"cao", "mcpe"}
+    for at, realm in enumerate(REALMS):
+        city = load_city(tmp_path / "ville", realm)
+        assert city.authority.root_keys == tuple(keys[at] for keys in held.values())
+        for name, words in WORDS.items():
+            sign = ["root", "sign", str(city.manifest_path), "--key", str(tmp_path / f"{name}.{realm}.nk")]
+            status, said = talk(shell, sign, {"[y/N]": "y", "Passphrase": words})
+            assert (status, f"is signed by {name if name == 'cao' else 'cao, mcpe'};" in said) == (0, True), said
+            if (name, realm) == ("cao", "live"):
+                assert "1 of 2 signatures" in here.json("provision").body["error"]["message"]
+        assert {one.id for one in read_manifest(city).officers if one.public_key} == {"cao", "mcpe"}
+
+    process, _ = raise_city(here, free_port())
+    try:
+        shutil.copy(tmp_path / "cao.live.nk", load_city(tmp_path / "ville").key_path("cao"))
+        status, said = talk(here, ["hold", "on", "--as", "cao"], {"Passphrase": WORDS["cao"], "[y/N]": "y"})
+        assert status == 0, said
+    finally:
+        lower_city(process)
+
+
+def test_a_root_key_signs_what_its_owner_has_read(tmp_path: Path) -> None:
+    """Each officer's code and the record's key are shown, and nothing is written before a yes, nor by a program."""
+    seeds = {f"{name}.{realm}": new_seed() for realm in REALMS for name in WORDS}
+    keys = {name: Signer(seed).public_key for name, seed in seeds.items()}
+    write_key(tmp_path / "cao.nk", seeds["cao.live"])
+    held = {realm: {name: keys[f"{name}.{realm}"] for name in WORDS} for realm in REALMS}
+    city = make_city(tmp_path / "city", demo_plan(), held=held)
+    sign = ["root", "sign", str(city.manifest_path), "--key", str(tmp_path / "cao.nk")]
+    before = city.manifest_path.read_bytes()
+    done = Shell().json(*sign)
+    assert (done.status, done.code) == (2, "confirm.needed")
+    status, said = talk(Shell(), sign, {"[y/N]": "n"})
+    assert status == 2, said
+    assert city.manifest_path.read_bytes() == before, "what was not agreed to is not written"
+    shown = said.partition("[y/N]")[0]
+    assert "[y/N]" in said
+    for name in WORDS:
+        [row] = [line for line in shown.splitlines() if line.startswith(f"  officer  {name}  ")]
+        assert row.endswith(f"  {name}  key {short_code(keys[f'{name}.live'])}, has not signed"), row
+    audit_key = city.authority.audit_key
+    assert audit_key is not None
+    assert f"seals the record  key {short_code(audit_key)}" in shown
+    assert "threshold  2 sign it" in shown
+    assert all(f"  officer  {one.id}  " in shown for one in demo_plan().officers)
+    status, said = talk(Shell(), sign, {"[y/N]": "y"})
+    assert (status, "is signed by cao; it takes 2." in said) == (0, True), said
 
 
 def test_a_stranger_signs_no_manifest(tmp_path: Path) -> None:
     shell, seed = Shell(), new_seed()
     write_key(tmp_path / "x.nk", seed)
     key = Signer(seed).public_key
-    make_city(tmp_path / "city", demo_plan(), held={"cao": key, "mcpe": Signer(new_seed()).public_key})
+    others = [Signer(new_seed()).public_key for _ in range(3)]
+    live, exercise = {"cao": key, "mcpe": others[0]}, {"cao": others[1], "mcpe": others[2]}
+    make_city(tmp_path / "city", demo_plan(), held={"live": live, "exercise": exercise})
     manifest = tmp_path / "city" / "authority" / "manifest.live.json"
     write_key(tmp_path / "y.nk", new_seed())
     before = manifest.read_bytes()
-    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "y.nk")).code == "root.stranger"
+    sign = ("root", "sign", "--yes", "--key")
+    assert shell.json(*sign, str(tmp_path / "y.nk"), str(manifest)).code == "root.stranger"
     assert manifest.read_bytes() == before
-    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "x.nk")).body["signed"] == [key]
+    assert shell.json(*sign, str(tmp_path / "x.nk"), str(manifest)).body["signed"] == [key]
     manifest.write_bytes(before.replace(b'"payload":"', b'"payload":"AAAA'))
-    assert shell.json("root", "sign", str(manifest), "--key", str(tmp_path / "x.nk")).code == "manifest.malformed"
-    assert shell.json("root", "sign", str(tmp_path), "--key", str(tmp_path / "x.nk")).code == "manifest.missing"
+    assert shell.json(*sign, str(tmp_path / "x.nk"), str(manifest)).code == "manifest.malformed"
+    assert shell.json(*sign, str(tmp_path / "x.nk"), str(tmp_path)).code == "manifest.missing"
 
 
 @pytest.mark.parametrize("broker", ["tls://nats.example:99999", "http://nats.example", "tls://"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import time
 import urllib.request
 import uuid
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import ONEVOICE, Shell
 from tests.cli.messages import FIRE, LINK, findings, request, words
 from tests.support.mission import PATIENCE
 
@@ -175,6 +176,19 @@ def test_show_for_people(city: Shell) -> None:
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
 
 
+def unread(city: Shell, *command: str) -> tuple[int, bytes]:
+    """How a command ends whose answer nobody reads (``| head``), and what it says of that."""
+    process = subprocess.Popen(
+        [*ONEVOICE, *command], env=city.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        said = process.stderr.read()
+    return process.wait(timeout=PATIENCE), said
+
+
 def test_what_is_so_already_is_said_and_nothing_is_written(city: Shell) -> None:
     request_id = request(city)
     assert city.json("withdraw", request_id, "--as", "clerk").status == 0
@@ -182,8 +196,10 @@ def test_what_is_so_already_is_said_and_nothing_is_written(city: Shell) -> None:
     again = city("withdraw", request_id, "--as", "clerk")
     assert (again.status, "withdrawn already. Nothing was written." in again.out) == (0, True)
     assert city.json("eoc", "status").body["control_seq"] == revision
+    assert unread(city, "withdraw", request_id, "--as", "clerk") == (0, b"")
 
     published = city.json("publish", words(), *FIRE, "--as", "fire-publisher", "--yes").body["request_id"]
     late = city("approve", published, "--as", "mcpe")
     assert (late.status, "posted everywhere already. Nothing was written." in late.out) == (0, True)
     assert city.json("status", published).body["verdict"]["approved_by"] == ["fire-publisher"]
+    assert unread(city, "approve", published, "--as", "mcpe") == (0, b"")

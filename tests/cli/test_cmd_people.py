@@ -177,22 +177,24 @@ def test_an_enrolment_keeps_what_is_there(city: Shell, home: Path) -> None:
 
 def test_the_root_is_renewed_by_old_and_new_keys(city: Shell, home: Path) -> None:
     """A spare root key on another machine; the old ones and the new one sign the file in turn."""
-    file = str(home / "next.root")
+    assert city.folder is not None
+    file, signer = str(home / "next.root"), load_key(city.folder / "keys" / "cao.nk")
     spare, made = enrolled(city, home, "spare")
     drafted = city.json("root", "renew", file, "--add", made["key"], "--days", "400").body
     assert (drafted["version"], drafted["signed"], len(drafted["root_keys"])) == (2, [], 3)
     assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.unsigned"
-    assert city.json("root", "sign", file, "--as", "cao").status == 0
+    assert city.json("root", "sign", file, "--as", "cao").code == "confirm.needed", "nobody signs it unread"
+    assert city.json("root", "sign", file, "--yes", "--as", "cao").body["signed"] == [signer.public_key]
     assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.signature"
     assert spare("unlock", "--for", "1h", "--passphrase-file", str(home / "passphrase")).status == 0
-    assert spare.json("root", "sign", file, "--as", "spare").status == 0
-    assert len(city.json("root", "sign", file, "--as", "mcpe").body["signed"]) == 3
+    assert spare.json("root", "sign", file, "--yes", "--as", "spare").status == 0
+    assert len(city.json("root", "sign", file, "--yes", "--as", "mcpe").body["signed"]) == 3
     assert city.json("root", "submit", file, "--as", "mcpe").body["version"] == 2
     assert city.json("root", "submit", file, "--as", "mcpe").code == "renewal.version"
     shown = city.json("settings", "show").body
     assert (shown["version"], len(shown["root_keys"])) == (2, 3)
     (home / "next.root").write_text("{}")
-    assert city.json("root", "sign", file, "--as", "cao").code == "renewal.unreadable"
+    assert city.json("root", "sign", file, "--yes", "--as", "cao").code == "renewal.unreadable"
     assert city.json("root", "renew", file, "--threshold", "4").code == "renewal.threshold"
 
 

@@ -125,9 +125,9 @@ class Desk:
         """Sign an order to the registry and send it."""
         return await self.order(action, subjects.DESK_REGISTRY_ORDER, **changes)
 
-    async def board(self, query: str, request_id: str | None = None) -> dict[str, Any]:
+    async def board(self, query: str, request_id: str | None = None, **more: Any) -> dict[str, Any]:
         """Ask the board, which answers once it has folded what is in the ledger now."""
-        question = BoardQuery(query=query, request_id=request_id, at_least=await self.newest() or None)
+        question = BoardQuery(query=query, request_id=request_id, at_least=await self.newest() or None, **more)
 
         async def answered() -> dict[str, Any] | None:
             answer = await self.ask(subjects.DESK_BOARD_QUERY, question)

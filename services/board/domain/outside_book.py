@@ -1,12 +1,12 @@
 """Which posts did not come through the gate, and which of them an officer has seen. Pure.
 
-What is acknowledged leaves memory; the ledger keeps it.
+What is acknowledged leaves memory but for its id; the ledger keeps it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,13 +23,21 @@ _FOR_EVER = timedelta(days=3_650)
 
 @dataclass
 class OutsideBook:
-    """The open outside posts by their id, in the ledger's order."""
+    """The outside posts by their id, in the ledger's order: those that are open, with ``whole`` all of them.
+
+    The first entry of an id is the post, and the first genuine acknowledgement of it counts. What is not readable,
+    genuine or in its place is let be: whoever holds a service's key can write it.
+    """
 
     posts: dict[str, OutsideView] = field(default_factory=dict)
+    whole: bool = False
+    _seen: set[str] = field(default_factory=set)
 
     def take(self, entry: Entry, control: ControlState) -> None:
-        """Take in an outside post or an acknowledgement; what is not readable, genuine or in its place is let be."""
+        """Take in an outside post or an acknowledgement."""
         _, kind, profile, name = entry.subject.split(".")
+        if name in self._seen:
+            return
         try:
             if kind == "outside":
                 post = parse(OutsidePost, entry.data)
@@ -40,8 +48,19 @@ class OutsideBook:
         except ValueError:
             return
         known = self.posts.get(name)
-        if known is not None and answered(known, event, entry, control) is not None:
+        now = answered(known, event, entry, control) if known is not None else None
+        if now is None:
+            return
+        self._seen.add(name)
+        if self.whole:
+            self.posts[name] = now
+        else:
             del self.posts[name]
+
+    def take_all(self, entries: Iterable[Entry], control: ControlState) -> None:
+        """Take in entries of any order, as the ledger has them."""
+        for entry in sorted(entries, key=lambda entry: entry.seq):
+            self.take(entry, control)
 
     def waiting(self) -> Iterator[Waiting]:
         """Yield what waits for an officer, as a notice tells it."""

@@ -24,6 +24,7 @@ from services.kernel.base.city import City
 from services.kernel.base.errors import BadInput, Exit
 
 if TYPE_CHECKING:
+    from schemas.events.authority import Realm
     from services.provision import CityPlan
 
 app = group("The city folder, and running it.")
@@ -36,7 +37,11 @@ def init(
     demo: Annotated[bool, typer.Option("--demo", help="Make the demonstration city; asks nothing.")] = False,
     root: Annotated[
         list[str] | None,
-        typer.Option("--root", metavar="OFFICER=KEY", help="A root key that its owner holds: public half; once each."),
+        typer.Option(
+            "--root",
+            metavar="OFFICER=LIVE,EXERCISE",
+            help="Root keys that their owner holds: public halves; once each.",
+        ),
     ] = None,
 ) -> int:
     """Make a city folder: settings, officers, keys, profiles.
@@ -44,13 +49,14 @@ def init(
     Without --demo it asks for names, accounts, time zone, languages and where the broker is; the answer < goes back to
     the question before. Then the cao and the mcpe each choose a passphrase for their root key; nobody else's key is
     made here: people enrol on their own machines. An existing folder is never overwritten.
-    With --root cao=KEY and --root mcpe=KEY no person's key is made here at all: each made theirs (onevoice keys make),
-    and signs both manifests in authority/ with it (onevoice root sign FILE --key KEY) before the city starts.
+    With --root cao=LIVE,EXERCISE and --root mcpe=LIVE,EXERCISE no person's key is made here at all: each made two, a
+    key for each realm (onevoice keys make FILE), and signs the realm's manifest in authority/ with it before the city
+    starts (onevoice root sign FILE --key KEY).
     """
     from services.provision import ROOTS, check_new, demo_plan, interactive_plan, make_city, store_for
 
     sent.means_stopped("Stopped. Nothing was made.")
-    held = _held_roots(root or [], demo=demo)
+    held = held_roots(root or [], demo=demo)
     check_new(folder)
     if not demo and not confirm.interactive():
         raise BadInput("confirm.needed", "init asks questions, and there is no terminal", "onevoice init --demo DIR")
@@ -164,32 +170,39 @@ def provision(desk: Invocation) -> int:
     return Exit.DONE
 
 
-def _held_roots(said: list[str], *, demo: bool) -> dict[str, str]:
-    """Return the public root keys by their officers; empty where none was given.
+def held_roots(said: list[str], *, demo: bool) -> dict[Realm, dict[str, str]]:
+    """Return each realm's public root keys by their officers; empty where none was given.
 
     Raises:
         BadInput: ``init.root``, ``key.public``.
     """
-    from services.provision import ROOTS
+    from services.provision import REALMS, ROOTS
 
     if not said:
         return {}
     pairs = [one.partition("=") for one in said]
-    held = {name.strip(): public_key(key, "--root") for name, _, key in pairs}
-    if demo or len(held) < len(said) or set(held) != set(ROOTS) or len(set(held.values())) < len(held):
-        raise BadInput(
-            "init.root",
-            f"--root is given once for each of {' and '.join(ROOTS)}, each with its own key, and not with --demo",
-            "onevoice init DIR --root cao=KEY --root mcpe=KEY; onevoice keys make FILE makes one",
-        )
-    return {name: held[name] for name in ROOTS}
+    held = {name.strip(): [public_key(key, "--root") for key in keys.split(",")] for name, _, keys in pairs}
+    hint = f"onevoice init DIR {' '.join(f'--root {root}=LIVE,EXERCISE' for root in ROOTS)}; "
+    hint += "onevoice keys make FILE makes a key"
+    each = len(held) == len(said) and set(held) == set(ROOTS)
+    if demo or not each or any(len(keys) != len(REALMS) for keys in held.values()):
+        what = f"--root is given once for each of {' and '.join(ROOTS)}, with two keys, and not with --demo"
+        raise BadInput("init.root", f"{what}: the officer's key for live, a comma, the one for the exercise", hint)
+    keys = [key for of_one in held.values() for key in of_one]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        what = f"the key {twice} stands there twice; the broker tells officers and realms by their keys"
+        raise BadInput("init.root", f"{what}, so it takes four different ones", hint)
+    return {realm: {root: held[root][at] for root in ROOTS} for at, realm in enumerate(REALMS)}
 
 
 def _to_sign(city: City) -> list[str]:
-    manifests = sorted(city.manifest_path.parent.glob("manifest.*.json"))
+    from services.provision import REALMS
+
+    files = {f"{realm.upper()}-KEY": city.manifest_path.with_name(f"manifest.{realm}.json") for realm in REALMS}
     return [
-        "  keys      no person's key is here; each owner of a root key signs both, and then the city starts:",
-        *(f"            onevoice root sign {path} --key THEIR-KEY" for path in manifests),
+        "  keys      no person's key is here; the owners of the root keys both sign both, and then the city starts:",
+        *(f"            onevoice root sign {path} --key {key}" for key, path in files.items()),
     ]
 
 

@@ -77,7 +77,10 @@ def make(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the new key goes, under a passphrase.")],
     passphrase_file: PassphraseFile = None,
 ) -> int:
-    """Make a root key on your own machine, before there is a city: onevoice init --root takes its public half."""
+    """Make a root key on your own machine, before there is a city; it takes one for each realm.
+
+    onevoice init --root takes their public halves.
+    """
     if file.exists():
         raise BadInput("key.exists", f"there is {file} already; a key is never overwritten", "name another file")
     seed = new_seed()

@@ -27,8 +27,9 @@ async def seal(
 ) -> int:
     """Seal the profiles' credentials with a key that lies elsewhere; a key's file is made if it is missing.
 
-    Afterwards a copy of the city folder posts nowhere. Another key seals all anew. Exit status 2 when one of the files
-    could not be sealed: its old key stays named.
+    Afterwards a copy of the city folder posts nowhere. The fan-out has to reach the key by the same reference: its unit
+    sees a file below /etc, a container only what is mounted. Another key seals all anew. Exit status 2 when one of the
+    files could not be sealed: its old key stays named.
     """
     from services.desk.connect.sealing import seal_all
 
@@ -53,4 +54,15 @@ def _draw(out: Console, done: SealedFolder, key: str) -> None:
     out.print(Text(f"{len(done.sealed)} files are sealed, {len(done.elsewhere)} say where their credential is."))
     for name, why in done.failed:
         out.print(Text(f"{name} is not sealed anew: {why}", style="red"))
+    out.print(Text(_reach(key), style="yellow"))
     out.print(Text("The services read them at once, without a restart: onevoice profiles check", style="dim"))
+
+
+def _reach(key: str) -> str:
+    """Return what the fan-out needs, without which it posts nothing any more."""
+    kind, _, name = key.partition(":")
+    if kind == "env":
+        return f"The fan-out needs {name} in its own environment, or it posts nothing."
+    if kind == "exec":
+        return f"The fan-out runs this command itself: where {name.split()[0]} is not there for it, it posts nothing."
+    return f"The fan-out needs {name} where it runs: in a container it has to be mounted, or nothing is posted."

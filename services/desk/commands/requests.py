@@ -13,7 +13,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.desk import ApprovalReply, RequestView
 from schemas.events.requests import Request
-from services.desk import confirm, options, session, statements
+from services.desk import confirm, options, sent, session, statements
 from services.desk.app import Invocation, command, group
 from services.desk.connection.changes import Watch, of_request
 from services.desk.connection.follow import fetch, follow, landing
@@ -189,6 +189,7 @@ async def status(
 
 
 def _nothing_written(desk: Invocation, view: RequestView, why: str) -> int:
+    sent.only_looks()
     desk.answer(outcome.request_json(view), lambda out: out.print(Text(f"{why} Nothing was written.")))
     return Exit.DONE
 

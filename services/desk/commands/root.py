@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
-from rich.console import Console
 from rich.text import Text
 
 from schemas import subjects
 from schemas.canonical import StrictJsonError
 from schemas.events.authority import Renewal
 from schemas.events.desk import OrderReply
-from schemas.events.envelope import MANIFEST_TYPE, RENEWAL_TYPE, Envelope, Signature
+from schemas.events.envelope import RENEWAL_TYPE, Envelope, Signature
 from schemas.events.passkeys import Assertion
-from services.desk import options, people, session
+from services.desk import confirm, options, people, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.authority import ask_authority
+from services.desk.keys.code import short_code
 from services.desk.keys.opening import open_key_file, open_keys
+from services.desk.views import authority as views
+from services.desk.views.output import people_console
 from services.desk.words import public_key
-from services.kernel.authority.manifest_file import with_signature
+from services.kernel.authority.manifest_file import ManifestDraft, read_draft
 from services.kernel.authority.signing import Signer, seal, verified_by
 from services.kernel.base.clock import SystemClock
 from services.kernel.base.errors import BadInput, Exit, first_fault
@@ -90,62 +92,77 @@ async def renew(
 
 
 @command(app, "sign", "onevoice root sign next.root --as cao\nonevoice root sign manifest.live.json --key cao.nk")
-def sign(
+async def sign(
     desk: Invocation,
     file: File,
     as_: options.ActsAs = None,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="Your key by its file, where you have no city yet.")
     ] = None,
+    yes: options.Yes = False,
 ) -> int:
-    """Sign a renewal, or a new city's first manifest, with your key; the city need not be up."""
-    signer = open_key_file(key) if key else _signer(desk, as_)
-    if _sign_manifest(desk, file, signer):
+    """Sign a renewal, or a new city's first manifest, with your key; the city need not be up.
+
+    It shows first what the file gives to whom, with the code of each key: compare these with their owners, by
+    telephone. Nothing is written before you say yes.
+    """
+    sent.means_stopped("Stopped. Nothing was signed.")
+    talk = people_console(desk.as_json)
+    first = _read_first(file)
+    if first is not None:
+        views.first_manifest(talk, first.manifest, first.signed_by())
+        await confirm.signing(f"This signs what gives {first.manifest.city} its officers", yes)
+        _sign_first(desk, file, first, _signer(desk, as_, key))
         return Exit.DONE
     draft = _read(file)
+    views.renewal(talk, draft.renewal, _signed(draft))
+    await confirm.signing("This signs what renews the city's root", yes)
+    signer = _signer(desk, as_, key)
     made = seal(RENEWAL_TYPE, draft.renewal, (signer,))
     others = [one for one in _signatures(draft) if one.keyid != signer.public_key]
     signed = RenewalFile(
         renewal=draft.renewal, envelope=made.model_copy(update={"signatures": (*others, *made.signatures)})
     )
     _write(file, signed)
-    _show(desk, file, signed)
+    count = Text(f"{file} has {len(_signed(signed))} signatures.")
+    desk.answer(_as_json(file, signed), lambda out: out.print(count, soft_wrap=True))
     return Exit.DONE
 
 
-def _signer(desk: Invocation, as_: str | None) -> Signer:
+def _signer(desk: Invocation, as_: str | None, key: Path | None) -> Signer:
+    if key is not None:
+        return open_key_file(key)
     city = desk.city()
     return open_keys(city, people.acting(as_, city)).signing
 
 
-def _sign_manifest(desk: Invocation, file: Path, signer: Signer) -> bool:
-    """Sign a manifest that begins a city, after showing what it gives to whom; false for another file."""
+def _read_first(file: Path) -> ManifestDraft | None:
+    """Read a manifest that begins a city; None for another file."""
     try:
-        found = with_signature(file.read_bytes().strip(), signer)
+        return read_draft(file.read_bytes().strip())
     except OSError as error:
         raise BadInput("manifest.missing", f"{file} cannot be read: {error.strerror}", "name its file") from error
-    if found is None:
-        return False
-    manifest, envelope = found
-    roots = [one.public_key for one in manifest.officers if one.public_key]
-    if signer.public_key not in roots:
+
+
+def _sign_first(desk: Invocation, file: Path, first: ManifestDraft, signer: Signer) -> None:
+    """Sign a manifest that begins a city, write it, and say who has signed."""
+    manifest = first.manifest
+    keys = {one.public_key: one.id for one in manifest.officers if one.public_key}
+    if signer.public_key not in keys:
         raise BadInput(
             "root.stranger",
-            f"{signer.public_key} is no key of this manifest; it has {', '.join(roots) or 'none'}",
-            "take the key that onevoice init was given: --key FILE",
+            f"{signer.public_key} is no key of this manifest; it has {', '.join(keys) or 'none'}",
+            f"take the key that onevoice init was given for the realm {manifest.realm}: --key FILE",
         )
-    _put(file, envelope.to_bytes() + b"\n")
-    signed = sorted(verified_by(envelope, MANIFEST_TYPE))
-
-    def draw(out: Console) -> None:
-        out.print(Text(f"The first manifest of {manifest.city}, realm {manifest.realm}, in {file}"))
-        for one in manifest.officers:
-            said = "signed" if one.public_key in signed else "has not signed" if one.public_key else "enrols later"
-            roles = ", ".join(str(grant.role) for grant in one.grants)
-            out.print(Text(f"  {one.id}  {roles}  {said}"), soft_wrap=True)
-
-    desk.answer({"file": str(file), "realm": manifest.realm, "signed": signed}, draw)
-    return True
+    made = first.with_signature(signer)
+    if made.envelope is not None:
+        _put(file, made.envelope.to_bytes() + b"\n")
+    signed = sorted(made.signed_by())
+    names = ", ".join(sorted(keys[key] for key in signed if key in keys))
+    said = Text(f"{file} is signed by {names}; it takes {manifest.threshold}.")
+    codes = {one: short_code(key) for key, one in keys.items()}
+    answer = {"file": str(file), "realm": manifest.realm, "signed": signed, "codes": codes}
+    desk.answer(answer, lambda out: out.print(said, soft_wrap=True))
 
 
 @command(app, "submit", "onevoice root submit next.root --as mcpe")
@@ -166,20 +183,16 @@ def _signatures(draft: RenewalFile) -> tuple[Signature | Assertion, ...]:
     return draft.envelope.signatures if draft.envelope else ()
 
 
+def _signed(draft: RenewalFile) -> frozenset[str]:
+    return verified_by(draft.envelope, RENEWAL_TYPE) if draft.envelope else frozenset()
+
+
 def _show(desk: Invocation, file: Path, draft: RenewalFile) -> None:
-    renewal = draft.renewal
-    signed = sorted(verified_by(draft.envelope, RENEWAL_TYPE)) if draft.envelope else []
+    desk.answer(_as_json(file, draft), lambda out: views.renewal(out, draft.renewal, _signed(draft)))
 
-    def draw(out: Console) -> None:
-        out.print(Text(f"Version {renewal.version} of the root, until {renewal.expires_at:%Y-%m-%d}, in {file}"))
-        for key in renewal.root_keys:
-            out.print(Text(f"  {key}  {'signed' if key in signed else 'has not signed'}"), soft_wrap=True)
-        if renewal.audit_key is not None:
-            out.print(Text(f"  {renewal.audit_key}  seals the record from then on"), soft_wrap=True)
-        out.print(Text(f"It takes {renewal.threshold} of these, and a threshold of the keys in force.", style="dim"))
 
-    said = {"file": str(file), "signed": signed, **renewal.model_dump(mode="json")}
-    desk.answer(said, draw)
+def _as_json(file: Path, draft: RenewalFile) -> dict[str, Any]:
+    return {"file": str(file), "signed": sorted(_signed(draft)), **draft.renewal.model_dump(mode="json")}
 
 
 def _read(file: Path) -> RenewalFile:

@@ -8,7 +8,7 @@ from rich.text import Text
 from schemas import subjects
 from schemas.events.control import Withdraw
 from schemas.events.desk import RequestView
-from services.desk import confirm, options, session
+from services.desk import confirm, options, sent, session
 from services.desk.app import Invocation, command, group
 from services.desk.commands.following import follow_up
 from services.desk.connection.follow import fetch
@@ -38,7 +38,9 @@ async def withdraw(
         view = await fetch(here.link, request_id)
         whole_id, control_seq = view.request.request_id, None
         # Once withdrawn, or posted everywhere, it stays so for ever: no order is needed, however old this answer is.
-        if not (view.withdrawn or _everywhere(view)):
+        if view.withdrawn or _everywhere(view):
+            sent.only_looks()
+        else:
             control_seq = (
                 await here.order(subjects.DESK_EOC_ORDER, Withdraw(request_id=whole_id, reason=reason))
             ).control_seq

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,14 @@ from services.fanout.connectors.http import Answer, Endpoint, Http
 from services.kernel.base.errors import BadInput, Unreachable
 
 SECONDS = 20.0
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def lasting(said: object) -> int | None:
+    """Return what a platform gives as a time in seconds, a number or its digits; None for anything else."""
+    digits = str(said) if isinstance(said, int | str) and not isinstance(said, bool) else ""
+    return int(digits) if _SECONDS.fullmatch(digits) else None
 
 
 class Calls:
@@ -72,6 +80,14 @@ class Calls:
             return str(found)
         if not isinstance(found, str) or not found:
             message = f"{self._platform} answers {what} without {name}"
+            raise Unreachable("connect.unreachable", message, "try again; nothing was stored")
+        return found
+
+    def seconds(self, body: Mapping[str, Any], name: str, what: str) -> int:
+        """Return a field of an answer that says how long something lasts; raises as ``text``, for odd words too."""
+        found = lasting(body.get(name))
+        if found is None:
+            message = f"{self._platform} answers {what} without {name} in seconds"
             raise Unreachable("connect.unreachable", message, "try again; nothing was stored")
         return found
 

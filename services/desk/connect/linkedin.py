@@ -7,6 +7,7 @@ import secrets
 from datetime import timedelta
 
 from services.desk.connect.asked import Asked
+from services.desk.connect.calls import lasting
 from services.desk.connect.consent import lacking, with_query, without_answers
 from services.desk.connect.person import Access
 from services.fanout.connectors.linkedin.renewal import Application
@@ -35,14 +36,14 @@ async def connect(asked: Asked) -> Access:
     granted = tuple(re.split(r"[ ,]+", str(answer.get("scope", ""))))
     lacking(RIGHTS, granted)
     expires = SystemClock().now().replace(microsecond=0)
-    expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
+    expires += timedelta(seconds=calls.seconds(answer, "expires_in", "the code"))
     page, refresh = await _page(asked, token), answer.get("refresh_token")
     remarks = without_answers(ANSWERS, granted)
     if not isinstance(refresh, str) or not refresh:
         return Access(token, page, granted, expires, remarks)
     calls.hide(refresh)
     # The year begins with the login, and no renewal makes it longer.
-    days = int(answer.get("refresh_token_expires_in") or 0) // 86_400
+    days = (lasting(answer.get("refresh_token_expires_in")) or 0) // 86_400
     remarks += (f"it is renewed by itself for {days} days",) if days else ()
     return Access(token, page, granted, expires, remarks, Application(client, secret, refresh).kept())
 

@@ -33,7 +33,7 @@ async def connect(asked: Asked) -> Access:
     granted = tuple(str(answer.get("scope", "")).split())
     lacking(SCOPES, granted)
     expires = SystemClock().now().replace(microsecond=0)
-    expires += timedelta(seconds=int(calls.text(answer, "expires_in", "the code")))
+    expires += timedelta(seconds=calls.seconds(answer, "expires_in", "the code"))
     me = await calls.json("whose token it is", "GET", section.server, "/external/api/partner/v1/me/", token=token)
     agency = str(me.get("agency_id") or "")
     if not agency:

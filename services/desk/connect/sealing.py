@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.desk.connect.renewing import nothing_renewed
 from services.fanout.connectors.keeping import seal_in_place
 from services.fanout.connectors.sealing import MOST_KEYS, new_key, sealing_path
 from services.fanout.connectors.tokens import TokenFault, is_reference, key_references, keys_of
@@ -34,17 +35,19 @@ def seal_all(city: City, reference: str) -> SealedFolder:
 
     Raises:
         BadInput: ``seal.key``: it is no reference, lies in the city folder, or cannot be had; ``seal.disk``.
+        Unreachable: ``credentials.busy``.
     """
     folder = city.folder / "secrets" / city.realm
     if not folder.is_dir():
         raise BadInput("seal.folder", f"there are no credentials at {folder}", "run it where the city runs")
     try:
         made = _check_key(city, reference)
-        before = [one for one in key_references(folder) if one != reference][: MOST_KEYS - 1]
-        _name(folder, [reference, *before])
-        done = _seal(folder)
-        if not done.failed:
-            _name(folder, [reference])
+        with nothing_renewed(city):
+            before = [one for one in key_references(folder) if one != reference][: MOST_KEYS - 1]
+            _name(folder, [reference, *before])
+            done = _seal(folder)
+            if not done.failed:
+                _name(folder, [reference])
     except TokenFault as fault:
         raise BadInput("seal.key", str(fault), _FORMS) from None
     except OSError as error:
@@ -78,7 +81,6 @@ def _seal(folder: Path) -> SealedFolder:
     for path in sorted([*folder.glob("*.token"), *folder.glob("*.renewal")]):
         try:
             (sealed if seal_in_place(path) else elsewhere).append(path.name)
-            _give_to_owner(path, folder)
         except TokenFault as fault:
             failed.append((path.name, str(fault)))
     return SealedFolder(tuple(sealed), tuple(elsewhere), tuple(failed), made=False)

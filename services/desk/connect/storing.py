@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.events.authority import Profile, Realm
 from services.desk.city.wall import held_by
 from services.desk.connect.person import Access
+from services.desk.connect.renewing import nothing_renewed
 from services.fanout.connectors.contract import Cause
 from services.fanout.connectors.keeping import keep_credential
 from services.fanout.connectors.registry import connectors
@@ -96,10 +97,12 @@ def keep(city: City, profile: str, access: Access) -> Path:
 
     Raises:
         BadInput: ``connect.disk``; ``connect.key``: the key that seals it cannot be had.
+        Unreachable: ``credentials.busy``.
     """
     path = city.token_path(profile)
     try:
-        keep_credential(path, access.credential, access.expires, access.renews)
+        with nothing_renewed(city):
+            keep_credential(path, access.credential, access.expires, access.renews)
     except TokenFault as fault:
         raise BadInput("connect.key", str(fault), "onevoice profiles seal") from None
     except OSError as error:

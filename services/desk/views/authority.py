@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from schemas.events import control as c
-from schemas.events.authority import Grant, Settings
+from schemas.events.authority import Grant, Manifest, Officer, Renewal, Settings
 from schemas.events.desk import AuthorityView, ProposalView
 from services.desk.keys.code import short_code
 from services.desk.views import passkeys
@@ -74,6 +74,46 @@ def proposals(console: Console, found: Sequence[ProposalView]) -> None:
         by = ", ".join(one.asked)
         console.print(Text(f"    asked by {by}; {one.needed} have to; until {local(one.until, now)}", style="dim"))
     console.print(Text("onevoice officers confirm NUMBER, or decline NUMBER", style="dim"))
+
+
+def first_manifest(console: Console, one: Manifest, signed: Set[str]) -> None:
+    """Show what a manifest gives to whom, with the code of each key, as one reads it before signing it."""
+    rows: list[tuple[str, ...]] = [("profile", own.id, f"{own.account} on {own.platform}") for own in one.profiles]
+    rows += settings_lines(one.settings)
+    rows += [("system", system.id, system.name, f"key {short_code(system.public_key)}") for system in one.systems]
+    rows += [("officer", who.id, who.name, _roles(who), _keys_of(who, signed)) for who in one.officers]
+    rows.append(("seals the record", f"key {short_code(one.audit_key)}" if one.audit_key else "nobody"))
+    rows.append(("threshold", f"{one.threshold or 1} sign it, and have to ask for each change of power"))
+    rows.append(("until", f"{one.expires_at:%Y-%m-%d}" if one.expires_at else "without an end"))
+    console.print(Text(f"The first manifest of {' '.join(one.city.split())}, realm {one.realm}"), soft_wrap=True)
+    for row in rows:  # a name with a line break may not look like a row of its own
+        console.print(Text("  " + "  ".join(" ".join(part.split()) for part in row)), soft_wrap=True)
+
+
+def _roles(who: Officer) -> str:
+    return ", ".join(map(_grant, who.grants)) or "no role"
+
+
+def _keys_of(who: Officer, signed: Set[str]) -> str:
+    found = [_key_signed(who.public_key, signed)] if who.public_key else []
+    found += [f"logs in with key {short_code(who.login_key)}"] if who.login_key else []
+    found += [f"passkey {passkeys.words(one)}" for one in who.passkeys or ()]
+    return ", ".join(found) or "no key: enrols later"
+
+
+def renewal(console: Console, one: Renewal, signed: Set[str]) -> None:
+    """Show a renewal of the root, with the code of each key, as one reads it before signing it."""
+    console.print(Text(f"Version {one.version} of the root, realm {one.realm}, until {one.expires_at:%Y-%m-%d}"))
+    for key in one.root_keys:
+        console.print(Text(f"  {key}  {_key_signed(key, signed)}"), soft_wrap=True)
+    if one.audit_key is not None:
+        sealing = f"  {one.audit_key}  key {short_code(one.audit_key)}  seals the record from then on"
+        console.print(Text(sealing), soft_wrap=True)
+    console.print(Text(f"It takes {one.threshold} of these, and a threshold of the keys in force.", style="dim"))
+
+
+def _key_signed(key: str, signed: Set[str]) -> str:
+    return f"key {short_code(key)}, {'signed' if key in signed else 'has not signed'}"
 
 
 def settings_lines(settings: Settings) -> list[tuple[str, str]]:

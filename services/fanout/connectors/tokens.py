@@ -3,7 +3,7 @@
 A file holds the credential, or says where it is: ``env:NAME``, a variable of the service's environment;
 ``file:/path``, another file that nobody else may read (what systemd's LoadCredential or a secret's mount gives); or
 ``exec:/path words``, a secret manager's command that prints it (``token_command``). A credential in the file itself may
-be sealed (``sealing``).
+be sealed (``sealing``). Where fan-out has renewed it, the renewed one counts (``renewed``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ import os
 import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from services.fanout.connectors.renewed import (
+    REFERENCES,
+    RenewedCredential,
+    RenewedFault,
+    is_credential,
+    is_token,
+    read_renewed,
+    renewed_path,
+)
 from services.fanout.connectors.sealing import MOST_KEYS, SEALED, SealFault, read_key, sealing_path, unseal
 from services.fanout.connectors.token_command import CommandFault, known, printed_by
 
-_ENVIRONMENT, _FILE, _COMMAND = _REFERENCES = "env:", "file:", "exec:"
+_ENVIRONMENT, _FILE, _COMMAND = REFERENCES
 _commands = ThreadPoolExecutor(max_workers=32, thread_name_prefix="credentials")
 """Commands wait in threads of their own: one that hangs must not keep a disk's write waiting."""
 
@@ -37,11 +47,19 @@ async def token_of(path: Path) -> str:
     Raises:
         TokenFault: as ``read_token``.
     """
-    held = _held(path)
-    sources = key_references(path.parent) if held.startswith(SEALED) else [held]
+    sources = [_held(path), *key_references(path.parent)]
     if any(one.startswith(_COMMAND) and known(one.removeprefix(_COMMAND)) is None for one in sources):
         return await asyncio.get_running_loop().run_in_executor(_commands, read_token, path)
     return read_token(path)
+
+
+async def renewal_of(path: Path) -> str:
+    """Return what renews a credential as ``read_renewal`` does, beside the event loop.
+
+    Raises:
+        TokenFault: as ``read_token``.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_commands, read_renewal, path)
 
 
 def read_token(path: Path) -> str:
@@ -51,9 +69,45 @@ def read_token(path: Path) -> str:
         TokenFault: it is missing, can be read by others, or holds no token; or what it refers to is or does.
     """
     held = _held(path)
-    if held.startswith(SEALED):
-        return _opened(path, held)
-    return _referred(path, held) if is_reference(held) else held
+    if is_reference(held):
+        return _referred(path, held)
+    renewed = _renewed(path, held)
+    return _in_clear(path, held if renewed is None else renewed.credential)
+
+
+def renewed_of(path: Path) -> RenewedCredential | None:
+    """Return what fan-out renewed of the credential at ``path``, sealed if it is; None: that one counts itself.
+
+    Raises:
+        TokenFault: as ``read_token``.
+    """
+    held = _held(path)
+    return None if is_reference(held) else _renewed(path, held)
+
+
+def read_renewal(path: Path) -> str:
+    """Return what renews the credential at ``path``; empty: nothing does.
+
+    Raises:
+        TokenFault: as ``read_token``.
+    """
+    renewed = renewed_of(path)
+    if renewed is not None and renewed.renews:
+        return _in_clear(path, renewed.renews)
+    beside = renewal_path(path)
+    return read_token(beside) if beside.exists() else ""
+
+
+def _renewed(path: Path, held: str) -> RenewedCredential | None:
+    try:
+        return read_renewed(path, held)
+    except RenewedFault as fault:
+        place = "/".join(renewed_path(path).parts[-5:])
+        raise TokenFault(f"{place} {fault}") from None
+
+
+def _in_clear(path: Path, held: str) -> str:
+    return _opened(path, held) if held.startswith(SEALED) else held
 
 
 def key_of(folder: Path) -> bytes | None:
@@ -77,7 +131,7 @@ def _opened(path: Path, held: str) -> str:
         except TokenFault as fault:
             faults.append(str(fault))
             continue
-        if not _is_token(token) or token.startswith(SEALED):
+        if not is_credential(token) or token.startswith(SEALED):
             raise TokenFault(f"{_shown(path)} does not hold a token")
         return token
     raise TokenFault(faults[0] if faults else f"{_shown(path)} is sealed, and its folder's file sealing names no key")
@@ -124,12 +178,12 @@ def _referred(path: Path, held: str) -> str:
 
 def is_reference(text: str) -> bool:
     """True for what says where a credential is, and is none itself."""
-    return text.startswith(_REFERENCES)
+    return text.startswith(REFERENCES)
 
 
 def _of_environment(name: str) -> str:
     token = os.environ.get(name, "").strip()
-    if not _is_token(token):
+    if not is_token(token):
         raise TokenFault(f"the environment's {name[:80]} holds no token")
     return token
 
@@ -139,13 +193,9 @@ def _of_command(path: Path, words: str) -> str:
         token = printed_by(words)
     except CommandFault as fault:
         raise TokenFault(f"{_shown(path)}: {fault}") from fault
-    if not _is_token(token) or is_reference(token):
+    if not is_token(token) or is_reference(token):
         raise TokenFault(f"{_shown(path)}: its command printed no token")
     return token
-
-
-def _is_token(text: str) -> bool:
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _held(path: Path) -> str:
@@ -164,7 +214,7 @@ def _held(path: Path) -> str:
     if stat.S_IMODE(found.st_mode) & 0o077:
         mode = f"{stat.S_IMODE(found.st_mode):04o}"
         raise TokenFault(f"{_shown(path)} can be read by others (mode {mode}): chmod 600 it")
-    if not _is_token(token.replace(" ", "") if token.startswith(_COMMAND) else token):
+    if not is_token(token.replace(" ", "") if token.startswith(_COMMAND) else token):
         raise TokenFault(f"{_shown(path)} does not hold a token")
     _read[str(path)] = (how, token)
     return token
@@ -190,8 +240,16 @@ def expiry_path(path: Path) -> Path:
     return path.with_suffix(".expires")
 
 
+def held_at(path: Path) -> str:
+    """Return what a credential's file holds, unopened; raises TokenFault."""
+    return _held(path)
+
+
 def expiry_of(path: Path) -> datetime | None:
-    """Return when the credential at ``path`` ends, as ``onevoice profiles connect`` noted it."""
+    """Return when the credential of ``path`` ends, as its renewal or ``onevoice profiles connect`` noted it."""
+    with suppress(TokenFault):
+        if (renewed := renewed_of(path)) is not None:
+            return renewed.expires
     try:
         noted = datetime.fromisoformat(expiry_path(path).read_text(encoding="ascii").strip())
     except (OSError, ValueError):

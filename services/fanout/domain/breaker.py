@@ -2,7 +2,7 @@
 
 It opens after several failures of the host in a row: no connection, no answer, a 5xx. An answer of any other kind, a
 refusal too, is a sign of life and closes it. While it is open deliveries wait without an attempt on record; one at a
-time may try. It is before new attempts only: how an open attempt ended is found out as ever, so a breaker never
+time may try. It holds back new attempts only: how an open attempt ended is found out as ever, so a breaker never
 turns an unknown outcome into a repeat.
 
 A profile that did not fail itself may try at once: the trouble of its neighbours need not be the host's.

@@ -47,7 +47,7 @@ class Situation:
     decided: tuple[tuple[int, Resolution], ...] = ()
 
     def repeated(self, statement: ResolutionStatement) -> int:
-        """Return where the same decision by the same officer is there already, 0 where it does not."""
+        """Return where the same decision by the same officer is there already, 0 where it is not."""
         for seq, known in self.decided:
             said = statement_on_record(known.envelope, ResolutionStatement)
             if said is not None and _gist(said) == _gist(statement):

@@ -1,7 +1,8 @@
-"""Credentials that end are renewed long before, by what their platform gives for that, and stored where they stood.
+"""Credentials that end are renewed long before, by what their platform gives for that.
 
-A person is told only of what cannot be renewed here. The old credential stays good until its own end, so a renewal
-that fails, or a machine whose copy renews its own, harms nobody.
+The new one is kept in a folder of fan-out's own: where the credentials are, it may read and no more. A person is told
+only of what cannot be renewed here. The old credential stays good until its own end, so a renewal that fails, or a
+machine whose copy renews its own, harms nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 from schemas.events.authority import Profile
 from services.fanout.connectors.contract import Connector
-from services.fanout.connectors.keeping import keep_credential
+from services.fanout.connectors.keeping import keep_renewed, renewal_lock
+from services.fanout.connectors.renewed import renewed_path
 from services.fanout.connectors.renewing import NotRenewed, RenewsCredentials
 from services.fanout.connectors.tokens import TokenFault, expiry_of, reference_of, token_of
 from services.fanout.domain.renewal import is_due
@@ -33,7 +35,7 @@ class CredentialRenewal:
     def __init__(self, city: City, clock: Clock, log: Any, connector_of: Callable[[str], Connector | None]) -> None:
         self._city, self._clock, self._log = city, clock, log
         self._connector_of = connector_of
-        self._lock_path = city.var / "website" / city.realm / "renewal.lock"
+        self._lock_path = renewal_lock(city)
         self._tried: dict[str, datetime] = {}
         self.not_renewed: dict[str, str] = {}
 
@@ -90,8 +92,10 @@ class CredentialRenewal:
             old = await token_of(path)
         except TokenFault as fault:
             return str(fault)
-        if not os.access(path.parent, os.W_OK):
-            return "secrets/ cannot be written here: a person connects it again"
+        folder = renewed_path(path).parent
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            return "var/website cannot be written here: a person connects it again"
         async with asyncio.timeout(CALL_SECONDS):
             found = await connector.renew(profile)
         if isinstance(found, NotRenewed):
@@ -99,7 +103,7 @@ class CredentialRenewal:
         if await token_of(path) != old:
             return ""  # a person has connected it meanwhile: that one counts
         try:
-            await asyncio.to_thread(keep_credential, path, found.credential, found.expires, found.renews or None)
+            await asyncio.to_thread(keep_renewed, path, found.credential, found.expires, found.renews)
         except (OSError, TokenFault) as error:
             return f"the new one cannot be stored: {getattr(error, 'strerror', None) or error}"
         return ""

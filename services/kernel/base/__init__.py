@@ -1,1 +1,1 @@
-"""What everything is on: clock, files, errors, logs, the city's settings, and where a crash is tried."""
+"""What everything rests on: clock, files, errors, logs, the city's settings, and where a crash is tried."""

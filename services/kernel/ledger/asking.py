@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 
 ACK_TIMEOUT = 2.0
 """Seconds that one append or read waits for its answer. What was asked when a broker died is never answered: so long
-a service is there at the least."""
+a service stands still at the least."""
 
 TRIES = 7
 """How often it is asked before it counts as unreachable: some 15 s in all, for a cluster takes 5 to choose a leader."""

@@ -57,7 +57,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Ports:
-    """What an instance is on. ``shared``: the projection of another service of this process, instead of its own."""
+    """What an instance stands on. ``shared``: the projection of another service of this process, instead of its own."""
 
     instance: str
     clock: Clock

@@ -35,8 +35,11 @@ from services.provision.city.manifests import read_manifest
 API_SECONDS = 30.0
 """How long one stream or durable may take to be made: on a cluster each has to choose a leader first."""
 
-_NO_ROOM = frozenset({10023, 10047})
-"""The server cannot set a stream's bytes aside (insufficient resources, insufficient storage)."""
+_NOT_SET_ASIDE = 10047
+"""The server cannot set a stream's bytes aside (insufficient storage)."""
+
+_NO_ROOM = frozenset({10023, _NOT_SET_ASIDE})
+"""It has no room: also where its disk is full (insufficient resources), whatever the streams' limits are."""
 
 AGAIN_SECONDS = (0.2, 0.5, 1.0)
 """How long to wait before it is tried again."""
@@ -100,15 +103,26 @@ async def _once(city: City, url: str) -> tuple[ControlState, Provisioned]:
         try:
             return await _make(client, city, done), done
         except APIError as error:
-            if error.err_code not in _NO_ROOM:
-                raise _failed(url, error) from error
-            raise BadInput(
-                "store.small",
-                f"the broker at {url} has no room for the {city.settings.nats.store_gb} GB of the realm {city.realm}",
-                "each realm takes store_gb of three quarters of the disk: write less under [nats] in city.toml",
-            ) from error
+            raise refusal(error, url, city.realm, city.settings.nats.store_gb) from error
         except (nats.errors.Error, TimeoutError) as error:
             raise _failed(url, error) from error
+
+
+def refusal(error: APIError, url: str, realm: str, store_gb: float | None) -> BadInput | Unreachable:
+    """Return what to say of the broker's refusal; ``store_gb``: what the realm's streams may fill, in 10^9 bytes."""
+    if error.err_code not in _NO_ROOM:
+        return _failed(url, error)
+    if error.err_code == _NOT_SET_ASIDE and store_gb is not None:
+        return BadInput(
+            "store.small",
+            f"the broker at {url} has no room for the {store_gb} GB of the realm {realm}",
+            "each realm takes store_gb of three quarters of the disk: write less under [nats] in city.toml",
+        )
+    return Unreachable(
+        "provision.failed",
+        f"the broker at {url} did not make what was asked: its disk has no room left ({error.description})",
+        "free space on the broker's disk, or raise the broker's own limit; to provision again is harmless",
+    )
 
 
 def _failed(url: str, error: Exception) -> Unreachable:

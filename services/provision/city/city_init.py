@@ -100,14 +100,15 @@ def make_city(
     plan: CityPlan,
     clock: Clock | None = None,
     seals: Seals | None = None,
-    held: Mapping[str, str] | None = None,
+    held: Mapping[Realm, Mapping[str, str]] | None = None,
 ) -> City:
     """Make a city folder from a plan and return it (realm live).
 
     Without ``seals`` it holds everybody's keys, in clear: a demonstration. With them it holds those of the roots alone,
     each as its owner's seal makes it; everybody else is in the manifest without a key, and enrols, as systems do.
-    ``held`` maps each root to the public key that its owner holds already: then it holds no person's key, and nobody
-    has signed its manifests yet (``onevoice root sign``).
+    ``held`` maps, for each realm, each root to the public key that its owner holds already; no key is there twice,
+    since a broker tells its users by their keys. Then the city holds no person's key, and nobody has signed its
+    manifests yet (``onevoice root sign``).
 
     Raises:
         BadInput: ``init.not_empty`` when something is there, ``init.unwritable``, ``init.roots`` when the plan
@@ -181,11 +182,16 @@ def _refuse_twice(what: str, names: list[str]) -> None:
 
 
 def _build(
-    folder: Path, final: Path, plan: CityPlan, clock: Clock, seals: Seals | None, held: Mapping[str, str]
+    folder: Path,
+    final: Path,
+    plan: CityPlan,
+    clock: Clock,
+    seals: Seals | None,
+    held: Mapping[Realm, Mapping[str, str]],
 ) -> None:
     for name in ("keys", "secrets", "var"):
         (folder / name).mkdir(mode=0o700)
-    keys = {realm: _RealmKeys.fresh(plan, seals, held) for realm in REALMS}
+    keys = {realm: _RealmKeys.fresh(plan, seals, held.get(realm, {})) for realm in REALMS}
     authority = {realm: (list(made.roots.values()), made.services["audit"].public) for realm, made in keys.items()}
     (folder / "city.toml").write_text(city_toml(plan, authority), encoding="utf-8")
     (folder / ".gitignore").write_text(GITIGNORE, encoding="utf-8")

@@ -42,9 +42,8 @@ def chart(target: DeployTarget, replicas: int = 1) -> dict[str, str]:
 
 def deployment(row: flow.Service) -> str:
     """Return a service's deployment."""
-    _, given = NEEDS.get(row.name, ((), ()))
-    # A secret is Kubernetes' own to change: there credentials are not renewed, and the notice of their end says so.
-    tokens, written = TOKENS in given, [path for path in given if path != TOKENS]
+    read, written = NEEDS.get(row.name, ((), ()))
+    tokens = TOKENS in read
     mounts = [f"- {{name: {KEPT[one]}, mountPath: /city/{one}, subPath: {one.rpartition('/')[2]}}}" for one in written]
     claims = sorted({KEPT[path] for path in written})
     volumes = [f"- {{name: {claim}, persistentVolumeClaim: {{claimName: {claim}}}}}" for claim in claims]

@@ -17,8 +17,8 @@ SITE = "site"
 TOKENS = "secrets/live"
 
 NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # It replaces the credentials that it renews.
-    "fanout": ((), (SITE, "var/website", TOKENS)),
+    # What stands among the tokens may name a command that others run, too: what it renews lies in var/website.
+    "fanout": ((TOKENS,), (SITE, "var/website")),
     "audit": ((), ("var/audit",)),
     "board": ((), ("var/notify",)),
     # It refuses to begin a ledger again where the second copy shows that there was one.

@@ -78,7 +78,8 @@ async def test_subjects_that_are_none_stop_nothing(city: AttackedCity) -> None:
         + [f"ledger.approval.{name}.*", "media.*", "media.>", "upload.*"],
         "gatekeeper": ["ledger.verdict.*", "tries.gatekeeper-requests.*", "dead.gatekeeper"],
         "fanout": [f"ledger.{kind}.*.{name}" for kind in ("attempt", "receipt", "resolution")]
-        + [f"ledger.receipt.{WEB}.*", "ledger.outside.*.*", "ledger.acknowledgement.*.*", "dead.fanout"],
+        + [f"ledger.receipt.{WEB}.*", "ledger.outside.*.*", "ledger.acknowledgement.*.*", "dead.fanout"]
+        + [subjects.outside(WEB, "junk"), subjects.acknowledgement(WEB, "junk")],
         "board": ["ledger.notice.*", "dead.again.*", "dead.again.gatekeeper", "dead.closed.*"],
     }
     for service, odd in places.items():
@@ -93,6 +94,8 @@ async def test_subjects_that_are_none_stop_nothing(city: AttackedCity) -> None:
     pio = await city.mission.desk("pio")
     assert "error" not in await pio.order(Withdraw(request_id=name))
     assert "error" not in await pio.board("status", name)
+    assert (await pio.board("outside", closed=True))["outside"] == []
+    assert (await pio.board("outside", name="junk"))["error"]["code"] == "outside.unknown"
     after = await city.approved()
     assert await city.outcome(after) == "delivered"
     report = await city.verified()

@@ -50,18 +50,23 @@ async def square(tmp_path: Path) -> AsyncIterator[tuple[Townsquare, Running, Any
 
 
 async def test_mastodon_tells_mentions_and_answers(square: tuple[Townsquare, Running, Any]) -> None:
-    inside, _, connector = square
-    fire = a_profile("fire", "mastodon")
+    inside, running, connector = square
+    fire, here = a_profile("fire", "mastodon"), running.url.split("/")[2]
     posted = await connector.publish(an_intent(fire, "Boil water. @fire"), store)
     assert isinstance(posted, Posted)
     named = await inside.posts.create("water", PostDraft("@fire may I drink it? @firehouse"), None)
     answer = await inside.posts.create("water", PostDraft("And now?", in_reply_to=posted.remote_id), None)
+    full = await inside.posts.create("water", PostDraft(f"Is it safe, @Fire@{here}?"), None)
+    short = await inside.posts.create("water", PostDraft(f"@fire@{here.split(':')[0]}: how long?"), None)
     await inside.posts.create("water", PostDraft("@firehouse is another one"), None)
     await inside.posts.create("water", PostDraft("@fire@other.example and water@fire are others, too"), None)
+    await inside.posts.create("water", PostDraft(f"@fire@{here}0 and @fire@{here.split(':')[0]}.example, too"), None)
     await inside.posts.create("water", PostDraft("@fire in private", visibility="direct"), None)
     found = await connector.inquiries(fire, BEGAN)
     assert {(one.id, one.author, one.under) for one in found} == {
         (named.id, "water", ""),
+        (full.id, "water", ""),
+        (short.id, "water", ""),
         (answer.id, "water", posted.remote_id),
     }
     assert all(one.url for one in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,10 @@ from services.fanout.connectors.linkedin.connector import LinkedInConnector
 from services.fanout.connectors.linkedin.renewal import Application
 from services.fanout.connectors.meta.base import Surroundings
 from services.fanout.connectors.meta.pictures import PublicPictures
+from services.fanout.connectors.renewed import renewed_path
 from services.fanout.connectors.sealing import new_key, read_key, seal, sealing_path
 from services.fanout.connectors.threads.connector import ThreadsConnector
-from services.fanout.connectors.tokens import expiry_of, expiry_path, read_token, renewal_path
+from services.fanout.connectors.tokens import expiry_of, expiry_path, read_renewal, read_token, renewal_path
 from services.fanout.watching.renewal import CredentialRenewal
 from services.kernel.base.clock import ManualClock
 from services.kernel.base.logs import logger
@@ -107,7 +109,7 @@ async def test_a_year_passes_without_a_person(renewing: Renewing) -> None:
         renewing.clock.time += DAY
     assert 15 <= renewing.rig.emulator.renewed <= 20
     assert renewing.copy.not_renewed == {}
-    assert stat.S_IMODE(renewing.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(renewed_path(renewing.path).stat().st_mode) == 0o600
     assert (await renewing.connector.check(renewing.profile)).ok
 
 
@@ -132,10 +134,12 @@ async def test_a_refusal_is_told_and_tried_again_the_next_day(renewing: Renewing
     assert renewing.path.read_bytes() == before, "what still works is kept"
     await renewing.turn()
     assert renewing.rig.emulator.renewed == 0
+    old = read_token(renewing.path)
     renewing.clock.time += DAY
     await renewing.turn()
     assert renewing.copy.not_renewed == {}
-    assert renewing.path.read_bytes() != before
+    assert read_token(renewing.path) != old
+    assert renewing.path.read_bytes() == before, "where credentials may be references, fan-out writes nothing"
 
 
 async def test_two_copies_renew_once(renewing: Renewing) -> None:
@@ -182,8 +186,7 @@ async def test_a_refresh_token_that_changes_is_kept(linkedin: Renewing) -> None:
     linkedin.connected_with("refresh")
     linkedin.ends_in(timedelta(days=20))
     await linkedin.turn()
-    assert read_token(renewal_path(linkedin.path)) == Application(CLIENT, SECRET, "refresh+").kept()
-    assert stat.S_IMODE(renewal_path(linkedin.path).stat().st_mode) == 0o600
+    assert read_renewal(linkedin.path) == Application(CLIENT, SECRET, "refresh+").kept()
 
 
 async def test_a_right_that_was_taken_away_is_named(linkedin: Renewing, threads: Renewing) -> None:
@@ -212,6 +215,7 @@ async def test_a_sealed_credential_stays_sealed(renewing: Renewing, tmp_path: Pa
     assert (await renewing.connector.check(renewing.profile)).ok
     await renewing.turn()
     assert renewing.copy.not_renewed == {}
-    for path in (renewing.path, renewal_path(renewing.path)):
-        assert not path.exists() or path.read_text().startswith("sealed:")
+    kept = json.loads(renewed_path(renewing.path).read_text())
+    assert kept["credential"].startswith("sealed:")
+    assert kept["renews"] == "" or kept["renews"].startswith("sealed:")
     assert (await renewing.connector.check(renewing.profile)).ok

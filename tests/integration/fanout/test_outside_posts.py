@@ -197,6 +197,9 @@ async def test_one_officer_acknowledges_it_once(town: FanoutCity, square: Townsq
         }
         for code, (officer, event) in refused.items():
             assert (await send(town, officer, event))["error"]["code"] == code
+        thief, said = await town.ledger("fanout"), subjects.acknowledgement(FIRE, post.outside)
+        await thief.append(said, signed(town, "mcpe", post, entry.seq, realm="exercise"), msg_id="of another realm")
+        await thief.js.publish(said, b"junk")
         first = await send(town, "pio", signed(town, "pio", post, entry.seq))
         assert first["accepted"] is True
         assert await send(town, "pio", signed(town, "pio", post, entry.seq)) == first
@@ -204,7 +207,7 @@ async def test_one_officer_acknowledges_it_once(town: FanoutCity, square: Townsq
         assert second["error"]["code"] == "acknowledgement.done"
         assert "pio" in second["error"]["message"]
     subject = subjects.acknowledgement(FIRE, post.outside)
-    assert len(await (await town.ledger("board")).history(subject)) == 1
+    assert len(await (await town.ledger("board")).history(subject)) == 3, "two of them are nobody's word"
 
 
 async def test_a_large_city_is_looked_at_a_few_at_a_time_and_everybody_has_a_turn(

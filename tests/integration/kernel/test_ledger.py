@@ -146,7 +146,7 @@ async def test_the_servers_times_are_read_to_the_microsecond(text: str, micro: i
 
 
 async def test_a_single_read_and_a_batch_read_agree_on_odd_headers(intake: Ledger, state: ControlState) -> None:
-    """What is in an entry must not hang on which of the server's answers it was read from."""
+    """What is in an entry must not depend on which of the server's answers it was read from."""
     event = a_request(state)
     headers = {"X-Note": "vérité  \u2713", "X-Empty": "", "Nats-Msg-Id": secrets.token_hex(8)}
     subject = subjects.request(event.request_id)

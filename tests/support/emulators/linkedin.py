@@ -14,6 +14,7 @@ from tests.support.emulators.linkedin_comments import Discussion
 from tests.support.emulators.oauth import CLIENT, SECRET, Logins, form_of
 
 VERSION = "202511"
+YEAR = 31_536_000
 RIGHTS = (
     "w_organization_social",
     "r_organization_social",
@@ -78,6 +79,7 @@ class LinkedInEmulator(Emulator):
         self.role = "CONTENT_ADMINISTRATOR"
         self.upload_to = ""
         self.refresh_token = ""
+        self.refresh_lasts: object = YEAR
         """What renews tokens; empty: the application is no partner's."""
         self.renewed = 0
         self.logins = Logins()
@@ -124,7 +126,7 @@ class LinkedInEmulator(Emulator):
             raise Refused("invalid")
         granted = self.logins.redeem(form)
         said = {"access_token": token_of(self.logins.account), "expires_in": 5_184_000, "scope": ",".join(granted)}
-        more = {"refresh_token": self.refresh_token, "refresh_token_expires_in": 31_536_000}
+        more = {"refresh_token": self.refresh_token, "refresh_token_expires_in": self.refresh_lasts}
         return web.json_response(said | (more if self.refresh_token else {}))
 
     def _refreshed(self, form: dict[str, str]) -> dict[str, Any]:

@@ -50,6 +50,20 @@ def test_what_cannot_be_read_or_stands_elsewhere_is_let_be(builder: LedgerBuilde
     assert book.posts == {}
 
 
+def test_a_copy_neither_takes_its_place_nor_brings_it_back(builder: LedgerBuilder) -> None:
+    """Who holds fanout's key can write the same id again, before an officer's word on it and after."""
+    shown, all_of_them = OutsideBook(), OutsideBook(whole=True)
+    seq = builder.outside()
+    seqs = [seq, builder.outside(text="a copy"), builder.outside(outside="ffff"), builder.acknowledge(seq)]
+    seqs += [builder.acknowledge(seq, officer="mcpe"), builder.outside(text="a copy, again")]
+    for one in seqs:
+        taken(shown, builder, one)
+        taken(all_of_them, builder, one)
+    assert shown.posts == {}
+    (view,) = all_of_them.posts.values()
+    assert (view.seq, view.post.text, view.acknowledged_by) == (seq, "All clear!", "pio")
+
+
 def test_officers_are_told_what_it_is_and_what_to_type(builder: LedgerBuilder) -> None:
     book, seq = OutsideBook(), builder.outside(text="All\nclear! " * 60)
     taken(book, builder, seq)

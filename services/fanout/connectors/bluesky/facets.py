@@ -47,7 +47,7 @@ def facets(text: str, dids: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def mentions_of(text: str, found: Any) -> dict[str, str]:
-    """Return the accounts by handle that a record that is there's facets name for the mentions in a text."""
+    """Return the accounts by handle that the facets of an existing record name for the mentions in a text."""
     said = {}
     for facet in found if isinstance(found, list) else []:
         feature = _only_feature(facet)

@@ -38,7 +38,7 @@ class Other:
 
 
 Record = tuple[dict[str, Any], str]
-"""A record that is there: its value in its JSON form, and the content id that the server names."""
+"""An existing record: its value in its JSON form, and the content id that the server names."""
 
 Thread = tuple[Ref, Ref] | None
 """The root of a thread and the post that is answered; None: it answers nothing."""

@@ -139,7 +139,7 @@ def named_by(body: Any) -> tuple[Ref, ...]:
 def is_approved(
     found: Any, content: PlatformContent, number: int, language: str, reply: tuple[Ref, Ref] | None
 ) -> tuple[str, int] | None:
-    """Say whether a record that is there is a part of what was approved.
+    """Say whether an existing record is a part of what was approved.
 
     Built again from the approved content, it must be equal, whole. Pictures may be missing, for one that fails blocks
     nothing; sizes and the accounts behind mentions are taken from what stands.
@@ -156,13 +156,13 @@ def is_approved(
 
 
 def reply_of(found: Any, parent: str) -> tuple[Ref, Ref] | None:
-    """Return the root of a record that is there's thread and the post that it answers, if that is ``parent``."""
+    """Return the root of an existing record's thread and the post that it answers, if that is ``parent``."""
     answers = _reply(found)
     return answers if answers is not None and answers[1].uri == parent else None
 
 
 def opened_by(found: Any) -> Ref | None:
-    """Return the root of the thread that a record that is there is an answer in; None where it answers nothing."""
+    """Return the root of the thread that an existing record is an answer in; None where it answers nothing."""
     answers = _reply(found)
     return answers[0] if answers is not None else None
 

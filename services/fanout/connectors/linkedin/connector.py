@@ -57,7 +57,7 @@ from services.fanout.connectors.listing import ProfilePost
 from services.fanout.connectors.renewing import NewCredential, NotRenewed
 from services.fanout.connectors.send_only import CHECK_SECONDS, too_much, unhealthy
 from services.fanout.connectors.single_flight import SingleFlight
-from services.fanout.connectors.tokens import TokenFault, renewal_path, token_of
+from services.fanout.connectors.tokens import TokenFault, renewal_of
 from services.fanout.connectors.uploads import media_deadline, uploaded
 from services.kernel.base.clock import Clock, SystemClock
 
@@ -208,9 +208,9 @@ class LinkedInConnector(Connector):
 
     async def _application(self, profile: Profile) -> Application | str:
         """Return what renews a profile's token; else why it cannot be had, empty where there is none."""
-        path = renewal_path(self._token_path(profile.id))
         try:
-            return read_application(await token_of(path)) if path.exists() else ""
+            kept = await renewal_of(self._token_path(profile.id))
+            return read_application(kept) if kept else ""
         except TokenFault as fault:
             return str(fault)
 

@@ -7,8 +7,8 @@ each is one function of ``checks``, called where its facts are at hand:
 look                   check                                                  called by
 =====================  =====================================================  =========================================
 the stream's count     ``check_count``: it holds as many as it has stored     ``watch``; the audit's comparison
-an ack                 ``check_ack``: a new entry is above all seen       ``kernel.ledger.client``
-a remembered entry     ``check_remembered``: it is there as it did        ``watch`` (the high-water mark),
+an ack                 ``check_ack``: a new entry is above all seen           ``kernel.ledger.client``
+a remembered entry     ``check_remembered``: it is as it was                  ``watch`` (the high-water mark),
                                                                               ``kernel.projection``, its snapshots
 the second copy        ``check_report``: what the audit service found         ``watch``
 =====================  =====================================================  =========================================
