@@ -19,11 +19,13 @@ async def body_of(response: aiohttp.ClientResponse) -> bytes:
         raw += chunk
         if len(raw) > _BODY_BYTES:
             return b""
-    return bytes(raw) if "Content-Encoding" not in response.headers else _unpacked(bytes(raw))
+    return unpacked(bytes(raw), response.headers.get("Content-Encoding", ""))
 
 
-def _unpacked(raw: bytes) -> bytes:
-    """Return what gzip or deflate holds; nothing of what is damaged, too long, or packed otherwise."""
+def unpacked(raw: bytes, encoding: str) -> bytes:
+    """Return what a body of a Content-Encoding holds; nothing of what is damaged, too long, or packed otherwise."""
+    if encoding.strip().lower() in ("", "identity"):  # some servers name that it is not packed (RFC 9110, 8.4.1)
+        return raw
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         found = unpacking.decompress(raw, _BODY_BYTES)

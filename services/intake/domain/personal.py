@@ -39,18 +39,20 @@ _OTHER_WORD = re.compile(
     r"charit(?:y|able)|registration|enregistrement|tracking|suivi|bylaws?|licen[cs]es?|licences?|serial|s[eé]rie|models?|mod[eè]les?|"
     r"parts?|pi[eè]ces?|cases?|cas|incidents?|projects?|projets?|accounts?|comptes?|isbn|issn|barcode|meetings?|zoom|webinar|passcode|"
     r"event id|id|po|rfp|rfq)"
-    r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?\s*[:#]?\s*$"
+    r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?[ \t]*(?:[:#]\s*)?\Z"
 )
 _NO_PERSONS = "08"
 """First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
 
 _MONEY = re.compile(r"[$€£]\s?$")
 _MEASURED = re.compile(
-    r"\s?(?:[$€£%]|m[²³]|(?:dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha|hectares?"
-    r"|tonnes?|kg|customers?|clients?|foyers?|personnes?|cubic)\b)",
+    r"[ \t]?(?:[$€£%]|m[²³]|(?:dollars?|residents?|people|households?|homes|m[23]|km2?|kwh|[mgk]hz|litres?|liters?|ha"
+    r"|hectares?|tonnes?|kg|customers?|clients?|foyers?|personnes?|cubic)\b)",
     re.IGNORECASE,
 )
-"""What behind a number says that it is an amount."""
+"""What behind a number says that it is an amount. The next line is another sentence, not its unit."""
+_BARE = re.compile(r"[\d ]+")
+"""How an amount may be written. A number with hyphens, dots, brackets or a plus is a telephone's, whatever follows."""
 _BEFORE = 48
 """Characters before a number that are looked at for what it is."""
 
@@ -141,7 +143,8 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
         other = _is_other(plain[max(0, match.start - _BEFORE) : match.start])
-        measured = _MEASURED.match(plain, match.end) is not None
+        bare = _BARE.fullmatch(match.raw_string) is not None
+        measured = bare and _MEASURED.match(plain, match.end) is not None
         if not free and not other and not measured and number not in allowed:
             yield Hit("phone", "a telephone number", _mask(number.removeprefix("+")))
 

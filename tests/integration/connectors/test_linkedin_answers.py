@@ -169,3 +169,13 @@ async def test_a_comment_has_1250_characters_and_no_picture(linkedin: EmulatedRi
         fire = linkedin.profile("fire")
         intent = an_intent(fire, text, request_id=f"r{len(text)}", answers=address, pictures=pictures)
         assert isinstance(await linkedin.connector.publish(intent, store), Posted if fits else Permanent)
+
+
+async def test_a_comment_at_no_time_cannot_be_told(linkedin: EmulatedRig) -> None:
+    """Nothing is posted beside it, and it is no failure of the connector's own."""
+    question, address = asked(linkedin)
+    intent = answer_to(linkedin, address)
+    assert isinstance(await linkedin.connector.publish(intent, store), Posted)
+    linkedin.emulator.discussion.under(question)[0]["created"]["time"] = 10**20
+    assert isinstance(await linkedin.restart().reconcile(intent), CannotTell)
+    assert isinstance(await linkedin.restart().publish(replace(intent, repeat=True), store), Retryable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -207,3 +208,16 @@ async def test_a_comment_on_instagram_has_300_characters_and_no_picture(instagra
             instagram.profile("fire"), text, request_id=f"r{len(text)}", answers=post.url, pictures=pictures
         )
         assert isinstance(await instagram.connector.publish(intent, store), Posted if fits else Permanent)
+
+
+async def test_all_calls_for_an_answer_end_with_one_deadline(meta: EmulatedRig) -> None:
+    """The time that it takes to find what is answered is taken from the post's: nothing lands after the lease."""
+    post = await opened(meta)
+    question = await asked(meta, "May I drink it?", post.remote_id)
+    meta.emulator.misbehave("slow", 0.7, on="read")
+    for edge in ("media", "post"):
+        meta.emulator.misbehave("slow", 3.0, on=edge)
+    began = asyncio.get_running_loop().time()
+    result = await meta.connector.publish(replace(answer_to(meta, question.url), call_timeout=1.0), store)
+    assert asyncio.get_running_loop().time() - began < 1.3
+    assert isinstance(result, Unknown | Retryable)

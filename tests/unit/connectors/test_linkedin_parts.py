@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.fanout.connectors.linkedin.api import read_share
+from services.fanout.connectors.linkedin.api import read_share, time_of
 
 SHARE = {"id": "urn:li:share:1", "createdAt": 1769868000000, "commentary": "Road"}
 
@@ -22,3 +22,9 @@ def test_a_time_that_is_none_is_said_as_such(created: Any) -> None:
     """Far in the past the C library raises OSError, which callers take for a lost connection."""
     with pytest.raises((TypeError, ValueError, OverflowError)):
         read_share(SHARE | {"createdAt": created})
+
+
+@pytest.mark.parametrize("made", [10**20, 10**17, 1e17, -1e17, float("nan"), "5", None])
+def test_a_comments_time_that_is_none_is_said_as_such(made: Any) -> None:
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        time_of(made)

@@ -120,6 +120,15 @@ def test_another_sites_number_is_not_taken_for_a_post(address: str) -> None:
         ("Boil water.", "", False),
         ("Boil water and wait.", "Boil https://t.co/a1 wait.", False),
         ("Boil water.", None, True),
+        ("a.ca,b.ca,c.ca", "https://t.co/a,https://t.co/b,https://t.co/c", True),
+        ("a.ca,b.ca,c.ca", "https://t.co/a,https://t.co/b;https://t.co/c", False),
+        ("See a.ca,b.ca or b.ca", "See https://t.co/a or https://t.co/b", True),
+        pytest.param(
+            ",".join(f"city{number}.example" for number in range(40)),
+            f"{','.join(f'https://t.co/a{number}' for number in range(20))}!",
+            False,
+            id="links without end",
+        ),
     ],
 )
 def test_the_answer_to_a_new_post_is_compared(sent: str, shown: str | None, same: bool) -> None:

@@ -182,7 +182,28 @@ def test_telephone_numbers(text: str) -> None:
     assert not list(personal.find(text, "CA", "mission.example", ("604 820-3700",)))
 
 
-@pytest.mark.parametrize("amount", ["604 820 3700 m3", "604-820-3700 hectares", "604.820.3700 m²", "6048203700 km2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call Jane Doe at 604-864-2231\nResidents are asked to boil water.",
+        "Call Jane Doe at 6048642231\nResidents are asked to boil water.",
+        "(604) 864-2231\nHomes on Cedar St are without water.",
+        "Call 604-864-2231 people are waiting",
+        "+1 604 864 2231 customers",
+        "604.864.2231 %",
+        "Jane Doe, 12 Cedar Road\n604-864-2231",
+    ],
+)
+def test_what_stands_beside_a_telephone_number_hides_it_not(text: str) -> None:
+    """Neither a word at the end of the line before, nor one that begins the next, nor an amount's unit."""
+    assert [hit.code for hit in personal.find(text, "CA", "mission.example", ())] == ["phone"]
+
+
+def test_a_label_names_the_number_on_the_line_below_it() -> None:
+    assert not list(personal.find("Meeting ID:\n604 864 2231", "CA", "mission.example", ()))
+
+
+@pytest.mark.parametrize("amount", ["604 820 3700 m3", "604 820 3700 hectares", "6048203700 m²", "6048203700 km2"])
 def test_an_amount_is_no_telephone_number(amount: str) -> None:
     assert not list(personal.find(f"It holds {amount} by now.", "CA", "mission.example", ()))
 

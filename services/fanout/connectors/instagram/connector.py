@@ -69,18 +69,15 @@ class InstagramConnector(MetaConnector):
         super().__init__(server, version, around, names, clock)
         self._comments = Comments(self._graph, edges.site, self._clock)
 
-    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        if not answered(intent):
-            return await super()._publish(intent, fetch_media)
-        account = await self._enter(intent.profile, intent.call_timeout)
-        return await self._comments.publish(account, intent) if isinstance(account, Page) else account
+    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        if answered(intent):
+            return await self._comments.publish(account, intent)
+        return await super()._publish(account, intent, fetch_media)
 
-    async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Look for it among the account's own posts, or under what it answers, since the request was made."""
-        if not answered(intent):
-            return await super().reconcile(intent)
-        account = await self._enter(intent.profile, intent.call_timeout)
-        return await self._comments.reconcile(account, intent) if isinstance(account, Page) else not_let_in(account)
+    async def _look(self, account: Page, intent: Intent) -> ReconcileResult:
+        if answered(intent):
+            return await self._comments.reconcile(account, intent)
+        return await super()._look(account, intent)
 
     async def read_back(self, intent: Intent, remote_id: str) -> ReadBackResult:
         """Ask for the post or the comment by its id, and compare it; Absent when there is none."""

@@ -98,7 +98,7 @@ class LinkedInApi:
                 return cannot_tell("the platform does not list the page's posts", outcome, self._clock)
             try:
                 found += [read_share(one) for one in elements]
-                oldest = min((_time(one["lastModifiedAt"]) for one in elements), default=since)
+                oldest = min((time_of(one["lastModifiedAt"]) for one in elements), default=since)
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 return CannotTell(f"the platform's listing cannot be read: {type(error).__name__}")
             if len(elements) < _COUNT or oldest < since:
@@ -167,10 +167,10 @@ def read_share(value: Mapping[str, Any]) -> Share:
     """Read a post; raises KeyError, TypeError, ValueError, AttributeError or OverflowError."""
     if not is_urn(value["id"]):
         raise ValueError("an id that cannot be used")
-    return Share(value["id"], _time(value["createdAt"]), plain(value.get("commentary", "")), value)
+    return Share(value["id"], time_of(value["createdAt"]), plain(value.get("commentary", "")), value)
 
 
-def _time(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(
-        milliseconds=milliseconds
-    )  # fromtimestamp raises OSError far away, like a lost connection
+def time_of(milliseconds: int) -> datetime:
+    """Return a time as LinkedIn writes it; raises TypeError, ValueError or OverflowError for what is none."""
+    # fromtimestamp raises OSError far away, like a lost connection
+    return _EPOCH + timedelta(milliseconds=milliseconds)

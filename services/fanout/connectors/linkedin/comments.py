@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -28,7 +28,7 @@ from services.fanout.connectors.contract import (
     Unknown,
 )
 from services.fanout.connectors.http import Answer, Outcome, cannot_tell
-from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded
+from services.fanout.connectors.linkedin.api import LinkedInApi, Organization, encoded, time_of
 from services.kernel.base.clock import Clock
 
 _MARGIN = timedelta(seconds=30)
@@ -197,4 +197,4 @@ def _text(row: dict[str, Any]) -> str:
 
 
 def _dated(row: dict[str, Any]) -> tuple[datetime, str]:
-    return datetime.fromtimestamp(row["created"]["time"] / 1_000, UTC), str(row["id"])
+    return time_of(row["created"]["time"]), str(row["id"])

@@ -110,12 +110,14 @@ class MetaConnector(Connector):
             return Permanent(objection)
         if self.declaration.reply and intent.follows and not intent.follows.replace(",", "").isdigit():
             return NOT_OURS
-        return await self._flights.publish(intent, lambda: self._publish(intent, fetch_media))
+        return await self._flights.publish(intent, lambda: self._entered(intent, fetch_media))
 
-    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+    async def _entered(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
         account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Page):
-            return account
+        return await self._publish(account, intent, fetch_media) if isinstance(account, Page) else account
+
+    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        """Post what does not stand yet. All calls for a message end with the account's one deadline."""
         existing: list[Status] = []
         if intent.repeat or self._containers.noted(key_of(intent, 0)):
             found = await self._chain(account, intent)
@@ -127,10 +129,11 @@ class MetaConnector(Connector):
         return await self._post(account, intent, fetch_media, existing)
 
     async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Look for it among the account's own posts since the request was made."""
+        """Look for it among the account's own posts, or where it answers, since the request was made."""
         account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Page):
-            return not_let_in(account)
+        return await self._look(account, intent) if isinstance(account, Page) else not_let_in(account)
+
+    async def _look(self, account: Page, intent: Intent) -> ReconcileResult:
         found = await self._chain(account, intent)
         if isinstance(found, CannotTell):
             return found

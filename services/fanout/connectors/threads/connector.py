@@ -77,40 +77,33 @@ class ThreadsConnector(MetaConnector):
         names = edges, TwoSteps("threads", "threads_publish", "status"), rules
         super().__init__(server, version, around, names, clock)
 
-    async def _publish(self, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
-        asked = await self._asked(intent)
+    async def _publish(self, account: Page, intent: Intent, fetch_media: FetchMedia) -> PublishResult:
+        asked = await self._asked(account, intent)
         if isinstance(asked, Intent):
-            return await super()._publish(asked, fetch_media)
+            return await super()._publish(account, asked, fetch_media)
         if isinstance(asked, Permanent) and (intent.repeat or self._containers.noted(key_of(intent, 0))):
             # An answer outlives what it answers.
-            left = await self._left_behind(intent)
+            left = await self._left_behind(account, intent)
             return asked if isinstance(left, Absent) else Unknown(f"{asked.reason}; {left.reason}", left.cause)
         return asked
 
-    async def reconcile(self, intent: Intent) -> ReconcileResult:
-        """Look for it among the account's own posts since the request was made."""
-        asked = await self._asked(intent)
+    async def _look(self, account: Page, intent: Intent) -> ReconcileResult:
+        asked = await self._asked(account, intent)
         if isinstance(asked, Intent):
-            return await super().reconcile(asked)
-        return await self._left_behind(intent) if isinstance(asked, Permanent) else not_let_in(asked)
+            return await super()._look(account, asked)
+        return await self._left_behind(account, intent) if isinstance(asked, Permanent) else not_let_in(asked)
 
-    async def _asked(self, intent: Intent) -> Intent | Retryable | Permanent:
+    async def _asked(self, account: Page, intent: Intent) -> Intent | Retryable | Permanent:
         """Return an intent with the number of the post whose address it answers; as it is where it answers none."""
         address = intent.content.answers
         if address is None or intent.follows:
             return intent
-        account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Page):
-            return account
         site, before = self._edges.site, intent.author_time
         found = await post_at(self._graph, account, address, site=site, before=before)
         return replace(intent, follows=found) if isinstance(found, str) else found
 
-    async def _left_behind(self, intent: Intent) -> Absent | CannotTell:
+    async def _left_behind(self, account: Page, intent: Intent) -> Absent | CannotTell:
         """Look for an answer whose question is not shown any more: the words alone do not say that it is this one."""
-        account = await self._enter(intent.profile, intent.call_timeout)
-        if not isinstance(account, Page):
-            return not_let_in(account)
         own = await self._listed(account, "replies", intent.author_time)
         if isinstance(own, CannotTell):
             return own
@@ -193,8 +186,9 @@ class ThreadsConnector(MetaConnector):
             return account
         ids = remote_id.split(",") if remote_id else []
         if not ids:
-            asked = await self._asked(intent)
-            found = await self._chain(account, asked) if isinstance(asked, Intent) else await self._left_behind(intent)
+            asked = await self._asked(account, intent)
+            look = self._chain(account, asked) if isinstance(asked, Intent) else self._left_behind(account, intent)
+            found = await look
             if isinstance(found, CannotTell):
                 return Unknown(found.reason)
             ids = [one.id for one in found] if isinstance(found, list) else []
