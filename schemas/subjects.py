@@ -22,6 +22,9 @@ from typing import NamedTuple
 TOKEN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # noqa: S105 - a token of a subject
 _TOKEN = re.compile(TOKEN)
 
+REQUEST_ID_LENGTH = 13
+"""The characters of each request's id: ``r`` and 12 of base32 (60 bits), as intake makes it."""
+
 CONTROL = "ledger.control"
 SEAL = "ledger.seal"
 LEDGER_ALL = "ledger.>"

@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,9 @@ LOW_FREE = 512 * 1024 * 1024
 """Bytes that are free at least, however little is stored: others fill disks too."""
 
 LOOK_SECONDS = 60.0
+
+WATCHED = (streams.LEDGER, streams.MEDIA, streams.DEAD)
+"""The streams that take nothing more at their limit."""
 
 
 @dataclass(frozen=True)
@@ -107,22 +110,18 @@ class StreamUse:
         )
 
 
-async def ask_streams(client: Client, seconds: float = 5.0) -> list[StreamUse]:
-    """Ask how full the streams are that have a limit, of those that take nothing more at it.
+async def ask_stream(client: Client, name: str, seconds: float = 5.0) -> StreamUse | None:
+    """Ask how full a stream is; None where it has no limit.
 
     Raises:
         OSError, ValueError, nats.errors.Error: the broker does not answer, or not as JetStream does.
     """
-    found = []
-    for name in (streams.LEDGER, streams.MEDIA, streams.DEAD):
-        answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=seconds)
-        said = json.loads(answer.data)
-        if not isinstance(said, dict) or "config" not in said or "state" not in said:
-            raise ValueError(f"the broker's answer says nothing of {name}")
-        most = said["config"].get("max_bytes", -1)
-        if most > 0:
-            found.append(StreamUse(name, said["state"]["bytes"], most))
-    return found
+    answer = await client.request(f"{streams.SERVICE_API}.STREAM.INFO.{name}", timeout=seconds)
+    said = json.loads(answer.data)
+    if not isinstance(said, dict) or "config" not in said or "state" not in said:
+        raise ValueError(f"the broker's answer says nothing of {name}")
+    most = said["config"].get("max_bytes", -1)
+    return StreamUse(name, said["state"]["bytes"], most) if most > 0 else None
 
 
 async def ask_broker(client: Client, store_gb: float | None, seconds: float = 5.0) -> BrokerUse:
@@ -191,19 +190,28 @@ class StoreWatch:
             log.warning("the store cannot be looked at", error=str(error))
         else:
             self._report("store", self.found.trouble())
-        try:
-            await self._ask()
-        except (OSError, ValueError, nats.errors.Error) as error:
-            log.warning("the broker does not say how much it stores", error=str(error) or type(error).__name__)
-
-    async def _ask(self) -> None:
-        client, city = self._runtime.ledger.client, self._runtime.city
-        self.streams = await ask_streams(client)
-        for one in self.streams:
-            self._report(f"stream {one.name}", one.trouble())
+        for name in WATCHED:
+            await self._try(self._ask_stream(name))
         if not broker_is_here(city):
-            self.broker = await ask_broker(client, settings_now(city).nats.store_gb)
-            self._report("broker's store", self.broker.trouble())
+            await self._try(self._ask_broker())
+
+    async def _try(self, asking: Awaitable[None]) -> None:
+        """Await an answer; without one, what was said before stands, and the others are asked all the same."""
+        try:
+            await asking
+        except (OSError, ValueError, nats.errors.Error) as error:
+            said = str(error) or type(error).__name__
+            self._runtime.log.warning("the broker does not say how much it stores", error=said)
+
+    async def _ask_stream(self, name: str) -> None:
+        found = await ask_stream(self._runtime.ledger.client, name)
+        self.streams += [found] if found else []
+        self._report(f"stream {name}", found.trouble() if found else None)
+
+    async def _ask_broker(self) -> None:
+        store_gb = settings_now(self._runtime.city).nats.store_gb
+        self.broker = await ask_broker(self._runtime.ledger.client, store_gb)
+        self._report("broker's store", self.broker.trouble())
 
     def _report(self, which: str, trouble: str | None) -> None:
         troubles = self._runtime.health.troubles

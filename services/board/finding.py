@@ -27,14 +27,15 @@ class RequestFinder:
         """Return the request whose id begins like this; what is open comes before what is over.
 
         Raises:
-            BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``.
+            BadInput: ``request.id``, ``request.ambiguous``, ``request.unknown``; ``request.many``: none that is open,
+                and the ledger has more than the server names.
         """
         if not subjects.is_token(beginning):
             raise BadInput("request.id", f"{beginning!r} is not a request id", "copy it from: onevoice pending")
         known = self._runtime.fold.requests.get(beginning) or await self._over(beginning)
         if known is not None:
             return known
-        whole = _only(beginning, self._runtime.fold.requests) or _only(beginning, await self._all())
+        whole = _only(beginning, self._runtime.fold.requests) or await self._among_all(beginning)
         found = await self._of_id(whole) if whole else None
         if found is None:
             hint = "onevoice pending lists the open ones, onevoice history all of the last days"
@@ -44,10 +45,23 @@ class RequestFinder:
     async def _of_id(self, request_id: str) -> RequestState | None:
         return self._runtime.fold.requests.get(request_id) or await self._over(request_id)
 
-    async def _all(self) -> list[str]:
-        """Return the ids of all requests of the ledger; none where they are too many to be named."""
+    async def _among_all(self, beginning: str) -> str | None:
+        """Return the one id of the whole ledger that begins like this, or None; no other begins like a whole one.
+
+        Raises:
+            BadInput: ``request.ambiguous``, ``request.many``.
+        """
+        if len(beginning) >= subjects.REQUEST_ID_LENGTH:
+            return None
         counts = await self._runtime.ledger.counts(subjects.REQUESTS)
-        return [] if len(counts) >= MOST_COUNTED else [name.rsplit(".", 1)[-1] for name in counts]
+        if len(counts) >= MOST_COUNTED:
+            raise BadInput(
+                "request.many",
+                f"no open request begins with {beginning}, and those that are over are too many to look through",
+                f"give the whole id, of {subjects.REQUEST_ID_LENGTH} characters; onevoice history lists the last days",
+            )
+        start = subjects.request(beginning)
+        return _only(beginning, [name.rsplit(".", 1)[-1] for name in counts if name.startswith(start)])
 
     async def _over(self, request_id: str) -> RequestState | None:
         """Read a request that is over from its subjects; return None when there is none."""

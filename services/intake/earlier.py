@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from schemas import subjects
+from schemas.events.requests import ENDING, Act, Request
 from services.intake.domain.following import Earlier, earlier_of
 from services.kernel.base.errors import BadInput
 from services.kernel.fold.state import RequestState
 from services.kernel.projection import request_entries
+from services.kernel.projection.source import BATCH
 from services.kernel.runtime.service import Runtime
 
 
@@ -15,8 +20,8 @@ class EarlierRequests:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def find(self, request_id: str) -> Earlier:
-        """Return what is known of a request.
+    async def find(self, request_id: str, act: Act | None = None) -> Earlier:
+        """Return what is known of a request; of its reposts only for an act that ends it.
 
         Raises:
             BadInput: ``about.unknown``.
@@ -26,23 +31,45 @@ class EarlierRequests:
         if state is None:
             raise BadInput("about.unknown", f"there is no request {request_id}", "onevoice pending lists the open ones")
         chain = self._runtime.fold.chain
-        return earlier_of(state, chain.replaced.get(request_id, ""), await self._reposts_of(request_id))
+        reposts = await self._reposts_of(request_id) if act in ENDING else ()
+        return earlier_of(state, chain.replaced.get(request_id, ""), reposts)
 
     async def _reposts_of(self, request_id: str) -> tuple[RequestState, ...]:
         """Return the reposts of a request, of what it comes after and of these, that nothing replaced."""
         chain = self._runtime.fold.chain
         shown, found = {request_id, *chain.before(request_id)}, []
-        for name in chain.family(request_id):
-            if chain.earlier.get(name) not in shown or name in chain.replaced:
+        family = [name for name in chain.family(request_id) if name != request_id and name not in chain.replaced]
+        others = await self._no_reposts(family)
+        for name in family:
+            if chain.earlier.get(name) not in shown or name in others:
                 continue
-            state = await state_of(self._runtime, name)
-            if state is not None and state.request.act == "repost" and name != request_id:
+            state = await _known(self._runtime, name)
+            if state is not None and state.request.act == "repost":
                 shown.add(name)
                 found.append(state)
         return tuple(found)
+
+    async def _no_reposts(self, names: list[str]) -> set[str]:
+        """Return those that have left memory and are no reposts: a long message has hundreds of updates.
+
+        One whose request is not read here, or cannot be, is not among them: it is looked at by itself.
+        """
+        fold, source = self._runtime.fold, self._runtime.projection.source
+        over, others = [subjects.request(name) for name in names if name not in fold.requests], set()
+        for start in range(0, len(over), BATCH):
+            for entry in await source.newest(over[start : start + BATCH], fold.seq):
+                with suppress(ValueError):
+                    request = Request.from_bytes(entry.data)
+                    others |= set() if request.act == "repost" else {request.request_id}
+        return others
 
 
 async def state_of(runtime: Runtime, request_id: str) -> RequestState | None:
     """Return what stands of a request by now, also of one that is over; None where there is none."""
     await runtime.catch_up()
+    return await _known(runtime, request_id)
+
+
+async def _known(runtime: Runtime, request_id: str) -> RequestState | None:
+    """Return what stands of a request as far as the ledger is folded."""
     return await request_entries.state_of(request_id, runtime.fold, runtime.projection, runtime.clock.monotonic())

@@ -53,7 +53,8 @@ class Preparation:
         """
         now = self._runtime.clock.now()
         about = identity.submission.about
-        earlier = await self._earlier.find(about) if about is not None else None
+        act = identity.submission.act
+        earlier = await self._earlier.find(about, act) if about is not None else None
         draft = draft_of(identity, event, sender, control, now, earlier)
         await self._check_pictures(draft.pictures)
         rules = self._rules(control)

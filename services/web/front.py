@@ -28,6 +28,7 @@ _CODES = {
     "request.unknown": 404,
     "request.id": 404,
     "request.ambiguous": 404,
+    "request.many": 404,
     "draft.unknown": 404,
     "outside.unknown": 404,
     "consult.over": 404,

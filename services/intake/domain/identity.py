@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from schemas import canonical
+from schemas import canonical, subjects
 from schemas.events.desk import SubmitReply
 from schemas.events.requests import Picture, Request, Submission, SubmissionEvent
 from services.intake.domain.text import clean
@@ -31,9 +31,10 @@ class Identity:
 
 
 def request_id_of(realm: str, user: str, source: str, event_id: str) -> str:
-    """Return the one id of this user's event: ``r`` and 12 characters of base32 (60 bits)."""
+    """Return the one id of this user's event, of ``REQUEST_ID_LENGTH`` characters."""
     name = canonical.dumps([realm, user, source, event_id])
-    return "r" + base64.b32encode(hashlib.sha256(name).digest())[:12].decode("ascii").lower()
+    digest = base64.b32encode(hashlib.sha256(name).digest()).decode("ascii").lower()
+    return ("r" + digest)[: subjects.REQUEST_ID_LENGTH]
 
 
 def identify(event: SubmissionEvent, sender: str, realm: str) -> Identity:

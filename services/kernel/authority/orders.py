@@ -21,7 +21,7 @@ from services.kernel.base.errors import BadInput, Refused, Unreachable
 from services.kernel.control.control_fold import fold
 from services.kernel.control.control_state import ControlFault, ControlState
 from services.kernel.control.naming import check_named
-from services.kernel.control.order_rates import check_rate
+from services.kernel.control.order_rates import check_rate, too_many
 from services.kernel.control.order_rules import check_fresh, check_genuine, check_order, order_hash, protects
 from services.kernel.control.repeats import repeats
 from services.kernel.ledger.client import Conflict, Ledger
@@ -163,8 +163,7 @@ def _why_void(state: ControlState, envelope: Envelope, order: Order, event: Orde
 
 def _refused(runtime: ControlWriter, order: Order, fault: ControlFault) -> Refused:
     if fault.code == "order.rate":
-        said = "gives more orders than anybody does by hand; ask them, and if it is not they, revoke the key"
-        runtime.alarm(f"{order.officer} {said}: onevoice officers revoke {order.officer}", action=order.action.action)
+        runtime.alarm(too_many(order), action=order.action.action)
     return Refused(fault.code, fault.message, _hint(fault.code))
 
 
@@ -237,7 +236,7 @@ def _after(runtime: ControlWriter, state: ControlState, event: ControlEvent, seq
 def _hint(code: str) -> str:
     hints = {
         "order.role": "ask an officer who holds one of these roles: onevoice officers list",
-        "order.rate": "to stop everything at once: onevoice hold on",
+        "order.rate": "give it again then; to stop everything at once: onevoice hold on",
         "order.posture": "look at the posture first: onevoice eoc status",
         "order.expired": "check this machine's clock, and give the command again",
         "order.other": "look at what is in force by now, and give the command again",
@@ -260,6 +259,7 @@ def _hint(code: str) -> str:
         "enrolment.expired": "check the clocks of the phone and of the city's machine, and use the link again",
         "enrolment.place": "open the link itself, at the address that it has",
         "officer.revoked": "onevoice officers list",
+        "officer.gone": "onevoice officers reinstate gives them a new key",
         "order.signature": "the key does not belong to that officer; check the keys folder",
         "order.realm": "choose the realm with --realm",
     }

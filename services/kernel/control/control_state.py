@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from schemas.events import control as c
 from schemas.events.authority import Grant, Officer, Profile, Role, Settings, System
@@ -41,13 +42,21 @@ class Invite:
     action: c.PasskeyInvite
 
 
+class OrderKind(StrEnum):
+    """Which orders of an officer are counted together; the values are what an officer reads."""
+
+    WITHDRAWAL = "withdrawals"
+    EOC = "EOC orders"
+    REGISTRY = "orders to the registry"
+
+
 @dataclass(frozen=True)
 class RecentOrder:
-    """An order of the last minute: when the server stored it, whose it is, and whether it withdraws a request."""
+    """An order of the last minute: when the server stored it, whose it is, and with which orders it is counted."""
 
     at: datetime
     officer: str
-    withdraws: bool
+    kind: OrderKind
 
 
 @dataclass(frozen=True)

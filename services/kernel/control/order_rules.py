@@ -25,7 +25,11 @@ _CODES = {
     "too_long": "order.expired",
     "no_authority": "order.role",
 }
-"""What a fault of a signed order is called on record; the others are called ``order.`` and their own code."""
+"""What a fault of a signed order is called on record; the others are called ``order.`` and their own code.
+
+``officer.revoked`` is who gives the order, found before the signature is looked at; ``officer.gone`` is whom it is
+about, found behind it (``people.known_officer``).
+"""
 
 ALLOWED_IN: dict[str, frozenset[Posture]] = {
     "eoc_activate": frozenset({Posture.ROUTINE, Posture.CRISIS}),

@@ -71,7 +71,7 @@ def check_enrolment(state: ControlState, envelope: Envelope, now: datetime) -> t
     """Check that a passkey may be proposed, and return its statement and the link that it uses up.
 
     Raises:
-        ControlFault: ``enrolment.*``; ``passkey.used``; ``officer.unknown``, ``officer.revoked`` of either person.
+        ControlFault: ``enrolment.*``; ``passkey.used``; ``officer.unknown``, ``officer.gone`` of either person.
     """
     said = read_enrolment(envelope)
     link = state.invites.get(canonical.sha256(said.token.encode()))

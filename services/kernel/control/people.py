@@ -85,12 +85,12 @@ def change_settings(state: ControlState, action: c.SettingsChange, _seq: int, _a
 
 
 def known_officer(state: ControlState, officer_id: str) -> Officer:
-    """Return an officer who is not revoked; raises ControlFault ``officer.unknown``, ``officer.revoked``."""
+    """Return an officer who is not revoked; raises ControlFault ``officer.unknown``, ``officer.gone``."""
     officer = state.officers.get(officer_id)
     if officer is None:
         raise ControlFault("officer.unknown", f"there is no officer {officer_id!r}")
     if officer_id in state.revoked:
-        raise ControlFault("officer.revoked", f"{officer_id} is revoked; to reinstate them takes a new key")
+        raise ControlFault("officer.gone", f"{officer_id} is revoked; to reinstate them takes a new key")
     return officer
 
 

@@ -58,7 +58,7 @@ async def begin(request: web.Request) -> web.Response:
     desk.roster.forget()
     view = (await desk.roster.officers()).get(link.officer)
     if view is None or view.revoked:
-        raise Refused("officer.revoked", f"{link.officer} is no officer now", "Ask another officer what happened.")
+        raise Refused("officer.gone", f"{link.officer} is no officer now", "Ask another officer what happened.")
     options, challenge = asked(view, desk.city.web.place, desk.city.settings.city.name)
     now = desk.clock.monotonic()
     key = keep(desk.enrolments, BegunEnrolment(link, token, label, challenge, now + KEPT_SECONDS), now, STRANGERS)

@@ -29,5 +29,8 @@ async def test_a_broker_elsewhere_says_how_full_it_is(audited: AuditedCity, monk
         await watch.look_once()
         assert "the broker's store nears its limit" in "".join(runtime.health.all_troubles())
         assert max(one.value for one in watch.measures() if one.name == "onevoice_store_used_ratio") > 0.79
+        await (await audited.mission.provisioner()).js.delete_stream("LEDGER")
+        await watch.look_once()
+        assert watch.broker is not None, "one stream that is not told of keeps nobody from asking for the rest"
     with pytest.raises(nats.errors.Error):
         await ask_broker(await audited.client("intake"), None, 0.3)

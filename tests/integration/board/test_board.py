@@ -14,6 +14,7 @@ from schemas.events.authority import Grant, Role
 from schemas.events.control import Designate, Hold, ProfileSuspend, Revoke, Withdraw
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.desk import BoardEvent, BoardQuery, BoardReply, ServiceHealth
+from services.board import finding
 from tests.support.mission import ACTIVATE, FIRE, PARKS, Desk, Mission, Writer, eventually, flushed, now
 
 
@@ -153,6 +154,23 @@ async def test_a_request_is_found_by_the_beginning_of_its_id(mission: Mission, c
     for bad in ("", "R1", "r.*", "r>", "a b", "-r", "é"):
         assert await told(bad) == ("request.id", 2)
     assert (await clerk.ask(subjects.DESK_BOARD_QUERY, b'{"query":"status"}'))["error"]["code"] == "request.id"
+
+
+async def test_where_the_server_names_not_all_requests_a_beginning_is_not_said_to_be_none_s(
+    mission: Mission, clerk: Desk, intake: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it asked to name them for a whole id, with which no other one begins."""
+    await intake.submit("ropen1")
+
+    async def is_there() -> bool:
+        return len((await clerk.board("pending"))["requests"]) == 1
+
+    await eventually(is_there)
+    monkeypatch.setattr(finding, "MOST_COUNTED", 1)
+    assert (await status(clerk, "ro"))["request"]["request_id"] == "ropen1"
+    error = (await clerk.board("status", "rover"))["error"]
+    assert (error["code"], error["exit_status"], "give the whole id" in error["hint"]) == ("request.many", 2, True)
+    assert (await clerk.board("status", "rabcdefghijkl"))["error"]["code"] == "request.unknown"
 
 
 async def test_a_request_that_is_over_is_found_by_the_beginning_of_its_id_too(

@@ -15,11 +15,12 @@ from services.provision import provision
 from tests.support.mission import Mission, Writer
 
 
-def give(city: City, gigabytes: float) -> City:
-    """Write what each realm's streams may fill into city.toml."""
+def give(city: City, gigabytes: float | None) -> City:
+    """Write what each realm's streams may fill into city.toml; None takes the limit out."""
     path = city.folder / "city.toml"
     kept = [line for line in path.read_text().splitlines() if not line.lstrip("# ").startswith("store_gb")]
-    kept.insert(kept.index("[nats]") + 1, f"store_gb = {gigabytes:.9f}")
+    if gigabytes is not None:
+        kept.insert(kept.index("[nats]") + 1, f"store_gb = {gigabytes:.9f}")
     path.write_text("\n".join(kept) + "\n")
     return load_city(city.folder)
 
@@ -52,6 +53,9 @@ async def test_a_full_ledger_takes_nothing_more_loses_nothing_and_is_given_more(
     await watch.look_once()
     assert any("the stream LEDGER is nearly full" in one for one in audit.health.all_troubles())
     assert max(one.value for one in watch.measures() if one.name == "onevoice_store_used_ratio") > 0.9
+    await provision(give(mission.city, None), mission.url)
+    await watch.look_once()
+    assert not any("the stream LEDGER" in one for one in audit.health.all_troubles()), "without a limit, no warning"
     await provision(give(mission.city, 0.01), mission.url)
     assert (await writer.submit()).revision == 1
     await provision(give(mission.city, 0.000_1), mission.url)  # less than it holds: that stays

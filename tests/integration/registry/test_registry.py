@@ -168,7 +168,7 @@ async def test_a_revoked_officer_is_out_at_once(mission: Mission, writer: Writer
     assert (repeated["accepted"], repeated["changed"]) == (True, False)
     assert await writer.ledger.last_seq() == before
     again = Designate(officer="mcpe", grant=Grant(role=Role.MCPE))
-    assert await refused(writer, cao.register(again)) == "officer.revoked"
+    assert await refused(writer, cao.register(again)) == "officer.gone"
 
 
 async def confirming(writer: Writer, proposed: dict[str, Any]) -> Confirm:

@@ -25,6 +25,7 @@ def test_the_id_is_the_same_for_the_same_event_and_fits_a_subject() -> None:
     names = ("live", "drivebc", "source", "1")
     first = request_id_of(*names)
     assert first == request_id_of(*names)
+    assert len(first) == subjects.REQUEST_ID_LENGTH
     assert subjects.token(first) == first
     assert len(first) == 13
     others = {

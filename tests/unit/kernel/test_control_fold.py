@@ -288,8 +288,8 @@ def test_a_revoked_officer_orders_nothing_and_holds_no_role() -> None:
 def test_a_revoked_officer_is_neither_designated_nor_revoked_again() -> None:
     town = PolicyCity(ruled=False)
     town.revoke("clerk")
-    assert refused(town, signed(town, "cao", ACTIONS["designate"])) == "officer.revoked"
-    assert refused(town, signed(town, "cao", ACTIONS["revoke"])) == "officer.revoked"
+    assert refused(town, signed(town, "cao", ACTIONS["designate"])) == "officer.gone"
+    assert refused(town, signed(town, "cao", ACTIONS["revoke"])) == "officer.gone"
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_who_made_the_link_must_count_when_it_is_used_and_when_it_is_confirmed()
     city = town()
     city.order("mcpe", link(city))
     city.order("mcpe", c.Revoke(officer="pio"))
-    assert refused(city, used(city)) == "officer.revoked"
+    assert refused(city, used(city)) == "officer.gone"
     city = town()
     city.order("mcpe", link(city))
     city.fold(used(city))
@@ -250,7 +250,7 @@ def test_who_made_the_link_must_count_when_it_is_used_and_when_it_is_confirmed()
     waits = next(one for one in city.control.proposals.values() if isinstance(one.action, c.Revoke))
     city.order("eoc-director", c.Confirm(proposal=waits.seq, order=waits.order))
     passkey = next(one for one in city.control.proposals.values() if isinstance(one.action, c.PasskeyAdd))
-    assert refused(city, c.Confirm(proposal=passkey.seq, order=passkey.order), "cao") == "officer.revoked"
+    assert refused(city, c.Confirm(proposal=passkey.seq, order=passkey.order), "cao") == "officer.gone"
 
 
 def test_nobody_gains_a_passkey_when_the_authority_has_expired() -> None:

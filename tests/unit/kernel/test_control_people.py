@@ -130,7 +130,7 @@ def test_a_proposer_who_was_revoked_meanwhile_does_not_count() -> None:
     city.order("cao", c.Revoke(officer="mcpe"))
     (theirs,) = (one for one in city.control.proposals.values() if one.asked == ("cao",))
     city.order("pio", c.Confirm(proposal=theirs.seq, order=theirs.order))
-    assert refused(city, "pio", confirm) == "officer.revoked"
+    assert refused(city, "pio", confirm) == "officer.gone"
 
 
 def test_the_same_is_not_proposed_twice() -> None:

@@ -16,6 +16,7 @@ from schemas.events import control as c
 from schemas.events.control import Posture
 from schemas.events.deliveries import ReceiptOutcome
 from schemas.events.verdicts import Outcome
+from services.kernel.authority.signing import Signer
 from tests.unit.fanout.world import STRANGER
 from tests.unit.projection.story import FIRE, Reader, Story, begun, folded, gist
 
@@ -455,6 +456,18 @@ def test_what_protects_and_finds_it_done_is_void_without_an_alarm(first: c.Actio
     assert not applied.void(seq - 1)
     assert applied.void(seq)
     assert applied.applied[seq].lost_race
+
+
+@pytest.mark.parametrize("action", [c.Hold(on=True), c.Withdraw(request_id="r1"), c.Revoke(officer="office")])
+@pytest.mark.parametrize("key", [None, STRANGER], ids=["signed", "forged"])
+def test_an_order_by_somebody_revoked_calls_for_an_alarm(action: c.Action, key: Signer | None) -> None:
+    """Whoever has the key of eoc_state writes any name under it: nobody is told apart before the signature is."""
+    story = begun()
+    story.order("cao", c.Revoke(officer="pio"))
+    seq = story.order("pio", action, key=key)
+    applied = Reader().read(story.entries).applied[seq]
+    assert applied.void
+    assert not applied.lost_race
 
 
 def test_only_what_protects_may_come_too_late_in_silence() -> None:

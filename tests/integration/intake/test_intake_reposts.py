@@ -1,0 +1,58 @@
+"""What is read of a long message's followers: nothing but for an act that ends it, and then in a few questions."""
+
+from __future__ import annotations
+
+from schemas.events.deliveries import ReceiptOutcome
+from schemas.events.requests import Act, Request
+from schemas.platforms import MIRROR
+from services.intake.earlier import EarlierRequests
+from services.kernel.runtime.service import Runtime
+from tests.support.mission import FIRE, Mission, Writer, eventually
+
+UPDATES = 20
+
+
+async def delivered(
+    mission: Mission, intake: Runtime, writer: Writer, fanout: Writer, name: str, act: str = ""
+) -> None:
+    """A message of one profile that went all its way, and has left memory."""
+    about = {"act": act, "follows": "rflood"} if act else {}
+    request = await writer.submit(name, author="fire-publisher", **about)
+    await writer.approve(request, "fire-publisher")
+
+    async def cleared() -> bool:
+        await intake.catch_up()
+        return bool(intake.fold.requests[name].wanted)
+
+    await eventually(cleared)
+    await fanout.receipt(request, await fanout.attempt(request, FIRE), FIRE)
+    await fanout.receipt(request, 0, MIRROR, ReceiptOutcome.WITHHELD)
+
+
+async def asked(intake: Runtime, act: Act) -> tuple[int, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """How many questions the broker was asked for a submission about the message, and which reposts were found."""
+    before = intake.ledger.client.stats["out_msgs"]
+    found = await EarlierRequests(intake).find("rflood", act)
+    return intake.ledger.client.stats["out_msgs"] - before, found.shown_again
+
+
+async def test_a_message_with_many_updates_is_not_read_follower_by_follower(mission: Mission) -> None:
+    await mission.begin()
+    intake, _ = await mission.run("intake", "gatekeeper")
+    writer, fanout = await mission.writer("intake"), await mission.writer("fanout")
+    await delivered(mission, intake, writer, fanout, "rflood")
+    updates: list[Request] = [await writer.submit(f"rnews{n}", act="update", follows="rflood") for n in range(UPDATES)]
+    for one in updates:
+        await writer.approve(one, "mcpe", decision="reject", reason="no")
+    await delivered(mission, intake, writer, fanout, "ragain", "repost")
+
+    async def over() -> bool:
+        await intake.catch_up()
+        return not intake.fold.requests
+
+    await eventually(over)
+    few, none = await asked(intake, "update")
+    more, reposts = await asked(intake, "recall")
+    assert (none, reposts) == ((), (("ragain", (FIRE,)),))
+    assert few < 10
+    assert more < 20
