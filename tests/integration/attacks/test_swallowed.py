@@ -44,7 +44,18 @@ async def swallowing(thief: Writer, *durables: str, word: bytes = b"+ACK") -> As
             subject = f"{streams.SERVICE_API}.CONSUMER.MSG.NEXT.{streams.LEDGER}.{durable}"
             await thief.client.publish(subject, b'{"batch": 1, "expires": 20000000000}', reply=inbox)
     await flushed(thief.client)
-    yield taken
+
+    async def hold() -> None:
+        while True:
+            await asyncio.sleep(2.0)  # well before the durable would hand it out again
+            for message in taken:
+                await thief.client.publish(message.reply, word)
+
+    holding = asyncio.create_task(hold())
+    try:
+        yield taken
+    finally:
+        holding.cancel()
 
 
 async def test_who_takes_the_gates_messages_away_stops_no_decision(city: AttackedCity) -> None:
