@@ -1,4 +1,4 @@
-"""The watch: each official profile is looked at, and what did not come through the gate is reported once, with evidence.
+"""The watch: each official profile is looked at, and what did not come through the gate is reported once.
 
 One copy of a machine watches, the others wait for its lock; copies on other machines look too, and the ledger takes
 each post once. A look is never urgent: it has a budget of its own at each host, and gives way to posts.
