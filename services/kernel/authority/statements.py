@@ -33,6 +33,7 @@ from schemas.events.outside import AcknowledgementStatement
 from schemas.events.passkeys import Assertion
 from schemas.events.resolutions import ResolutionStatement
 from services.kernel.authority.officer_keys import OfficerKeys
+from services.kernel.authority.signing import Signer
 from services.kernel.base.errors import BadInput, OneVoiceError, Refused
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ def read_sent(
             "officers send their own decisions: --as must be the one who signs",
         )
     return statement
+
+
+def signed(signer: Signer, statement: Statement) -> Envelope:
+    """Return a statement in its envelope, signed by an officer's own key."""
+    return signer.sign(_TYPES[type(statement)], statement)
 
 
 def read_signed(envelope: Envelope, contract: type[AnyStatement]) -> AnyStatement:
