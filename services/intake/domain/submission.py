@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from schemas import languages
 from schemas.events.authority import Severity
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
@@ -121,7 +122,8 @@ def draft_of(
     Raises:
         BadInput: as ``carriers`` and ``check_answer``.
         BadInput: ``sender.unknown``, ``targets.empty``, ``profile.unknown``, ``platform.unknown``, ``variant.unused``,
-            ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``, ``time.future``.
+            ``language.unknown``, ``expires.past``, ``expires.too_far``, ``at.past``, ``at.too_far``, ``time.stale``,
+            ``time.future``.
         Refused: ``sender.revoked``, ``profile.not_official``.
     """
     data = identity.submission
@@ -129,6 +131,7 @@ def draft_of(
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
     _check_platforms(targets, state)
+    _check_languages(data)
     check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
@@ -250,6 +253,16 @@ def _check_target(target: str, state: ControlState) -> None:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _check_languages(data: Submission) -> None:
+    for tag in filter(None, (data.language, *data.translations)):
+        if not languages.is_known(tag):
+            raise BadInput(
+                "language.unknown",
+                f"there is no language {tag!r} in the registry of languages (BCP 47)",
+                "the shortest code, as en, pa, squ or zh-Hant: iso639-3.sil.org lists them",
+            )
 
 
 def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:

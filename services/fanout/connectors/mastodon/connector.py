@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from schemas.languages import base
 from services.fanout.connectors import sockets
 from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.chains import Status
@@ -147,7 +148,7 @@ class MastodonConnector(Connector):
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language_of(number) or self._language,
+                "language": base(intent.content.language_of(number) or self._language),
             }
             if before := stands[-1][0] if stands else answers:
                 body["in_reply_to_id"] = before
