@@ -289,7 +289,7 @@ class BoardReply(Contract):
 
 
 class BoardEvent(Contract):
-    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each is told once, in order."""
+    """``board.<kind>.<name>``: an entry of the ledger (``body``), for people who watch; each comes once, in order."""
 
     seq: int
     subject: str

@@ -53,7 +53,7 @@ def witness_files(city: City) -> tuple[Path, ...]:
 def give(city: City, verified: int) -> Given:
     """Give each witness the newest checkpoint over the ``verified`` first entries or fewer, if it has not got it.
 
-    What one of them does not take is told, and keeps no other from getting it.
+    What one of them does not take is reported, and keeps no other from getting it.
     """
     found = _newest(city.audit_folder, verified)
     if found is None:

@@ -42,7 +42,7 @@ async def preview(
     """Show a message as each platform would show it.
 
     Each text with its length as the platform counts it, and what screening found. Nothing is submitted. With --open a
-    page is written that needs nothing from outside; its path is told, and a browser opened where there is one.
+    page is written that needs nothing from outside; its path is printed, and a browser opened where there is one.
     """
     city = desk.city()
     filled = await editor.written(templates.filled(message, city.templates_folder), city)

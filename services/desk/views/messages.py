@@ -22,7 +22,7 @@ KEPT_OLDER = 20_000
 """Messages before those, where they are kept too."""
 
 MOST_EARLY = 5_000
-"""Messages of which more was told before the message itself."""
+"""Messages of which something came before the message itself."""
 
 _ENDS = frozenset({"correct", "recall", "all_clear"})
 """What makes an earlier message hold no more."""
@@ -79,7 +79,7 @@ class MessageIndex:
         self.older = older
         self._lines: dict[str, MessageLine] = {}
         self._early: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
-        """What was told of messages from before the first entry here: kind, profile, and outcome with address."""
+        """What came of messages from before the first entry here: kind, profile, and outcome with address."""
 
     def line(self, request_id: str) -> MessageLine | None:
         """Return a message, here or among the older ones."""
@@ -153,7 +153,7 @@ class MessageIndex:
         return list(found.values())
 
     def add_older(self, event: BoardEvent) -> None:
-        """Take an entry from before the first one here; what was told of its message already counts for it."""
+        """Take an entry from before the first one here; what came of its message already counts for it."""
         if self.older is None:
             return
         self.older.add(event)

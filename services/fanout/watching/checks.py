@@ -123,7 +123,7 @@ class ProfileChecks:
         lacking = "; ".join(shortcomings(profile, health.shows, city, website))
         self._substandard.pop(profile.id, None)
         if lacking:
-            # The same for all copies, and after a restart: it wakes nobody anew, and is told again each month.
+            # The same for all copies, and after a restart: it wakes nobody again before the next month.
             since = month_of(self._runtime.clock.now())
             self._substandard[profile.id] = ProfileTrouble(profile=profile.id, reason=lacking[:300], since=since)
 

@@ -1,7 +1,7 @@
 """The message bus as services see it: a port. NATS by way of FastStream is behind it, or the simulated network.
 
 A service registers functions: ``consume`` what a durable hands out, ``serve`` what the desk asks, ``subscribe`` to
-broadcasts. Each names how its bytes are read, so that what cannot be read is told apart from a handler that fails.
+broadcasts. Each names how its bytes are read, so that what cannot be read is kept apart from a handler that fails.
 """
 
 from __future__ import annotations

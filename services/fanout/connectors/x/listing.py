@@ -16,7 +16,7 @@ from services.kernel.base.clock import Clock
 async def posts_of(
     api: XApi, account: XAccount, since: datetime, site: str, clock: Clock
 ) -> list[ProfilePost] | CannotTell:
-    """Return the newest hundred posts since a time; of more it cannot be told."""
+    """Return the newest hundred posts since a time; of more nothing is known."""
     query = {
         "max_results": "100",
         "start_time": f"{since:%Y-%m-%dT%H:%M:%SZ}",
