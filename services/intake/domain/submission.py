@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from schemas import languages
 from schemas.events.authority import Severity
 from schemas.events.envelope import CLOCK_SKEW
 from schemas.events.requests import (
@@ -31,6 +30,7 @@ from schemas.platforms import LIMITS
 from services.intake.domain.answering import check_answer
 from services.intake.domain.following import Earlier, carriers
 from services.intake.domain.identity import Identity
+from services.intake.domain.language import check_languages
 from services.intake.domain.times import expiry_of
 from services.kernel.base.errors import BadInput, Refused
 from services.kernel.control.control_state import ControlState
@@ -131,7 +131,7 @@ def draft_of(
     scope, targets, left_out = _reach(data, state, earlier)
     created_at = _created_at(event.time, kind, now)
     _check_platforms(targets, state)
-    _check_languages(data)
+    check_languages(data.language, *data.translations)
     check_answer(data, scope, targets, state)
     platforms = tuple(sorted({WEBSITE, *(state.profiles[target].platform for target in targets)}))
     _check_variants(data, platforms)
@@ -253,16 +253,6 @@ def _check_target(target: str, state: ControlState) -> None:
 def _did_you_mean(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(close)}?" if close else ""
-
-
-def _check_languages(data: Submission) -> None:
-    for tag in filter(None, (data.language, *data.translations)):
-        if not languages.is_known(tag):
-            raise BadInput(
-                "language.unknown",
-                f"there is no language {tag!r} in the registry of languages (BCP 47)",
-                "the shortest code, as en, pa, squ or zh-Hant: iso639-3.sil.org lists them",
-            )
 
 
 def _check_platforms(targets: tuple[str, ...], state: ControlState) -> None:

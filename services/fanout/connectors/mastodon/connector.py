@@ -142,7 +142,6 @@ class MastodonConnector(Connector):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = addressed(existing, account.endpoint.base)
-        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
@@ -150,7 +149,7 @@ class MastodonConnector(Connector):
                 "content_type": "text/plain",
                 "language": base(intent.content.language_of(number) or self._language),
             }
-            if before := stands[-1][0] if stands else answers:
+            if before := stands[-1][0] if stands else _answers(intent):
                 body["in_reply_to_id"] = before
             if media_ids and not stands:
                 body["media_ids"] = media_ids
