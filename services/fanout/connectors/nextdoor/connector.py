@@ -31,7 +31,8 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.credentials.tokens import TokenFault
 from services.fanout.connectors.meta.pictures import Frame, PublicPictures
-from services.fanout.connectors.send_only import SendOnlyConnector, unhealthy, with_pictures_in_words
+from services.fanout.connectors.one_at_a_time import unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
 from services.kernel.base.clock import Clock
 
 _API = "/external/api/partner/v1"

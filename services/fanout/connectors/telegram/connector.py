@@ -38,7 +38,8 @@ from services.fanout.connectors.contract import (
     WhenUnknown,
 )
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
-from services.fanout.connectors.send_only import SHARE, SendOnlyConnector, credential_refused, unhealthy
+from services.fanout.connectors.one_at_a_time import SHARE, unhealthy
+from services.fanout.connectors.send_only import SendOnlyConnector, credential_refused
 from services.fanout.connectors.telegram.answering import remark_on, reply_parameters
 from services.kernel.base.clock import Clock
 
