@@ -27,7 +27,7 @@ CHECK_SECONDS = 9.0
 class OneAtATime(Connector):
     """Makes one call of a key at a time; who asks for it meanwhile, or again, gets that call's result."""
 
-    def __init__(self, clock: Clock | None) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._flights = SingleFlight()
 

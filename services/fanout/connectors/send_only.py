@@ -29,7 +29,6 @@ from services.fanout.connectors.contract import (
 )
 from services.fanout.connectors.credentials.tokens import TokenFault, token_of
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, SHARE, OneAtATime
-from services.kernel.base.clock import Clock
 
 REFUSED_SECONDS = 300.0
 """How long a credential that was refused is not tried again, unless it is another by then."""
@@ -38,10 +37,8 @@ REFUSED_SECONDS = 300.0
 class SendOnlyConnector(OneAtATime):
     """Sends with a profile's credential; ``token_path`` is where it lies. Subclasses say how a message is sent."""
 
-    def __init__(
-        self, token_path: Callable[[str], Path], *, clock: Clock | None = None, connections: int = 128
-    ) -> None:
-        super().__init__(clock)
+    def __init__(self, token_path: Callable[[str], Path], *, connections: int = 128) -> None:
+        super().__init__()
         self._token_path = token_path
         self._http = Http(connections)
         self._refused: dict[str, tuple[str, float, str]] = {}
@@ -101,9 +98,9 @@ def with_pictures_in_words(intent: Intent) -> tuple[str, str]:
     return "\n\n".join([*intent.content.parts, *alts]), note if alts else ""
 
 
-def delivered(intent: Intent, note: str = "", url: str = "") -> Posted:
+def delivered(intent: Intent, note: str = "") -> Posted:
     """Return what is known where the platform names nothing: its id is the key."""
-    return Posted(url, intent.idempotency_key, note)
+    return Posted("", intent.idempotency_key, note)
 
 
 def credential_refused(outcome: Answer, why: str) -> Retryable:

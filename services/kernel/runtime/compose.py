@@ -127,7 +127,6 @@ def on_nats(
     wire: Wire,
     *,
     genesis: Genesis | None = None,
-    clock: Clock | None = None,
     url: str | None = None,
     ledger: Ledger | None = None,
     shared: Projection | None = None,
@@ -143,7 +142,6 @@ def on_nats(
         city: the city and realm that it runs for.
         wire: registers the service's handlers.
         genesis: what the registry does to begin the ledger; others wait for it.
-        clock: the time; by default the system's.
         url: the broker, if not as in city.toml.
         ledger: what appends and reads; by default the real one.
         shared: the projection of another service of this process, instead of its own.
@@ -152,7 +150,7 @@ def on_nats(
     ledger, log = ledger or Ledger(), logs.logger(service=row.name, realm=city.realm)
     ports = Ports(
         instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
-        clock=clock or SystemClock(),
+        clock=SystemClock(),
         log=log,
         ledger=ledger,
         source=NatsSource(ledger),

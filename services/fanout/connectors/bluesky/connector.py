@@ -84,12 +84,11 @@ class BlueskyConnector(Connector):
         app: str,
         language: str = "en",
         clock: Clock | None = None,
-        connections: int = 512,
     ) -> None:
         self._app = app.rstrip("/")
         self._language = language
         self._clock = clock or SystemClock()
-        self._http = Http(connections)
+        self._http = Http(512)
         self._sessions = Sessions(self._http, self._clock)
         self._reader = Reader(self._http, self._clock, language)
         self._entrance = Entrance(self._sessions, self._reader, base_of, token_path)

@@ -29,7 +29,6 @@ from services.fanout.connectors.email.message import email_of, message_id
 from services.fanout.connectors.email.transfer import Protocol, Security, Server, Taken, greet, send
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.connectors.send_only import SendOnlyConnector, with_pictures_in_words
-from services.kernel.base.clock import Clock
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,200}>")
@@ -58,9 +57,8 @@ class EmailConnector(SendOnlyConnector):
         name: str,
         username: str = "",
         context: ssl.SSLContext | None = None,
-        clock: Clock | None = None,
     ) -> None:
-        super().__init__(token_path, clock=clock)
+        super().__init__(token_path)
         self._host = host
         self._port = port
         self._protocol: Protocol = protocol

@@ -50,7 +50,6 @@ from services.fanout.connectors.meta.account import granted, missing
 from services.fanout.connectors.meta.graph import Graph, Page, error_code, text_of
 from services.fanout.connectors.meta.reading import ASKED_ABOUT, NEWEST, comment_of
 from services.fanout.connectors.one_at_a_time import CHECK_SECONDS, OneAtATime, unhealthy
-from services.kernel.base.clock import Clock
 
 _MARGIN = timedelta(seconds=30)
 _DUPLICATE = 506
@@ -67,12 +66,10 @@ class FacebookConnector(OneAtATime):
     platform = "facebook"
     declaration = Declaration(WhenUnknown.LOOK, Correction.NEW_POST, delete=True, answers=True)
 
-    def __init__(
-        self, server: str, version: str, token_path: Callable[[str], Path], *, site: str, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, server: str, version: str, token_path: Callable[[str], Path], *, site: str) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
-        super().__init__(clock)
+        super().__init__()
         self._graph = Graph(server, version, self._clock)
 
     # --- publish ----------------------------------------------------------------------------------------------

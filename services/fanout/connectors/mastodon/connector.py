@@ -56,7 +56,7 @@ from services.fanout.connectors.mastodon.sending import Made, hash_of, objection
 from services.fanout.connectors.mastodon.timeline import find
 from services.fanout.connectors.one_at_a_time import unhealthy
 from services.fanout.domain.addresses import own_address
-from services.kernel.base.clock import Clock, SystemClock
+from services.kernel.base.clock import SystemClock
 from services.kernel.base.settings.city_platforms import ServerLimits
 
 _REMEMBERED = 10_000
@@ -91,14 +91,12 @@ class MastodonConnector(Connector):
         *,
         language: str = "en",
         expected: Mapping[str, ServerLimits] | None = None,
-        clock: Clock | None = None,
-        connections: int = 512,
     ) -> None:
         self._base_of = base_of
         self._token_path = lru_cache(maxsize=16_384)(token_path)
         self._language = language
-        self._clock = clock or SystemClock()
-        self._http = Http(connections)
+        self._clock = SystemClock()
+        self._http = Http(512)
         self._instances = Instances(self._http, self._clock, expected or {})
         self._sent: dict[str, str] = {}
         self._narrow: dict[str, str] = {}

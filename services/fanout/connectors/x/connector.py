@@ -49,7 +49,6 @@ from services.fanout.connectors.x.costs import CallCosts
 from services.fanout.connectors.x.mentions import mentions
 from services.fanout.connectors.x.oauth import Keys, read_keys
 from services.fanout.connectors.x.repost import Reposts, reposted, under
-from services.kernel.base.clock import Clock
 
 _DUPLICATE = "duplicate content"
 
@@ -69,12 +68,11 @@ class XConnector(OneAtATime):
         token_path: Callable[[str], Path],
         *,
         site: str,
-        clock: Clock | None = None,
         costs: CallCosts | None = None,
     ) -> None:
         self._token_path = token_path
         self._site = site.rstrip("/")
-        super().__init__(clock)
+        super().__init__()
         self._api = XApi(server, self._clock, connections=128, costs=costs)
         self._reposts = Reposts(self._api, self._site, self._clock)
         self._known: dict[Keys, tuple[str, str, str]] = {}
