@@ -1,4 +1,4 @@
-"""Pictures on the pages: what is wrong with one costs nothing that was typed, and whoever decides sees what goes out."""
+"""Pictures on the pages: a wrong one costs nothing that was typed, and whoever decides sees what goes out."""
 
 from __future__ import annotations
 
