@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas import canonical
+from schemas import canonical, languages
 from schemas.events.authority import Profile
 from schemas.events.control import Posture
 from schemas.events.requests import (
@@ -206,7 +206,7 @@ class MessageDraft:
                     "expires": self.expires,
                     "not_before": self.not_before,
                     "next_update": self.next_update,
-                    "language": message.language,
+                    "language": message.language and (languages.canonical(message.language) or message.language),
                     "variants": self.variants,
                     "translations": self.translations,
                     "pictures": pictures or self.kept,
@@ -270,7 +270,7 @@ def _malformed(error: ValidationError) -> BadInput:
     field = fault.field.partition(".")[0] or "message"
     hints = {
         "link": "--link https://... , without spaces",
-        "language": "--language takes a code of two or three letters (ISO 639): en, fr, pa, zh",
+        "language": "--language takes the code of a language (BCP 47): en, fr, pa, zh-Hant",
         "severity": "--severity minor, moderate, severe or extreme",
         "id": "--id takes 1 to 256 characters",
     }

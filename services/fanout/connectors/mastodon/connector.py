@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.events.authority import Profile
+from schemas.languages import base
 from services.fanout.connectors.answers import not_let_in
 from services.fanout.connectors.calls import sockets
 from services.fanout.connectors.calls.http import NO_SCOPE, Answer, Endpoint, Http, NotSent, refusal
@@ -141,15 +142,14 @@ class MastodonConnector(Connector):
                 return Retryable(uploaded.reason, cause=Cause.HOST)
             media_ids, note = uploaded
         stands = addressed(existing, account.endpoint.base)
-        answers = _answers(intent)
         for number in range(len(stands), len(intent.content.parts)):
             body: dict[str, Any] = {
                 "status": intent.content.parts[number],
                 "visibility": "public",
                 "content_type": "text/plain",
-                "language": intent.content.language_of(number) or self._language,
+                "language": base(intent.content.language_of(number) or self._language),
             }
-            if before := stands[-1][0] if stands else answers:
+            if before := stands[-1][0] if stands else _answers(intent):
                 body["in_reply_to_id"] = before
             if media_ids and not stands:
                 body["media_ids"] = media_ids

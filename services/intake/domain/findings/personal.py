@@ -41,6 +41,15 @@ _OTHER_WORD = re.compile(
     r"event id|id|po|rfp|rfq)"
     r"(?:\s+(?:no|nos|n[o°º]|numbers?|num[eé]ros?|ids?))?\.?[ \t]*(?:[:#]\s*)?\Z"
 )
+_DWELLING = re.compile(
+    r"(?i)\b(?:units?|unit[eé]s?|suites?|rooms?|salles?|chambres?|apartments?|appartements?|apts?|houses?|maisons?|addresses"
+    r"|adresses)\.?[ \t]*(?:[:#]\s*)?\Z"
+)
+"""What has a number of a few digits: one of ten behind it is a telephone's."""
+_HOUSE_BEFORE = re.compile(
+    r"(?<![\w+.\-])((?:\d{1,3}-)?\d{1,5}[a-z]?) (?=[2-9]\d\d [2-9]\d\d \d{4}(?![\w-]))", re.IGNORECASE
+)
+"""A number of a house or a room before a telephone's whose groups stand apart: read as one they would be neither."""
 _NO_PERSONS = "08"
 """First digits that no person's social insurance number has: fictitious ones, and numbers of businesses."""
 
@@ -139,10 +148,12 @@ def _telephones(plain: str, region: str, published: tuple[str, ...]) -> Iterator
         for number in published
         for match in tel.PhoneNumberMatcher(number, region)
     }
+    plain = _HOUSE_BEFORE.sub(r"\1;", plain)
     for match in tel.PhoneNumberMatcher(plain, region):
         number = tel.format_number(match.number, tel.PhoneNumberFormat.E164)
         free = tel.number_type(match.number) == tel.PhoneNumberType.TOLL_FREE
-        other = _is_other(plain[max(0, match.start - _BEFORE) : match.start])
+        before = plain[max(0, match.start - _BEFORE) : match.start]
+        other = _is_other(before) and not _DWELLING.search(before)
         bare = _BARE.fullmatch(match.raw_string) is not None
         measured = bare and _MEASURED.match(plain, match.end) is not None
         if not free and not other and not measured and number not in allowed:

@@ -73,6 +73,8 @@ NAME_WORDS = (
     "beaner",
     "dyke",
     "paki",
+    "cumming",
+    "jackass",
 )
 """Words that are also names of people and places: none where they stand as such."""
 
@@ -91,8 +93,11 @@ _TITLE = (
 _NAMED = re.compile(
     rf"\b(?i:{_NAMES})(?:['’]s)?(?=(?:\s+[A-Z][\w'’-]+)?\s+{_PLACE}\b)"
     rf"|(?<!\w){_TITLE}\s+(?:[A-Z][\w'’-]*\.?\s+)?(?i:{_NAMES})\b"
-    rf"|\b(?:{_NAMES.title()})\s+(?=[A-Z][a-z]+(?:\s+[A-Z]|\b))"
+    rf"|\b(?:{_NAMES.title()})(?:['’]s)?\s+(?:(?:and|&)\s+)?(?=[A-Z][a-z]+(?:\s+[A-Z]|\b))"
+    r"|\b(?i:bonners?)\b"
 )
+"""A name before its street or behind its title, a first name, a firm (Dick's Lumber), and a surname that the lists
+take for another word."""
 
 
 def find(text: str, language: str = "en", names: tuple[str, ...] = ()) -> tuple[str, ...]:

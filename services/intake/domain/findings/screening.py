@@ -16,6 +16,7 @@ from itertools import islice
 
 from schemas import links
 from schemas.events.requests import Rendering, ScreeningFinding
+from schemas.languages import base
 from services.intake.domain.findings import lookalikes, personal, profanity
 from services.intake.domain.language import guess
 from services.intake.domain.submission import WEBSITE, Draft
@@ -145,7 +146,7 @@ def _personal(name: str, text: str, rules: ScreeningRules) -> Iterator[Screening
 
 
 def _profane(name: str, text: str, rules: ScreeningRules, language: str | None) -> Iterator[ScreeningFinding]:
-    words = profanity.find(links.without(text), language or guess(text, rules.language), rules.names)
+    words = profanity.find(links.without(text), base(language or guess(text, rules.language)), rules.names)
     if words:
         yield ScreeningFinding(
             code="profanity",
