@@ -81,6 +81,8 @@ class GateHandlers:
             facts = facts_of(state, runtime.control, runtime.clock.now(), runtime.fold.chain)
             decision = decide(facts)
             verdict = verdict_of(decision, facts, runtime.fold.seq)
+            # What would say the same again is not appended; what was overtaken by another verdict or a control change
+            # is decided anew.
             if not is_news(state, verdict) or await self._append(state, verdict):
                 if (again := decide_again_at(state, decision)) is not None:
                     self.schedule.add(request_id, again)

@@ -44,6 +44,7 @@ async def status_at(http: Http, clock: Clock, endpoint: Endpoint, address: str) 
         if isinstance(outcome, Answer) and outcome.status in (404, 410):
             found = []
     else:
+        # The server fetches a foreign status by its address, and may find others by its words: only this one counts.
         query = {"q": address, "type": "statuses", "resolve": "true", "limit": "1"}
         outcome = await http.call(endpoint, "GET", "/api/v2/search", query=query)
         found = _found(outcome)
