@@ -16,7 +16,7 @@ from schemas.events.shown import LOOK_FIRST, DeliveryCounts
 from schemas.events.verdicts import Outcome
 from schemas.platforms import MIRROR
 from services.board.domain.views import delivery_view, is_pending, page_key, request_view
-from services.desk.views.outcome import delivered
+from services.desk.views.message.outcome import delivered
 from services.kernel.fold.state import SEVERITIES, RequestState, TargetState
 from tests.unit.fanout.world import NOW, PROFILES, profile, receipt, request, verdict
 from tests.unit.states import ended_target, open_target, state, undecided_state
