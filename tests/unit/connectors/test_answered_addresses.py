@@ -25,7 +25,9 @@ def test_an_address_elsewhere_is_none_of_the_platforms(address: str) -> None:
     assert split_on(address, *SITES) is None
 
 
-@pytest.mark.parametrize("address", ["https://www.example.com/p/1?a=b", "HTTPS://WWW.EXAMPLE.COM/p/1", "https://example.com/p/1"])
+@pytest.mark.parametrize(
+    "address", ["https://www.example.com/p/1?a=b", "HTTPS://WWW.EXAMPLE.COM/p/1", "https://example.com/p/1"]
+)
 def test_an_address_there_comes_in_its_parts(address: str) -> None:
     split = split_on(address, *SITES)
     assert split is not None
