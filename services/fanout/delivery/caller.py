@@ -132,7 +132,7 @@ class Caller:
         while result is None:
             tries += 1
             with observed_answers() as answers:
-                answer = await self._call(connector, intent, lease)
+                answer = await self._call(connector, intent)
             self._report_quota(intent.profile, answers)
             if on_answer(answer) is AfterAnswer.LEAVE_IT or not isinstance(answer, Retryable):
                 return await self._resolved(connector, intent, lease, answer)
@@ -143,6 +143,7 @@ class Caller:
             result = authorize()
             if result is None and not lease.may_start():
                 return answer
+            intent = replace(intent, call_timeout=lease.left())
         return result
 
     def _too_late(self, lease: Lease) -> NotAttempted | None:
@@ -197,13 +198,12 @@ class Caller:
         if reported is not None:
             self.on_reported(profile, reported)
 
-    async def _call(self, connector: Connector, intent: Intent, lease: Lease) -> PublishResult:
-        timeout = lease.left()
+    async def _call(self, connector: Connector, intent: Intent) -> PublishResult:
         try:
-            async with asyncio.timeout(timeout):
-                return await connector.publish(replace(intent, call_timeout=timeout), self._fetch_media)
+            async with asyncio.timeout(intent.call_timeout):
+                return await connector.publish(intent, self._fetch_media)
         except TimeoutError:
-            return Unknown(f"no answer within {timeout:.1f} s", Cause.HOST)
+            return Unknown(f"no answer within {intent.call_timeout:.1f} s", Cause.HOST)
         except Exception as error:  # noqa: BLE001 - it may have posted before it failed
             self._log.exception("the connector failed", platform=connector.platform)
             return Unknown(f"the connector failed: {type(error).__name__}")

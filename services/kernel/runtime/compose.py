@@ -183,7 +183,7 @@ def on_nats(
     ports = Ports(
         instance=f"{socket.gethostname()[:24]}-{os.getpid()}-{secrets.token_hex(4)}",
         clock=clock or SystemClock(),
-        log=logs.logger(service=row.name, realm=city.realm),
+        log=logs.logger(service=row.name, realm=city.realm).bind(),  # once, and not anew for each line
         ledger=ledger,
         source=NatsSource(ledger),
         snapshot_path=city.snapshot_path(row.user),
