@@ -11,8 +11,8 @@ import sys
 from typing import Any, cast
 
 from services.kernel.authority.signing import Signer
-from services.kernel.base.encrypted import OnlyEncrypted
-from services.kernel.base.header_lines import QuickHeaders
+from services.kernel.base.network.encrypted import OnlyEncrypted
+from services.kernel.base.network.header_lines import QuickHeaders
 
 _modules = cast(dict[str, Any], sys.modules)
 _hidden = "aiohttp" not in _modules and "nats" not in _modules

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 
 from services.desk.connection.light_nats import SigningClient
-from services.kernel.base.header_lines import QuickHeaders
-from services.kernel.runtime.encrypted_client import EncryptedClient
+from services.kernel.base.network.header_lines import QuickHeaders
+from services.kernel.runtime.messages.encrypted_client import EncryptedClient
 
 _PIECES = st.sampled_from(
     [
